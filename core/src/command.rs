@@ -1,0 +1,106 @@
+//! The one form of a request that the store understands. Every protocol translates to it.
+//!
+//! What only an encoder needs (noreply, quiet, opaque, echoed flags) never appears here.
+
+use crate::clock::{Expiry, Seconds};
+
+/// One operation on one key. The store owns nothing of it: key and value are borrowed from the connection's input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Command<'a> {
+    /// [`crate::hash::Seed::hash`] of `key`. It also names the shard.
+    pub hash: u64,
+    /// 1 to [`crate::limits::KEY_BYTES_MAX`] bytes of any value.
+    pub key: &'a [u8],
+    /// What to do.
+    pub operation: Operation<'a>,
+}
+
+/// What a [`Command`] does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation<'a> {
+    /// Return the value; with `touch`, give it a new expiry as well (`gat`).
+    Get {
+        /// The new expiry of `gat`/`gats`.
+        touch: Option<Expiry>,
+    },
+    /// Write the value.
+    Store {
+        /// Under which condition, and where the bytes go.
+        mode: StoreMode,
+        /// Opaque to us. Ignored by append and prepend.
+        flags: u32,
+        /// Ignored by append and prepend.
+        expiry: Expiry,
+        /// `cas`: store only if the item's unique is this one.
+        compare: Option<u64>,
+        /// 0 to the item limit bytes.
+        value: &'a [u8],
+    },
+    /// A store that was refused for its size: the old item is unlinked and the refusal counted.
+    RefuseLarge,
+    /// Remove the item.
+    Delete,
+    /// `incr` (wraps at 2^64) and `decr` (stops at zero).
+    Arithmetic {
+        /// Up or down.
+        direction: Direction,
+        /// By how much.
+        delta: u64,
+    },
+    /// Give the item a new expiry.
+    Touch {
+        /// The new expiry.
+        expiry: Expiry,
+    },
+}
+
+impl Operation<'_> {
+    /// A read: neighbouring reads may be grouped by shard without anybody noticing.
+    pub fn is_read(&self) -> bool {
+        matches!(self, Self::Get { .. })
+    }
+}
+
+/// The six ways of storing. `cas` is [`StoreMode::Set`] with `compare`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum StoreMode {
+    /// Always.
+    Set,
+    /// Only if the key is absent.
+    Add,
+    /// Only if the key is present.
+    Replace,
+    /// After the present value.
+    Append,
+    /// Before the present value.
+    Prepend,
+}
+
+/// Which way an [`Operation::Arithmetic`] goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Direction {
+    /// `incr`
+    Increment,
+    /// `decr`
+    Decrement,
+}
+
+/// An operation on the whole store, sent to every shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Broadcast {
+    /// Forget everything that was stored before this moment or, with `at` in the future, before `at`.
+    Flush {
+        /// Not later than now: at once.
+        at: Seconds,
+    },
+    /// Answer with every counter ([`crate::statistics::Counters`]).
+    Counters,
+    /// Answer with the counters of every size class ([`crate::statistics::Classes`]).
+    Classes,
+    /// Answer with the histogram of item sizes (`stats sizes`).
+    Sizes,
+    /// Set the counters that `stats reset` resets to zero.
+    ResetCounters,
+}

@@ -1,0 +1,243 @@
+//! What a guest is told at creation, and the list of settings that `stats settings` shows.
+
+use crate::{
+    hash::Seed,
+    limits,
+    wire::{Reader, Writer},
+};
+use alloc::{string::String, vec::Vec};
+
+/// Which part of a server a guest plays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Role {
+    /// Connections, parsing, encoding; no store.
+    Front,
+    /// A store; no connections.
+    Shard,
+    /// Both in one instance.
+    #[default]
+    Solo,
+}
+
+/// The configuration of one guest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// See [`Role`].
+    pub role: Role,
+    /// How many shards the server has, at least 1. Solo: 1.
+    pub shards: u32,
+    /// The secret of the key hash: the same in every guest of a server.
+    pub seed: Seed,
+    /// The pool of this guest's store: this shard's part of `-m`.
+    pub memory_bytes: u64,
+    /// How far `cache_memlimit` can raise the pool (address space is reserved, memory is not). At least `memory_bytes`.
+    pub memory_bytes_capacity: u64,
+    /// Size of a segment; 0 chooses by the pool.
+    pub segment_bytes: u32,
+    /// `-I`: largest item, header included.
+    pub item_bytes_max: u32,
+    /// `-M` clears it.
+    pub evictions: bool,
+    /// `-C` clears it.
+    pub cas: bool,
+    /// `-F` clears it.
+    pub flush: bool,
+    /// `-A` sets it.
+    pub shutdown: bool,
+    /// `-D`: prefix statistics from the start.
+    pub detail: bool,
+    /// `-D`: what ends a prefix.
+    pub prefix_delimiter: u8,
+    /// `-R`: requests of one connection before others get their turn.
+    pub requests_per_event: u32,
+    /// What `stats settings` shows, by setting; what is missing here shows its default.
+    pub settings: Vec<(Setting, String)>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            role: Role::Solo,
+            shards: 1,
+            seed: Seed::default(),
+            memory_bytes: 64 * 1024 * 1024,
+            memory_bytes_capacity: 64 * 1024 * 1024,
+            segment_bytes: 0,
+            item_bytes_max: limits::ITEM_BYTES_MAX_DEFAULT,
+            evictions: true,
+            cas: true,
+            flush: true,
+            shutdown: false,
+            detail: false,
+            prefix_delimiter: b':',
+            requests_per_event: 20,
+            settings: Vec::new(),
+        }
+    }
+}
+
+impl Config {
+    /// The form that crosses the boundary.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut w = Writer(&mut bytes);
+        w.u8(self.role as u8);
+        w.u32(self.shards);
+        w.u64(self.seed.0);
+        w.u64(self.seed.1);
+        w.u64(self.memory_bytes);
+        w.u64(self.memory_bytes_capacity);
+        w.u32(self.segment_bytes);
+        w.u32(self.item_bytes_max);
+        for flag in [self.evictions, self.cas, self.flush, self.shutdown, self.detail] {
+            w.u8(u8::from(flag));
+        }
+        w.u8(self.prefix_delimiter);
+        w.u32(self.requests_per_event);
+        for (setting, value) in &self.settings {
+            w.u8(*setting as u8);
+            w.bytes(value.as_bytes());
+        }
+        bytes
+    }
+
+    /// Reads what [`Config::encode`] wrote; `None` if it is not that.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut r = Reader(bytes);
+        let mut config = Self {
+            role: match r.u8()? {
+                0 => Role::Front,
+                1 => Role::Shard,
+                2 => Role::Solo,
+                _ => return None,
+            },
+            shards: r.u32()?,
+            seed: Seed(r.u64()?, r.u64()?),
+            memory_bytes: r.u64()?,
+            memory_bytes_capacity: r.u64()?,
+            segment_bytes: r.u32()?,
+            item_bytes_max: r.u32()?,
+            evictions: r.u8()? != 0,
+            cas: r.u8()? != 0,
+            flush: r.u8()? != 0,
+            shutdown: r.u8()? != 0,
+            detail: r.u8()? != 0,
+            prefix_delimiter: r.u8()?,
+            requests_per_event: r.u32()?,
+            settings: Vec::new(),
+        };
+        while !r.is_empty() {
+            let setting = *Setting::ALL.get(usize::from(r.u8()?))?;
+            let value = core::str::from_utf8(r.bytes()?).ok()?;
+            config.settings.push((setting, value.into()));
+        }
+        Some(config)
+    }
+}
+
+macro_rules! settings {
+    ($($variant:ident $name:literal $default:literal,)*) => {
+        /// A line of `stats settings`. The host fills in what it knows; the rest shows memcached's default.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u8)]
+        #[allow(missing_docs, reason = "the wire name is the documentation")]
+        pub enum Setting { $($variant,)* }
+
+        impl Setting {
+            /// Every setting in memcached's order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The name on the wire.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// What is shown where the host said nothing.
+            pub fn default_value(self) -> &'static str {
+                match self { $(Self::$variant => $default,)* }
+            }
+        }
+    };
+}
+
+settings! {
+    MaxBytes "maxbytes" "67108864",
+    MaxConnections "maxconns" "1024",
+    TcpPort "tcpport" "11211",
+    UdpPort "udpport" "0",
+    Inter "inter" "NULL",
+    Verbosity "verbosity" "0",
+    Oldest "oldest" "0",
+    Evictions "evictions" "on",
+    DomainSocket "domain_socket" "NULL",
+    Umask "umask" "700",
+    ShutdownCommand "shutdown_command" "no",
+    GrowthFactor "growth_factor" "1.25",
+    ChunkSize "chunk_size" "48",
+    NumThreads "num_threads" "4",
+    NumThreadsPerUdp "num_threads_per_udp" "4",
+    StatKeyPrefix "stat_key_prefix" ":",
+    DetailEnabled "detail_enabled" "no",
+    RequestsPerEvent "reqs_per_event" "20",
+    CasEnabled "cas_enabled" "yes",
+    TcpBacklog "tcp_backlog" "1024",
+    BindingProtocol "binding_protocol" "auto-negotiate",
+    AuthEnabledSasl "auth_enabled_sasl" "no",
+    AuthEnabledAscii "auth_enabled_ascii" "no",
+    ItemSizeMax "item_size_max" "1048576",
+    MaxConnectionsFast "maxconns_fast" "yes",
+    HashPowerInit "hashpower_init" "0",
+    SlabReassign "slab_reassign" "yes",
+    SlabAutomove "slab_automove" "1",
+    SlabAutomoveRatio "slab_automove_ratio" "0.80",
+    SlabAutomoveWindow "slab_automove_window" "10",
+    SlabChunkMax "slab_chunk_max" "524288",
+    LruCrawler "lru_crawler" "yes",
+    LruCrawlerSleep "lru_crawler_sleep" "100",
+    LruCrawlerTocrawl "lru_crawler_tocrawl" "0",
+    TailRepairTime "tail_repair_time" "0",
+    FlushEnabled "flush_enabled" "yes",
+    DumpEnabled "dump_enabled" "yes",
+    HashAlgorithm "hash_algorithm" "siphash13",
+    LruMaintainerThread "lru_maintainer_thread" "yes",
+    LruSegmented "lru_segmented" "yes",
+    HotLruPct "hot_lru_pct" "20",
+    WarmLruPct "warm_lru_pct" "40",
+    HotMaxFactor "hot_max_factor" "0.20",
+    WarmMaxFactor "warm_max_factor" "2.00",
+    TempLru "temp_lru" "no",
+    TemporaryTtl "temporary_ttl" "61",
+    IdleTimeout "idle_timeout" "0",
+    WatcherLogbufSize "watcher_logbuf_size" "262144",
+    WorkerLogbufSize "worker_logbuf_size" "65536",
+    ReadBufMemLimit "read_buf_mem_limit" "0",
+    TrackSizes "track_sizes" "no",
+    InlineAsciiResponse "inline_ascii_response" "no",
+    NumNapiIds "num_napi_ids" "(null)",
+    MemoryFile "memory_file" "(null)",
+    ClientFlagsSize "client_flags_size" "4",
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    #[test]
+    fn config_survives_the_boundary() {
+        let config = Config {
+            role: Role::Shard,
+            shards: 3,
+            seed: Seed(1, u64::MAX),
+            cas: false,
+            settings: vec![(Setting::TcpPort, "0".into()), (Setting::Inter, "127.0.0.1".into())],
+            ..Config::default()
+        };
+        let bytes = config.encode();
+        assert_eq!(Config::decode(&bytes), Some(config));
+        for cut in 0..40 {
+            assert_eq!(Config::decode(&bytes[..cut]), None);
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! The few questions of clients that only the host can answer, as records that carry no protocol word.
+//!
+//! A front puts a [`HostRequest`] into a run for [`Target::HOST`]; the host answers with the bytes named beside each.
+
+use crate::wire::{Reader, Writer};
+use alloc::{string::String, vec::Vec};
+
+/// Where the host carries a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target(pub u32);
+
+impl Target {
+    /// Every shard, one after the other; replies are concatenated.
+    pub const EVERY_SHARD: Self = Self(u32::MAX - 1);
+    /// The host itself.
+    pub const HOST: Self = Self(u32::MAX);
+}
+
+/// What a client asked that no guest can know or do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostRequest {
+    /// Answer: [`HostStatistics::encode`].
+    Statistics,
+    /// Answer: one [`ConnectionRecord`] after the other.
+    Connections,
+    /// Set the host's own statistics to zero. Answer: nothing.
+    ResetStatistics,
+    /// Log at this level (0 to 2). Answer: nothing.
+    Verbosity(u32),
+    /// Change the memory of all shards together. Answer: one byte, 1 if done, 0 if it cannot be done.
+    MemoryLimit(u64),
+    /// Stop the server; the connection is closed. Answer: nothing.
+    Shutdown {
+        /// Let connections finish first.
+        graceful: bool,
+    },
+}
+
+impl HostRequest {
+    /// Appends the form that crosses the boundary: a tag, an argument.
+    pub fn encode(self, out: &mut Vec<u8>) {
+        let (tag, argument) = match self {
+            Self::Statistics => (0, 0),
+            Self::Connections => (1, 0),
+            Self::ResetStatistics => (2, 0),
+            Self::Verbosity(level) => (3, u64::from(level)),
+            Self::MemoryLimit(bytes) => (4, bytes),
+            Self::Shutdown { graceful } => (5, u64::from(graceful)),
+        };
+        let mut w = Writer(out);
+        w.u32(tag);
+        w.u64(argument);
+    }
+
+    /// Reads what [`HostRequest::encode`] wrote; `None` if it is not that.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut r = Reader(bytes);
+        let (tag, argument) = (r.u32()?, r.u64()?);
+        Some(match tag {
+            0 => Self::Statistics,
+            1 => Self::Connections,
+            2 => Self::ResetStatistics,
+            3 => Self::Verbosity(argument as u32),
+            4 => Self::MemoryLimit(argument),
+            5 => Self::Shutdown { graceful: argument != 0 },
+            _ => return None,
+        })
+    }
+}
+
+macro_rules! host_statistics {
+    ($($(#[$doc:meta])* $field:ident,)*) => {
+        /// What the host counts. Durations are microseconds, times are Unix seconds.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct HostStatistics { $($(#[$doc])* pub $field: u64,)* }
+
+        impl HostStatistics {
+            /// The form that crosses the boundary.
+            pub fn encode(&self) -> Vec<u8> {
+                let mut bytes = Vec::new();
+                let mut w = Writer(&mut bytes);
+                $(w.u64(self.$field);)*
+                bytes
+            }
+
+            /// Reads what [`HostStatistics::encode`] wrote; a short record leaves the rest at zero.
+            pub fn decode(bytes: &[u8]) -> Self {
+                let mut r = Reader(bytes);
+                Self { $($field: r.u64().unwrap_or(0),)* }
+            }
+        }
+    };
+}
+
+host_statistics! {
+    /// Process id.
+    pid,
+    /// Seconds since the server started.
+    uptime_s,
+    /// Bits of a pointer of the host.
+    pointer_size_bits,
+    /// CPU time in user mode, microseconds.
+    rusage_user_us,
+    /// CPU time in the kernel, microseconds.
+    rusage_system_us,
+    /// `-c`.
+    max_connections,
+    /// Open client connections.
+    curr_connections,
+    /// Connections accepted since the start.
+    total_connections,
+    /// Connections refused because of `-c`.
+    rejected_connections,
+    /// Connection structures allocated.
+    connection_structures,
+    /// File descriptors kept for other purposes.
+    reserved_fds,
+    /// Bytes received from clients.
+    bytes_read,
+    /// Bytes sent to clients.
+    bytes_written,
+    /// Memory limit of all shards together.
+    limit_maxbytes,
+    /// 1 while the listeners accept.
+    accepting_conns,
+    /// How often the listeners were paused.
+    listen_disabled_num,
+    /// For how long, microseconds.
+    time_in_listen_disabled_us,
+    /// Worker threads.
+    threads,
+    /// Times a connection gave way to others.
+    conn_yields,
+    /// Connections closed for idleness.
+    idle_kicks,
+    /// Shards replaced after a trap.
+    shard_traps,
+    /// Fronts replaced after a trap.
+    front_traps,
+    /// Of both, those that were interrupted because they did not return.
+    guest_interrupts,
+}
+
+/// What a connection is doing, as `stats conns` names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum ConnectionState {
+    /// A listening socket.
+    Listening,
+    /// Waits for a request.
+    Waiting,
+    /// In the middle of a request.
+    Reading,
+    /// Has a reply that the client has not read yet.
+    Writing,
+    /// The one that asks.
+    Parsing,
+}
+
+/// A socket of the host, for `stats conns`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectionRecord {
+    /// Descriptor, or another small number that names the socket.
+    pub descriptor: u32,
+    /// See [`ConnectionState`].
+    pub state: ConnectionState,
+    /// Seconds since the last request; ignored for listeners.
+    pub idle_s: u32,
+    /// The peer (of a listener: its own address), `tcp:127.0.0.1:40000` or `unix:/path`.
+    pub address: String,
+    /// The listener's address; empty for a listener.
+    pub listen_address: String,
+}
+
+impl ConnectionRecord {
+    /// Appends the form that crosses the boundary.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        let mut w = Writer(out);
+        w.u32(self.descriptor);
+        w.u8(self.state as u8);
+        w.u32(self.idle_s);
+        w.bytes(self.address.as_bytes());
+        w.bytes(self.listen_address.as_bytes());
+    }
+
+    /// Takes one record from the front of `r`; `None` at the end or where it is not one.
+    pub fn decode(r: &mut Reader<'_>) -> Option<Self> {
+        Some(Self {
+            descriptor: r.u32()?,
+            state: match r.u8()? {
+                0 => ConnectionState::Listening,
+                1 => ConnectionState::Waiting,
+                2 => ConnectionState::Reading,
+                3 => ConnectionState::Writing,
+                4 => ConnectionState::Parsing,
+                _ => return None,
+            },
+            idle_s: r.u32()?,
+            address: String::from_utf8_lossy(r.bytes()?).into_owned(),
+            listen_address: String::from_utf8_lossy(r.bytes()?).into_owned(),
+        })
+    }
+}

@@ -1,0 +1,50 @@
+//! Every limit of the engine, with its unit in its name and its reason beside it.
+
+/// Longest key (memcached's `KEY_MAX_LENGTH`).
+pub const KEY_BYTES_MAX: usize = 250;
+
+/// A command line without an end longer than this closes the connection, unless it begins `get ` or `gets `.
+pub const LINE_BYTES_MAX: usize = 2048;
+
+/// A line of `get` or `gets` longer than this is answered in parts while it still arrives, so that the number of
+/// keys is unlimited and the memory is not.
+pub const RETRIEVAL_LINE_BYTES_MAX: usize = 64 * 1024;
+
+/// The window into which every connection of a front reads.
+pub const WINDOW_BYTES: usize = 64 * 1024;
+
+/// Output beyond which a connection stops parsing until the client has read.
+pub const OUTPUT_BYTES_HIGH: usize = 64 * 1024;
+
+/// Most commands that one batch carries.
+pub const BATCH_COMMANDS_MAX: usize = 64;
+
+/// Replies beyond which a shard stops executing a batch; the rest is sent again.
+pub const REPLY_BYTES_HIGH: usize = 256 * 1024;
+
+/// What unfinished requests and unread replies of all connections of one front may hold together, as a multiple of
+/// the item limit, but at least [`CONNECTION_BUFFERS_BYTES_MIN`].
+pub const CONNECTION_BUFFERS_ITEMS_MAX: usize = 32;
+
+/// See [`CONNECTION_BUFFERS_ITEMS_MAX`].
+pub const CONNECTION_BUFFERS_BYTES_MIN: usize = 64 * 1024 * 1024;
+
+/// Smallest `-I`.
+pub const ITEM_BYTES_MAX_MIN: u32 = 1024;
+/// Default `-I`.
+pub const ITEM_BYTES_MAX_DEFAULT: u32 = 1024 * 1024;
+/// Largest `-I`.
+pub const ITEM_BYTES_MAX_MAX: u32 = 1024 * 1024 * 1024;
+
+/// Largest pool of one shard: a guest has 4 GiB of linear memory, and its buffers need some of it.
+pub const SHARD_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024 - 128 * 1024 * 1024;
+/// Smallest pool of one shard.
+pub const SHARD_BYTES_MIN: u64 = 64 * 1024;
+
+/// Most shards of a server.
+pub const SHARDS_MAX: u32 = 256;
+
+const _: () = assert!(LINE_BYTES_MAX < WINDOW_BYTES);
+const _: () = assert!(RETRIEVAL_LINE_BYTES_MAX <= WINDOW_BYTES);
+const _: () = assert!(OUTPUT_BYTES_HIGH <= REPLY_BYTES_HIGH);
+const _: () = assert!((ITEM_BYTES_MAX_MAX as u64) < SHARD_BYTES_MAX / 2);

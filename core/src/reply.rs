@@ -1,0 +1,107 @@
+//! What the store answers. It borrows the value from the store; encoders turn it into a protocol's words.
+
+/// The outcome of one [`crate::command::Command`].
+#[derive(Clone, Copy, Debug)]
+pub enum Reply<'a> {
+    /// No such key (expired and flushed items are no such key).
+    Missing,
+    /// A read found this.
+    Found(Found<'a>),
+    /// A store succeeded.
+    Stored {
+        /// The item's new unique; 0 where CAS is disabled.
+        cas: u64,
+    },
+    /// The condition of `add`, `replace`, `append`, `prepend` did not hold.
+    NotStored,
+    /// The unique of `cas` differs.
+    Exists,
+    /// A delete succeeded.
+    Deleted,
+    /// A touch succeeded.
+    Touched,
+    /// An arithmetic command's result.
+    Number {
+        /// The value after the operation.
+        value: u64,
+        /// The item's new unique.
+        cas: u64,
+    },
+    /// An arithmetic command met a value that is not a 64-bit decimal number.
+    NonNumeric,
+    /// The item is larger than the item limit; an older item of that key is gone.
+    TooLarge,
+    /// No room, and evictions are disabled (or nothing more can be evicted).
+    OutOfMemory,
+    /// The shard died on the way; its content is lost. Produced by the batch decoder, never by the store.
+    Lost,
+}
+
+/// An item as a read returns it.
+#[derive(Clone, Copy, Debug)]
+pub struct Found<'a> {
+    /// The client's flags.
+    pub flags: u32,
+    /// The item's unique; 0 where CAS is disabled.
+    pub cas: u64,
+    /// The bytes.
+    pub value: Value<'a>,
+}
+
+/// The bytes of a value, which may lie in several pieces of the log.
+#[derive(Clone, Copy)]
+pub struct Value<'a> {
+    length: usize,
+    head: &'a [u8],
+    rest: Option<(&'a dyn Pieces, u32)>,
+}
+
+/// The owner of a value's further pieces.
+pub trait Pieces {
+    /// The piece at `position` (not longer than `length_max` bytes) and the position of the piece after it.
+    /// Must return at least one byte.
+    fn piece(&self, position: u32, length_max: usize) -> (&[u8], u32);
+}
+
+impl<'a> Value<'a> {
+    /// A value in one piece.
+    pub fn whole(bytes: &'a [u8]) -> Self {
+        Self { length: bytes.len(), head: bytes, rest: None }
+    }
+
+    /// A value of `length` bytes that begins with `head` and goes on at `position` of `owner`.
+    pub fn scattered(length: usize, head: &'a [u8], owner: &'a dyn Pieces, position: u32) -> Self {
+        debug_assert!(head.len() < length);
+        Self { length, head, rest: Some((owner, position)) }
+    }
+
+    /// How many bytes there are in all.
+    pub fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// Calls `take` with each piece in order.
+    #[inline]
+    pub fn for_each_piece(&self, mut take: impl FnMut(&'a [u8])) {
+        take(self.head);
+        let Some((owner, mut position)) = self.rest else { return };
+        let mut remaining = self.length - self.head.len();
+        while remaining > 0 {
+            let (piece, next) = owner.piece(position, remaining);
+            take(piece);
+            remaining -= piece.len();
+            position = next;
+        }
+    }
+}
+
+impl core::fmt::Debug for Value<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Value({} bytes)", self.length)
+    }
+}
