@@ -1,0 +1,113 @@
+//! Finds a fresh guest, or compiles it, and precompiles it for the host's target.
+//!
+//! Never falls back to a guest that does not come from the sources beside it.
+
+#[path = "src/engine_config.rs"]
+mod engine_config;
+#[path = "build/mod.rs"]
+mod guest_build;
+
+use guest_build::{
+    guest::{self, Guest, Toolchain},
+    inputs,
+};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// Names a module to embed instead of the one that the sources make.
+const GUEST_VARIABLE: &str = "WASMCACHED_GUEST";
+/// x86-64-v2: what every 64-bit x86 server of the last decade has.
+const X86_64_BASELINE: [&str; 6] = ["has_cmpxchg16b", "has_sse3", "has_ssse3", "has_sse41", "has_sse42", "has_popcnt"];
+
+fn main() {
+    println!("cargo::rerun-if-env-changed={GUEST_VARIABLE}");
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=build");
+    println!("cargo::rerun-if-changed=src/engine_config.rs");
+    let out = PathBuf::from(variable("OUT_DIR"));
+    let made = find_guest(&out).and_then(|path| {
+        println!("cargo::rerun-if-changed={}", path.display());
+        let wasm = fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        precompile(&wasm, &variable("TARGET"))
+    });
+    match made {
+        Ok(module) => fs::write(out.join("guest.cwasm"), module).expect("OUT_DIR can be written"),
+        Err(message) => {
+            println!("cargo::error={message}");
+            std::process::exit(1);
+        }
+    }
+}
+
+/// The guest to embed.
+fn find_guest(out: &Path) -> Result<PathBuf, String> {
+    if let Some(path) = env::var_os(GUEST_VARIABLE) {
+        return Ok(path.into());
+    }
+    let guest = if env::var_os("CARGO_FEATURE_FAULT_INJECTION").is_some() { Guest::FaultInjection } else { Guest::Shipped };
+    let root = repository_root()?;
+    for path in inputs::SOURCE_FOLDERS.iter().chain(&inputs::ROOT_FILES) {
+        println!("cargo::rerun-if-changed={}", root.join(path).display());
+    }
+    let wanted = inputs::fingerprint(&root, &guest.flags()).map_err(|error| format!("the guest's sources: {error}"))?;
+    let built = root.join("target/guest").join(guest.file_name());
+    println!("cargo::rerun-if-changed={}", built.with_extension("stamp").display());
+    if fs::read_to_string(built.with_extension("stamp")).is_ok_and(|stamp| stamp.trim() == wanted) && built.exists() {
+        return Ok(built);
+    }
+    let sysroot = sysroot(&variable("RUSTC"));
+    if sysroot.is_some_and(|sysroot| guest::has_target(&sysroot)) {
+        return compile_guest(guest, &root, out);
+    }
+    let state = if built.exists() { "is stale" } else { "is missing" };
+    let way = format!("run `cargo xtask build`, or `rustup target add {}`", guest::TARGET);
+    Err(format!("the WebAssembly guest target/guest/{} {state}: {way}", guest.file_name()))
+}
+
+/// The repository, if this crate lies in it.
+fn repository_root() -> Result<PathBuf, String> {
+    let host = PathBuf::from(variable("CARGO_MANIFEST_DIR"));
+    let root = host.parent().map(Path::to_owned).unwrap_or_default();
+    if root.join("wasm/Cargo.toml").exists() && root.join("core/Cargo.toml").exists() {
+        return Ok(root);
+    }
+    Err(format!("the guest's sources (core/, wasm/) are not beside this crate: build in a clone of the repository, or name a compiled guest in {GUEST_VARIABLE}"))
+}
+
+fn compile_guest(guest: Guest, root: &Path, out: &Path) -> Result<PathBuf, String> {
+    let toolchain = Toolchain::Rustup { cargo: variable("CARGO").into(), rustc: variable("RUSTC").into() };
+    let (mut command, file) = guest::cargo_command(&toolchain, guest, root, &out.join("guest-build"));
+    let output = command.output().map_err(|error| format!("cargo does not start: {error}"))?;
+    if output.status.success() {
+        return Ok(file);
+    }
+    eprintln!("{}", String::from_utf8_lossy(&output.stderr));
+    Err("the WebAssembly guest does not compile: see above, or run `cargo xtask build`".to_owned())
+}
+
+fn sysroot(rustc: &str) -> Option<PathBuf> {
+    let output = Command::new(rustc).args(["--print", "sysroot"]).output().ok()?;
+    Some(PathBuf::from(String::from_utf8(output.stdout).ok()?.trim()))
+}
+
+/// Compiles the guest to the machine code of `target`.
+fn precompile(wasm: &[u8], target: &str) -> Result<Vec<u8>, String> {
+    let mut config = engine_config::engine_config();
+    let described = |error: wasmtime::Error| format!("the guest does not compile for {target}: {error:#}");
+    config.target(target).map_err(described)?;
+    if target.starts_with("x86_64") {
+        for feature in X86_64_BASELINE {
+            // SAFETY: the host checks that the machine has these before it runs the code (`Module::deserialize`).
+            unsafe { config.cranelift_flag_enable(feature) };
+        }
+    }
+    let engine = wasmtime::Engine::new(&config).map_err(described)?;
+    engine.precompile_module(wasm).map_err(described)
+}
+
+fn variable(name: &str) -> String {
+    env::var(name).unwrap_or_else(|_| panic!("cargo sets {name}"))
+}

@@ -1,0 +1,134 @@
+//! How the guest is compiled: the same cargo command for the build tool and for the host's build script.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// The guest's target.
+pub const TARGET: &str = "wasm32-unknown-unknown";
+/// What cargo calls the guest's file.
+const CARGO_FILE_NAME: &str = "wasmcached_wasm.wasm";
+/// Every WebAssembly runtime that is served has these.
+const WASM_FEATURES: &str =
+    "+bulk-memory,+sign-ext,+nontrapping-fptoint,+mutable-globals,+multivalue,+reference-types,+simd128";
+/// Without it an empty instance has 17 pages of memory, with it 2.
+const STACK_BYTES: u32 = 65536;
+
+/// Which of the guests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guest {
+    /// The one that is shipped.
+    Shipped,
+    /// The one with traps and hangs on demand, for tests.
+    FaultInjection,
+}
+
+impl Guest {
+    /// The name of its file below `target/guest`.
+    pub fn file_name(self) -> &'static str {
+        match self {
+            Self::Shipped => "wasmcached.wasm",
+            Self::FaultInjection => "wasmcached-fault-injection.wasm",
+        }
+    }
+
+    /// The features of the crate `wasmcached-wasm` that make it.
+    fn features(self) -> &'static str {
+        match self {
+            Self::Shipped => "abi",
+            Self::FaultInjection => "abi,fault-injection",
+        }
+    }
+
+    /// What goes into the fingerprint beside the sources.
+    pub fn flags(self) -> Vec<String> {
+        let mut flags = vec![self.features().to_owned()];
+        flags.extend(rustc_flags());
+        flags
+    }
+}
+
+/// A compiler that has the guest's standard library.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Toolchain {
+    /// The one in use, with the target installed by rustup.
+    Rustup {
+        /// The cargo to call.
+        cargo: PathBuf,
+        /// The rustc it shall call.
+        rustc: PathBuf,
+    },
+    /// A distribution's compiler with the standard library's source, and a linker.
+    BuildStd {
+        /// The cargo to call.
+        cargo: PathBuf,
+        /// The rustc it shall call.
+        rustc: PathBuf,
+        /// `rust-lld`.
+        linker: PathBuf,
+    },
+}
+
+/// Whether the sysroot holds the guest's standard library.
+pub fn has_target(sysroot: &Path) -> bool {
+    let libraries = sysroot.join("lib/rustlib").join(TARGET).join("lib");
+    std::fs::read_dir(libraries).is_ok_and(|mut entries| entries.any(|entry| entry.is_ok_and(is_core_library)))
+}
+
+fn is_core_library(entry: std::fs::DirEntry) -> bool {
+    let name = entry.file_name();
+    let name = name.to_string_lossy();
+    name.starts_with("libcore-") && name.ends_with(".rlib")
+}
+
+/// The command that compiles a guest into `target_directory`, and the file it leaves there.
+pub fn cargo_command(toolchain: &Toolchain, guest: Guest, root: &Path, target_directory: &Path) -> (Command, PathBuf) {
+    let (Toolchain::Rustup { cargo, rustc } | Toolchain::BuildStd { cargo, rustc, .. }) = toolchain;
+    let mut flags = rustc_flags();
+    flags.extend(remap_flags(root));
+    let mut command = Command::new(cargo);
+    command.current_dir(root);
+    forget_outer_cargo(&mut command);
+    command.args(["rustc", "--release", "--package", "wasmcached-wasm", "--lib", "--crate-type", "cdylib"]);
+    command.args(["--target", TARGET, "--no-default-features", "--features", guest.features()]);
+    command.arg("--target-dir").arg(target_directory);
+    command.env("RUSTC", rustc);
+    if let Toolchain::BuildStd { linker, .. } = toolchain {
+        command.arg("-Zbuild-std=core,alloc,panic_abort").env("RUSTC_BOOTSTRAP", "1");
+        command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
+        flags.push("-Zlocation-detail=none".to_owned());
+    }
+    command.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
+    (command, target_directory.join(TARGET).join("release").join(CARGO_FILE_NAME))
+}
+
+/// Flags that decide what the guest is.
+fn rustc_flags() -> Vec<String> {
+    vec![format!("-Ctarget-feature={WASM_FEATURES}"), format!("-Clink-arg=-zstack-size={STACK_BYTES}")]
+}
+
+/// Flags that keep this machine's paths out of it.
+fn remap_flags(root: &Path) -> Vec<String> {
+    let home = |variable: &str, folder: &str| {
+        let home = || std::env::var_os("HOME").or_else(|| std::env::var_os("USERPROFILE"));
+        std::env::var_os(variable).map(PathBuf::from).or_else(|| Some(PathBuf::from(home()?).join(folder)))
+    };
+    let mut folders = vec![(root.to_owned(), "wasmcached")];
+    folders.extend(home("CARGO_HOME", ".cargo").map(|folder| (folder, "cargo")));
+    folders.extend(home("RUSTUP_HOME", ".rustup").map(|folder| (folder, "rust")));
+    folders.iter().map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display())).collect()
+}
+
+/// Settings of the cargo that called us, meant for another target.
+fn forget_outer_cargo(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        let is_setting = text.starts_with("CARGO_") && text != "CARGO_HOME" && !text.starts_with("CARGO_NET_");
+        let is_setting = is_setting && !text.starts_with("CARGO_REGISTR") && !text.starts_with("CARGO_HTTP_");
+        if is_setting || matches!(&*text, "RUSTFLAGS" | "RUSTC_WRAPPER" | "RUSTC_WORKSPACE_WRAPPER" | "RUSTC_LINKER") {
+            command.env_remove(&name);
+        }
+    }
+    command.env_remove("TARGET").env_remove("HOST").env_remove("PROFILE").env_remove("OUT_DIR");
+}

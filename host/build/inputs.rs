@@ -1,0 +1,87 @@
+//! What a guest is made from, as one fingerprint: a guest whose stamp differs from it is stale.
+
+use siphasher::sip128::{Hasher128, SipHasher13};
+use std::{
+    collections::BTreeSet,
+    fs,
+    hash::Hasher,
+    io,
+    path::{Path, PathBuf},
+};
+
+/// Folders of the repository that hold the guest's sources.
+pub const SOURCE_FOLDERS: [&str; 2] = ["core", "wasm"];
+/// Files at the root that decide how it is compiled.
+pub const ROOT_FILES: [&str; 2] = ["Cargo.toml", "Cargo.lock"];
+/// The package that is the guest, as the lock file names it.
+const GUEST_PACKAGE: &str = "wasmcached-wasm";
+
+/// The fingerprint of the guest that the sources below `root` make with `flags`.
+///
+/// # Errors
+/// Where a source cannot be read.
+pub fn fingerprint(root: &Path, flags: &[String]) -> io::Result<String> {
+    let mut hasher = SipHasher13::new();
+    let mut add = |name: &str, bytes: &[u8]| {
+        hasher.write(name.as_bytes());
+        hasher.write_u64(bytes.len() as u64);
+        hasher.write(bytes);
+    };
+    for flag in flags {
+        add("flag", flag.as_bytes());
+    }
+    for file in source_files(root)? {
+        let name = file.strip_prefix(root).unwrap_or(&file).to_string_lossy().replace('\\', "/");
+        add(&name, &fs::read(&file)?);
+    }
+    add("Cargo.toml", &fs::read(root.join("Cargo.toml"))?);
+    add("Cargo.lock", locked_closure(&fs::read_to_string(root.join("Cargo.lock"))?, GUEST_PACKAGE).as_bytes());
+    Ok(format!("{:032x}", hasher.finish128().as_u128()))
+}
+
+/// Every source file of the guest, in a fixed order.
+fn source_files(root: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    let mut folders: Vec<PathBuf> = SOURCE_FOLDERS.iter().map(|folder| root.join(folder)).collect();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder)? {
+            let (kind, path) = entry.map(|entry| (entry.file_type(), entry.path()))?;
+            if kind?.is_dir() {
+                if !matches!(path.file_name().and_then(|name| name.to_str()), Some("target" | "tests" | "benches")) {
+                    folders.push(path);
+                }
+            } else if matches!(path.extension().and_then(|name| name.to_str()), Some("rs" | "toml")) {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// The entries of a lock file that `package` needs, so that a new dependency of something else leaves the guest fresh.
+fn locked_closure(lock: &str, package: &str) -> String {
+    let entries: Vec<&str> = lock.split("[[package]]").skip(1).map(str::trim).collect();
+    let name_of = |entry: &str| entry.lines().find_map(|line| line.strip_prefix("name = ")).map(unquote).map(str::to_owned);
+    let mut needed = BTreeSet::from([package.to_owned()]);
+    loop {
+        let found: BTreeSet<String> = entries
+            .iter()
+            .filter(|entry| name_of(entry).is_some_and(|name| needed.contains(&name)))
+            .flat_map(|entry| entry.lines().filter_map(|line| line.strip_prefix(" \"")))
+            .filter_map(|line| line.trim_end_matches([',', '"']).split(' ').next())
+            .map(str::to_owned)
+            .collect();
+        let known = needed.len();
+        needed.extend(found);
+        if needed.len() == known {
+            break;
+        }
+    }
+    let kept = entries.iter().filter(|entry| name_of(entry).is_some_and(|name| needed.contains(&name)));
+    kept.copied().collect::<Vec<_>>().join("\n")
+}
+
+fn unquote(text: &str) -> &str {
+    text.trim().trim_matches('"')
+}

@@ -1,0 +1,31 @@
+//! The one configuration of the WebAssembly engine.
+//!
+//! Included by the build script, which compiles the guest, and by the host, which loads what was compiled: a module is
+//! only accepted by an engine that was configured alike.
+
+use wasmtime::Config;
+
+/// Address space reserved for a guest's memory: all that a 32-bit guest can address, so memory never moves and needs no
+/// bounds checks.
+pub const MEMORY_RESERVATION_BYTES: u64 = 4 << 30;
+/// Unmapped address space after it, for accesses at a constant offset.
+pub const MEMORY_GUARD_BYTES: u64 = 32 << 20;
+
+/// The configuration common to compiling and running.
+pub fn engine_config() -> Config {
+    let mut config = Config::new();
+    config
+        .epoch_interruption(true)
+        .memory_reservation(MEMORY_RESERVATION_BYTES)
+        .memory_guard_size(MEMORY_GUARD_BYTES)
+        .memory_reservation_for_growth(0)
+        .guard_before_linear_memory(true)
+        .wasm_bulk_memory(true)
+        .wasm_multi_value(true)
+        .wasm_simd(true)
+        .wasm_relaxed_simd(false)
+        .wasm_tail_call(false)
+        .wasm_multi_memory(false)
+        .wasm_memory64(false);
+    config
+}
