@@ -36,8 +36,11 @@ pub enum Operation<'a> {
         /// 0 to the item limit bytes.
         value: &'a [u8],
     },
-    /// A store that was refused for its size: the old item is unlinked and the refusal counted.
-    RefuseLarge,
+    /// A store that was refused for its size: the refusal is counted. Answer: [`crate::reply::Reply::TooLarge`].
+    RefuseLarge {
+        /// `set` also removes the old item, so that nobody reads stale data; the other ways leave it.
+        unlink: bool,
+    },
     /// Remove the item.
     Delete,
     /// `incr` (wraps at 2^64) and `decr` (stops at zero).
@@ -103,4 +106,18 @@ pub enum Broadcast {
     Sizes,
     /// Set the counters that `stats reset` resets to zero.
     ResetCounters,
+    /// Start, stop or read the statistics by key prefix (`stats detail`). The shard around the store answers it.
+    Detail(Detail),
+}
+
+/// See [`Broadcast::Detail`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Detail {
+    /// Count from now on.
+    On,
+    /// Stop counting; what was counted stays.
+    Off,
+    /// Answer with what was counted ([`crate::prefixes::Prefixes`]).
+    Dump,
 }

@@ -133,6 +133,8 @@ host_statistics! {
     conn_yields,
     /// Connections closed for idleness.
     idle_kicks,
+    /// The log level now.
+    verbosity,
     /// Shards replaced after a trap.
     shard_traps,
     /// Fronts replaced after a trap.

@@ -11,12 +11,29 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod batch;
 pub mod clock;
 pub mod command;
 pub mod config;
+pub mod front;
 pub mod hash;
 pub mod host;
 pub mod limits;
+pub mod prefixes;
+pub mod protocol;
 pub mod reply;
+pub mod shard;
+pub mod solo;
 pub mod statistics;
 pub mod wire;
+
+/// Does what a key that begins `!trap-<role>` or `!hang-<role>` says.
+#[cfg(feature = "fault-injection")]
+fn inject_fault(key: &[u8], role: &[u8]) {
+    if key.strip_prefix(b"!trap-").is_some_and(|rest| rest.starts_with(role)) {
+        panic!("injected fault in a {}", core::str::from_utf8(role).unwrap_or_default());
+    }
+    while key.strip_prefix(b"!hang-").is_some_and(|rest| rest.starts_with(role)) {
+        core::hint::spin_loop();
+    }
+}

@@ -16,6 +16,9 @@ pub const WINDOW_BYTES: usize = 64 * 1024;
 /// Output beyond which a connection stops parsing until the client has read.
 pub const OUTPUT_BYTES_HIGH: usize = 64 * 1024;
 
+/// A front's output buffer larger than this is given back after use.
+pub const OUTPUT_BYTES_KEPT_MAX: usize = 1024 * 1024;
+
 /// Most commands that one batch carries.
 pub const BATCH_COMMANDS_MAX: usize = 64;
 
@@ -28,6 +31,17 @@ pub const CONNECTION_BUFFERS_ITEMS_MAX: usize = 32;
 
 /// See [`CONNECTION_BUFFERS_ITEMS_MAX`].
 pub const CONNECTION_BUFFERS_BYTES_MIN: usize = 64 * 1024 * 1024;
+
+/// What memcached adds to key and value when it compares an item with `-I`: header 48, unique 8, NUL 1, line end 2.
+pub const ITEM_OVERHEAD_BYTES: usize = 59;
+
+/// Whether an item may be stored at all under `-I`.
+pub const fn item_fits(key_bytes: usize, value_bytes: usize, item_bytes_max: u32) -> bool {
+    value_bytes.saturating_add(key_bytes + ITEM_OVERHEAD_BYTES) <= item_bytes_max as usize
+}
+
+/// Most prefixes that `stats detail` keeps apart; keys with further ones are not counted.
+pub const PREFIXES_MAX: usize = 65_536;
 
 /// Smallest `-I`.
 pub const ITEM_BYTES_MAX_MIN: u32 = 1024;

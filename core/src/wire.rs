@@ -31,6 +31,7 @@ impl Writer<'_> {
 }
 
 /// Takes fields from the front of a slice.
+#[derive(Clone)]
 pub struct Reader<'a>(pub &'a [u8]);
 
 impl<'a> Reader<'a> {

@@ -1,0 +1,163 @@
+//! One client: where it is in its conversation, and the bytes that could not be dealt with yet.
+
+use super::Status;
+use crate::{clock::Expiry, limits};
+use alloc::vec::Vec;
+
+/// A client, as a small number that the front chose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectionId(pub u32);
+
+/// Where a client is in its conversation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum State {
+    /// Between requests.
+    #[default]
+    Requests,
+    /// In a retrieval, with `remaining` bytes of keys to go, then `ending` bytes of line end. No line end: the line is
+    /// longer than we look ahead, and more keys will follow.
+    Keys { cas: bool, touch: Option<Expiry>, remaining: u32, ending: u8 },
+    /// In the data block of a refused store.
+    Skip(u64),
+    /// Nothing more is read.
+    Closing,
+}
+
+/// See the module. An idle client owns no buffer: this struct is all it costs here.
+#[derive(Debug, Default)]
+pub(super) struct Connection {
+    pub(super) state: State,
+    pub(super) status: Status,
+    /// What the parser said the request at hand needs at least, in bytes.
+    pub(super) needed: usize,
+    /// The beginning of a request; while receiving into it, also the space for more.
+    input: Vec<u8>,
+    /// How many bytes at the end of `input` are space.
+    space: usize,
+    /// `input` is at the beginning of the window as well, and more follows it there.
+    in_window: bool,
+    output: Vec<u8>,
+    /// How many bytes of `output` are sent.
+    sent: usize,
+}
+
+impl Connection {
+    pub(super) fn refuse(&mut self, text: &[u8]) {
+        self.output.extend_from_slice(text);
+        self.state = State::Closing;
+        self.status = Status::CLOSE;
+    }
+
+    pub(super) fn buffers_bytes(&self) -> usize {
+        self.input.capacity() + self.output.capacity()
+    }
+
+    pub(super) fn has_input(&self) -> bool {
+        self.input.len() > self.space
+    }
+
+    /// Whether `advance` could do something without further bytes.
+    pub(super) fn has_work(&self) -> bool {
+        self.has_input()
+    }
+
+    pub(super) fn input(&self) -> &[u8] {
+        &self.input[..self.input.len() - self.space]
+    }
+
+    /// Gets ready to receive: returns how many bytes at the beginning of the window are taken, or `None` if the
+    /// connection's own buffer receives ([`Connection::input_space`]).
+    pub(super) fn prepare_input(&mut self, window: &mut [u8]) -> Option<usize> {
+        self.take_back_space();
+        let held = self.input.len();
+        if held == 0 {
+            self.in_window = false;
+            return Some(0);
+        }
+        if held <= window.len() / 2 && self.needed <= window.len() {
+            window[..held].copy_from_slice(&self.input);
+            self.in_window = true;
+            return Some(held);
+        }
+        // As much again as there is already, so that a client that announces much and sends little holds little.
+        let more = self.needed.saturating_sub(held).clamp(1, held.max(limits::WINDOW_BYTES));
+        self.input.reserve_exact(more);
+        self.input.resize(held + more, 0);
+        self.space = more;
+        self.in_window = false;
+        None
+    }
+
+    pub(super) fn input_space(&mut self) -> &mut [u8] {
+        let start = self.input.len() - self.space;
+        &mut self.input[start..]
+    }
+
+    /// Takes what was received: returns how many bytes of the window are now this connection's input, or `None` if its
+    /// own buffer holds it.
+    pub(super) fn accept_input(&mut self, received: usize) -> Option<usize> {
+        if self.space > 0 {
+            let unused = self.space - received.min(self.space);
+            self.input.truncate(self.input.len() - unused);
+            self.space = 0;
+            return None;
+        }
+        if self.in_window && received > 0 {
+            let held = self.input.len();
+            self.input = Vec::new();
+            self.in_window = false;
+            return Some(held + received);
+        }
+        self.in_window = false;
+        if self.input.is_empty() { Some(received) } else { None }
+    }
+
+    /// Keeps the unanswered rest of the window.
+    pub(super) fn keep_input(&mut self, rest: &[u8]) {
+        debug_assert!(self.input.is_empty());
+        if self.state != State::Closing && !rest.is_empty() {
+            self.input = rest.to_vec();
+        }
+    }
+
+    /// Drops the answered part of the own buffer.
+    pub(super) fn drop_input(&mut self, answered: usize) {
+        if self.state == State::Closing || answered >= self.input.len() {
+            self.input = Vec::new();
+        } else if answered > 0 {
+            self.input.drain(..answered);
+            self.input.shrink_to(self.input.len() * 2);
+        }
+    }
+
+    pub(super) fn forget_input(&mut self) {
+        self.input = Vec::new();
+        self.space = 0;
+    }
+
+    fn take_back_space(&mut self) {
+        self.input.truncate(self.input.len() - self.space);
+        self.space = 0;
+    }
+
+    pub(super) fn has_output(&self) -> bool {
+        self.output.len() > self.sent
+    }
+
+    pub(super) fn output(&self) -> &[u8] {
+        &self.output[self.sent..]
+    }
+
+    pub(super) fn keep_output(&mut self, rest: &[u8]) {
+        self.output = rest.to_vec();
+        self.sent = 0;
+    }
+
+    pub(super) fn drop_output(&mut self, sent: usize) {
+        self.sent = (self.sent + sent).min(self.output.len());
+        if self.sent == self.output.len() {
+            self.output = Vec::new();
+            self.sent = 0;
+        }
+    }
+}

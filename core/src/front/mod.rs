@@ -1,0 +1,379 @@
+//! Connections of clients: from received bytes to commands, from replies to bytes to send.
+//!
+//! A front never calls out in the middle of a parse. [`Front::step`] turns the whole requests that a read delivered into
+//! a list of [`Pending`] answers; whoever holds the store (this guest in a solo engine, others through a
+//! [`carry::Carry`]) executes their commands; then they are answered in order. Nothing here knows a socket or the store.
+
+mod barrier;
+mod carry;
+mod connection;
+mod pending;
+
+pub use barrier::Barrier;
+pub use carry::{Run, Slot};
+pub use connection::ConnectionId;
+pub use pending::Pending;
+
+use crate::{
+    clock::Seconds,
+    command::Command,
+    config::Config,
+    hash::Seed,
+    limits,
+    protocol::text::{self, words},
+    reply::Reply,
+};
+use alloc::{vec, vec::Vec};
+use carry::Carry;
+use connection::{Connection, State};
+use slab::Slab;
+
+/// What the host does next with a connection: a set of bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Status(pub u32);
+
+impl Status {
+    /// There is something to send.
+    pub const OUTPUT: Self = Self(1);
+    /// There is more to do without reading.
+    pub const MORE: Self = Self(2);
+    /// Close when the output is sent.
+    pub const CLOSE: Self = Self(4);
+    /// Runs are to be carried first.
+    pub const RUNS: Self = Self(8);
+    /// A part of a request is held.
+    pub const PARTIAL: Self = Self(16);
+
+    /// Whether all bits of `other` are set.
+    pub fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// With the bits of `other` if `condition` holds.
+    #[must_use]
+    pub fn with(self, other: Self, condition: bool) -> Self {
+        Self(self.0 | if condition { other.0 } else { 0 })
+    }
+}
+
+/// What [`Front::step`] found.
+#[derive(Clone, Copy, Debug)]
+pub enum Step {
+    /// [`Front::pending`] is to be executed and answered.
+    Execute,
+    /// Something that concerns all shards or the host.
+    Barrier(Barrier),
+    /// Nothing more for now.
+    Rest,
+}
+
+/// Where the bytes of the connection at hand are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    /// The first bytes of the shared window.
+    Window(usize),
+    /// The connection's own buffer.
+    Own,
+}
+
+/// The connections of one worker.
+pub struct Front {
+    config: Config,
+    context: text::Context,
+    connections: Slab<Connection>,
+    /// Every connection reads into it, so idle ones own no buffer. It never moves.
+    window: Vec<u8>,
+    /// What the connection at hand has to send.
+    output: Vec<u8>,
+    pending: Vec<Pending>,
+    carry: Carry,
+    current: usize,
+    source: Source,
+    /// Bytes of the input that are answered.
+    cursor: usize,
+    requests_left: u32,
+    buffers_bytes: usize,
+    yields: u32,
+}
+
+impl Front {
+    /// No connections yet.
+    pub fn new(config: Config, now: Seconds) -> Self {
+        let context = text::Context {
+            item_bytes_max: config.item_bytes_max,
+            now,
+            flush: config.flush,
+            shutdown: config.shutdown,
+        };
+        Self {
+            carry: Carry::new(config.shards),
+            config,
+            context,
+            connections: Slab::new(),
+            window: vec![0; limits::WINDOW_BYTES],
+            output: Vec::with_capacity(2 * limits::OUTPUT_BYTES_HIGH),
+            pending: Vec::with_capacity(limits::BATCH_COMMANDS_MAX),
+            current: usize::MAX,
+            source: Source::Own,
+            cursor: 0,
+            requests_left: 0,
+            buffers_bytes: 0,
+            yields: 0,
+        }
+    }
+
+    /// A new client; `refused`: one over the connection limit, that gets its refusal as output.
+    pub fn open(&mut self, refused: bool) -> ConnectionId {
+        let mut connection = Connection::default();
+        if refused {
+            connection.refuse(words::TOO_MANY_CONNECTIONS);
+            self.buffers_bytes += connection.buffers_bytes();
+        }
+        ConnectionId(self.connections.insert(connection) as u32)
+    }
+
+    /// Forgets a client. Unknown ones are ignored.
+    pub fn close(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.connections.try_remove(id.0 as usize) {
+            self.buffers_bytes -= connection.buffers_bytes();
+        }
+        if self.current == id.0 as usize {
+            self.current = usize::MAX;
+            self.output.clear();
+        }
+    }
+
+    /// Where the next received bytes of `id` go; never empty.
+    pub fn input(&mut self, id: ConnectionId) -> &mut [u8] {
+        let Some(connection) = self.connections.get_mut(id.0 as usize) else { return &mut self.window };
+        let before = connection.buffers_bytes();
+        let in_window = connection.prepare_input(&mut self.window);
+        self.buffers_bytes = self.buffers_bytes + connection.buffers_bytes() - before;
+        match in_window {
+            Some(held) => &mut self.window[held..],
+            None => connection.input_space(),
+        }
+    }
+
+    /// Takes `received` new bytes of `id` (none: goes on with what is there). Follow with [`Front::step`].
+    pub fn begin(&mut self, id: ConnectionId, received: usize, now: Seconds) {
+        self.context.now = now;
+        self.current = id.0 as usize;
+        self.cursor = 0;
+        self.requests_left = self.config.requests_per_event.max(1);
+        self.pending.clear();
+        if self.output.capacity() > limits::OUTPUT_BYTES_KEPT_MAX {
+            self.output = Vec::with_capacity(2 * limits::OUTPUT_BYTES_HIGH);
+        }
+        self.output.clear();
+        self.source = match self.connections.get_mut(self.current) {
+            None => Source::Window(0),
+            Some(connection) => {
+                let before = connection.buffers_bytes();
+                let source = match connection.accept_input(received) {
+                    Some(in_window) => Source::Window(in_window.min(limits::WINDOW_BYTES)),
+                    None => Source::Own,
+                };
+                self.buffers_bytes = self.buffers_bytes + connection.buffers_bytes() - before;
+                source
+            }
+        };
+    }
+
+    /// Finds the next work of the connection at hand.
+    pub fn step(&mut self) -> Step {
+        let Some(connection) = self.connections.get(self.current) else { return Step::Rest };
+        if self.output.len() >= limits::OUTPUT_BYTES_HIGH || connection.has_output() {
+            return Step::Rest;
+        }
+        let input = bytes(self.source, &self.window, &self.connections, self.current);
+        let collected = pending::collect(
+            &mut self.pending,
+            input,
+            self.cursor,
+            connection.state,
+            &self.context,
+            self.config.seed,
+            &mut self.requests_left,
+        );
+        if !self.pending.is_empty() {
+            return Step::Execute;
+        }
+        self.cursor = collected.cursor;
+        let connection = &mut self.connections[self.current];
+        connection.state = collected.state;
+        connection.needed = collected.needed;
+        match collected.barrier {
+            Some(barrier) => Step::Barrier(barrier),
+            None => Step::Rest,
+        }
+    }
+
+    /// How many answers are pending.
+    pub fn pending_count(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// The hashes of the pending commands, for [`crate::shard::Shard::touch_lines`].
+    pub fn pending_hashes(&self) -> impl Iterator<Item = u64> + Clone + '_ {
+        self.pending.iter().filter(|pending| pending.is_command()).map(|pending| pending.hash)
+    }
+
+    /// The command of a pending answer; `None` if it needs none.
+    #[inline]
+    pub fn command(&self, number: usize) -> Option<Command<'_>> {
+        self.pending.get(number)?.command(bytes(self.source, &self.window, &self.connections, self.current))
+    }
+
+    /// Answers a pending command, or (without reply) one that needs none. `false`: the output is full, stop after it.
+    #[inline]
+    pub fn answer(&mut self, number: usize, reply: Option<&Reply<'_>>) -> bool {
+        let pending = self.pending[number];
+        let input = bytes(self.source, &self.window, &self.connections, self.current);
+        pending.answer(&mut self.output, input, reply);
+        self.output.len() < limits::OUTPUT_BYTES_HIGH
+    }
+
+    /// The first `count` pending answers were given: their input is done with. The others are forgotten and will be
+    /// parsed again.
+    pub fn retire(&mut self, count: usize) {
+        if let Some(last) = count.checked_sub(1).and_then(|last| self.pending.get(last)) {
+            self.cursor = last.end as usize;
+            if let Some(connection) = self.connections.get_mut(self.current) {
+                connection.state = last.after;
+            }
+        }
+        self.pending.clear();
+    }
+
+    /// Answers a barrier with what its runs brought.
+    pub fn answer_barrier(&mut self, barrier: &Barrier) {
+        let closes = barrier.answer(&mut self.output, &mut self.config, &self.carry, self.context.now);
+        if closes && let Some(connection) = self.connections.get_mut(self.current) {
+            connection.state = State::Closing;
+        }
+    }
+
+    /// Puts what is left of the input aside and says what the host does next.
+    pub fn rest(&mut self) -> Status {
+        let buffers_bytes_max = (limits::CONNECTION_BUFFERS_ITEMS_MAX * self.config.item_bytes_max as usize)
+            .max(limits::CONNECTION_BUFFERS_BYTES_MIN);
+        let Some(connection) = self.connections.get_mut(self.current) else { return Status::CLOSE };
+        let before = connection.buffers_bytes();
+        match self.source {
+            Source::Window(length) => connection.keep_input(&self.window[self.cursor.min(length)..length]),
+            Source::Own => connection.drop_input(self.cursor),
+        }
+        self.cursor = 0;
+        self.source = Source::Own;
+        self.buffers_bytes = self.buffers_bytes + connection.buffers_bytes() - before;
+        if self.buffers_bytes > buffers_bytes_max && connection.has_input() && connection.state != State::Closing {
+            self.buffers_bytes -= connection.buffers_bytes();
+            connection.forget_input();
+            self.buffers_bytes += connection.buffers_bytes();
+            self.output.extend_from_slice(words::OUT_OF_MEMORY_READING);
+            connection.state = State::Closing;
+        }
+        let full = self.output.len() >= limits::OUTPUT_BYTES_HIGH;
+        let gave_way = self.requests_left == 0 && connection.has_input();
+        self.yields = self.yields.wrapping_add(u32::from(gave_way));
+        let closing = connection.state == State::Closing;
+        connection.status = Status::default()
+            .with(Status::MORE, !closing && (full && connection.has_work() || gave_way))
+            .with(Status::CLOSE, closing)
+            .with(Status::PARTIAL, connection.has_input());
+        connection.status.with(Status::OUTPUT, !self.output.is_empty() || connection.has_output())
+    }
+
+    /// What `id` has to send now.
+    pub fn output(&self, id: ConnectionId) -> &[u8] {
+        match self.connections.get(id.0 as usize) {
+            Some(connection) if connection.has_output() => connection.output(),
+            Some(_) if self.current == id.0 as usize => &self.output,
+            _ => &[],
+        }
+    }
+
+    /// The first `sent` bytes of the output were sent; the rest is kept with the connection.
+    pub fn consume(&mut self, id: ConnectionId, sent: usize) -> Status {
+        let Some(connection) = self.connections.get_mut(id.0 as usize) else { return Status::CLOSE };
+        let before = connection.buffers_bytes();
+        if connection.has_output() {
+            connection.drop_output(sent);
+        } else if self.current == id.0 as usize {
+            connection.keep_output(&self.output[sent.min(self.output.len())..]);
+            self.output.clear();
+        }
+        self.buffers_bytes = self.buffers_bytes + connection.buffers_bytes() - before;
+        connection.status.with(Status::OUTPUT, connection.has_output())
+    }
+
+    /// How often a connection gave way to others after `-R` requests.
+    pub fn yields(&self) -> u32 {
+        self.yields
+    }
+
+    /// Turns the pending commands into runs for the shards.
+    pub fn load_commands(&mut self) {
+        let input = bytes(self.source, &self.window, &self.connections, self.current);
+        self.carry.load_commands(&self.pending, input);
+    }
+
+    /// Turns a barrier into runs; `solo`: its broadcasts are not carried, since the store is here.
+    pub fn load_barrier(&mut self, barrier: &Barrier, solo: bool) {
+        self.carry.load_barrier(barrier, self.context.now, solo);
+    }
+
+    /// The runs to carry and the bytes they point into.
+    pub fn runs(&self) -> (&[Run], &[u8]) {
+        self.carry.runs()
+    }
+
+    /// Room for the replies of a run (`executed` as in `docs/boundary.md`); `None`: no such run.
+    pub fn reply(&mut self, run: usize, executed: u32, bytes: usize) -> Option<&mut [u8]> {
+        self.carry.reply(run, executed, bytes)
+    }
+
+    /// Where a solo engine puts the answer of a barrier's broadcast.
+    pub fn barrier_answer(&mut self, slot: Slot) -> &mut Vec<u8> {
+        self.carry.slot(slot)
+    }
+
+    /// Answers the pending commands with what the runs brought.
+    pub fn answer_carried(&mut self) {
+        let mut answered = 0;
+        let mut replies = self.carry.replies();
+        let input = bytes(self.source, &self.window, &self.connections, self.current);
+        for (number, pending) in self.pending.iter().enumerate() {
+            let reply = if pending.is_command() {
+                match replies.next(number) {
+                    Some(reply) => Some(reply),
+                    None => break,
+                }
+            } else {
+                None
+            };
+            pending.answer(&mut self.output, input, reply.as_ref());
+            answered += 1;
+        }
+        self.carry.finish(answered == self.pending.len());
+        self.retire(answered);
+    }
+
+    /// The key hash.
+    pub fn seed(&self) -> Seed {
+        self.config.seed
+    }
+}
+
+/// The input of the connection at hand. Not a method, so that the output can be written meanwhile.
+#[inline]
+fn bytes<'a>(source: Source, window: &'a [u8], connections: &'a Slab<Connection>, current: usize) -> &'a [u8] {
+    match source {
+        Source::Window(length) => &window[..length],
+        Source::Own => match connections.get(current) {
+            Some(connection) => connection.input(),
+            None => &[],
+        },
+    }
+}

@@ -1,0 +1,269 @@
+//! What a look at the input finds: answers to give, in order, most of them after a command was executed.
+
+use super::{barrier::Barrier, connection::State};
+use crate::{
+    clock::Expiry,
+    command::{Command, Operation},
+    hash::Seed,
+    limits,
+    protocol::{
+        Span, Verdict,
+        text::{self, Request, Retrieve, words},
+    },
+    reply::Reply,
+};
+use alloc::vec::Vec;
+
+/// One answer to give.
+#[derive(Clone, Copy, Debug)]
+pub struct Pending {
+    /// The input up to here is done with once this is answered.
+    pub(super) end: u32,
+    /// The connection's state then.
+    pub(super) after: State,
+    key: Span,
+    value: Span,
+    /// Of the key; 0 without a command.
+    pub hash: u64,
+    pub(super) task: Task,
+}
+
+/// How to come to the answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Task {
+    /// It is known.
+    Answer(&'static [u8]),
+    /// By a command.
+    Command(Operation<'static>, Style),
+}
+
+/// What the encoder must know besides the reply. The store never sees it.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Style {
+    /// A key of a retrieval, perhaps its last.
+    Found { cas: bool, last: bool },
+    /// A status line.
+    Status,
+    /// `noreply`.
+    Silent,
+}
+
+impl Pending {
+    pub(super) fn is_command(&self) -> bool {
+        matches!(self.task, Task::Command(..))
+    }
+
+    #[inline]
+    pub(super) fn command<'i>(&self, input: &'i [u8]) -> Option<Command<'i>> {
+        let Task::Command(operation, _) = self.task else { return None };
+        let operation = match operation {
+            Operation::Store { mode, flags, expiry, compare, .. } => {
+                Operation::Store { mode, flags, expiry, compare, value: self.value.of(input) }
+            }
+            Operation::Get { touch } => Operation::Get { touch },
+            Operation::RefuseLarge { unlink } => Operation::RefuseLarge { unlink },
+            Operation::Delete => Operation::Delete,
+            Operation::Arithmetic { direction, delta } => Operation::Arithmetic { direction, delta },
+            Operation::Touch { expiry } => Operation::Touch { expiry },
+        };
+        Some(Command { hash: self.hash, key: self.key.of(input), operation })
+    }
+
+    #[inline]
+    pub(super) fn answer(&self, out: &mut Vec<u8>, input: &[u8], reply: Option<&Reply<'_>>) {
+        match (self.task, reply) {
+            (Task::Answer(text), _) => out.extend_from_slice(text),
+            (Task::Command(_, Style::Found { cas, last }), reply) => {
+                if let Some(Reply::Found(found)) = reply {
+                    text::answer_found(out, self.key.of(input), found, cas);
+                }
+                if last {
+                    out.extend_from_slice(words::END);
+                }
+            }
+            (Task::Command(operation, Style::Status), Some(reply)) => {
+                text::answer_status(out, reply, matches!(operation, Operation::Arithmetic { .. }));
+            }
+            (Task::Command(_, Style::Silent | Style::Status), _) => {}
+        }
+    }
+}
+
+/// What [`collect`] found besides pending answers. Valid only if there are none.
+pub(super) struct Collected {
+    /// The input up to here is done with.
+    pub(super) cursor: usize,
+    pub(super) state: State,
+    /// See [`super::connection::Connection::needed`].
+    pub(super) needed: usize,
+    pub(super) barrier: Option<Barrier>,
+}
+
+/// Parses from `cursor` on until the input or the batch is full, or a barrier stands at its beginning.
+pub(super) fn collect(
+    pending: &mut Vec<Pending>,
+    input: &[u8],
+    cursor: usize,
+    state: State,
+    context: &text::Context,
+    seed: Seed,
+    requests_left: &mut u32,
+) -> Collected {
+    let mut c = Collector { pending, input, seed, cursor, state, needed: 0 };
+    let mut barrier = None;
+    while c.pending.len() < limits::BATCH_COMMANDS_MAX {
+        let rest = c.rest();
+        let verdict = match c.state {
+            State::Closing => break,
+            State::Skip(left) => {
+                let skipped = left.min(rest.len() as u64);
+                c.cursor += skipped as usize;
+                if skipped < left {
+                    c.state = State::Skip(left - skipped);
+                    // What was skipped need not be kept, though nothing pends on it.
+                    break;
+                }
+                c.state = State::Requests;
+                continue;
+            }
+            State::Keys { remaining: 1.., .. } => {
+                c.key();
+                continue;
+            }
+            _ if rest.is_empty() => break,
+            State::Keys { cas, touch, .. } => text::continue_retrieval(rest, cas, touch),
+            State::Requests if *requests_left == 0 => break,
+            State::Requests => text::parse(rest, context),
+        };
+        match verdict {
+            Verdict::Incomplete { needed } => {
+                c.needed = needed;
+                break;
+            }
+            Verdict::Close => {
+                c.state = State::Closing;
+                // Everything before it is answered first; a pending nothing carries the state.
+                c.cursor = input.len();
+                c.push(Span::default(), Span::default(), Task::Answer(b""));
+                break;
+            }
+            Verdict::Complete { request, consumed } => {
+                if c.state == State::Requests {
+                    if matches!(request, Request::Control { .. }) && !c.pending.is_empty() {
+                        break;
+                    }
+                    *requests_left -= 1;
+                }
+                if let Request::Control { control, noreply } = request {
+                    c.cursor += consumed;
+                    barrier = Some(Barrier { control, noreply });
+                    break;
+                }
+                c.request(request, consumed);
+            }
+        }
+    }
+    Collected { cursor: c.cursor, state: c.state, needed: c.needed, barrier }
+}
+
+struct Collector<'a> {
+    pending: &'a mut Vec<Pending>,
+    input: &'a [u8],
+    seed: Seed,
+    cursor: usize,
+    state: State,
+    needed: usize,
+}
+
+impl Collector<'_> {
+    fn rest(&self) -> &[u8] {
+        self.input.get(self.cursor..).unwrap_or_default()
+    }
+
+    fn push(&mut self, key: Span, value: Span, task: Task) {
+        let hash = match task {
+            Task::Answer(_) => 0,
+            Task::Command(..) => {
+                let key = key.of(self.input);
+                #[cfg(feature = "fault-injection")]
+                crate::inject_fault(key, b"front");
+                self.seed.hash(key)
+            }
+        };
+        self.pending.push(Pending { end: self.cursor as u32, after: self.state, key, value, hash, task });
+    }
+
+    fn request(&mut self, request: Request, consumed: usize) {
+        let start = self.cursor;
+        match request {
+            Request::Retrieve(Retrieve { cas, touch, keys, whole }) => {
+                let ending = if whole { consumed - keys.start as usize - keys.len() } else { 0 };
+                self.cursor = start + keys.start as usize;
+                self.state = State::Keys { cas, touch, remaining: keys.length, ending: ending as u8 };
+                if keys.length == 0 {
+                    // A long line that ended after its last key was taken.
+                    self.finish_line();
+                }
+            }
+            Request::Command(request) => {
+                self.cursor = start + consumed;
+                self.state = skip(request.swallow);
+                let style = if request.noreply { Style::Silent } else { Style::Status };
+                let (key, value) = (request.key.shifted(start), request.value.shifted(start));
+                self.push(key, value, Task::Command(request.operation, style));
+            }
+            Request::Answer { text, swallow } => {
+                self.cursor = start + consumed;
+                self.state = skip(swallow);
+                self.push(Span::default(), Span::default(), Task::Answer(text));
+            }
+            Request::Quit => {
+                self.cursor = self.input.len();
+                self.state = State::Closing;
+                self.push(Span::default(), Span::default(), Task::Answer(b""));
+            }
+            Request::Control { .. } => {}
+        }
+    }
+
+    /// The next key of a retrieval becomes a command; what remains of the line becomes the state.
+    fn key(&mut self) {
+        let State::Keys { cas, touch, remaining, ending } = self.state else { return };
+        let line_end = self.cursor + remaining as usize;
+        let line = self.input.get(self.cursor..line_end).unwrap_or_default();
+        let blank = |bytes: &[u8]| bytes.iter().position(|&byte| byte != b' ').unwrap_or(bytes.len());
+        let start = blank(line);
+        let key = &line[start..];
+        let key_bytes = key.iter().position(|&byte| byte == b' ').unwrap_or(key.len());
+        let after = start + key_bytes + blank(&key[key_bytes..]);
+        let span = Span::new(self.cursor + start, self.cursor + start + key_bytes);
+        self.cursor += after;
+        self.state = State::Keys { cas, touch, remaining: remaining - after as u32, ending };
+        let last = after == line.len() && ending > 0;
+        if last {
+            self.cursor += usize::from(ending);
+            self.state = State::Requests;
+        }
+        if key_bytes > 0 {
+            let operation = Operation::Get { touch };
+            self.push(span, Span::default(), Task::Command(operation, Style::Found { cas, last }));
+        } else if last {
+            self.push(Span::default(), Span::default(), Task::Answer(words::END));
+        }
+    }
+
+    fn finish_line(&mut self) {
+        if let State::Keys { ending: ending @ 1.., .. } = self.state {
+            self.cursor += usize::from(ending);
+            self.state = State::Requests;
+            self.push(Span::default(), Span::default(), Task::Answer(words::END));
+        }
+    }
+}
+
+fn skip(swallow: u64) -> State {
+    if swallow > 0 { State::Skip(swallow) } else { State::Requests }
+}
+
+/// Kept for readers of `Keys`: an expiry rides along with each key.
+const _: () = assert!(size_of::<Option<Expiry>>() <= 8);

@@ -1,0 +1,61 @@
+//! The protocols: one folder each, pure functions between bytes and requests, replies and bytes.
+//!
+//! A parser looks at a slice and gives a [`Verdict`]. It keeps the five laws that `core/tests/parser_laws.rs` tests:
+//! *total* (no input panics), *progress* (a verdict consumes), *prefix* (a proper prefix of a request is incomplete,
+//! and bytes that follow change nothing), *chunking* (any split gives the same replies), *limits* (it never asks for
+//! more than a limit allows). Nothing here knows the store.
+
+pub mod text;
+mod token;
+
+/// What a parser says of the bytes it was shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict<T> {
+    /// The request is not whole; it has at least `needed` bytes in all.
+    Incomplete {
+        /// More than were shown.
+        needed: usize,
+    },
+    /// A request (or a refusal, which is an answer like any other) that took the first `consumed` bytes.
+    Complete {
+        /// What was asked.
+        request: T,
+        /// At least one byte.
+        consumed: usize,
+    },
+    /// Nothing sensible can follow: close the connection without a word.
+    Close,
+}
+
+/// A part of the input: first byte, length.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Span {
+    /// Offset of the first byte.
+    pub start: u32,
+    /// How many bytes.
+    pub length: u32,
+}
+
+impl Span {
+    /// From `start` to just before `end`.
+    pub fn new(start: usize, end: usize) -> Self {
+        Self { start: start as u32, length: end.saturating_sub(start) as u32 }
+    }
+
+    /// The bytes of it in `input`; empty if it does not lie within.
+    #[inline]
+    pub fn of(self, input: &[u8]) -> &[u8] {
+        let start = self.start as usize;
+        input.get(start..start.saturating_add(self.length as usize)).unwrap_or_default()
+    }
+
+    /// The same bytes seen from `offset` bytes earlier.
+    pub fn shifted(self, offset: usize) -> Self {
+        Self { start: self.start.saturating_add(offset as u32), length: self.length }
+    }
+
+    /// Its length as an index.
+    pub fn len(self) -> usize {
+        self.length as usize
+    }
+}

@@ -1,0 +1,88 @@
+//! From replies to the words of the text protocol.
+
+use crate::reply::{Found, Reply};
+use alloc::vec::Vec;
+
+/// Fixed answers, each with its line end.
+#[allow(missing_docs, reason = "the text is the documentation")]
+pub mod words {
+    pub const BAD_DATA_CHUNK: &[u8] = b"CLIENT_ERROR bad data chunk\r\n";
+    pub const BAD_FORMAT: &[u8] = b"CLIENT_ERROR bad command line format\r\n";
+    /// memcached sends a stray line end after the refusal of a retrieval, and has done so for years.
+    pub const BAD_FORMAT_RETRIEVAL: &[u8] = b"CLIENT_ERROR bad command line format\r\n\r\n";
+    pub const BAD_COMMAND_LINE: &[u8] = b"CLIENT_ERROR bad command line\r\n";
+    pub const DELETED: &[u8] = b"DELETED\r\n";
+    pub const DETAIL_USAGE: &[u8] = b"CLIENT_ERROR usage: stats detail on|off|dump\r\n";
+    pub const END: &[u8] = b"END\r\n";
+    pub const ERROR: &[u8] = b"ERROR\r\n";
+    pub const EXISTS: &[u8] = b"EXISTS\r\n";
+    pub const FLUSH_NOT_ALLOWED: &[u8] = b"CLIENT_ERROR flush_all not allowed\r\n";
+    pub const INVALID_DELTA: &[u8] = b"CLIENT_ERROR invalid numeric delta argument\r\n";
+    pub const INVALID_EXPTIME: &[u8] = b"CLIENT_ERROR invalid exptime argument\r\n";
+    pub const INVALID_SHUTDOWN: &[u8] = b"CLIENT_ERROR invalid shutdown mode\r\n";
+    pub const MEMLIMIT_FAILED: &[u8] = b"MEMLIMIT_ADJUST_FAILED out of bounds or unable to adjust\r\n";
+    pub const MEMLIMIT_NOT_BYTES: &[u8] = b"MEMLIMIT_ADJUST_FAILED input value is megabytes not bytes\r\n";
+    pub const MEMLIMIT_TOO_SMALL: &[u8] = b"MEMLIMIT_TOO_SMALL cannot set maxbytes to less than 8m\r\n";
+    pub const NON_NUMERIC: &[u8] = b"CLIENT_ERROR cannot increment or decrement non-numeric value\r\n";
+    pub const NOT_FOUND: &[u8] = b"NOT_FOUND\r\n";
+    pub const NOT_STORED: &[u8] = b"NOT_STORED\r\n";
+    pub const OK: &[u8] = b"OK\r\n";
+    pub const OUT_OF_MEMORY: &[u8] = b"SERVER_ERROR out of memory storing object\r\n";
+    pub const OUT_OF_MEMORY_ARITHMETIC: &[u8] = b"SERVER_ERROR out of memory\r\n";
+    pub const OUT_OF_MEMORY_READING: &[u8] = b"SERVER_ERROR out of memory reading request\r\n";
+    pub const RESET: &[u8] = b"RESET\r\n";
+    pub const SHARD_LOST: &[u8] = b"SERVER_ERROR a part of the cache was restarted empty\r\n";
+    pub const SHUTDOWN_DISABLED: &[u8] = b"SERVER_ERROR: shutdown not enabled\r\n";
+    pub const STORED: &[u8] = b"STORED\r\n";
+    pub const TOO_LARGE: &[u8] = b"SERVER_ERROR object too large for cache\r\n";
+    pub const TOO_MANY_CONNECTIONS: &[u8] = b"ERROR Too many open connections\r\n";
+    pub const TOUCHED: &[u8] = b"TOUCHED\r\n";
+    pub const VERSION: &[u8] = b"VERSION 1.6.45\r\n";
+}
+
+/// The answer to one key of a retrieval: `VALUE <key> <flags> <bytes>[ <cas>]`, data; a miss is silent.
+#[inline]
+pub fn answer_found(out: &mut Vec<u8>, key: &[u8], found: &Found<'_>, cas: bool) {
+    let mut number = itoa::Buffer::new();
+    out.reserve(key.len() + found.value.len() + 64);
+    out.extend_from_slice(b"VALUE ");
+    out.extend_from_slice(key);
+    if found.flags == 0 {
+        out.extend_from_slice(b" 0 ");
+    } else {
+        out.push(b' ');
+        out.extend_from_slice(number.format(found.flags).as_bytes());
+        out.push(b' ');
+    }
+    out.extend_from_slice(number.format(found.value.len()).as_bytes());
+    if cas {
+        out.push(b' ');
+        out.extend_from_slice(number.format(found.cas).as_bytes());
+    }
+    out.extend_from_slice(b"\r\n");
+    found.value.for_each_piece(|piece| out.extend_from_slice(piece));
+    out.extend_from_slice(b"\r\n");
+}
+
+/// The answer to any command but a retrieval.
+pub fn answer_status(out: &mut Vec<u8>, reply: &Reply<'_>, arithmetic: bool) {
+    let text = match reply {
+        Reply::Missing => words::NOT_FOUND,
+        Reply::Stored { .. } => words::STORED,
+        Reply::NotStored => words::NOT_STORED,
+        Reply::Exists => words::EXISTS,
+        Reply::Deleted => words::DELETED,
+        Reply::Touched => words::TOUCHED,
+        Reply::Number { value, .. } => {
+            out.extend_from_slice(itoa::Buffer::new().format(*value).as_bytes());
+            b"\r\n"
+        }
+        Reply::NonNumeric => words::NON_NUMERIC,
+        Reply::TooLarge => words::TOO_LARGE,
+        Reply::OutOfMemory if arithmetic => words::OUT_OF_MEMORY_ARITHMETIC,
+        Reply::OutOfMemory => words::OUT_OF_MEMORY,
+        Reply::Lost => words::SHARD_LOST,
+        Reply::Found(_) => words::ERROR,
+    };
+    out.extend_from_slice(text);
+}

@@ -1,0 +1,126 @@
+//! The classic text protocol.
+//!
+//! ```text
+//! request  = line [data CR LF]             a line ends LF; a CR before it is optional
+//! line     = word *(SPACE token)           runs of SPACE are one; every other byte belongs to a token
+//! store    = ("set" | "add" | "replace" | "append" | "prepend") key flags exptime bytes ["noreply"] data
+//!          | "cas" key flags exptime bytes unique ["noreply"] data
+//! retrieve = ("get" | "gets") 1*key | ("gat" | "gats") exptime 1*key
+//! change   = "delete" key | ("incr" | "decr") key delta | "touch" key exptime       each with ["noreply"]
+//! control  = "flush_all" [exptime] | "cache_memlimit" megabytes | "verbosity" level | "version" | "quit"
+//!          | "shutdown" ["graceful"] | "stats" [group]
+//! ```
+
+mod encode;
+mod parse;
+mod statistics;
+
+pub use encode::{answer_found, answer_status, words};
+pub use parse::{Context, continue_retrieval, parse};
+pub use statistics::{
+    answer_classes, answer_connections, answer_general, answer_prefixes, answer_settings, answer_sizes, answer_slabs,
+};
+
+use super::Span;
+use crate::{clock::Expiry, command::Detail, command::Operation};
+
+/// What a client asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// Keys to read; each becomes a command of its own.
+    Retrieve(Retrieve),
+    /// One command on one key.
+    Command(KeyRequest),
+    /// Something that has its answer already: `text` (nothing, if empty), then `swallow` bytes of data are ignored.
+    Answer {
+        /// With its line end.
+        text: &'static [u8],
+        /// Bytes of a data block that belongs to a refused line.
+        swallow: u64,
+    },
+    /// Something that concerns more than one key.
+    Control {
+        /// What.
+        control: Control,
+        /// The client wants no answer.
+        noreply: bool,
+    },
+    /// `quit`: close when everything before it is answered.
+    Quit,
+}
+
+/// See [`Request::Retrieve`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retrieve {
+    /// `gets`, `gats`: show uniques.
+    pub cas: bool,
+    /// `gat`, `gats`.
+    pub touch: Option<Expiry>,
+    /// The keys and the spaces between them: the end of what was consumed, but for the line's end.
+    pub keys: Span,
+    /// Whether the line ended; otherwise more keys follow ([`continue_retrieval`]).
+    pub whole: bool,
+}
+
+/// See [`Request::Command`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyRequest {
+    /// Where the key is.
+    pub key: Span,
+    /// Where the data block is; [`Operation::Store`] has an empty value here.
+    pub value: Span,
+    /// What to do.
+    pub operation: Operation<'static>,
+    /// The client wants no answer.
+    pub noreply: bool,
+    /// As in [`Request::Answer`].
+    pub swallow: u64,
+}
+
+/// See [`Request::Control`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Control {
+    /// `flush_all`, with the delay as the client sent it (not positive: now).
+    Flush {
+        /// Seconds, or an absolute time beyond 30 days.
+        exptime: i32,
+    },
+    /// `cache_memlimit`.
+    MemoryLimit {
+        /// MiB.
+        mebibytes: u32,
+    },
+    /// `verbosity`.
+    Verbosity {
+        /// 0 to 2.
+        level: u32,
+    },
+    /// `shutdown`.
+    Shutdown {
+        /// Let connections finish.
+        graceful: bool,
+    },
+    /// `stats` and its groups.
+    Stats(Group),
+}
+
+/// A group of statistics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// `stats`
+    General,
+    /// `stats settings`
+    Settings,
+    /// `stats items`
+    Items,
+    /// `stats slabs`
+    Slabs,
+    /// `stats sizes`
+    Sizes,
+    /// `stats conns`
+    Connections,
+    /// `stats reset`
+    Reset,
+    /// `stats detail on|off|dump`
+    Detail(Detail),
+}

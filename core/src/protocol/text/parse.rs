@@ -1,0 +1,437 @@
+//! From bytes to requests. Total: no input panics, and the lints below keep it so.
+
+#![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::arithmetic_side_effects)]
+
+use super::{Control, Group, KeyRequest, Request, Retrieve, words};
+use crate::{
+    clock::{Expiry, Seconds},
+    command::{Detail, Direction, Operation, StoreMode},
+    limits,
+    protocol::{Span, Verdict, token, token::Tokens},
+};
+
+/// What the answer of the parser depends on besides the bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Context {
+    /// `-I`.
+    pub item_bytes_max: u32,
+    /// For relative expiry times.
+    pub now: Seconds,
+    /// `-F` clears it.
+    pub flush: bool,
+    /// `-A` sets it.
+    pub shutdown: bool,
+}
+
+/// Longest data block that a line can announce (memcached: `INT_MAX - 2`).
+const DATA_BYTES_MAX: u64 = i32::MAX as u64 - 2;
+
+/// Looks at the first request of `input`.
+pub fn parse(input: &[u8], context: &Context) -> Verdict<Request> {
+    let Some(newline) = memchr::memchr(b'\n', input) else { return unfinished(input) };
+    let consumed = newline.saturating_add(1);
+    if consumed < 4 {
+        return answer(words::BAD_FORMAT, consumed);
+    }
+    let before = input.get(..newline).unwrap_or_default();
+    let line = before.strip_suffix(b"\r").unwrap_or(before);
+    let word_end = line.iter().position(|&byte| byte == b' ').unwrap_or(line.len());
+    let (word, arguments) = line.split_at_checked(word_end).unwrap_or_default();
+    let l = Line { input, line, arguments, word_end, consumed, context };
+    match word {
+        b"get" => l.retrieve(false),
+        b"gets" => l.retrieve(true),
+        b"set" => l.store(StoreMode::Set, false),
+        b"add" => l.store(StoreMode::Add, false),
+        b"replace" => l.store(StoreMode::Replace, false),
+        b"append" => l.store(StoreMode::Append, false),
+        b"prepend" => l.store(StoreMode::Prepend, false),
+        b"cas" => l.store(StoreMode::Set, true),
+        b"delete" => l.delete(),
+        b"incr" => l.arithmetic(Direction::Increment),
+        b"decr" => l.arithmetic(Direction::Decrement),
+        b"touch" => l.touch(),
+        b"gat" => l.retrieve_and_touch(false),
+        b"gats" => l.retrieve_and_touch(true),
+        b"stats" => l.stats(),
+        b"version" => l.answer_unless_noreply(words::VERSION),
+        b"flush_all" => l.flush(),
+        b"cache_memlimit" => l.memory_limit(),
+        b"verbosity" => l.verbosity(),
+        b"shutdown" => l.shutdown(),
+        b"quit" => Verdict::Complete { request: Request::Quit, consumed },
+        _ => l.unknown(),
+    }
+}
+
+/// Goes on with a retrieval whose line was too long for one look: returns more keys, and whether the line ended.
+pub fn continue_retrieval(input: &[u8], cas: bool, touch: Option<Expiry>) -> Verdict<Request> {
+    let (end, consumed, whole) = match memchr::memchr(b'\n', input) {
+        Some(newline) => {
+            let before = input.get(..newline).unwrap_or_default();
+            (before.strip_suffix(b"\r").unwrap_or(before).len(), newline.saturating_add(1), true)
+        }
+        None => {
+            // Only what a space follows is surely a whole key.
+            let end = memchr::memrchr(b' ', input).map_or(0, |space| space.saturating_add(1));
+            let tail_bytes = input.len().saturating_sub(end);
+            if tail_bytes > limits::KEY_BYTES_MAX.saturating_add(1) {
+                return Verdict::Close;
+            }
+            if end == 0 {
+                return Verdict::Incomplete { needed: input.len().saturating_add(1) };
+            }
+            (end, end, false)
+        }
+    };
+    let keys = Span::new(0, end);
+    if has_long_key(keys.of(input)) {
+        // The client was answered in part already, so the refusal cannot take that back: say it and hang up.
+        return Verdict::Close;
+    }
+    Verdict::Complete { request: Request::Retrieve(Retrieve { cas, touch, keys, whole }), consumed }
+}
+
+fn answer(text: &'static [u8], consumed: usize) -> Verdict<Request> {
+    Verdict::Complete { request: Request::Answer { text, swallow: 0 }, consumed }
+}
+
+/// No line end yet.
+fn unfinished(input: &[u8]) -> Verdict<Request> {
+    let needed = input.len().saturating_add(1);
+    if input.len() <= limits::LINE_BYTES_MAX {
+        return Verdict::Incomplete { needed };
+    }
+    let (cas, head) = if input.starts_with(b"get ") {
+        (false, 4)
+    } else if input.starts_with(b"gets ") {
+        (true, 5)
+    } else {
+        return Verdict::Close;
+    };
+    if input.len() < limits::RETRIEVAL_LINE_BYTES_MAX {
+        return Verdict::Incomplete { needed };
+    }
+    match continue_retrieval(input.get(head..).unwrap_or_default(), cas, None) {
+        Verdict::Complete { request: Request::Retrieve(retrieve), consumed } => Verdict::Complete {
+            request: Request::Retrieve(Retrieve { keys: retrieve.keys.shifted(head), ..retrieve }),
+            consumed: consumed.saturating_add(head),
+        },
+        Verdict::Incomplete { .. } => Verdict::Close,
+        other => other,
+    }
+}
+
+fn has_long_key(keys: &[u8]) -> bool {
+    keys.len() > limits::KEY_BYTES_MAX && Tokens::new(keys).any(|key| key.len() > limits::KEY_BYTES_MAX)
+}
+
+/// A whole line and what belongs to it.
+struct Line<'a> {
+    input: &'a [u8],
+    line: &'a [u8],
+    /// The line after its first word.
+    arguments: &'a [u8],
+    word_end: usize,
+    /// The line's bytes with its end.
+    consumed: usize,
+    context: &'a Context,
+}
+
+impl Line<'_> {
+    fn answer(&self, text: &'static [u8]) -> Verdict<Request> {
+        answer(text, self.consumed)
+    }
+
+    /// `noreply` counts if it is the last token, whatever it stands for otherwise.
+    fn noreply(&self) -> bool {
+        token::last(self.arguments) == b"noreply"
+    }
+
+    fn answer_unless_noreply(&self, text: &'static [u8]) -> Verdict<Request> {
+        self.answer(if self.noreply() { b"" } else { text })
+    }
+
+    fn command(&self, key: Span, operation: Operation<'static>) -> Verdict<Request> {
+        let request = KeyRequest {
+            key: key.shifted(self.word_end),
+            value: Span::default(),
+            operation,
+            noreply: self.noreply(),
+            swallow: 0,
+        };
+        Verdict::Complete { request: Request::Command(request), consumed: self.consumed }
+    }
+
+    fn control(&self, control: Control) -> Verdict<Request> {
+        Verdict::Complete { request: Request::Control { control, noreply: self.noreply() }, consumed: self.consumed }
+    }
+
+    fn retrieve(&self, cas: bool) -> Verdict<Request> {
+        self.keys(self.word_end, cas, None)
+    }
+
+    fn retrieve_and_touch(&self, cas: bool) -> Verdict<Request> {
+        let mut tokens = Tokens::new(self.arguments);
+        let (Some(exptime), Some(_)) = (tokens.next(), tokens.next()) else { return self.answer(words::BAD_FORMAT) };
+        let Some(seconds) = token::digits_i32(exptime.of(self.arguments)) else {
+            return self.answer(words::INVALID_EXPTIME);
+        };
+        let touch = Expiry::from_exptime(i64::from(seconds), self.context.now);
+        let exptime_end = exptime.shifted(self.word_end);
+        self.keys((exptime_end.start as usize).saturating_add(exptime_end.len()), cas, Some(touch))
+    }
+
+    /// All keys of the line are looked at before the first is executed: one bad key refuses all.
+    fn keys(&self, start: usize, cas: bool, touch: Option<Expiry>) -> Verdict<Request> {
+        let keys = Span::new(start, self.line.len());
+        let bytes = keys.of(self.line);
+        if bytes.iter().all(|&byte| byte == b' ') {
+            return self.answer(words::BAD_FORMAT);
+        }
+        if has_long_key(bytes) {
+            return self.answer(words::BAD_FORMAT_RETRIEVAL);
+        }
+        let request = Request::Retrieve(Retrieve { cas, touch, keys, whole: true });
+        Verdict::Complete { request, consumed: self.consumed }
+    }
+
+    fn store(&self, mode: StoreMode, compare: bool) -> Verdict<Request> {
+        let mut tokens = Tokens::new(self.arguments);
+        let Some(key) = tokens.next() else { return self.answer(words::BAD_FORMAT) };
+        let [flags, exptime, bytes] = core::array::from_fn(|_| tokens.next_bytes());
+        // Until the length is known there is no data block to skip: what follows is read as commands.
+        let length = match token::digits_u64(bytes) {
+            Some(length) if length <= DATA_BYTES_MAX => length as usize,
+            _ => return self.answer(words::BAD_FORMAT),
+        };
+        let noreply = self.noreply();
+        let block_bytes = length.saturating_add(2);
+        let unique = if compare { token::digits_u64(tokens.next_bytes()).map(Some) } else { Some(None) };
+        let (Some(flags), Some(exptime), Some(compare), true) =
+            (token::loose_u64(flags), token::loose_i32(exptime), unique, key.len() <= limits::KEY_BYTES_MAX)
+        else {
+            let text: &[u8] = if noreply { b"" } else { words::BAD_FORMAT };
+            let request = Request::Answer { text, swallow: block_bytes as u64 };
+            return Verdict::Complete { request, consumed: self.consumed };
+        };
+        let key = key.shifted(self.word_end);
+        if !limits::item_fits(key.len(), length, self.context.item_bytes_max) {
+            let unlink = mode == StoreMode::Set && compare.is_none();
+            let operation = Operation::RefuseLarge { unlink };
+            let request = KeyRequest { key, value: Span::default(), operation, noreply, swallow: block_bytes as u64 };
+            return Verdict::Complete { request: Request::Command(request), consumed: self.consumed };
+        }
+        let end = self.consumed.saturating_add(block_bytes);
+        let Some(block) = self.input.get(self.consumed..end) else { return Verdict::Incomplete { needed: end } };
+        if !block.ends_with(b"\r\n") {
+            let text: &[u8] = if noreply { b"" } else { words::BAD_DATA_CHUNK };
+            return answer(text, end);
+        }
+        let expiry = Expiry::from_exptime(i64::from(exptime), self.context.now);
+        // Flags are 32 bits; larger ones are cut, not refused.
+        let operation = Operation::Store { mode, flags: flags as u32, expiry, compare, value: &[] };
+        let value = Span::new(self.consumed, self.consumed.saturating_add(length));
+        let request = KeyRequest { key, value, operation, noreply, swallow: 0 };
+        Verdict::Complete { request: Request::Command(request), consumed: end }
+    }
+
+    /// A key of legal length, or the answer to give instead. `arguments_min` counts the key.
+    fn key(&self, arguments_min: usize) -> Result<Span, Verdict<Request>> {
+        let mut tokens = Tokens::new(self.arguments);
+        let key = tokens.next().ok_or_else(|| self.answer(words::BAD_FORMAT))?;
+        if tokens.count() < arguments_min.saturating_sub(1) {
+            return Err(self.answer(words::BAD_FORMAT));
+        }
+        if key.len() > limits::KEY_BYTES_MAX {
+            return Err(self.answer_unless_noreply(words::BAD_FORMAT));
+        }
+        Ok(key)
+    }
+
+    fn argument(&self, number: usize) -> &[u8] {
+        Tokens::new(self.arguments).nth(number).map_or(&[], |span| span.of(self.arguments))
+    }
+
+    fn delete(&self) -> Verdict<Request> {
+        match self.key(1) {
+            Ok(key) => self.command(key, Operation::Delete),
+            Err(refusal) => refusal,
+        }
+    }
+
+    fn arithmetic(&self, direction: Direction) -> Verdict<Request> {
+        let key = match self.key(2) {
+            Ok(key) => key,
+            Err(refusal) => return refusal,
+        };
+        match token::digits_u64(self.argument(1)) {
+            Some(delta) => self.command(key, Operation::Arithmetic { direction, delta }),
+            None => self.answer_unless_noreply(words::INVALID_DELTA),
+        }
+    }
+
+    fn touch(&self) -> Verdict<Request> {
+        let key = match self.key(2) {
+            Ok(key) => key,
+            Err(refusal) => return refusal,
+        };
+        match token::loose_i32(self.argument(1)) {
+            Some(exptime) => {
+                let expiry = Expiry::from_exptime(i64::from(exptime), self.context.now);
+                self.command(key, Operation::Touch { expiry })
+            }
+            None => self.answer_unless_noreply(words::INVALID_EXPTIME),
+        }
+    }
+
+    fn flush(&self) -> Verdict<Request> {
+        if !self.context.flush {
+            return self.answer_unless_noreply(words::FLUSH_NOT_ALLOWED);
+        }
+        let arguments = Tokens::new(self.arguments).count();
+        if arguments == usize::from(self.noreply()) {
+            return self.control(Control::Flush { exptime: 0 });
+        }
+        match token::digits_i32(self.argument(0)) {
+            Some(exptime) => self.control(Control::Flush { exptime }),
+            None => self.answer_unless_noreply(words::INVALID_EXPTIME),
+        }
+    }
+
+    fn memory_limit(&self) -> Verdict<Request> {
+        match token::digits_u32(self.argument(0)) {
+            None => self.answer_unless_noreply(words::ERROR),
+            Some(0..8) => self.answer_unless_noreply(words::MEMLIMIT_TOO_SMALL),
+            Some(1_000_000_001..) => self.answer_unless_noreply(words::MEMLIMIT_NOT_BYTES),
+            Some(mebibytes) => self.control(Control::MemoryLimit { mebibytes }),
+        }
+    }
+
+    fn verbosity(&self) -> Verdict<Request> {
+        match token::digits_u32(self.argument(0)) {
+            Some(level) => self.control(Control::Verbosity { level: level.min(2) }),
+            None => self.answer_unless_noreply(words::BAD_FORMAT),
+        }
+    }
+
+    fn shutdown(&self) -> Verdict<Request> {
+        if !self.context.shutdown {
+            return self.answer_unless_noreply(words::SHUTDOWN_DISABLED);
+        }
+        let mut tokens = Tokens::new(self.arguments);
+        match (tokens.next_bytes(), tokens.next_bytes()) {
+            (b"", _) => self.control(Control::Shutdown { graceful: false }),
+            (b"graceful", b"") => self.control(Control::Shutdown { graceful: true }),
+            _ => self.answer_unless_noreply(words::INVALID_SHUTDOWN),
+        }
+    }
+
+    /// Groups are found by prefix (`stats r` resets), but for items, slabs and sizes, which want the whole word.
+    fn stats(&self) -> Verdict<Request> {
+        let mut tokens = Tokens::new(self.arguments);
+        let group = match tokens.next_bytes() {
+            b"" => Group::General,
+            word if b"reset".starts_with(word) => Group::Reset,
+            word if b"detail".starts_with(word) => match tokens.next_bytes() {
+                b"" => return self.answer(words::DETAIL_USAGE),
+                word if b"on".starts_with(word) => Group::Detail(Detail::On),
+                word if b"off".starts_with(word) => Group::Detail(Detail::Off),
+                word if b"dump".starts_with(word) => Group::Detail(Detail::Dump),
+                _ => return self.answer(words::DETAIL_USAGE),
+            },
+            word if b"settings".starts_with(word) => Group::Settings,
+            word if b"conns".starts_with(word) && word.len() > 1 => Group::Connections,
+            b"items" => Group::Items,
+            b"slabs" => Group::Slabs,
+            b"sizes" => Group::Sizes,
+            _ => return self.answer(words::ERROR),
+        };
+        Verdict::Complete {
+            request: Request::Control { control: Control::Stats(group), noreply: false },
+            consumed: self.consumed,
+        }
+    }
+
+    /// A browser's request line closes the connection; anything else is an error.
+    fn unknown(&self) -> Verdict<Request> {
+        if token::last(self.arguments).starts_with(b"HTTP/") {
+            return Verdict::Close;
+        }
+        let silent = token::last(self.line) == b"noreply";
+        self.answer(if silent { b"" } else { words::ERROR })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONTEXT: Context = Context { item_bytes_max: 1024 * 1024, now: 1_800_000_000, flush: true, shutdown: false };
+
+    fn refusal(input: &[u8]) -> &'static [u8] {
+        match parse(input, &CONTEXT) {
+            Verdict::Complete { request: Request::Answer { text, .. }, .. } => text,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_store_waits_for_its_data_and_says_how_much() {
+        let line = b"set a 5 0 3\r\n";
+        assert_eq!(parse(line, &CONTEXT), Verdict::Incomplete { needed: line.len() + 5 });
+        let Verdict::Complete { request: Request::Command(request), consumed } =
+            parse(b"set a 5 0 3\r\nabc\r\nget a", &CONTEXT)
+        else {
+            panic!("not a command")
+        };
+        assert_eq!((request.key, request.value, consumed), (Span::new(4, 5), Span::new(13, 16), 18));
+        let operation =
+            Operation::Store { mode: StoreMode::Set, flags: 5, expiry: Expiry::NEVER, compare: None, value: &[] };
+        assert_eq!((request.operation, request.noreply), (operation, false));
+    }
+
+    #[test]
+    fn refusals_are_memcacheds() {
+        assert_eq!(refusal(b"\r\n"), words::BAD_FORMAT);
+        assert_eq!(refusal(b"f\r\n"), words::BAD_FORMAT);
+        assert_eq!(refusal(b"foo\r\n"), words::ERROR);
+        assert_eq!(refusal(b" get a\r\n"), words::ERROR);
+        assert_eq!(refusal(b"foo noreply\r\n"), b"");
+        assert_eq!(refusal(b"get\r\n"), words::BAD_FORMAT);
+        assert_eq!(refusal(b"get  \r\n"), words::BAD_FORMAT);
+        assert_eq!(refusal(b"set a 0 0\r\n"), words::BAD_FORMAT);
+        assert_eq!(refusal(b"set a 0 0 -1\r\n"), words::BAD_FORMAT);
+        assert_eq!(refusal(b"set a 0 0 3\r\nabcd\r\n"), words::BAD_DATA_CHUNK);
+        assert_eq!(refusal(b"incr a -1\r\n"), words::INVALID_DELTA);
+        assert_eq!(refusal(b"touch a b\r\n"), words::INVALID_EXPTIME);
+        assert_eq!(refusal(b"gat abc a\r\n"), words::INVALID_EXPTIME);
+        assert_eq!(refusal(b"gat 100\r\n"), words::BAD_FORMAT);
+        assert_eq!(refusal(b"shutdown\r\n"), words::SHUTDOWN_DISABLED);
+        assert_eq!(refusal(b"stats foo\r\n"), words::ERROR);
+        assert_eq!(refusal(b"cache_memlimit 1\r\n"), words::MEMLIMIT_TOO_SMALL);
+        assert_eq!(parse(b"GET / HTTP/1.1\r\n", &CONTEXT), Verdict::Close);
+    }
+
+    #[test]
+    fn a_refused_store_with_a_length_swallows_its_data() {
+        let line = [&b"set "[..], &[b'k'; 251], b" 0 0 3\r\n"].concat();
+        let request = Request::Answer { text: words::BAD_FORMAT, swallow: 5 };
+        assert_eq!(parse(&line, &CONTEXT), Verdict::Complete { request, consumed: line.len() });
+    }
+
+    #[test]
+    fn an_endless_line_closes_unless_it_retrieves() {
+        assert_eq!(parse(&[b'x'; 2049], &CONTEXT), Verdict::Close);
+        let mut line = b"get ".to_vec();
+        line.resize(limits::RETRIEVAL_LINE_BYTES_MAX, b'k');
+        assert_eq!(parse(&line, &CONTEXT), Verdict::Close);
+        for space in (100..line.len()).step_by(100) {
+            line[space] = b' ';
+        }
+        let Verdict::Complete { request: Request::Retrieve(retrieve), consumed } = parse(&line, &CONTEXT) else {
+            panic!("not a retrieval")
+        };
+        assert_eq!((retrieve.whole, consumed), (false, line.len() / 100 * 100 + 1));
+    }
+}

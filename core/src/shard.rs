@@ -1,0 +1,139 @@
+//! A store with what stands around it: prefix statistics and the execution of batches.
+
+use crate::{
+    batch::{self, Order},
+    clock::Seconds,
+    command::{Broadcast, Command, Detail, Operation},
+    config::Config,
+    prefixes::Prefixes,
+    reply::Reply,
+    store::{Store, StoreConfig},
+    wire::Reader,
+};
+use alloc::vec::Vec;
+
+/// A part of the cache.
+pub struct Shard {
+    store: Store,
+    prefixes: Prefixes,
+}
+
+impl Shard {
+    /// An empty one. `None` if the address space for its pool is not to be had.
+    pub fn new(config: &Config) -> Option<Self> {
+        let store = Store::new(StoreConfig {
+            memory_bytes: config.memory_bytes,
+            memory_bytes_capacity: config.memory_bytes_capacity,
+            segment_bytes: config.segment_bytes,
+            item_bytes_max: config.item_bytes_max,
+            evictions: config.evictions,
+            cas: config.cas,
+            seed: config.seed,
+        })?;
+        Some(Self { store, prefixes: Prefixes::new(config.prefix_delimiter, config.detail) })
+    }
+
+    /// Brings the memory that these commands will need close: first all index lines, then the items.
+    #[inline]
+    pub fn touch_lines(&mut self, hashes: impl Iterator<Item = u64> + Clone) {
+        self.store.touch_lines(hashes);
+    }
+
+    /// Executes one command.
+    #[inline]
+    pub fn execute<'s>(&'s mut self, command: &Command<'_>, now: Seconds) -> Reply<'s> {
+        #[cfg(feature = "fault-injection")]
+        crate::inject_fault(command.key, b"shard");
+        if !self.prefixes.enabled {
+            return self.store.execute(command, now);
+        }
+        let reply = self.store.execute(command, now);
+        if let Some(counts) = self.prefixes.counts(command.key) {
+            match command.operation {
+                Operation::Get { .. } => {
+                    counts.gets += 1;
+                    counts.hits += u64::from(matches!(reply, Reply::Found(_)));
+                }
+                Operation::Store { .. } | Operation::RefuseLarge { .. } => counts.sets += 1,
+                Operation::Delete => counts.deletes += 1,
+                Operation::Arithmetic { .. } | Operation::Touch { .. } => {}
+            }
+        }
+        reply
+    }
+
+    /// Executes an operation on the whole shard; its answer is appended to `answer`.
+    pub fn broadcast(&mut self, operation: Broadcast, now: Seconds, answer: &mut Vec<u8>) {
+        match operation {
+            Broadcast::Detail(Detail::On) => self.prefixes.enabled = true,
+            Broadcast::Detail(Detail::Off) => self.prefixes.enabled = false,
+            Broadcast::Detail(Detail::Dump) => self.prefixes.encode(answer),
+            Broadcast::ResetCounters => {
+                self.prefixes.clear();
+                self.store.broadcast(operation, now, answer);
+            }
+            _ => self.store.broadcast(operation, now, answer),
+        }
+    }
+
+    /// Executes the `count` orders in `orders` and appends a reply for each (broadcasts: their answer) to `replies`,
+    /// but stops when that holds more than `room` bytes. Returns how many were executed: at least one, if there is one.
+    pub fn execute_batch(
+        &mut self,
+        orders: &[u8],
+        count: u32,
+        now: Seconds,
+        room: usize,
+        replies: &mut Vec<u8>,
+    ) -> u32 {
+        self.touch_lines(Hashes(Reader(orders)));
+        let mut r = Reader(orders);
+        let mut executed = 0;
+        while executed < count {
+            match batch::decode_order(&mut r) {
+                Some(Order::Command(command)) => {
+                    let reply = self.execute(&command, now);
+                    batch::encode_reply(replies, &reply);
+                }
+                Some(Order::Broadcast(broadcast)) => self.broadcast(broadcast, now, replies),
+                None => break,
+            }
+            executed += 1;
+            if replies.len() > room {
+                break;
+            }
+        }
+        executed
+    }
+
+    /// Bounded upkeep: `true` if there is more to do at once.
+    pub fn sweep(&mut self, now: Seconds, steps: u32) -> bool {
+        self.store.sweep(now, steps)
+    }
+
+    /// Changes the pool's size.
+    pub fn set_limit(&mut self, memory_bytes: u64) -> bool {
+        self.store.set_limit(memory_bytes)
+    }
+
+    /// The store, for tests that look inside.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+}
+
+/// The hashes of the commands of a batch.
+#[derive(Clone)]
+struct Hashes<'a>(Reader<'a>);
+
+impl Iterator for Hashes<'_> {
+    type Item = u64;
+
+    #[inline]
+    fn next(&mut self) -> Option<u64> {
+        match batch::decode_order(&mut self.0)? {
+            Order::Command(command) => Some(command.hash),
+            Order::Broadcast(_) => None,
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Front and shard in one instance: the browser, the edge worker, the npm package, the simulation, and the native
+//! server when one worker and one shard are enough. Also the front alone, with the same verbs.
+
+use crate::{
+    clock::Seconds,
+    config::{Config, Role},
+    front::{Barrier, ConnectionId, Front, Status, Step},
+    shard::Shard,
+};
+
+/// An engine in any role: the front, the shard, or both.
+pub struct Engine {
+    front: Option<Front>,
+    shard: Option<Shard>,
+    /// The barrier whose runs are being carried.
+    barrier: Option<Barrier>,
+    now: Seconds,
+}
+
+impl Engine {
+    /// What `config.role` names. `None`: memory is not to be had.
+    pub fn new(config: &Config, now: Seconds) -> Option<Self> {
+        let shard = match config.role {
+            Role::Front => None,
+            Role::Shard | Role::Solo => Some(Shard::new(config)?),
+        };
+        let front = (config.role != Role::Shard).then(|| Front::new(config.clone(), now));
+        Some(Self { front, shard, barrier: None, now })
+    }
+
+    /// The front's part, for the verbs that concern it alone.
+    pub fn front(&mut self) -> Option<&mut Front> {
+        self.front.as_mut()
+    }
+
+    /// The shard's part.
+    pub fn shard(&mut self) -> Option<&mut Shard> {
+        self.shard.as_mut()
+    }
+
+    /// Takes `received` bytes of a connection as far as it goes. See `docs/boundary.md` for the status.
+    pub fn advance(&mut self, id: ConnectionId, received: usize, now: Seconds) -> Status {
+        self.now = now;
+        match &mut self.front {
+            Some(front) => front.begin(id, received, now),
+            None => return Status::CLOSE,
+        }
+        self.go_on()
+    }
+
+    /// Goes on after runs were carried.
+    pub fn resume(&mut self, now: Seconds) -> Status {
+        self.now = now;
+        let Some(front) = &mut self.front else { return Status::CLOSE };
+        match self.barrier.take() {
+            Some(barrier) => front.answer_barrier(&barrier),
+            None => front.answer_carried(),
+        }
+        self.go_on()
+    }
+
+    fn go_on(&mut self) -> Status {
+        let Some(front) = &mut self.front else { return Status::CLOSE };
+        loop {
+            match (front.step(), &mut self.shard) {
+                (Step::Rest, _) => return front.rest(),
+                (Step::Execute, Some(shard)) => execute(front, shard, self.now),
+                (Step::Execute, None) => {
+                    front.load_commands();
+                    if front.runs().0.is_empty() {
+                        front.answer_carried();
+                    } else {
+                        return Status::RUNS;
+                    }
+                }
+                (Step::Barrier(barrier), shard) => {
+                    front.load_barrier(&barrier, shard.is_some());
+                    if let Some(shard) = shard {
+                        for (slot, broadcast) in barrier.broadcasts(self.now) {
+                            shard.broadcast(broadcast, self.now, front.barrier_answer(slot));
+                        }
+                    }
+                    if front.runs().0.is_empty() {
+                        front.answer_barrier(&barrier);
+                    } else {
+                        self.barrier = Some(barrier);
+                        return Status::RUNS;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Two passes: first the memory that the batch will need, then the commands in order.
+fn execute(front: &mut Front, shard: &mut Shard, now: Seconds) {
+    let count = front.pending_count();
+    if count > 1 {
+        shard.touch_lines(front.pending_hashes());
+    }
+    let mut answered = 0;
+    while answered < count {
+        let reply = front.command(answered).map(|command| shard.execute(&command, now));
+        let room = front.answer(answered, reply.as_ref());
+        answered += 1;
+        if !room {
+            break;
+        }
+    }
+    front.retire(answered);
+}
