@@ -1,8 +1,247 @@
-//! Plain exports: the verbs of `docs/boundary.md`.
+//! Plain exports: the verbs of `docs/boundary.md`, for the native host and any other embedder.
 //!
-//! The one file of the engine with `unsafe`.
+//! The one file of the engine with `unsafe`: exported names, and statics that are safe because a guest is
+//! single-threaded. Each verb is a call into [`Engine`]; arguments that make no sense do nothing.
 
 use core::{cell::UnsafeCell, fmt};
+use std_or_alloc::vec::Vec;
+use wasmcached_core::{config::Config, front::ConnectionId, front::Status, solo::Engine};
+
+#[cfg(target_family = "wasm")]
+use alloc as std_or_alloc;
+#[cfg(not(target_family = "wasm"))]
+use std as std_or_alloc;
+
+/// The version of the verbs, for hosts that find a module somewhere.
+pub const ABI_VERSION: u32 = 1;
+
+/// A shard's command buffer larger than this is given back after use.
+const COMMANDS_BYTES_KEPT_MAX: usize = 4 * 1024 * 1024;
+
+/// The words through which verbs return more than one number; the order is in `docs/boundary.md`.
+#[derive(Default)]
+#[repr(C)]
+struct Mailbox {
+    window_at: u32,
+    window_bytes: u32,
+    output_at: u32,
+    output_bytes: u32,
+    runs_at: u32,
+    runs_count: u32,
+    replies_at: u32,
+    replies_bytes: u32,
+    executed: u32,
+    message_at: u32,
+    message_bytes: u32,
+    yields: u32,
+    reserved: [u32; 4],
+}
+
+const _: () = assert!(size_of::<Mailbox>() == 64);
+
+/// Everything an instance owns.
+#[derive(Default)]
+struct Guest {
+    engine: Option<Engine>,
+    mailbox: Mailbox,
+    scratch: Vec<u8>,
+    commands: Vec<u8>,
+    replies: Vec<u8>,
+    runs: Vec<[u32; 4]>,
+}
+
+struct Instance(UnsafeCell<Option<Guest>>);
+
+// SAFETY: a guest is single-threaded.
+unsafe impl Sync for Instance {}
+
+static INSTANCE: Instance = Instance(UnsafeCell::new(None));
+
+/// The instance's state.
+fn guest() -> &'static mut Guest {
+    // SAFETY: single-threaded, every verb calls this once and lets go of the reference before it returns, and no verb
+    // calls another.
+    unsafe { &mut *INSTANCE.0.get() }.get_or_insert_with(Guest::default)
+}
+
+fn address(bytes: &[u8]) -> u32 {
+    bytes.as_ptr().addr() as u32
+}
+
+impl Guest {
+    fn show_output(&mut self, id: ConnectionId) {
+        if let Some(front) = self.engine.as_mut().and_then(Engine::front) {
+            let output = front.output(id);
+            self.mailbox.output_at = address(output);
+            self.mailbox.output_bytes = output.len() as u32;
+        }
+    }
+
+    /// Fills the mailbox for what `status` asks of the host.
+    fn show(&mut self, id: ConnectionId, status: Status) -> u32 {
+        if status.has(Status::RUNS) {
+            let Some(front) = self.engine.as_mut().and_then(Engine::front) else { return status.0 };
+            let (runs, orders) = front.runs();
+            self.runs.clear();
+            self.runs.extend(
+                runs.iter().map(|run| [run.target.0, address(orders) + run.start as u32, run.bytes as u32, run.count]),
+            );
+            self.mailbox.runs_at = self.runs.as_ptr().addr() as u32;
+            self.mailbox.runs_count = self.runs.len() as u32;
+            return status.0;
+        }
+        self.show_output(id);
+        if let Some(front) = self.engine.as_mut().and_then(Engine::front) {
+            self.mailbox.yields = front.yields();
+        }
+        status.0
+    }
+}
+
+/// A scratch buffer of `bytes` bytes, for [`create`].
+#[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
+pub extern "C" fn reserve(bytes: u32) -> u32 {
+    let guest = guest();
+    guest.scratch.resize(bytes as usize, 0);
+    address(&guest.scratch)
+}
+
+/// Makes the engine from the first `config_bytes` of the scratch buffer. The mailbox's address, or 0.
+#[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
+pub extern "C" fn create(config_bytes: u32, now: u32) -> u32 {
+    let guest = guest();
+    let config = guest.scratch.get(..config_bytes as usize).and_then(Config::decode);
+    guest.scratch = Vec::new();
+    guest.engine = config.and_then(|config| Engine::new(&config, now));
+    if guest.engine.is_none() {
+        return 0;
+    }
+    (&raw const guest.mailbox).addr() as u32
+}
+
+/// The version of these verbs.
+#[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
+pub extern "C" fn abi_version() -> u32 {
+    ABI_VERSION
+}
+
+/// After a trap: shows the panic's message; 0 if there is none.
+#[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
+pub extern "C" fn message() -> u32 {
+    let text = message_bytes();
+    let guest = guest();
+    guest.mailbox.message_at = address(text);
+    guest.mailbox.message_bytes = text.len() as u32;
+    u32::from(!text.is_empty())
+}
+
+/// A new connection: kind 0 a client, 1 one that is refused.
+#[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
+pub extern "C" fn open(kind: u32) -> u32 {
+    guest().engine.as_mut().and_then(Engine::front).map_or(u32::MAX, |front| front.open(kind == 1).0)
+}
+
+/// Shows where the next received bytes of `connection` go.
+#[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
+pub extern "C" fn input(connection: u32) {
+    let guest = guest();
+    if let Some(front) = guest.engine.as_mut().and_then(Engine::front) {
+        let window = front.input(ConnectionId(connection));
+        guest.mailbox.window_at = address(window);
+        guest.mailbox.window_bytes = window.len() as u32;
+    }
+}
+
+/// Takes `received` bytes of `connection` as far as it goes; returns the status.
+#[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
+pub extern "C" fn advance(connection: u32, received: u32, now: u32) -> u32 {
+    let guest = guest();
+    let id = ConnectionId(connection);
+    let Some(engine) = &mut guest.engine else { return Status::CLOSE.0 };
+    let status = engine.advance(id, received as usize, now);
+    guest.show(id, status)
+}
+
+/// Goes on with the connection whose runs were carried; returns the status.
+#[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
+pub extern "C" fn resume(now: u32) -> u32 {
+    let guest = guest();
+    let Some(engine) = &mut guest.engine else { return Status::CLOSE.0 };
+    let status = engine.resume(now);
+    let Some(id) = engine.front().map(|front| front.current()) else { return Status::CLOSE.0 };
+    guest.show(id, status)
+}
+
+/// Shows what `connection` has to send.
+#[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
+pub extern "C" fn output(connection: u32) {
+    guest().show_output(ConnectionId(connection));
+}
+
+/// The first `bytes` of the output were sent; returns the status.
+#[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
+pub extern "C" fn consume(connection: u32, bytes: u32) -> u32 {
+    let guest = guest();
+    let id = ConnectionId(connection);
+    let Some(front) = guest.engine.as_mut().and_then(Engine::front) else { return Status::CLOSE.0 };
+    let status = front.consume(id, bytes as usize);
+    guest.show_output(id);
+    status.0
+}
+
+/// Forgets `connection`.
+#[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
+pub extern "C" fn close(connection: u32) {
+    if let Some(front) = guest().engine.as_mut().and_then(Engine::front) {
+        front.close(ConnectionId(connection));
+    }
+}
+
+/// Room for `bytes` bytes of the replies of run number `run`; 0 if there is no such run.
+#[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
+pub extern "C" fn reply(run: u32, executed: u32, bytes: u32) -> u32 {
+    let front = guest().engine.as_mut().and_then(Engine::front);
+    front.and_then(|front| front.reply(run as usize, executed, bytes as usize)).map_or(0, |room| address(room))
+}
+
+/// Room for the `bytes` bytes of a run.
+#[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
+pub extern "C" fn commands(bytes: u32) -> u32 {
+    let guest = guest();
+    let bytes = bytes as usize;
+    if guest.commands.len() < bytes || guest.commands.len() > COMMANDS_BYTES_KEPT_MAX {
+        guest.commands.resize(bytes, 0);
+        guest.commands.shrink_to(COMMANDS_BYTES_KEPT_MAX);
+    }
+    address(&guest.commands)
+}
+
+/// Executes up to `count` orders of the run; shows the replies and how many were executed.
+#[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
+pub extern "C" fn execute(bytes: u32, count: u32, now: u32, room: u32) {
+    let guest = guest();
+    guest.replies.clear();
+    guest.replies.shrink_to(COMMANDS_BYTES_KEPT_MAX);
+    let shard = guest.engine.as_mut().and_then(Engine::shard);
+    guest.mailbox.executed = match (shard, guest.commands.get(..bytes as usize)) {
+        (Some(shard), Some(orders)) => shard.execute_batch(orders, count, now, room as usize, &mut guest.replies),
+        _ => 0,
+    };
+    guest.mailbox.replies_at = address(&guest.replies);
+    guest.mailbox.replies_bytes = guest.replies.len() as u32;
+}
+
+/// Bounded upkeep of the store; 1 if there is more to do at once.
+#[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
+pub extern "C" fn sweep(now: u32, steps: u32) -> u32 {
+    guest().engine.as_mut().and_then(Engine::shard).map_or(0, |shard| u32::from(shard.sweep(now, steps)))
+}
+
+/// Changes the pool's size; 1 if done.
+#[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
+pub extern "C" fn limit(bytes: u64) -> u32 {
+    guest().engine.as_mut().and_then(Engine::shard).map_or(0, |shard| u32::from(shard.set_limit(bytes)))
+}
 
 /// Bytes of a panic's message that are kept.
 const MESSAGE_BYTES_MAX: usize = 1024;

@@ -4,6 +4,9 @@
 
 #![cfg_attr(target_family = "wasm", no_std)]
 
+#[cfg(target_family = "wasm")]
+extern crate alloc;
+
 #[cfg(feature = "abi")]
 pub mod abi;
 

@@ -308,6 +308,11 @@ impl Front {
         connection.status.with(Status::OUTPUT, connection.has_output())
     }
 
+    /// The connection at hand.
+    pub fn current(&self) -> ConnectionId {
+        ConnectionId(self.current as u32)
+    }
+
     /// How often a connection gave way to others after `-R` requests.
     pub fn yields(&self) -> u32 {
         self.yields
