@@ -1,0 +1,262 @@
+//! Servers as child processes on loopback: real memcached and the product. A server lives as long as its handle.
+
+use crate::target::{Factory, Kind, Received, Target};
+use std::{
+    collections::HashMap,
+    io::{ErrorKind, Read, Write},
+    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+/// How long a server may take until it accepts connections.
+const READY_WAIT: Duration = Duration::from_secs(15);
+
+/// A running server; dropping the handle ends exactly this process.
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+    /// Where it listens.
+    pub address: SocketAddr,
+}
+
+impl Server {
+    /// Starts `program` with memcached's flags on a free port of loopback and waits until it accepts.
+    ///
+    /// # Errors
+    /// Says why it does not run, with what it wrote to its error output.
+    pub fn start(program: &Path, flags: &[String]) -> Result<Self, String> {
+        let mut problem = String::new();
+        // A port that was free a moment ago can be taken by somebody else: try another one.
+        for _ in 0..5 {
+            match Self::start_on(program, flags, free_port()?) {
+                Ok(server) => return Ok(server),
+                Err(message) => problem = message,
+            }
+        }
+        Err(problem)
+    }
+
+    fn start_on(program: &Path, flags: &[String], port: u16) -> Result<Self, String> {
+        let mut command = Command::new(program);
+        command.args(["-l", "127.0.0.1", "-p", &port.to_string()]);
+        if cfg!(unix) && !flags.iter().any(|flag| flag == "-u") {
+            command.args(["-u", "root"]);
+        }
+        command.args(flags).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let child = command.spawn().map_err(|error| format!("{}: {error}", program.display()))?;
+        let mut server = Self { child, address: SocketAddr::from(([127, 0, 0, 1], port)) };
+        let deadline = Instant::now() + READY_WAIT;
+        loop {
+            if let Ok(Some(status)) = server.child.try_wait() {
+                let mut text = String::new();
+                if let Some(mut errors) = server.child.stderr.take() {
+                    let _ = errors.read_to_string(&mut text);
+                }
+                return Err(format!("{} {flags:?} ended at once ({status}): {}", program.display(), text.trim()));
+            }
+            if let Ok(stream) = TcpStream::connect(server.address) {
+                if is_served(stream) {
+                    break;
+                }
+            }
+            if Instant::now() > deadline {
+                return Err(format!("{} {flags:?} does not accept connections", program.display()));
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        // Nobody reads its log from here on: drain it, so that a full pipe never stops the server.
+        if let Some(mut errors) = server.child.stderr.take() {
+            std::thread::spawn(move || std::io::copy(&mut errors, &mut std::io::sink()));
+        }
+        Ok(server)
+    }
+
+    /// The process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits for the process to end by itself; false if it does not within `wait`.
+    pub fn ends_within(&mut self, wait: Duration) -> bool {
+        let deadline = Instant::now() + wait;
+        while Instant::now() < deadline {
+            if matches!(self.child.try_wait(), Ok(Some(_))) {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        false
+    }
+
+    /// Memory that the process really occupies, in bytes (Linux).
+    pub fn resident_bytes(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).ok()?;
+        let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+        line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib * 1024)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Whether the one who accepted is the server we want: memcached's own probe, and the connection is gone afterwards.
+fn is_served(mut stream: TcpStream) -> bool {
+    let mut answer = [0; 8];
+    stream.set_read_timeout(Some(Duration::from_secs(5))).is_ok()
+        && stream.write_all(b"version\r\n").is_ok()
+        && stream.read_exact(&mut answer).is_ok()
+        && &answer == b"VERSION "
+        && stream.write_all(b"quit\r\n").is_ok()
+        && std::io::copy(&mut stream, &mut std::io::sink()).is_ok()
+}
+
+/// A port of loopback that nobody uses now.
+///
+/// # Errors
+/// If there is none.
+pub fn free_port() -> Result<u16, String> {
+    TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .map(|address| address.port())
+        .map_err(|error| format!("no free port: {error}"))
+}
+
+/// Debian's memcached, if it is installed; `MEMCACHED_BIN` names another one.
+pub fn memcached_program() -> Option<PathBuf> {
+    std::env::var_os("MEMCACHED_BIN")
+        .map(PathBuf::from)
+        .into_iter()
+        .chain(["/usr/bin/memcached", "/usr/local/bin/memcached", "/opt/homebrew/bin/memcached"].map(PathBuf::from))
+        .find(|path| path.is_file())
+}
+
+/// The product: `WASMCACHED_BIN`, or the workspace's release build.
+///
+/// # Errors
+/// Names the command that builds it.
+pub fn wasmcached_program() -> Result<PathBuf, String> {
+    let path = match std::env::var_os("WASMCACHED_BIN") {
+        Some(path) => PathBuf::from(path),
+        None => Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../target/release")
+            .join(format!("wasmcached{}", std::env::consts::EXE_SUFFIX)),
+    };
+    if path.is_file() { Ok(path) } else { Err(format!("{} is missing: run `cargo xtask build`", path.display())) }
+}
+
+/// Starts servers of one program for the transcripts.
+#[derive(Debug)]
+pub struct ServerFactory {
+    /// What to run.
+    pub program: PathBuf,
+    /// [`Kind::Memcached`] or [`Kind::Server`].
+    pub kind: Kind,
+    /// Flags that every server gets besides those of the transcript.
+    pub flags: Vec<String>,
+}
+
+impl Factory for ServerFactory {
+    fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    fn refuses(&self, _flags: &[String]) -> Option<String> {
+        None
+    }
+
+    fn start(&self, flags: &[String]) -> Result<Box<dyn Target>, String> {
+        let flags: Vec<String> = self.flags.iter().chain(flags).cloned().collect();
+        let server = Server::start(&self.program, &flags)?;
+        Ok(Box::new(TcpTarget { server, streams: HashMap::new(), early: HashMap::new(), opened: 0 }))
+    }
+}
+
+/// A server and its connections.
+struct TcpTarget {
+    server: Server,
+    streams: HashMap<usize, TcpStream>,
+    /// What arrived while we were sending.
+    early: HashMap<usize, Vec<u8>>,
+    opened: usize,
+}
+
+impl Target for TcpTarget {
+    fn open(&mut self) -> Result<usize, String> {
+        let stream = TcpStream::connect(self.server.address).map_err(|error| format!("connect: {error}"))?;
+        stream.set_nodelay(true).map_err(|error| error.to_string())?;
+        self.opened += 1;
+        self.streams.insert(self.opened, stream);
+        Ok(self.opened)
+    }
+
+    fn send(&mut self, connection: usize, bytes: &[u8]) -> Result<(), String> {
+        let stream = self.streams.get_mut(&connection).ok_or("no such connection")?;
+        stream.set_nonblocking(true).map_err(|error| error.to_string())?;
+        let mut rest = bytes;
+        let mut buffer = [0; 16 * 1024];
+        let deadline = Instant::now() + Duration::from_secs(30);
+        // A server that we do not listen to may stop listening to us, so read while writing.
+        while !rest.is_empty() {
+            match stream.write(rest) {
+                Ok(sent) => rest = &rest[sent..],
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    match stream.read(&mut buffer) {
+                        Ok(0) => break,
+                        Ok(length) => self.early.entry(connection).or_default().extend(&buffer[..length]),
+                        Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                            std::thread::sleep(Duration::from_micros(200));
+                        }
+                        Err(_) => break,
+                    }
+                    if Instant::now() > deadline {
+                        return Err("the server does not read".into());
+                    }
+                }
+                // Closed by the server: what it said before is still to be read.
+                Err(_) => break,
+            }
+        }
+        stream.set_nonblocking(false).map_err(|error| error.to_string())
+    }
+
+    fn receive(&mut self, connection: usize, inbox: &mut Vec<u8>, wait: Duration) -> Result<Received, String> {
+        if let Some(early) = self.early.remove(&connection) {
+            inbox.extend(early);
+            return Ok(Received::Bytes);
+        }
+        let stream = self.streams.get_mut(&connection).ok_or("no such connection")?;
+        stream.set_read_timeout(Some(wait.max(Duration::from_millis(1)))).map_err(|error| error.to_string())?;
+        let mut buffer = [0; 64 * 1024];
+        match stream.read(&mut buffer) {
+            Ok(0) => Ok(Received::Closed),
+            Ok(length) => {
+                inbox.extend(&buffer[..length]);
+                Ok(Received::Bytes)
+            }
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Ok(Received::Nothing),
+            // A reset: the server closed while unread input was left.
+            Err(_) => Ok(Received::Closed),
+        }
+    }
+
+    fn close(&mut self, connection: usize) {
+        if let Some(stream) = self.streams.remove(&connection) {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+
+    fn pass(&mut self, seconds: u32) {
+        // Servers look at their clock once a second.
+        std::thread::sleep(Duration::from_millis(u64::from(seconds) * 1000 + 1100));
+    }
+
+    fn is_asynchronous(&self) -> bool {
+        true
+    }
+}
