@@ -54,7 +54,7 @@ pub fn parse(input: &[u8], context: &Context) -> Verdict<Request> {
         b"gat" => l.retrieve_and_touch(false),
         b"gats" => l.retrieve_and_touch(true),
         b"stats" => l.stats(),
-        b"version" => l.answer_unless_noreply(words::VERSION),
+        b"version" => l.answer(words::VERSION),
         b"flush_all" => l.flush(),
         b"cache_memlimit" => l.memory_limit(),
         b"verbosity" => l.verbosity(),
