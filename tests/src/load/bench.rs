@@ -1,0 +1,192 @@
+//! Runs cells: both servers filled alike, measured in turn, round after round.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::cell::Cell;
+use super::dataset::Dataset;
+use super::driver::{self, Run};
+use super::environment::Placement;
+use super::fill::fill;
+use super::server::{Program, Server, Settings, launch};
+use super::summary::{CellResult, Numbers};
+use super::{Doing as _, Outcome};
+
+/// The name of the benchmark's own subcommand that serves the floor.
+pub const FLOOR: &str = "floor";
+
+/// How cells are measured.
+#[derive(Clone, Debug)]
+pub struct Method {
+    /// The server that the report is about.
+    pub ours: Program,
+    /// The server it is compared with.
+    pub theirs: Program,
+    /// Whether the floor is measured too, where the server has one thread.
+    pub floor: bool,
+    /// The cores of this machine.
+    pub cores: Vec<usize>,
+    /// Rounds a cell.
+    pub rounds: u32,
+    /// Uncounted time of each run.
+    pub warmup: Duration,
+    /// Counted time of each run.
+    pub duration: Duration,
+    /// Client threads.
+    pub client_threads: u32,
+    /// One reply in so many is checked in full.
+    pub check_every: u32,
+}
+
+/// Both servers, holding the same data.
+pub struct Pair<'m> {
+    method: &'m Method,
+    dataset: Dataset,
+    placement: Placement,
+    ours: Server,
+    theirs: Server,
+}
+
+impl<'m> Pair<'m> {
+    /// Starts and fills both servers for the group of `cell`.
+    pub fn start(method: &'m Method, cell: &Cell) -> Outcome<Self> {
+        let dataset = Dataset::new(cell.keys, cell.value_bytes);
+        let placement = Placement::new(&method.cores, cell.threads);
+        let settings = Settings { threads: cell.threads, memory_mib: dataset.memory_mib(), connections: 2000 };
+        let start = |program: &Program| {
+            let server = program.start(settings, &placement.server)?;
+            fill(server.address, &dataset, 0..dataset.keys).map_err(|error| format!("{}: {error}", program.label))?;
+            Ok::<_, String>(server)
+        };
+        let (ours, theirs) = (start(&method.ours)?, start(&method.theirs)?);
+        Ok(Self { method, dataset, placement, ours, theirs })
+    }
+
+    /// What holds for all cells of this pair, in one line.
+    pub fn describe(&self) -> String {
+        format!("-m {}; {}", self.dataset.memory_mib(), self.placement.describe())
+    }
+
+    /// Measures one cell: every round visits every server, each second round in reverse order.
+    pub fn measure(&self, cell: &Cell) -> Outcome<CellResult> {
+        let floor = self.start_floor(cell)?;
+        let (mut ours, mut theirs, mut floors) = (Vec::new(), Vec::new(), Vec::new());
+        for round in 0..self.method.rounds {
+            let mut visits: Vec<(&mut Vec<Numbers>, &Server, &str)> = vec![
+                (&mut ours, &self.ours, &self.method.ours.label),
+                (&mut theirs, &self.theirs, &self.method.theirs.label),
+            ];
+            visits.extend(floor.as_ref().map(|server| (&mut floors, server, FLOOR)));
+            if round % 2 == 1 {
+                visits.reverse();
+            }
+            for (numbers, server, label) in visits {
+                // The floor knows one value only, so what it says is counted and not compared.
+                let check_every = if label == FLOOR { 0 } else { self.method.check_every };
+                let counted = driver::run(&self.run(cell, server, check_every), || server.usage());
+                let counted = counted.map_err(|error| format!("{label}, {cell}: {error}"))?;
+                if counted.requests == 0 {
+                    return Err(format!("{label}, {cell}: not one request was answered in time"));
+                }
+                numbers.push(Numbers::of(&counted));
+            }
+        }
+        Ok(CellResult::new(*cell, &ours, &theirs, &floors))
+    }
+
+    fn run<'s>(&'s self, cell: &Cell, server: &Server, check_every: u32) -> Run<'s> {
+        Run {
+            address: server.address,
+            dataset: &self.dataset,
+            operation: cell.operation,
+            popularity: cell.popularity,
+            connections: cell.connections,
+            threads: self.method.client_threads,
+            cores: self.placement.client.clone(),
+            preferred: self.method.ours.preferred,
+            pace: cell.pace,
+            warmup: self.method.warmup,
+            duration: self.method.duration,
+            check_every,
+        }
+    }
+
+    fn start_floor(&self, cell: &Cell) -> Outcome<Option<Server>> {
+        if !self.method.floor || cell.threads > 1 {
+            return Ok(None);
+        }
+        let program = std::env::current_exe().doing("this program's path")?;
+        let numbers = [cell.value_bytes as u32, cell.operation.keys_a_request()].map(|number| number.to_string());
+        let arguments = |port: u16| [FLOOR.to_owned(), port.to_string()].into_iter().chain(numbers).collect();
+        launch(Path::new(&program), &self.placement.server, self.method.ours.preferred, arguments).map(Some)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+    use std::thread;
+
+    use super::super::dataset::Popularity;
+    use super::super::driver::Pace;
+    use super::super::floor;
+    use super::super::workload::Operation;
+    use super::*;
+
+    /// The floor in a thread of this process, which outlives the test.
+    fn floor_address(value_bytes: usize, keys_a_get: u32) -> SocketAddr {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        thread::spawn(move || floor::serve(address.port(), value_bytes, keys_a_get));
+        while std::net::TcpStream::connect(address).is_err() {
+            thread::sleep(Duration::from_millis(5));
+        }
+        address
+    }
+
+    fn run_of(dataset: &Dataset, operation: Operation, pace: Pace, check_every: u32) -> Outcome<driver::Counted<()>> {
+        let run = Run {
+            address: floor_address(dataset.value_bytes, operation.keys_a_request()),
+            dataset,
+            operation,
+            popularity: Popularity::Uniform,
+            connections: 5,
+            threads: 2,
+            cores: super::super::environment::cores()?,
+            preferred: false,
+            pace,
+            warmup: Duration::from_millis(50),
+            duration: Duration::from_millis(200),
+            check_every,
+        };
+        driver::run(&run, || Ok(()))
+    }
+
+    #[test]
+    fn every_operation_is_counted_key_by_key() {
+        for operation in Operation::ALL {
+            let dataset = Dataset::new(1, 3000);
+            let counted = run_of(&dataset, operation, Pace::Closed, 1).unwrap();
+            assert!(counted.requests > 0, "{operation:?}");
+            assert_eq!(counted.keys, counted.requests * u64::from(operation.keys_a_request()), "{operation:?}");
+            assert_eq!(counted.misses, 0);
+        }
+    }
+
+    #[test]
+    fn an_open_loop_sends_on_schedule_and_not_as_fast_as_it_can() {
+        let dataset = Dataset::new(1, 10);
+        let counted = run_of(&dataset, Operation::Get, Pace::Open(1000.0), 1).unwrap();
+        // A closed loop would count many thousands in this time; the schedule holds two hundred.
+        assert!((1..2000).contains(&counted.requests), "{}", counted.requests);
+    }
+
+    #[test]
+    fn a_server_that_answers_wrongly_ends_the_run() {
+        // Two keys and one constant: the second key gets the value of the first.
+        let dataset = Dataset::new(2, 10);
+        let error = run_of(&dataset, Operation::Get, Pace::Closed, 1).map(|counted| counted.requests).unwrap_err();
+        assert!(error.contains("key:"), "{error}");
+    }
+}

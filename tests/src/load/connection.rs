@@ -1,0 +1,96 @@
+//! One client connection: bytes going out, requests awaiting replies, replies coming in.
+
+use std::collections::VecDeque;
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::SocketAddr;
+
+use mio::net::TcpStream;
+
+use super::replies::{Done, ReplyReader, Shape};
+use super::workload::{Expected, RequestWriter};
+use super::{Doing as _, Outcome};
+
+/// Requests one connection may have open before an open loop keeps the next one waiting in its own schedule.
+const OPEN_REQUESTS_MAX: usize = 256;
+
+/// Bytes of requests not yet taken by the kernel beyond which an open loop waits too.
+const UNSENT_BYTES_MAX: usize = 4 << 20;
+
+/// A connected, non-blocking client.
+#[derive(Debug)]
+pub struct Connection {
+    /// The socket, for registration.
+    pub stream: TcpStream,
+    out: Vec<u8>,
+    sent: usize,
+    expected: VecDeque<Expected>,
+    reader: ReplyReader,
+}
+
+impl Connection {
+    /// Connects, waiting for the handshake.
+    pub fn open(address: SocketAddr) -> Outcome<Self> {
+        let stream = std::net::TcpStream::connect(address).doing("connect")?;
+        stream.set_nodelay(true).doing("TCP_NODELAY")?;
+        stream.set_nonblocking(true).doing("non-blocking")?;
+        Ok(Self {
+            stream: TcpStream::from_std(stream),
+            out: Vec::new(),
+            sent: 0,
+            expected: VecDeque::new(),
+            reader: ReplyReader::default(),
+        })
+    }
+
+    /// Writes `requests` requests into the buffer; [`Self::flush`] sends them.
+    pub fn queue(&mut self, requests: u32, due_ns: u64, writer: &mut RequestWriter<'_>) {
+        for _ in 0..requests {
+            let expected = writer.write(due_ns, &mut self.out);
+            self.expected.push_back(expected);
+        }
+    }
+
+    /// Whether every request was answered.
+    pub fn is_idle(&self) -> bool {
+        self.expected.is_empty()
+    }
+
+    /// Whether an open loop may queue one more round here.
+    pub fn has_room(&self) -> bool {
+        self.expected.len() < OPEN_REQUESTS_MAX && self.out.len() - self.sent < UNSENT_BYTES_MAX
+    }
+
+    /// Sends what the kernel takes.
+    pub fn flush(&mut self) -> Outcome<()> {
+        while self.sent < self.out.len() {
+            match self.stream.write(&self.out[self.sent..]) {
+                Ok(bytes) => self.sent += bytes,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(format!("send: {error}")),
+            }
+        }
+        self.out.clear();
+        self.sent = 0;
+        Ok(())
+    }
+
+    /// Reads what arrived and checks it. A read that does not fill `buffer` has emptied the socket, so there is one
+    /// `recv` an event.
+    pub fn receive(&mut self, buffer: &mut [u8], shape: &Shape<'_>, mut done: impl FnMut(Done)) -> Outcome<()> {
+        loop {
+            match self.stream.read(buffer) {
+                Ok(0) => return Err("the server closed the connection".into()),
+                Ok(bytes) => {
+                    self.reader.feed(&buffer[..bytes], shape, &mut self.expected, &mut done)?;
+                    if bytes < buffer.len() {
+                        return Ok(());
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(format!("receive: {error}")),
+            }
+        }
+    }
+}

@@ -1,0 +1,345 @@
+//! Drives connections against one server for a while, in a closed or an open loop.
+//!
+//! A closed loop sends the next round when the last one was answered: it finds the rate. An open loop sends at a fixed
+//! rate whatever the server does and counts a request's latency from the moment it was due, so that a server that
+//! stalls cannot hide the requests that it kept from being sent.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+use mio::{Events, Interest, Poll, Token};
+
+use super::connection::Connection;
+use super::dataset::{Dataset, KeyStream, Popularity};
+use super::replies::{Done, Shape};
+use super::workload::{Operation, RequestWriter};
+use super::{Doing as _, Outcome, environment};
+
+const READ_BUFFER_BYTES: usize = 256 << 10;
+
+/// How long a worker may sleep before it looks at the phase again.
+const POLL_TIMEOUT_MAX: Duration = Duration::from_millis(50);
+
+/// Longer latencies are counted as this one.
+const LATENCY_NS_MAX: u64 = 60_000_000_000;
+
+/// When requests are sent.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Pace {
+    /// Each connection as soon as its last round was answered.
+    Closed,
+    /// This many requests a second over all connections, on schedule.
+    Open(f64),
+}
+
+/// One run.
+#[derive(Clone, Debug)]
+pub struct Run<'d> {
+    /// Where the server listens.
+    pub address: SocketAddr,
+    /// The keys and values it was filled with.
+    pub dataset: &'d Dataset,
+    /// What to do.
+    pub operation: Operation,
+    /// Which keys.
+    pub popularity: Popularity,
+    /// How many connections, over all threads.
+    pub connections: u32,
+    /// Client threads.
+    pub threads: u32,
+    /// The cores these may use.
+    pub cores: Vec<usize>,
+    /// Whether these threads run before all others of the machine.
+    pub preferred: bool,
+    /// Closed or open loop.
+    pub pace: Pace,
+    /// Time before counting starts.
+    pub warmup: Duration,
+    /// Time that is counted.
+    pub duration: Duration,
+    /// One reply in so many is checked in full; 0: none.
+    pub check_every: u32,
+}
+
+/// What one run counted.
+#[derive(Clone, Debug)]
+pub struct Counted<P> {
+    /// Requests answered in the counted time.
+    pub requests: u64,
+    /// Keys asked for or set by these.
+    pub keys: u64,
+    /// Keys asked for and not found.
+    pub misses: u64,
+    /// The counted time.
+    pub elapsed: Duration,
+    /// Latency of each of these requests, nanoseconds.
+    pub latency_ns: Histogram<u64>,
+    /// What the probe said at the start of the counted time.
+    pub before: P,
+    /// What the probe said at its end.
+    pub after: P,
+}
+
+impl<P> Counted<P> {
+    /// Requests a second.
+    pub fn rate(&self) -> f64 {
+        self.requests as f64 / self.elapsed.as_secs_f64()
+    }
+}
+
+/// Runs and counts; `probe` is called at both ends of the counted time.
+///
+/// # Errors
+/// The first wrong reply or lost connection ends the run.
+pub fn run<P>(run: &Run<'_>, mut probe: impl FnMut() -> Outcome<P>) -> Outcome<Counted<P>> {
+    let control = Control::default();
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..run.threads)
+            .map(|index| {
+                let control = &control;
+                scope.spawn(move || {
+                    let result = Worker::new(run, index, control).and_then(|mut worker| worker.run());
+                    // Whatever happened, nobody may wait for this worker.
+                    if result.is_err() {
+                        control.phase.store(STOP, Ordering::Release);
+                    }
+                    result
+                })
+            })
+            .collect();
+        let window = coordinate(run, &control, &mut probe);
+        control.phase.store(STOP, Ordering::Release);
+        let mut latency_ns = new_histogram()?;
+        for worker in workers {
+            let worker_latency = worker.join().map_err(|_| "a client thread panicked".to_owned())??;
+            latency_ns.add(worker_latency).doing("histogram")?;
+        }
+        let (start, end) = window?;
+        Ok(Counted {
+            requests: end.requests - start.requests,
+            keys: end.keys - start.keys,
+            misses: end.misses - start.misses,
+            elapsed: end.at - start.at,
+            latency_ns,
+            before: start.probed,
+            after: end.probed,
+        })
+    })
+}
+
+const CONNECT: u8 = 0;
+const WARM_UP: u8 = 1;
+const COUNT: u8 = 2;
+const STOP: u8 = 3;
+
+#[derive(Debug, Default)]
+struct Control {
+    phase: AtomicU8,
+    ready: AtomicU64,
+    requests: AtomicU64,
+    keys: AtomicU64,
+    misses: AtomicU64,
+}
+
+struct Moment<P> {
+    at: Instant,
+    requests: u64,
+    keys: u64,
+    misses: u64,
+    probed: P,
+}
+
+fn coordinate<P>(
+    run: &Run<'_>,
+    control: &Control,
+    probe: &mut impl FnMut() -> Outcome<P>,
+) -> Outcome<(Moment<P>, Moment<P>)> {
+    let stopped = || control.phase.load(Ordering::Acquire) == STOP;
+    while control.ready.load(Ordering::Acquire) < u64::from(run.threads) && !stopped() {
+        thread::sleep(Duration::from_millis(1));
+    }
+    let mut moment = || -> Outcome<Moment<P>> {
+        Ok(Moment {
+            at: Instant::now(),
+            requests: control.requests.load(Ordering::Relaxed),
+            keys: control.keys.load(Ordering::Relaxed),
+            misses: control.misses.load(Ordering::Relaxed),
+            probed: probe()?,
+        })
+    };
+    // Never overwrite a STOP that a failed worker has set.
+    let advance = |from, to| control.phase.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok();
+    if advance(CONNECT, WARM_UP) {
+        thread::sleep(run.warmup);
+    }
+    let start = moment()?;
+    if advance(WARM_UP, COUNT) {
+        thread::sleep(run.duration);
+    }
+    Ok((start, moment()?))
+}
+
+/// One client thread.
+struct Worker<'r> {
+    run: &'r Run<'r>,
+    control: &'r Control,
+    shape: Shape<'r>,
+    writer: RequestWriter<'r>,
+    connections: Vec<Connection>,
+    poll: Poll,
+    events: Events,
+    buffer: Vec<u8>,
+    latency_ns: Histogram<u64>,
+    epoch: Instant,
+    schedule: Option<Schedule>,
+}
+
+impl<'r> Worker<'r> {
+    fn new(run: &'r Run<'r>, index: u32, control: &'r Control) -> Outcome<Self> {
+        environment::pin_this_thread(&run.cores)?;
+        if run.preferred {
+            environment::prefer_this_thread()?;
+        }
+        let poll = Poll::new().doing("epoll")?;
+        let share = (index..run.connections).step_by(run.threads as usize).count();
+        let mut connections = Vec::with_capacity(share);
+        for token in 0..share {
+            let mut connection = Connection::open(run.address)?;
+            let interest = Interest::READABLE | Interest::WRITABLE;
+            poll.registry().register(&mut connection.stream, Token(token), interest).doing("epoll")?;
+            connections.push(connection);
+        }
+        let keys = KeyStream::new(run.dataset.keys, run.popularity, 0xbe7c + u64::from(index))?;
+        Ok(Self {
+            run,
+            control,
+            shape: Shape::new(run.dataset),
+            writer: RequestWriter::new(run.dataset, run.operation, keys, run.check_every),
+            connections,
+            poll,
+            events: Events::with_capacity(256),
+            buffer: vec![0; READ_BUFFER_BYTES],
+            latency_ns: new_histogram()?,
+            epoch: Instant::now(),
+            schedule: Schedule::new(run),
+        })
+    }
+
+    fn run(&mut self) -> Outcome<Histogram<u64>> {
+        self.control.ready.fetch_add(1, Ordering::AcqRel);
+        while self.phase() == CONNECT {
+            thread::sleep(Duration::from_micros(200));
+        }
+        match &mut self.schedule {
+            Some(schedule) => schedule.due_ns = self.epoch.elapsed().as_nanos() as u64 as f64,
+            None => self.start_all()?,
+        }
+        loop {
+            let phase = self.phase();
+            if phase == STOP {
+                return Ok(std::mem::replace(&mut self.latency_ns, new_histogram()?));
+            }
+            let timeout = self.send_due()?;
+            match self.poll.poll(&mut self.events, Some(timeout)) {
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                other => other.doing("epoll")?,
+            }
+            self.serve_events(phase == COUNT)?;
+        }
+    }
+
+    fn phase(&self) -> u8 {
+        self.control.phase.load(Ordering::Acquire)
+    }
+
+    fn start_all(&mut self) -> Outcome<()> {
+        for connection in &mut self.connections {
+            let now_ns = self.epoch.elapsed().as_nanos() as u64;
+            connection.queue(self.run.operation.requests_a_round(), now_ns, &mut self.writer);
+            connection.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Sends what an open loop owes by now; returns how long to sleep at most.
+    fn send_due(&mut self) -> Outcome<Duration> {
+        let Some(schedule) = &mut self.schedule else { return Ok(POLL_TIMEOUT_MAX) };
+        let now_ns = self.epoch.elapsed().as_nanos() as u64 as f64;
+        while schedule.due_ns <= now_ns {
+            let Some(connection) = schedule.pick(&mut self.connections) else {
+                // Every connection is full: what is due stays due, and its latency grows.
+                return Ok(Duration::from_millis(1));
+            };
+            connection.queue(self.run.operation.requests_a_round(), schedule.due_ns as u64, &mut self.writer);
+            connection.flush()?;
+            schedule.due_ns += schedule.interval_ns;
+        }
+        // epoll sleeps in whole milliseconds, so less than one is spent looking.
+        Ok(Duration::from_millis(((schedule.due_ns - now_ns) / 1e6) as u64).min(POLL_TIMEOUT_MAX))
+    }
+
+    fn serve_events(&mut self, counting: bool) -> Outcome<()> {
+        let (mut requests, mut keys, mut misses) = (0, 0, 0);
+        for event in &self.events {
+            let connection = &mut self.connections[event.token().0];
+            if event.is_readable() {
+                let (epoch, latency_ns) = (self.epoch, &mut self.latency_ns);
+                let mut now_ns = 0;
+                connection.receive(&mut self.buffer, &self.shape, |done: Done| {
+                    if now_ns == 0 {
+                        now_ns = epoch.elapsed().as_nanos() as u64;
+                    }
+                    requests += 1;
+                    keys += u64::from(done.keys);
+                    misses += u64::from(done.misses);
+                    if counting {
+                        latency_ns.saturating_record(now_ns.saturating_sub(done.due_ns));
+                    }
+                })?;
+                if self.schedule.is_none() && connection.is_idle() {
+                    let now_ns = self.epoch.elapsed().as_nanos() as u64;
+                    connection.queue(self.run.operation.requests_a_round(), now_ns, &mut self.writer);
+                }
+            }
+            connection.flush()?;
+        }
+        self.control.requests.fetch_add(requests, Ordering::Relaxed);
+        self.control.keys.fetch_add(keys, Ordering::Relaxed);
+        self.control.misses.fetch_add(misses, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+/// When the next round of an open loop is due, and on which connection.
+struct Schedule {
+    due_ns: f64,
+    interval_ns: f64,
+    next_connection: usize,
+}
+
+impl Schedule {
+    fn new(run: &Run<'_>) -> Option<Self> {
+        let Pace::Open(requests_a_second) = run.pace else { return None };
+        let rounds_a_second = requests_a_second / f64::from(run.threads) / f64::from(run.operation.requests_a_round());
+        Some(Self { due_ns: 0.0, interval_ns: 1e9 / rounds_a_second, next_connection: 0 })
+    }
+
+    /// The next connection in turn that has room.
+    fn pick<'c>(&mut self, connections: &'c mut [Connection]) -> Option<&'c mut Connection> {
+        for _ in 0..connections.len() {
+            let index = self.next_connection;
+            self.next_connection = (index + 1) % connections.len();
+            if connections[index].has_room() {
+                return Some(&mut connections[index]);
+            }
+        }
+        None
+    }
+}
+
+fn new_histogram() -> Outcome<Histogram<u64>> {
+    Histogram::new_with_bounds(1, LATENCY_NS_MAX, 3).doing("histogram")
+}

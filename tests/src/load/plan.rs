@@ -1,0 +1,130 @@
+//! Which cells are measured: the bars alone, a default list that meets each value of each dimension, or all of them.
+
+use super::cell::Cell;
+use super::dataset::Popularity;
+use super::driver::Pace;
+use super::workload::Operation::{self, Get, GetMany, GetPipelined, Mixed, Set, SetPipelined};
+
+/// The values of each dimension.
+pub const KEYS: [u32; 2] = [100_000, 1_000_000];
+/// Bytes a value.
+pub const VALUE_BYTES: [usize; 4] = [30, 100, 1000, 100_000];
+/// Connections.
+pub const CONNECTIONS: [u32; 3] = [20, 200, 1000];
+/// Server threads.
+pub const THREADS: [u32; 2] = [1, 2];
+
+/// Keys and values together are kept under this, by lowering the number of keys.
+pub const PAYLOAD_BYTES_MAX: u64 = 1200 << 20;
+/// The largest values are fewer still: what is measured there is copying.
+const KEYS_OF_LARGE_VALUES: u32 = 5000;
+
+/// The rate of the open-loop cells: about half of what a server does on one core.
+pub const OPEN_RATE: f64 = 40_000.0;
+
+/// A limit on the ratio of server CPU a request, wasmcached to memcached, at [`Cell::base`].
+#[derive(Clone, Copy, Debug)]
+pub struct Bar {
+    /// The operation it is set for.
+    pub operation: Operation,
+    /// At or under this.
+    pub ratio_max: f64,
+}
+
+/// What this project promises of its CPU time.
+pub const BARS: [Bar; 5] = [
+    Bar { operation: Get, ratio_max: 1.0 },
+    Bar { operation: GetPipelined, ratio_max: 0.8 },
+    Bar { operation: GetMany, ratio_max: 0.8 },
+    Bar { operation: Set, ratio_max: 0.9 },
+    Bar { operation: SetPipelined, ratio_max: 0.9 },
+];
+
+/// The cells that have a bar.
+pub fn quick() -> Vec<Cell> {
+    BARS.iter().map(|bar| Cell::base(bar.operation)).collect()
+}
+
+/// Each value of each dimension, with the operations where it matters.
+pub fn standard() -> Vec<Cell> {
+    let mut cells: Vec<Cell> = Operation::ALL.into_iter().map(Cell::base).collect();
+    let mut add = |operations: &[Operation], change: &dyn Fn(&mut Cell)| {
+        cells.extend(operations.iter().map(|&operation| {
+            let mut cell = Cell::base(operation);
+            change(&mut cell);
+            cell
+        }));
+    };
+    for connections in [200, 1000] {
+        add(&[Get, GetPipelined, Set, Mixed], &|cell| cell.connections = connections);
+    }
+    add(&[Get, GetMany], &|cell| cell.popularity = Popularity::Zipf(0.99));
+    add(&[Get, Mixed], &|cell| cell.pace = Pace::Open(OPEN_RATE));
+    add(&[Get, GetPipelined, GetMany, SetPipelined], &|cell| cell.keys = 100_000);
+    add(&[Get, GetPipelined, GetMany, SetPipelined], &|cell| cell.value_bytes = 30);
+    add(&[Get, GetPipelined, GetMany, SetPipelined], &|cell| (cell.keys, cell.value_bytes) = (100_000, 1000));
+    add(&[Get, Set], &|cell| (cell.keys, cell.value_bytes) = (KEYS_OF_LARGE_VALUES, 100_000));
+    add(&[Get, GetPipelined, SetPipelined, Mixed], &|cell| (cell.connections, cell.threads) = (200, 2));
+    cells
+}
+
+/// The whole cross product.
+pub fn full() -> Vec<Cell> {
+    let mut cells = Vec::new();
+    for threads in THREADS {
+        for value_bytes in VALUE_BYTES {
+            let mut all_keys: Vec<u32> = KEYS.iter().map(|&keys| fitting(keys, value_bytes)).collect();
+            all_keys.dedup();
+            for keys in all_keys {
+                for connections in CONNECTIONS {
+                    cells.extend(Operation::ALL.into_iter().map(|operation| Cell {
+                        keys,
+                        value_bytes,
+                        connections,
+                        threads,
+                        ..Cell::base(operation)
+                    }));
+                }
+            }
+        }
+    }
+    cells
+}
+
+/// As many of `keys` as the largest payload allows.
+fn fitting(keys: u32, value_bytes: usize) -> u32 {
+    if u64::from(keys) * value_bytes as u64 > PAYLOAD_BYTES_MAX { KEYS_OF_LARGE_VALUES } else { keys }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn values<T: Ord>(cells: &[Cell], of: impl Fn(&Cell) -> T) -> BTreeSet<T> {
+        cells.iter().map(of).collect()
+    }
+
+    #[test]
+    fn lists_meet_each_value_of_each_dimension() {
+        for cells in [standard(), full()] {
+            assert!(KEYS.iter().all(|keys| values(&cells, |cell| cell.keys).contains(keys)));
+            assert_eq!(values(&cells, |cell| cell.value_bytes), VALUE_BYTES.into());
+            assert_eq!(values(&cells, |cell| cell.connections), CONNECTIONS.into());
+            assert_eq!(values(&cells, |cell| cell.threads), THREADS.into());
+            assert_eq!(values(&cells, |cell| cell.operation), Operation::ALL.into());
+        }
+    }
+
+    #[test]
+    fn no_cell_is_measured_twice() {
+        for cells in [quick(), standard(), full()] {
+            assert_eq!(values(&cells, ToString::to_string).len(), cells.len());
+        }
+    }
+
+    #[test]
+    fn data_fits() {
+        assert!(full().iter().all(|cell| u64::from(cell.keys) * cell.value_bytes as u64 <= PAYLOAD_BYTES_MAX));
+    }
+}

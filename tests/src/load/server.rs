@@ -1,0 +1,214 @@
+//! Servers as child processes: started alike on chosen cores, watched through `/proc`, and ended with the benchmark.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Signal, geteuid, set_parent_process_death_signal};
+
+use super::{Doing as _, Outcome, environment};
+
+/// The name of the benchmark's own subcommand that turns into a server.
+pub const LAUNCH: &str = "launch";
+
+const START_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A server that can be started.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// What reports call it.
+    pub label: String,
+    /// The executable.
+    pub path: PathBuf,
+    /// Flags beyond those that all servers get.
+    pub extra: Vec<String>,
+    /// Whether it runs before all other processes of the machine.
+    pub preferred: bool,
+}
+
+/// The flags that all servers get alike.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// `-t`
+    pub threads: u32,
+    /// `-m`
+    pub memory_mib: u64,
+    /// `-c`
+    pub connections: u32,
+}
+
+/// A running server.
+#[derive(Debug)]
+pub struct Server {
+    /// Where it listens.
+    pub address: SocketAddr,
+    child: Child,
+}
+
+/// What a server has used so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Usage {
+    /// Time on a processor, all threads, user and system.
+    pub cpu_ns: u64,
+    /// Resident memory.
+    pub resident_kib: u64,
+}
+
+impl Program {
+    /// Starts it with memcached's flags on `cores`, and waits until it answers.
+    pub fn start(&self, settings: Settings, cores: &[usize]) -> Outcome<Server> {
+        let Settings { threads, memory_mib, connections } = settings;
+        let numbers = [("-t", u64::from(threads)), ("-m", memory_mib), ("-c", u64::from(connections))];
+        let mut arguments: Vec<String> =
+            numbers.iter().flat_map(|(flag, n)| [flag.to_string(), n.to_string()]).collect();
+        if geteuid().is_root() {
+            arguments.extend(["-u".into(), "root".into()]);
+        }
+        arguments.extend(self.extra.iter().cloned());
+        let server = launch(&self.path, cores, self.preferred, |port| {
+            let listen = ["-l".into(), Ipv4Addr::LOCALHOST.to_string(), "-p".into(), port.to_string()];
+            listen.into_iter().chain(arguments).collect()
+        });
+        server.map_err(|error| format!("{} ({}): {error}", self.label, self.path.display()))
+    }
+}
+
+impl Server {
+    /// Reads what it has used so far.
+    pub fn usage(&self) -> Outcome<Usage> {
+        let process = format!("/proc/{}", self.child.id());
+        let status = fs::read_to_string(format!("{process}/status")).doing("server status")?;
+        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let resident_kib = resident.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
+        Ok(Usage {
+            cpu_ns: cpu_ns(&process)?,
+            resident_kib: resident_kib.ok_or("the server has ended: /proc names no VmRSS for it")?,
+        })
+    }
+
+    /// One number out of `stats`.
+    pub fn statistic(&self, name: &str) -> Outcome<u64> {
+        let mut lines = BufReader::new(ask(self.address, b"stats\r\n")?);
+        let mut line = String::new();
+        loop {
+            line.clear();
+            if lines.read_line(&mut line).doing("stats")? == 0 || line.starts_with("END") {
+                return Err(format!("stats has no {name}"));
+            }
+            if let Some(("STAT", rest)) = line.trim_end().split_once(' ')
+                && let Some((found, value)) = rest.split_once(' ')
+                && found == name
+            {
+                return value.parse().doing(name);
+            }
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Failing to end a process that has ended is no failure.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Starts `program` through this executable's own [`LAUNCH`] on a free port, and waits until it answers.
+pub fn launch(
+    program: &std::path::Path,
+    cores: &[usize],
+    preferred: bool,
+    arguments: impl FnOnce(u16) -> Vec<String>,
+) -> Outcome<Server> {
+    let port = free_port()?;
+    let cores: Vec<String> = cores.iter().map(ToString::to_string).collect();
+    let mut command = Command::new(std::env::current_exe().doing("this program's path")?);
+    command.args([LAUNCH, "--cores", &cores.join(",")]).args(preferred.then_some("--preferred"));
+    command.arg("--").arg(program).args(arguments(port));
+    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().doing("start")?;
+    let mut server = Server { address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)), child };
+    let started = Instant::now();
+    while !answers(server.address) {
+        if let Some(status) = server.child.try_wait().doing("wait")? {
+            return Err(format!("ended at once: {status}"));
+        }
+        if started.elapsed() > START_TIMEOUT {
+            return Err(format!("no answer within {} s", START_TIMEOUT.as_secs()));
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    Ok(server)
+}
+
+/// Becomes `program` on `cores`, and dies when the benchmark dies.
+pub fn become_program(cores: &[usize], preferred: bool, program: &[String]) -> Outcome<()> {
+    let (path, arguments) = program.split_first().ok_or("launch what?")?;
+    set_parent_process_death_signal(Some(Signal::TERM)).doing("death signal")?;
+    environment::pin_this_thread(cores)?;
+    if preferred {
+        environment::prefer_this_thread()?;
+    }
+    Err(format!("{path}: {}", Command::new(path).args(arguments).exec()))
+}
+
+/// A port nobody listens on at the moment.
+fn free_port() -> Outcome<u16> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).doing("bind")?;
+    Ok(listener.local_addr().doing("bind")?.port())
+}
+
+fn answers(address: SocketAddr) -> bool {
+    let Ok(stream) = ask(address, b"version\r\n") else { return false };
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line).is_ok_and(|bytes| bytes > 0)
+}
+
+fn ask(address: SocketAddr, request: &[u8]) -> Outcome<TcpStream> {
+    let mut stream = TcpStream::connect(address).doing("connect")?;
+    stream.set_read_timeout(Some(START_TIMEOUT)).doing("timeout")?;
+    stream.write_all(request).doing("send")?;
+    Ok(stream)
+}
+
+/// The scheduler's own account of each thread, in nanoseconds; clock ticks where the kernel keeps none.
+fn cpu_ns(process: &str) -> Outcome<u64> {
+    let mut sum = 0;
+    for task in fs::read_dir(format!("{process}/task")).doing("server threads")? {
+        let path = task.doing("server threads")?.path().join("schedstat");
+        let Ok(text) = fs::read_to_string(path) else { return cpu_ticks_ns(process) };
+        sum += text.split(' ').next().and_then(|first| first.parse().ok()).unwrap_or(0);
+    }
+    if sum == 0 { cpu_ticks_ns(process) } else { Ok(sum) }
+}
+
+/// User and system time from `stat`, which counts in hundredths of a second.
+fn cpu_ticks_ns(process: &str) -> Outcome<u64> {
+    let stat = fs::read_to_string(format!("{process}/stat")).doing("server stat")?;
+    // The name in parentheses may contain spaces; utime and stime are fields 14 and 15 of the line.
+    let (_, after_name) = stat.rsplit_once(')').ok_or("server stat has no name")?;
+    let ticks: u64 = after_name.split_whitespace().skip(11).take(2).filter_map(|n| n.parse::<u64>().ok()).sum();
+    Ok(ticks * 10_000_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_accounts_of_cpu_time_agree() {
+        let busy = Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
+        let server = Server { address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), child: busy };
+        let process = format!("/proc/{}", server.child.id());
+        while cpu_ticks_ns(&process).unwrap() < 200_000_000 {
+            thread::sleep(Duration::from_millis(10));
+        }
+        let (precise, ticks) = (cpu_ns(&process).unwrap(), cpu_ticks_ns(&process).unwrap());
+        // Units, not timing: a factor of a thousand between the two would show.
+        assert!(precise > ticks / 2 && precise < ticks * 4, "{precise} and {ticks}");
+    }
+}
