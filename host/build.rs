@@ -47,7 +47,8 @@ fn find_guest(out: &Path) -> Result<PathBuf, String> {
     if let Some(path) = env::var_os(GUEST_VARIABLE) {
         return Ok(path.into());
     }
-    let guest = if env::var_os("CARGO_FEATURE_FAULT_INJECTION").is_some() { Guest::FaultInjection } else { Guest::Shipped };
+    let guest =
+        if env::var_os("CARGO_FEATURE_FAULT_INJECTION").is_some() { Guest::FaultInjection } else { Guest::Shipped };
     let root = repository_root()?;
     for path in inputs::SOURCE_FOLDERS.iter().chain(&inputs::ROOT_FILES) {
         println!("cargo::rerun-if-changed={}", root.join(path).display());
@@ -74,7 +75,9 @@ fn repository_root() -> Result<PathBuf, String> {
     if root.join("wasm/Cargo.toml").exists() && root.join("core/Cargo.toml").exists() {
         return Ok(root);
     }
-    Err(format!("the guest's sources (core/, wasm/) are not beside this crate: build in a clone of the repository, or name a compiled guest in {GUEST_VARIABLE}"))
+    Err(format!(
+        "the guest's sources (core/, wasm/) are not beside this crate: build in a clone of the repository, or name a compiled guest in {GUEST_VARIABLE}"
+    ))
 }
 
 fn compile_guest(guest: Guest, root: &Path, out: &Path) -> Result<PathBuf, String> {

@@ -6,7 +6,7 @@ use std::{
 };
 
 /// The guest's target.
-pub const TARGET: &str = "wasm32-unknown-unknown";
+pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 /// What cargo calls the guest's file.
 const CARGO_FILE_NAME: &str = "wasmcached_wasm.wasm";
 /// Every WebAssembly runtime that is served has these.
@@ -17,7 +17,7 @@ const STACK_BYTES: u32 = 65536;
 
 /// Which of the guests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Guest {
+pub(crate) enum Guest {
     /// The one that is shipped.
     Shipped,
     /// The one with traps and hangs on demand, for tests.
@@ -26,7 +26,7 @@ pub enum Guest {
 
 impl Guest {
     /// The name of its file below `target/guest`.
-    pub fn file_name(self) -> &'static str {
+    pub(crate) fn file_name(self) -> &'static str {
         match self {
             Self::Shipped => "wasmcached.wasm",
             Self::FaultInjection => "wasmcached-fault-injection.wasm",
@@ -42,7 +42,7 @@ impl Guest {
     }
 
     /// What goes into the fingerprint beside the sources.
-    pub fn flags(self) -> Vec<String> {
+    pub(crate) fn flags(self) -> Vec<String> {
         let mut flags = vec![self.features().to_owned()];
         flags.extend(rustc_flags());
         flags
@@ -51,7 +51,7 @@ impl Guest {
 
 /// A compiler that has the guest's standard library.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Toolchain {
+pub(crate) enum Toolchain {
     /// The one in use, with the target installed by rustup.
     Rustup {
         /// The cargo to call.
@@ -71,7 +71,7 @@ pub enum Toolchain {
 }
 
 /// Whether the sysroot holds the guest's standard library.
-pub fn has_target(sysroot: &Path) -> bool {
+pub(crate) fn has_target(sysroot: &Path) -> bool {
     let libraries = sysroot.join("lib/rustlib").join(TARGET).join("lib");
     std::fs::read_dir(libraries).is_ok_and(|mut entries| entries.any(|entry| entry.is_ok_and(is_core_library)))
 }
@@ -83,7 +83,12 @@ fn is_core_library(entry: std::fs::DirEntry) -> bool {
 }
 
 /// The command that compiles a guest into `target_directory`, and the file it leaves there.
-pub fn cargo_command(toolchain: &Toolchain, guest: Guest, root: &Path, target_directory: &Path) -> (Command, PathBuf) {
+pub(crate) fn cargo_command(
+    toolchain: &Toolchain,
+    guest: Guest,
+    root: &Path,
+    target_directory: &Path,
+) -> (Command, PathBuf) {
     let (Toolchain::Rustup { cargo, rustc } | Toolchain::BuildStd { cargo, rustc, .. }) = toolchain;
     let mut flags = rustc_flags();
     flags.extend(remap_flags(root));

@@ -10,9 +10,9 @@ use std::{
 };
 
 /// Folders of the repository that hold the guest's sources.
-pub const SOURCE_FOLDERS: [&str; 2] = ["core", "wasm"];
+pub(crate) const SOURCE_FOLDERS: [&str; 2] = ["core", "wasm"];
 /// Files at the root that decide how it is compiled.
-pub const ROOT_FILES: [&str; 2] = ["Cargo.toml", "Cargo.lock"];
+pub(crate) const ROOT_FILES: [&str; 2] = ["Cargo.toml", "Cargo.lock"];
 /// The package that is the guest, as the lock file names it.
 const GUEST_PACKAGE: &str = "wasmcached-wasm";
 
@@ -20,7 +20,7 @@ const GUEST_PACKAGE: &str = "wasmcached-wasm";
 ///
 /// # Errors
 /// Where a source cannot be read.
-pub fn fingerprint(root: &Path, flags: &[String]) -> io::Result<String> {
+pub(crate) fn fingerprint(root: &Path, flags: &[String]) -> io::Result<String> {
     let mut hasher = SipHasher13::new();
     let mut add = |name: &str, bytes: &[u8]| {
         hasher.write(name.as_bytes());
@@ -62,7 +62,8 @@ fn source_files(root: &Path) -> io::Result<Vec<PathBuf>> {
 /// The entries of a lock file that `package` needs, so that a new dependency of something else leaves the guest fresh.
 fn locked_closure(lock: &str, package: &str) -> String {
     let entries: Vec<&str> = lock.split("[[package]]").skip(1).map(str::trim).collect();
-    let name_of = |entry: &str| entry.lines().find_map(|line| line.strip_prefix("name = ")).map(unquote).map(str::to_owned);
+    let name_of =
+        |entry: &str| entry.lines().find_map(|line| line.strip_prefix("name = ")).map(unquote).map(str::to_owned);
     let mut needed = BTreeSet::from([package.to_owned()]);
     loop {
         let found: BTreeSet<String> = entries

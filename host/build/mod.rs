@@ -1,4 +1,4 @@
 //! How a guest is compiled and known to be fresh; shared by the host's build script and the build tool.
 
-pub mod guest;
-pub mod inputs;
+pub(crate) mod guest;
+pub(crate) mod inputs;

@@ -7,12 +7,12 @@ use wasmtime::Config;
 
 /// Address space reserved for a guest's memory: all that a 32-bit guest can address, so memory never moves and needs no
 /// bounds checks.
-pub const MEMORY_RESERVATION_BYTES: u64 = 4 << 30;
+pub(crate) const MEMORY_RESERVATION_BYTES: u64 = 4 << 30;
 /// Unmapped address space after it, for accesses at a constant offset.
-pub const MEMORY_GUARD_BYTES: u64 = 32 << 20;
+pub(crate) const MEMORY_GUARD_BYTES: u64 = 32 << 20;
 
 /// The configuration common to compiling and running.
-pub fn engine_config() -> Config {
+pub(crate) fn engine_config() -> Config {
     let mut config = Config::new();
     config
         .epoch_interruption(true)
