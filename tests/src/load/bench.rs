@@ -103,7 +103,6 @@ impl<'m> Pair<'m> {
             connections: cell.connections,
             threads: self.method.client_threads,
             cores: self.placement.client.clone(),
-            preferred: self.method.ours.preferred,
             pace: cell.pace,
             warmup: self.method.warmup,
             duration: self.method.duration,
@@ -118,7 +117,7 @@ impl<'m> Pair<'m> {
         let program = std::env::current_exe().doing("this program's path")?;
         let numbers = [cell.value_bytes as u32, cell.operation.keys_a_request()].map(|number| number.to_string());
         let arguments = |port: u16| [FLOOR.to_owned(), port.to_string()].into_iter().chain(numbers).collect();
-        launch(Path::new(&program), &self.placement.server, self.method.ours.preferred, arguments).map(Some)
+        launch(Path::new(&program), &self.placement.server, arguments).map(Some)
     }
 }
 
@@ -154,7 +153,6 @@ mod tests {
             connections: 5,
             threads: 2,
             cores: super::super::environment::cores()?,
-            preferred: false,
             pace,
             warmup: Duration::from_millis(50),
             duration: Duration::from_millis(200),

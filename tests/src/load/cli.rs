@@ -10,7 +10,7 @@ use super::bench::{Method, Pair};
 use super::cell::{Cell, short_count};
 use super::dataset::Popularity;
 use super::driver::Pace;
-use super::environment::{self, Placement};
+use super::environment::{self, Placement, Preference};
 use super::report::{self, Findings};
 use super::server::{Program, become_program};
 use super::workload::Operation;
@@ -70,8 +70,6 @@ enum Inner {
     Launch {
         #[arg(long, value_delimiter = ',')]
         cores: Vec<usize>,
-        #[arg(long)]
-        preferred: bool,
         #[arg(last = true)]
         program: Vec<String>,
     },
@@ -125,13 +123,13 @@ struct Choice {
 #[command(next_help_heading = "How they are measured")]
 struct Measure {
     /// Rounds a cell
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
     /// Counted seconds of a run
-    #[arg(long, default_value_t = 1.0, value_parser = parse_seconds)]
+    #[arg(long, default_value_t = 0.6, value_parser = parse_seconds)]
     seconds: f64,
     /// Seconds before counting starts
-    #[arg(long, default_value_t = 0.2, value_parser = parse_seconds)]
+    #[arg(long, default_value_t = 0.15, value_parser = parse_seconds)]
     warmup: f64,
     /// Threads of the load generator
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
@@ -166,7 +164,7 @@ struct Measure {
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match &arguments.inner {
-        Some(Inner::Launch { cores, preferred, program }) => become_program(cores, *preferred, program),
+        Some(Inner::Launch { cores, program }) => become_program(cores, program),
         Some(Inner::Floor { port, value_bytes, keys_a_get }) => floor::serve(*port, *value_bytes, *keys_a_get),
         None => benchmark(&arguments),
     };
@@ -191,6 +189,7 @@ fn benchmark(arguments: &Arguments) -> Outcome<()> {
     let started = Instant::now();
     let method = arguments.measure.method()?;
     environment::raise_file_limit()?;
+    let _preference = if arguments.measure.preferred { Some(Preference::take()?) } else { None };
     let mut findings = Findings {
         ours: method.ours.label.clone(),
         theirs: method.theirs.label.clone(),
@@ -324,10 +323,7 @@ impl Measure {
         let flags = |flags: &Option<String>| -> Vec<String> {
             flags.iter().flat_map(|flags| flags.split_whitespace().map(str::to_owned)).collect()
         };
-        let program = |label: &str, path: PathBuf, extra: Vec<String>| {
-            let (label, preferred) = (label.into(), self.preferred);
-            Program { label, path, extra, preferred }
-        };
+        let program = |label: &str, path: PathBuf, extra: Vec<String>| Program { label: label.into(), path, extra };
         let theirs = program("memcached", found(&self.theirs, "apt-get install memcached")?, flags(&self.theirs_flags));
         let (ours, theirs) = if self.noise {
             (

@@ -52,8 +52,6 @@ pub struct Run<'d> {
     pub threads: u32,
     /// The cores these may use.
     pub cores: Vec<usize>,
-    /// Whether these threads run before all others of the machine.
-    pub preferred: bool,
     /// Closed or open loop.
     pub pace: Pace,
     /// Time before counting starts.
@@ -200,9 +198,6 @@ struct Worker<'r> {
 impl<'r> Worker<'r> {
     fn new(run: &'r Run<'r>, index: u32, control: &'r Control) -> Outcome<Self> {
         environment::pin_this_thread(&run.cores)?;
-        if run.preferred {
-            environment::prefer_this_thread()?;
-        }
         let poll = Poll::new().doing("epoll")?;
         let share = (index..run.connections).step_by(run.threads as usize).count();
         let mut connections = Vec::with_capacity(share);

@@ -1,6 +1,7 @@
 //! The machine: cores, limits, and the lines about it that a report needs.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use rustix::process::{Resource, getrlimit, setpriority_process, setrlimit};
@@ -21,9 +22,30 @@ pub fn pin_this_thread(cores: &[usize]) -> Outcome<()> {
     sched_setaffinity(None, &set).doing("sched_setaffinity")
 }
 
-/// Puts the calling thread, and what it starts from now on, before all others of the machine; needs root.
-pub fn prefer_this_thread() -> Outcome<()> {
-    setpriority_process(None, -20).doing("setpriority (root may)")
+/// This session before all others of the machine, until dropped.
+///
+/// Where the kernel groups processes by session, a process's own niceness counts only within its session.
+#[derive(Debug)]
+pub struct Preference(());
+
+const SESSION_NICENESS: &str = "/proc/self/autogroup";
+
+impl Preference {
+    /// Takes precedence; root may.
+    pub fn take() -> Outcome<Self> {
+        setpriority_process(None, -20).doing("priority (root may)")?;
+        if Path::new(SESSION_NICENESS).exists() {
+            fs::write(SESSION_NICENESS, "-20").doing(SESSION_NICENESS)?;
+        }
+        Ok(Self(()))
+    }
+}
+
+impl Drop for Preference {
+    fn drop(&mut self) {
+        // The process ends now; the session may live on. A failure leaves it preferred, which harms nobody's result.
+        let _ = fs::write(SESSION_NICENESS, "0");
+    }
 }
 
 /// Which cores the server gets and which the client.

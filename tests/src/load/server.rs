@@ -27,8 +27,6 @@ pub struct Program {
     pub path: PathBuf,
     /// Flags beyond those that all servers get.
     pub extra: Vec<String>,
-    /// Whether it runs before all other processes of the machine.
-    pub preferred: bool,
 }
 
 /// The flags that all servers get alike.
@@ -70,7 +68,7 @@ impl Program {
             arguments.extend(["-u".into(), "root".into()]);
         }
         arguments.extend(self.extra.iter().cloned());
-        let server = launch(&self.path, cores, self.preferred, |port| {
+        let server = launch(&self.path, cores, |port| {
             let listen = ["-l".into(), Ipv4Addr::LOCALHOST.to_string(), "-p".into(), port.to_string()];
             listen.into_iter().chain(arguments).collect()
         });
@@ -122,14 +120,12 @@ impl Drop for Server {
 pub fn launch(
     program: &std::path::Path,
     cores: &[usize],
-    preferred: bool,
     arguments: impl FnOnce(u16) -> Vec<String>,
 ) -> Outcome<Server> {
     let port = free_port()?;
     let cores: Vec<String> = cores.iter().map(ToString::to_string).collect();
     let mut command = Command::new(std::env::current_exe().doing("this program's path")?);
-    command.args([LAUNCH, "--cores", &cores.join(",")]).args(preferred.then_some("--preferred"));
-    command.arg("--").arg(program).args(arguments(port));
+    command.args([LAUNCH, "--cores", &cores.join(","), "--"]).arg(program).args(arguments(port));
     let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().doing("start")?;
     let mut server = Server { address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)), child };
     let started = Instant::now();
@@ -146,13 +142,10 @@ pub fn launch(
 }
 
 /// Becomes `program` on `cores`, and dies when the benchmark dies.
-pub fn become_program(cores: &[usize], preferred: bool, program: &[String]) -> Outcome<()> {
+pub fn become_program(cores: &[usize], program: &[String]) -> Outcome<()> {
     let (path, arguments) = program.split_first().ok_or("launch what?")?;
     set_parent_process_death_signal(Some(Signal::TERM)).doing("death signal")?;
     environment::pin_this_thread(cores)?;
-    if preferred {
-        environment::prefer_this_thread()?;
-    }
     Err(format!("{path}: {}", Command::new(path).args(arguments).exec()))
 }
 
