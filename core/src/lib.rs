@@ -25,6 +25,7 @@ pub mod reply;
 pub mod shard;
 pub mod solo;
 pub mod statistics;
+pub mod store;
 pub mod wire;
 
 /// Does what a key that begins `!trap-<role>` or `!hang-<role>` says.

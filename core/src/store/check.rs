@@ -1,0 +1,103 @@
+//! The invariants of the store, walked in full. For tests: it takes as long as there is memory.
+
+use super::{
+    Store,
+    item::Item,
+    pool::{Kind, Location, SegmentId},
+};
+
+impl Store {
+    /// Walks everything.
+    ///
+    /// # Panics
+    /// If a byte of the pool has no owner or two, a slot leads to no item or an item to no slot, a live count or a
+    /// statistic differs from what is there.
+    pub fn check(&self) {
+        let pool = &self.pool;
+        let (mut free, mut index, mut log) = (0, 0, 0);
+        for id in (0..pool.segments()).map(SegmentId) {
+            match pool.segment(id).kind {
+                Kind::Free => free += 1,
+                Kind::Index => index += 1,
+                Kind::Log => log += 1,
+            }
+        }
+        assert_eq!(index, self.index.segments());
+        assert_eq!(index + log, pool.used());
+        assert!(pool.used() <= pool.limit() && self.target <= pool.limit() && pool.limit() <= pool.capacity());
+        let mut listed = 0;
+        let mut id = pool.free_list();
+        while id != SegmentId::NONE {
+            assert_eq!(pool.segment(id).kind, Kind::Free);
+            listed += 1;
+            id = pool.segment(id).next;
+        }
+        assert_eq!(listed, free);
+        let (segments, items, bytes) = self.check_log();
+        assert_eq!(segments, log);
+        let mut entries = 0;
+        self.index.check(pool, |_, entry, _| {
+            entries += 1;
+            assert!(!Item::parse(pool, entry.location()).is_dead(), "a slot leads to a live item");
+        });
+        assert_eq!((entries, items), (items, u64::from(self.index.items())));
+        let counters = self.counters();
+        assert_eq!((counters.bytes, counters.curr_items), (bytes, items));
+        let sum = counters.bytes + counters.hash_bytes + counters.pool_free_bytes + counters.pool_dead_bytes;
+        assert!(pool.limit() > self.target || sum == counters.pool_bytes, "every byte is accounted for");
+        let classes = self.classes(0);
+        assert_eq!(classes.0.iter().map(|(_, class)| class.counters.number).sum::<u64>(), items);
+        assert_eq!(classes.0.iter().map(|(_, class)| class.counters.mem_requested).sum::<u64>(), bytes);
+    }
+
+    /// Walks the log from its oldest segment; answers segments, live items and their bytes.
+    fn check_log(&self) -> (u32, u64, u64) {
+        let pool = &self.pool;
+        let (mut segments, mut items, mut bytes) = (0, 0, 0u64);
+        let (mut previous, mut sequence) = (SegmentId::NONE, 0);
+        // The live item that reaches into the next segment, and how many of its bytes are there and beyond.
+        let mut spanning = (Location::NONE, 0);
+        let mut id = self.log.oldest();
+        while id != SegmentId::NONE {
+            let segment = *pool.segment(id);
+            assert_eq!((segment.kind, segment.previous), (Kind::Log, previous));
+            assert!(segment.sequence > sequence && segment.filled <= pool.segment_bytes());
+            assert!(segment.live > 0 || id == self.log.open(), "a segment without a live byte is freed");
+            assert_eq!(segment.owner, spanning.0);
+            let mut live = 0;
+            if spanning.0 != Location::NONE {
+                live = spanning.1.min(pool.segment_bytes());
+                assert_eq!(segment.head, live);
+                spanning.1 -= live;
+            }
+            for item in self.items_of(id) {
+                let rest = pool.segment_bytes() - pool.offset_of(item.location);
+                assert!(item.inline_bytes() <= rest, "header and key are in one segment");
+                if item.is_dead() {
+                    continue;
+                }
+                items += 1;
+                bytes += u64::from(item.total_bytes());
+                live += item.total_bytes().min(rest);
+                let hash = self.index.hash(item.key(pool));
+                self.index.slot_of(pool, hash, item.location);
+                let expiry = item.expiry(pool).0;
+                let walked = self.is_flushed(&item);
+                assert!(expiry == 0 || walked || self.expires_in_time(id, expiry), "the sweep comes in time");
+                if item.total_bytes() > rest {
+                    spanning = (item.location, item.total_bytes() - rest);
+                }
+            }
+            assert_eq!(segment.live, live, "live bytes of a segment");
+            if spanning.1 == 0 {
+                spanning.0 = Location::NONE;
+            }
+            segments += 1;
+            (previous, sequence) = (id, segment.sequence);
+            id = segment.next;
+        }
+        assert_eq!(previous, self.log.open());
+        assert_eq!(spanning.1, 0, "an item ends within the log");
+        (segments, items, bytes)
+    }
+}

@@ -1,0 +1,474 @@
+//! The index: from a key's hash to the place of its item. Linear hashing over 64-byte buckets that lie in segments of
+//! the pool, so it grows one bucket at a time and never stops the world.
+//!
+//! ```text
+//! bytes 0..12    a tag (8 bits of the hash, never 0) for each slot; 0: the slot is empty
+//! bytes 12..16   the bucket in which this one continues (line number in the pool), 0: none
+//! bytes 16..64   twelve slots: location (30 bits) | used since written or carried over | fetched since written
+//! ```
+
+use super::{
+    item::Item,
+    pool::{Kind, LINE_BYTES, Location, Pool, SegmentId},
+};
+use crate::hash::Seed;
+use alloc::vec::Vec;
+
+/// Slots of a bucket.
+pub(super) const SLOTS: usize = 12;
+/// The item was used since it was written or last carried over.
+pub(super) const USED: u32 = 1 << 30;
+/// The item was read since it was written.
+pub(super) const FETCHED: u32 = 1 << 31;
+
+const LOCATION_MASK: u32 = USED - 1;
+const LINK_AT: usize = 12;
+const SLOTS_AT: usize = 16;
+
+/// The bucket count grows when more than this many items an eight-fold bucket are held.
+const LOAD_EIGHTHS: u32 = 56;
+
+/// Buckets of a new index.
+const BUCKETS_MIN: u32 = 16;
+
+/// What a slot holds: location and marks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Entry(pub(super) u32);
+
+impl Entry {
+    /// The item's place.
+    #[inline]
+    pub(super) fn location(self) -> Location {
+        Location(self.0 & LOCATION_MASK)
+    }
+
+    /// Whether all of `marks` are set.
+    #[inline]
+    pub(super) fn has(self, marks: u32) -> bool {
+        self.0 & marks == marks
+    }
+
+    /// An entry for `location` with `marks`.
+    #[inline]
+    pub(super) fn new(location: Location, marks: u32) -> Self {
+        debug_assert!(location.0 <= LOCATION_MASK);
+        Self(location.0 | marks)
+    }
+}
+
+/// Where a slot is. Good until an entry is inserted or removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Slot {
+    /// Offset of the bucket in the pool.
+    bucket: usize,
+    number: u32,
+}
+
+impl Slot {
+    #[inline]
+    fn at(self) -> usize {
+        self.bucket + SLOTS_AT + 4 * self.number as usize
+    }
+}
+
+/// See the module.
+pub(super) struct Index {
+    seed: Seed,
+    /// The segments of the main buckets, in order.
+    directory: Vec<SegmentId>,
+    /// Main buckets.
+    buckets: u32,
+    /// The smallest `2^n - 1` that is not below the last bucket's number.
+    mask: u32,
+    items: u32,
+    /// Free overflow buckets: a list through their links.
+    spare: u32,
+    spare_count: u32,
+    overflow_buckets: u32,
+    overflow_segments: Vec<SegmentId>,
+    /// Entries of the bucket that is being split.
+    scratch: Vec<u32>,
+}
+
+impl Index {
+    /// An empty index that takes its first segment from `pool`.
+    pub(super) fn new(seed: Seed, pool: &mut Pool) -> Option<Self> {
+        let mut index = Self {
+            seed,
+            directory: Vec::new(),
+            buckets: BUCKETS_MIN,
+            mask: BUCKETS_MIN - 1,
+            items: 0,
+            spare: 0,
+            spare_count: 0,
+            overflow_buckets: 0,
+            overflow_segments: Vec::new(),
+            scratch: Vec::with_capacity(SLOTS * 4),
+        };
+        index.add_segment(pool).then_some(index)
+    }
+
+    /// The key's hash.
+    #[inline]
+    pub(super) fn hash(&self, key: &[u8]) -> u64 {
+        self.seed.hash(key)
+    }
+
+    /// Entries held.
+    pub(super) fn items(&self) -> u32 {
+        self.items
+    }
+
+    /// Main and overflow buckets.
+    pub(super) fn buckets(&self) -> u32 {
+        self.buckets + self.overflow_buckets
+    }
+
+    /// Segments taken from the pool.
+    pub(super) fn segments(&self) -> u32 {
+        (self.directory.len() + self.overflow_segments.len()) as u32
+    }
+
+    /// The offset of the bucket in which `hash` belongs.
+    #[inline]
+    pub(super) fn bucket(&self, pool: &Pool, hash: u64) -> usize {
+        let wide = hash as u32 & self.mask;
+        let number = if wide < self.buckets { wide } else { wide & (self.mask >> 1) };
+        self.bucket_at(pool, number)
+    }
+
+    #[inline]
+    fn bucket_at(&self, pool: &Pool, number: u32) -> usize {
+        let per_segment = pool.segment_bytes() / LINE_BYTES as u32;
+        let segment = self.directory[(number >> per_segment.trailing_zeros()) as usize];
+        pool.start(segment) + (number & (per_segment - 1)) as usize * LINE_BYTES
+    }
+
+    /// The slots of the bucket at `bucket` whose tag is that of `hash`: the first pass of a batch reads no further.
+    #[inline]
+    pub(super) fn candidates(pool: &Pool, bucket: usize, hash: u64) -> impl Iterator<Item = Entry> + '_ {
+        matches(&pool.chunk(bucket), tag_of(hash)).map(move |number| Entry(pool.word(Slot { bucket, number }.at())))
+    }
+
+    /// The slot for which `is_it` holds, among those whose tag is that of `hash`.
+    #[inline]
+    pub(super) fn find(&self, pool: &Pool, hash: u64, is_it: impl Fn(Entry) -> bool) -> Option<Slot> {
+        let mut bucket = self.bucket(pool, hash);
+        let tag = tag_of(hash);
+        loop {
+            let head = pool.chunk(bucket);
+            for number in matches(&head, tag) {
+                let slot = Slot { bucket, number };
+                if is_it(self.entry(pool, slot)) {
+                    return Some(slot);
+                }
+            }
+            bucket = link_of(&head)?;
+        }
+    }
+
+    /// The slot of the item at `location`, whose hash is `hash`.
+    ///
+    /// # Panics
+    /// If it is not in the index.
+    #[inline]
+    pub(super) fn slot_of(&self, pool: &Pool, hash: u64, location: Location) -> Slot {
+        match self.find(pool, hash, |entry| entry.location() == location) {
+            Some(slot) => slot,
+            None => panic!("an item that is not dead is in the index"),
+        }
+    }
+
+    /// What the slot holds.
+    #[inline]
+    pub(super) fn entry(&self, pool: &Pool, slot: Slot) -> Entry {
+        Entry(pool.word(slot.at()))
+    }
+
+    /// Replaces what the slot holds.
+    #[inline]
+    pub(super) fn set(&mut self, pool: &mut Pool, slot: Slot, entry: Entry) {
+        pool.set_word(slot.at(), entry.0);
+    }
+
+    /// Sets `marks`; writes only if that changes something.
+    #[inline]
+    pub(super) fn mark(&mut self, pool: &mut Pool, slot: Slot, marks: u32) {
+        let entry = self.entry(pool, slot);
+        if !entry.has(marks) {
+            self.set(pool, slot, Entry(entry.0 | marks));
+        }
+    }
+
+    /// Whether [`Index::insert`] would need another segment.
+    pub(super) fn is_full_for(&self, pool: &Pool, hash: u64) -> bool {
+        if self.spare != 0 {
+            return false;
+        }
+        let mut bucket = self.bucket(pool, hash);
+        loop {
+            let head = pool.chunk(bucket);
+            if matches(&head, 0).next().is_some() {
+                return false;
+            }
+            match link_of(&head) {
+                Some(next) => bucket = next,
+                None => return true,
+            }
+        }
+    }
+
+    /// Adds an entry; the key is not there yet, and [`Index::is_full_for`] it was false.
+    pub(super) fn insert(&mut self, pool: &mut Pool, hash: u64, entry: Entry) {
+        self.place(pool, self.bucket(pool, hash), tag_of(hash), entry);
+        self.items += 1;
+    }
+
+    /// Removes an entry. The last entry of the chain takes its place, so that only the last bucket has holes.
+    pub(super) fn remove(&mut self, pool: &mut Pool, hash: u64, slot: Slot) {
+        self.items -= 1;
+        let mut before = None;
+        let mut bucket = self.bucket(pool, hash);
+        while let Some(next) = link_of(&pool.chunk(bucket)) {
+            before = Some(bucket);
+            bucket = next;
+        }
+        let head: [u8; 16] = pool.chunk(bucket);
+        let Some(last) = (0..SLOTS).rev().find(|&number| head[number] != 0) else { panic!("an empty last bucket") };
+        let last = Slot { bucket, number: last as u32 };
+        let (tag, entry) = (head[last.number as usize], self.entry(pool, last));
+        self.put(pool, slot, tag, entry);
+        self.put(pool, last, 0, Entry(0));
+        if let Some(before) = before
+            && matches(&pool.chunk(bucket), 0).count() == SLOTS
+        {
+            pool.set_word(before + LINK_AT, 0);
+            self.give_spare(pool, bucket);
+            self.overflow_buckets -= 1;
+        }
+    }
+
+    /// Whether there are more items than the main buckets should hold.
+    #[inline]
+    pub(super) fn wants_growth(&self) -> bool {
+        u64::from(self.items) * 8 > u64::from(self.buckets) * u64::from(LOAD_EIGHTHS)
+    }
+
+    /// Whether growing by one bucket takes a segment.
+    #[inline]
+    pub(super) fn growth_takes_segment(&self, pool: &Pool) -> bool {
+        u64::from(self.buckets) * LINE_BYTES as u64 == (self.directory.len() as u64) << pool.segment_bytes().ilog2()
+    }
+
+    /// Splits one bucket, if a segment for it is to be had.
+    pub(super) fn grow(&mut self, pool: &mut Pool) {
+        if self.growth_takes_segment(pool) && !self.add_segment(pool) {
+            return;
+        }
+        let added = self.buckets;
+        if added > self.mask {
+            self.mask = self.mask * 2 + 1;
+        }
+        let split = added & (self.mask >> 1);
+        let (old, new) = (self.bucket_at(pool, split), self.bucket_at(pool, added));
+        let mut entries = core::mem::take(&mut self.scratch);
+        self.drain(pool, old, &mut entries);
+        touch_items(pool, &entries);
+        self.buckets += 1;
+        for &word in &entries {
+            let entry = Entry(word);
+            let hash = self.hash(Item::parse(pool, entry.location()).key(pool));
+            let bucket = self.bucket(pool, hash);
+            debug_assert!(bucket == old || bucket == new);
+            self.place(pool, bucket, tag_of(hash), entry);
+        }
+        entries.clear();
+        self.scratch = entries;
+    }
+
+    /// Takes a segment for overflow buckets; false if there is none.
+    pub(super) fn add_overflow_segment(&mut self, pool: &mut Pool) -> bool {
+        let Some(id) = pool.allocate(Kind::Index) else { return false };
+        self.overflow_segments.push(id);
+        for bucket in (0..pool.segment_bytes() as usize / LINE_BYTES).rev() {
+            self.give_spare(pool, pool.start(id) + bucket * LINE_BYTES);
+        }
+        true
+    }
+
+    fn add_segment(&mut self, pool: &mut Pool) -> bool {
+        let Some(id) = pool.allocate(Kind::Index) else { return false };
+        let bytes = pool.segment_bytes() as usize;
+        pool.slice_mut(pool.start(id), bytes).fill(0);
+        self.directory.push(id);
+        true
+    }
+
+    /// Moves all entries of a chain to `entries` and frees its overflow buckets.
+    fn drain(&mut self, pool: &mut Pool, main: usize, entries: &mut Vec<u32>) {
+        let mut bucket = main;
+        loop {
+            let head: [u8; 16] = pool.chunk(bucket);
+            let filled = (0..SLOTS).filter(|&number| head[number] != 0);
+            entries.extend(filled.map(|number| pool.word(Slot { bucket, number: number as u32 }.at())));
+            pool.slice_mut(bucket, LINE_BYTES).fill(0);
+            if bucket != main {
+                self.give_spare(pool, bucket);
+                self.overflow_buckets -= 1;
+            }
+            match link_of(&head) {
+                Some(next) => bucket = next,
+                None => return,
+            }
+        }
+    }
+
+    /// Puts an entry into the first hole of the chain that begins at `bucket`.
+    fn place(&mut self, pool: &mut Pool, mut bucket: usize, tag: u8, entry: Entry) {
+        loop {
+            let head = pool.chunk(bucket);
+            if let Some(number) = matches(&head, 0).next() {
+                return self.put(pool, Slot { bucket, number }, tag, entry);
+            }
+            bucket = match link_of(&head) {
+                Some(next) => next,
+                None => {
+                    let next = self.take_spare(pool);
+                    self.overflow_buckets += 1;
+                    pool.set_word(bucket + LINK_AT, (next / LINE_BYTES) as u32);
+                    next
+                }
+            };
+        }
+    }
+
+    #[inline]
+    fn put(&mut self, pool: &mut Pool, slot: Slot, tag: u8, entry: Entry) {
+        pool.slice_mut(slot.bucket + slot.number as usize, 1)[0] = tag;
+        self.set(pool, slot, entry);
+    }
+
+    fn give_spare(&mut self, pool: &mut Pool, bucket: usize) {
+        pool.slice_mut(bucket, LINE_BYTES).fill(0);
+        pool.set_word(bucket + LINK_AT, self.spare);
+        self.spare = (bucket / LINE_BYTES) as u32;
+        self.spare_count += 1;
+    }
+
+    fn take_spare(&mut self, pool: &mut Pool) -> usize {
+        assert!(self.spare != 0, "the caller made sure of a bucket");
+        let bucket = self.spare as usize * LINE_BYTES;
+        self.spare = pool.word(bucket + LINK_AT);
+        pool.set_word(bucket + LINK_AT, 0);
+        self.spare_count -= 1;
+        bucket
+    }
+
+    /// Calls `visit` with each entry and panics where the index contradicts itself.
+    pub(super) fn check(&self, pool: &Pool, mut visit: impl FnMut(Slot, Entry, u64)) {
+        let (mut items, mut overflow) = (0, 0);
+        for number in 0..self.buckets {
+            let main = self.bucket_at(pool, number);
+            let mut bucket = main;
+            loop {
+                let head: [u8; 16] = pool.chunk(bucket);
+                let link = link_of(&head);
+                let filled = head[..SLOTS].iter().filter(|&&tag| tag != 0).count();
+                assert!(link.is_none() || filled == SLOTS, "only the last bucket of a chain has holes");
+                assert!(bucket == main || filled > 0, "no overflow bucket is empty");
+                for slot in (0..SLOTS as u32).map(|number| Slot { bucket, number }) {
+                    let (tag, entry) = (head[slot.number as usize], self.entry(pool, slot));
+                    assert_eq!(tag == 0, entry.0 == 0);
+                    if tag != 0 {
+                        let hash = self.hash(Item::parse(pool, entry.location()).key(pool));
+                        assert_eq!((tag_of(hash), self.bucket(pool, hash)), (tag, main), "an item hashes to its slot");
+                        visit(slot, entry, hash);
+                        items += 1;
+                    }
+                }
+                overflow += u32::from(bucket != main);
+                match link {
+                    Some(next) => bucket = next,
+                    None => break,
+                }
+            }
+        }
+        assert_eq!((items, overflow), (self.items, self.overflow_buckets));
+        let (mut spare, mut count) = (self.spare, 0);
+        while spare != 0 {
+            spare = pool.word(spare as usize * LINE_BYTES + LINK_AT);
+            count += 1;
+        }
+        assert_eq!(count, self.spare_count);
+        let per_segment = pool.segment_bytes() / LINE_BYTES as u32;
+        assert_eq!(self.overflow_segments.len() as u32 * per_segment, overflow + count);
+        for id in self.directory.iter().chain(&self.overflow_segments) {
+            assert_eq!(pool.segment(*id).kind, Kind::Index);
+        }
+    }
+}
+
+/// Eight bits of the hash that neither the bucket nor (but for the lowest shard counts) the shard depends on.
+#[inline]
+fn tag_of(hash: u64) -> u8 {
+    ((hash >> 32) as u8).max(1)
+}
+
+#[inline]
+fn link_of(head: &[u8; 16]) -> Option<usize> {
+    let link = u32::from_le_bytes([head[12], head[13], head[14], head[15]]);
+    (link != 0).then_some(link as usize * LINE_BYTES)
+}
+
+/// The numbers of the slots whose tag is `tag`, all compared at once.
+#[inline]
+fn matches(head: &[u8; 16], tag: u8) -> impl Iterator<Item = u32> + use<> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+    let equal = |tags: u64| {
+        let differing = tags ^ (ONES * u64::from(tag));
+        !(((differing & LOW) + LOW) | differing | LOW)
+    };
+    let word = u128::from_le_bytes(*head);
+    let first = equal(word as u64);
+    let second = equal((word >> 64) as u64) & 0xffff_ffff;
+    // The marks of the first eight slots go to bits 0, 8, ..., those of the last four to bits 1, 9, ...
+    let mut marks = first >> 7 | second >> 6;
+    core::iter::from_fn(move || {
+        if marks == 0 {
+            return None;
+        }
+        let bit = marks.trailing_zeros();
+        marks &= marks - 1;
+        Some((bit >> 3) + (bit & 1) * 8)
+    })
+}
+
+/// Reads the first line of each item, so that the processor waits for all of them at once.
+pub(super) fn touch_items(pool: &Pool, entries: &[u32]) {
+    let words = entries.iter().map(|&word| pool.word(Entry(word).location().byte()));
+    core::hint::black_box(words.fold(0, |folded, word| folded ^ word));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn matches_agree_with_a_loop() {
+        let mut state = 1u64;
+        for _ in 0..10_000 {
+            let mut head = [0u8; 16];
+            for byte in &mut head {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                *byte = (state >> 61) as u8;
+            }
+            for tag in 0..9 {
+                let mut found: Vec<u32> = matches(&head, tag).collect();
+                found.sort_unstable();
+                let expected: Vec<u32> = (0..12).filter(|&i| head[i as usize] == tag).collect();
+                assert_eq!(found, expected);
+            }
+        }
+    }
+}

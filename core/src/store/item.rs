@@ -1,0 +1,256 @@
+//! The layout of an item in the log: how its header is read and how it is written.
+//!
+//! ```text
+//! word 0   key length (8 bits) | shape (8) | value length, low half (16)
+//! word 1   time of the last access, coarse
+//! word 2   unique, low half
+//! then, each only if the shape says so: unique, high half | flags | expiry | value length, high half
+//! then the key, then the value, then padding to a whole word
+//! ```
+//!
+//! Header and key lie in one segment; the value may go on at the start of the next one.
+
+use super::pool::{Location, Pool};
+use crate::clock::{Expiry, Seconds};
+
+const SHAPE_UNIQUE_HIGH: u8 = 1;
+const SHAPE_FLAGS: u8 = 2;
+const SHAPE_EXPIRY: u8 = 4;
+const SHAPE_LENGTH_HIGH: u8 = 8;
+/// The bits that decide how long the header is. The three between them and [`SHAPE_DEAD`] are free.
+const SHAPE_WORDS: u8 = 15;
+/// Nothing refers to the item any more.
+const SHAPE_DEAD: u8 = 0x80;
+
+const ACCESS_AT: usize = 4;
+const UNIQUE_AT: usize = 8;
+const OPTIONAL_AT: usize = 12;
+const HEADER_BYTES_MAX: usize = OPTIONAL_AT + 4 * 4;
+
+/// A hit writes the time of access only if it is older than this (memcached: `ITEM_UPDATE_INTERVAL`), so that it
+/// does not make the item's line dirty.
+const ACCESS_INTERVAL_S: Seconds = 60;
+
+/// What a new item's header says.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Header {
+    pub(super) key_bytes: u32,
+    pub(super) value_bytes: u32,
+    pub(super) flags: u32,
+    pub(super) expiry: Expiry,
+    pub(super) unique: u64,
+    pub(super) access: Seconds,
+}
+
+impl Header {
+    fn shape(&self) -> u8 {
+        let mut shape = 0;
+        for (bit, present) in [
+            (SHAPE_UNIQUE_HIGH, self.unique >> 32 != 0),
+            (SHAPE_FLAGS, self.flags != 0),
+            (SHAPE_EXPIRY, self.expiry != Expiry::NEVER),
+            (SHAPE_LENGTH_HIGH, self.value_bytes >> 16 != 0),
+        ] {
+            shape |= if present { bit } else { 0 };
+        }
+        shape
+    }
+
+    /// The item as it will be at `location`.
+    pub(super) fn at(&self, location: Location) -> Item {
+        Item { location, shape: self.shape(), key_bytes: self.key_bytes, value_bytes: self.value_bytes }
+    }
+
+    /// Writes the header at `location`; key and value are the caller's.
+    pub(super) fn emit(&self, pool: &mut Pool, location: Location) -> Item {
+        let item = self.at(location);
+        let mut bytes = [0; HEADER_BYTES_MAX];
+        let word0 = self.key_bytes | u32::from(item.shape) << 8 | self.value_bytes << 16;
+        let mut at = 0;
+        let mut put = |word: u32| {
+            bytes[at..at + 4].copy_from_slice(&word.to_le_bytes());
+            at += 4;
+        };
+        put(word0);
+        put(self.access);
+        put(self.unique as u32);
+        for (bit, word) in [
+            (SHAPE_UNIQUE_HIGH, (self.unique >> 32) as u32),
+            (SHAPE_FLAGS, self.flags),
+            (SHAPE_EXPIRY, self.expiry.0),
+            (SHAPE_LENGTH_HIGH, self.value_bytes >> 16),
+        ] {
+            if item.shape & bit != 0 {
+                put(word);
+            }
+        }
+        pool.slice_mut(location.byte(), at).copy_from_slice(&bytes[..at]);
+        item
+    }
+}
+
+/// A parsed header: where the parts of an item are.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Item {
+    pub(super) location: Location,
+    shape: u8,
+    pub(super) key_bytes: u32,
+    pub(super) value_bytes: u32,
+}
+
+impl Item {
+    /// Reads the header at `location`.
+    #[inline]
+    pub(super) fn parse(pool: &Pool, location: Location) -> Self {
+        let word = pool.word(location.byte());
+        let mut item = Self { location, shape: (word >> 8) as u8, key_bytes: word & 0xff, value_bytes: word >> 16 };
+        if item.shape & SHAPE_LENGTH_HIGH != 0 {
+            item.value_bytes |= pool.word(item.word_at(SHAPE_LENGTH_HIGH)) << 16;
+        }
+        item
+    }
+
+    /// Whether the item at `location` has this key.
+    #[inline]
+    pub(super) fn key_is(pool: &Pool, location: Location, key: &[u8]) -> bool {
+        let word = pool.word(location.byte());
+        let header_bytes = OPTIONAL_AT + 4 * ((word >> 8) as u8 & SHAPE_WORDS).count_ones() as usize;
+        (word & 0xff) as usize == key.len() && pool.slice(location.byte() + header_bytes, key.len()) == key
+    }
+
+    /// The item has left the index; its bytes wait to be reclaimed.
+    #[inline]
+    pub(super) fn is_dead(&self) -> bool {
+        self.shape & SHAPE_DEAD != 0
+    }
+
+    /// Marks the item dead.
+    pub(super) fn kill(&self, pool: &mut Pool) {
+        pool.slice_mut(self.location.byte() + 1, 1)[0] = self.shape | SHAPE_DEAD;
+    }
+
+    /// Whether the two have the same words in their headers and take the same room.
+    pub(super) fn fits_exactly(&self, other: &Self) -> bool {
+        self.shape & SHAPE_WORDS == other.shape & SHAPE_WORDS && self.total_bytes() == other.total_bytes()
+    }
+
+    /// Header, without the key.
+    #[inline]
+    pub(super) fn header_bytes(&self) -> u32 {
+        (OPTIONAL_AT as u32) + 4 * (self.shape & SHAPE_WORDS).count_ones()
+    }
+
+    /// Header and key: what must not be split.
+    #[inline]
+    pub(super) fn inline_bytes(&self) -> u32 {
+        self.header_bytes() + self.key_bytes
+    }
+
+    /// What the item takes of the log, padding included.
+    #[inline]
+    pub(super) fn total_bytes(&self) -> u32 {
+        (self.inline_bytes() + self.value_bytes + 3) & !3
+    }
+
+    /// The key.
+    #[inline]
+    pub(super) fn key<'p>(&self, pool: &'p Pool) -> &'p [u8] {
+        pool.slice(self.location.byte() + self.header_bytes() as usize, self.key_bytes as usize)
+    }
+
+    /// The client's flags.
+    #[inline]
+    pub(super) fn flags(&self, pool: &Pool) -> u32 {
+        if self.shape & SHAPE_FLAGS == 0 { 0 } else { pool.word(self.word_at(SHAPE_FLAGS)) }
+    }
+
+    /// When the item expires.
+    #[inline]
+    pub(super) fn expiry(&self, pool: &Pool) -> Expiry {
+        if self.shape & SHAPE_EXPIRY == 0 { Expiry::NEVER } else { Expiry(pool.word(self.word_at(SHAPE_EXPIRY))) }
+    }
+
+    /// Changes the expiry in place; false if the header has no word for it.
+    pub(super) fn set_expiry(&self, pool: &mut Pool, expiry: Expiry) -> bool {
+        if self.shape & SHAPE_EXPIRY == 0 {
+            return expiry == Expiry::NEVER;
+        }
+        pool.set_word(self.word_at(SHAPE_EXPIRY), expiry.0);
+        true
+    }
+
+    /// The unique of `gets`.
+    #[inline]
+    pub(super) fn unique(&self, pool: &Pool) -> u64 {
+        let low = u64::from(pool.word(self.location.byte() + UNIQUE_AT));
+        if self.shape & SHAPE_UNIQUE_HIGH == 0 {
+            return low;
+        }
+        low | u64::from(pool.word(self.word_at(SHAPE_UNIQUE_HIGH))) << 32
+    }
+
+    /// When the item was last used, give or take [`ACCESS_INTERVAL_S`].
+    pub(super) fn access(&self, pool: &Pool) -> Seconds {
+        pool.word(self.location.byte() + ACCESS_AT)
+    }
+
+    /// Remembers a use, if the remembered one is old.
+    #[inline]
+    pub(super) fn note_access(&self, pool: &mut Pool, now: Seconds) {
+        if now.abs_diff(self.access(pool)) >= ACCESS_INTERVAL_S {
+            pool.set_word(self.location.byte() + ACCESS_AT, now);
+        }
+    }
+
+    /// What the header says, to write it again elsewhere.
+    pub(super) fn header(&self, pool: &Pool) -> Header {
+        Header {
+            key_bytes: self.key_bytes,
+            value_bytes: self.value_bytes,
+            flags: self.flags(pool),
+            expiry: self.expiry(pool),
+            unique: self.unique(pool),
+            access: self.access(pool),
+        }
+    }
+
+    /// Where the optional word named by `bit` is: behind those of the lower bits.
+    #[inline]
+    fn word_at(&self, bit: u8) -> usize {
+        self.location.byte() + OPTIONAL_AT + 4 * (self.shape & (bit - 1)).count_ones() as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::pool::Kind;
+
+    #[test]
+    fn headers_survive_writing_in_every_shape() {
+        let mut pool = Pool::new(1024, 2, 2).unwrap();
+        pool.allocate(Kind::Log).unwrap();
+        for shape in 0..16u8 {
+            let pick = |bit: u8, value: u64| if shape & bit != 0 { value } else { 0 };
+            let header = Header {
+                key_bytes: 3,
+                value_bytes: (7 + pick(SHAPE_LENGTH_HIGH, 0x0003_0000)) as u32,
+                flags: pick(SHAPE_FLAGS, 0xdead_beef) as u32,
+                expiry: Expiry(pick(SHAPE_EXPIRY, 99) as u32),
+                unique: 5 + pick(SHAPE_UNIQUE_HIGH, 6 << 32),
+                access: 1000,
+            };
+            let written = header.emit(&mut pool, Location(2));
+            pool.slice_mut(Location(2).byte() + written.header_bytes() as usize, 3).copy_from_slice(b"key");
+            let item = Item::parse(&pool, Location(2));
+            let read = item.header(&pool);
+            assert_eq!(item.header_bytes(), 12 + 4 * shape.count_ones());
+            assert_eq!((read.key_bytes, read.value_bytes), (header.key_bytes, header.value_bytes));
+            assert_eq!((read.flags, read.expiry, read.unique), (header.flags, header.expiry, header.unique));
+            assert!(Item::key_is(&pool, Location(2), b"key") && !Item::key_is(&pool, Location(2), b"kez"));
+            assert!(item.fits_exactly(&header.at(Location(2))) && !item.is_dead());
+            item.kill(&mut pool);
+            assert!(Item::parse(&pool, Location(2)).is_dead());
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! The store: one owner of all items, a log of segments with an index, in one pool of memory.
+//!
+//! It owns keys and values, their expiry, recency and uniques, and counts what happens to them. It refuses to know
+//! protocols, clocks and threads: `now` enters with each call. Forgetting is legal for a cache, a wrong value is not,
+//! so broken invariants panic.
+//!
+//! | file | owns |
+//! |---|---|
+//! | `pool` | the memory, cut into segments |
+//! | `log` | the order of the segments that hold items |
+//! | `item` | the layout of an item |
+//! | `index` | buckets, from hash to item |
+//! | `execute` | what each command does |
+//! | `write` | how an item gets into the log |
+//! | `reclaim` | eviction, compaction, expiry |
+//! | `tally` | statistics |
+//! | `number` | the text of `incr` and `decr` |
+//! | `check` | the invariants |
+
+mod check;
+mod execute;
+mod index;
+mod item;
+mod log;
+mod number;
+mod pool;
+mod reclaim;
+mod tally;
+mod write;
+
+use crate::{clock::Seconds, command::Broadcast, hash::Seed, reply::Pieces, statistics::Counters};
+use alloc::vec::Vec;
+use index::{Index, Slot};
+use item::Item;
+use log::{Log, Mark};
+use pool::{Cursor, Pool, SEGMENT_BYTES_MIN, SEGMENT_TABLE_BYTES, SEGMENTS_MIN, SegmentId};
+use reclaim::Reclaim;
+use tally::Tally;
+
+/// How a store is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoreConfig {
+    /// The limit of the pool: items, index and the table of segments together.
+    pub memory_bytes: u64,
+    /// How far [`Store::set_limit`] can raise it. Address space is reserved for it, memory is not.
+    pub memory_bytes_capacity: u64,
+    /// A power of two, or 0: chosen by the pool.
+    pub segment_bytes: u32,
+    /// Largest item, counted as memcached counts it ([`item_overhead_bytes`]).
+    pub item_bytes_max: u32,
+    /// Whether live items may be removed for room.
+    pub evictions: bool,
+    /// Whether items have uniques.
+    pub cas: bool,
+    /// The secret of the key hash: the one with which the hashes of commands were made.
+    pub seed: Seed,
+}
+
+/// What memcached adds to key and value when it compares an item with its size limit: our own header is smaller, but
+/// the limit that clients see is the same.
+pub fn item_overhead_bytes(cas: bool) -> usize {
+    48 + 1 + 2 + if cas { 8 } else { 0 }
+}
+
+/// See the module.
+pub struct Store {
+    pool: Pool,
+    log: Log,
+    index: Index,
+    reclaim: Reclaim,
+    tally: Tally,
+    config: StoreConfig,
+    /// The limit in segments that `pool` has or, after lowering, approaches.
+    target: u32,
+    unique: u64,
+    /// Items before this are gone.
+    flushed: Option<Mark>,
+    /// A flush that has not happened yet.
+    flush_at: Option<Seconds>,
+}
+
+/// An item that a lookup found.
+#[derive(Clone, Copy)]
+struct Hit {
+    slot: Slot,
+    item: Item,
+}
+
+impl Store {
+    /// An empty store. `None` if the address space for its capacity is not to be had, or less than
+    /// sixteen segments fit in the limit.
+    pub fn new(config: StoreConfig) -> Option<Self> {
+        let segment_bytes = match config.segment_bytes {
+            0 => default_segment_bytes(config.memory_bytes),
+            bytes => bytes.next_power_of_two().max(SEGMENT_BYTES_MIN),
+        };
+        let limit = segments_in(config.memory_bytes, segment_bytes);
+        let capacity = segments_in(config.memory_bytes_capacity, segment_bytes).max(limit);
+        if limit < SEGMENTS_MIN || u64::from(capacity) * u64::from(segment_bytes) > 1 << 32 {
+            return None;
+        }
+        let mut pool = Pool::new(segment_bytes, capacity, limit)?;
+        let index = Index::new(config.seed, &mut pool)?;
+        Some(Self {
+            pool,
+            log: Log::new(),
+            index,
+            reclaim: Reclaim::new(),
+            tally: Tally::new(),
+            config,
+            target: limit,
+            unique: 0,
+            flushed: None,
+            flush_at: None,
+        })
+    }
+
+    /// Reads what commands with these keys will need, all at once: first the bucket lines, then the first lines of
+    /// the items. A batch that was touched runs out of the processor's caches.
+    pub fn touch_lines(&mut self, hashes: impl Iterator<Item = u64> + Clone) {
+        let buckets = hashes.clone().map(|hash| self.pool.word(self.index.bucket(&self.pool, hash)));
+        core::hint::black_box(buckets.fold(0, |folded, word| folded ^ word));
+        let items = hashes.flat_map(|hash| Index::candidates(&self.pool, self.index.bucket(&self.pool, hash), hash));
+        core::hint::black_box(items.fold(0, |folded, entry| folded ^ self.pool.word(entry.location().byte())));
+    }
+
+    /// Executes an operation on the whole store; appends the answer that [`Broadcast`] names.
+    pub fn broadcast(&mut self, operation: Broadcast, now: Seconds, answer: &mut Vec<u8>) {
+        self.enter(now);
+        match operation {
+            Broadcast::Flush { at } => {
+                self.tally.counters.cmd_flush += 1;
+                self.flush_at = Some(at);
+                self.enter(now);
+            }
+            Broadcast::Counters => self.counters().encode(answer),
+            Broadcast::Classes => self.classes(now).encode(answer),
+            // The histogram would cost every command its share; like memcached's it is off.
+            Broadcast::Sizes => {}
+            // Prefixes are not known here.
+            Broadcast::Detail(_) => {}
+            Broadcast::ResetCounters => self.tally.reset(),
+        }
+    }
+
+    /// Changes the limit of the pool; false if it is above the capacity or below what the index needs. What is above
+    /// a lower limit leaves bit by bit, with the commands and sweeps that follow.
+    pub fn set_limit(&mut self, memory_bytes: u64) -> bool {
+        let target = segments_in(memory_bytes, self.pool.segment_bytes());
+        let floor = self.index.segments() + self.index.segments() / 4;
+        if target > self.pool.capacity() || target < SEGMENTS_MIN.max(floor + SEGMENTS_MIN / 2) {
+            return false;
+        }
+        self.config.memory_bytes = memory_bytes;
+        let above = self.pool.used() + self.segments_kept_free();
+        self.pool.set_limit(target.max(above.min(self.pool.limit())));
+        self.target = target;
+        true
+    }
+
+    /// Every counter and gauge.
+    pub fn counters(&self) -> Counters {
+        let segment_bytes = u64::from(self.pool.segment_bytes());
+        let mut counters = self.tally.counters;
+        counters.curr_items = u64::from(self.index.items());
+        counters.hash_bytes = u64::from(self.index.segments()) * segment_bytes;
+        counters.index_buckets = u64::from(self.index.buckets());
+        counters.pool_bytes = self.config.memory_bytes;
+        let free = u64::from(self.pool.available()) * segment_bytes + u64::from(self.log.rest(&self.pool));
+        let taken = counters.bytes + counters.hash_bytes;
+        counters.pool_free_bytes = free.min(counters.pool_bytes.saturating_sub(taken));
+        counters.pool_dead_bytes = counters.pool_bytes.saturating_sub(taken + counters.pool_free_bytes);
+        counters
+    }
+
+    /// What happens before anything else: a flush whose time has come.
+    #[inline]
+    fn enter(&mut self, now: Seconds) {
+        if self.flush_at.is_some_and(|at| at <= now) {
+            self.flush_at = None;
+            self.flushed = Some(self.log.end(&self.pool));
+            self.reclaim.restart_sweep();
+        }
+    }
+
+    /// Whether the item was written before the last flush.
+    #[inline]
+    fn is_flushed(&self, item: &Item) -> bool {
+        self.flushed.is_some_and(|mark| Log::position(&self.pool, item.location) < mark)
+    }
+
+    /// The live item of that key, if there is one. Expired and flushed ones are removed on the way.
+    #[inline]
+    fn lookup(&mut self, hash: u64, key: &[u8], now: Seconds) -> Option<Hit> {
+        let pool = &self.pool;
+        let slot = self.index.find(pool, hash, |entry| Item::key_is(pool, entry.location(), key))?;
+        let item = Item::parse(pool, self.index.entry(pool, slot).location());
+        let hit = Hit { slot, item };
+        if self.is_flushed(&item) {
+            self.tally.counters.get_flushed += 1;
+        } else if item.expiry(pool).has_passed(now) {
+            self.tally.counters.get_expired += 1;
+        } else {
+            return Some(hit);
+        }
+        self.remove(hash, hit);
+        None
+    }
+
+    /// Takes an item out of the index; its bytes are dead.
+    fn remove(&mut self, hash: u64, hit: Hit) {
+        self.index.remove(&mut self.pool, hash, hit.slot);
+        self.tally.unlink(&hit.item);
+        self.log.kill(&mut self.pool, &hit.item);
+        self.settle_flush();
+    }
+
+    /// A flush is over when no segment is left that was written before it.
+    fn settle_flush(&mut self) {
+        let Some(mark) = self.flushed else { return };
+        let oldest = self.log.oldest();
+        if oldest == SegmentId::NONE || self.pool.segment(oldest).sequence > mark.sequence {
+            self.flushed = None;
+        }
+    }
+}
+
+impl Pieces for Store {
+    fn piece(&self, position: u32, length_max: usize) -> (&[u8], u32) {
+        let segment = SegmentId(position);
+        let (at, length) = self.pool.advance(&mut Cursor { segment, offset: 0 }, length_max);
+        (self.pool.slice(at, length), self.pool.segment(segment).next.0)
+    }
+}
+
+/// How many segments fit, with their share of the table of segments.
+fn segments_in(memory_bytes: u64, segment_bytes: u32) -> u32 {
+    (memory_bytes / (u64::from(segment_bytes) + SEGMENT_TABLE_BYTES)).min(u64::from(u32::MAX / segment_bytes)) as u32
+}
+
+/// 64 KiB where the pool has at least 64 of them; smaller ones in tiny pools.
+fn default_segment_bytes(memory_bytes: u64) -> u32 {
+    let share = (memory_bytes / 64).clamp(u64::from(SEGMENT_BYTES_MIN), 64 * 1024);
+    1 << share.ilog2()
+}

@@ -1,0 +1,73 @@
+//! Numbers as `incr` and `decr` read and write them: text in decimal, exactly as tolerant as memcached.
+
+/// Digits of the largest number.
+pub(super) const DIGITS_MAX: usize = 20;
+
+/// Values longer than this are not looked at: blanks and zeros around a number are accepted, but not pages of them.
+pub(super) const TEXT_BYTES_MAX: usize = 256;
+
+/// The number at the start of `text`, up to the first blank; `None` where memcached's `strtoull` finds none, finds a
+/// sign or something else behind it, or more than 64 bits.
+pub(super) fn parse(text: &[u8]) -> Option<u64> {
+    let blanks = text.iter().take_while(|&&byte| is_blank(byte)).count();
+    let text = text[blanks..].strip_prefix(b"+").unwrap_or(&text[blanks..]);
+    let count = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (digits, rest) = text.split_at(count);
+    if count == 0 || rest.first().is_some_and(|&byte| byte != 0 && !is_blank(byte)) {
+        return None;
+    }
+    digits.iter().try_fold(0u64, |value, digit| value.checked_mul(10)?.checked_add(u64::from(digit - b'0')))
+}
+
+fn is_blank(byte: u8) -> bool {
+    byte == b' ' || (b'\t'..=b'\r').contains(&byte)
+}
+
+/// The digits of `value`, in `buffer`.
+pub(super) fn format(mut value: u64, buffer: &mut [u8; DIGITS_MAX]) -> &[u8] {
+    let mut at = DIGITS_MAX;
+    loop {
+        at -= 1;
+        buffer[at] = b'0' + (value % 10) as u8;
+        value /= 10;
+        if value == 0 {
+            return &buffer[at..];
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_read_as_memcached_reads_it() {
+        for (text, number) in [
+            ("10", Some(10)),
+            ("00012", Some(12)),
+            (" 12 ", Some(12)),
+            ("1 2", Some(1)),
+            ("18446744073709551615", Some(u64::MAX)),
+            ("18446744073709551616", None),
+            ("00000000000000000000012", Some(12)),
+            ("123456789012345678901", None),
+            ("+12", Some(12)),
+            ("\x0b12\0", Some(12)),
+            ("+", None),
+            ("", None),
+            (" ", None),
+            ("-1", None),
+            ("abc", None),
+            ("1a", None),
+        ] {
+            assert_eq!(parse(text.as_bytes()), number, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_written_whole() {
+        for value in [0, 9, 10, 12_345, u64::MAX] {
+            assert_eq!(format(value, &mut [0; DIGITS_MAX]), alloc::format!("{value}").as_bytes());
+        }
+    }
+}

@@ -1,0 +1,373 @@
+//! The pool: one flat reservation of memory, cut into equal segments. Owns the bytes, the table of segments and the
+//! list of free ones; knows nothing of items or buckets.
+//!
+//! The reservation is made once, so addresses never move; the vector's length grows segment by segment, so memory
+//! that was never used is never resident.
+
+use alloc::vec::Vec;
+
+/// Names a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct SegmentId(pub(super) u32);
+
+impl SegmentId {
+    /// No segment.
+    pub(super) const NONE: Self = Self(u32::MAX);
+}
+
+/// Where an item begins, in units of [`UNIT_BYTES`] from the start of the pool. Zero is no place of an item: the first
+/// segment belongs to the index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Location(pub(super) u32);
+
+impl Location {
+    /// No item.
+    pub(super) const NONE: Self = Self(0);
+
+    /// The offset in the pool, in bytes.
+    #[inline]
+    pub(super) fn byte(self) -> usize {
+        self.0 as usize * UNIT_BYTES
+    }
+}
+
+/// Items begin at multiples of this, and their sizes are multiples of it.
+pub(super) const UNIT_BYTES: usize = 4;
+
+/// Size and alignment of a line of the index: a cache line.
+pub(super) const LINE_BYTES: usize = 64;
+
+/// A segment with less than this could not hold the longest header and key.
+pub(super) const SEGMENT_BYTES_MIN: u32 = 1024;
+
+/// Fewer segments than this are no pool: reclaiming needs some to move items to.
+pub(super) const SEGMENTS_MIN: u32 = 16;
+
+/// What a segment holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Nothing.
+    Free,
+    /// Items.
+    Log,
+    /// Buckets.
+    Index,
+}
+
+/// An entry of the segment table. Byte counts are within the segment.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Segment {
+    /// The how-manieth segment of the log this is; 0 outside of the log.
+    pub(super) sequence: u64,
+    /// The older neighbour in the log.
+    pub(super) previous: SegmentId,
+    /// The younger neighbour in the log, or the next one of the free list.
+    pub(super) next: SegmentId,
+    /// Bytes written.
+    pub(super) filled: u32,
+    /// Of those, bytes of items that are in the index.
+    pub(super) live: u32,
+    /// Bytes at the start that continue an item of an older segment.
+    pub(super) head: u32,
+    /// That item, while it lives.
+    pub(super) owner: Location,
+    /// No item that begins here expires before this second.
+    pub(super) expires_first: u32,
+    /// See [`Kind`].
+    pub(super) kind: Kind,
+}
+
+impl Segment {
+    const FREE: Self = Self {
+        sequence: 0,
+        previous: SegmentId::NONE,
+        next: SegmentId::NONE,
+        filled: 0,
+        live: 0,
+        head: 0,
+        owner: Location::NONE,
+        expires_first: u32::MAX,
+        kind: Kind::Free,
+    };
+}
+
+/// What a segment costs outside of itself: its entry here and, if the index takes it, its entry in the directory.
+pub(super) const SEGMENT_TABLE_BYTES: u64 = (size_of::<Segment>() + size_of::<u32>()) as u64;
+
+/// A place within the log from which bytes are read or to which they are written in order.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cursor {
+    pub(super) segment: SegmentId,
+    pub(super) offset: u32,
+}
+
+/// See the module.
+pub(super) struct Pool {
+    bytes: Vec<u8>,
+    /// Bytes before the first aligned one.
+    base: usize,
+    segments: Vec<Segment>,
+    segment_shift: u32,
+    free: SegmentId,
+    used: u32,
+    limit: u32,
+    capacity: u32,
+}
+
+impl Pool {
+    /// A pool of at most `capacity` segments of `segment_bytes` (a power of two), limited to `limit` of them for now.
+    /// `None` if that much address space is not to be had.
+    pub(super) fn new(segment_bytes: u32, capacity: u32, limit: u32) -> Option<Self> {
+        assert!(segment_bytes.is_power_of_two() && segment_bytes >= SEGMENT_BYTES_MIN && limit <= capacity);
+        let mut bytes = Vec::<u8>::new();
+        bytes
+            .try_reserve_exact((capacity as usize).checked_mul(segment_bytes as usize)?.checked_add(LINE_BYTES)?)
+            .ok()?;
+        let base = bytes.as_ptr().addr().wrapping_neg() % LINE_BYTES;
+        bytes.resize(base, 0);
+        let mut segments = Vec::new();
+        segments.try_reserve_exact(capacity as usize).ok()?;
+        let segment_shift = segment_bytes.trailing_zeros();
+        Some(Self { bytes, base, segments, segment_shift, free: SegmentId::NONE, used: 0, limit, capacity })
+    }
+
+    /// Size of every segment.
+    #[inline]
+    pub(super) fn segment_bytes(&self) -> u32 {
+        1 << self.segment_shift
+    }
+
+    /// How many segments the limit still allows to take.
+    #[inline]
+    pub(super) fn available(&self) -> u32 {
+        self.limit.saturating_sub(self.used)
+    }
+
+    /// Segments taken.
+    pub(super) fn used(&self) -> u32 {
+        self.used
+    }
+
+    /// Segments that may be taken at most.
+    pub(super) fn limit(&self) -> u32 {
+        self.limit
+    }
+
+    /// The largest limit.
+    pub(super) fn capacity(&self) -> u32 {
+        self.capacity
+    }
+
+    /// Changes the limit; what is above it already stays taken.
+    pub(super) fn set_limit(&mut self, limit: u32) {
+        assert!(limit <= self.capacity);
+        self.limit = limit;
+    }
+
+    /// Takes a segment; `None` at the limit.
+    pub(super) fn allocate(&mut self, kind: Kind) -> Option<SegmentId> {
+        if self.available() == 0 {
+            return None;
+        }
+        let id = if self.free == SegmentId::NONE {
+            let id = SegmentId(self.segments.len() as u32);
+            self.segments.push(Segment::FREE);
+            self.bytes.resize(self.base + (self.segments.len() << self.segment_shift), 0);
+            id
+        } else {
+            let id = self.free;
+            self.free = self.segment(id).next;
+            id
+        };
+        *self.segment_mut(id) = Segment { kind, ..Segment::FREE };
+        self.used += 1;
+        Some(id)
+    }
+
+    /// Gives a segment back.
+    pub(super) fn release(&mut self, id: SegmentId) {
+        assert!(self.segment(id).kind != Kind::Free);
+        *self.segment_mut(id) = Segment { next: self.free, ..Segment::FREE };
+        self.free = id;
+        self.used -= 1;
+    }
+
+    /// The table entry of `id`.
+    #[inline]
+    pub(super) fn segment(&self, id: SegmentId) -> &Segment {
+        &self.segments[id.0 as usize]
+    }
+
+    /// The table entry of `id`.
+    #[inline]
+    pub(super) fn segment_mut(&mut self, id: SegmentId) -> &mut Segment {
+        &mut self.segments[id.0 as usize]
+    }
+
+    /// How many segments were ever taken.
+    pub(super) fn segments(&self) -> u32 {
+        self.segments.len() as u32
+    }
+
+    /// The first segment of the free list.
+    pub(super) fn free_list(&self) -> SegmentId {
+        self.free
+    }
+
+    /// The segment that `location` is in.
+    #[inline]
+    pub(super) fn segment_of(&self, location: Location) -> SegmentId {
+        SegmentId(location.0 >> (self.segment_shift - 2))
+    }
+
+    /// The offset of `location` in its segment, in bytes.
+    #[inline]
+    pub(super) fn offset_of(&self, location: Location) -> u32 {
+        (location.0 << 2) & (self.segment_bytes() - 1)
+    }
+
+    /// The location of `offset` bytes into `segment`.
+    #[inline]
+    pub(super) fn location(&self, segment: SegmentId, offset: u32) -> Location {
+        Location((segment.0 << (self.segment_shift - 2)) + (offset >> 2))
+    }
+
+    /// The first byte of `segment`, as an offset in the pool.
+    #[inline]
+    pub(super) fn start(&self, segment: SegmentId) -> usize {
+        (segment.0 as usize) << self.segment_shift
+    }
+
+    /// `length` bytes at offset `at`.
+    #[inline]
+    pub(super) fn slice(&self, at: usize, length: usize) -> &[u8] {
+        let at = self.base + at;
+        &self.bytes[at..at + length]
+    }
+
+    /// `length` bytes at offset `at`.
+    #[inline]
+    pub(super) fn slice_mut(&mut self, at: usize, length: usize) -> &mut [u8] {
+        let at = self.base + at;
+        &mut self.bytes[at..at + length]
+    }
+
+    /// The little-endian word at offset `at`.
+    #[inline]
+    pub(super) fn word(&self, at: usize) -> u32 {
+        u32::from_le_bytes(self.chunk(at))
+    }
+
+    /// Writes the little-endian word at offset `at`.
+    #[inline]
+    pub(super) fn set_word(&mut self, at: usize, word: u32) {
+        self.slice_mut(at, 4).copy_from_slice(&word.to_le_bytes());
+    }
+
+    /// `N` bytes at offset `at`.
+    #[inline]
+    pub(super) fn chunk<const N: usize>(&self, at: usize) -> [u8; N] {
+        let mut chunk = [0; N];
+        chunk.copy_from_slice(self.slice(at, N));
+        chunk
+    }
+
+    /// A place `bytes` after the start of `location`, which may be in a later segment of the log.
+    pub(super) fn cursor(&self, location: Location, bytes: u32) -> Cursor {
+        let mut cursor = Cursor { segment: self.segment_of(location), offset: self.offset_of(location) };
+        let mut remaining = bytes;
+        loop {
+            let here = remaining.min(self.segment_bytes() - cursor.offset);
+            cursor.offset += here;
+            remaining -= here;
+            if remaining == 0 {
+                return cursor;
+            }
+            cursor = Cursor { segment: self.segment(cursor.segment).next, offset: 0 };
+        }
+    }
+
+    /// The next piece of at most `length_max` bytes as offset in the pool and length; moves `cursor` behind it.
+    #[inline]
+    pub(super) fn advance(&self, cursor: &mut Cursor, length_max: usize) -> (usize, usize) {
+        if cursor.offset == self.segment_bytes() {
+            *cursor = Cursor { segment: self.segment(cursor.segment).next, offset: 0 };
+        }
+        let length = length_max.min((self.segment_bytes() - cursor.offset) as usize);
+        let at = self.start(cursor.segment) + cursor.offset as usize;
+        cursor.offset += length as u32;
+        (at, length)
+    }
+
+    /// Writes `bytes` at `cursor` and moves it behind them.
+    pub(super) fn write(&mut self, cursor: &mut Cursor, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let (at, length) = self.advance(cursor, bytes.len());
+            let (head, tail) = bytes.split_at(length);
+            self.slice_mut(at, length).copy_from_slice(head);
+            bytes = tail;
+        }
+    }
+
+    /// Copies `length` bytes from one place of the log to another; moves both cursors.
+    pub(super) fn copy(&mut self, from: &mut Cursor, to: &mut Cursor, length: u32) {
+        let mut remaining = length as usize;
+        while remaining > 0 {
+            let (source, readable) = self.advance(from, remaining);
+            let mut copied = 0;
+            while copied < readable {
+                let (target, length) = self.advance(to, readable - copied);
+                let source = self.base + source + copied;
+                self.bytes.copy_within(source..source + length, self.base + target);
+                copied += length;
+            }
+            remaining -= readable;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn segments_are_taken_up_to_the_limit_and_reused() {
+        let mut pool = Pool::new(1024, 4, 2).unwrap();
+        let first = pool.allocate(Kind::Log).unwrap();
+        let second = pool.allocate(Kind::Index).unwrap();
+        assert!(pool.allocate(Kind::Log).is_none());
+        pool.release(first);
+        assert_eq!(pool.allocate(Kind::Log), Some(first));
+        pool.set_limit(3);
+        assert_eq!(pool.allocate(Kind::Log), Some(SegmentId(2)));
+        assert_eq!((pool.used(), pool.available(), second), (3, 0, SegmentId(1)));
+    }
+
+    #[test]
+    fn first_line_is_aligned() {
+        let mut pool = Pool::new(1024, 2, 2).unwrap();
+        pool.allocate(Kind::Index).unwrap();
+        assert_eq!(pool.slice(0, 1).as_ptr().addr() % LINE_BYTES, 0);
+    }
+
+    #[test]
+    fn writes_and_copies_cross_segments() {
+        let mut pool = Pool::new(1024, 8, 8).unwrap();
+        let ids: Vec<_> = (0..6).map(|_| pool.allocate(Kind::Log).unwrap()).collect();
+        for pair in ids.windows(2) {
+            pool.segment_mut(pair[0]).next = pair[1];
+        }
+        let bytes: Vec<u8> = (0..1500u32).map(|i| (i % 251) as u8).collect();
+        let place = |offset: u32| Location(offset / 4);
+        let (from, to) = (place(1000), place(3 * 1024 + 600));
+        pool.write(&mut pool.cursor(from, 0), &bytes);
+        pool.copy(&mut pool.cursor(from, 0), &mut pool.cursor(to, 0), 1500);
+        let mut cursor = pool.cursor(to, 100);
+        let mut read = Vec::new();
+        while read.len() < 1400 {
+            let (at, length) = pool.advance(&mut cursor, 1400 - read.len());
+            read.extend_from_slice(pool.slice(at, length));
+        }
+        assert_eq!(read, bytes[100..]);
+    }
+}

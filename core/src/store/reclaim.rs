@@ -1,0 +1,452 @@
+//! Where room comes from: expired and flushed items, segments that are partly dead, and at last the oldest segment,
+//! whose used items are carried over to the open one while the others are evicted.
+//!
+//! Work is spread: each append pays with a walk of [`PACE`] times its bytes, in batches of a few items whose index
+//! lines are read first. Walking `PACE` bytes keeps at most [`CARRY_NUMERATOR`]/[`CARRY_DENOMINATOR`] of them, so
+//! that it frees at least the byte that it was paid for; what is used beyond that is evicted.
+
+use super::{
+    Hit, Store,
+    index::{Entry, FETCHED, USED},
+    item::Item,
+    log::Log,
+    pool::{Kind, Location, SegmentId},
+};
+use crate::clock::{Expiry, Seconds};
+
+/// Bytes walked for each byte appended while room is short.
+const PACE: u64 = 4;
+/// How much of what eviction walks over it may carry.
+const CARRY_NUMERATOR: u64 = 3;
+/// See [`CARRY_NUMERATOR`].
+const CARRY_DENOMINATOR: u64 = 4;
+/// Items whose index lines are read together.
+const BATCH_ITEMS: usize = 16;
+/// A batch ends after this many bytes (but has at least one item).
+const BATCH_BYTES: u32 = 2048;
+/// Entries of the segment table that one search for a victim looks at.
+const SCAN_SEGMENTS: u32 = 64;
+/// A segment is worth compacting from this dead part on; it must leave `PACE` enough to gain.
+const DEAD_DENOMINATOR: u32 = 4;
+/// The same where nothing may be evicted.
+const DEAD_DENOMINATOR_DESPERATE: u32 = 16;
+/// Entries of the segment table that one step of the sweep looks at.
+const SWEEP_SCAN_SEGMENTS: u32 = 4096;
+/// Free segments beyond the reserve at which paid walks begin.
+const AHEAD_SEGMENTS: u32 = 2;
+/// The largest part of the pool that is reserved so that large items can be carried over.
+const RESERVE_DENOMINATOR: u32 = 16;
+
+/// What happens to the live items of a segment that is walked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    /// Used ones are carried over, others evicted.
+    Evict,
+    /// All are moved to the open segment.
+    Compact,
+    /// All stay. Like in the other modes, expired and flushed ones go.
+    Expire,
+}
+
+/// A segment that is being walked.
+#[derive(Clone, Copy, Debug)]
+struct Victim {
+    segment: SegmentId,
+    /// To notice that it has been freed meanwhile.
+    sequence: u64,
+    offset: u32,
+    mode: Mode,
+}
+
+/// What has to be remembered between two bounded pieces of reclaiming.
+pub(super) struct Reclaim {
+    victim: Option<Victim>,
+    /// Bytes that appends have paid for and that were not walked yet.
+    debt: u64,
+    /// Bytes that may be carried over.
+    credit: u64,
+    /// Counts items that were moved or removed: whoever holds a location looks whether it changed.
+    moves: u64,
+    scan_at: u32,
+    /// The last walk for expired items gained little: evict or compact before the next.
+    skip_expire: bool,
+    sweep_at: u32,
+    sweep_left: u32,
+    /// Segments of the largest item that was appended since the log last went round, and the round before.
+    largest: [u32; 2],
+    round_bytes: u64,
+}
+
+impl Reclaim {
+    pub(super) fn new() -> Self {
+        Self {
+            victim: None,
+            debt: 0,
+            credit: 0,
+            moves: 0,
+            scan_at: 0,
+            skip_expire: false,
+            sweep_at: 0,
+            sweep_left: 0,
+            largest: [1; 2],
+            round_bytes: 0,
+        }
+    }
+
+    /// Changes whenever an item may have moved or gone.
+    pub(super) fn moves(&self) -> u64 {
+        self.moves
+    }
+
+    /// There is something new to find everywhere.
+    pub(super) fn restart_sweep(&mut self) {
+        self.sweep_left = u32::MAX;
+    }
+}
+
+impl Store {
+    /// Expiry, and compaction while room is short: walks over at most `steps` segments. True if there is more to do
+    /// at once.
+    pub fn sweep(&mut self, now: Seconds, steps: u32) -> bool {
+        self.enter(now);
+        let segments = self.pool.segments();
+        let round = self.reclaim.sweep_left;
+        self.reclaim.sweep_left = if round == 0 { segments } else { round.min(segments) };
+        let (mut walked, mut scanned) = (0, 0);
+        while self.reclaim.sweep_left > 0 && walked < steps && scanned / SWEEP_SCAN_SEGMENTS < steps {
+            let id = SegmentId(self.reclaim.sweep_at % segments);
+            self.reclaim.sweep_at = id.0 + 1;
+            self.reclaim.sweep_left -= 1;
+            scanned += 1;
+            if self.is_due(id, now) {
+                self.sweep_segment(id, now);
+                walked += 1;
+            }
+        }
+        if self.reclaim.sweep_left > 0 {
+            return true;
+        }
+        let mut budget = u64::from(steps - walked) * u64::from(self.pool.segment_bytes());
+        while self.pool.available() < self.segments_kept_free() || self.pool.limit() > self.target {
+            let Some(bytes) = (budget > 0).then(|| self.reclaim_batch(now)).flatten() else { break };
+            budget = budget.saturating_sub(u64::from(bytes));
+            self.lower_limit(u32::MAX);
+        }
+        self.pool.limit() > self.target && budget == 0
+    }
+
+    /// Makes sure that `item` can be appended; pays for it with a piece of reclaiming. False if there is no room.
+    pub(super) fn make_room(&mut self, item: &Item, now: Seconds) -> bool {
+        let total = item.total_bytes();
+        self.note_size(total);
+        if self.pool.limit() > self.target {
+            self.lower_limit(1);
+        }
+        if self.pool.available() < self.segments_kept_free() {
+            self.pay(u64::from(total) * PACE, now);
+        }
+        loop {
+            let needed = self.log.segments_needed(&self.pool, item);
+            if needed == 0 || self.pool.available() >= needed + self.segments_reserved() {
+                return true;
+            }
+            if !self.reclaim_waiting(now) {
+                return self.pool.available() >= self.log.segments_needed(&self.pool, item);
+            }
+        }
+    }
+
+    /// Makes sure that `needed` segments can be taken, whatever it costs.
+    pub(super) fn make_segments(&mut self, needed: u32, now: Seconds) -> bool {
+        while self.pool.available() < needed {
+            if !self.reclaim_waiting(now) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Segments that only carrying over may take.
+    pub(super) fn segments_reserved(&self) -> u32 {
+        self.reclaim.largest[0].max(self.reclaim.largest[1])
+    }
+
+    /// Free segments below which reclaiming begins.
+    pub(super) fn segments_kept_free(&self) -> u32 {
+        self.segments_reserved() + AHEAD_SEGMENTS
+    }
+
+    /// The items that begin in a segment, in order.
+    pub(super) fn items_of(&self, id: SegmentId) -> impl Iterator<Item = Item> + '_ {
+        let segment = self.pool.segment(id);
+        let mut offset = segment.head;
+        core::iter::from_fn(move || {
+            (offset < segment.filled).then(|| {
+                let item = Item::parse(&self.pool, self.pool.location(id, offset));
+                offset += item.total_bytes();
+                item
+            })
+        })
+    }
+
+    /// Remembers how large items are, for the reserve; forgets it two rounds of the log later.
+    fn note_size(&mut self, total: u32) {
+        let segments = total.div_ceil(self.pool.segment_bytes()).min((self.target / RESERVE_DENOMINATOR).max(1));
+        let reclaim = &mut self.reclaim;
+        reclaim.largest[0] = reclaim.largest[0].max(segments);
+        reclaim.round_bytes += u64::from(total);
+        if reclaim.round_bytes > u64::from(self.target) * u64::from(self.pool.segment_bytes()) {
+            reclaim.round_bytes = 0;
+            reclaim.largest = [1, reclaim.largest[0]];
+        }
+    }
+
+    /// Walks as far as was paid for, or until room is no longer short.
+    fn pay(&mut self, bytes: u64, now: Seconds) {
+        self.reclaim.debt += bytes;
+        while self.reclaim.debt >= u64::from(BATCH_BYTES) {
+            let short = self.pool.available() < self.segments_kept_free();
+            let Some(walked) = short.then(|| self.reclaim_batch(now)).flatten() else {
+                self.reclaim.debt = 0;
+                return;
+            };
+            self.reclaim.debt = self.reclaim.debt.saturating_sub(u64::from(walked));
+        }
+    }
+
+    /// A batch for which a command has to wait.
+    fn reclaim_waiting(&mut self, now: Seconds) -> bool {
+        let evictions = self.tally.counters.evictions;
+        let more = self.reclaim_batch(now).is_some();
+        self.tally.counters.direct_reclaims += self.tally.counters.evictions - evictions;
+        more
+    }
+
+    /// Brings a lowered limit down by what is free.
+    fn lower_limit(&mut self, most: u32) {
+        let above = self.pool.limit().saturating_sub(self.target);
+        let spare = self.pool.available().saturating_sub(self.segments_kept_free().saturating_sub(1));
+        self.pool.set_limit(self.pool.limit() - above.min(spare).min(most));
+    }
+
+    /// Walks the next few items of the segment that is being reclaimed. Answers how many bytes, `None` if there is
+    /// nothing to reclaim.
+    fn reclaim_batch(&mut self, now: Seconds) -> Option<u32> {
+        let victim = match self.reclaim.victim {
+            Some(victim) if self.is_current(victim) => victim,
+            _ => self.choose_victim(now)?,
+        };
+        self.reclaim.victim = Some(victim);
+        let (walked, next) = self.walk(victim, now);
+        self.reclaim.victim = next;
+        if next.is_none() {
+            self.finish(victim);
+        }
+        // Looking for expired items moves nothing; whoever waits must not pay with it for an eviction.
+        Some(if victim.mode == Mode::Expire { 0 } else { walked })
+    }
+
+    /// A victim was walked to its end: one that has lost enough by expiry is compacted at once.
+    fn finish(&mut self, victim: Victim) {
+        if victim.mode != Mode::Expire {
+            self.reclaim.skip_expire = false;
+            return;
+        }
+        self.reclaim.skip_expire = true;
+        if self.is_current(victim) {
+            let bytes = self.pool.segment_bytes();
+            if bytes - self.pool.segment(victim.segment).live >= bytes / DEAD_DENOMINATOR {
+                self.reclaim.victim = self.compaction_of(victim.segment);
+            }
+        } else {
+            self.reclaim.skip_expire = false;
+        }
+    }
+
+    fn is_current(&self, victim: Victim) -> bool {
+        self.pool.segment(victim.segment).sequence == victim.sequence && victim.segment != self.log.open()
+    }
+
+    /// Something expired, something mostly dead, or the oldest.
+    fn choose_victim(&mut self, now: Seconds) -> Option<Victim> {
+        let desperate = !self.config.evictions;
+        let segments = self.pool.segments();
+        let scan = if desperate { segments } else { segments.min(SCAN_SEGMENTS) };
+        let denominator = if desperate { DEAD_DENOMINATOR_DESPERATE } else { DEAD_DENOMINATOR };
+        let bytes = self.pool.segment_bytes();
+        let mut best = (bytes - bytes / denominator + 1, SegmentId::NONE);
+        for _ in 0..scan {
+            let id = SegmentId(self.reclaim.scan_at % segments);
+            self.reclaim.scan_at = id.0 + 1;
+            let segment = self.pool.segment(id);
+            if segment.kind != Kind::Log || id == self.log.open() {
+                continue;
+            }
+            if self.is_due(id, now) && !self.reclaim.skip_expire {
+                self.pool.segment_mut(id).expires_first = Seconds::MAX;
+                return Some(self.victim(id, Mode::Expire));
+            }
+            if segment.live < best.0 {
+                best = (segment.live, id);
+            }
+        }
+        self.reclaim.skip_expire = false;
+        if best.1 != SegmentId::NONE
+            && let Some(victim) = self.compaction_of(best.1)
+        {
+            return Some(victim);
+        }
+        let oldest = self.log.oldest();
+        (self.config.evictions && oldest != self.log.open()).then(|| self.victim(oldest, Mode::Evict))
+    }
+
+    fn victim(&self, segment: SegmentId, mode: Mode) -> Victim {
+        let &super::pool::Segment { sequence, head, .. } = self.pool.segment(segment);
+        Victim { segment, sequence, offset: head, mode }
+    }
+
+    /// Begins to compact a segment. The item that continues in it, if any, moves first; `None` if it cannot.
+    fn compaction_of(&mut self, id: SegmentId) -> Option<Victim> {
+        let victim = self.victim(id, Mode::Compact);
+        let owner = self.pool.segment(id).owner;
+        if owner != Location::NONE {
+            let item = Item::parse(&self.pool, owner);
+            let hash = self.index.hash(item.key(&self.pool));
+            let slot = self.index.slot_of(&self.pool, hash, owner);
+            if item.total_bytes() > 2 * self.pool.segment_bytes() || !self.carry(Hit { slot, item }, false) {
+                return None;
+            }
+        }
+        self.is_current(victim).then_some(victim)
+    }
+
+    /// Whether the segment has expired or flushed items.
+    fn is_due(&self, id: SegmentId, now: Seconds) -> bool {
+        let segment = self.pool.segment(id);
+        let flushed = self.flushed.is_some_and(|mark| segment.sequence <= mark.sequence);
+        segment.kind == Kind::Log && segment.live > 0 && (segment.expires_first <= now || flushed)
+    }
+
+    fn sweep_segment(&mut self, id: SegmentId, now: Seconds) {
+        self.pool.segment_mut(id).expires_first = Seconds::MAX;
+        let mut next = Some(self.victim(id, Mode::Expire));
+        while let Some(victim) = next {
+            next = self.walk(victim, now).1;
+        }
+    }
+
+    /// Walks over a batch of items from where the victim stands. Answers the bytes, and where it stands then.
+    fn walk(&mut self, victim: Victim, now: Seconds) -> (u32, Option<Victim>) {
+        let mut batch = [(None, 0); BATCH_ITEMS];
+        let (mut offset, mut walked, mut count) = (victim.offset, 0, 0);
+        let filled = self.pool.segment(victim.segment).filled;
+        while offset < filled && count < BATCH_ITEMS && walked < BATCH_BYTES {
+            let item = Item::parse(&self.pool, self.pool.location(victim.segment, offset));
+            offset += item.total_bytes();
+            walked += item.total_bytes();
+            if item.is_dead() {
+                continue;
+            }
+            if victim.mode == Mode::Expire {
+                self.tally.swept(&item);
+                if !self.is_gone(&item, now) {
+                    let expiry = item.expiry(&self.pool).0;
+                    Log::note_expiry(&mut self.pool, item.location, expiry);
+                    continue;
+                }
+            }
+            batch[count] = (Some(item), self.index.hash(item.key(&self.pool)));
+            count += 1;
+        }
+        let lines = batch[..count].iter().map(|&(_, hash)| self.pool.word(self.index.bucket(&self.pool, hash)));
+        core::hint::black_box(lines.fold(0, |folded, word| folded ^ word));
+        if victim.mode == Mode::Evict {
+            let most = u64::from(self.target) * u64::from(self.pool.segment_bytes()) / 8;
+            let credit = self.reclaim.credit + u64::from(walked) * CARRY_NUMERATOR / CARRY_DENOMINATOR;
+            self.reclaim.credit = credit.min(most);
+        }
+        for &(item, hash) in &batch[..count] {
+            let Some(item) = item else { continue };
+            let slot = self.index.slot_of(&self.pool, hash, item.location);
+            if !self.reclaim_item(hash, Hit { slot, item }, victim.mode, now) {
+                return (walked, None);
+            }
+        }
+        (walked, (offset < filled).then_some(Victim { offset, ..victim }))
+    }
+
+    fn is_gone(&self, item: &Item, now: Seconds) -> bool {
+        item.expiry(&self.pool).has_passed(now) || self.is_flushed(item)
+    }
+
+    /// Does with one live item what `mode` says; false if it can neither move nor stay.
+    fn reclaim_item(&mut self, hash: u64, hit: Hit, mode: Mode, now: Seconds) -> bool {
+        let entry = self.index.entry(&self.pool, hit.slot);
+        let (used, fetched) = (entry.has(USED), entry.has(FETCHED));
+        let expiry = hit.item.expiry(&self.pool);
+        if self.is_gone(&hit.item, now) {
+            let by_sweep = mode == Mode::Expire;
+            self.tally.reclaimed(&hit.item, by_sweep, !fetched && expiry.has_passed(now));
+            self.reclaim.moves += 1;
+            self.remove(hash, hit);
+            return true;
+        }
+        let total = u64::from(hit.item.total_bytes());
+        match mode {
+            Mode::Expire => true,
+            Mode::Compact => {
+                let moved = self.carry(hit, false);
+                self.tally.counters.slab_reassign_rescues += u64::from(moved);
+                moved
+            }
+            Mode::Evict => {
+                if used && self.reclaim.credit >= total && self.carry(hit, true) {
+                    self.reclaim.credit -= total;
+                    return true;
+                }
+                let idle_s = now.saturating_sub(hit.item.access(&self.pool));
+                self.tally.evicted(&hit.item, expiry != Expiry::NEVER, used, fetched, idle_s);
+                self.reclaim.moves += 1;
+                self.remove(hash, hit);
+                true
+            }
+        }
+    }
+
+    /// Moves an item to the end of the log; false if there is no segment for it.
+    fn carry(&mut self, hit: Hit, as_unused: bool) -> bool {
+        let Hit { slot, item } = hit;
+        if self.log.segments_needed(&self.pool, &item) > self.pool.available() {
+            return false;
+        }
+        let total = item.total_bytes();
+        let pool = &mut self.pool;
+        let location = self.log.append(pool, &item);
+        let mut from = pool.cursor(item.location, 0);
+        let mut to = pool.cursor(location, 0);
+        pool.copy(&mut from, &mut to, total);
+        let expiry = item.expiry(pool).0;
+        Log::note_expiry(pool, location, expiry);
+        let marks = self.index.entry(pool, slot).0 & (USED | FETCHED);
+        self.index.set(pool, slot, Entry::new(location, if as_unused { marks & !USED } else { marks }));
+        if as_unused {
+            self.tally.carried_over(&item);
+        }
+        self.reclaim.moves += 1;
+        let used = self.pool.used();
+        self.log.kill(&mut self.pool, &item);
+        if !as_unused {
+            self.tally.counters.slabs_moved += u64::from(used - self.pool.used());
+        }
+        self.settle_flush();
+        true
+    }
+}
+
+impl Store {
+    /// Whether a walk will come by when an item of the segment expires. For the check.
+    pub(super) fn expires_in_time(&self, id: SegmentId, expiry: Seconds) -> bool {
+        let walking = self.reclaim.victim.is_some_and(|victim| victim.segment == id && self.is_current(victim));
+        walking || self.pool.segment(id).expires_first <= expiry
+    }
+}

@@ -1,0 +1,131 @@
+//! What the store counts: the counters of the whole, and those of each size class.
+
+use super::{Store, item::Item, pool::SegmentId};
+use crate::{
+    clock::Seconds,
+    statistics::{CLASSES, Class, ClassCounters, Classes, Counters, class_of},
+};
+use alloc::{vec, vec::Vec};
+
+/// How many segments at the old end of the log are looked through for the age of each class's oldest item.
+const AGE_SEGMENTS_MAX: usize = 4;
+
+/// See the module.
+pub(super) struct Tally {
+    pub(super) counters: Counters,
+    classes: Vec<Class>,
+}
+
+impl Tally {
+    /// Everything zero.
+    pub(super) fn new() -> Self {
+        Self { counters: Counters::default(), classes: vec![Class::default(); CLASSES + 1] }
+    }
+
+    /// `stats reset`.
+    pub(super) fn reset(&mut self) {
+        self.counters.reset();
+        for class in &mut self.classes {
+            class.counters.reset();
+            class.evicted_time_s = 0;
+        }
+    }
+
+    /// The counters of the class of an item of `bytes` bytes.
+    #[inline]
+    pub(super) fn class(&mut self, bytes: u32) -> &mut ClassCounters {
+        &mut self.classes[class_of(bytes as usize)].counters
+    }
+
+    /// An item came into the index.
+    #[inline]
+    pub(super) fn link(&mut self, item: &Item) {
+        let bytes = item.total_bytes();
+        self.counters.total_items += 1;
+        self.counters.bytes += u64::from(bytes);
+        let class = self.class(bytes);
+        class.number += 1;
+        class.mem_requested += u64::from(bytes);
+    }
+
+    /// An item left the index.
+    #[inline]
+    pub(super) fn unlink(&mut self, item: &Item) {
+        let bytes = item.total_bytes();
+        self.counters.bytes -= u64::from(bytes);
+        let class = self.class(bytes);
+        class.number -= 1;
+        class.mem_requested -= u64::from(bytes);
+    }
+
+    /// A live item was removed for room.
+    pub(super) fn evicted(&mut self, item: &Item, expires: bool, used: bool, fetched: bool, idle_s: Seconds) {
+        let class = &mut self.classes[class_of(item.total_bytes() as usize)];
+        class.evicted_time_s = idle_s;
+        self.counters.evictions += 1;
+        class.counters.evicted += 1;
+        class.counters.evicted_nonzero += u64::from(expires);
+        self.counters.evicted_active += u64::from(used);
+        class.counters.evicted_active += u64::from(used);
+        self.counters.evicted_unfetched += u64::from(!fetched);
+        class.counters.evicted_unfetched += u64::from(!fetched);
+    }
+
+    /// The memory of an item that had expired or been flushed is used again.
+    pub(super) fn reclaimed(&mut self, item: &Item, by_sweep: bool, unfetched: bool) {
+        let class = &mut self.classes[class_of(item.total_bytes() as usize)].counters;
+        for (whole, class, by) in [
+            (&mut self.counters.crawler_reclaimed, &mut class.crawler_reclaimed, by_sweep),
+            (&mut self.counters.reclaimed, &mut class.reclaimed, !by_sweep),
+            (&mut self.counters.expired_unfetched, &mut class.expired_unfetched, unfetched),
+        ] {
+            *whole += u64::from(by);
+            *class += u64::from(by);
+        }
+    }
+
+    /// The sweep looked at an item.
+    pub(super) fn swept(&mut self, item: &Item) {
+        self.counters.crawler_items_checked += 1;
+        self.class(item.total_bytes()).crawler_items_checked += 1;
+    }
+
+    /// A used item was carried over to the open segment.
+    pub(super) fn carried_over(&mut self, item: &Item) {
+        self.counters.moves_within_lru += 1;
+        self.class(item.total_bytes()).moves_within_lru += 1;
+    }
+
+    /// An item of `bytes` bytes found no room.
+    pub(super) fn out_of_memory(&mut self, bytes: u32) {
+        self.counters.store_no_memory += 1;
+        self.class(bytes).outofmemory += 1;
+    }
+}
+
+impl Store {
+    /// The classes that hold or ever held something. The age of a class is that of its first item in the oldest
+    /// segments of the log; a class without one there has no item that is about to be evicted, and shows 0.
+    pub(super) fn classes(&self, now: Seconds) -> Classes {
+        let mut ages = [0; CLASSES + 1];
+        let mut seen = [false; CLASSES + 1];
+        let mut id = self.log.oldest();
+        for _ in 0..AGE_SEGMENTS_MAX {
+            if id == SegmentId::NONE {
+                break;
+            }
+            for item in self.items_of(id).filter(|item| !item.is_dead()) {
+                let class = class_of(item.total_bytes() as usize);
+                if !core::mem::replace(&mut seen[class], true) {
+                    ages[class] = now.saturating_sub(item.access(&self.pool));
+                }
+            }
+            id = self.pool.segment(id).next;
+        }
+        let classes = self.tally.classes.iter().enumerate().map(|(number, class)| {
+            let age_s = ages[number];
+            (number as u32, Class { age_s, ..*class })
+        });
+        Classes(classes.filter(|(_, class)| class.counters != ClassCounters::default()).collect())
+    }
+}

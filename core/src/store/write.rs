@@ -1,0 +1,172 @@
+//! How an item gets into the log: in place where it fits exactly, else at the end, after room was made. Room is made
+//! before anything is changed.
+
+use super::{
+    Hit, Store,
+    index::{Entry, USED},
+    item::{Header, Item},
+    log::Log,
+    pool::Location,
+};
+use crate::clock::{Expiry, Seconds};
+
+/// Most buckets that one insertion adds.
+const GROWTH_STEPS_MAX: u32 = 2;
+
+/// The value of the item to write.
+#[derive(Clone, Copy)]
+pub(super) enum Content<'a> {
+    /// These bytes.
+    Bytes(&'a [u8]),
+    /// These before and after the value that the key has now. The item must be there.
+    Around(&'a [u8], &'a [u8]),
+}
+
+/// What to write beside key and value.
+#[derive(Clone, Copy)]
+pub(super) struct Attributes {
+    pub(super) flags: u32,
+    pub(super) expiry: Expiry,
+    pub(super) unique: u64,
+}
+
+/// Why an item was not written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WriteError {
+    /// There is no room for it, and none is to be had.
+    NoRoom,
+    /// The item it builds on was evicted to make room for it.
+    Gone,
+}
+
+impl Store {
+    /// The largest item that the pool takes: half of it, but not what the index and the reserve need.
+    pub(super) fn item_total_bytes_max(&self) -> u64 {
+        u64::from(self.target / 2) * u64::from(self.pool.segment_bytes())
+    }
+
+    /// Writes the item of `key`, over the one that `present` found, if any. The caller has checked its size.
+    pub(super) fn write(
+        &mut self,
+        (hash, key): (u64, &[u8]),
+        present: Option<Hit>,
+        attributes: Attributes,
+        content: Content<'_>,
+        now: Seconds,
+    ) -> Result<Item, WriteError> {
+        let value_bytes = match content {
+            Content::Bytes(bytes) => bytes.len() as u32,
+            Content::Around(before, after) => {
+                let old = present.map_or(0, |hit| hit.item.value_bytes);
+                old + (before.len() + after.len()) as u32
+            }
+        };
+        let Attributes { flags, expiry, unique } = attributes;
+        let header = Header { key_bytes: key.len() as u32, value_bytes, flags, expiry, unique, access: now };
+        let item = header.at(Location::NONE);
+        if let (Some(hit), Content::Bytes(bytes)) = (present, content)
+            && hit.item.fits_exactly(&item)
+        {
+            return Ok(self.overwrite(hit, &header, bytes));
+        }
+        let present = self.prepare((hash, key), &item, present, now)?;
+        if present.is_none() && matches!(content, Content::Around(..)) {
+            return Err(WriteError::Gone);
+        }
+        let item = self.append(key, &header, content, present.map(|hit| hit.item));
+        self.enter_index(hash, item, present);
+        Ok(item)
+    }
+
+    /// Writes over an item that takes exactly as much room. It keeps its place in the log, so it counts as used.
+    fn overwrite(&mut self, hit: Hit, header: &Header, value: &[u8]) -> Item {
+        self.tally.unlink(&hit.item);
+        let item = header.emit(&mut self.pool, hit.item.location);
+        let mut cursor = self.pool.cursor(item.location, item.inline_bytes());
+        self.pool.write(&mut cursor, value);
+        Log::note_expiry(&mut self.pool, item.location, header.expiry.0);
+        self.index.set(&mut self.pool, hit.slot, Entry::new(item.location, USED));
+        self.tally.link(&item);
+        item
+    }
+
+    /// Makes room for `item` in log and index. What was present may have moved or gone by then.
+    fn prepare(
+        &mut self,
+        (hash, key): (u64, &[u8]),
+        item: &Item,
+        present: Option<Hit>,
+        now: Seconds,
+    ) -> Result<Option<Hit>, WriteError> {
+        let moves = self.reclaim.moves();
+        if !self.make_room(item, now) {
+            return Err(WriteError::NoRoom);
+        }
+        if present.is_none() && self.index.is_full_for(&self.pool, hash) {
+            let needed = self.log.segments_needed(&self.pool, item);
+            if !self.make_segments(needed + 1, now) || !self.index.add_overflow_segment(&mut self.pool) {
+                return Err(WriteError::NoRoom);
+            }
+            if !self.make_room(item, now) {
+                return Err(WriteError::NoRoom);
+            }
+        }
+        if present.is_none() || moves == self.reclaim.moves() {
+            return Ok(present);
+        }
+        let pool = &self.pool;
+        let slot = self.index.find(pool, hash, |entry| Item::key_is(pool, entry.location(), key));
+        match slot {
+            Some(slot) => Ok(Some(Hit { slot, item: Item::parse(pool, self.index.entry(pool, slot).location()) })),
+            // It was evicted, so the index has a hole where the new one goes.
+            None if self.index.is_full_for(pool, hash) => Err(WriteError::NoRoom),
+            None => Ok(None),
+        }
+    }
+
+    /// Writes header, key and value at the end of the log.
+    fn append(&mut self, key: &[u8], header: &Header, content: Content<'_>, old: Option<Item>) -> Item {
+        let pool = &mut self.pool;
+        let location = self.log.append(pool, &header.at(Location::NONE));
+        let item = header.emit(pool, location);
+        let mut cursor = pool.cursor(location, item.header_bytes());
+        pool.write(&mut cursor, key);
+        match (content, old) {
+            (Content::Around(before, after), Some(old)) => {
+                pool.write(&mut cursor, before);
+                let mut from = pool.cursor(old.location, old.inline_bytes());
+                pool.copy(&mut from, &mut cursor, old.value_bytes);
+                pool.write(&mut cursor, after);
+            }
+            (Content::Bytes(bytes), _) => pool.write(&mut cursor, bytes),
+            (Content::Around(..), None) => unreachable!("the caller has the item"),
+        }
+        Log::note_expiry(pool, location, header.expiry.0);
+        item
+    }
+
+    /// Puts a new item into the index, in the slot of the one it replaces, if any.
+    fn enter_index(&mut self, hash: u64, item: Item, present: Option<Hit>) {
+        let entry = Entry::new(item.location, 0);
+        self.tally.link(&item);
+        let Some(old) = present else {
+            self.index.insert(&mut self.pool, hash, entry);
+            self.grow_index();
+            return;
+        };
+        self.index.set(&mut self.pool, old.slot, entry);
+        self.tally.unlink(&old.item);
+        self.log.kill(&mut self.pool, &old.item);
+        self.settle_flush();
+    }
+
+    fn grow_index(&mut self) {
+        for _ in 0..GROWTH_STEPS_MAX {
+            let may_take = self.pool.available() > self.segments_reserved();
+            if !self.index.wants_growth() || (self.index.growth_takes_segment(&self.pool) && !may_take) {
+                return;
+            }
+            self.index.grow(&mut self.pool);
+        }
+    }
+}
