@@ -58,7 +58,7 @@ struct Arguments {
     #[arg(long)]
     list: bool,
     /// Write the report into docs/benchmarks.md and its picture
-    #[arg(long)]
+    #[arg(long, conflicts_with = "noise")]
     write_docs: bool,
 }
 
@@ -193,6 +193,7 @@ fn benchmark(arguments: &Arguments) -> Outcome<()> {
     let mut findings = Findings {
         ours: method.ours.label.clone(),
         theirs: method.theirs.label.clone(),
+        is_noise: arguments.measure.noise,
         circumstances: circumstances(&method)?,
         ..Findings::default()
     };

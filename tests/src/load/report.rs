@@ -14,6 +14,8 @@ pub struct Findings {
     pub ours: String,
     /// What the other is called.
     pub theirs: String,
+    /// Whether both are the same program, so that every ratio but 1 is noise and no bar applies.
+    pub is_noise: bool,
     /// Machine, versions, command, method: a line each.
     pub circumstances: Vec<(String, String)>,
     /// The cells.
@@ -95,6 +97,10 @@ pub fn text_summary(findings: &Findings) -> String {
     }
     for verdict in verdicts(findings) {
         let _ = writeln!(text, "{:<6} {}", if verdict.is_met { "meets" } else { "MISSES" }, verdict.words);
+    }
+    if findings.is_noise {
+        let noise = findings.cells.iter().map(|result| (result.cpu_ratio.median - 1.0).abs());
+        let _ = writeln!(text, "noise: CPU ratios are at most {:.3} away from 1", noise.fold(0.0, f64::max));
     }
     if let Some(spread) = widest_spread(&findings.cells) {
         let _ = writeln!(text, "widest spread of a CPU ratio between rounds: {spread}");
@@ -203,6 +209,9 @@ impl Verdict {
 }
 
 fn verdicts(findings: &Findings) -> Vec<Verdict> {
+    if findings.is_noise {
+        return Vec::new();
+    }
     let mut verdicts: Vec<Verdict> = BARS.iter().filter_map(|bar| cpu_verdict(bar, &findings.cells)).collect();
     for full in findings.full.iter().filter(|full| full.label == findings.ours) {
         verdicts.push(Verdict::new(
