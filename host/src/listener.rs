@@ -1,0 +1,231 @@
+//! Opens the sockets that listen, and explains in one line why one cannot be opened.
+
+use crate::{
+    connection::Socket,
+    options::{ListenAddress, Options, Refusal, TcpPort, exit},
+    registry::Address,
+};
+use mio::{Interest, Registry, Token, event::Source};
+use socket2::{Domain, Protocol, SockAddr, Type};
+use std::{
+    fmt::Write as _,
+    io,
+    net::{SocketAddr, ToSocketAddrs},
+};
+
+/// A bound socket that the event loop does not know yet.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    socket: Listening,
+    address: Address,
+}
+
+#[derive(Debug)]
+enum Listening {
+    Tcp(std::net::TcpListener),
+    #[cfg(unix)]
+    Unix(std::os::unix::net::UnixListener),
+}
+
+impl Listener {
+    /// Opens everything that the options ask for.
+    ///
+    /// # Errors
+    /// The first socket that cannot be opened.
+    pub(crate) fn open_all(options: &Options) -> Result<Vec<Self>, Refusal> {
+        #[cfg(unix)]
+        if let Some(path) = &options.unix_socket {
+            return Ok(vec![unix::open(path, options.unix_mask, options.backlog)?]);
+        }
+        let mut listeners = Vec::new();
+        if options.listen.is_empty() {
+            let loopback = ListenAddress { host: "127.0.0.1".to_owned(), port: None };
+            open_tcp(&loopback, options, &mut listeners)?;
+        }
+        for address in &options.listen {
+            open_tcp(address, options, &mut listeners)?;
+        }
+        write_port_file(&listeners)?;
+        Ok(listeners)
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// Whether anybody but this machine can reach it.
+    pub(crate) fn is_public(&self) -> bool {
+        matches!(&self.address, Address::Tcp(address) if !address.ip().is_loopback())
+    }
+
+    /// Hands it to an event loop.
+    pub(crate) fn register(self, registry: &Registry, token: Token) -> io::Result<Acceptor> {
+        let mut acceptor = match self.socket {
+            Listening::Tcp(socket) => Acceptor::Tcp(mio::net::TcpListener::from_std(socket)),
+            #[cfg(unix)]
+            Listening::Unix(socket) => Acceptor::Unix(mio::net::UnixListener::from_std(socket), self.address),
+        };
+        match &mut acceptor {
+            Acceptor::Tcp(socket) => socket.register(registry, token, Interest::READABLE)?,
+            #[cfg(unix)]
+            Acceptor::Unix(socket, _) => socket.register(registry, token, Interest::READABLE)?,
+        }
+        Ok(acceptor)
+    }
+}
+
+/// A listening socket in an event loop.
+#[derive(Debug)]
+pub(crate) enum Acceptor {
+    /// TCP.
+    Tcp(mio::net::TcpListener),
+    /// In the file system, under that address.
+    #[cfg(unix)]
+    Unix(mio::net::UnixListener, Address),
+}
+
+impl Acceptor {
+    /// The next connection that waits, and who it is.
+    pub(crate) fn accept(&self) -> io::Result<(Socket, Address)> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, peer) = listener.accept()?;
+                // Linux passes both on from the listener.
+                if !cfg!(target_os = "linux") {
+                    // A peer that is gone already shows itself at the first read.
+                    let _ = stream.set_nodelay(true);
+                    let _ = socket2::SockRef::from(&stream).set_keepalive(true);
+                }
+                Ok((Socket::Tcp(stream), Address::Tcp(peer)))
+            }
+            #[cfg(unix)]
+            Self::Unix(listener, address) => Ok((Socket::Unix(listener.accept()?.0), address.clone())),
+        }
+    }
+
+    /// A small number that names the socket.
+    pub(crate) fn descriptor(&self) -> u32 {
+        #[cfg(unix)]
+        {
+            use std::os::fd::AsRawFd;
+            match self {
+                Self::Tcp(listener) => listener.as_raw_fd() as u32,
+                Self::Unix(listener, _) => listener.as_raw_fd() as u32,
+            }
+        }
+        #[cfg(windows)]
+        {
+            use std::os::windows::io::AsRawSocket;
+            let Self::Tcp(listener) = self;
+            listener.as_raw_socket() as u32
+        }
+    }
+}
+
+impl Drop for Acceptor {
+    fn drop(&mut self) {
+        #[cfg(unix)]
+        if let Self::Unix(_, Address::Unix(path)) = self {
+            // If it is gone already, that is what was wanted.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+/// What the system said, without the number.
+pub(crate) fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_owned()
+}
+
+fn open_tcp(address: &ListenAddress, options: &Options, listeners: &mut Vec<Listener>) -> Result<(), Refusal> {
+    let port = match (address.port, options.tcp_port) {
+        (Some(port), _) | (None, TcpPort::Number(port)) => port,
+        (None, TcpPort::Ephemeral) => 0,
+        (None, TcpPort::Off) => return Ok(()),
+    };
+    let refused = |error: &io::Error| {
+        let place = match (options.listen.is_empty(), port) {
+            (true, port) => format!("port {port}"),
+            (false, _) if address.host.contains(':') => format!("address [{}]:{port}", address.host),
+            (false, _) => format!("address {}:{port}", address.host),
+        };
+        Refusal::new(exit::SYSTEM, format!("failed to listen on TCP {place}: {}", reason(error)))
+    };
+    let resolved = (address.host.as_str(), port).to_socket_addrs().map_err(|error| refused(&error))?;
+    let (before, mut last_error) = (listeners.len(), io::Error::other("the name has no address"));
+    for at in resolved {
+        match bind_tcp(at, options.backlog) {
+            Ok(listener) => listeners.push(listener),
+            // A name may have addresses that this machine does not have, but a port in use is always a mistake.
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => return Err(refused(&error)),
+            Err(error) => last_error = error,
+        }
+    }
+    if listeners.len() == before { Err(refused(&last_error)) } else { Ok(()) }
+}
+
+fn bind_tcp(at: SocketAddr, backlog: i32) -> io::Result<Listener> {
+    let socket = socket2::Socket::new(Domain::for_address(at), Type::STREAM, Some(Protocol::TCP))?;
+    // On Windows the option means that others may take the port.
+    if cfg!(unix) {
+        socket.set_reuse_address(true)?;
+    }
+    if at.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_keepalive(true)?;
+    socket.set_tcp_nodelay(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&SockAddr::from(at))?;
+    socket.listen(backlog)?;
+    let socket = std::net::TcpListener::from(socket);
+    let address = Address::Tcp(socket.local_addr()?);
+    Ok(Listener { socket: Listening::Tcp(socket), address })
+}
+
+/// Tells test suites which port was free, as memcached does.
+fn write_port_file(listeners: &[Listener]) -> Result<(), Refusal> {
+    let Some(path) = std::env::var_os("MEMCACHED_PORT_FILENAME") else { return Ok(()) };
+    let mut text = String::new();
+    for listener in listeners {
+        if let Address::Tcp(address) = &listener.address {
+            let family = if address.is_ipv6() { "INET6" } else { "INET" };
+            let _ = writeln!(text, "TCP {family}: {}", address.port());
+        }
+    }
+    // Whoever waits for the file must never see half of it.
+    let mut temporary = path.clone();
+    temporary.push(".lck");
+    let written = std::fs::write(&temporary, text).and_then(|()| std::fs::rename(&temporary, &path));
+    written.map_err(|error| {
+        let path = path.display();
+        Refusal::new(exit::SYSTEM, format!("cannot write the port to {path}: {}", reason(&error)))
+    })
+}
+
+#[cfg(unix)]
+mod unix {
+    use super::*;
+    use std::{fs, os::unix::fs::FileTypeExt, path::Path};
+
+    /// Binds `path`, in the place of a socket that nobody listens on any more.
+    pub(super) fn open(path: &Path, mask: u32, backlog: i32) -> Result<Listener, Refusal> {
+        let refused = |error: io::Error| {
+            let message = format!("failed to listen on UNIX socket {}: {}", path.display(), reason(&error));
+            Refusal::new(exit::SYSTEM, message)
+        };
+        let path = std::path::absolute(path).map_err(refused)?;
+        if fs::symlink_metadata(&path).is_ok_and(|file| file.file_type().is_socket()) {
+            fs::remove_file(&path).map_err(refused)?;
+        }
+        let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None).map_err(refused)?;
+        socket.set_nonblocking(true).map_err(refused)?;
+        let address = SockAddr::unix(&path).map_err(refused)?;
+        crate::process::with_creation_mask(mask, || socket.bind(&address)).map_err(refused)?;
+        socket.listen(backlog).map_err(refused)?;
+        let socket = std::os::fd::OwnedFd::from(socket).into();
+        Ok(Listener { socket: Listening::Unix(socket), address: Address::Unix(path.into()) })
+    }
+}

@@ -1,0 +1,48 @@
+//! What the server says: events to standard error, at a level that can change while it runs.
+//!
+//! Never a byte that a client sent.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::{Registry, layer::SubscriberExt, reload, util::SubscriberInitExt};
+
+/// Changes the level of the log.
+pub(crate) struct Log {
+    filter: Option<reload::Handle<LevelFilter, Registry>>,
+    verbosity: AtomicU32,
+}
+
+impl Log {
+    /// Starts logging for `-v` given so many times.
+    pub(crate) fn start(verbosity: u32) -> Self {
+        let (filter, handle) = reload::Layer::new(level(verbosity));
+        let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false).with_target(false);
+        let started = tracing_subscriber::registry().with(filter).with(lines).try_init();
+        Self { filter: started.is_ok().then_some(handle), verbosity: AtomicU32::new(verbosity) }
+    }
+
+    /// Logs at this level from now on.
+    pub(crate) fn set_level(&self, verbosity: u32) {
+        self.verbosity.store(verbosity, Ordering::Relaxed);
+        if let Some(handle) = &self.filter
+            && let Err(error) = handle.reload(level(verbosity))
+        {
+            tracing::error!("the level of the log stays as it is: {error}");
+        }
+    }
+
+    /// The level now, as a count of `-v`.
+    pub(crate) fn verbosity(&self) -> u32 {
+        self.verbosity.load(Ordering::Relaxed)
+    }
+}
+
+/// Nothing: what went wrong here. `-v`: what went wrong with clients. `-vv`: who comes and goes. `-vvv`: the rest.
+fn level(verbosity: u32) -> LevelFilter {
+    match verbosity {
+        0 => LevelFilter::ERROR,
+        1 => LevelFilter::WARN,
+        2 => LevelFilter::INFO,
+        _ => LevelFilter::DEBUG,
+    }
+}

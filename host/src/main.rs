@@ -1,0 +1,54 @@
+//! `wasmcached`: a memcached server whose engine is a WebAssembly guest.
+//!
+//! This program owns sockets, threads, the clock, entropy, flags, signals, files and the lifecycle of guests. It knows no
+//! word of any protocol and interprets nothing that a client sends: bytes go from sockets into guests and from guests to
+//! sockets (see `docs/boundary.md`).
+
+#![deny(unsafe_code)]
+
+mod acceptor;
+mod clock;
+mod connection;
+mod engine_config;
+mod guest;
+mod listener;
+mod log;
+mod options;
+mod process;
+mod registry;
+mod server;
+mod shards;
+mod signals;
+mod statistics;
+mod worker;
+
+use options::{Options, Refusal, Request};
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+fn main() -> ExitCode {
+    let done = match Options::parse(std::env::args_os()) {
+        Ok(Request::Serve(options)) => server::serve(&options),
+        Ok(Request::Print(text)) => print(&text),
+        Err(refusal) => Err(refusal),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Refusal { message, code }) => {
+            eprintln!("{message}");
+            ExitCode::from(code)
+        }
+    }
+}
+
+/// Prints; a reader that has read enough is no error.
+fn print(text: &[u8]) -> Result<(), Refusal> {
+    match io::stdout().write_all(text) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Refusal::new(options::exit::SYSTEM, error.to_string()))
+        }
+        _ => Ok(()),
+    }
+}

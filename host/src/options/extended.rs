@@ -1,0 +1,171 @@
+//! The names of `-o`.
+
+use super::{Options, Refusal, exit, value};
+use wasmcached_core::limits;
+
+/// A name of `-o`.
+pub(super) struct Extended {
+    pub(super) name: &'static str,
+    pub(super) effect: Effect,
+}
+
+/// What a name does.
+pub(super) enum Effect {
+    /// Without a value; with a line of help.
+    Switch(fn(&mut Options), &'static str),
+    /// With a number; with its unit and a line of help.
+    Number(fn(&mut Options, u32) -> Result<(), Refusal>, &'static str, &'static str),
+    /// Accepted with a warning that gives this reason.
+    Nothing(&'static str),
+    /// Refused with this reason.
+    Refused(&'static str),
+}
+use Effect::{Nothing, Number, Refused, Switch};
+
+const NO_SLABS: &str = "memory is a log of segments, there are no slabs";
+const NO_LRU_PARTS: &str = "recency is not kept in lists that need tuning";
+const OWN_SWEEP: &str = "expired items are swept out by the server's own clock";
+const OWN_INDEX: &str = "the index grows by itself, under a keyed hash";
+const NO_FLASH: &str = "there is no storage but memory";
+const NO_PROXY: &str = "there is no proxy";
+const OWN_BUFFERS: &str = "buffers are bounded by the engine";
+const NO_TLS: &str = "TLS is not there yet";
+
+/// The names, those that do something first.
+pub(super) const NAMES: &[Extended] = &[
+    name("maxconns_fast", Switch(|o| o.refuse_fast = true, "answer and close what comes in beyond -c (default)")),
+    name("no_maxconns_fast", Switch(|o| o.refuse_fast = false, "let it wait instead")),
+    name(
+        "idle_timeout",
+        Number(idle_timeout, "SECONDS", "close clients that are silent for longer (default: 0, never)"),
+    ),
+    name("shards", Number(shards, "NUM", "engines that share the memory (default: by -m and -t)")),
+    name("solo", Switch(|o| o.solo = true, "with one thread and one shard, one engine does all (default)")),
+    name("no_solo", Switch(|o| o.solo = false, "two engines even then")),
+    name(
+        "segment_size",
+        Number(segment_kib, "KB", "part of memory that is filled and emptied as one (default: by -m)"),
+    ),
+    name("hashpower", Nothing(OWN_INDEX)),
+    name("no_hashexpand", Nothing(OWN_INDEX)),
+    name("hash_algorithm", Nothing(OWN_INDEX)),
+    name("slab_reassign", Nothing(NO_SLABS)),
+    name("no_slab_reassign", Nothing(NO_SLABS)),
+    name("slab_automove", Nothing(NO_SLABS)),
+    name("no_slab_automove", Nothing(NO_SLABS)),
+    name("slab_automove_ratio", Nothing(NO_SLABS)),
+    name("slab_automove_window", Nothing(NO_SLABS)),
+    name("slab_automove_freeratio", Nothing(NO_SLABS)),
+    name("slab_sizes", Nothing(NO_SLABS)),
+    name("slab_chunk_max", Nothing(NO_SLABS)),
+    name("no_chunked_items", Nothing(NO_SLABS)),
+    name("tail_repair_time", Nothing("no item can be left locked")),
+    name("lru_crawler", Nothing(OWN_SWEEP)),
+    name("no_lru_crawler", Nothing(OWN_SWEEP)),
+    name("lru_crawler_sleep", Nothing(OWN_SWEEP)),
+    name("lru_crawler_tocrawl", Nothing(OWN_SWEEP)),
+    name("lru_maintainer", Nothing(NO_LRU_PARTS)),
+    name("no_lru_maintainer", Nothing(NO_LRU_PARTS)),
+    name("hot_lru_pct", Nothing(NO_LRU_PARTS)),
+    name("warm_lru_pct", Nothing(NO_LRU_PARTS)),
+    name("hot_max_factor", Nothing(NO_LRU_PARTS)),
+    name("warm_max_factor", Nothing(NO_LRU_PARTS)),
+    name("temporary_ttl", Nothing(NO_LRU_PARTS)),
+    name("watcher_logbuf_size", Nothing("live logs are not served yet")),
+    name("worker_logbuf_size", Nothing("live logs are not served yet")),
+    name("track_sizes", Nothing("sizes are not tracked one by one")),
+    name("inline_ascii_resp", Nothing("it does nothing in memcached either")),
+    name("no_inline_ascii_resp", Nothing("it does nothing in memcached either")),
+    name("modern", Nothing("it does nothing in memcached either")),
+    name("no_modern", Nothing("the defaults of memcached 1.4 are not kept")),
+    name("resp_obj_mem_limit", Nothing(OWN_BUFFERS)),
+    name("read_buf_mem_limit", Nothing(OWN_BUFFERS)),
+    name("drop_privileges", Nothing("what clients send is interpreted in a sandbox anyway")),
+    name("no_drop_privileges", Nothing("what clients send is interpreted in a sandbox anyway")),
+    name("relaxed_privileges", Nothing("what clients send is interpreted in a sandbox anyway")),
+    name("sock_cookie_id", Nothing("sockets are not marked")),
+    name("ext_path", Nothing(NO_FLASH)),
+    name("ext_page_size", Nothing(NO_FLASH)),
+    name("ext_wbuf_size", Nothing(NO_FLASH)),
+    name("ext_threads", Nothing(NO_FLASH)),
+    name("ext_item_size", Nothing(NO_FLASH)),
+    name("ext_item_age", Nothing(NO_FLASH)),
+    name("ext_low_ttl", Nothing(NO_FLASH)),
+    name("ext_drop_unread", Nothing(NO_FLASH)),
+    name("ext_recache_rate", Nothing(NO_FLASH)),
+    name("ext_compact_under", Nothing(NO_FLASH)),
+    name("ext_drop_under", Nothing(NO_FLASH)),
+    name("ext_max_frag", Nothing(NO_FLASH)),
+    name("ext_max_sleep", Nothing(NO_FLASH)),
+    name("proxy_config", Refused(NO_PROXY)),
+    name("proxy_arg", Refused(NO_PROXY)),
+    name("proxy_uring", Refused(NO_PROXY)),
+    name("proxy_memprofile", Refused(NO_PROXY)),
+    name("ssl_chain_cert", Refused(NO_TLS)),
+    name("ssl_key", Refused(NO_TLS)),
+    name("ssl_verify_mode", Refused(NO_TLS)),
+    name("ssl_keyformat", Refused(NO_TLS)),
+    name("ssl_ciphers", Refused(NO_TLS)),
+    name("ssl_ca_cert", Refused(NO_TLS)),
+    name("ssl_wbuf_size", Refused(NO_TLS)),
+    name("ssl_session_cache", Refused(NO_TLS)),
+    name("ssl_kernel_tls", Refused(NO_TLS)),
+    name("ssl_min_version", Refused(NO_TLS)),
+];
+
+/// Puts one `-o` into `options`.
+pub(super) fn apply(options: &mut Options, list: &str) -> Result<(), Refusal> {
+    list.split(',').filter(|item| !item.is_empty()).try_for_each(|item| apply_one(options, item))
+}
+
+fn apply_one(options: &mut Options, item: &str) -> Result<(), Refusal> {
+    let (given, argument) = item.split_once('=').map_or((item, None), |(name, value)| (name, Some(value)));
+    let Some(known) = NAMES.iter().find(|known| known.name == given) else {
+        return Err(Refusal::new(exit::FLAG, unknown(given)));
+    };
+    match known.effect {
+        Switch(action, _) => action(options),
+        Number(action, _, _) => match argument {
+            Some(text) if !text.is_empty() => action(options, value::number(text, given)?)?,
+            _ => return Err(Refusal::new(exit::FLAG, format!("Missing numeric argument for {given}"))),
+        },
+        Nothing(reason) => options.warn(&format!("-o {given} does nothing: {reason}")),
+        Refused(reason) => options.refuse(&format!("-o {given}: {reason}")),
+    }
+    Ok(())
+}
+
+/// memcached's words, and the name that was probably meant.
+fn unknown(given: &str) -> String {
+    let likeness = |known: &&Extended| strsim::jaro_winkler(known.name, given);
+    let nearest = NAMES.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    match nearest.filter(|known| likeness(known) > 0.8) {
+        Some(known) => format!("Illegal suboption \"{given}\" (did you mean \"{}\"?)", known.name),
+        None => format!("Illegal suboption \"{given}\""),
+    }
+}
+
+fn idle_timeout(options: &mut Options, seconds: u32) -> Result<(), Refusal> {
+    options.idle_timeout_s = seconds;
+    Ok(())
+}
+
+fn shards(options: &mut Options, count: u32) -> Result<(), Refusal> {
+    if count == 0 || count > limits::SHARDS_MAX {
+        return Err(Refusal::new(exit::FLAG, format!("shards must be from 1 to {}", limits::SHARDS_MAX)));
+    }
+    options.shards = Some(count);
+    Ok(())
+}
+
+fn segment_kib(options: &mut Options, kib: u32) -> Result<(), Refusal> {
+    if !(4..=16 * 1024).contains(&kib) || !kib.is_power_of_two() {
+        return Err(Refusal::new(exit::FLAG, "segment_size must be a power of two from 4 to 16384"));
+    }
+    options.segment_bytes = kib * 1024;
+    Ok(())
+}
+
+const fn name(name: &'static str, effect: Effect) -> Extended {
+    Extended { name, effect }
+}

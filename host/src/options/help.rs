@@ -1,0 +1,96 @@
+//! What is printed instead of serving: help, version, licence, man page, completions. None of it touches the engine.
+
+use super::{
+    Refusal, exit,
+    extended::{self, Effect},
+    table,
+};
+use clap::{Arg, ArgAction, ArgMatches};
+use clap_complete::Shell;
+
+/// The version of memcached that this server stands in for.
+pub(crate) const SPEAKS: &str = "memcached 1.6.45";
+
+const GENERATE: &str = "generate";
+const GENERATABLE: [&str; 5] = ["man", "bash", "zsh", "fish", "powershell"];
+
+const EXAMPLES: &str = "\
+Examples:
+  wasmcached                        64 MB on 127.0.0.1:11211
+  wasmcached -m 1024 -t 2           one gigabyte, two worker threads
+  wasmcached -l 0.0.0.0             every interface: there is no authentication, so keep strangers out
+  wasmcached -s /run/cache.sock -a 770
+                                    a socket in the file system, for one group
+  wasmcached -d -u nobody -P /run/wasmcached.pid
+                                    in the background, as an ordinary user
+  printf 'stats\\r\\nquit\\r\\n' | nc 127.0.0.1 11211
+                                    ask a server how it is
+
+Signals: SIGINT, SIGTERM and SIGUSR1 finish what is under way and stop. SIGHUP does nothing yet.";
+
+/// What follows the flags in `--help`.
+pub(super) fn after() -> String {
+    let mut text = "Names for -o:\n".to_owned();
+    for known in extended::NAMES {
+        let (name, help) = match known.effect {
+            Effect::Switch(_, help) => (known.name.to_owned(), help),
+            Effect::Number(_, unit, help) => (format!("{}={unit}", known.name), help),
+            Effect::Nothing(_) | Effect::Refused(_) => continue,
+        };
+        text += &format!("  {name:<24}{help}\n");
+    }
+    text + "  The other names of memcached are accepted and do nothing, with a warning each.\n\n" + EXAMPLES
+}
+
+/// A flag for those who package this program.
+pub(super) fn generate_argument() -> Arg {
+    Arg::new(GENERATE).long(GENERATE).hide(true).action(ArgAction::Set).value_parser(GENERATABLE)
+}
+
+/// What is to be printed, if anything.
+pub(super) fn requested(matches: &ArgMatches) -> Result<Option<Vec<u8>>, Refusal> {
+    if let Some(what) = matches.get_one::<String>(GENERATE) {
+        return generate(what).map(Some);
+    }
+    let text = if matches.get_flag("help") {
+        format!("{}\n{}", version(), table::command().render_help())
+    } else if matches.get_flag("version") {
+        version()
+    } else if matches.get_flag("license") {
+        license()
+    } else {
+        return Ok(None);
+    };
+    Ok(Some(text.into_bytes()))
+}
+
+/// The first line of everything.
+pub(crate) fn version() -> String {
+    format!("wasmcached {} (speaks {SPEAKS})\n", env!("CARGO_PKG_VERSION"))
+}
+
+fn license() -> String {
+    format!(
+        "{}wasmcached may be used under the MIT licence or the Apache licence 2.0, at your choice:\n\
+        https://opensource.org/license/mit, https://www.apache.org/licenses/LICENSE-2.0\n",
+        version()
+    )
+}
+
+fn generate(what: &str) -> Result<Vec<u8>, Refusal> {
+    let mut command = table::command().version(env!("CARGO_PKG_VERSION"));
+    let mut bytes = Vec::new();
+    let shell = match what {
+        "bash" => Shell::Bash,
+        "zsh" => Shell::Zsh,
+        "fish" => Shell::Fish,
+        "powershell" => Shell::PowerShell,
+        _ => {
+            let rendered = clap_mangen::Man::new(command).section("1").render(&mut bytes);
+            rendered.map_err(|error| Refusal::new(exit::SYSTEM, error.to_string()))?;
+            return Ok(bytes);
+        }
+    };
+    clap_complete::generate(shell, &mut command, "wasmcached", &mut bytes);
+    Ok(bytes)
+}

@@ -1,0 +1,195 @@
+//! What the user asked for on the command line: one table of flags, and everything that derives from it.
+//!
+//! memcached's letters, long names, defaults, checks and exit codes. What means nothing to this server is accepted with a
+//! warning so that start scripts work; what promises protection that is not there yet is refused.
+
+mod address;
+mod extended;
+mod help;
+mod table;
+mod value;
+
+pub(crate) use address::{ListenAddress, TcpPort};
+pub(crate) use help::version;
+
+use std::{ffi::OsString, path::PathBuf};
+use wasmcached_core::{config::Setting, limits};
+
+/// Exit codes (of `sysexits.h` where memcached uses those).
+pub(crate) mod exit {
+    /// A flag that does not exist or a value that is not one.
+    pub(crate) const FLAG: u8 = 1;
+    /// Flags that cannot be obeyed.
+    pub(crate) const USAGE: u8 = 64;
+    /// There is no such user.
+    pub(crate) const NO_USER: u8 = 67;
+    /// The system refused something.
+    pub(crate) const SYSTEM: u8 = 71;
+}
+
+/// Why the server does not start: one line for the user, and the exit code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) message: String,
+    pub(crate) code: u8,
+}
+
+impl Refusal {
+    /// A refusal with one of the codes of [`exit`].
+    pub(crate) fn new(code: u8, message: impl Into<String>) -> Self {
+        Self { message: message.into(), code }
+    }
+}
+
+/// What the command line asks for.
+#[derive(Debug)]
+pub(crate) enum Request {
+    /// To serve.
+    Serve(Box<Options>),
+    /// To print this to standard output and end.
+    Print(Vec<u8>),
+}
+
+/// Everything that can be chosen.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    pub(crate) tcp_port: TcpPort,
+    /// Empty: loopback.
+    pub(crate) listen: Vec<ListenAddress>,
+    pub(crate) unix_socket: Option<PathBuf>,
+    pub(crate) unix_mask: u32,
+    pub(crate) backlog: i32,
+    pub(crate) connections_max: usize,
+    /// Answer and close what comes in beyond `connections_max`, instead of letting it wait.
+    pub(crate) refuse_fast: bool,
+    /// 0: never.
+    pub(crate) idle_timeout_s: u32,
+    pub(crate) threads: usize,
+    /// `None`: by memory and threads.
+    pub(crate) shards: Option<u32>,
+    /// One guest does everything where one thread and one shard are enough.
+    pub(crate) solo: bool,
+    pub(crate) memory_bytes: u64,
+    pub(crate) item_bytes_max: u32,
+    /// 0: by memory.
+    pub(crate) segment_bytes: u32,
+    pub(crate) evictions: bool,
+    pub(crate) cas: bool,
+    pub(crate) flush: bool,
+    pub(crate) shutdown: bool,
+    /// `-D`: collect statistics by prefix, which ends with this byte.
+    pub(crate) prefix_delimiter: Option<u8>,
+    pub(crate) requests_per_event: u32,
+    pub(crate) verbosity: u32,
+    pub(crate) daemon: bool,
+    pub(crate) pid_file: Option<PathBuf>,
+    pub(crate) user: Option<String>,
+    /// What was accepted and does nothing: a line each.
+    pub(crate) warnings: Vec<String>,
+    /// The first flag that was refused.
+    refused: Option<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            tcp_port: TcpPort::Number(11211),
+            listen: Vec::new(),
+            unix_socket: None,
+            unix_mask: 0o700,
+            backlog: 1024,
+            connections_max: 1024,
+            refuse_fast: true,
+            idle_timeout_s: 0,
+            threads: 4,
+            shards: None,
+            solo: true,
+            memory_bytes: 64 << 20,
+            item_bytes_max: limits::ITEM_BYTES_MAX_DEFAULT,
+            segment_bytes: 0,
+            evictions: true,
+            cas: true,
+            flush: true,
+            shutdown: false,
+            prefix_delimiter: None,
+            requests_per_event: 20,
+            verbosity: 0,
+            daemon: false,
+            pid_file: None,
+            user: None,
+            warnings: Vec::new(),
+            refused: None,
+        }
+    }
+}
+
+impl Options {
+    /// Reads a command line, the program's name first.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, Refusal> {
+        let matches = match table::command().try_get_matches_from(arguments) {
+            Ok(matches) => matches,
+            Err(error) => return Err(Refusal::new(exit::FLAG, error.to_string().trim_end())),
+        };
+        if let Some(text) = help::requested(&matches)? {
+            return Ok(Request::Print(text));
+        }
+        let mut options = Self::default();
+        table::apply(&mut options, &matches)?;
+        options.check()?;
+        Ok(Request::Serve(Box::new(options)))
+    }
+
+    /// The lines of `stats settings` that the command line decides.
+    pub(crate) fn settings(&self) -> Vec<(Setting, String)> {
+        table::settings(self)
+    }
+
+    /// How many shards there are to be.
+    pub(crate) fn shard_count(&self) -> u32 {
+        const COMFORTABLE_BYTES: u64 = 64 << 20;
+        let needed = self.memory_bytes.div_ceil(limits::SHARD_BYTES_MAX).max(1);
+        let comfortable = (self.memory_bytes / COMFORTABLE_BYTES).min(self.threads as u64);
+        // An item may take half of a shard at most.
+        let possible = (self.memory_bytes / (2 * u64::from(self.item_bytes_max))).max(1);
+        let count = needed.max(comfortable.min(possible)).min(u64::from(limits::SHARDS_MAX)) as u32;
+        self.shards.unwrap_or(count)
+    }
+
+    fn warn(&mut self, message: &str) {
+        self.warnings.push(message.to_owned());
+    }
+
+    fn refuse(&mut self, message: &str) {
+        self.refused.get_or_insert_with(|| message.to_owned());
+    }
+
+    /// What no single flag can know.
+    fn check(&mut self) -> Result<(), Refusal> {
+        let usage = |message: String| Err(Refusal::new(exit::USAGE, message));
+        let shards = u64::from(self.shard_count());
+        let shard_bytes = self.memory_bytes / shards;
+        if u64::from(self.item_bytes_max) > self.memory_bytes / 2 {
+            return usage("Cannot set item size limit higher than 1/2 of memory max.".to_owned());
+        }
+        if u64::from(self.item_bytes_max) > shard_bytes / 2 {
+            return usage(format!("-I is more than half of what each of {shards} shards has: use fewer shards"));
+        }
+        if shard_bytes > limits::SHARD_BYTES_MAX {
+            let most_mib = (limits::SHARD_BYTES_MAX * shards) >> 20;
+            return usage(format!("-m is too much for {shards} shards, which hold {most_mib} MiB at most"));
+        }
+        if self.unix_socket.is_none() && self.tcp_port == TcpPort::Off && self.listen.iter().all(|l| l.port.is_none()) {
+            return usage("nothing to listen on: -p 0 turns TCP off, and there is no -s".to_owned());
+        }
+        if self.pid_file.is_some() && cfg!(windows) {
+            self.warnings.push("-P: a file is written, but no service manager of this system reads it".to_owned());
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

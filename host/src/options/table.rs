@@ -1,0 +1,458 @@
+//! The one table of flags. The parser, `--help`, the man page, the completions and `stats settings` derive from it.
+
+use super::{Options, Refusal, TcpPort, address::ListenAddress, exit, extended, help, value};
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use wasmcached_core::config::Setting;
+
+/// A flag of the command line.
+pub(super) struct Flag {
+    pub(super) short: Option<char>,
+    pub(super) long: &'static str,
+    pub(super) group: &'static str,
+    pub(super) help: &'static str,
+    pub(super) action: Action,
+    pub(super) setting: Option<(Setting, fn(&Options) -> String)>,
+}
+
+/// What a flag does.
+pub(super) enum Action {
+    /// Without a value.
+    Switch(fn(&mut Options)),
+    /// With a value, of that name; of several the last counts.
+    Value(&'static str, fn(&mut Options, &str) -> Result<(), Refusal>),
+    /// With a value, and each counts.
+    Values(&'static str, fn(&mut Options, &str) -> Result<(), Refusal>),
+    /// How often it is given counts.
+    Count(fn(&mut Options, u8)),
+    /// Looked at by [`help`] instead.
+    Print,
+}
+use Action::{Count, Print, Switch, Value, Values};
+
+const NETWORK: &str = "Where to listen";
+const CACHE: &str = "Cache";
+const WORK: &str = "Connections and threads";
+const PROCESS: &str = "Process";
+const OTHER: &str = "Accepted for memcached's sake, or refused until it is there";
+const INFORMATION: &str = "Information";
+
+fn on_off(on: bool) -> String {
+    if on { "on" } else { "off" }.to_owned()
+}
+
+fn yes_no(yes: bool) -> String {
+    if yes { "yes" } else { "no" }.to_owned()
+}
+
+/// The flags, in the order of `--help`.
+pub(super) const FLAGS: &[Flag] = &[
+    Flag {
+        short: Some('p'),
+        long: "port",
+        group: NETWORK,
+        help: "TCP port; 0: no TCP, -1: any free one, written to the file that MEMCACHED_PORT_FILENAME names [default: 11211]",
+        action: Value("NUM", |o, v| Ok(o.tcp_port = TcpPort::parse(v)?)),
+        setting: Some((Setting::TcpPort, |o| o.tcp_port.to_setting())),
+    },
+    Flag {
+        short: Some('l'),
+        long: "listen",
+        group: NETWORK,
+        help: "Addresses to listen on: host, host:port or [ipv6]:port, with commas between or given several times. \
+               Unlike memcached, which then listens everywhere, only this machine is served without it [default: 127.0.0.1]",
+        action: Values("ADDR", |o, v| {
+            v.split(',').filter(|a| !a.is_empty()).try_for_each(|a| Ok(o.listen.push(ListenAddress::parse(a)?)))
+        }),
+        setting: Some((Setting::Inter, |o| {
+            let text = |l: &ListenAddress| l.port.map_or(l.host.clone(), |port| format!("{}:{port}", l.host));
+            if o.listen.is_empty() {
+                "127.0.0.1".into()
+            } else {
+                o.listen.iter().map(text).collect::<Vec<_>>().join(",")
+            }
+        })),
+    },
+    Flag {
+        short: Some('s'),
+        long: "unix-socket",
+        group: NETWORK,
+        help: "Listen on a socket in the file system, and not on TCP",
+        action: Value("FILE", |o, v| {
+            if cfg!(windows) {
+                return Err(Refusal::new(exit::USAGE, "-s: this system has no sockets in the file system"));
+            }
+            o.unix_socket = Some(v.into());
+            Ok(())
+        }),
+        setting: Some((Setting::DomainSocket, |o| {
+            o.unix_socket.as_ref().map_or("NULL".into(), |path| path.display().to_string())
+        })),
+    },
+    Flag {
+        short: Some('a'),
+        long: "unix-mask",
+        group: NETWORK,
+        help: "Access mask of that socket, in octal [default: 700]",
+        action: Value("MASK", |o, v| Ok(o.unix_mask = value::mask(v)?)),
+        setting: Some((Setting::Umask, |o| format!("{:o}", o.unix_mask))),
+    },
+    Flag {
+        short: Some('U'),
+        long: "udp-port",
+        group: NETWORK,
+        help: "UDP port; only 0, off, is served yet [default: 0]",
+        action: Value("NUM", |_, v| match v.parse::<u16>() {
+            Ok(0) => Ok(()),
+            Ok(_) => Err(Refusal::new(exit::USAGE, "UDP is not served yet: start without -U, or with -U 0")),
+            Err(_) => Err(Refusal::new(exit::USAGE, format!("ERROR: Invalid UDP port number {v}."))),
+        }),
+        setting: None,
+    },
+    Flag {
+        short: Some('b'),
+        long: "listen-backlog",
+        group: NETWORK,
+        help: "Connections that may wait to be accepted [default: 1024]",
+        action: Value("NUM", |o, v| Ok(o.backlog = value::number::<u16>(v, "-b")?.into())),
+        setting: Some((Setting::TcpBacklog, |o| o.backlog.to_string())),
+    },
+    Flag {
+        short: Some('m'),
+        long: "memory-limit",
+        group: CACHE,
+        help: "Memory for items and their index, in megabytes [default: 64]",
+        action: Value("MB", |o, v| Ok(o.memory_bytes = value::mebibytes(v)?)),
+        setting: Some((Setting::MaxBytes, |o| o.memory_bytes.to_string())),
+    },
+    Flag {
+        short: Some('I'),
+        long: "max-item-size",
+        group: CACHE,
+        help: "Largest item, 1k to 1024m and at most half of -m [default: 1m]",
+        action: Value("SIZE", |o, v| Ok(o.item_bytes_max = value::item_bytes(v)?)),
+        setting: Some((Setting::ItemSizeMax, |o| o.item_bytes_max.to_string())),
+    },
+    Flag {
+        short: Some('M'),
+        long: "disable-evictions",
+        group: CACHE,
+        help: "Refuse new items when memory is full, instead of forgetting old ones",
+        action: Switch(|o| o.evictions = false),
+        setting: Some((Setting::Evictions, |o| on_off(o.evictions))),
+    },
+    Flag {
+        short: Some('C'),
+        long: "disable-cas",
+        group: CACHE,
+        help: "Keep no unique number with each item",
+        action: Switch(|o| o.cas = false),
+        setting: Some((Setting::CasEnabled, |o| yes_no(o.cas))),
+    },
+    Flag {
+        short: Some('F'),
+        long: "disable-flush-all",
+        group: CACHE,
+        help: "Let no client empty the cache",
+        action: Switch(|o| o.flush = false),
+        setting: Some((Setting::FlushEnabled, |o| yes_no(o.flush))),
+    },
+    Flag {
+        short: Some('D'),
+        long: "stat-delimiter",
+        group: CACHE,
+        help: "Count by key prefix, which ends with this character [default: off, and \":\" when a client turns it on]",
+        action: Value("CHAR", |o, v| Ok(o.prefix_delimiter = Some(value::delimiter(v)?))),
+        setting: Some((Setting::StatKeyPrefix, |o| char::from(o.prefix_delimiter.unwrap_or(b':')).to_string())),
+    },
+    Flag {
+        short: Some('c'),
+        long: "conn-limit",
+        group: WORK,
+        help: "Clients at once [default: 1024]",
+        action: Value("NUM", |o, v| {
+            Ok(o.connections_max = value::positive::<u32>(v, "Maximum connections must be greater than 0")? as usize)
+        }),
+        setting: Some((Setting::MaxConnections, |o| o.connections_max.to_string())),
+    },
+    Flag {
+        short: Some('t'),
+        long: "threads",
+        group: WORK,
+        help: "Worker threads [default: 4]",
+        action: Value("NUM", |o, v| {
+            o.threads = value::positive::<u16>(v, "Number of threads must be greater than 0")?.into();
+            if o.threads > 64 {
+                o.warnings.push(
+                    "WARNING: Setting a high number of workerthreads is not recommended.\n \
+                     Set this value to the number of cores in your machine or less."
+                        .to_owned(),
+                );
+            }
+            Ok(())
+        }),
+        setting: Some((Setting::NumThreads, |o| o.threads.to_string())),
+    },
+    Flag {
+        short: Some('R'),
+        long: "max-reqs-per-event",
+        group: WORK,
+        help: "Requests of one client before the others get their turn [default: 20]",
+        action: Value("NUM", |o, v| {
+            Ok(o.requests_per_event = value::positive(v, "Number of requests per event must be greater than 0")?)
+        }),
+        setting: Some((Setting::RequestsPerEvent, |o| o.requests_per_event.to_string())),
+    },
+    Flag {
+        short: Some('A'),
+        long: "enable-shutdown",
+        group: PROCESS,
+        help: "Let clients stop the server",
+        action: Switch(|o| o.shutdown = true),
+        setting: Some((Setting::ShutdownCommand, |o| yes_no(o.shutdown))),
+    },
+    Flag {
+        short: Some('d'),
+        long: "daemon",
+        group: PROCESS,
+        help: "Go on in the background",
+        action: Switch(|o| o.daemon = true),
+        setting: None,
+    },
+    Flag {
+        short: Some('P'),
+        long: "pidfile",
+        group: PROCESS,
+        help: "Write the process id to this file",
+        action: Value("FILE", |o, v| Ok(o.pid_file = Some(v.into()))),
+        setting: None,
+    },
+    Flag {
+        short: Some('u'),
+        long: "user",
+        group: PROCESS,
+        help: "Become this user once the sockets are open, if started as root",
+        action: Value("USER", |o, v| Ok(o.user = Some(v.into()))),
+        setting: None,
+    },
+    Flag {
+        short: Some('v'),
+        long: "verbose",
+        group: PROCESS,
+        help: "Log what goes wrong with clients; -vv: also who comes and goes; -vvv: also the rest",
+        action: Count(|o, count| o.verbosity = count.into()),
+        setting: Some((Setting::Verbosity, |o| o.verbosity.to_string())),
+    },
+    Flag {
+        short: Some('o'),
+        long: "extended",
+        group: PROCESS,
+        help: "Further options, with commas between: see below",
+        action: Values("NAME[=VALUE]", extended::apply),
+        setting: None,
+    },
+    Flag {
+        short: Some('B'),
+        long: "protocol",
+        group: OTHER,
+        help: "Protocol: auto or ascii; binary is not served yet [default: auto]",
+        action: Value("NAME", |_, v| match v {
+            "auto" | "ascii" => Ok(()),
+            "binary" => {
+                Err(Refusal::new(exit::USAGE, "the binary protocol is not served yet: start without -B binary"))
+            }
+            _ => Err(Refusal::new(
+                exit::USAGE,
+                format!("Invalid value for binding protocol: {v}\n -- should be one of auto, binary, or ascii"),
+            )),
+        }),
+        setting: None,
+    },
+    Flag {
+        short: Some('f'),
+        long: "slab-growth-factor",
+        group: OTHER,
+        help: "Does nothing: there are no slabs",
+        action: Value("FACTOR", |o, v| match v.parse::<f64>() {
+            Ok(factor) if factor > 1.0 => {
+                Ok(o.warn("-f does nothing: memory is a log of segments, there are no slabs"))
+            }
+            _ => Err(Refusal::new(exit::FLAG, "Factor must be greater than 1")),
+        }),
+        setting: None,
+    },
+    Flag {
+        short: Some('n'),
+        long: "slab-min-size",
+        group: OTHER,
+        help: "Does nothing: there are no slabs",
+        action: Value("BYTES", |o, v| {
+            value::positive::<u32>(v, "Chunk size must be greater than 0")?;
+            Ok(o.warn("-n does nothing: memory is a log of segments, there are no slabs"))
+        }),
+        setting: None,
+    },
+    Flag {
+        short: Some('L'),
+        long: "enable-largepages",
+        group: OTHER,
+        help: "Does nothing: the system decides about large pages",
+        action: Switch(|o| o.warn("-L does nothing: the system decides about large pages")),
+        setting: None,
+    },
+    Flag {
+        short: Some('k'),
+        long: "lock-memory",
+        group: OTHER,
+        help: "Does nothing: memory is not locked",
+        action: Switch(|o| o.warn("-k does nothing: memory is not locked")),
+        setting: None,
+    },
+    Flag {
+        short: Some('r'),
+        long: "enable-coredumps",
+        group: OTHER,
+        help: "Does nothing: the system's limit for core files stays",
+        action: Switch(|o| o.warn("-r does nothing: the system's limit for core files stays")),
+        setting: None,
+    },
+    Flag {
+        short: Some('N'),
+        long: "napi_ids",
+        group: OTHER,
+        help: "Does nothing: connections are dealt out in turn",
+        action: Value("NUM", |o, _| Ok(o.warn("-N does nothing: connections are dealt out in turn"))),
+        setting: None,
+    },
+    Flag {
+        short: Some('X'),
+        long: "disable-dumping",
+        group: OTHER,
+        help: "Does nothing yet: no command that dumps keys is served",
+        action: Switch(|o| o.warn("-X does nothing yet: no command that dumps keys is served")),
+        setting: None,
+    },
+    Flag {
+        short: Some('W'),
+        long: "disable-watch",
+        group: OTHER,
+        help: "Does nothing yet: live logs are not served",
+        action: Switch(|o| o.warn("-W does nothing yet: live logs are not served")),
+        setting: None,
+    },
+    Flag {
+        short: Some('S'),
+        long: "enable-sasl",
+        group: OTHER,
+        help: "Refused: authentication is not there yet",
+        action: Switch(|o| {
+            o.refuse("-S: authentication is not there yet, and without it the server would be open to everyone")
+        }),
+        setting: None,
+    },
+    Flag {
+        short: Some('Y'),
+        long: "auth-file",
+        group: OTHER,
+        help: "Refused: authentication is not there yet",
+        action: Value("FILE", |o, _| {
+            Ok(o.refuse("-Y: authentication is not there yet, and without it the server would be open to everyone"))
+        }),
+        setting: None,
+    },
+    Flag {
+        short: Some('Z'),
+        long: "enable-ssl",
+        group: OTHER,
+        help: "Refused: TLS is not there yet",
+        action: Switch(|o| o.refuse("-Z: TLS is not there yet, and everything would go over the network in the clear")),
+        setting: None,
+    },
+    Flag {
+        short: Some('e'),
+        long: "memory-file",
+        group: OTHER,
+        help: "Refused: a cache that survives a restart is not there yet",
+        action: Value("FILE", |o, _| Ok(o.refuse("-e: a cache that survives a restart is not there yet"))),
+        setting: None,
+    },
+    Flag { short: Some('h'), long: "help", group: INFORMATION, help: "Print this", action: Print, setting: None },
+    Flag {
+        short: Some('V'),
+        long: "version",
+        group: INFORMATION,
+        help: "Print the version",
+        action: Print,
+        setting: None,
+    },
+    Flag {
+        short: Some('i'),
+        long: "license",
+        group: INFORMATION,
+        help: "Print the licence",
+        action: Print,
+        setting: None,
+    },
+];
+
+/// Settings that belong to no letter.
+const MORE_SETTINGS: &[(Setting, fn(&Options) -> String)] = &[
+    (Setting::MaxConnectionsFast, |o| yes_no(o.refuse_fast)),
+    (Setting::IdleTimeout, |o| o.idle_timeout_s.to_string()),
+    (Setting::DetailEnabled, |o| yes_no(o.prefix_delimiter.is_some())),
+    (Setting::NumThreadsPerUdp, |o| o.threads.to_string()),
+];
+
+/// The parser.
+pub(super) fn command() -> Command {
+    let command = Command::new("wasmcached")
+        .about(env!("CARGO_PKG_DESCRIPTION"))
+        .after_help(help::after())
+        .disable_help_flag(true)
+        .disable_version_flag(true)
+        .infer_long_args(true)
+        .max_term_width(120);
+    FLAGS.iter().map(argument).fold(command, Command::arg).arg(help::generate_argument())
+}
+
+fn argument(flag: &Flag) -> Arg {
+    let argument = Arg::new(flag.long).long(flag.long).help(flag.help).help_heading(flag.group);
+    let argument = match flag.short {
+        Some(short) => argument.short(short),
+        None => argument,
+    };
+    match flag.action {
+        Switch(_) | Print => argument.action(ArgAction::SetTrue).overrides_with(flag.long),
+        Count(_) => argument.action(ArgAction::Count),
+        Value(name, _) => {
+            argument.action(ArgAction::Set).value_name(name).overrides_with(flag.long).allow_hyphen_values(true)
+        }
+        Values(name, _) => argument.action(ArgAction::Append).value_name(name).allow_hyphen_values(true),
+    }
+}
+
+/// Puts what was given into `options`.
+pub(super) fn apply(options: &mut Options, matches: &ArgMatches) -> Result<(), Refusal> {
+    for flag in FLAGS {
+        match flag.action {
+            Print => {}
+            Switch(action) if matches.get_flag(flag.long) => action(options),
+            Switch(_) => {}
+            Count(action) => action(options, matches.get_count(flag.long)),
+            Value(_, action) | Values(_, action) => {
+                for value in matches.get_many::<String>(flag.long).into_iter().flatten() {
+                    action(options, value)?;
+                }
+            }
+        }
+    }
+    match options.refused.take() {
+        Some(message) => Err(Refusal::new(exit::USAGE, message)),
+        None => Ok(()),
+    }
+}
+
+/// The lines of `stats settings` that flags decide.
+pub(super) fn settings(options: &Options) -> Vec<(Setting, String)> {
+    let flags = FLAGS.iter().filter_map(|flag| flag.setting);
+    flags.chain(MORE_SETTINGS.iter().copied()).map(|(setting, value)| (setting, value(options))).collect()
+}

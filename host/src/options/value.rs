@@ -1,0 +1,60 @@
+//! Values of flags: strict where memcached's `atoi` takes anything, with memcached's words where it has some.
+
+use super::{Refusal, exit};
+use std::str::FromStr;
+use wasmcached_core::limits;
+
+/// A number greater than 0; else `message`.
+pub(super) fn positive<T: FromStr + PartialOrd + Default>(text: &str, message: &str) -> Result<T, Refusal> {
+    match text.parse::<T>() {
+        Ok(number) if number > T::default() => Ok(number),
+        _ => Err(Refusal::new(exit::FLAG, message)),
+    }
+}
+
+/// A number; `what` names it in the error.
+pub(super) fn number<T: FromStr>(text: &str, what: &str) -> Result<T, Refusal> {
+    text.parse().map_err(|_| Refusal::new(exit::FLAG, format!("{what}: \"{text}\" is not a number that fits")))
+}
+
+/// `-m`: MiB.
+pub(super) fn mebibytes(text: &str) -> Result<u64, Refusal> {
+    let most_mib = (limits::SHARD_BYTES_MAX * u64::from(limits::SHARDS_MAX)) >> 20;
+    let number: u64 = number(text, "-m (megabytes)")?;
+    if number > most_mib {
+        return Err(Refusal::new(exit::FLAG, format!("-m: {number} is more than {most_mib} megabytes")));
+    }
+    Ok(number << 20)
+}
+
+/// `-I`: bytes, or with a suffix k or m.
+pub(super) fn item_bytes(text: &str) -> Result<u32, Refusal> {
+    let (digits, factor) = match text.as_bytes().last() {
+        Some(b'k' | b'K') => (&text[..text.len() - 1], 1024),
+        Some(b'm' | b'M') => (&text[..text.len() - 1], 1024 * 1024),
+        _ => (text, 1),
+    };
+    let bytes = number::<u64>(digits, "-I")?.saturating_mul(factor);
+    let refused = |message: &str| Err(Refusal::new(exit::USAGE, message));
+    match u32::try_from(bytes) {
+        Ok(bytes) if bytes < limits::ITEM_BYTES_MAX_MIN => refused("Item max size cannot be less than 1024 bytes."),
+        Ok(bytes) if bytes <= limits::ITEM_BYTES_MAX_MAX => Ok(bytes),
+        _ => refused("Cannot set item size limit higher than a gigabyte."),
+    }
+}
+
+/// `-a`: octal.
+pub(super) fn mask(text: &str) -> Result<u32, Refusal> {
+    match u32::from_str_radix(text, 8) {
+        Ok(mask) if mask <= 0o7777 => Ok(mask),
+        _ => Err(Refusal::new(exit::FLAG, format!("-a: \"{text}\" is not an access mask in octal, like 700"))),
+    }
+}
+
+/// `-D`: one character.
+pub(super) fn delimiter(text: &str) -> Result<u8, Refusal> {
+    match text.as_bytes() {
+        [byte] => Ok(*byte),
+        _ => Err(Refusal::new(exit::FLAG, format!("-D: \"{text}\" is not one character"))),
+    }
+}

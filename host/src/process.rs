@@ -1,0 +1,202 @@
+//! What a process of a Unix system does besides its work: limits, users, the background, its process id in a file.
+//!
+//! Where a system has none of that, the same functions say so.
+
+#[cfg(unix)]
+pub(crate) use unix::*;
+#[cfg(windows)]
+pub(crate) use windows::*;
+
+use crate::{
+    listener::reason,
+    options::{Refusal, exit},
+};
+use std::path::{Path, PathBuf};
+
+/// A file with the process id, removed with this value.
+#[derive(Debug)]
+pub(crate) struct PidFile(PathBuf);
+
+impl PidFile {
+    /// Writes the file. One that cannot be written is no reason not to serve.
+    pub(crate) fn write(path: &Path) -> Option<Self> {
+        match std::fs::write(path, format!("{}\n", std::process::id())) {
+            Ok(()) => Some(Self(path.to_owned())),
+            Err(error) => {
+                let path = path.display();
+                eprintln!("Could not open the pid file {path} for writing: {}", reason(&error));
+                None
+            }
+        }
+    }
+}
+
+impl Drop for PidFile {
+    fn drop(&mut self) {
+        // A server that gave up its rights may not be allowed to; nothing is lost by that.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// The path that `path` is also after the process has changed its folder.
+pub(crate) fn fixed_path(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+#[cfg(unix)]
+mod unix {
+    use super::*;
+    use nix::{
+        sys::{
+            resource::{Resource, UsageWho, getrlimit, getrusage, setrlimit},
+            stat::{Mode, umask},
+            time::TimeValLike,
+        },
+        unistd::{Uid, User},
+    };
+
+    /// CPU time of this process so far, in user mode and in the kernel, in microseconds.
+    pub(crate) fn cpu_time_us() -> (u64, u64) {
+        let microseconds = |time: nix::sys::time::TimeVal| time.num_microseconds() as u64;
+        getrusage(UsageWho::RUSAGE_SELF)
+            .map_or((0, 0), |usage| (microseconds(usage.user_time()), microseconds(usage.system_time())))
+    }
+
+    /// Sees to it that `connections` clients and `reserved` other descriptors can be open.
+    ///
+    /// # Errors
+    /// Not even the clients can.
+    pub(crate) fn raise_descriptor_limit(connections: usize, reserved: usize) -> Result<(), Refusal> {
+        let refused = || {
+            Refusal::new(
+                exit::SYSTEM,
+                "failed to set rlimit for open files. Try starting as root or requesting smaller maxconns value.",
+            )
+        };
+        let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(|_| refused())?;
+        let (least, wanted) = (connections as u64, (connections + reserved) as u64);
+        if soft >= wanted {
+            return Ok(());
+        }
+        if setrlimit(Resource::RLIMIT_NOFILE, wanted, hard.max(wanted)).is_ok() {
+            return Ok(());
+        }
+        // Only the last few clients could find no descriptor: they wait until there is one.
+        let possible = hard.min(wanted);
+        if possible >= least && setrlimit(Resource::RLIMIT_NOFILE, possible, hard).is_ok() {
+            return Ok(());
+        }
+        Err(refused())
+    }
+
+    /// Runs `action` while files are created with at most the rights of `mask`.
+    pub(crate) fn with_creation_mask<T>(mask: u32, action: impl FnOnce() -> T) -> T {
+        let closed = Mode::from_bits_truncate((!mask & 0o777) as nix::libc::mode_t);
+        let before = umask(closed);
+        let result = action();
+        umask(before);
+        result
+    }
+
+    /// Whom to become; looked up before anything is opened, so that a wrong name costs nothing.
+    #[derive(Debug)]
+    pub(crate) struct Identity(Option<User>);
+
+    impl Identity {
+        /// The user of `-u`, which counts only for root.
+        ///
+        /// # Errors
+        /// There is no such user.
+        pub(crate) fn find(name: Option<&str>) -> Result<Self, Refusal> {
+            if !Uid::effective().is_root() {
+                return Ok(Self(None));
+            }
+            let Some(name) = name else {
+                eprintln!("running as root: -u USER would give up its rights once the sockets are open");
+                return Ok(Self(None));
+            };
+            match User::from_name(name) {
+                Ok(Some(user)) => Ok(Self(Some(user))),
+                _ => Err(Refusal::new(exit::NO_USER, format!("can't find the user {name} to switch to"))),
+            }
+        }
+
+        /// Becomes that user for good.
+        ///
+        /// # Errors
+        /// The system refuses.
+        pub(crate) fn assume(self) -> Result<(), Refusal> {
+            let Some(user) = self.0 else { return Ok(()) };
+            let name = &user.name;
+            let refused = |what: &str, error: nix::Error| {
+                Refusal::new(exit::SYSTEM, format!("failed to {what} user {name}: {}", error.desc()))
+            };
+            #[cfg(not(target_vendor = "apple"))]
+            nix::unistd::setgroups(&[user.gid]).map_err(|error| refused("drop supplementary groups for", error))?;
+            nix::unistd::setgid(user.gid).map_err(|error| refused("assume the group of", error))?;
+            nix::unistd::setuid(user.uid).map_err(|error| refused("assume identity of", error))
+        }
+    }
+
+    /// Goes on in the background; `keep_output`: standard error stays where it is. To be called before threads exist.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub(crate) fn daemonize(keep_output: bool) -> Result<(), Refusal> {
+        match fork::daemon(false, keep_output) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(Refusal::new(exit::SYSTEM, format!("failed to daemon() in order to daemonize: {error}"))),
+        }
+    }
+}
+
+#[cfg(windows)]
+mod windows {
+    use super::*;
+
+    /// Not known on this system.
+    pub(crate) fn cpu_time_us() -> (u64, u64) {
+        (0, 0)
+    }
+
+    /// This system has no such limit.
+    pub(crate) fn raise_descriptor_limit(_connections: usize, _reserved: usize) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    /// Whom to become.
+    #[derive(Debug)]
+    pub(crate) struct Identity;
+
+    impl Identity {
+        /// Nobody else, on this system.
+        ///
+        /// # Errors
+        /// Somebody was asked for.
+        pub(crate) fn find(name: Option<&str>) -> Result<Self, Refusal> {
+            match name {
+                None => Ok(Self),
+                Some(_) => Err(Refusal::new(exit::USAGE, "-u: this system starts a service under its user by itself")),
+            }
+        }
+
+        /// Stays who it is.
+        ///
+        /// # Errors
+        /// Never.
+        pub(crate) fn assume(self) -> Result<(), Refusal> {
+            Ok(())
+        }
+    }
+
+    /// Not on this system.
+    ///
+    /// # Errors
+    /// Always.
+    pub(crate) fn daemonize(_keep_output: bool) -> Result<(), Refusal> {
+        Err(Refusal::new(
+            exit::USAGE,
+            "-d: this system has no daemons: start it as a service, or in a window of its own",
+        ))
+    }
+}

@@ -1,0 +1,190 @@
+//! Every socket of the server, for those who ask about all of them.
+//!
+//! Locked only when a connection comes or goes: what changes with each event is atomic, written by the connection's worker.
+
+use parking_lot::Mutex;
+use slab::Slab;
+use std::{
+    fmt,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, AtomicU32, Ordering},
+    },
+};
+use wasmcached_core::host::{ConnectionRecord, ConnectionState};
+
+/// The other end of a connection, or a listener's own address.
+#[derive(Clone, Debug)]
+pub(crate) enum Address {
+    /// TCP over IPv4 or IPv6.
+    Tcp(SocketAddr),
+    /// A socket in the file system: the path is the listener's, peers have none.
+    #[cfg(unix)]
+    Unix(Arc<std::path::Path>),
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address @ SocketAddr::V4(_)) => write!(f, "tcp:{address}"),
+            Self::Tcp(address @ SocketAddr::V6(_)) => write!(f, "tcp6:{address}"),
+            #[cfg(unix)]
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+/// A client's connection, as the registry knows it.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) descriptor: u32,
+    pub(crate) peer: Address,
+    listener: u32,
+    /// When something was last received.
+    active_s: AtomicU32,
+    state: AtomicU8,
+    key: AtomicU32,
+}
+
+impl Entry {
+    /// Something was received at `now`.
+    #[inline]
+    pub(crate) fn touch(&self, now: u32) {
+        // Most often it is the same second: then the line stays clean.
+        if self.active_s.load(Ordering::Relaxed) != now {
+            self.active_s.store(now, Ordering::Relaxed);
+        }
+    }
+
+    /// What the connection is doing from now on.
+    #[inline]
+    pub(crate) fn set_state(&self, state: ConnectionState) {
+        if self.state.load(Ordering::Relaxed) != state as u8 {
+            self.state.store(state as u8, Ordering::Relaxed);
+        }
+    }
+
+    /// Seconds since something was received.
+    pub(crate) fn idle_s(&self, now: u32) -> u32 {
+        now.saturating_sub(self.active_s.load(Ordering::Relaxed))
+    }
+
+    fn state(&self) -> ConnectionState {
+        let state = self.state.load(Ordering::Relaxed);
+        [ConnectionState::Reading, ConnectionState::Writing, ConnectionState::Parsing]
+            .into_iter()
+            .find(|candidate| *candidate as u8 == state)
+            .unwrap_or(ConnectionState::Waiting)
+    }
+}
+
+/// All listeners and connections.
+#[derive(Debug, Default)]
+pub(crate) struct Registry {
+    listeners: Mutex<Vec<(u32, Address)>>,
+    connections: Mutex<Slab<Arc<Entry>>>,
+}
+
+impl Registry {
+    /// Adds a listener; returns its number.
+    pub(crate) fn add_listener(&self, descriptor: u32, address: Address) -> u32 {
+        let mut listeners = self.listeners.lock();
+        listeners.push((descriptor, address));
+        listeners.len() as u32 - 1
+    }
+
+    /// Adds a connection that came in by `listener`.
+    pub(crate) fn add(&self, descriptor: u32, peer: Address, listener: u32, now: u32) -> Arc<Entry> {
+        let entry = Arc::new(Entry {
+            descriptor,
+            peer,
+            listener,
+            active_s: AtomicU32::new(now),
+            state: AtomicU8::new(ConnectionState::Waiting as u8),
+            key: AtomicU32::new(0),
+        });
+        let key = self.connections.lock().insert(Arc::clone(&entry));
+        entry.key.store(key as u32, Ordering::Relaxed);
+        entry
+    }
+
+    /// Forgets a connection.
+    pub(crate) fn remove(&self, entry: &Entry) {
+        let mut connections = self.connections.lock();
+        connections.try_remove(entry.key.load(Ordering::Relaxed) as usize);
+        // After a crowd has left, its table is not kept.
+        if connections.capacity() > 1024 && connections.len() < connections.capacity() / 4 {
+            connections.shrink_to_fit();
+        }
+    }
+
+    /// Open connections.
+    pub(crate) fn count(&self) -> usize {
+        self.connections.lock().len()
+    }
+
+    /// The places that the table of connections has.
+    pub(crate) fn capacity(&self) -> usize {
+        self.connections.lock().capacity()
+    }
+
+    /// Everything, as records one after the other; `asker` is the connection that asks.
+    pub(crate) fn records(&self, asker: &Entry, now: u32) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let listeners = self.listeners.lock();
+        for (descriptor, address) in listeners.iter() {
+            let record = ConnectionRecord {
+                descriptor: *descriptor,
+                state: ConnectionState::Listening,
+                idle_s: 0,
+                address: address.to_string(),
+                listen_address: String::new(),
+            };
+            record.encode(&mut bytes);
+        }
+        for (_, entry) in self.connections.lock().iter() {
+            let asks = std::ptr::eq(&raw const **entry, asker);
+            let record = ConnectionRecord {
+                descriptor: entry.descriptor,
+                state: if asks { ConnectionState::Parsing } else { entry.state() },
+                idle_s: entry.idle_s(now),
+                address: entry.peer.to_string(),
+                listen_address: listeners.get(entry.listener as usize).map_or_else(String::new, |l| l.1.to_string()),
+            };
+            record.encode(&mut bytes);
+        }
+        bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wasmcached_core::wire::Reader;
+
+    #[test]
+    fn records_name_listeners_and_connections() {
+        let registry = Registry::default();
+        let address = |text: &str| Address::Tcp(text.parse().unwrap());
+        let listener = registry.add_listener(5, address("127.0.0.1:11211"));
+        let asker = registry.add(9, address("127.0.0.1:40000"), listener, 100);
+        let other = registry.add(10, address("[::1]:40001"), listener, 100);
+        other.set_state(ConnectionState::Writing);
+        other.touch(103);
+        let bytes = registry.records(&asker, 105);
+        let mut reader = Reader(&bytes);
+        let records: Vec<_> = std::iter::from_fn(|| ConnectionRecord::decode(&mut reader)).collect();
+        assert_eq!(records.len(), 3);
+        assert_eq!(
+            (records[0].state, records[0].address.as_str()),
+            (ConnectionState::Listening, "tcp:127.0.0.1:11211")
+        );
+        assert_eq!((records[1].state, records[1].idle_s), (ConnectionState::Parsing, 5));
+        assert_eq!((records[2].state, records[2].idle_s), (ConnectionState::Writing, 2));
+        assert_eq!(records[2].address, "tcp6:[::1]:40001");
+        registry.remove(&other);
+        registry.remove(&other);
+        assert_eq!(registry.count(), 1);
+    }
+}

@@ -1,0 +1,285 @@
+//! Assembles a server: sockets, guests, threads; and takes it apart again.
+
+use crate::{
+    acceptor::{self, Outlet, Reception},
+    clock::Clock,
+    connection::Incoming,
+    guest::{ConnectionKind, Engine, Fault, Front, TICK},
+    listener::{Listener, reason},
+    log::Log,
+    options::{Options, Refusal, exit, version},
+    process::{self, Identity, PidFile},
+    registry::{Entry, Registry},
+    shards::{FaultCounters, Shards},
+    statistics::{Baseline, ListenerCounters, WorkerCounters},
+    worker::{self, SWEEP_PAUSE, SWEEP_STEPS, SWEEPS_PER_TICK_MAX, Worker},
+};
+use mio::{Poll, Waker};
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+        mpsc,
+    },
+    thread,
+};
+use wasmcached_core::{
+    config::{Config, Role},
+    hash::Seed,
+    limits,
+};
+
+/// Descriptors that a server needs besides its connections.
+const RESERVED_DESCRIPTORS: usize = 32;
+/// Of those, each worker's: event queue and waker.
+const RESERVED_DESCRIPTORS_PER_WORKER: usize = 4;
+
+/// What all threads of a server see.
+pub(crate) struct Shared {
+    pub(crate) clock: Clock,
+    engine: Engine,
+    /// Of fronts, or of the one solo guest.
+    config: Config,
+    pub(crate) shards: Shards,
+    pub(crate) registry: Registry,
+    pub(crate) workers: Box<[WorkerCounters]>,
+    pub(crate) faults: FaultCounters,
+    pub(crate) listening: ListenerCounters,
+    pub(crate) baseline: Baseline,
+    pub(crate) connections_max: usize,
+    pub(crate) reserved_descriptors: usize,
+    pub(crate) memory_bytes: AtomicU64,
+    /// 0: never.
+    pub(crate) idle_timeout_s: u32,
+    pub(crate) log: Log,
+    stopping: AtomicBool,
+    /// Nobody is let in until a connection closes.
+    pub(crate) doors_closed: AtomicBool,
+    pub(crate) reception_waker: Arc<Waker>,
+}
+
+impl Shared {
+    /// Whether one guest does everything.
+    pub(crate) fn is_solo(&self) -> bool {
+        self.config.role == Role::Solo
+    }
+
+    /// Makes a guest for a worker.
+    pub(crate) fn create_front(&self) -> Result<Front, Fault> {
+        let memory_bytes =
+            if self.is_solo() { self.memory_bytes.load(Ordering::Relaxed) } else { self.config.memory_bytes };
+        Front::create(&self.engine, &Config { memory_bytes, ..self.config.clone() }, self.clock.now())
+    }
+
+    /// A connection has ended.
+    pub(crate) fn forget(&self, entry: &Entry) {
+        self.registry.remove(entry);
+        if self.doors_closed.load(Ordering::SeqCst) {
+            self.wake_reception();
+        }
+    }
+
+    /// The memory of all shards has changed.
+    pub(crate) fn set_memory_bytes(&self, bytes: u64) {
+        self.memory_bytes.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Begins to stop, once.
+    pub(crate) fn stop(&self, who: &str) {
+        if !self.stopping.swap(true, Ordering::SeqCst) {
+            tracing::warn!("stopping: {who} asked for it");
+            self.wake_reception();
+        }
+    }
+
+    /// Whether the server stops.
+    #[inline]
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    fn wake_reception(&self) {
+        if let Err(error) = self.reception_waker.wake() {
+            tracing::error!("the main thread cannot be woken: {error}");
+        }
+    }
+}
+
+/// Serves until somebody stops it.
+///
+/// # Errors
+/// Why it could not start.
+pub(crate) fn serve(options: &Options) -> Result<(), Refusal> {
+    for warning in &options.warnings {
+        eprintln!("{warning}");
+    }
+    let reserved = RESERVED_DESCRIPTORS + RESERVED_DESCRIPTORS_PER_WORKER * options.threads;
+    process::raise_descriptor_limit(options.connections_max, reserved)?;
+    let identity = Identity::find(options.user.as_deref())?;
+    let listeners = Listener::open_all(options)?;
+    let pid_file = options.pid_file.as_deref().map(process::fixed_path);
+    announce(options, &listeners);
+    if options.daemon {
+        process::daemonize(options.verbosity > 0)?;
+    }
+    let _pid_file = pid_file.as_deref().and_then(PidFile::write);
+    identity.assume()?;
+    let log = Log::start(options.verbosity);
+    let (shared, poll, refusal, fronts) = assemble(options, reserved, log)?;
+    start_clock(&shared)?;
+    let mut outlets = Vec::new();
+    let mut threads = Vec::new();
+    for (index, front) in fronts.into_iter().enumerate() {
+        let (outlet, worker) = make_worker(&shared, index, front)?;
+        outlets.push(outlet);
+        threads.push(spawn(format!("worker-{index}"), move || worker.run())?);
+    }
+    if shared.shards.count() > 0 {
+        let shared = Arc::clone(&shared);
+        spawn("upkeep".to_owned(), move || sweep_shards(&shared))?;
+    }
+    Reception::new(shared, poll, listeners, outlets, refusal, options.refuse_fast)?.run();
+    for thread in threads {
+        // A worker that panicked has ended the process already.
+        let _ = thread.join();
+    }
+    Ok(())
+}
+
+/// What the user sees at the start.
+fn announce(options: &Options, listeners: &[Listener]) {
+    let addresses: Vec<_> = listeners.iter().map(|listener| listener.address().to_string()).collect();
+    let (threads, shards) = (options.threads, options.shard_count());
+    let plural = |count: usize| if count == 1 { "" } else { "s" };
+    eprintln!(
+        "{}: listening on {}, {} MB, {threads} worker{}, {shards} shard{}",
+        version().trim_end(),
+        addresses.join(" "),
+        options.memory_bytes >> 20,
+        plural(threads),
+        plural(shards as usize),
+    );
+    if options.listen.is_empty() && options.unix_socket.is_none() {
+        eprintln!(
+            "only this machine is served; -l 0.0.0.0 opens it to others (there is no authentication: keep strangers out)"
+        );
+    } else if listeners.iter().any(Listener::is_public) {
+        eprintln!("other machines are served, and there is no authentication: keep strangers out");
+    }
+}
+
+/// Makes the guests and what they share.
+fn assemble(options: &Options, reserved: usize, log: Log) -> Result<(Arc<Shared>, Poll, Vec<u8>, Vec<Front>), Refusal> {
+    let refused = |message: String| Refusal::new(exit::SYSTEM, message);
+    let faulted = |fault: Fault| refused(format!("failed to start: {}", fault.message));
+    let engine = Engine::load().map_err(refused)?;
+    let clock = Clock::start();
+    let shard_count = options.shard_count();
+    let solo = options.solo && options.threads == 1 && shard_count == 1;
+    let config = config(options, shard_count, if solo { Role::Solo } else { Role::Front });
+    let shards = Shards::create(&engine, &config, if solo { 0 } else { shard_count }, clock.now()).map_err(faulted)?;
+    let poll = Poll::new().map_err(|error| refused(event_loop_failed(&error)))?;
+    let waker = Waker::new(poll.registry(), acceptor::WAKER).map_err(|error| refused(event_loop_failed(&error)))?;
+    let shared = Shared {
+        clock,
+        engine,
+        config,
+        shards,
+        registry: Registry::default(),
+        workers: (0..options.threads).map(|_| WorkerCounters::default()).collect(),
+        faults: FaultCounters::default(),
+        listening: ListenerCounters::default(),
+        baseline: Baseline::default(),
+        connections_max: options.connections_max,
+        reserved_descriptors: reserved,
+        memory_bytes: AtomicU64::new(options.memory_bytes),
+        idle_timeout_s: options.idle_timeout_s,
+        log,
+        stopping: AtomicBool::new(false),
+        doors_closed: AtomicBool::new(false),
+        reception_waker: Arc::new(waker),
+    };
+    let fronts = (0..options.threads).map(|_| shared.create_front());
+    let mut fronts = fronts.collect::<Result<Vec<_>, _>>().map_err(faulted)?;
+    let refusal = refusal_bytes(&mut fronts[0]).map_err(faulted)?;
+    Ok((Arc::new(shared), poll, refusal, fronts))
+}
+
+/// What the guests are told at creation.
+fn config(options: &Options, shards: u32, role: Role) -> Config {
+    let entropy = || getrandom::u64().unwrap_or_else(|_| std::process::id().into());
+    Config {
+        role,
+        shards,
+        seed: Seed(entropy(), entropy()),
+        memory_bytes: options.memory_bytes,
+        memory_bytes_capacity: limits::SHARD_BYTES_MAX,
+        segment_bytes: options.segment_bytes,
+        item_bytes_max: options.item_bytes_max,
+        evictions: options.evictions,
+        cas: options.cas,
+        flush: options.flush,
+        shutdown: options.shutdown,
+        detail: options.prefix_delimiter.is_some(),
+        prefix_delimiter: options.prefix_delimiter.unwrap_or(b':'),
+        requests_per_event: options.requests_per_event,
+        settings: options.settings(),
+    }
+}
+
+/// What the guest says to a client beyond the limit.
+fn refusal_bytes(front: &mut Front) -> Result<Vec<u8>, Fault> {
+    let connection = front.open(ConnectionKind::Refused)?;
+    front.load_output(connection)?;
+    let bytes = front.output()?.to_vec();
+    front.close(connection)?;
+    Ok(bytes)
+}
+
+fn make_worker(shared: &Arc<Shared>, index: usize, front: Front) -> Result<(Outlet, Worker), Refusal> {
+    let refused = |error| Refusal::new(exit::SYSTEM, event_loop_failed(&error));
+    let poll = Poll::new().map_err(refused)?;
+    let waker = Waker::new(poll.registry(), worker::WAKER).map_err(refused)?;
+    let (sender, receiver) = mpsc::channel::<Incoming>();
+    let worker = Worker::new(Arc::clone(shared), index, poll, receiver, front);
+    Ok((Outlet { incoming: sender, waker }, worker))
+}
+
+fn event_loop_failed(error: &io::Error) -> String {
+    format!("failed to start an event loop: {}", reason(error))
+}
+
+fn spawn(name: String, work: impl FnOnce() + Send + 'static) -> Result<thread::JoinHandle<()>, Refusal> {
+    thread::Builder::new()
+        .name(name)
+        .spawn(work)
+        .map_err(|error| Refusal::new(exit::SYSTEM, format!("failed to start a thread: {}", reason(&error))))
+}
+
+/// Moves the time, and interrupts guests that do not return. This thread never enters a guest.
+fn start_clock(shared: &Arc<Shared>) -> Result<(), Refusal> {
+    let shared = Arc::clone(shared);
+    let tick = move || {
+        loop {
+            thread::sleep(shared.clock.advance().min(TICK));
+            shared.engine.tick();
+        }
+    };
+    spawn("clock".to_owned(), tick).map(drop)
+}
+
+/// Once a second each shard gets some upkeep, and more as long as it says that there is more.
+fn sweep_shards(shared: &Shared) {
+    loop {
+        thread::sleep(TICK);
+        for index in 0..shared.shards.count() {
+            for _ in 0..SWEEPS_PER_TICK_MAX {
+                if !shared.shards.sweep(index, shared.clock.now(), SWEEP_STEPS, &shared.faults) {
+                    break;
+                }
+                thread::sleep(SWEEP_PAUSE);
+            }
+        }
+    }
+}

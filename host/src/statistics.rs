@@ -1,0 +1,108 @@
+//! What the host counts: each worker in a place of its own, added up when somebody asks.
+
+use crate::server::Shared;
+use parking_lot::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use wasmcached_core::host::HostStatistics;
+
+/// What one worker counts. It is the only writer, so a plain load and store do.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+pub(crate) struct WorkerCounters {
+    pub(crate) bytes_read: Count,
+    pub(crate) bytes_written: Count,
+    pub(crate) yields: Count,
+    pub(crate) idle_kicks: Count,
+}
+
+/// A counter with one writer.
+#[derive(Debug, Default)]
+pub(crate) struct Count(AtomicU64);
+
+impl Count {
+    /// Adds; for the one writer.
+    #[inline]
+    pub(crate) fn add(&self, more: u64) {
+        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(more), Ordering::Relaxed);
+    }
+
+    fn value(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What the listeners count.
+#[derive(Debug, Default)]
+pub(crate) struct ListenerCounters {
+    pub(crate) total_connections: AtomicU64,
+    pub(crate) rejected_connections: AtomicU64,
+    pub(crate) listen_disabled_num: AtomicU64,
+    pub(crate) time_in_listen_disabled_us: AtomicU64,
+    pub(crate) not_accepting: AtomicBool,
+}
+
+/// The value of each resettable counter at the last reset.
+#[derive(Debug, Default)]
+pub(crate) struct Baseline(Mutex<HostStatistics>);
+
+/// Everything, as it is now.
+pub(crate) fn gather(shared: &Shared) -> HostStatistics {
+    let mut statistics = measure(shared);
+    let baseline = shared.baseline.0.lock();
+    for (now, then) in counters(&mut statistics).into_iter().zip(counters(&mut baseline.clone())) {
+        *now = now.wrapping_sub(*then);
+    }
+    statistics
+}
+
+/// Starts the counters anew. What is a state and not a count stays.
+pub(crate) fn reset(shared: &Shared) {
+    let statistics = measure(shared);
+    *shared.baseline.0.lock() = statistics;
+}
+
+/// The fields that a reset sets to zero. Guests that were replaced stay counted: nobody is to lose sight of them.
+fn counters(statistics: &mut HostStatistics) -> [&mut u64; 8] {
+    [
+        &mut statistics.total_connections,
+        &mut statistics.rejected_connections,
+        &mut statistics.bytes_read,
+        &mut statistics.bytes_written,
+        &mut statistics.listen_disabled_num,
+        &mut statistics.time_in_listen_disabled_us,
+        &mut statistics.conn_yields,
+        &mut statistics.idle_kicks,
+    ]
+}
+
+fn measure(shared: &Shared) -> HostStatistics {
+    let sum = |of: fn(&WorkerCounters) -> &Count| shared.workers.iter().map(|worker| of(worker).value()).sum();
+    let (rusage_user_us, rusage_system_us) = crate::process::cpu_time_us();
+    let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    HostStatistics {
+        pid: u64::from(std::process::id()),
+        uptime_s: shared.clock.uptime_s(),
+        pointer_size_bits: u64::from(usize::BITS),
+        rusage_user_us,
+        rusage_system_us,
+        max_connections: shared.connections_max as u64,
+        curr_connections: shared.registry.count() as u64,
+        total_connections: load(&shared.listening.total_connections),
+        rejected_connections: load(&shared.listening.rejected_connections),
+        connection_structures: shared.registry.capacity() as u64,
+        reserved_fds: shared.reserved_descriptors as u64,
+        bytes_read: sum(|worker| &worker.bytes_read),
+        bytes_written: sum(|worker| &worker.bytes_written),
+        limit_maxbytes: load(&shared.memory_bytes),
+        accepting_conns: u64::from(!shared.listening.not_accepting.load(Ordering::Relaxed)),
+        listen_disabled_num: load(&shared.listening.listen_disabled_num),
+        time_in_listen_disabled_us: load(&shared.listening.time_in_listen_disabled_us),
+        threads: shared.workers.len() as u64,
+        conn_yields: sum(|worker| &worker.yields),
+        idle_kicks: sum(|worker| &worker.idle_kicks),
+        shard_traps: load(&shared.faults.shard_traps),
+        front_traps: load(&shared.faults.front_traps),
+        guest_interrupts: load(&shared.faults.interrupts),
+        verbosity: shared.log.verbosity().into(),
+    }
+}

@@ -1,0 +1,420 @@
+//! A worker: one thread, one front, the connections it was given, one event loop.
+//!
+//! A readable event is one receive straight into the guest's memory, one call into the guest, one send straight out of
+//! it. A connection that has more to do waits in the ready queue until all others had their turn.
+
+use crate::{
+    connection::{Connection, Flag, Incoming},
+    guest::{ConnectionKind, Fault, Front, Status},
+    registry::Entry,
+    server::Shared,
+    statistics::{self, WorkerCounters},
+};
+use mio::{Events, Poll, Token, event::Event};
+use slab::Slab;
+use std::{
+    collections::VecDeque,
+    io::ErrorKind,
+    sync::{Arc, mpsc::Receiver},
+    thread,
+    time::{Duration, Instant},
+};
+use wasmcached_core::host::HostRequest;
+
+/// The token of a worker's waker; connections have their index.
+pub(crate) const WAKER: Token = Token(usize::MAX);
+/// Events taken at once.
+const EVENTS_MAX: usize = 1024;
+/// Upkeep steps of one call into a solo guest, and calls a second at most.
+pub(crate) const SWEEP_STEPS: u32 = 8;
+pub(crate) const SWEEPS_PER_TICK_MAX: u32 = 64;
+/// Between two calls for upkeep.
+pub(crate) const SWEEP_PAUSE: Duration = Duration::from_millis(1);
+/// How long a graceful stop waits for clients to read their replies.
+const STOP_DURATION_MAX: Duration = Duration::from_secs(1);
+
+/// See the module.
+pub(crate) struct Worker {
+    shared: Arc<Shared>,
+    index: usize,
+    poll: Poll,
+    incoming: Receiver<Incoming>,
+    front: Front,
+    /// Calls of the front that had already given way, in guests that were replaced.
+    yields_seen: u32,
+    connections: Slab<Connection>,
+    ready: VecDeque<usize>,
+    now: u32,
+    sweeps_left: u32,
+}
+
+impl Worker {
+    /// Number `index` of the server's workers, with its front.
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        index: usize,
+        poll: Poll,
+        incoming: Receiver<Incoming>,
+        front: Front,
+    ) -> Self {
+        let now = shared.clock.now();
+        Self {
+            shared,
+            index,
+            poll,
+            incoming,
+            front,
+            yields_seen: 0,
+            connections: Slab::new(),
+            ready: VecDeque::new(),
+            now,
+            sweeps_left: 0,
+        }
+    }
+
+    /// Serves until the server stops.
+    pub(crate) fn run(mut self) {
+        let mut events = Events::with_capacity(EVENTS_MAX);
+        while !self.shared.is_stopping() {
+            let timeout = self.timeout();
+            self.turn(&mut events, timeout);
+            self.upkeep();
+        }
+        self.finish(&mut events);
+    }
+
+    /// One round: what has happened, then everyone who waits for a turn, once.
+    fn turn(&mut self, events: &mut Events, timeout: Option<Duration>) {
+        if let Err(error) = self.poll.poll(events, timeout) {
+            if error.kind() != ErrorKind::Interrupted {
+                tracing::warn!("worker {} cannot wait for events: {error}", self.index);
+                thread::sleep(Duration::from_millis(10));
+            }
+            return;
+        }
+        self.now = self.shared.clock.now();
+        for event in events.iter() {
+            let result = match event.token() {
+                WAKER => self.take_incoming(),
+                Token(index) => self.on_event(index, event),
+            };
+            self.survive(result);
+        }
+        for _ in 0..self.ready.len() {
+            let Some(index) = self.ready.pop_front() else { break };
+            if let Some(connection) = self.connections.get_mut(index) {
+                connection.set(Flag::Queued, false);
+                let result = self.drive(index);
+                self.survive(result);
+            }
+        }
+        let yields = self.front.yields();
+        if yields != self.yields_seen {
+            self.counters().yields.add(u64::from(yields.wrapping_sub(self.yields_seen)));
+            self.yields_seen = yields;
+        }
+    }
+
+    fn timeout(&self) -> Option<Duration> {
+        if !self.ready.is_empty() {
+            Some(Duration::ZERO)
+        } else if self.sweeps_left > 0 {
+            Some(SWEEP_PAUSE)
+        } else if self.shared.is_solo() || self.shared.idle_timeout_s > 0 {
+            Some(Duration::from_secs(1))
+        } else {
+            None
+        }
+    }
+
+    /// What is due once a second, and the sweep that a solo guest asked to go on with.
+    fn upkeep(&mut self) {
+        let now = self.shared.clock.now();
+        if now != self.now {
+            self.now = now;
+            self.sweeps_left = if self.shared.is_solo() { SWEEPS_PER_TICK_MAX } else { 0 };
+            let result = self.close_idle();
+            self.survive(result);
+        }
+        if self.sweeps_left > 0 {
+            match self.front.sweep(self.now, SWEEP_STEPS) {
+                Ok(more) => self.sweeps_left = if more { self.sweeps_left - 1 } else { 0 },
+                Err(fault) => self.survive(Err(fault)),
+            }
+        }
+    }
+
+    fn take_incoming(&mut self) -> Result<(), Fault> {
+        while let Ok(incoming) = self.incoming.try_recv() {
+            let Incoming { mut socket, entry } = incoming;
+            let slot = self.connections.vacant_entry();
+            if let Err(error) = socket.register(self.poll.registry(), Token(slot.key())) {
+                tracing::warn!("{}: {error}", entry.peer);
+                self.shared.forget(&entry);
+                continue;
+            }
+            let guest = match self.front.open(ConnectionKind::Client) {
+                Ok(guest) => guest,
+                Err(fault) => {
+                    self.shared.forget(&entry);
+                    return Err(fault);
+                }
+            };
+            slot.insert(Connection::new(socket, guest, entry));
+        }
+        Ok(())
+    }
+
+    fn on_event(&mut self, index: usize, event: &Event) -> Result<(), Fault> {
+        let Some(connection) = self.connections.get_mut(index) else { return Ok(()) };
+        let hung_up = event.is_read_closed() || event.is_error();
+        if event.is_readable() || hung_up {
+            connection.set(Flag::Readable, true);
+            if hung_up {
+                connection.set(Flag::HungUp, true);
+            }
+        }
+        if connection.is(Flag::Writing) {
+            if event.is_writable() || event.is_write_closed() || event.is_error() { self.flush(index) } else { Ok(()) }
+        } else if connection.is(Flag::Queued) {
+            Ok(())
+        } else {
+            self.drive(index)
+        }
+    }
+
+    /// Gives a connection one turn: what it has still to do, or else what it has received.
+    #[inline]
+    fn drive(&mut self, index: usize) -> Result<(), Fault> {
+        let Some(connection) = self.connections.get_mut(index) else { return Ok(()) };
+        if connection.is(Flag::Writing) {
+            return Ok(());
+        }
+        if connection.is(Flag::More) {
+            let status = self.front.advance(connection.guest, 0, self.now)?;
+            return self.settle(index, status);
+        }
+        if !connection.is(Flag::Readable) {
+            return Ok(());
+        }
+        let window = self.front.window(connection.guest, connection.is(Flag::Partial))?;
+        match connection.socket.receive(window) {
+            Ok(0) => self.close(index),
+            Ok(received) => {
+                // Less than was asked for: there is no more. Windows tells again only after it has said so itself.
+                let drained = cfg!(unix) && received < window.len() && !connection.is(Flag::HungUp);
+                connection.set(Flag::Readable, !drained);
+                connection.entry.touch(self.now);
+                self.shared.workers[self.index].bytes_read.add(received as u64);
+                let status = self.front.advance(connection.guest, received, self.now)?;
+                self.settle(index, status)
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                connection.set(Flag::Readable, false);
+                connection.set(Flag::HungUp, false);
+                Ok(())
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {
+                self.queue(index);
+                Ok(())
+            }
+            Err(error) => {
+                tracing::warn!("{}: receiving: {error}", connection.entry.peer);
+                self.close(index)
+            }
+        }
+    }
+
+    /// Does what the guest wants done after a call about this connection.
+    #[inline]
+    fn settle(&mut self, index: usize, mut status: Status) -> Result<(), Fault> {
+        while status.runs() {
+            self.carry(index)?;
+            status = self.front.resume(self.now)?;
+        }
+        if status.output() {
+            return self.send(index, status);
+        }
+        self.adopt(index, status)
+    }
+
+    /// Sends the guest's output, all in one if the socket takes it.
+    fn send(&mut self, index: usize, mut status: Status) -> Result<(), Fault> {
+        let counters = &self.shared.workers[self.index];
+        let connection = &mut self.connections[index];
+        let mut writing = false;
+        while status.output() {
+            let output = self.front.output()?;
+            let bytes = output.len();
+            if bytes == 0 {
+                break;
+            }
+            let sent = match connection.socket.send(output) {
+                Ok(sent) => sent,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => {
+                    tracing::warn!("{}: sending: {error}", connection.entry.peer);
+                    return self.close(index);
+                }
+            };
+            counters.bytes_written.add(sent as u64);
+            if sent == bytes && !connection.is(Flag::Writing) {
+                break;
+            }
+            status = self.front.consume(connection.guest, sent)?;
+            writing = sent < bytes;
+            // Windows tells that a socket is writable only after it has said that it is not.
+            if writing && (cfg!(unix) || sent == 0) {
+                break;
+            }
+        }
+        connection.set(Flag::Writing, writing);
+        self.adopt(index, status)
+    }
+
+    /// The socket takes output again.
+    fn flush(&mut self, index: usize) -> Result<(), Fault> {
+        let guest = self.connections[index].guest;
+        self.front.load_output(guest)?;
+        self.send(index, Status::OUTPUT)
+    }
+
+    /// Remembers what the guest said, and what follows from it.
+    #[inline]
+    fn adopt(&mut self, index: usize, status: Status) -> Result<(), Fault> {
+        let connection = &mut self.connections[index];
+        connection.set(Flag::More, status.more());
+        connection.set(Flag::Partial, status.partial());
+        connection.publish();
+        if connection.is(Flag::Writing) {
+            // What else there is to do, the guest says again when the output is sent.
+            return Ok(());
+        }
+        if status.close() {
+            return self.close(index);
+        }
+        if connection.is(Flag::More) || connection.is(Flag::Readable) {
+            self.queue(index);
+        }
+        Ok(())
+    }
+
+    fn queue(&mut self, index: usize) {
+        let connection = &mut self.connections[index];
+        if !connection.is(Flag::Queued) {
+            connection.set(Flag::Queued, true);
+            self.ready.push_back(index);
+        }
+    }
+
+    fn close(&mut self, index: usize) -> Result<(), Fault> {
+        let connection = self.connections.remove(index);
+        tracing::info!("{} closed", connection.entry.peer);
+        self.shared.forget(&connection.entry);
+        self.front.close(connection.guest)
+    }
+
+    /// Carries the runs that a request of this connection made.
+    fn carry(&mut self, index: usize) -> Result<(), Fault> {
+        let (shared, now) = (&self.shared, self.now);
+        let entry = &self.connections[index].entry;
+        shared
+            .shards
+            .carry(&mut self.front, now, &shared.faults, |front, request| answer(shared, front, entry, request, now))
+    }
+
+    fn close_idle(&mut self) -> Result<(), Fault> {
+        let limit_s = self.shared.idle_timeout_s;
+        if limit_s == 0 {
+            return Ok(());
+        }
+        for index in 0..self.connections.capacity() {
+            if self.connections.get(index).is_some_and(|connection| connection.entry.idle_s(self.now) > limit_s) {
+                self.counters().idle_kicks.add(1);
+                self.close(index)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Goes on after a trap of the front: its connections are lost, and a new front takes over.
+    fn survive(&mut self, result: Result<(), Fault>) {
+        let Err(fault) = result else { return };
+        let faults = &self.shared.faults;
+        faults.record(&faults.front_traps, "front", self.index, &fault);
+        if self.shared.is_solo() {
+            faults.shard_traps.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        }
+        for connection in self.connections.drain() {
+            self.shared.forget(&connection.entry);
+        }
+        self.ready.clear();
+        self.yields_seen = 0;
+        loop {
+            match self.shared.create_front() {
+                Ok(front) => {
+                    self.front = front;
+                    return;
+                }
+                Err(fault) => tracing::error!("front {} cannot be replaced yet: {}", self.index, fault.message),
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// Answers what has arrived, waits a little for clients that are slow to read, and closes everything.
+    fn finish(mut self, events: &mut Events) {
+        let deadline = Instant::now() + STOP_DURATION_MAX;
+        self.turn(events, Some(Duration::ZERO));
+        loop {
+            for index in 0..self.connections.capacity() {
+                let result = self.finish_one(index);
+                self.survive(result);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if self.connections.is_empty() || left.is_zero() {
+                return;
+            }
+            self.turn(events, Some(left.min(Duration::from_millis(20))));
+        }
+    }
+
+    /// Closes a connection that has nothing left to be answered.
+    fn finish_one(&mut self, index: usize) -> Result<(), Fault> {
+        let Some(connection) = self.connections.get_mut(index) else { return Ok(()) };
+        if connection.is(Flag::Writing) || connection.is(Flag::Queued) {
+            return Ok(());
+        }
+        connection.set(Flag::Readable, true);
+        self.drive(index)?;
+        match self.connections.get(index) {
+            Some(connection) if !connection.is(Flag::Writing) && !connection.is(Flag::Queued) => self.close(index),
+            _ => Ok(()),
+        }
+    }
+
+    fn counters(&self) -> &WorkerCounters {
+        &self.shared.workers[self.index]
+    }
+}
+
+/// What the host knows or does for a guest that was asked for it.
+fn answer(shared: &Shared, front: &mut Front, asker: &Entry, request: HostRequest, now: u32) -> Result<Vec<u8>, Fault> {
+    match request {
+        HostRequest::Statistics => return Ok(statistics::gather(shared).encode()),
+        HostRequest::Connections => return Ok(shared.registry.records(asker, now)),
+        HostRequest::ResetStatistics => statistics::reset(shared),
+        HostRequest::Verbosity(level) => shared.log.set_level(level),
+        HostRequest::MemoryLimit(bytes) => {
+            let done =
+                if shared.is_solo() { front.limit(bytes)? } else { shared.shards.limit(bytes, now, &shared.faults) };
+            if done {
+                shared.set_memory_bytes(bytes);
+            }
+            return Ok(vec![u8::from(done)]);
+        }
+        HostRequest::Shutdown { .. } => shared.stop("a client"),
+    }
+    Ok(Vec::new())
+}
