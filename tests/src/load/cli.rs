@@ -17,31 +17,30 @@ use super::workload::Operation;
 use super::{Doing as _, Outcome, documentation, floor, memory, plan};
 
 const TEACHING: &str = "\
-Two servers are started with the same flags and filled with the same keys. Each cell is then measured on both in turn,
-round after round, each second round in reverse order, and the medians are printed with their ratio.
+Two servers are started with the same flags and filled with the same keys. Each cell is then measured on both in turn, \
+round after round, each second round in reverse order; medians are printed, and the median of the rounds' ratios.
 
-Look at `us/req` first: the time the server spent on a processor for one request, all its threads, user and system, out
-of the scheduler's own account. It hardly depends on what else the machine does. `rate/s` of a closed loop does, and so
-do latencies. `busy` is the share of one core that the server used; where it is far from 100 %, the client or the
-machine was the limit, and the rate says little.
+Look at `us/req` first: the time the server spent on a processor for one request, all its threads, user and system, out \
+of the scheduler's own account. Other work on the machine disturbs it least (--noise tells how much). The rate of a \
+closed loop and all latencies suffer more. `busy` is the share of one core that the server used; where it is far from \
+100 %, the client or the machine was the limit, and the rate says little.
 
-  p50, p99, p99.9   from the moment a request was written to the moment its reply was whole; in an open loop from the
-                    moment it was due, so a stall is counted for every request that it delayed
-  RSS               the server's resident memory at the end of the run
-  miss              keys that were asked for and were not there: in these cells the data fits, so anything but zero
-                    means that a server gave up data early and had less to do
+Latency (p50, p99, p99.9) counts from the moment a request was written to the moment its reply was whole; in an open \
+loop from the moment it was due, so a stall is counted for every request that it delayed. `RSS` is the server's resident \
+memory at the end of a run. `miss` is the share of keys asked for that were not there: in these cells the data fits, so \
+anything but zero means that a server gave up data early and had less to do.
 
-Server and client get cores of their own where the machine has enough. Every reply is checked for kind, length and
+Server and client get cores of their own where the machine has enough. Every reply is checked for kind, length and \
 number of items, one in --check-every for keys and values byte by byte; the first wrong answer ends the benchmark.
 
 Examples:
-  cargo xtask bench -- --quick                        the cells that have a bar, and memory: about a minute
-  cargo xtask bench                                   each value of each dimension: under ten minutes
-  cargo xtask bench -- --list                         what that would measure
-  cargo xtask bench -- --full --only get-x16          one operation over all data, connections and threads
-  cargo xtask bench -- --connections 1000 --floor     one dimension, beside a bare event loop
-  cargo xtask bench -- --quick --rate 20000           latency at a fixed rate
-  cargo xtask bench -- --quick --noise                memcached against itself: how far ratios can be trusted";
+  cargo xtask bench -- --quick                     about a minute: what has a bar
+  cargo xtask bench                                about six: each value of each dimension
+  cargo xtask bench -- --list                      what that would measure
+  cargo xtask bench -- --full --only get-x16       one operation everywhere
+  cargo xtask bench -- --connections 1000 --floor  one dimension, beside a bare loop
+  cargo xtask bench -- --quick --rate 20000        latency at a fixed rate
+  cargo xtask bench -- --quick --noise             how far ratios can be trusted";
 
 /// wasmcached and memcached side by side: rate, CPU a request, latency, memory.
 #[derive(Debug, Parser)]
@@ -50,16 +49,16 @@ Examples:
 struct Arguments {
     #[command(subcommand)]
     inner: Option<Inner>,
-    #[command(flatten)]
-    choice: Choice,
-    #[command(flatten)]
-    measure: Measure,
     /// Print the cells that would be measured, and stop
     #[arg(long)]
     list: bool,
     /// Write the report into docs/benchmarks.md and its picture
     #[arg(long, conflicts_with = "noise")]
     write_docs: bool,
+    #[command(flatten)]
+    choice: Choice,
+    #[command(flatten)]
+    measure: Measure,
 }
 
 /// How the benchmark starts servers: not for people.
