@@ -9,12 +9,21 @@ extern crate alloc;
 
 #[cfg(feature = "abi")]
 pub mod abi;
+#[cfg(feature = "bindgen")]
+pub mod bindgen;
 
-#[cfg(all(target_family = "wasm", feature = "abi", not(feature = "bindgen")))]
+#[cfg(all(target_family = "wasm", any(feature = "abi", feature = "bindgen")))]
 mod runtime {
     #[global_allocator]
     static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
+    #[cfg(feature = "bindgen")]
+    #[panic_handler]
+    fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
+        crate::bindgen::throw(&info.message())
+    }
+
+    #[cfg(not(feature = "bindgen"))]
     #[panic_handler]
     fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
         crate::abi::leave_message(&info.message());
