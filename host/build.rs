@@ -50,7 +50,7 @@ fn find_guest(out: &Path) -> Result<PathBuf, String> {
     let guest =
         if env::var_os("CARGO_FEATURE_FAULT_INJECTION").is_some() { Guest::FaultInjection } else { Guest::Shipped };
     let root = repository_root()?;
-    for path in inputs::SOURCE_FOLDERS.iter().chain(&inputs::ROOT_FILES) {
+    for path in inputs::SOURCE_FOLDERS.iter().chain(&["Cargo.toml", "Cargo.lock"]) {
         println!("cargo::rerun-if-changed={}", root.join(path).display());
     }
     let wanted = inputs::fingerprint(&root, &guest.flags()).map_err(|error| format!("the guest's sources: {error}"))?;

@@ -11,8 +11,6 @@ use std::{
 
 /// Folders of the repository that hold the guest's sources.
 pub(crate) const SOURCE_FOLDERS: [&str; 2] = ["core", "wasm"];
-/// Files at the root that decide how it is compiled.
-pub(crate) const ROOT_FILES: [&str; 2] = ["Cargo.toml", "Cargo.lock"];
 /// The package that is the guest, as the lock file names it.
 const GUEST_PACKAGE: &str = "wasmcached-wasm";
 

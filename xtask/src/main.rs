@@ -1,6 +1,71 @@
 //! Everything that is run by hand or by CI: `cargo xtask` lists it.
+//!
+//! Owns the set-up of a machine, the order of builds and tests; holds no product code.
 
+mod bench;
+mod build;
+mod cross;
+mod fuzz;
 #[path = "../../host/build/mod.rs"]
 mod guest_build;
+mod guests;
+mod machine;
+mod packages;
+mod runners;
+mod step;
+mod test;
+mod wine;
 
-fn main() {}
+use std::process::ExitCode;
+use step::Outcome;
+
+/// A command of this tool.
+struct Command {
+    name: &'static str,
+    arguments: &'static str,
+    summary: &'static str,
+    run: fn(&[String]) -> Outcome,
+}
+
+const COMMANDS: [Command; 8] = [
+    Command { name: "run", arguments: "[-- FLAGS]", summary: "build what is missing, then serve", run: build::run },
+    Command { name: "test", arguments: "", summary: "set everything up and run every test", run: test::run },
+    Command { name: "build", arguments: "", summary: "build target/release/wasmcached", run: build::build },
+    Command { name: "bench", arguments: "[FLAGS]", summary: "measure beside memcached", run: bench::run },
+    Command { name: "fuzz", arguments: "[TARGET] [SECONDS]", summary: "feed the engine random input", run: fuzz::run },
+    Command { name: "guest", arguments: "", summary: "build the WebAssembly guests only", run: guests::run },
+    Command { name: "cross", arguments: "", summary: "check the other operating systems", run: cross::run },
+    Command { name: "setup", arguments: "", summary: "install what the tests need", run: packages::run },
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let Some((name, rest)) = arguments.split_first() else {
+        print!("{}", usage());
+        return ExitCode::SUCCESS;
+    };
+    if matches!(name.as_str(), "-h" | "--help" | "help") {
+        print!("{}", usage());
+        return ExitCode::SUCCESS;
+    }
+    let Some(command) = COMMANDS.iter().find(|command| command.name == name) else {
+        eprintln!("xtask: no command is called `{name}`\n\n{}", usage());
+        return ExitCode::FAILURE;
+    };
+    match (command.run)(rest) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("xtask {name}: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn usage() -> String {
+    let mut text = "usage: cargo xtask COMMAND\n\n".to_owned();
+    for command in &COMMANDS {
+        let call = format!("{} {}", command.name, command.arguments);
+        text += &format!("  {call:<26} {}\n", command.summary);
+    }
+    text
+}

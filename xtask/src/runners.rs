@@ -1,0 +1,117 @@
+//! Runs other programs' test runners: their output streams through, their summaries are kept and counted.
+
+use crate::step::{Outcome, described};
+use std::{
+    io::{BufRead, BufReader, Write},
+    process::{Command, Stdio},
+};
+
+/// What runners reported.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Report {
+    /// Tests that passed.
+    pub(crate) passed: u64,
+    /// Tests that failed.
+    pub(crate) failed: u64,
+    /// The runners' own summary lines.
+    pub(crate) summaries: Vec<String>,
+}
+
+impl Report {
+    /// Runs a test runner and adds what it reports.
+    ///
+    /// # Errors
+    /// If the runner fails, or reports no test at all: then it did not do what it is here for.
+    pub(crate) fn run(&mut self, command: &mut Command) -> Outcome {
+        let name = described(command);
+        let mut child = command.stdout(Stdio::piped()).spawn().map_err(|error| format!("`{name}`: {error}"))?;
+        let before = self.passed + self.failed;
+        if let Some(stdout) = child.stdout.take() {
+            for line in BufReader::new(stdout).split(b'\n') {
+                let line = line.map_err(|error| format!("`{name}`: {error}"))?;
+                let mut out = std::io::stdout().lock();
+                out.write_all(&line).and_then(|()| out.write_all(b"\n")).map_err(|error| error.to_string())?;
+                self.read(&String::from_utf8_lossy(&line));
+            }
+        }
+        let status = child.wait().map_err(|error| format!("`{name}`: {error}"))?;
+        if !status.success() {
+            return Err(format!("`{name}` ended with {status}"));
+        }
+        if self.passed + self.failed == before { Err(format!("`{name}` reported no tests")) } else { Ok(()) }
+    }
+
+    /// Takes a line of a runner's output; most say nothing about totals.
+    pub(crate) fn read(&mut self, line: &str) {
+        let plain = without_colours(line);
+        let plain = plain.trim();
+        let Some((passed, failed)) = libtest(plain).or_else(|| node(plain)).or_else(|| vitest(plain)) else { return };
+        self.passed += passed;
+        self.failed += failed;
+        self.summaries.push(plain.to_owned());
+    }
+}
+
+/// `test result: ok. 3 passed; 0 failed; …`
+fn libtest(line: &str) -> Option<(u64, u64)> {
+    let rest = line.strip_prefix("test result: ")?;
+    Some((before(rest, " passed")?, before(rest, " failed")?))
+}
+
+/// `ℹ pass 3` and `ℹ fail 0`, or the same after `#`.
+fn node(line: &str) -> Option<(u64, u64)> {
+    let rest = line.strip_prefix("ℹ ").or_else(|| line.strip_prefix("# "))?;
+    if let Some(passed) = rest.strip_prefix("pass ") {
+        return Some((passed.parse().ok()?, 0));
+    }
+    Some((0, rest.strip_prefix("fail ")?.parse().ok()?))
+}
+
+/// `Tests  1 failed | 3 passed (4)`
+fn vitest(line: &str) -> Option<(u64, u64)> {
+    let rest = line.strip_prefix("Tests ")?;
+    let (passed, failed) = (before(rest, " passed"), before(rest, " failed"));
+    (passed.is_some() || failed.is_some()).then(|| (passed.unwrap_or(0), failed.unwrap_or(0)))
+}
+
+/// The number right before a word.
+fn before(text: &str, word: &str) -> Option<u64> {
+    let (head, _) = text.split_once(word)?;
+    head.rsplit(|letter: char| !letter.is_ascii_digit()).next()?.parse().ok()
+}
+
+/// A line without the escape sequences that colour it.
+fn without_colours(line: &str) -> String {
+    let mut plain = String::new();
+    let mut letters = line.chars();
+    while let Some(letter) = letters.next() {
+        if letter == '\u{1b}' {
+            letters.find(char::is_ascii_alphabetic);
+        } else {
+            plain.push(letter);
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Report;
+
+    #[test]
+    fn summaries_of_all_runners_are_counted() {
+        let mut report = Report::default();
+        for line in [
+            "running 3 tests",
+            "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s",
+            "test result: FAILED. 2 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1.00s",
+            "\u{1b}[34mℹ pass 4\u{1b}[39m",
+            "# fail 5",
+            "\u{1b}[2m      Tests \u{1b}[22m \u{1b}[1m\u{1b}[31m1 failed\u{1b}[39m | \u{1b}[32m10 passed\u{1b}[39m (11)",
+            "test of pass 9",
+        ] {
+            report.read(line);
+        }
+        assert_eq!((report.passed, report.failed, report.summaries.len()), (19, 7, 5));
+    }
+}

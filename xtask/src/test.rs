@@ -1,0 +1,74 @@
+//! `cargo xtask test`: sets everything up, runs every test of the repository, and closes with a true total.
+
+use crate::{
+    build, cross,
+    guest_build::guest::Guest,
+    guests, machine, packages,
+    runners::Report,
+    step::{Outcome, run as run_command, step},
+};
+use std::{path::PathBuf, process::Command};
+
+/// What the set-up found, for the tests.
+struct Tools {
+    python: PathBuf,
+    node: PathBuf,
+}
+
+/// `cargo xtask test`.
+pub(crate) fn run(arguments: &[String]) -> Outcome {
+    if !arguments.is_empty() {
+        return Err(format!("runs every test and takes no arguments, but was given {arguments:?}"));
+    }
+    let tools = set_up()?;
+    build::build_fault_injection()?;
+    build::build(&[])?;
+    let mut report = Report::default();
+    let mut failures = Vec::new();
+    let mut part = |name: &str, report: &mut Report, work: &dyn Fn(&mut Report) -> Outcome| {
+        let failed_before = report.failed;
+        if let Err(message) = step(name, || work(report)) {
+            // Something that failed before it could count is a failure as well.
+            report.failed += u64::from(report.failed == failed_before);
+            failures.push(format!("{name}: {message}"));
+        }
+    };
+    part("format", &mut report, &|_| run_command(machine::cargo().args(["fmt", "--all", "--check"])));
+    part("clippy", &mut report, &|_| clippy());
+    part("rust", &mut report, &|report| report.run(&mut cargo_test(&tools)));
+    part("javascript", &mut report, &|report| report.run(packages::in_js(&tools.node).arg("test")));
+    part("other systems", &mut report, &|report| cross::check(report));
+    println!();
+    for summary in &report.summaries {
+        println!("{summary}");
+    }
+    for failure in &failures {
+        println!("failed: {failure}");
+    }
+    println!("{} passed, {} failed", report.passed, report.failed);
+    if failures.is_empty() && report.failed == 0 { Ok(()) } else { Err("not everything passed".to_owned()) }
+}
+
+fn set_up() -> Outcome<Tools> {
+    step("packages of the system", packages::system_packages)?;
+    let python = step("packages of Python", packages::python)?;
+    let node = step("packages of Node", packages::node)?;
+    guests::build(&[Guest::Shipped, Guest::FaultInjection])?;
+    Ok(Tools { python, node })
+}
+
+fn clippy() -> Outcome {
+    let mut command = machine::cargo();
+    command.args(["clippy", "--quiet", "--workspace", "--all-targets"]);
+    run_command(command.args(["--", "--deny", "warnings"]))
+}
+
+fn cargo_test(tools: &Tools) -> Command {
+    let mut command = machine::cargo();
+    command.args(["test", "--workspace", "--no-fail-fast"]);
+    command.env("WASMCACHED_BIN", build::binary());
+    command.env("WASMCACHED_FAULT_INJECTION_BIN", build::fault_injection_binary());
+    command.env("WASMCACHED_PYTHON", &tools.python);
+    command.env("PATH", packages::search_path(&tools.node));
+    command
+}
