@@ -50,8 +50,8 @@ pub const ITEM_BYTES_MAX_DEFAULT: u32 = 1024 * 1024;
 /// Largest `-I`.
 pub const ITEM_BYTES_MAX_MAX: u32 = 1024 * 1024 * 1024;
 
-/// Largest pool of one shard: a guest has 4 GiB of linear memory, and its buffers need some of it.
-pub const SHARD_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024 - 128 * 1024 * 1024;
+/// Largest pool of one shard: the pool is one allocation, and Rust has none above `isize::MAX`, 2 GiB in a guest.
+pub const SHARD_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024 - 64 * 1024 * 1024;
 /// Smallest pool of one shard.
 pub const SHARD_BYTES_MIN: u64 = 64 * 1024;
 
@@ -61,4 +61,5 @@ pub const SHARDS_MAX: u32 = 256;
 const _: () = assert!(LINE_BYTES_MAX < WINDOW_BYTES);
 const _: () = assert!(RETRIEVAL_LINE_BYTES_MAX <= WINDOW_BYTES);
 const _: () = assert!(OUTPUT_BYTES_HIGH <= REPLY_BYTES_HIGH);
-const _: () = assert!((ITEM_BYTES_MAX_MAX as u64) < SHARD_BYTES_MAX / 2);
+const _: () = assert!((ITEM_BYTES_MAX_MAX as u64) < SHARD_BYTES_MAX);
+const _: () = assert!(SHARD_BYTES_MAX < i32::MAX as u64);
