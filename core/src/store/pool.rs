@@ -89,6 +89,11 @@ impl Segment {
         expires_first: u32::MAX,
         kind: Kind::Free,
     };
+
+    /// Bytes of items that are gone.
+    pub(super) fn dead(&self) -> u32 {
+        self.filled - self.live
+    }
 }
 
 /// What a segment costs outside of itself: its entry here and, if the index takes it, its entry in the directory.

@@ -34,6 +34,8 @@ const DEAD_DENOMINATOR_DESPERATE: u32 = 16;
 const SWEEP_SCAN_SEGMENTS: u32 = 4096;
 /// Free segments beyond the reserve at which paid walks begin.
 const AHEAD_SEGMENTS: u32 = 2;
+/// Segments (and a few times the item's own bytes) that a waiting command compacts at most.
+const WAIT_COMPACT_SEGMENTS: u64 = 16;
 /// The largest part of the pool that is reserved so that large items can be carried over.
 const RESERVE_DENOMINATOR: u32 = 16;
 
@@ -67,6 +69,9 @@ pub(super) struct Reclaim {
     credit: u64,
     /// Counts items that were moved or removed: whoever holds a location looks whether it changed.
     moves: u64,
+    /// Bytes that may still be compacted before evicting (or giving up) comes next: moving items that span segments
+    /// leaves dead parts in the neighbours, so compaction alone is no progress.
+    compact_left: u64,
     scan_at: u32,
     /// The last walk for expired items gained little: evict or compact before the next.
     skip_expire: bool,
@@ -84,6 +89,7 @@ impl Reclaim {
             debt: 0,
             credit: 0,
             moves: 0,
+            compact_left: 0,
             scan_at: 0,
             skip_expire: false,
             sweep_at: 0,
@@ -126,6 +132,7 @@ impl Store {
         if self.reclaim.sweep_left > 0 {
             return true;
         }
+        self.reclaim.compact_left = u64::MAX;
         let mut budget = u64::from(steps - walked) * u64::from(self.pool.segment_bytes());
         while self.pool.available() < self.segments_kept_free() || self.pool.limit() > self.target {
             let Some(bytes) = (budget > 0).then(|| self.reclaim_batch(now)).flatten() else { break };
@@ -145,13 +152,17 @@ impl Store {
         if self.pool.available() < self.segments_kept_free() {
             self.pay(u64::from(total) * PACE, now);
         }
+        self.reclaim.compact_left =
+            u64::from(total) * PACE + WAIT_COMPACT_SEGMENTS * u64::from(self.pool.segment_bytes());
         loop {
             let needed = self.log.segments_needed(&self.pool, item);
             if needed == 0 || self.pool.available() >= needed + self.segments_reserved() {
                 return true;
             }
             if !self.reclaim_waiting(now) {
-                return self.pool.available() >= self.log.segments_needed(&self.pool, item);
+                let needed = self.log.segments_needed(&self.pool, item);
+                // Without a last free segment nothing could ever be compacted again.
+                return needed == 0 || self.pool.available() > needed;
             }
         }
     }
@@ -204,6 +215,7 @@ impl Store {
     /// Walks as far as was paid for, or until room is no longer short.
     fn pay(&mut self, bytes: u64, now: Seconds) {
         self.reclaim.debt += bytes;
+        self.reclaim.compact_left = u64::MAX;
         while self.reclaim.debt >= u64::from(BATCH_BYTES) {
             let short = self.pool.available() < self.segments_kept_free();
             let Some(walked) = short.then(|| self.reclaim_batch(now)).flatten() else {
@@ -233,30 +245,33 @@ impl Store {
     /// nothing to reclaim.
     fn reclaim_batch(&mut self, now: Seconds) -> Option<u32> {
         let victim = match self.reclaim.victim {
-            Some(victim) if self.is_current(victim) => victim,
+            Some(victim) if self.is_current(victim) && self.may_walk(victim.mode) => victim,
             _ => self.choose_victim(now)?,
         };
         self.reclaim.victim = Some(victim);
         let (walked, next) = self.walk(victim, now);
         self.reclaim.victim = next;
         if next.is_none() {
-            self.finish(victim);
+            self.finish(victim, now);
+        }
+        if victim.mode == Mode::Compact {
+            self.reclaim.compact_left = self.reclaim.compact_left.saturating_sub(u64::from(walked.max(BATCH_BYTES)));
         }
         // Looking for expired items moves nothing; whoever waits must not pay with it for an eviction.
         Some(if victim.mode == Mode::Expire { 0 } else { walked })
     }
 
     /// A victim was walked to its end: one that has lost enough by expiry is compacted at once.
-    fn finish(&mut self, victim: Victim) {
+    fn finish(&mut self, victim: Victim, now: Seconds) {
         if victim.mode != Mode::Expire {
             self.reclaim.skip_expire = false;
             return;
         }
         self.reclaim.skip_expire = true;
         if self.is_current(victim) {
-            let bytes = self.pool.segment_bytes();
-            if bytes - self.pool.segment(victim.segment).live >= bytes / DEAD_DENOMINATOR {
-                self.reclaim.victim = self.compaction_of(victim.segment);
+            let dead = self.pool.segment(victim.segment).dead();
+            if dead >= self.pool.segment_bytes() / DEAD_DENOMINATOR && self.may_walk(Mode::Compact) {
+                self.reclaim.victim = self.compaction_of(victim.segment, now);
             }
         } else {
             self.reclaim.skip_expire = false;
@@ -267,14 +282,17 @@ impl Store {
         self.pool.segment(victim.segment).sequence == victim.sequence && victim.segment != self.log.open()
     }
 
+    fn may_walk(&self, mode: Mode) -> bool {
+        mode != Mode::Compact || self.reclaim.compact_left > 0
+    }
+
     /// Something expired, something mostly dead, or the oldest.
     fn choose_victim(&mut self, now: Seconds) -> Option<Victim> {
         let desperate = !self.config.evictions;
         let segments = self.pool.segments();
         let scan = if desperate { segments } else { segments.min(SCAN_SEGMENTS) };
         let denominator = if desperate { DEAD_DENOMINATOR_DESPERATE } else { DEAD_DENOMINATOR };
-        let bytes = self.pool.segment_bytes();
-        let mut best = (bytes - bytes / denominator + 1, SegmentId::NONE);
+        let mut best = (self.pool.segment_bytes() / denominator, SegmentId::NONE);
         for _ in 0..scan {
             let id = SegmentId(self.reclaim.scan_at % segments);
             self.reclaim.scan_at = id.0 + 1;
@@ -286,13 +304,14 @@ impl Store {
                 self.pool.segment_mut(id).expires_first = Seconds::MAX;
                 return Some(self.victim(id, Mode::Expire));
             }
-            if segment.live < best.0 {
-                best = (segment.live, id);
+            if segment.dead() > best.0 {
+                best = (segment.dead(), id);
             }
         }
         self.reclaim.skip_expire = false;
         if best.1 != SegmentId::NONE
-            && let Some(victim) = self.compaction_of(best.1)
+            && self.may_walk(Mode::Compact)
+            && let Some(victim) = self.compaction_of(best.1, now)
         {
             return Some(victim);
         }
@@ -306,14 +325,16 @@ impl Store {
     }
 
     /// Begins to compact a segment. The item that continues in it, if any, moves first; `None` if it cannot.
-    fn compaction_of(&mut self, id: SegmentId) -> Option<Victim> {
+    fn compaction_of(&mut self, id: SegmentId, now: Seconds) -> Option<Victim> {
         let victim = self.victim(id, Mode::Compact);
         let owner = self.pool.segment(id).owner;
         if owner != Location::NONE {
             let item = Item::parse(&self.pool, owner);
             let hash = self.index.hash(item.key(&self.pool));
             let slot = self.index.slot_of(&self.pool, hash, owner);
-            if item.total_bytes() > 2 * self.pool.segment_bytes() || !self.carry(Hit { slot, item }, false) {
+            let small = item.total_bytes() <= 2 * self.pool.segment_bytes();
+            let hit = Hit { slot, item };
+            if !(small || self.is_gone(&item, now)) || !self.reclaim_item(hash, hit, Mode::Compact, now) {
                 return None;
             }
         }

@@ -1,0 +1,450 @@
+//! The store against a naive model, from seeds. A cache may forget what it had room for yesterday, but it never
+//! answers with a wrong value; with room for everything it forgets nothing. `check()` walks all invariants as it goes.
+
+use std::collections::BTreeMap;
+use wasmcached_core::{
+    clock::{Expiry, Seconds},
+    command::{Broadcast, Command, Direction, Operation, StoreMode},
+    hash::Seed,
+    reply::{Reply, Value},
+    store::{Store, StoreConfig, item_overhead_bytes},
+};
+
+/// A small generator (SplitMix64): a run is its seed.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
+    }
+
+    fn one_in(&mut self, count: u64) -> bool {
+        self.below(count) == 0
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct ModelItem {
+    value: Vec<u8>,
+    flags: u32,
+    expiry: Expiry,
+    cas: u64,
+}
+
+/// What an answer looks like once it has left the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Answer {
+    Missing,
+    Found { value: Vec<u8>, flags: u32, cas: u64 },
+    Stored,
+    NotStored,
+    Exists,
+    Deleted,
+    Touched,
+    Number(u64),
+    NonNumeric,
+    TooLarge,
+    OutOfMemory,
+}
+
+fn bytes_of(value: &Value<'_>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    value.for_each_piece(|piece| bytes.extend_from_slice(piece));
+    assert_eq!(bytes.len(), value.len());
+    bytes
+}
+
+/// The answer, and the new unique if there is one.
+fn answer_of(reply: &Reply<'_>) -> (Answer, u64) {
+    match reply {
+        Reply::Missing => (Answer::Missing, 0),
+        Reply::Found(found) => {
+            let answer = Answer::Found { value: bytes_of(&found.value), flags: found.flags, cas: found.cas };
+            (answer, 0)
+        }
+        Reply::Stored { cas } => (Answer::Stored, *cas),
+        Reply::NotStored => (Answer::NotStored, 0),
+        Reply::Exists => (Answer::Exists, 0),
+        Reply::Deleted => (Answer::Deleted, 0),
+        Reply::Touched => (Answer::Touched, 0),
+        Reply::Number { value, cas } => (Answer::Number(*value), *cas),
+        Reply::NonNumeric => (Answer::NonNumeric, 0),
+        Reply::TooLarge => (Answer::TooLarge, 0),
+        Reply::OutOfMemory => (Answer::OutOfMemory, 0),
+        Reply::Lost => panic!("a store never answers this"),
+    }
+}
+
+/// What a command does to the item of its key. `fresh_cas` is the unique that the store gave.
+fn model_step(
+    item: Option<ModelItem>,
+    key_bytes: usize,
+    operation: &Operation<'_>,
+    bytes_max: usize,
+    fresh_cas: u64,
+) -> (Answer, Option<ModelItem>) {
+    let too_large = |value_bytes: usize| key_bytes + value_bytes + item_overhead_bytes(true) > bytes_max;
+    match *operation {
+        Operation::Get { touch } => match item {
+            None => (Answer::Missing, None),
+            Some(mut item) => {
+                item.expiry = touch.unwrap_or(item.expiry);
+                (Answer::Found { value: item.value.clone(), flags: item.flags, cas: item.cas }, Some(item))
+            }
+        },
+        Operation::Touch { expiry } => match item {
+            None => (Answer::Missing, None),
+            Some(item) => (Answer::Touched, Some(ModelItem { expiry, ..item })),
+        },
+        Operation::Delete => (if item.is_some() { Answer::Deleted } else { Answer::Missing }, None),
+        Operation::RefuseLarge { unlink } => (Answer::TooLarge, item.filter(|_| !unlink)),
+        Operation::Arithmetic { direction, delta } => {
+            let Some(mut item) = item else { return (Answer::Missing, None) };
+            let Some(old) = number_in(&item.value) else { return (Answer::NonNumeric, Some(item)) };
+            let value = match direction {
+                Direction::Increment => old.wrapping_add(delta),
+                Direction::Decrement => old.saturating_sub(delta),
+            };
+            item.value = format!("{value:<width$}", width = item.value.len()).into_bytes();
+            item.cas = fresh_cas;
+            (Answer::Number(value), Some(item))
+        }
+        Operation::Store { mode, flags, expiry, compare, value } => {
+            if too_large(value.len()) {
+                let unlink = mode == StoreMode::Set && compare.is_none();
+                return (Answer::TooLarge, item.filter(|_| !unlink));
+            }
+            let new = ModelItem { value: value.to_vec(), flags, expiry, cas: fresh_cas };
+            match (mode, item) {
+                (StoreMode::Set, None) if compare.is_some() => (Answer::Missing, None),
+                (StoreMode::Set, Some(item)) if compare.is_some_and(|cas| cas != item.cas) => {
+                    (Answer::Exists, Some(item))
+                }
+                (StoreMode::Set, _) | (StoreMode::Add, None) | (StoreMode::Replace, Some(_)) => {
+                    (Answer::Stored, Some(new))
+                }
+                (StoreMode::Add, item) => (Answer::NotStored, item),
+                (_, None) => (Answer::NotStored, None),
+                (_, Some(item)) if too_large(item.value.len() + value.len()) => (Answer::NotStored, Some(item)),
+                (mode, Some(mut item)) => {
+                    let at = if mode == StoreMode::Append { item.value.len() } else { 0 };
+                    item.value.splice(at..at, value.iter().copied());
+                    item.cas = fresh_cas;
+                    (Answer::Stored, Some(item))
+                }
+            }
+        }
+    }
+}
+
+/// The number that memcached finds in a value: what stands before the first blank or NUL behind leading blanks.
+fn number_in(value: &[u8]) -> Option<u64> {
+    let is_blank = |byte: &u8| matches!(byte, 9..=13 | 32);
+    let begin = value.iter().position(|byte| !is_blank(byte))?;
+    let text = value[begin..].split(|byte| is_blank(byte) || *byte == 0).next()?;
+    std::str::from_utf8(text).ok().filter(|_| value.len() <= 256)?.parse().ok()
+}
+
+/// A kind of load.
+#[derive(Clone, Copy)]
+struct Load {
+    memory_bytes: u64,
+    capacity_bytes: u64,
+    segment_bytes: u32,
+    item_bytes_max: u32,
+    evictions: bool,
+    keys: u64,
+    value_bytes_max: u64,
+    /// Nothing may be forgotten.
+    roomy: bool,
+    steps: u32,
+    check_every: u32,
+}
+
+struct Simulation {
+    load: Load,
+    store: Store,
+    model: BTreeMap<Vec<u8>, ModelItem>,
+    flush_at: Option<Seconds>,
+    now: Seconds,
+    random: Random,
+    seed: Seed,
+    forgotten: u64,
+    stored: u64,
+}
+
+impl Simulation {
+    fn new(load: Load, seed: u64) -> Self {
+        let hash_seed = Seed(seed, !seed);
+        let store = Store::new(StoreConfig {
+            memory_bytes: load.memory_bytes,
+            memory_bytes_capacity: load.capacity_bytes,
+            segment_bytes: load.segment_bytes,
+            item_bytes_max: load.item_bytes_max,
+            evictions: load.evictions,
+            cas: true,
+            seed: hash_seed,
+        });
+        Self {
+            load,
+            store: store.unwrap(),
+            model: BTreeMap::new(),
+            flush_at: None,
+            now: 1_800_000_000,
+            random: Random(seed),
+            seed: hash_seed,
+            forgotten: 0,
+            stored: 0,
+        }
+    }
+
+    fn run(&mut self) {
+        for step in 0..self.load.steps {
+            self.step();
+            if step % self.load.check_every == 0 {
+                self.store.check();
+            }
+        }
+        self.settle();
+        self.store.check();
+    }
+
+    fn step(&mut self) {
+        match self.random.below(200) {
+            0 if self.random.one_in(8) => self.flush(),
+            1..=3 => {
+                let steps = 1 + self.random.below(4) as u32;
+                self.store.sweep(self.now, steps);
+            }
+            4 => self.jump(),
+            5 if !self.load.roomy => self.change_limit(),
+            _ => self.command(),
+        }
+    }
+
+    /// Mostly a few seconds, sometimes a month.
+    fn jump(&mut self) {
+        let seconds = if self.random.one_in(20) { 60 * 60 * 24 * 31 } else { 1 + self.random.below(20) };
+        self.now += seconds as Seconds;
+    }
+
+    fn flush(&mut self) {
+        self.settle();
+        let delay = if self.random.one_in(2) { 0 } else { self.random.below(30) as Seconds };
+        self.flush_at = Some(self.now + delay);
+        self.store.broadcast(Broadcast::Flush { at: self.now + delay }, self.now, &mut Vec::new());
+        self.settle();
+    }
+
+    fn change_limit(&mut self) {
+        let least = self.load.memory_bytes / 2;
+        let bytes = least + self.random.below(self.load.capacity_bytes - least + 1);
+        let done = self.store.set_limit(bytes);
+        if done {
+            assert_eq!(self.store.counters().pool_bytes, bytes);
+        }
+    }
+
+    /// Removes from the model what has expired or was flushed at `now`.
+    fn settle(&mut self) {
+        if self.flush_at.is_some_and(|at| at <= self.now) {
+            self.flush_at = None;
+            self.model.clear();
+        }
+        let now = self.now;
+        self.model.retain(|_, item| !item.expiry.has_passed(now));
+    }
+
+    fn key(&mut self) -> Vec<u8> {
+        // Squared: low numbers are popular.
+        let keys = self.load.keys;
+        let number = self.random.below(keys) * self.random.below(keys) / keys;
+        let mut key = format!("{number}").into_bytes();
+        // Long ones and binary ones, always the same for a number.
+        key.resize(1 + key.len() + (number * 7 % 13) as usize * usize::from(number % 3 == 0) * 19, number as u8);
+        key.truncate(250);
+        key
+    }
+
+    fn value(&mut self) -> Vec<u8> {
+        if self.random.one_in(4) {
+            return format!("{}", self.random.next() >> self.random.below(64)).into_bytes();
+        }
+        let most = self.load.value_bytes_max;
+        let bound = if self.random.one_in(8) { most + 1 } else { most / 16 + 2 };
+        let length = self.random.below(bound);
+        let start = self.random.next();
+        (0..length).map(|i| (start.wrapping_add(i * 31) >> 3) as u8).collect()
+    }
+
+    fn expiry(&mut self) -> Expiry {
+        match self.random.below(24) {
+            0 => Expiry::PAST,
+            1..=3 => Expiry(self.now + self.random.below(40) as Seconds),
+            _ => Expiry::NEVER,
+        }
+    }
+
+    fn command(&mut self) {
+        self.settle();
+        let key = self.key();
+        let value = self.value();
+        let expiry = self.expiry();
+        let compare = self.model.get(&key).map_or(7, |item| item.cas + u64::from(self.random.one_in(3)));
+        let flags = if self.random.one_in(2) { 0 } else { self.random.next() as u32 };
+        let store = |mode, compare| Operation::Store { mode, flags, expiry, compare, value: &value };
+        let operation = match self.random.below(28) {
+            0..=5 => Operation::Get { touch: None },
+            6 => Operation::Get { touch: Some(expiry) },
+            7 => Operation::Touch { expiry },
+            8 => Operation::Delete,
+            9 => Operation::Arithmetic { direction: Direction::Increment, delta: self.random.below(1000) },
+            10 => Operation::Arithmetic { direction: Direction::Decrement, delta: self.random.below(1000) },
+            11 => store(StoreMode::Add, None),
+            12 => store(StoreMode::Replace, None),
+            13 => store(StoreMode::Append, None),
+            14 => store(StoreMode::Prepend, None),
+            15 => store(StoreMode::Set, Some(compare)),
+            16 if self.random.one_in(20) => Operation::RefuseLarge { unlink: self.random.one_in(2) },
+            _ => store(StoreMode::Set, None),
+        };
+        let command = Command { hash: self.seed.hash(&key), key: &key, operation };
+        if self.random.one_in(2) {
+            self.store.touch_lines([command.hash, 1, 2, 3].into_iter());
+        }
+        self.execute(&command);
+    }
+
+    fn execute(&mut self, command: &Command<'_>) {
+        let (answer, cas) = answer_of(&self.store.execute(command, self.now));
+        let known = self.model.remove(command.key);
+        let step =
+            |item| model_step(item, command.key.len(), &command.operation, self.load.item_bytes_max as usize, cas);
+        let (expected, after) = step(known.clone());
+        if let Operation::Store { mode, compare, .. } = command.operation
+            && !self.load.roomy
+            && answer != expected
+        {
+            // The pool is too small now: a plain set takes the stale item with it, anything else changes nothing.
+            let grows = matches!(mode, StoreMode::Append | StoreMode::Prepend);
+            if matches!(answer, Answer::OutOfMemory | Answer::TooLarge) || (grows && answer == Answer::NotStored) {
+                return self.keep(command.key, known.filter(|_| mode != StoreMode::Set || compare.is_some()));
+            }
+        }
+        if answer == Answer::OutOfMemory {
+            assert!(!self.load.roomy, "no room for {command:?}");
+            return self.keep(command.key, known);
+        }
+        if answer == expected {
+            self.stored += u64::from(answer == Answer::Stored);
+            self.keep(command.key, after);
+            return;
+        }
+        let (expected_if_forgotten, after) = step(None);
+        assert!(
+            !self.load.roomy && self.load.evictions && known.is_some() && answer == expected_if_forgotten,
+            "{answer:?}, not {expected:?}, to {command:?}; the model has {known:?}"
+        );
+        self.forgotten += 1;
+        self.keep(command.key, after);
+    }
+
+    fn keep(&mut self, key: &[u8], item: Option<ModelItem>) {
+        if let Some(item) = item {
+            self.model.insert(key.to_vec(), item);
+        }
+    }
+}
+
+const ROOMY: Load = Load {
+    memory_bytes: 16 << 20,
+    capacity_bytes: 16 << 20,
+    segment_bytes: 1024,
+    item_bytes_max: 20_000,
+    evictions: true,
+    keys: 600,
+    value_bytes_max: 12_000,
+    roomy: true,
+    steps: 12_000,
+    check_every: 200,
+};
+
+const TIGHT: Load = Load {
+    memory_bytes: 64 << 10,
+    capacity_bytes: 128 << 10,
+    segment_bytes: 1024,
+    item_bytes_max: 24_000,
+    evictions: true,
+    keys: 4000,
+    value_bytes_max: 1500,
+    roomy: false,
+    steps: 8_000,
+    check_every: 3,
+};
+
+#[test]
+fn with_room_for_everything_nothing_is_forgotten() {
+    for seed in 0..3 {
+        let mut simulation = Simulation::new(ROOMY, seed);
+        simulation.run();
+        let counters = simulation.store.counters();
+        assert_eq!((counters.evictions, simulation.forgotten), (0, 0));
+        assert!(simulation.stored > 2000);
+        // What the model still has, the store has.
+        for (key, item) in core::mem::take(&mut simulation.model) {
+            let command =
+                Command { hash: simulation.seed.hash(&key), key: &key, operation: Operation::Get { touch: None } };
+            let (answer, _) = answer_of(&simulation.store.execute(&command, simulation.now));
+            assert_eq!(answer, Answer::Found { value: item.value, flags: item.flags, cas: item.cas });
+        }
+    }
+}
+
+#[test]
+fn tiny_pools_forget_but_never_lie() {
+    for seed in 0..3 {
+        let mut simulation = Simulation::new(TIGHT, 100 + seed);
+        simulation.run();
+        assert!(simulation.forgotten > 20 && simulation.store.counters().evictions > 100, "{}", simulation.forgotten);
+    }
+}
+
+#[test]
+fn items_of_up_to_half_the_pool_never_lie() {
+    let load = Load { value_bytes_max: 23_000, keys: 100, memory_bytes: 96 << 10, ..TIGHT };
+    for seed in 0..3 {
+        let mut simulation = Simulation::new(load, 200 + seed);
+        simulation.run();
+        assert!(simulation.store.counters().evictions > 100);
+    }
+}
+
+#[test]
+fn tiny_items_fill_the_index_and_never_lie() {
+    let load = Load { value_bytes_max: 16, keys: 40_000, check_every: 50, steps: 20_000, ..TIGHT };
+    for seed in 0..3 {
+        let mut simulation = Simulation::new(load, 300 + seed);
+        simulation.run();
+        assert!(simulation.store.counters().evictions > 100);
+    }
+}
+
+#[test]
+fn without_evictions_nothing_live_is_forgotten() {
+    let load = Load { evictions: false, keys: 4000, ..TIGHT };
+    for seed in 0..3 {
+        let mut simulation = Simulation::new(load, 400 + seed);
+        simulation.run();
+        let counters = simulation.store.counters();
+        assert_eq!((counters.evictions, simulation.forgotten), (0, 0));
+        assert!(counters.store_no_memory > 0);
+    }
+}
