@@ -228,9 +228,8 @@ impl Front {
     /// Answers a pending command, or (without reply) one that needs none. `false`: the output is full, stop after it.
     #[inline]
     pub fn answer(&mut self, number: usize, reply: Option<&Reply<'_>>) -> bool {
-        let pending = self.pending[number];
         let input = bytes(self.source, &self.window, &self.connections, self.current);
-        pending.answer(&mut self.output, input, reply);
+        self.pending[number].answer(&mut self.output, input, reply);
         self.output.len() < limits::OUTPUT_BYTES_HIGH
     }
 

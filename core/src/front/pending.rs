@@ -234,7 +234,7 @@ impl Collector<'_> {
         let blank = |bytes: &[u8]| bytes.iter().position(|&byte| byte != b' ').unwrap_or(bytes.len());
         let start = blank(line);
         let key = &line[start..];
-        let key_bytes = key.iter().position(|&byte| byte == b' ').unwrap_or(key.len());
+        let key_bytes = memchr::memchr(b' ', key).unwrap_or(key.len());
         let after = start + key_bytes + blank(&key[key_bytes..]);
         let span = Span::new(self.cursor + start, self.cursor + start + key_bytes);
         self.cursor += after;
