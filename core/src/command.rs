@@ -58,9 +58,10 @@ pub enum Operation<'a> {
 }
 
 impl Operation<'_> {
-    /// A read: neighbouring reads may be grouped by shard without anybody noticing.
+    /// A read that changes nothing: neighbouring ones may be grouped by shard, and executed again when their reply was
+    /// cut off, without anybody noticing. A `gat` is none: with a negative expiry its second execution is a miss.
     pub fn is_read(&self) -> bool {
-        matches!(self, Self::Get { .. })
+        matches!(self, Self::Get { touch: None })
     }
 }
 

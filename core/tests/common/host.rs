@@ -1,0 +1,265 @@
+//! A host in one thread: carries runs between a front and shards as `docs/boundary.md` says.
+
+use super::random::Random;
+use wasmcached_core::{
+    clock::Seconds,
+    config::{Config, Role},
+    front::{ConnectionId, Front, Run, Status},
+    host::{HostRequest, HostStatistics, Target},
+    shard::Shard,
+    solo::Engine,
+};
+
+/// A solo engine, or a front and its shards.
+pub(crate) struct Server {
+    engine: Engine,
+    shards: Vec<Engine>,
+    /// Reply bytes after which a shard stops.
+    pub(crate) room: usize,
+    pub(crate) now: Seconds,
+    /// What the host was asked.
+    pub(crate) asked: Vec<HostRequest>,
+    /// Carries that did not execute everything.
+    pub(crate) cut_short: usize,
+}
+
+impl Server {
+    pub(crate) fn solo(config: &Config, now: Seconds) -> Self {
+        Self::with(Engine::new(config, now).expect("memory"), Vec::new(), now)
+    }
+
+    /// A front and `shards` shards.
+    pub(crate) fn sharded(config: &Config, shards: u32, now: Seconds) -> Self {
+        let role = |role| Engine::new(&Config { role, shards, ..config.clone() }, now).expect("memory");
+        Self::with(role(Role::Front), (0..shards).map(|_| role(Role::Shard)).collect(), now)
+    }
+
+    fn with(engine: Engine, shards: Vec<Engine>, now: Seconds) -> Self {
+        let room = wasmcached_core::limits::REPLY_BYTES_HIGH;
+        Self { engine, shards, room, now, asked: Vec::new(), cut_short: 0 }
+    }
+
+    pub(crate) fn front(&mut self) -> &mut Front {
+        self.engine.front().expect("it has a front")
+    }
+
+    pub(crate) fn each_shard(&mut self) -> impl Iterator<Item = &mut Shard> {
+        self.engine.shard().into_iter().chain(self.shards.iter_mut().filter_map(Engine::shard))
+    }
+
+    /// Every invariant of every store.
+    pub(crate) fn check(&mut self) {
+        self.each_shard().for_each(|shard| shard.store().check());
+    }
+
+    pub(crate) fn sweep(&mut self) {
+        let now = self.now;
+        self.each_shard().for_each(|shard| {
+            shard.sweep(now, 2);
+        });
+    }
+
+    pub(crate) fn open(&mut self) -> ConnectionId {
+        self.front().open(false)
+    }
+
+    /// Receives as much of `bytes` as there is room for: returns how much that was, and the status.
+    pub(crate) fn receive(&mut self, id: ConnectionId, bytes: &[u8]) -> (usize, Status) {
+        let window = self.front().input(id);
+        assert!(!window.is_empty());
+        let taken = bytes.len().min(window.len());
+        window[..taken].copy_from_slice(&bytes[..taken]);
+        (taken, self.advance(id, taken))
+    }
+
+    /// Advances, and carries whatever is to be carried.
+    pub(crate) fn advance(&mut self, id: ConnectionId, received: usize) -> Status {
+        let mut status = self.engine.advance(id, received, self.now);
+        while status.has(Status::RUNS) {
+            assert_eq!(status, Status::RUNS);
+            self.carry();
+            status = self.engine.resume(self.now);
+        }
+        status
+    }
+
+    fn carry(&mut self) {
+        let (runs, orders) = self.front().runs();
+        let (runs, orders) = (runs.to_vec(), orders.to_vec());
+        assert!(!runs.is_empty());
+        let mut room = self.room;
+        for (number, run) in runs.iter().enumerate() {
+            let orders = &orders[run.start..run.start + run.bytes];
+            if run.target == Target::HOST {
+                let request = HostRequest::decode(orders).expect("a request for the host");
+                self.asked.push(request);
+                self.reply(number, 1, &answer(request));
+                continue;
+            }
+            let shards = match run.target {
+                Target::EVERY_SHARD => 0..self.shards.len(),
+                Target(shard) => shard as usize..shard as usize + 1,
+            };
+            for shard in shards {
+                let (executed, replies) = self.execute(shard, orders, run, room);
+                self.reply(number, executed, &replies);
+                room = room.saturating_sub(replies.len());
+                if executed < run.count {
+                    self.cut_short += 1;
+                    return;
+                }
+            }
+        }
+    }
+
+    fn execute(&mut self, shard: usize, orders: &[u8], run: &Run, room: usize) -> (u32, Vec<u8>) {
+        let mut replies = Vec::new();
+        let shard = self.shards[shard].shard().expect("it is a shard");
+        let executed = shard.execute_batch(orders, run.count, self.now, room, &mut replies);
+        assert!(executed > 0 && executed <= run.count);
+        (executed, replies)
+    }
+
+    fn reply(&mut self, run: usize, executed: u32, bytes: &[u8]) {
+        self.front().reply(run, executed, bytes.len()).expect("there is such a run").copy_from_slice(bytes);
+    }
+
+    pub(crate) fn consume(&mut self, id: ConnectionId, bytes: usize) -> Status {
+        self.front().consume(id, bytes)
+    }
+}
+
+fn answer(request: HostRequest) -> Vec<u8> {
+    match request {
+        HostRequest::Statistics => HostStatistics { limit_maxbytes: 7, ..HostStatistics::default() }.encode(),
+        HostRequest::MemoryLimit(_) => vec![1],
+        _ => Vec::new(),
+    }
+}
+
+/// A client and what the host knows of its socket.
+pub(crate) struct Client {
+    pub(crate) id: ConnectionId,
+    /// Sent by the client, not received by the host.
+    pub(crate) unread: Vec<u8>,
+    /// What came back.
+    pub(crate) received: Vec<u8>,
+    pub(crate) status: Status,
+    pub(crate) closed: bool,
+    /// The host read from it since the last `take_events`: bytes of each read.
+    pub(crate) reads: Vec<usize>,
+}
+
+/// How a host cuts streams into events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cuts {
+    /// As large as possible.
+    None,
+    /// From the seed.
+    Random,
+    /// Never more than this.
+    Every(usize),
+}
+
+impl Cuts {
+    fn length(self, random: &mut Random, most: usize) -> usize {
+        match self {
+            Self::None => most,
+            Self::Every(bytes) => bytes.min(most),
+            Self::Random if random.once_in(3) => most,
+            Self::Random => random.within(0..most.min(300)) + 1,
+        }
+    }
+}
+
+impl Client {
+    pub(crate) fn new(server: &mut Server) -> Self {
+        Self {
+            id: server.open(),
+            unread: Vec::new(),
+            received: Vec::new(),
+            status: Status::default(),
+            closed: false,
+            reads: Vec::new(),
+        }
+    }
+
+    /// Whether an event of this client can do anything.
+    pub(crate) fn is_busy(&self) -> bool {
+        !self.closed && (!self.unread.is_empty() || self.is_working())
+    }
+
+    /// Whether it is busy even if the client sends nothing more.
+    pub(crate) fn is_working(&self) -> bool {
+        !self.closed
+            && (self.status.has(Status::OUTPUT) || self.status.has(Status::MORE) || self.status.has(Status::CLOSE))
+    }
+
+    /// One event: a send, or going on, or a receive.
+    pub(crate) fn event(&mut self, server: &mut Server, random: &mut Random, cuts: Cuts) {
+        assert!(!self.closed);
+        if self.status.has(Status::OUTPUT) {
+            self.send(server, random, cuts);
+        } else if self.status.has(Status::CLOSE) {
+            server.front().close(self.id);
+            self.closed = true;
+        } else if self.status.has(Status::MORE) {
+            self.status = server.advance(self.id, 0);
+            self.first_send(server, random, cuts);
+        } else {
+            let taken = cuts.length(random, self.unread.len());
+            let (taken, status) = server.receive(self.id, &self.unread[..taken]);
+            self.unread.drain(..taken);
+            self.reads.push(taken);
+            self.status = status;
+            self.first_send(server, random, cuts);
+        }
+    }
+
+    /// The send that belongs to the event: what the socket does not take must be told before another connection is
+    /// touched; if it takes all, it need not be told.
+    fn first_send(&mut self, server: &mut Server, random: &mut Random, cuts: Cuts) {
+        if !self.status.has(Status::OUTPUT) {
+            return;
+        }
+        if cuts == Cuts::None || (cuts == Cuts::Random && random.once_in(2)) {
+            let output = server.front().output(self.id);
+            assert!(!output.is_empty());
+            self.received.extend_from_slice(output);
+            self.status = Status(self.status.0 & !Status::OUTPUT.0);
+            let length = output.len();
+            if random.once_in(2) {
+                self.status = server.consume(self.id, length);
+            }
+        } else if random.once_in(3) {
+            // The socket is full.
+            self.status = server.consume(self.id, 0);
+        } else {
+            self.send(server, random, cuts);
+        }
+    }
+
+    fn send(&mut self, server: &mut Server, random: &mut Random, cuts: Cuts) {
+        let output = server.front().output(self.id);
+        assert!(!output.is_empty(), "there should be output");
+        let sent = cuts.length(random, output.len());
+        self.received.extend_from_slice(&output[..sent]);
+        let all = sent == output.len();
+        self.status = server.consume(self.id, sent);
+        assert_eq!(self.status.has(Status::OUTPUT), !all);
+    }
+
+    /// Events until nothing is left to do.
+    pub(crate) fn drain(&mut self, server: &mut Server, random: &mut Random, cuts: Cuts) {
+        while self.is_busy() {
+            self.event(server, random, cuts);
+        }
+    }
+
+    /// Sends `bytes` and returns what comes back.
+    pub(crate) fn ask(&mut self, server: &mut Server, bytes: &[u8]) -> Vec<u8> {
+        self.unread.extend_from_slice(bytes);
+        self.drain(server, &mut Random::new(0), Cuts::None);
+        std::mem::take(&mut self.received)
+    }
+}

@@ -1,0 +1,24 @@
+//! What the tests of the whole engine share: a host in one thread, a naive model, requests from a seed.
+
+#![allow(dead_code, reason = "each test uses its part")]
+
+pub(crate) mod host;
+pub(crate) mod model;
+pub(crate) mod random;
+pub(crate) mod requests;
+
+use wasmcached_core::{config::Config, hash::Seed};
+
+/// The moment at which tests begin, in Unix seconds.
+pub(crate) const START: u32 = 1_800_000_000;
+
+/// A small engine that forgets nothing in a test.
+pub(crate) fn config() -> Config {
+    Config {
+        seed: Seed(1, 2),
+        memory_bytes: 16 << 20,
+        memory_bytes_capacity: 16 << 20,
+        item_bytes_max: 8192,
+        ..Config::default()
+    }
+}
