@@ -47,7 +47,7 @@ mod switch {
     pub(super) const NO_EVICTIONS: u32 = 1;
     pub(super) const NO_CAS: u32 = 2;
     pub(super) const NO_FLUSH: u32 = 4;
-    pub(super) const DETAIL: u32 = 8;
+    pub(super) const SHUTDOWN: u32 = 8;
 }
 
 /// Words of the mailbox.
@@ -326,8 +326,8 @@ fn join(low: u32, high: u32) -> u64 {
 
 fn configure(memory_bytes: u32, item_bytes_max: u32, switches: u32, seed: Seed) -> Config {
     let is_set = |bit| switches & bit != 0;
-    let yes_no = |no: bool| String::from(if no { "no" } else { "yes" });
-    Config {
+    let word = |on: bool| String::from(if on { "yes" } else { "no" });
+    let mut config = Config {
         role: Role::Solo,
         seed,
         memory_bytes: u64::from(memory_bytes),
@@ -336,20 +336,29 @@ fn configure(memory_bytes: u32, item_bytes_max: u32, switches: u32, seed: Seed) 
         evictions: !is_set(switch::NO_EVICTIONS),
         cas: !is_set(switch::NO_CAS),
         flush: !is_set(switch::NO_FLUSH),
-        detail: is_set(switch::DETAIL),
-        settings: vec![
-            (Setting::MaxConnections, "0".into()),
-            (Setting::TcpPort, "0".into()),
-            (Setting::NumThreads, "1".into()),
-            (Setting::TcpBacklog, "0".into()),
-            (Setting::ItemSizeMax, item_bytes_max.to_string()),
-            (Setting::Evictions, if is_set(switch::NO_EVICTIONS) { "off".into() } else { "on".into() }),
-            (Setting::CasEnabled, yes_no(is_set(switch::NO_CAS))),
-            (Setting::FlushEnabled, yes_no(is_set(switch::NO_FLUSH))),
-            (Setting::DetailEnabled, yes_no(!is_set(switch::DETAIL))),
-        ],
+        shutdown: is_set(switch::SHUTDOWN),
         ..Config::default()
+    };
+    // The byte above the switches, if there is one, turns statistics by prefix on and ends a prefix.
+    let delimiter = (switches >> 8) as u8;
+    if delimiter != 0 {
+        config.detail = true;
+        config.prefix_delimiter = delimiter;
+        config.settings.push((Setting::StatKeyPrefix, char::from(delimiter).to_string()));
     }
+    config.settings.extend([
+        (Setting::MaxConnections, "0".into()),
+        (Setting::TcpPort, "0".into()),
+        (Setting::TcpBacklog, "0".into()),
+        (Setting::NumThreads, "1".into()),
+        (Setting::ItemSizeMax, item_bytes_max.to_string()),
+        (Setting::Evictions, if config.evictions { "on".into() } else { "off".into() }),
+        (Setting::CasEnabled, word(config.cas)),
+        (Setting::FlushEnabled, word(config.flush)),
+        (Setting::ShutdownCommand, word(config.shutdown)),
+        (Setting::DetailEnabled, word(config.detail)),
+    ]);
+    config
 }
 
 /// What a host knows, as far as it is true here: there is no process, no socket, no thread but the caller's.

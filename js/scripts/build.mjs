@@ -1,0 +1,74 @@
+// Makes dist/ from the generated engine and src/. `npm run build -- FOLDER`: where wasm-bindgen left its output
+// (`cargo xtask js` calls this).
+
+import { execFileSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const input = resolve(process.argv[2] ?? join(root, '../target/js'));
+const generated = join(root, 'src/generated');
+const dist = join(root, 'dist');
+const features = ['bulk-memory', 'nontrapping-float-to-int', 'sign-ext', 'mutable-globals', 'multivalue'];
+features.push('reference-types', 'simd');
+
+if (!existsSync(join(input, 'engine_bg.wasm'))) {
+  console.error(`no engine in ${input}; run \`cargo xtask js\``);
+  process.exit(1);
+}
+for (const folder of [generated, dist]) {
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+}
+optimize(join(input, 'engine_bg.wasm'), join(dist, 'engine.wasm'));
+const wasm = readFileSync(join(dist, 'engine.wasm'));
+refuseBuildPaths(wasm);
+writeFileSync(join(generated, 'base64.ts'), `/** The engine. */\nexport const base64: string =\n  '${wasm.toString('base64')}';\n`);
+writeFileSync(join(generated, 'engine.js'), glue(readFileSync(join(input, 'engine.js'), 'utf8')));
+writeFileSync(join(generated, 'engine.d.ts'), types(readFileSync(join(input, 'engine.d.ts'), 'utf8')));
+execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', root], { stdio: 'inherit' });
+for (const file of ['engine.js', 'engine.d.ts']) cpSync(join(generated, file), join(dist, 'generated', file));
+console.log(`engine.wasm: ${wasm.length} bytes, ${gzipSync(wasm, { level: 9 }).length} gzipped`);
+
+/** A quarter smaller and faster, where Binaryen is installed; the same engine where not. */
+function optimize(from, to) {
+  const tool = join(root, 'node_modules/binaryen/bin/wasm-opt');
+  if (!existsSync(tool)) {
+    console.warn('Binaryen is not installed (npm ci): the engine is not optimised');
+    cpSync(from, to);
+    return;
+  }
+  const flags = features.map((feature) => `--enable-${feature}`);
+  const strips = ['--strip-debug', '--strip-producers'];
+  execFileSync(process.execPath, [tool, '-O3', ...strips, ...flags, from, '-o', to], { stdio: 'inherit' });
+}
+
+/** The file is published: it must not tell where it was built. */
+function refuseBuildPaths(wasm) {
+  const text = wasm.toString('latin1');
+  const path = /(?:\/(?:home|root|usr|Users|tmp|build|work)\/|[A-Z]:\\)[\x20-\x7e]{3,}/.exec(text);
+  if (path !== null) throw new Error(`engine.wasm tells where it was built: ${path[0].slice(0, 100)}`);
+}
+
+/**
+ * wasm-bindgen's glue holds one instance in its module's variables. A cache is an instance, so the glue becomes a
+ * function that is called once for each.
+ */
+function glue(text) {
+  const ending = 'export { initSync, __wbg_init as default };';
+  const classes = text.match(/^export class /gm) ?? [];
+  if (!text.includes(ending) || classes.length !== 1 || text.includes('import.meta')) {
+    throw new Error('the glue of wasm-bindgen has another form than scripts/build.mjs expects');
+  }
+  const body = text.replace(ending, 'return initSync({ module });').replace(/^export class /m, 'class ');
+  return `export function instantiate(module) {\n${body}\n}\n`;
+}
+
+/** Of the glue's types only those of the exports are used. */
+function types(text) {
+  const exports = /export interface InitOutput \{[^}]*\}/.exec(text);
+  if (exports === null) throw new Error('the types of wasm-bindgen have another form than scripts/build.mjs expects');
+  return `${exports[0]}\n\nexport function instantiate(module: WebAssembly.Module): InitOutput;\n`;
+}

@@ -1,0 +1,246 @@
+// The cache as JavaScript programs use it: lru-cache's names where the two share a notion.
+
+import { Connection } from './connection.js';
+import { Engine, Outcome, Switch } from './engine.js';
+import { parseStatistics, summarize, type CacheStatistics } from './statistics.js';
+
+/** What keys and values may be. */
+export type Text = string | Uint8Array;
+
+/** How a {@link Cache} is made. */
+export interface CacheOptions {
+  /**
+   * The budget in bytes: keys, values, their bookkeeping and the index together stay under it.
+   * Default 64 MiB; 32 MiB in edge workers, which grant 128 MiB to everything.
+   */
+  maxSize?: number;
+  /** Largest entry in bytes, key and 59 bytes of bookkeeping included. Default 1 MiB, or half of a smaller `maxSize`. */
+  maxEntrySize?: number;
+  /** Milliseconds that entries live if `set` says nothing else; 0, the default: until they are evicted. */
+  ttl?: number;
+  /** The time in milliseconds since 1970; default `Date.now`. */
+  clock?: () => number;
+  /** `false`: a full cache refuses instead of forgetting what was used least recently. */
+  evictions?: boolean;
+  /** `false`: entries carry no unique, so the protocol's `gets` and `cas` do not work. Saves 8 bytes an entry. */
+  cas?: boolean;
+  /** What the protocol allows and counts. */
+  protocol?: ProtocolOptions;
+  /** An engine compiled by the caller (`wasmcached/engine.wasm`), for hosts that want to load it themselves. */
+  module?: WebAssembly.Module;
+}
+
+/** memcached's switches that only clients of the protocol notice. */
+export interface ProtocolOptions {
+  /** `false`: `flush_all` is refused (memcached's `-F`). */
+  flush?: boolean;
+  /** `true`: `shutdown` closes the connection instead of being refused (`-A`). */
+  shutdown?: boolean;
+  /** One character: counts by key prefix up to it (`-D`). */
+  prefixDelimiter?: string;
+}
+
+/** How an entry is stored. */
+export interface SetOptions {
+  /** Milliseconds to live, kept in whole seconds and never too short; 0: until it is evicted. */
+  ttl?: number;
+}
+
+/** What a runtime's entry file knows. */
+export interface Host {
+  /** The compiled engine; called when the first entry is stored or looked for. */
+  module: () => WebAssembly.Module;
+  /** Default of {@link CacheOptions.maxSize}. */
+  maxSize: number;
+}
+
+const MIB = 1024 * 1024;
+const MAX_SIZE_MIN = 64 * 1024;
+const MAX_SIZE_MAX = 4096 * MIB - 128 * MIB;
+const ENTRY_SIZE_MIN = 1024;
+const SECONDS_MAX = 0xffff_ffff;
+
+/**
+ * A cache of bytes with an exact budget. It starts empty and without memory; the first use instantiates the engine, so
+ * that a cache may stand at the top of a module, where edge workers allow no randomness.
+ */
+export class Cache {
+  /** The budget in bytes. */
+  readonly maxSize: number;
+  /** Largest entry in bytes. */
+  readonly maxEntrySize: number;
+  /** Default time to live in milliseconds; 0: none. */
+  readonly ttl: number;
+  readonly #clock: () => number;
+  readonly #module: () => WebAssembly.Module;
+  readonly #switches: number;
+  #engine: Engine | undefined;
+  #main: Connection | undefined;
+  #isDisposed = false;
+
+  constructor(options: CacheOptions, host: Host) {
+    if (typeof options !== 'object' || options === null) {
+      throw new TypeError(`new Cache takes an object like { maxSize: ${64 * MIB} }`);
+    }
+    const { maxSize = host.maxSize, ttl = 0, clock = Date.now, module } = options;
+    this.maxSize = size('maxSize', maxSize, MAX_SIZE_MIN, MAX_SIZE_MAX);
+    const entrySize = options.maxEntrySize ?? Math.min(MIB, Math.floor(this.maxSize / 2));
+    this.maxEntrySize = size('maxEntrySize', entrySize, ENTRY_SIZE_MIN, Math.floor(this.maxSize / 2));
+    this.ttl = duration(ttl);
+    if (typeof clock !== 'function') throw new TypeError('clock is a function that returns milliseconds, like Date.now');
+    this.#clock = clock;
+    this.#module = module === undefined ? host.module : () => module;
+    this.#switches = switches(options);
+  }
+
+  /** A copy of the value, or `undefined`. */
+  get(key: Text): Uint8Array<ArrayBuffer> | undefined {
+    return this.#live().get(key, this.#now());
+  }
+
+  /** The value as text (UTF-8), or `undefined`. */
+  getText(key: Text): string | undefined {
+    return this.#live().getText(key, this.#now());
+  }
+
+  /** Whether there is a value. Counts as a use of it. */
+  has(key: Text): boolean {
+    return this.#live().has(key, this.#now());
+  }
+
+  /**
+   * Stores a copy of the value. Throws a `RangeError` where it is too large for `maxEntrySize`; the old value, which
+   * would be stale, is gone then.
+   */
+  set(key: Text, value: Text, options?: SetOptions): this {
+    const outcome = this.#live().set(key, value, this.#end(options?.ttl), this.#now());
+    if (outcome === Outcome.stored) return this;
+    if (outcome === Outcome.tooLarge) {
+      throw new RangeError(
+        `the entry is larger than maxEntrySize (${this.maxEntrySize} bytes with 59 of bookkeeping); ` +
+          'raise maxEntrySize, or split the value',
+      );
+    }
+    throw new Error(`the cache is full (${this.maxSize} bytes) and may not evict; raise maxSize, or allow evictions`);
+  }
+
+  /** Removes an entry; whether there was one. */
+  delete(key: Text): boolean {
+    return this.#live().delete(key, this.#now());
+  }
+
+  /** Gives an entry a new time to live (default: the cache's) without reading it; whether there is one. */
+  touch(key: Text, options?: SetOptions): boolean {
+    return this.#live().touch(key, this.#end(options?.ttl), this.#now());
+  }
+
+  /** Removes everything, and gives the memory back. Open connections are closed; statistics begin anew. */
+  clear(): void {
+    this.#live();
+    this.#drop();
+  }
+
+  /** What the cache holds and has done. */
+  stats(): CacheStatistics {
+    return summarize(this.statistics(), this.#live().memoryBytes);
+  }
+
+  /** memcached's statistics by name: all, or those of a group (`settings`, `items`, `slabs`). */
+  statistics(group = ''): Record<string, string> {
+    const asking = this.connect();
+    try {
+      return parseStatistics(asking.execute(group === '' ? 'stats\r\n' : `stats ${group}\r\n`));
+    } finally {
+      asking.close();
+    }
+  }
+
+  /**
+   * Takes bytes of memcached's text protocol and returns what a server would send. Calls go on where the last one
+   * stopped, even in the middle of a request. After `quit` the next call begins a new connection.
+   */
+  execute(input: Text): Uint8Array<ArrayBuffer> {
+    this.#live();
+    if (this.#main === undefined || this.#main.isClosed) this.#main = this.connect();
+    return this.#main.execute(input);
+  }
+
+  /** A further connection for the protocol, independent of {@link Cache.execute}. */
+  connect(): Connection {
+    return new Connection(this.#live(), () => this.#now());
+  }
+
+  /** Gives the memory back. Any further use throws. Caches that are merely forgotten are collected as well. */
+  dispose(): void {
+    this.#isDisposed = true;
+    this.#drop();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  get [Symbol.toStringTag](): string {
+    return 'Cache';
+  }
+
+  #drop(): void {
+    this.#main = undefined;
+    this.#engine?.retire();
+    this.#engine = undefined;
+  }
+
+  #live(): Engine {
+    const engine = this.#engine;
+    return engine !== undefined && !engine.isRetired ? engine : this.#start();
+  }
+
+  #start(): Engine {
+    if (this.#isDisposed) throw new Error('the cache is disposed; make a new one');
+    const options = { memoryBytes: this.maxSize, itemBytesMax: this.maxEntrySize, switches: this.#switches };
+    this.#main = undefined;
+    this.#engine = new Engine(this.#module(), options, this.#now());
+    return this.#engine;
+  }
+
+  #now(): number {
+    const seconds = this.#clock() / 1000;
+    return seconds > 0 ? Math.min(Math.floor(seconds), SECONDS_MAX) : 0;
+  }
+
+  /** The second from which an entry is gone. Rounded up: it never lives too short. */
+  #end(ttl: number | undefined): number {
+    const milliseconds = ttl === undefined ? this.ttl : duration(ttl);
+    if (milliseconds === 0) return 0;
+    return Math.min(Math.ceil((this.#clock() + milliseconds) / 1000), SECONDS_MAX);
+  }
+}
+
+function size(name: string, value: number, least: number, most: number): number {
+  if (typeof value !== 'number') throw new TypeError(`${name} is a number of bytes, not a ${typeof value}`);
+  if (!(value >= least && value <= most)) {
+    throw new RangeError(`${name} is ${value}; give ${least} to ${most} bytes`);
+  }
+  return Math.floor(value);
+}
+
+function duration(ttl: number): number {
+  if (typeof ttl !== 'number') throw new TypeError(`ttl is a number of milliseconds, not a ${typeof ttl}`);
+  if (!(ttl >= 0)) throw new RangeError(`ttl is ${ttl}; give milliseconds, or 0 for no end`);
+  return ttl === Infinity ? 0 : ttl;
+}
+
+function switches(options: CacheOptions): number {
+  const { flush = true, shutdown = false, prefixDelimiter = '' } = options.protocol ?? {};
+  const delimiter = prefixDelimiter === '' ? 0 : prefixDelimiter.charCodeAt(0);
+  if (prefixDelimiter.length > 1 || delimiter > 127) {
+    throw new RangeError('protocol.prefixDelimiter is one ASCII character, like ":"');
+  }
+  return (
+    (options.evictions === false ? Switch.noEvictions : 0) |
+    (options.cas === false ? Switch.noCas : 0) |
+    (flush ? 0 : Switch.noFlush) |
+    (shutdown ? Switch.shutdown : 0) |
+    (delimiter << Switch.prefixShift)
+  );
+}

@@ -1,0 +1,46 @@
+// A conversation in memcached's protocol with a cache of this process.
+
+import { isBytes, type Engine } from './engine.js';
+
+const encoder = new TextEncoder();
+
+/** Made by `Cache.connect`. */
+export class Connection {
+  readonly #engine: Engine;
+  readonly #now: () => number;
+  readonly #number: number;
+  #isClosed = false;
+
+  constructor(engine: Engine, now: () => number) {
+    this.#engine = engine;
+    this.#now = now;
+    this.#number = engine.open(now());
+  }
+
+  /** Closed by `quit`, by a fatal error of the protocol, by {@link Connection.close}, or with its cache. */
+  get isClosed(): boolean {
+    return this.#isClosed || this.#engine.isRetired;
+  }
+
+  /** Takes bytes as a server would receive them and returns what it would send; unfinished requests are kept. */
+  execute(input: string | Uint8Array): Uint8Array<ArrayBuffer> {
+    if (this.isClosed) throw new Error('the connection is closed; open another one with cache.connect()');
+    if (typeof input !== 'string' && !isBytes(input)) {
+      throw new TypeError(`execute takes a string or a Uint8Array, not ${input === null ? 'null' : typeof input}`);
+    }
+    const bytes = typeof input === 'string' ? encoder.encode(input) : input;
+    const { output, closed } = this.#engine.exchange(this.#number, bytes, this.#now());
+    this.#isClosed = closed;
+    return output;
+  }
+
+  /** Forgets the connection, and what it had not finished. */
+  close(): void {
+    if (!this.isClosed) this.#engine.close(this.#number);
+    this.#isClosed = true;
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}

@@ -1,0 +1,322 @@
+// One instance of the WebAssembly engine, and the one file that touches its memory.
+//
+// Every view on guest memory is dropped before the caller sees it: memory may grow, and so move, in any call.
+
+import { instantiate, type InitOutput } from './generated/engine.js';
+
+/** Longest key, in bytes. */
+export const KEY_BYTES_MAX = 250;
+
+/** The numbers with which an engine is made. */
+export interface EngineOptions {
+  /** Bytes that items and index may take together. */
+  readonly memoryBytes: number;
+  /** Largest item as memcached counts it. */
+  readonly itemBytesMax: number;
+  /** Bits of {@link Switch}, and the byte of a prefix's end above them. */
+  readonly switches: number;
+}
+
+/** Bits of {@link EngineOptions.switches}. */
+export const Switch = { noEvictions: 1, noCas: 2, noFlush: 4, shutdown: 8, prefixShift: 8 } as const;
+
+/** What {@link Engine.set} returns. */
+export const Outcome = { stored: 0, tooLarge: 1, outOfMemory: 2 } as const;
+
+/** What a connection brought forth. */
+export interface Exchange {
+  readonly output: Uint8Array<ArrayBuffer>;
+  /** The engine has closed the connection. */
+  readonly closed: boolean;
+}
+
+/** Bits of a status (`docs/boundary.md`). */
+const STATUS_OUTPUT = 1;
+const STATUS_MORE = 2;
+const STATUS_CLOSE = 4;
+
+/** Words of the mailbox. */
+const VALUE_AT = 0;
+const WINDOW_AT = 1;
+const WINDOW_BYTES = 2;
+const OUTPUT_AT = 3;
+const OUTPUT_BYTES = 4;
+
+/** The window that is kept; a larger one is given back. */
+const WINDOW_BYTES_KEPT = 64 * 1024;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+
+/** Whether the value is bytes, from whichever realm. */
+export function isBytes(value: unknown): value is Uint8Array {
+  if (value instanceof Uint8Array) return true;
+  return ArrayBuffer.isView(value) && Object.prototype.toString.call(value) === '[object Uint8Array]';
+}
+
+/** See the head of this file. */
+export class Engine {
+  readonly #exports: InitOutput;
+  readonly #solo: number;
+  readonly #mailbox: number;
+  readonly #itemBytesMax: number;
+  // The hot ones by themselves: a property of `exports` costs a lookup each time.
+  readonly #get: InitOutput['solo_get'];
+  readonly #set: InitOutput['solo_set'];
+  #bytes!: Uint8Array<ArrayBuffer>;
+  #words!: Uint32Array<ArrayBuffer>;
+  #windowAt = 0;
+  #windowBytes = 0;
+  #isRetired = false;
+
+  /** Throws a `RangeError` where there is no room for the budget. */
+  constructor(module: WebAssembly.Module, options: EngineOptions, now: number) {
+    const { memoryBytes, itemBytesMax, switches } = options;
+    const [a, b, c, d] = crypto.getRandomValues(new Uint32Array(4)) as unknown as [number, number, number, number];
+    this.#exports = instantiate(module);
+    this.#solo = this.#exports.solo_create(memoryBytes, itemBytesMax, switches, a, b, c, d, now);
+    if (this.#solo === 0) {
+      throw new RangeError(
+        `no cache of ${memoryBytes} bytes: this runtime does not grant so much memory; use a smaller maxSize`,
+      );
+    }
+    this.#itemBytesMax = itemBytesMax;
+    this.#get = this.#exports.solo_get;
+    this.#set = this.#exports.solo_set;
+    this.#mailbox = this.#exports.solo_mailbox(this.#solo) >>> 2;
+    this.#look();
+    this.#reserve(WINDOW_BYTES_KEPT);
+  }
+
+  /** It failed in a call, or its cache has let it go: it is of no more use. */
+  get isRetired(): boolean {
+    return this.#isRetired;
+  }
+
+  /** Connections that still know this engine see that it is over. */
+  retire(): void {
+    this.#isRetired = true;
+  }
+
+  /** Bytes of linear memory, most of which the system provides only when they are used. */
+  get memoryBytes(): number {
+    return this.#exports.memory.buffer.byteLength;
+  }
+
+  /** A copy of the key's value. */
+  get(key: string | Uint8Array, now: number): Uint8Array<ArrayBuffer> | undefined {
+    const length = this.#find(key, now);
+    if (length < 0) return undefined;
+    const at = this.#words[this.#mailbox + VALUE_AT];
+    return this.#bytes.slice(at, at + length);
+  }
+
+  /** The key's value as text. */
+  getText(key: string | Uint8Array, now: number): string | undefined {
+    const length = this.#find(key, now);
+    if (length < 0) return undefined;
+    const at = this.#words[this.#mailbox + VALUE_AT];
+    return decoder.decode(this.#bytes.subarray(at, at + length));
+  }
+
+  /** Whether the key has a value. */
+  has(key: string | Uint8Array, now: number): boolean {
+    return this.#find(key, now) >= 0;
+  }
+
+  /** Stores; an {@link Outcome}. */
+  set(key: string | Uint8Array, value: string | Uint8Array, expiresAt: number, now: number): number {
+    if (typeof value === 'string') {
+      // No character of UTF-16 takes more than three bytes of UTF-8.
+      if (value.length * 3 > WINDOW_BYTES_KEPT - KEY_BYTES_MAX) value = this.#encode(value);
+    } else if (!isBytes(value)) {
+      throw new TypeError(`a value is a string or a Uint8Array, not ${describe(value)}; JSON.stringify it first`);
+    }
+    if (value.length > this.#itemBytesMax) return this.#refuse(key, now);
+    if (typeof value !== 'string') this.#reserve(KEY_BYTES_MAX + value.length);
+    const keyBytes = this.#putKey(key);
+    const valueBytes = this.#putValue(value, this.#windowAt + keyBytes);
+    try {
+      return this.#set(this.#solo, keyBytes, valueBytes, 0, expiresAt, now);
+    } catch (error) {
+      throw this.#fail(error);
+    }
+  }
+
+  /** Removes the key; whether it was there. */
+  delete(key: string | Uint8Array, now: number): boolean {
+    const keyBytes = this.#putKey(key);
+    return this.#call(() => this.#exports.solo_delete(this.#solo, keyBytes, now)) === 1;
+  }
+
+  /** Gives the key a new end; whether it was there. */
+  touch(key: string | Uint8Array, expiresAt: number, now: number): boolean {
+    const keyBytes = this.#putKey(key);
+    return this.#call(() => this.#exports.solo_touch(this.#solo, keyBytes, expiresAt, now)) === 1;
+  }
+
+  /** A new connection's number. */
+  open(now: number): number {
+    return this.#call(() => this.#exports.solo_open(this.#solo, now));
+  }
+
+  /** Forgets a connection. */
+  close(connection: number): void {
+    this.#call(() => this.#exports.solo_close(this.#solo, connection));
+  }
+
+  /** Hands `input` to a connection and takes what it has to say. */
+  exchange(connection: number, input: Uint8Array, now: number): Exchange {
+    return this.#call(() => this.#exchange(connection, input, now));
+  }
+
+  #exchange(connection: number, input: Uint8Array, now: number): Exchange {
+    const output: Uint8Array<ArrayBuffer>[] = [];
+    let taken = 0;
+    while (taken < input.length) {
+      this.#exports.solo_input(this.#solo, connection);
+      this.#look();
+      const piece = input.subarray(taken, taken + this.#words[this.#mailbox + WINDOW_BYTES]);
+      this.#bytes.set(piece, this.#words[this.#mailbox + WINDOW_AT]);
+      taken += piece.length;
+      if (this.#advance(connection, piece.length, now, output)) {
+        this.#exports.solo_close(this.#solo, connection);
+        return { output: join(output), closed: true };
+      }
+    }
+    return { output: join(output), closed: false };
+  }
+
+  /** Until the connection rests; whether it closes. */
+  #advance(connection: number, received: number, now: number, output: Uint8Array<ArrayBuffer>[]): boolean {
+    for (;;) {
+      const status = this.#exports.solo_advance(this.#solo, connection, received, now);
+      this.#look();
+      if (status & STATUS_OUTPUT) {
+        const at = this.#words[this.#mailbox + OUTPUT_AT];
+        const length = this.#words[this.#mailbox + OUTPUT_BYTES];
+        output.push(this.#bytes.slice(at, at + length));
+        this.#exports.solo_consume(this.#solo, connection, length);
+      }
+      if (status & STATUS_CLOSE) return true;
+      if (!(status & STATUS_MORE)) return false;
+      received = 0;
+    }
+  }
+
+  /** The length of the key's value, whose address is in the mailbox then; negative: there is none. */
+  #find(key: string | Uint8Array, now: number): number {
+    const keyBytes = this.#putKey(key);
+    let length;
+    try {
+      length = this.#get(this.#solo, keyBytes, now) | 0;
+    } catch (error) {
+      throw this.#fail(error);
+    }
+    this.#look();
+    return length;
+  }
+
+  #refuse(key: string | Uint8Array, now: number): number {
+    const keyBytes = this.#putKey(key);
+    this.#call(() => this.#exports.solo_refuse(this.#solo, keyBytes, now));
+    return Outcome.tooLarge;
+  }
+
+  /** Looks at the memory again if it has grown: views on the old one are empty then. */
+  #look(): void {
+    if (this.#bytes === undefined || this.#bytes.length === 0) {
+      this.#bytes = new Uint8Array(this.#exports.memory.buffer as ArrayBuffer);
+      this.#words = new Uint32Array(this.#exports.memory.buffer as ArrayBuffer);
+    }
+  }
+
+  /** A window of at least `bytes`; an unusually large one does not stay. */
+  #reserve(bytes: number): void {
+    if (bytes <= this.#windowBytes && this.#windowBytes <= WINDOW_BYTES_KEPT) return;
+    const wanted = Math.max(bytes, WINDOW_BYTES_KEPT);
+    if (wanted === this.#windowBytes) return;
+    this.#windowAt = this.#call(() => this.#exports.solo_window(this.#solo, wanted)) >>> 0;
+    this.#windowBytes = wanted;
+    this.#look();
+  }
+
+  /** Writes the key at the start of the window; its length. */
+  #putKey(key: string | Uint8Array): number {
+    const bytes = this.#bytes;
+    const at = this.#windowAt;
+    if (typeof key === 'string') {
+      const length = key.length;
+      if (length === 0 || length > KEY_BYTES_MAX) throw wrongLength(length);
+      // Faster than `encodeInto` for what keys usually are, in most runtimes several times.
+      for (let i = 0; i < length; i++) {
+        const code = key.charCodeAt(i);
+        if (code > 127) return this.#putKey(this.#encodeKey(key));
+        bytes[at + i] = code;
+      }
+      return length;
+    }
+    if (!isBytes(key)) throw new TypeError(`a key is a string or a Uint8Array, not ${describe(key)}`);
+    if (key.length === 0 || key.length > KEY_BYTES_MAX) throw wrongLength(key.length);
+    bytes.set(key, at);
+    return key.length;
+  }
+
+  /** Two strings that are not well-formed would become the same bytes: refused, or one would read the other's value. */
+  #encodeKey(key: string): Uint8Array {
+    const bytes = encoder.encode(key);
+    if (decoder.decode(bytes) !== key) {
+      throw new TypeError('a key has half of a surrogate pair; use well-formed text or a Uint8Array');
+    }
+    return bytes;
+  }
+
+  /** Writes a value that fits into the window; its length. */
+  #putValue(value: string | Uint8Array, at: number): number {
+    if (typeof value !== 'string') {
+      this.#bytes.set(value, at);
+      return value.length;
+    }
+    return encoder.encodeInto(value, this.#bytes.subarray(at, this.#windowAt + this.#windowBytes)).written;
+  }
+
+  #encode(value: string): Uint8Array {
+    // What has too many characters has too many bytes as well: not worth encoding.
+    return value.length > this.#itemBytesMax ? new Uint8Array(this.#itemBytesMax + 1) : encoder.encode(value);
+  }
+
+  #call<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      throw this.#fail(error);
+    }
+  }
+
+  #fail(error: unknown): Error {
+    this.retire();
+    const text = error instanceof Error ? error.message : String(error);
+    return new Error(`the cache's engine failed and is replaced by an empty one: ${text}`, { cause: error });
+  }
+}
+
+function join(pieces: Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {
+  if (pieces.length === 1) return pieces[0];
+  const whole = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.length;
+  }
+  return whole;
+}
+
+function wrongLength(length: number): RangeError {
+  if (length === 0) return new RangeError('a key is empty; use at least one byte');
+  return new RangeError(`a key has ${length} bytes, ${KEY_BYTES_MAX} are the limit; use a hash of it as the key`);
+}
+
+function describe(value: unknown): string {
+  if (value === null) return 'null';
+  return typeof value === 'object' ? (value.constructor?.name ?? 'an object') : typeof value;
+}
