@@ -22,6 +22,9 @@ pub(crate) enum Guest {
     Shipped,
     /// The one with traps and hangs on demand, for tests.
     FaultInjection,
+    /// The one that the npm package is made of.
+    #[allow(dead_code, reason = "the host's build script never embeds it")]
+    JavaScript,
 }
 
 impl Guest {
@@ -30,6 +33,7 @@ impl Guest {
         match self {
             Self::Shipped => "wasmcached.wasm",
             Self::FaultInjection => "wasmcached-fault-injection.wasm",
+            Self::JavaScript => "wasmcached-javascript.wasm",
         }
     }
 
@@ -38,6 +42,7 @@ impl Guest {
         match self {
             Self::Shipped => "abi",
             Self::FaultInjection => "abi,fault-injection",
+            Self::JavaScript => "bindgen",
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::{
     build, cross,
     guest_build::guest::Guest,
-    guests, machine, packages,
+    guests, js, machine, packages,
     runners::Report,
     step::{Outcome, run as run_command, step},
 };
@@ -36,7 +36,10 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     part("format", &mut report, &|_| run_command(machine::cargo().args(["fmt", "--all", "--check"])));
     part("clippy", &mut report, &|_| clippy());
     part("rust", &mut report, &|report| report.run(&mut cargo_test(&tools)));
-    part("javascript", &mut report, &|report| report.run(packages::in_js(&tools.node).arg("test")));
+    part("javascript", &mut report, &|report| {
+        js::build(&tools.node)?;
+        report.run(packages::in_js(&tools.node).arg("test"))
+    });
     part("other systems", &mut report, &|report| cross::check(report));
     println!();
     for summary in &report.summaries {

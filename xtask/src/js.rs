@@ -1,0 +1,27 @@
+//! The npm package: its engine from the guest, then what `js/` makes of it.
+
+use crate::{
+    guest_build::guest::Guest,
+    guests, machine, packages,
+    step::{Outcome, run as run_command, step},
+};
+use std::path::Path;
+
+/// `cargo xtask js`.
+pub(crate) fn run(_: &[String]) -> Outcome {
+    let node = step("packages of Node", packages::node)?;
+    build(&node)
+}
+
+/// Leaves the package in `js/dist`; `node` is the folder of the Node to use.
+pub(crate) fn build(node: &Path) -> Outcome {
+    guests::build(&[Guest::JavaScript])?;
+    let generated = machine::root().join("target/js");
+    step("engine for JavaScript", || {
+        let mut generator = machine::cargo();
+        generator.args(["run", "--quiet", "--manifest-path", "js/bindgen/Cargo.toml", "--target-dir"]);
+        generator.arg(machine::target_directory().join("bindgen")).arg("--");
+        run_command(generator.arg(guests::file(Guest::JavaScript)).arg(&generated))
+    })?;
+    step("js/dist", || run_command(packages::in_js(node).args(["run", "build", "--"]).arg(&generated)))
+}
