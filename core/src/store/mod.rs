@@ -238,8 +238,9 @@ fn segments_in(memory_bytes: u64, segment_bytes: u32) -> u32 {
     (memory_bytes / (u64::from(segment_bytes) + SEGMENT_TABLE_BYTES)).min(u64::from(u32::MAX / segment_bytes)) as u32
 }
 
-/// 64 KiB where the pool has at least 64 of them; smaller ones in tiny pools.
+/// 64 KiB where the pool has at least 512 of them, smaller ones in smaller pools: a few segments are always free or
+/// half done, and that must not be a noticeable part of the pool (at 64 segments a pool held a tenth less).
 fn default_segment_bytes(memory_bytes: u64) -> u32 {
-    let share = (memory_bytes / 64).clamp(u64::from(SEGMENT_BYTES_MIN), 64 * 1024);
+    let share = (memory_bytes / 512).clamp(u64::from(SEGMENT_BYTES_MIN), 64 * 1024);
     1 << share.ilog2()
 }
