@@ -4,8 +4,10 @@
 //! bytes of a client and gives bytes back: real memcached (the oracle), the server over TCP, the engine as a native
 //! library, the engine as a guest under wasmtime.
 
+pub mod embedding;
 #[cfg(target_os = "linux")]
 pub mod load;
+pub mod native;
 pub mod replay;
 pub mod server;
 pub mod suite;

@@ -5,6 +5,7 @@ use crate::{
     target::{Factory, Kind},
     transcript::{Transcript, parse},
 };
+use libtest_mimic::{Arguments, Failed, Trial};
 use std::path::Path;
 
 /// A test: its name, why it is skipped here (if it is), and what it does.
@@ -35,6 +36,26 @@ pub fn transcripts() -> Result<Vec<Transcript>, String> {
             parse(&name, &text)
         })
         .collect()
+}
+
+/// A way to run all transcripts: its name in the output, where targets come from, how input is split.
+pub type Way<'a> = (&'static str, &'static dyn Factory, &'a [Split]);
+
+/// Runs these trials and every transcript in each of these ways, and ends the process with the result.
+pub fn run(arguments: &Arguments, mut trials: Vec<Trial>, ways: &[Way<'_>]) {
+    for (way, factory, splits) in ways {
+        let tests = tests(*factory, splits).unwrap_or_else(|message| {
+            eprintln!("{message}");
+            std::process::exit(101);
+        });
+        trials.extend(tests.into_iter().map(|test| {
+            let is_skipped = test.skipped.is_some();
+            let reason = test.skipped.map_or(String::new(), |reason| format!(" (skipped: {reason})"));
+            let name = format!("{way}: {}{reason}", test.name);
+            Trial::test(name, || (test.run)().map_err(Failed::from)).with_ignored_flag(is_skipped)
+        }));
+    }
+    libtest_mimic::run(arguments, trials).exit();
 }
 
 /// Every transcript against this kind of target, split in each of the given ways.

@@ -1,6 +1,6 @@
 //! The transcripts against Debian's memcached: it is the oracle, so this tests the transcripts themselves.
 
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::Arguments;
 use wasmcached_tests::{
     replay::Split,
     server::{ServerFactory, memcached_program},
@@ -15,20 +15,5 @@ fn main() {
         std::process::exit(101);
     };
     let factory = Box::leak(Box::new(ServerFactory { program, kind: Kind::Memcached, flags: Vec::new() }));
-    let tests = suite::tests(factory, &[Split::Whole, Split::Bytes, Split::Random(1)]).unwrap_or_else(|message| {
-        eprintln!("{message}");
-        std::process::exit(101);
-    });
-    let trials = tests
-        .into_iter()
-        .map(|test| {
-            let is_skipped = test.skipped.is_some();
-            let name = match test.skipped {
-                Some(reason) => format!("{} (skipped: {reason})", test.name),
-                None => test.name,
-            };
-            Trial::test(name, || (test.run)().map_err(Failed::from)).with_ignored_flag(is_skipped)
-        })
-        .collect();
-    libtest_mimic::run(&arguments, trials).exit();
+    suite::run(&arguments, Vec::new(), &[("memcached", factory, &[Split::Whole, Split::Bytes, Split::Random(1)])]);
 }

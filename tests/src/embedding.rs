@@ -1,0 +1,332 @@
+//! A host in miniature: drives the verbs of `docs/boundary.md` without sockets or threads, for any form of the engine.
+//!
+//! It is also the shortest description of how an embedder behaves: send before you read, carry the runs, then resume.
+//! To be unkind it sends output in pieces, as a slow client would take it.
+
+use crate::target::{Received, Target};
+use std::{collections::HashMap, time::Duration};
+use wasmcached_core::{
+    config::{Config, Role, Setting},
+    host::{HostRequest, HostStatistics, Target as RunTarget},
+    limits,
+};
+
+/// The moment at which every replay begins, in Unix seconds.
+const START: u32 = 1_800_000_000;
+/// At most so many bytes of output are taken at a time.
+const SENT_BYTES_MAX: usize = 50_000;
+
+/// A run that the front wants carried.
+#[derive(Debug)]
+pub struct Run {
+    /// Which shard, or one of the special targets.
+    pub target: u32,
+    /// The commands as bytes.
+    pub commands: Vec<u8>,
+    /// How many.
+    pub count: u32,
+}
+
+/// The verbs of `docs/boundary.md` as an embedder calls them; statuses are its bits.
+pub trait Verbs {
+    /// See the boundary.
+    fn open(&mut self, kind: u32) -> u32;
+    /// `input`, then copies what fits into the window; says how much that was.
+    fn fill(&mut self, connection: u32, bytes: &[u8]) -> usize;
+    /// See the boundary.
+    fn advance(&mut self, connection: u32, received: u32, now: u32) -> u32;
+    /// See the boundary.
+    fn resume(&mut self, now: u32) -> u32;
+    /// See the boundary.
+    fn output(&mut self, connection: u32) -> Vec<u8>;
+    /// See the boundary.
+    fn consume(&mut self, connection: u32, bytes: u32) -> u32;
+    /// See the boundary.
+    fn close(&mut self, connection: u32);
+    /// The runs that the last status announced.
+    fn runs(&mut self) -> Vec<Run>;
+    /// `reply`, then copies the replies.
+    fn reply(&mut self, run: u32, executed: u32, replies: &[u8]);
+    /// `commands`, the copy, `execute`; gives how many were executed, and the replies.
+    fn execute(&mut self, commands: &[u8], count: u32, now: u32, room: u32) -> (u32, Vec<u8>);
+    /// See the boundary.
+    fn sweep(&mut self, now: u32, steps: u32) -> u32;
+    /// See the boundary.
+    fn limit(&mut self, bytes: u64) -> u32;
+}
+
+const OUTPUT: u32 = 1;
+const MORE: u32 = 2;
+const CLOSE: u32 = 4;
+const RUNS: u32 = 8;
+
+/// An engine and its connections.
+pub struct Embedding {
+    front: Box<dyn Verbs>,
+    /// Empty: the front is a solo engine.
+    shards: Vec<Box<dyn Verbs>>,
+    now: u32,
+    connections: HashMap<usize, Connection>,
+    statistics: HostStatistics,
+}
+
+#[derive(Default)]
+struct Connection {
+    number: u32,
+    /// What the client has to read.
+    outbox: Vec<u8>,
+    is_closed: bool,
+}
+
+impl Embedding {
+    /// An engine made by `make` for each role: one solo instance, or a front and so many shards.
+    ///
+    /// # Errors
+    /// What `make` says, or that the flags have no meaning without a server.
+    pub fn new(
+        flags: &[String],
+        shards: u32,
+        make: impl Fn(&Config, u32) -> Result<Box<dyn Verbs>, String>,
+    ) -> Result<Self, String> {
+        let mut config = configuration(flags).map_err(|flag| format!("`{flag}` needs a server"))?;
+        let statistics = HostStatistics {
+            pid: 1,
+            pointer_size_bits: 64,
+            max_connections: 1024,
+            limit_maxbytes: config.memory_bytes,
+            accepting_conns: 1,
+            threads: 1,
+            ..HostStatistics::default()
+        };
+        let (front, shards) = if shards == 0 {
+            (make(&config, START)?, Vec::new())
+        } else {
+            config.shards = shards;
+            config.role = Role::Front;
+            let front = make(&config, START)?;
+            config.role = Role::Shard;
+            config.memory_bytes /= u64::from(shards);
+            config.memory_bytes_capacity /= u64::from(shards);
+            let shards: Result<_, _> = (0..shards).map(|_| make(&config, START)).collect();
+            (front, shards?)
+        };
+        Ok(Self { front, shards, now: START, connections: HashMap::new(), statistics })
+    }
+
+    /// Does what a status asks for until the connection is at rest.
+    fn settle(&mut self, id: usize, mut status: u32) -> Result<(), String> {
+        let number = self.connections.get(&id).ok_or("no such connection")?.number;
+        loop {
+            if status & RUNS != 0 {
+                let closes = self.carry();
+                status = self.front.resume(self.now);
+                if closes {
+                    status |= CLOSE;
+                }
+            } else if status & OUTPUT != 0 {
+                let output = self.front.output(number);
+                if output.is_empty() {
+                    return Err("status OUTPUT without output".into());
+                }
+                let sent = output.len().min(SENT_BYTES_MAX);
+                self.statistics.bytes_written += sent as u64;
+                if let Some(connection) = self.connections.get_mut(&id) {
+                    connection.outbox.extend_from_slice(&output[..sent]);
+                }
+                status = self.front.consume(number, sent as u32);
+            } else if status & CLOSE != 0 {
+                self.front.close(number);
+                if let Some(connection) = self.connections.get_mut(&id) {
+                    connection.is_closed = true;
+                }
+                return Ok(());
+            } else if status & MORE != 0 {
+                status = self.front.advance(number, 0, self.now);
+            } else {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Carries the runs of the front; true if a client asked to stop the server.
+    fn carry(&mut self) -> bool {
+        let mut closes = false;
+        let mut room = limits::REPLY_BYTES_HIGH as u32;
+        for (number, run) in (0..).zip(self.front.runs()) {
+            if RunTarget(run.target) == RunTarget::HOST {
+                let request = HostRequest::decode(&run.commands);
+                closes |= matches!(request, Some(HostRequest::Shutdown { .. }));
+                let answer = self.answer(request);
+                self.front.reply(number, 1, &answer);
+                continue;
+            }
+            let every = RunTarget(run.target) == RunTarget::EVERY_SHARD;
+            let mut executed_last = run.count;
+            for (index, shard) in self.shards.iter_mut().enumerate() {
+                if !every && index as u32 != run.target {
+                    continue;
+                }
+                let (executed, replies) = shard.execute(&run.commands, run.count, self.now, room);
+                room = room.saturating_sub(replies.len() as u32);
+                self.front.reply(number, executed, &replies);
+                executed_last = executed;
+            }
+            if executed_last < run.count {
+                break;
+            }
+        }
+        closes
+    }
+
+    /// The host's part: what only it knows.
+    fn answer(&mut self, request: Option<HostRequest>) -> Vec<u8> {
+        match request {
+            Some(HostRequest::Statistics) => {
+                self.statistics.uptime_s = u64::from(self.now - START);
+                self.statistics.curr_connections = self.connections.len() as u64;
+                self.statistics.encode()
+            }
+            Some(HostRequest::ResetStatistics) => {
+                self.statistics.total_connections = 0;
+                self.statistics.bytes_read = 0;
+                self.statistics.bytes_written = 0;
+                Vec::new()
+            }
+            Some(HostRequest::MemoryLimit(bytes)) => {
+                let done = if self.shards.is_empty() {
+                    self.front.limit(bytes) == 1
+                } else {
+                    let part = bytes / self.shards.len() as u64;
+                    self.shards.iter_mut().all(|shard| shard.limit(part) == 1)
+                };
+                if done {
+                    self.statistics.limit_maxbytes = bytes;
+                }
+                vec![u8::from(done)]
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl Target for Embedding {
+    fn open(&mut self) -> Result<usize, String> {
+        self.statistics.total_connections += 1;
+        let id = self.statistics.total_connections as usize + self.connections.len() * 1_000_000;
+        let number = self.front.open(0);
+        self.connections.insert(id, Connection { number, ..Connection::default() });
+        Ok(id)
+    }
+
+    fn send(&mut self, connection: usize, bytes: &[u8]) -> Result<(), String> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let Some(state) = self.connections.get(&connection) else { return Err("no such connection".into()) };
+            if state.is_closed {
+                return Ok(());
+            }
+            let number = state.number;
+            let taken = self.front.fill(number, rest);
+            if taken == 0 {
+                return Err("an empty window".into());
+            }
+            self.statistics.bytes_read += taken as u64;
+            rest = &rest[taken..];
+            let status = self.front.advance(number, taken as u32, self.now);
+            self.settle(connection, status)?;
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self, connection: usize, inbox: &mut Vec<u8>, _wait: Duration) -> Result<Received, String> {
+        let connection = self.connections.get_mut(&connection).ok_or("no such connection")?;
+        if !connection.outbox.is_empty() {
+            inbox.append(&mut connection.outbox);
+            return Ok(Received::Bytes);
+        }
+        Ok(if connection.is_closed { Received::Closed } else { Received::Nothing })
+    }
+
+    fn close(&mut self, connection: usize) {
+        if let Some(connection) = self.connections.remove(&connection)
+            && !connection.is_closed
+        {
+            self.front.close(connection.number);
+        }
+    }
+
+    fn pass(&mut self, seconds: u32) {
+        self.now += seconds;
+        let now = self.now;
+        if self.shards.is_empty() {
+            self.front.sweep(now, 4);
+        }
+        for shard in &mut self.shards {
+            shard.sweep(now, 4);
+        }
+    }
+
+    fn is_asynchronous(&self) -> bool {
+        false
+    }
+}
+
+/// The flags that mean something to an engine without a server.
+///
+/// # Errors
+/// The first flag that does not.
+pub fn configuration(flags: &[String]) -> Result<Config, String> {
+    let mut config = Config { memory_bytes_capacity: 1024 << 20, ..Config::default() };
+    let mut flags = flags.iter();
+    let mut shown = |setting, value: String| config.settings.push((setting, value));
+    while let Some(flag) = flags.next() {
+        let mut value = || flags.next().cloned().ok_or_else(|| flag.clone());
+        match flag.as_str() {
+            "-M" => {
+                config.evictions = false;
+                shown(Setting::Evictions, "off".into());
+            }
+            "-C" => {
+                config.cas = false;
+                shown(Setting::CasEnabled, "no".into());
+            }
+            "-F" => {
+                config.flush = false;
+                shown(Setting::FlushEnabled, "no".into());
+            }
+            "-A" => {
+                config.shutdown = true;
+                shown(Setting::ShutdownCommand, "yes".into());
+            }
+            "-D" => {
+                let delimiter = value()?;
+                config.detail = true;
+                config.prefix_delimiter = *delimiter.as_bytes().first().ok_or(flag.clone())?;
+                shown(Setting::StatKeyPrefix, delimiter);
+            }
+            "-m" => {
+                let mebibytes: u64 = value()?.parse().map_err(|_| flag.clone())?;
+                config.memory_bytes = mebibytes << 20;
+                shown(Setting::MaxBytes, config.memory_bytes.to_string());
+            }
+            "-I" => {
+                config.item_bytes_max = size(&value()?).ok_or(flag.clone())?;
+                shown(Setting::ItemSizeMax, config.item_bytes_max.to_string());
+            }
+            "-R" => config.requests_per_event = value()?.parse().map_err(|_| flag.clone())?,
+            // Options for real memcached that mean nothing to this engine.
+            "-o" => drop(value()?),
+            _ => return Err(flag.clone()),
+        }
+    }
+    Ok(config)
+}
+
+/// `2k`, `4m` or a plain number of bytes.
+fn size(text: &str) -> Option<u32> {
+    let (number, factor) = match text.strip_suffix(['k', 'K']) {
+        Some(number) => (number, 1024),
+        None => text.strip_suffix(['m', 'M']).map_or((text, 1), |number| (number, 1024 * 1024)),
+    };
+    number.parse::<u32>().ok()?.checked_mul(factor)
+}

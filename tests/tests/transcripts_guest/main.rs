@@ -1,0 +1,23 @@
+//! The transcripts against the guest under wasmtime (the shipped module), and its list of imports: there are none.
+
+mod guest;
+
+use guest::GuestFactory;
+use libtest_mimic::{Arguments, Trial};
+use wasmcached_tests::{replay::Split, suite};
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let (solo, sharded) = GuestFactory::load().unwrap_or_else(|message| {
+        eprintln!("{message}");
+        std::process::exit(101);
+    });
+    let (solo, sharded): (&'static GuestFactory, &'static GuestFactory) =
+        (Box::leak(Box::new(solo)), Box::leak(Box::new(sharded)));
+    let splits = [Split::Whole, Split::Bytes, Split::Random(1)];
+    let imports = Trial::test("the guest imports nothing", || match solo.imports().as_slice() {
+        [] => Ok(()),
+        imports => Err(format!("the guest imports {imports:?}").into()),
+    });
+    suite::run(&arguments, vec![imports], &[("solo", solo, &splits), ("three shards", sharded, &splits)]);
+}

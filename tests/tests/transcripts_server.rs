@@ -1,0 +1,23 @@
+//! The transcripts against the product over TCP: with one worker, and with four workers and many shards.
+
+use libtest_mimic::Arguments;
+use wasmcached_tests::{
+    replay::Split,
+    server::{ServerFactory, wasmcached_program},
+    suite,
+    target::Kind,
+};
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let program = wasmcached_program().unwrap_or_else(|message| {
+        eprintln!("{message}");
+        std::process::exit(101);
+    });
+    let with = |threads: &str| -> &'static ServerFactory {
+        let flags = vec!["-t".to_owned(), threads.to_owned()];
+        Box::leak(Box::new(ServerFactory { program: program.clone(), kind: Kind::Server, flags }))
+    };
+    let splits = [Split::Whole, Split::Bytes, Split::Random(1)];
+    suite::run(&arguments, Vec::new(), &[("-t 1", with("1"), &splits), ("-t 4", with("4"), &splits)]);
+}
