@@ -73,8 +73,9 @@ impl Reception {
         Ok(reception)
     }
 
-    /// Runs until the server is to stop; then nobody is let in any more, and the workers know.
-    pub(crate) fn run(mut self) {
+    /// Runs until the server is to stop; then nobody is let in any more, and the workers know. The outlets come back:
+    /// a waker that is dropped takes its call with it, so they must outlive the workers.
+    pub(crate) fn run(mut self) -> Vec<Outlet> {
         let mut events = Events::with_capacity(64);
         while !self.shared.is_stopping() {
             if let Err(error) = self.poll.poll(&mut events, self.timeout())
@@ -104,6 +105,7 @@ impl Reception {
                 tracing::error!("a worker cannot be told to stop: {error}");
             }
         }
+        self.outlets
     }
 
     fn timeout(&self) -> Option<Duration> {

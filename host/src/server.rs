@@ -119,14 +119,18 @@ pub(crate) fn serve(options: &Options) -> Result<(), Refusal> {
     let identity = Identity::find(options.user.as_deref())?;
     let listeners = Listener::open_all(options)?;
     let pid_file = options.pid_file.as_deref().map(process::fixed_path);
-    announce(options, &listeners);
     if options.daemon {
+        // Afterwards there is nobody to read it.
+        announce(options, &listeners);
         process::daemonize(options.verbosity > 0)?;
     }
     let _pid_file = pid_file.as_deref().and_then(PidFile::write);
     identity.assume()?;
     let log = Log::start(options.verbosity);
     let (shared, poll, refusal, fronts) = assemble(options, reserved, log)?;
+    if !options.daemon {
+        announce(options, &listeners);
+    }
     start_clock(&shared)?;
     let mut outlets = Vec::new();
     let mut threads = Vec::new();
@@ -139,11 +143,12 @@ pub(crate) fn serve(options: &Options) -> Result<(), Refusal> {
         let shared = Arc::clone(&shared);
         spawn("upkeep".to_owned(), move || sweep_shards(&shared))?;
     }
-    Reception::new(shared, poll, listeners, outlets, refusal, options.refuse_fast)?.run();
+    let outlets = Reception::new(shared, poll, listeners, outlets, refusal, options.refuse_fast)?.run();
     for thread in threads {
         // A worker that panicked has ended the process already.
         let _ = thread.join();
     }
+    drop(outlets);
     Ok(())
 }
 

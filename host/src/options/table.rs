@@ -11,8 +11,11 @@ pub(super) struct Flag {
     pub(super) group: &'static str,
     pub(super) help: &'static str,
     pub(super) action: Action,
-    pub(super) setting: Option<(Setting, fn(&Options) -> String)>,
+    pub(super) setting: Option<ShownAs>,
 }
+
+/// A line of `stats settings`, and what it shows.
+type ShownAs = (Setting, fn(&Options) -> String);
 
 /// What a flag does.
 pub(super) enum Action {
@@ -36,6 +39,11 @@ const PROCESS: &str = "Process";
 const OTHER: &str = "Accepted for memcached's sake, or refused until it is there";
 const INFORMATION: &str = "Information";
 
+fn set<T>(place: &mut T, value: Result<T, Refusal>) -> Result<(), Refusal> {
+    *place = value?;
+    Ok(())
+}
+
 fn on_off(on: bool) -> String {
     if on { "on" } else { "off" }.to_owned()
 }
@@ -51,7 +59,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "port",
         group: NETWORK,
         help: "TCP port; 0: no TCP, -1: any free one, written to the file that MEMCACHED_PORT_FILENAME names [default: 11211]",
-        action: Value("NUM", |o, v| Ok(o.tcp_port = TcpPort::parse(v)?)),
+        action: Value("NUM", |o, v| set(&mut o.tcp_port, TcpPort::parse(v))),
         setting: Some((Setting::TcpPort, |o| o.tcp_port.to_setting())),
     },
     Flag {
@@ -61,7 +69,10 @@ pub(super) const FLAGS: &[Flag] = &[
         help: "Addresses to listen on: host, host:port or [ipv6]:port, with commas between or given several times. \
                Unlike memcached, which then listens everywhere, only this machine is served without it [default: 127.0.0.1]",
         action: Values("ADDR", |o, v| {
-            v.split(',').filter(|a| !a.is_empty()).try_for_each(|a| Ok(o.listen.push(ListenAddress::parse(a)?)))
+            v.split(',').filter(|a| !a.is_empty()).try_for_each(|a| {
+                o.listen.push(ListenAddress::parse(a)?);
+                Ok(())
+            })
         }),
         setting: Some((Setting::Inter, |o| {
             let text = |l: &ListenAddress| l.port.map_or(l.host.clone(), |port| format!("{}:{port}", l.host));
@@ -93,7 +104,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "unix-mask",
         group: NETWORK,
         help: "Access mask of that socket, in octal [default: 700]",
-        action: Value("MASK", |o, v| Ok(o.unix_mask = value::mask(v)?)),
+        action: Value("MASK", |o, v| set(&mut o.unix_mask, value::mask(v))),
         setting: Some((Setting::Umask, |o| format!("{:o}", o.unix_mask))),
     },
     Flag {
@@ -113,7 +124,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "listen-backlog",
         group: NETWORK,
         help: "Connections that may wait to be accepted [default: 1024]",
-        action: Value("NUM", |o, v| Ok(o.backlog = value::number::<u16>(v, "-b")?.into())),
+        action: Value("NUM", |o, v| set(&mut o.backlog, value::number::<u16>(v, "-b").map(i32::from))),
         setting: Some((Setting::TcpBacklog, |o| o.backlog.to_string())),
     },
     Flag {
@@ -121,7 +132,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "memory-limit",
         group: CACHE,
         help: "Memory for items and their index, in megabytes [default: 64]",
-        action: Value("MB", |o, v| Ok(o.memory_bytes = value::mebibytes(v)?)),
+        action: Value("MB", |o, v| set(&mut o.memory_bytes, value::mebibytes(v))),
         setting: Some((Setting::MaxBytes, |o| o.memory_bytes.to_string())),
     },
     Flag {
@@ -129,7 +140,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "max-item-size",
         group: CACHE,
         help: "Largest item, 1k to 1024m and at most half of -m [default: 1m]",
-        action: Value("SIZE", |o, v| Ok(o.item_bytes_max = value::item_bytes(v)?)),
+        action: Value("SIZE", |o, v| set(&mut o.item_bytes_max, value::item_bytes(v))),
         setting: Some((Setting::ItemSizeMax, |o| o.item_bytes_max.to_string())),
     },
     Flag {
@@ -161,7 +172,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "stat-delimiter",
         group: CACHE,
         help: "Count by key prefix, which ends with this character [default: off, and \":\" when a client turns it on]",
-        action: Value("CHAR", |o, v| Ok(o.prefix_delimiter = Some(value::delimiter(v)?))),
+        action: Value("CHAR", |o, v| set(&mut o.prefix_delimiter, value::delimiter(v).map(Some))),
         setting: Some((Setting::StatKeyPrefix, |o| char::from(o.prefix_delimiter.unwrap_or(b':')).to_string())),
     },
     Flag {
@@ -170,7 +181,8 @@ pub(super) const FLAGS: &[Flag] = &[
         group: WORK,
         help: "Clients at once [default: 1024]",
         action: Value("NUM", |o, v| {
-            Ok(o.connections_max = value::positive::<u32>(v, "Maximum connections must be greater than 0")? as usize)
+            let message = "Maximum connections must be greater than 0";
+            set(&mut o.connections_max, value::positive::<u32>(v, message).map(|number| number as usize))
         }),
         setting: Some((Setting::MaxConnections, |o| o.connections_max.to_string())),
     },
@@ -198,7 +210,7 @@ pub(super) const FLAGS: &[Flag] = &[
         group: WORK,
         help: "Requests of one client before the others get their turn [default: 20]",
         action: Value("NUM", |o, v| {
-            Ok(o.requests_per_event = value::positive(v, "Number of requests per event must be greater than 0")?)
+            set(&mut o.requests_per_event, value::positive(v, "Number of requests per event must be greater than 0"))
         }),
         setting: Some((Setting::RequestsPerEvent, |o| o.requests_per_event.to_string())),
     },
@@ -223,7 +235,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "pidfile",
         group: PROCESS,
         help: "Write the process id to this file",
-        action: Value("FILE", |o, v| Ok(o.pid_file = Some(v.into()))),
+        action: Value("FILE", |o, v| set(&mut o.pid_file, Ok(Some(v.into())))),
         setting: None,
     },
     Flag {
@@ -231,7 +243,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "user",
         group: PROCESS,
         help: "Become this user once the sockets are open, if started as root",
-        action: Value("USER", |o, v| Ok(o.user = Some(v.into()))),
+        action: Value("USER", |o, v| set(&mut o.user, Ok(Some(v.into())))),
         setting: None,
     },
     Flag {
@@ -274,7 +286,8 @@ pub(super) const FLAGS: &[Flag] = &[
         help: "Does nothing: there are no slabs",
         action: Value("FACTOR", |o, v| match v.parse::<f64>() {
             Ok(factor) if factor > 1.0 => {
-                Ok(o.warn("-f does nothing: memory is a log of segments, there are no slabs"))
+                o.warn("-f does nothing: memory is a log of segments, there are no slabs");
+                Ok(())
             }
             _ => Err(Refusal::new(exit::FLAG, "Factor must be greater than 1")),
         }),
@@ -287,7 +300,10 @@ pub(super) const FLAGS: &[Flag] = &[
         help: "Does nothing: there are no slabs",
         action: Value("BYTES", |o, v| {
             value::positive::<u32>(v, "Chunk size must be greater than 0")?;
-            Ok(o.warn("-n does nothing: memory is a log of segments, there are no slabs"))
+            {
+                o.warn("-n does nothing: memory is a log of segments, there are no slabs");
+                Ok(())
+            }
         }),
         setting: None,
     },
@@ -320,7 +336,10 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "napi_ids",
         group: OTHER,
         help: "Does nothing: connections are dealt out in turn",
-        action: Value("NUM", |o, _| Ok(o.warn("-N does nothing: connections are dealt out in turn"))),
+        action: Value("NUM", |o, _| {
+            o.warn("-N does nothing: connections are dealt out in turn");
+            Ok(())
+        }),
         setting: None,
     },
     Flag {
@@ -355,7 +374,8 @@ pub(super) const FLAGS: &[Flag] = &[
         group: OTHER,
         help: "Refused: authentication is not there yet",
         action: Value("FILE", |o, _| {
-            Ok(o.refuse("-Y: authentication is not there yet, and without it the server would be open to everyone"))
+            o.refuse("-Y: authentication is not there yet, and without it the server would be open to everyone");
+            Ok(())
         }),
         setting: None,
     },
@@ -372,7 +392,10 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "memory-file",
         group: OTHER,
         help: "Refused: a cache that survives a restart is not there yet",
-        action: Value("FILE", |o, _| Ok(o.refuse("-e: a cache that survives a restart is not there yet"))),
+        action: Value("FILE", |o, _| {
+            o.refuse("-e: a cache that survives a restart is not there yet");
+            Ok(())
+        }),
         setting: None,
     },
     Flag { short: Some('h'), long: "help", group: INFORMATION, help: "Print this", action: Print, setting: None },
@@ -395,7 +418,7 @@ pub(super) const FLAGS: &[Flag] = &[
 ];
 
 /// Settings that belong to no letter.
-const MORE_SETTINGS: &[(Setting, fn(&Options) -> String)] = &[
+const MORE_SETTINGS: &[ShownAs] = &[
     (Setting::MaxConnectionsFast, |o| yes_no(o.refuse_fast)),
     (Setting::IdleTimeout, |o| o.idle_timeout_s.to_string()),
     (Setting::DetailEnabled, |o| yes_no(o.prefix_delimiter.is_some())),
