@@ -157,7 +157,9 @@ export class Engine {
 
   /** A new connection's number. */
   open(now: number): number {
-    return this.#call(() => this.#exports.solo_open(this.#solo, now));
+    const connection = this.#call(() => this.#exports.solo_open(this.#solo, now)) | 0;
+    if (connection < 0) throw new Error('1024 connections of this cache are open; close some with connection.close()');
+    return connection;
   }
 
   /** Forgets a connection. */

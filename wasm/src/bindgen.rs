@@ -32,6 +32,12 @@ use wasmcached_core::{
 /// What [`Solo::get`] returns where there is no such key.
 const MISSING: u32 = u32::MAX;
 
+/// What [`Solo::open`] returns where there are too many.
+const NO_CONNECTION: u32 = u32::MAX;
+
+/// Open connections of one cache; memcached's default.
+const CONNECTIONS_MAX: usize = 1024;
+
 /// The outcome of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
@@ -178,9 +184,13 @@ impl Solo {
         u32::from(matches!(shard.execute(&command, now), Reply::Touched))
     }
 
-    /// A new connection.
+    /// A new connection; `u32::MAX` if there are as many as there may be.
     pub fn open(&mut self, now: u32) -> u32 {
-        let Some(front) = self.engine.front() else { return u32::MAX };
+        let Some(front) = self.engine.front() else { return NO_CONNECTION };
+        if self.host.connections.len() >= CONNECTIONS_MAX {
+            self.host.rejected_connections += 1;
+            return NO_CONNECTION;
+        }
         let id = front.open(false);
         self.host.total_connections += 1;
         self.host.connections.push(Client { id, used_at: now });
@@ -347,9 +357,8 @@ fn configure(memory_bytes: u32, item_bytes_max: u32, switches: u32, seed: Seed) 
         config.settings.push((Setting::StatKeyPrefix, char::from(delimiter).to_string()));
     }
     config.settings.extend([
-        (Setting::MaxConnections, "0".into()),
+        (Setting::MaxConnections, CONNECTIONS_MAX.to_string()),
         (Setting::TcpPort, "0".into()),
-        (Setting::TcpBacklog, "0".into()),
         (Setting::NumThreads, "1".into()),
         (Setting::ItemSizeMax, item_bytes_max.to_string()),
         (Setting::Evictions, if config.evictions { "on".into() } else { "off".into() }),
@@ -368,6 +377,7 @@ struct Host {
     memory_bytes: u64,
     verbosity: u32,
     total_connections: u64,
+    rejected_connections: u64,
     bytes_read: u64,
     bytes_written: u64,
     connections: Vec<Client>,
@@ -398,7 +408,8 @@ impl Host {
             HostRequest::Statistics => self.statistics(now).encode(),
             HostRequest::Connections => self.records(asking, now),
             HostRequest::ResetStatistics => {
-                (self.total_connections, self.bytes_read, self.bytes_written) = (0, 0, 0);
+                (self.total_connections, self.rejected_connections) = (0, 0);
+                (self.bytes_read, self.bytes_written) = (0, 0);
                 Vec::new()
             }
             HostRequest::Verbosity(level) => {
@@ -421,7 +432,9 @@ impl Host {
             uptime_s: u64::from(now.saturating_sub(self.started)),
             pointer_size_bits: u64::from(usize::BITS),
             curr_connections: self.connections.len() as u64,
+            max_connections: CONNECTIONS_MAX as u64,
             total_connections: self.total_connections,
+            rejected_connections: self.rejected_connections,
             connection_structures: self.connections.capacity() as u64,
             bytes_read: self.bytes_read,
             bytes_written: self.bytes_written,

@@ -1,0 +1,375 @@
+// The shared transcripts (tests/transcripts/README.md has the format) against a cache's protocol. Imports nothing, so
+// that it runs in any runtime. Bytes are strings of characters 0 to 255 here, which makes patterns easy.
+
+/** The moment at which every replay begins, in milliseconds. */
+const START_MS = 1_800_000_000_000;
+/** Inputs longer than this are not sent byte by byte from end to end. */
+const BYTEWISE_MAX = 4096;
+
+/** A file as { flags, serverOnly, cases }. Strict: what it does not understand is an error that names the line. */
+export function parse(name, text) {
+  const file = { name, flags: [], serverOnly: undefined, cases: [] };
+  const blocks = [];
+  let steps;
+  let isOracle = false;
+  let last;
+  text.split('\n').forEach((line, index) => {
+    if (line === '' || line.startsWith('#')) return;
+    const at = index + 1;
+    const [word, rest] = cut(line, ' ');
+    const step = (action, value) => (last = { at, action, value }) && steps.push(last);
+    if (word === '@case') {
+      if (blocks.length > 0) throw new Error(`${name}.txt:${at}: an unfinished block`);
+      steps = [];
+      file.cases.push({ name: rest, at, isFresh: false, steps });
+      return;
+    }
+    const scope = file.cases.at(-1);
+    if (scope === undefined) {
+      if (word === '@flags') file.flags = rest.trim().split(/\s+/);
+      else if (word === '@server-only') file.serverOnly = rest;
+      else throw new Error(`${name}.txt:${at}: \`${line}\` before the first case`);
+      return;
+    }
+    switch (word) {
+      case '@fresh':
+        scope.isFresh = true;
+        return;
+      case '@whole':
+        scope.whole = rest;
+        return;
+      case '@server-only':
+        scope.serverOnly = rest;
+        return;
+      case '@oracle-skip':
+        return;
+      case '>':
+        return void step('send', rest);
+      case '<':
+        return void step('expect', rest);
+      case '<~':
+        return void step('line', pattern(rest));
+      case '<+':
+        return void step('lines', pattern(rest));
+      case '@closed':
+      case '@silent':
+      case '@close':
+      case '@abandon':
+        return void step(word.slice(1));
+      case '@open':
+      case '@on':
+        return void step(word.slice(1), rest);
+      case '@time':
+        return void step('time', Number(/^\+(\d+)$/.exec(rest)[1]) * 1000);
+      case '@sleep':
+        return void step('time', Number(/^(\d+)ms$/.exec(rest)[1]));
+      case '@stats':
+        return void step('stats', { of: rest, expected: [] });
+      case '=': {
+        if (last?.action !== 'stats') throw new Error(`${name}.txt:${at}: \`=\` without \`@stats\``);
+        const [statistic, value] = cut(rest, ' ');
+        last.value.expected.push({ at, statistic, value });
+        return;
+      }
+      case '@oracle-differs':
+        blocks.push(steps);
+        return;
+      case '@oracle':
+        // What real memcached does instead: not our concern.
+        if (blocks.length === 0 || isOracle) throw new Error(`${name}.txt:${at}: \`@oracle\` outside of a block`);
+        isOracle = true;
+        steps = [];
+        return;
+      case '@end':
+        if (!isOracle) throw new Error(`${name}.txt:${at}: \`@end\` outside of a block`);
+        isOracle = false;
+        steps = blocks.pop();
+        return;
+      default:
+        throw new Error(`${name}.txt:${at}: what is \`${line}\`?`);
+    }
+  });
+  return file;
+}
+
+/** The options of a cache for memcached's flags; the first flag that has none is thrown. */
+export function options(flags) {
+  const made = { protocol: {} };
+  for (let i = 0; i < flags.length; i++) {
+    const flag = flags[i];
+    if (flag === '-M') made.evictions = false;
+    else if (flag === '-C') made.cas = false;
+    else if (flag === '-F') made.protocol.flush = false;
+    else if (flag === '-A') made.protocol.shutdown = true;
+    else if (flag === '-D') made.protocol.prefixDelimiter = flags[++i];
+    else if (flag === '-m') made.maxSize = Number(flags[++i]) * 1024 * 1024;
+    else if (flag === '-I') made.maxEntrySize = bytes(flags[++i]);
+    else if (flag === '-o') i++;
+    else throw new Error(`the flag ${flag} needs a server`);
+  }
+  return made;
+}
+
+/** Why the file cannot run here, if so. */
+export function refusal(file) {
+  if (file.serverOnly !== undefined) return file.serverOnly;
+  if (file.cases.every((one) => one.serverOnly !== undefined)) return file.cases[0].serverOnly;
+  try {
+    options(file.flags);
+  } catch (error) {
+    return error.message;
+  }
+}
+
+/** Replays the file; `split`: 'whole', 'bytes', or a number, the seed of random pieces. Returns the number of cases. */
+export function replay(file, Cache, split) {
+  let target;
+  let count = 0;
+  for (const one of file.cases) {
+    if (one.serverOnly !== undefined || (split !== 'whole' && one.whole !== undefined)) continue;
+    if (target === undefined || one.isFresh) {
+      target?.cache.dispose();
+      const made = { now: START_MS };
+      made.cache = new Cache({ ...options(file.flags), clock: () => made.now });
+      target = made;
+    }
+    new Run(file.name, one, target, split).play();
+    count++;
+  }
+  target?.cache.dispose();
+  return count;
+}
+
+class Run {
+  constructor(file, one, target, split) {
+    Object.assign(this, { file, one, target, split, outgoing: '', connections: new Map(), variables: {} });
+    this.random = typeof split === 'number' ? BigInt.asUintN(64, BigInt(split) * 0x9e3779b97f4a7c15n) | 1n : 1n;
+  }
+
+  play() {
+    this.open('first');
+    let at = this.one.at;
+    try {
+      for (const step of this.one.steps) {
+        at = step.at;
+        this.step(step);
+      }
+      this.flush();
+      this.checkConnections();
+    } catch (error) {
+      throw new Error(`${this.file}.txt:${at} (case "${this.one.name}", ${this.split}): ${error.message}`, {
+        cause: error,
+      });
+    }
+    for (const { connection } of this.connections.values()) connection.close();
+  }
+
+  step({ action, value }) {
+    if (action === 'send') {
+      this.outgoing += template(value, this.variables);
+      return;
+    }
+    this.flush();
+    const current = this.connections.get(this.current);
+    switch (action) {
+      case 'expect': {
+        const expected = template(value, this.variables);
+        if (!current.inbox.startsWith(expected)) throw new Error(`expected ${show(expected)}, got ${show(current.inbox)}`);
+        current.inbox = current.inbox.slice(expected.length);
+        return;
+      }
+      case 'line':
+        return this.expectLine(value);
+      case 'lines':
+        this.expectLine(value);
+        while (value.test(cut(current.inbox, '\r\n')[0]) && current.inbox.includes('\r\n')) this.expectLine(value);
+        return;
+      case 'silent':
+        if (current.inbox !== '') throw new Error(`expected silence, got ${show(current.inbox)}`);
+        if (current.connection.isClosed) throw new Error('expected silence, got the end of the connection');
+        return;
+      case 'closed':
+        if (current.inbox !== '') throw new Error(`expected the end, got ${show(current.inbox)}`);
+        if (!current.connection.isClosed) throw new Error('the connection is still open');
+        return void this.connections.delete(this.current);
+      case 'close':
+      case 'abandon':
+        current.connection.close();
+        return void this.connections.delete(this.current);
+      case 'open':
+        return this.open(value);
+      case 'on':
+        if (!this.connections.has(value)) throw new Error(`no connection \`${value}\``);
+        this.current = value;
+        return;
+      case 'time':
+        this.target.now += value;
+        return;
+      case 'stats':
+        return this.compareStatistics(value);
+      default:
+        throw new Error(`no step ${action}`);
+    }
+  }
+
+  open(name) {
+    this.connections.set(name, { connection: this.target.cache.connect(), inbox: '' });
+    this.current = name;
+  }
+
+  flush() {
+    const all = this.outgoing;
+    this.outgoing = '';
+    const current = this.connections.get(this.current);
+    if (current === undefined && all !== '') throw new Error(`connection \`${this.current}\` is closed`);
+    for (let sent = 0; sent < all.length; ) {
+      const length = Math.min(all.length - sent, Math.max(1, this.pieceLength(sent, all.length - sent)));
+      if (!current.connection.isClosed) {
+        const piece = new Uint8Array(length);
+        for (let i = 0; i < length; i++) piece[i] = all.charCodeAt(sent + i);
+        current.inbox += latin1(current.connection.execute(piece));
+      }
+      sent += length;
+    }
+  }
+
+  pieceLength(sent, left) {
+    if (this.split === 'whole') return left;
+    if (this.split === 'bytes') return sent < BYTEWISE_MAX || left <= 16 ? 1 : Math.min(left - 16, 7919);
+    for (const shift of [13n, -7n, 17n]) {
+      this.random ^= shift > 0n ? BigInt.asUintN(64, this.random << shift) : this.random >> -shift;
+    }
+    return 1 + Number(this.random % (left > 65536 ? 32768n : 40n));
+  }
+
+  takeLine() {
+    const current = this.connections.get(this.current);
+    const at = current.inbox.indexOf('\n');
+    if (at < 1 || current.inbox[at - 1] !== '\r') throw new Error(`expected a line, got ${show(current.inbox)}`);
+    const line = current.inbox.slice(0, at - 1);
+    current.inbox = current.inbox.slice(at + 1);
+    return line;
+  }
+
+  expectLine(expected) {
+    const line = this.takeLine();
+    const found = expected.exec(line);
+    if (found === null) throw new Error(`${show(line)} does not match ${expected}`);
+    Object.assign(this.variables, found.groups);
+  }
+
+  compareStatistics({ of, expected }) {
+    this.outgoing = of === '' ? 'stats\r\n' : `stats ${of}\r\n`;
+    this.flush();
+    const found = new Map();
+    for (let line = this.takeLine(); line !== 'END'; line = this.takeLine()) {
+      if (!line.startsWith('STAT ')) throw new Error(`\`${line}\` among statistics`);
+      found.set(...cut(line.slice(5), ' '));
+    }
+    const isRight = ({ statistic, value }) => {
+      const actual = found.get(statistic);
+      if (value === '(absent)') return actual === undefined;
+      if (actual === undefined) return false;
+      return value.startsWith('~') ? pattern(value.slice(1).trimStart()).test(actual) : actual === value;
+    };
+    const wrong = expected.filter((one) => !isRight(one));
+    if (wrong.length === 0) return;
+    const lines = wrong.map(({ at, statistic, value }) => {
+      return `line ${at}: ${statistic} is ${found.get(statistic)}, expected ${value}`;
+    });
+    throw new Error(lines.join('; '));
+  }
+
+  /** At the end of a case every connection still works and owes nothing. */
+  checkConnections() {
+    for (const name of this.connections.keys()) {
+      this.current = name;
+      this.outgoing = 'version\r\n';
+      this.flush();
+      const { inbox } = this.connections.get(name);
+      if (!/^VERSION \S+\r\n$/.test(inbox)) throw new Error(`after the case, on \`${name}\`: ${show(inbox)}`);
+    }
+  }
+}
+
+/** The bytes that a text after `> ` or `< ` stands for. */
+function template(text, variables) {
+  let made = '';
+  let rest = text;
+  let ending = '\r\n';
+  while (rest !== '') {
+    const first = String.fromCodePoint(rest.codePointAt(0));
+    rest = rest.slice(first.length);
+    if (first === '\\' && rest === '') {
+      ending = '';
+    } else if (first === '\\') {
+      const [byte, length] = escape(rest);
+      made += byte;
+      rest = rest.slice(length);
+    } else if (first === '$' && rest.startsWith('{')) {
+      const [name, after] = cut(rest.slice(1), '}');
+      if (variables[name] === undefined) throw new Error(`no variable \`${name}\``);
+      made += variables[name];
+      rest = after;
+    } else if (first === '{') {
+      const [inner, after] = cut(rest, '}');
+      const at = inner.lastIndexOf('*');
+      if (at < 0) throw new Error('a repetition is `{text*count}`');
+      made += plain(inner.slice(0, at)).repeat(Number(inner.slice(at + 1)));
+      rest = after;
+    } else {
+      made += latin1(new TextEncoder().encode(first));
+    }
+  }
+  return made + ending;
+}
+
+/** A text with escapes but nothing else. */
+function plain(text) {
+  let made = '';
+  for (let rest = text; rest !== ''; ) {
+    if (rest[0] === '\\') {
+      const [byte, length] = escape(rest.slice(1));
+      made += byte;
+      rest = rest.slice(1 + length);
+    } else {
+      const first = String.fromCodePoint(rest.codePointAt(0));
+      made += latin1(new TextEncoder().encode(first));
+      rest = rest.slice(first.length);
+    }
+  }
+  return made;
+}
+
+function escape(rest) {
+  if (rest[0] === 'x') return [String.fromCharCode(Number.parseInt(rest.slice(1, 3), 16)), 3];
+  const bytes = { r: '\r', n: '\n', t: '\t', s: ' ', 0: '\0', '\\': '\\', '{': '{', $: '$' };
+  if (bytes[rest[0]] === undefined) throw new Error(`unknown escape \\${rest[0]}`);
+  return [bytes[rest[0]], 1];
+}
+
+function pattern(text) {
+  return new RegExp(`^(?:${text})$`, 's');
+}
+
+function bytes(text) {
+  const [, number, unit] = /^(\d+)([km]?)$/i.exec(text);
+  return Number(number) * { '': 1, k: 1024, m: 1024 * 1024 }[unit.toLowerCase()];
+}
+
+function cut(text, separator) {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + separator.length)];
+}
+
+function latin1(bytes) {
+  let text = '';
+  for (let at = 0; at < bytes.length; at += 8192) text += String.fromCharCode(...bytes.subarray(at, at + 8192));
+  return text;
+}
+
+function show(text) {
+  if (text === '') return 'nothing';
+  const shown = JSON.stringify(text);
+  return shown.length > 600 ? `${shown.slice(0, 300)} … ${shown.slice(-200)} (${text.length} bytes)` : shown;
+}

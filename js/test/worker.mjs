@@ -1,0 +1,38 @@
+// A worker that replays transcripts in itself: `/?name` answers with what went wrong, `/` with the names.
+
+import { Cache } from 'wasmcached';
+import texts from 'transcripts';
+import { parse, refusal, replay } from './transcript.mjs';
+
+// At the top of the module, where Workers allow no randomness: it must not need any yet.
+const cache = new Cache();
+
+export default {
+  fetch(request) {
+    const name = decodeURIComponent(new URL(request.url).search.slice(1));
+    try {
+      return Response.json(name === '' ? { names: Object.keys(texts) } : answer(name));
+    } catch (error) {
+      return Response.json({ error: error.message });
+    }
+  },
+};
+
+function answer(name) {
+  if (name === 'cache') return useCache();
+  const file = parse(name, texts[name]);
+  const skipped = refusal(file);
+  return skipped === undefined ? { cases: replay(file, Cache, 'whole') } : { skipped };
+}
+
+function useCache() {
+  const count = Number(cache.getText('count') ?? 0) + 1;
+  cache.set('count', String(count), { ttl: 60_000 });
+  let compiled = true;
+  try {
+    new WebAssembly.Module(new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]));
+  } catch {
+    compiled = false;
+  }
+  return { count, maxSize: cache.maxSize, compiled };
+}
