@@ -1,4 +1,5 @@
 //! How fast the store is and how much it holds: `cargo run --release -p wasmcached-core --example store_bench`.
+//! Times are processor time where the system tells it (Linux), so that a busy machine disturbs less.
 
 use std::{hint::black_box, time::Instant};
 use wasmcached_core::{
@@ -26,6 +27,13 @@ fn main() {
     for value_bytes in [2, 30, 100, 1000] {
         room(value_bytes);
     }
+}
+
+/// Nanoseconds that this thread has run, or of the wall clock.
+fn clock_ns(start: Instant) -> f64 {
+    let ran = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
+    let ran = ran.and_then(|text| text.split(' ').next()?.parse().ok());
+    ran.unwrap_or_else(|| start.elapsed().as_nanos() as f64)
 }
 
 fn new_store(mebibytes: u64) -> Store {
@@ -67,7 +75,8 @@ fn run(
     let mut keys = vec![[0; KEY_BYTES]; batch];
     let mut hashes = vec![0; batch];
     let mut found = 0usize;
-    let start = Instant::now();
+    let clock = Instant::now();
+    let start = clock_ns(clock);
     for _ in 0..count / batch {
         for (key_bytes, hash) in keys.iter_mut().zip(&mut hashes) {
             *key_bytes = key(number());
@@ -83,7 +92,7 @@ fn run(
         }
     }
     black_box(found);
-    start.elapsed().as_nanos() as f64 / count as f64
+    (clock_ns(clock) - start) / count as f64
 }
 
 fn uniform(items: u64) -> impl FnMut() -> u64 {
@@ -133,17 +142,18 @@ fn speed(items: u64) {
         println!("  set evicting   {batch:2}: {evicting:6.1}");
     }
     run(&mut store, BATCH, items as usize, GET, uniform(items));
-    println!("  longest set while evicting, us: {:.1}", longest(&mut store, &value));
+    println!("  p99.9 of a set while evicting, us: {:.1}", longest(&mut store, &value));
 }
 
 fn hashing(items: u64) -> f64 {
     let mut number = uniform(items);
-    let start = Instant::now();
+    let clock = Instant::now();
+    let start = clock_ns(clock);
     black_box((0..OPERATIONS).fold(0, |folded, _| folded ^ SEED.hash(&key(number()))));
-    start.elapsed().as_nanos() as f64 / OPERATIONS as f64
+    (clock_ns(clock) - start) / OPERATIONS as f64
 }
 
-/// The 99.99th percentile: the very longest is the scheduler's.
+/// The 99.9th percentile: what is longer is the scheduler's.
 fn longest(store: &mut Store, value: &[u8]) -> f64 {
     let mut times: Vec<u64> = (0..500_000u64)
         .map(|number| {
@@ -154,7 +164,7 @@ fn longest(store: &mut Store, value: &[u8]) -> f64 {
         })
         .collect();
     times.sort_unstable();
-    times[times.len() - 50] as f64 / 1000.0
+    times[times.len() - times.len() / 1000] as f64 / 1000.0
 }
 
 fn room(value_bytes: usize) {
