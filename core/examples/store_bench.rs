@@ -99,7 +99,7 @@ fn uniform(items: u64) -> impl FnMut() -> u64 {
     let mut state = 1u64;
     move || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (u128::from(state) * u128::from(items) >> 64) as u64
+        ((u128::from(state) * u128::from(items)) >> 64) as u64
     }
 }
 
@@ -135,7 +135,7 @@ fn speed(items: u64) {
         println!("  set over       {batch:2}: {overwrite:6.1}");
         println!("  set other size {batch:2}: {resize:6.1}");
     }
-    let mut store = new_store(items * 150 >> 20);
+    let mut store = new_store((items * 150) >> 20);
     run(&mut store, 1, items as usize * 2, set(&value), counting(0));
     for batch in [1, BATCH] {
         let evicting = run(&mut store, batch, OPERATIONS, set(&value), counting(1 << 40 << batch));

@@ -269,7 +269,7 @@ impl Simulation {
         let number = self.random.below(keys) * self.random.below(keys) / keys;
         let mut key = format!("{number}").into_bytes();
         // Long ones and binary ones, always the same for a number.
-        key.resize(1 + key.len() + (number * 7 % 13) as usize * usize::from(number % 3 == 0) * 19, number as u8);
+        key.resize(1 + key.len() + (number * 7 % 13) as usize * usize::from(number.is_multiple_of(3)) * 19, number as u8);
         key.truncate(250);
         key
     }

@@ -42,7 +42,8 @@ pub(super) enum WriteError {
 impl Store {
     /// The largest item that the pool takes: half of it, but not what the index and the reserve need.
     pub(super) fn item_total_bytes_max(&self) -> u64 {
-        u64::from(self.target / 2) * u64::from(self.pool.segment_bytes())
+        let beside_index = self.target.saturating_sub(self.index.segments());
+        u64::from((self.target / 2).min(beside_index / 4 * 3)) * u64::from(self.pool.segment_bytes())
     }
 
     /// Writes the item of `key`, over the one that `present` found, if any. The caller has checked its size.
