@@ -204,6 +204,10 @@ impl Embedding {
                 }
                 vec![u8::from(done)]
             }
+            Some(HostRequest::Verbosity(level)) => {
+                self.statistics.verbosity = u64::from(level);
+                Vec::new()
+            }
             _ => Vec::new(),
         }
     }
@@ -301,6 +305,7 @@ pub fn configuration(flags: &[String]) -> Result<Config, String> {
             "-D" => {
                 let delimiter = value()?;
                 config.detail = true;
+                shown(Setting::DetailEnabled, "yes".into());
                 config.prefix_delimiter = *delimiter.as_bytes().first().ok_or(flag.clone())?;
                 shown(Setting::StatKeyPrefix, delimiter);
             }
