@@ -18,8 +18,6 @@ export interface CacheStatistics {
   readonly deletes: number;
   /** Live entries that were removed for room. */
   readonly evictions: number;
-  /** Entries whose time was over when somebody asked for them. */
-  readonly expired: number;
 }
 
 const decoder = new TextDecoder();
@@ -48,6 +46,5 @@ export function summarize(statistics: Record<string, string>, memory: number): C
     sets: number('cmd_set'),
     deletes: number('delete_hits'),
     evictions: number('evictions'),
-    expired: number('get_expired'),
   };
 }

@@ -94,7 +94,7 @@ export function parse(name, text) {
 
 /** The options of a cache for memcached's flags; the first flag that has none is thrown. */
 export function options(flags) {
-  const made = { protocol: {} };
+  const made = { maxSize: 64 * 1024 * 1024, protocol: {} };
   for (let i = 0; i < flags.length; i++) {
     const flag = flags[i];
     if (flag === '-M') made.evictions = false;
