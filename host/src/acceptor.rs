@@ -109,7 +109,7 @@ impl Reception {
     }
 
     fn timeout(&self) -> Option<Duration> {
-        if self.closed_since.is_some() {
+        if self.closed_since.is_some() && self.refuse_fast {
             Some(RETRY_AFTER)
         } else if self.doors.iter().any(|door| door.ready) {
             Some(Duration::ZERO)

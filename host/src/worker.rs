@@ -45,6 +45,8 @@ pub(crate) struct Worker {
     connections: Slab<Connection>,
     ready: VecDeque<usize>,
     now: u32,
+    /// When the last upkeep began.
+    upkeep_at: u32,
     sweeps_left: u32,
 }
 
@@ -68,6 +70,7 @@ impl Worker {
             connections: Slab::new(),
             ready: VecDeque::new(),
             now,
+            upkeep_at: now,
             sweeps_left: 0,
         }
     }
@@ -129,9 +132,8 @@ impl Worker {
 
     /// What is due once a second, and the sweep that a solo guest asked to go on with.
     fn upkeep(&mut self) {
-        let now = self.shared.clock.now();
-        if now != self.now {
-            self.now = now;
+        if self.now != self.upkeep_at {
+            self.upkeep_at = self.now;
             self.sweeps_left = if self.shared.is_solo() { SWEEPS_PER_TICK_MAX } else { 0 };
             let result = self.close_idle();
             self.survive(result);

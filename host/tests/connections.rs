@@ -1,0 +1,206 @@
+//! Many connections, too many connections, and connections that behave badly.
+
+mod common;
+
+use common::{Server, wait_for};
+use std::{net::TcpStream, time::Duration};
+
+#[test]
+fn whoever_is_too_many_is_told_so() {
+    let server = Server::start("too-many", "-c 3 -t 2");
+    let mut served: Vec<_> = (0..3).map(|_| server.client()).collect();
+    for client in &mut served {
+        assert_eq!(client.ask("version"), "VERSION 1.6.45");
+    }
+    for _ in 0..2 {
+        assert_eq!(server.client().rest(), b"ERROR Too many open connections\r\n");
+    }
+    assert_eq!(served[0].statistic("rejected_connections"), "2");
+    assert_eq!(served[0].statistic("curr_connections"), "3");
+    drop(served.pop());
+    wait_for("a place", || (served[0].statistic("curr_connections") == "2").then_some(()));
+    assert_eq!(server.client().ask("version"), "VERSION 1.6.45");
+}
+
+#[test]
+fn whoever_is_too_many_may_wait_instead() {
+    let server = Server::start("wait", "-c 2 -t 2 -o no_maxconns_fast");
+    let (mut first, mut second) = (server.client(), server.client());
+    assert_eq!(first.ask("version"), "VERSION 1.6.45");
+    assert_eq!(second.ask("version"), "VERSION 1.6.45");
+    let mut third = server.client();
+    third.send("version\r\n");
+    wait_for("closed doors", || (first.statistic("accepting_conns") == "0").then_some(()));
+    third.0.get_ref().set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+    assert!(std::io::BufRead::fill_buf(&mut third.0).is_err());
+    third.0.get_ref().set_read_timeout(Some(common::PATIENCE)).unwrap();
+    drop(second);
+    assert_eq!(third.line(), "VERSION 1.6.45");
+    assert_ne!(first.statistic("listen_disabled_num"), "0");
+    assert_eq!(first.statistic("rejected_connections"), "0");
+}
+
+#[test]
+fn the_silent_are_closed_if_wanted() {
+    let server = Server::start("silent", "-o idle_timeout=1 -t 2");
+    let mut client = server.client();
+    assert_eq!(client.ask("version"), "VERSION 1.6.45");
+    assert!(client.is_closed());
+    assert_eq!(server.client().statistic("idle_kicks"), "1");
+}
+
+#[test]
+fn connections_are_listed() {
+    let server = Server::start("listed", "-t 2");
+    let (mut asker, mut other) = (server.client(), server.client());
+    assert_eq!(other.ask("version"), "VERSION 1.6.45");
+    other.send("set half 0 0 10\r\nabc");
+    let table = wait_for("the half request", || {
+        let table = asker.table("stats conns");
+        table.iter().any(|(name, value)| name.ends_with(":state") && value == "conn_read").then_some(table)
+    });
+    let values = |suffix: &str| -> Vec<_> {
+        table.iter().filter(|(name, _)| name.ends_with(suffix)).map(|(_, value)| value.clone()).collect()
+    };
+    let address = |stream: &TcpStream| format!("tcp:{}", stream.local_addr().unwrap());
+    for expected in [address(asker.0.get_ref()), address(other.0.get_ref()), format!("tcp:{}", server.address)] {
+        assert!(values(":addr").contains(&expected), "{table:?}");
+    }
+    assert_eq!(values(":listen_addr"), vec![format!("tcp:{}", server.address); 2], "{table:?}");
+    other.send("defghij\r\n");
+    assert_eq!(other.line(), "STORED");
+}
+
+#[test]
+fn statistics_of_the_host_can_be_reset() {
+    let server = Server::start("reset", "");
+    let mut client = server.client();
+    assert_eq!(client.set("a", &"x".repeat(5000)), "STORED");
+    assert!(client.statistic("bytes_read").parse::<u64>().unwrap() > 5000);
+    assert_eq!(client.ask("stats reset"), "RESET");
+    assert!(client.statistic("bytes_read").parse::<u64>().unwrap() < 5000);
+    assert_eq!(client.statistic("total_connections"), "0");
+    assert_eq!(client.statistic("curr_connections"), "1");
+}
+
+#[test]
+fn memory_can_be_changed_while_it_runs() {
+    for flags in ["-t 1 -m 64", "-t 2 -m 256"] {
+        let server = Server::start("memory", flags);
+        let mut client = server.client();
+        assert_eq!(client.ask("cache_memlimit 100"), "OK", "{flags}");
+        assert_eq!(client.statistic("limit_maxbytes"), (100 << 20).to_string(), "{flags}");
+        assert!(client.ask("cache_memlimit 900000").starts_with("MEMLIMIT_ADJUST_FAILED"), "{flags}");
+        assert_eq!(client.statistic("limit_maxbytes"), (100 << 20).to_string(), "{flags}");
+    }
+}
+
+#[test]
+fn the_log_can_be_made_louder_while_it_runs() {
+    let server = Server::start("louder", "");
+    let mut client = server.client();
+    assert_eq!(client.ask("verbosity 2"), "OK");
+    let other = server.client();
+    let name = format!("tcp:{}", other.0.get_ref().local_addr().unwrap());
+    server.wait_for_log(&format!("{name} connected"));
+    drop(other);
+    server.wait_for_log(&format!("{name} closed"));
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use super::*;
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+    const KIB: u64 = 1024;
+
+    #[test]
+    fn ten_thousand_idle_connections_cost_two_kib_each_at_most() {
+        const COUNT: usize = 10_000;
+        let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+        let wanted = soft.max(COUNT as u64 + 1000);
+        setrlimit(Resource::RLIMIT_NOFILE, wanted, hard.max(wanted)).expect("this test opens ten thousand sockets");
+        for flags in ["-c 12000 -t 1", "-c 12000 -t 2"] {
+            let server = Server::start("idle", flags);
+            let mut client = server.client();
+            assert_eq!(client.ask("version"), "VERSION 1.6.45");
+            let before_kib = server.resident_kib();
+            let idle: Vec<_> = (0..COUNT).map(|_| TcpStream::connect(server.address).unwrap()).collect();
+            wait_for("all to be in", || {
+                (client.statistic("curr_connections") == (COUNT + 1).to_string()).then_some(())
+            });
+            // They have all been heard once: that must not leave anything behind.
+            for mut stream in &idle {
+                std::io::Write::write_all(&mut stream, b"mn\r\n").unwrap();
+            }
+            for mut stream in &idle {
+                let mut reply = [0; 7];
+                std::io::Read::read_exact(&mut stream, &mut reply).unwrap();
+            }
+            let bytes = (server.resident_kib() - before_kib) * KIB / COUNT as u64;
+            println!("{flags}: {bytes} bytes of resident memory an idle connection");
+            assert!(bytes <= 2 * KIB, "{flags}: {bytes}");
+            drop(idle);
+            wait_for("all to be gone", || (client.statistic("curr_connections") == "1").then_some(()));
+        }
+    }
+
+    #[test]
+    fn a_client_that_does_not_read_costs_bounded_memory() {
+        for flags in ["-t 1", "-t 2"] {
+            let server = Server::start("slow-reader", flags);
+            let mut client = server.client();
+            assert_eq!(client.set("big", &"x".repeat(1_000_000)), "STORED");
+            assert_eq!(client.get("big").map(|value| value.len()), Some(1_000_000));
+            let before_kib = server.resident_kib();
+            let slow: Vec<_> = (0..10).map(|_| TcpStream::connect(server.address).unwrap()).collect();
+            // Five hundred megabytes are asked for, and nobody reads them.
+            for mut stream in &slow {
+                std::io::Write::write_all(&mut stream, "get big\r\n".repeat(50).as_bytes()).unwrap();
+            }
+            for _ in 0..100 {
+                assert_eq!(client.get("big").map(|value| value.len()), Some(1_000_000));
+            }
+            let grown_kib = server.resident_kib().saturating_sub(before_kib);
+            println!("{flags}: 500 MB of unread replies cost {grown_kib} KiB");
+            assert!(grown_kib < 48 * KIB, "{flags}: {grown_kib} KiB");
+            // The last of them, once it reads, gets everything.
+            let mut total = 0;
+            let mut buffer = vec![0; 1 << 16];
+            let mut last = slow.last().unwrap();
+            last.set_read_timeout(Some(common::PATIENCE)).unwrap();
+            let wanted = 50 * (1_000_000 + "VALUE big 0 1000000\r\n\r\nEND\r\n".len());
+            while total < wanted {
+                let received = std::io::Read::read(&mut last, &mut buffer).unwrap();
+                assert_ne!(received, 0, "{flags}: closed after {total} bytes");
+                total += received;
+            }
+            assert_eq!(total, wanted, "{flags}");
+        }
+    }
+
+    #[test]
+    fn clients_that_never_finish_cost_bounded_memory() {
+        for flags in ["-t 1", "-t 2"] {
+            let server = Server::start("slow-writer", flags);
+            let mut client = server.client();
+            assert_eq!(client.set("a", "1"), "STORED");
+            let before_kib = server.resident_kib();
+            let mut slow: Vec<_> = (0..300).map(|_| server.client()).collect();
+            for client in &mut slow {
+                client.send("set big 0 0 1000000\r\nx");
+            }
+            assert_eq!(client.get("a").as_deref(), Some("1"));
+            wait_for("all beginnings", || {
+                let received: usize = client.statistic("bytes_read").parse().unwrap();
+                (received >= slow.len() * "set big 0 0 1000000\r\nx".len()).then_some(())
+            });
+            let grown_kib = server.resident_kib().saturating_sub(before_kib);
+            println!("{flags}: 300 begun megabytes cost {grown_kib} KiB");
+            assert!(grown_kib < 96 * KIB, "{flags}: {grown_kib} KiB");
+            assert_eq!(client.set("b", "2"), "STORED");
+            slow[0].send("x".repeat(999_999) + "\r\n");
+            assert_eq!(slow[0].line(), "STORED");
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Guests that trap or hang on demand, and a server that goes on. Needs a build with the feature `fault-injection`.
+
+mod common;
+
+use common::{Client, Server, faulty_program, wait_for};
+
+fn start(name: &str, flags: &str) -> Server {
+    Server::start_program(faulty_program(), name, flags)
+}
+
+/// A client that a worker of its own serves: connections are dealt out in turn.
+fn clients(server: &Server, count: usize) -> Vec<Client> {
+    let mut clients: Vec<_> = (0..count).map(|_| server.client()).collect();
+    for client in &mut clients {
+        assert_eq!(client.ask("version"), "VERSION 1.6.45");
+    }
+    clients
+}
+
+fn traps(client: &mut Client) -> [String; 3] {
+    ["shard_traps", "front_traps", "guest_interrupts"].map(|name| client.statistic(name))
+}
+
+#[test]
+fn a_trap_in_a_shard_empties_that_shard_and_nothing_else() {
+    let server = start("shard", "-t 2 -o shards=4");
+    let mut clients = clients(&server, 4);
+    let keys: Vec<_> = (0..400).map(|index| format!("key{index}")).collect();
+    for key in &keys {
+        assert_eq!(clients[0].set(key, key), "STORED");
+    }
+    let answer = clients[1].ask("get !trap-shard");
+    assert!(answer.starts_with("SERVER_ERROR "), "{answer}");
+    // Every connection lives, the one that asked included.
+    for client in &mut clients {
+        assert_eq!(client.ask("version"), "VERSION 1.6.45");
+    }
+    let left = keys.iter().filter(|key| clients[1].get(key).is_some()).count();
+    assert!((200..400).contains(&left), "{left} of 400 keys are left of four shards");
+    assert_eq!(traps(&mut clients[2]), ["1", "0", "0"]);
+    for key in &keys {
+        assert_eq!(clients[3].set(key, "new"), "STORED");
+    }
+    assert_eq!(clients[0].statistic("curr_items"), "400");
+    assert_eq!(server.log().matches("trapped and is replaced: ").count(), 1, "{}", server.log());
+    assert!(server.log().contains("injected fault in a shard"), "{}", server.log());
+}
+
+#[test]
+fn the_commands_beside_a_shard_trap_are_answered() {
+    let server = start("beside", "-t 2 -o shards=1");
+    let mut client = server.client();
+    client.send("set a 0 0 1\r\n1\r\nget !trap-shard\r\nset b 0 0 1\r\n2\r\nget b\r\n");
+    assert_eq!(client.line(), "STORED");
+    assert!(client.line().starts_with("SERVER_ERROR "));
+    // What was in the same run as the trap is lost with the shard or not, but each command has its answer.
+    let stored = client.line();
+    assert!(stored == "STORED" || stored.starts_with("SERVER_ERROR "), "{stored}");
+    client.send("version\r\n");
+    let rest: Vec<_> = std::iter::repeat_with(|| client.line()).take_while(|line| line != "VERSION 1.6.45").collect();
+    assert!(rest.len() == 1 || rest.len() == 3, "{rest:?}");
+    assert_eq!(client.set("c", "3"), "STORED");
+    assert_eq!(client.get("c").as_deref(), Some("3"));
+}
+
+#[test]
+fn a_trap_in_a_front_closes_its_connections_and_loses_no_data() {
+    let server = start("front", "-t 2 -o shards=2");
+    let mut clients = clients(&server, 4);
+    assert_eq!(clients[0].set("a", "1"), "STORED");
+    clients[1].send("get !trap-front\r\n");
+    assert!(clients[1].is_closed());
+    assert!(clients[3].is_closed());
+    assert_eq!(clients[0].get("a").as_deref(), Some("1"));
+    assert_eq!(clients[2].get("a").as_deref(), Some("1"));
+    // The worker whose front trapped serves again.
+    let mut fresh = self::clients(&server, 4);
+    for client in &mut fresh {
+        assert_eq!(client.get("a").as_deref(), Some("1"));
+    }
+    assert_eq!(traps(&mut clients[0]), ["0", "1", "0"]);
+    assert_eq!(clients[0].statistic("curr_connections"), "6");
+    assert_eq!(server.log().matches("trapped and is replaced: ").count(), 1, "{}", server.log());
+    assert!(server.log().contains("injected fault in a front"), "{}", server.log());
+}
+
+#[test]
+fn a_guest_that_hangs_is_interrupted() {
+    let server = start("hang", "-t 2 -o shards=2");
+    let mut clients = clients(&server, 4);
+    assert_eq!(clients[0].set("a", "1"), "STORED");
+    let answer = clients[0].ask("get !hang-shard");
+    assert!(answer.starts_with("SERVER_ERROR "), "{answer}");
+    assert_eq!(traps(&mut clients[0]), ["1", "0", "1"]);
+    assert_eq!(clients[0].set("b", "2"), "STORED");
+    clients[1].send("get !hang-front\r\n");
+    assert!(clients[1].is_closed());
+    assert!(clients[3].is_closed());
+    assert_eq!(clients[2].get("b").as_deref(), Some("2"));
+    assert_eq!(traps(&mut clients[0]), ["1", "1", "2"]);
+    assert_eq!(server.log().matches("it did not return in time").count(), 2, "{}", server.log());
+}
+
+#[test]
+fn a_solo_guest_is_replaced_as_a_whole() {
+    let server = start("solo", "-t 1 -o shards=1");
+    for (index, key) in ["!trap-front", "!trap-shard", "!hang-front", "!hang-shard"].into_iter().enumerate() {
+        let mut clients = clients(&server, 2);
+        assert_eq!(clients[0].set("a", "1"), "STORED");
+        clients[0].send(format!("get {key}\r\n"));
+        assert!(clients[0].is_closed(), "{key}");
+        assert!(clients[1].is_closed(), "{key}");
+        let mut client = server.client();
+        assert_eq!(client.get("a"), None, "{key}");
+        assert_eq!(client.set("a", "2"), "STORED", "{key}");
+        let count = (index + 1).to_string();
+        let interrupts = (index + 1).saturating_sub(2).to_string();
+        assert_eq!(traps(&mut client), [count.clone(), count, interrupts], "{key}");
+    }
+}
+
+#[test]
+fn a_storm_of_traps_is_survived() {
+    let server = start("storm", "-t 2 -o shards=2");
+    for round in 0..50 {
+        let mut client = server.client();
+        client.send(if round % 2 == 0 { "get !trap-shard\r\n" } else { "get !trap-front\r\n" });
+        let _ = client.line();
+    }
+    let mut client = wait_for("a client that is served", || {
+        let mut client = server.client();
+        (client.set("a", "1") == "STORED").then_some(client)
+    });
+    assert_eq!(client.get("a").as_deref(), Some("1"));
+    assert_eq!(traps(&mut client), ["25", "25", "0"]);
+}

@@ -1,0 +1,211 @@
+//! Start, stop, and everything that can keep a server from starting.
+
+mod common;
+
+use common::{Client, Folder, Server, program, run, wait_for};
+use std::{
+    net::TcpListener,
+    process::{Command, Stdio},
+    time::Instant,
+};
+
+#[test]
+fn serves_at_once_and_tells_where() {
+    let started = Instant::now();
+    let server = Server::start("at-once", "");
+    assert_eq!(server.client().set("a", "1"), "STORED");
+    println!("from the start of the process to the first answer: {:?}", started.elapsed());
+    server.wait_for_log("only this machine is served; -l 0.0.0.0 opens it");
+    assert!(server.log().contains(&format!("listening on tcp:{}", server.address)), "{}", server.log());
+}
+
+#[test]
+fn every_division_of_labour_serves() {
+    for flags in ["-t 1", "-t 1 -o no_solo", "-t 2 -o shards=1", "-t 3 -o shards=5", "-m 6144 -t 2"] {
+        let server = Server::start("division", flags);
+        let mut clients: Vec<_> = (0..4).map(|_| server.client()).collect();
+        for index in 0..200 {
+            let key = format!("key{index}");
+            assert_eq!(clients[index % 4].set(&key, &key), "STORED", "{flags}");
+            assert_eq!(clients[(index + 1) % 4].get(&key), Some(key), "{flags}");
+        }
+        let keys: Vec<_> = (0..200).map(|index| format!("key{index}")).collect();
+        clients[0].send(format!("get {}\r\n", keys.join(" ")));
+        for key in &keys {
+            assert_eq!(clients[0].line(), format!("VALUE {key} 0 {}", key.len()), "{flags}");
+            assert_eq!(clients[0].line(), *key, "{flags}");
+        }
+        assert_eq!(clients[0].line(), "END", "{flags}");
+        assert_eq!(clients[1].statistic("curr_items"), "200", "{flags}");
+        assert_eq!(clients[1].statistic("curr_connections"), "4", "{flags}");
+    }
+}
+
+#[test]
+fn a_port_in_use_is_explained_in_one_line() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let output = run(&format!("-p {port}"));
+    assert_eq!(output.status.code(), Some(71));
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains(&format!("failed to listen on TCP port {port}: ")), "{text}");
+    let output = run(&format!("-l 127.0.0.1:{port}"));
+    assert_eq!(output.status.code(), Some(71));
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains(&format!("failed to listen on TCP address 127.0.0.1:{port}: ")), "{text}");
+}
+
+#[test]
+fn addresses_that_are_not_ours_are_explained() {
+    for address in ["192.0.2.1:0x", "192.0.2.1:1", "no.such.host.invalid"] {
+        let output = run(&format!("-l {address}"));
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(matches!(output.status.code(), Some(64 | 71)), "{address}: {text}");
+        assert!(text.lines().count() <= 2 && !text.contains("os error"), "{address}: {text}");
+    }
+}
+
+#[test]
+fn several_addresses_are_served() {
+    let server = Server::start("several", "-l 127.0.0.1,127.0.0.1 -l localhost");
+    assert_eq!(server.client().ask("version"), "VERSION 1.6.45");
+    let listeners = server.client().table("stats conns").into_iter().filter(|(_, v)| v == "conn_listening").count();
+    assert!(listeners >= 3, "{listeners}");
+}
+
+#[test]
+fn version_and_help_need_no_engine() {
+    for flags in ["-V", "--version", "-h", "-i", "--generate man", "--generate bash"] {
+        let output = run(flags);
+        assert!(output.status.success() && !output.stdout.is_empty() && output.stderr.is_empty(), "{flags}");
+    }
+    assert_eq!(run("--no-such-flag").status.code(), Some(1));
+}
+
+#[test]
+fn clients_may_stop_it_only_if_allowed() {
+    let server = Server::start("not-allowed", "");
+    assert_eq!(server.client().ask("shutdown"), "SERVER_ERROR: shutdown not enabled");
+    assert_eq!(server.client().ask("version"), "VERSION 1.6.45");
+    for command in ["shutdown", "shutdown graceful"] {
+        let server = Server::start("allowed", "-A");
+        let mut client = server.client();
+        client.send(format!("{command}\r\n"));
+        assert!(client.is_closed());
+        assert!(server.wait().success(), "{command}");
+    }
+}
+
+#[cfg(unix)]
+mod unix {
+    use super::*;
+    use nix::sys::signal::Signal;
+    use std::{
+        io::{Read, Write},
+        os::unix::{fs::PermissionsExt, net::UnixStream},
+    };
+
+    #[test]
+    fn signals_stop_it_with_success() {
+        for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGUSR1] {
+            for flags in ["-t 1", "-t 4"] {
+                let server = Server::start("signals", flags);
+                let mut idle = server.client();
+                assert_eq!(idle.ask("version"), "VERSION 1.6.45");
+                server.signal(signal);
+                assert!(idle.is_closed());
+                assert!(server.wait().success(), "{signal} {flags}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_hangup_changes_nothing() {
+        let server = Server::start("hangup", "-v");
+        server.signal(Signal::SIGHUP);
+        server.wait_for_log("SIGHUP");
+        assert_eq!(server.client().ask("version"), "VERSION 1.6.45");
+    }
+
+    #[test]
+    fn replies_in_flight_are_finished() {
+        let server = Server::start("in-flight", "-t 2");
+        let mut client = server.client();
+        let value = "x".repeat(1_000_000);
+        assert_eq!(client.set("big", &value), "STORED");
+        // More than the sockets take: the server is still sending when it is told to stop.
+        client.send("get big big big big big big big big\r\n".repeat(4));
+        assert!(client.line().starts_with("VALUE big"));
+        server.signal(Signal::SIGTERM);
+        let received = client.rest().len();
+        assert!(received > 32 * value.len(), "{received}");
+        assert!(server.wait().success());
+    }
+
+    #[test]
+    fn a_socket_in_the_file_system_replaces_tcp() {
+        let folder = Folder::new("socket");
+        let path = folder.0.join("socket");
+        // One that a crashed server left behind.
+        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+        let start = || {
+            let mut command = Command::new(program());
+            command.arg("-s").arg(&path).args(["-a", "750", "-p", "1"]).stderr(Stdio::null()).spawn().unwrap()
+        };
+        let mut child = start();
+        let mut stream = wait_for("the socket", || UnixStream::connect(&path).ok());
+        stream.write_all(b"set a 0 0 1\r\n1\r\nstats conns\r\nquit\r\n").unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        assert!(text.starts_with("STORED\r\n") && text.contains(&format!("unix:{}", path.display())), "{text}");
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o750);
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(child.id() as i32), Signal::SIGTERM).unwrap();
+        assert!(child.wait().unwrap().success());
+        assert!(!path.exists());
+        let output = run("-s /no/such/folder/socket");
+        assert_eq!(output.status.code(), Some(71));
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(text.contains("failed to listen on UNIX socket /no/such/folder/socket: "), "{text}");
+    }
+
+    #[test]
+    fn goes_into_the_background_and_writes_its_id() {
+        let folder = Folder::new("daemon");
+        let (ports, pids) = (folder.0.join("ports"), folder.0.join("pid"));
+        let status = Command::new(program())
+            .args(["-d", "-p", "-1", "-P"])
+            .arg(&pids)
+            .env("MEMCACHED_PORT_FILENAME", &ports)
+            .stderr(Stdio::null())
+            .status()
+            .unwrap();
+        assert!(status.success());
+        let port = std::fs::read_to_string(&ports).unwrap().trim().strip_prefix("TCP INET: ").unwrap().parse().unwrap();
+        let mut client = Client::connect(([127, 0, 0, 1], port).into());
+        let pid: i32 = client.statistic("pid").parse().unwrap();
+        assert_eq!(std::fs::read_to_string(&pids).unwrap(), format!("{pid}\n"));
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), Signal::SIGTERM).unwrap();
+        assert!(client.is_closed());
+        wait_for("the id's removal", || (!pids.exists()).then_some(()));
+    }
+
+    #[test]
+    fn root_becomes_somebody_else() {
+        if !nix::unistd::Uid::effective().is_root() {
+            // For everybody else -u counts for nothing.
+            let server = Server::start("nobody-else", "-u no-such-user-at-all");
+            assert_eq!(server.client().ask("version"), "VERSION 1.6.45");
+            return;
+        }
+        let output = run("-p -1 -u no-such-user-at-all");
+        assert_eq!(output.status.code(), Some(67));
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(text.contains("can't find the user no-such-user-at-all to switch to"), "{text}");
+        let server = Server::start("somebody", "-u nobody");
+        assert_eq!(server.client().ask("version"), "VERSION 1.6.45");
+        let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
+        let nobody = nix::unistd::User::from_name("nobody").unwrap().unwrap();
+        let ids: Vec<_> = status.lines().find(|line| line.starts_with("Uid:")).unwrap().split_whitespace().collect();
+        assert!(ids[1..].iter().all(|id| *id == nobody.uid.to_string()), "{ids:?}");
+    }
+}
