@@ -292,8 +292,10 @@ fn small_pool(seed: u64, shards: u32) {
         if s.random.once_in(700) {
             request = b"flush_all\r\n".to_vec();
         }
-        if !evictions && request.starts_with(b"gat") {
-            // Without room for the new expiry it answers a miss, and the item stays: the model cannot tell.
+        let silent = request.windows(8).any(|window| window == b" noreply");
+        if !evictions && (request.starts_with(b"gat") || silent) {
+            // Without room a gat answers a miss though the item stays, and a silent refusal tells nothing: the model
+            // could not follow.
             continue;
         }
         let client = &mut s.pairs[0].client;

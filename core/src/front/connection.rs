@@ -1,8 +1,11 @@
 //! One client: where it is in its conversation, and the bytes that could not be dealt with yet.
 
 use super::Status;
-use crate::{clock::Expiry, limits};
+use crate::clock::Expiry;
 use alloc::vec::Vec;
+
+/// Least space that a connection's own buffer offers to a read.
+const READ_BYTES_MIN: usize = 4096;
 
 /// A client, as a small number that the front chose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,22 +71,26 @@ impl Connection {
     /// Gets ready to receive: returns how many bytes at the beginning of the window are taken, or `None` if the
     /// connection's own buffer receives ([`Connection::input_space`]).
     pub(super) fn prepare_input(&mut self, window: &mut [u8]) -> Option<usize> {
-        self.take_back_space();
-        let held = self.input.len();
+        let held = self.input.len() - self.space;
         if held == 0 {
+            self.forget_input();
             self.in_window = false;
             return Some(0);
         }
-        if held <= window.len() / 2 && self.needed <= window.len() {
+        if held <= window.len() / 2 {
+            self.take_back_space();
             window[..held].copy_from_slice(&self.input);
             self.in_window = true;
             return Some(held);
         }
-        // As much again as there is already, so that a client that announces much and sends little holds little.
-        let more = self.needed.saturating_sub(held).clamp(1, held.max(limits::WINDOW_BYTES));
-        self.input.reserve_exact(more);
-        self.input.resize(held + more, 0);
-        self.space = more;
+        // As much again as there is already, so that a client that announces much and sends little holds little; and
+        // never so little that a long line arrives byte by byte. Space that is left over is not cleared again.
+        let wanted = self.needed.saturating_sub(held).clamp(READ_BYTES_MIN, held.max(READ_BYTES_MIN));
+        if self.space == 0 {
+            self.input.reserve_exact(wanted);
+            self.input.resize(held + wanted, 0);
+            self.space = wanted;
+        }
         self.in_window = false;
         None
     }
@@ -97,9 +104,7 @@ impl Connection {
     /// own buffer holds it.
     pub(super) fn accept_input(&mut self, received: usize) -> Option<usize> {
         if self.space > 0 {
-            let unused = self.space - received.min(self.space);
-            self.input.truncate(self.input.len() - unused);
-            self.space = 0;
+            self.space -= received.min(self.space);
             return None;
         }
         if self.in_window && received > 0 {
@@ -122,9 +127,10 @@ impl Connection {
 
     /// Drops the answered part of the own buffer.
     pub(super) fn drop_input(&mut self, answered: usize) {
-        if self.state == State::Closing || answered >= self.input.len() {
-            self.input = Vec::new();
+        if self.state == State::Closing || answered >= self.input().len() {
+            self.forget_input();
         } else if answered > 0 {
+            self.take_back_space();
             self.input.drain(..answered);
             self.input.shrink_to(self.input.len() * 2);
         }
@@ -153,11 +159,15 @@ impl Connection {
         self.sent = 0;
     }
 
+    pub(super) fn forget_output(&mut self) {
+        self.output = Vec::new();
+        self.sent = 0;
+    }
+
     pub(super) fn drop_output(&mut self, sent: usize) {
-        self.sent = (self.sent + sent).min(self.output.len());
+        self.sent = self.sent.saturating_add(sent).min(self.output.len());
         if self.sent == self.output.len() {
-            self.output = Vec::new();
-            self.sent = 0;
+            self.forget_output();
         }
     }
 }

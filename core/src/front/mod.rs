@@ -255,8 +255,7 @@ impl Front {
 
     /// Puts what is left of the input aside and says what the host does next.
     pub fn rest(&mut self) -> Status {
-        let buffers_bytes_max = (limits::CONNECTION_BUFFERS_ITEMS_MAX * self.config.item_bytes_max as usize)
-            .max(limits::CONNECTION_BUFFERS_BYTES_MIN);
+        let buffers_bytes_max = self.buffers_bytes_max();
         let Some(connection) = self.connections.get_mut(self.current) else { return Status::CLOSE };
         let before = connection.buffers_bytes();
         match self.source {
@@ -273,7 +272,7 @@ impl Front {
             self.output.extend_from_slice(words::OUT_OF_MEMORY_READING);
             connection.state = State::Closing;
         }
-        let full = self.output.len() >= limits::OUTPUT_BYTES_HIGH;
+        let full = self.output.len() >= limits::OUTPUT_BYTES_HIGH || connection.has_output();
         let gave_way = self.requests_left == 0 && connection.has_input();
         self.yields = self.yields.wrapping_add(u32::from(gave_way));
         let closing = connection.state == State::Closing;
@@ -293,8 +292,10 @@ impl Front {
         }
     }
 
-    /// The first `sent` bytes of the output were sent; the rest is kept with the connection.
+    /// The first `sent` bytes of the output were sent; the rest is kept with the connection. Where that is more than
+    /// all connections together may hold, it is dropped and the connection is to be closed.
     pub fn consume(&mut self, id: ConnectionId, sent: usize) -> Status {
+        let buffers_bytes_max = self.buffers_bytes_max();
         let Some(connection) = self.connections.get_mut(id.0 as usize) else { return Status::CLOSE };
         let before = connection.buffers_bytes();
         if connection.has_output() {
@@ -303,8 +304,24 @@ impl Front {
             connection.keep_output(&self.output[sent.min(self.output.len())..]);
             self.output.clear();
         }
+        if self.buffers_bytes + connection.buffers_bytes() - before > buffers_bytes_max && connection.has_output() {
+            connection.forget_output();
+            connection.forget_input();
+            connection.state = State::Closing;
+            connection.status = Status::CLOSE;
+        }
         self.buffers_bytes = self.buffers_bytes + connection.buffers_bytes() - before;
         connection.status.with(Status::OUTPUT, connection.has_output())
+    }
+
+    /// Bytes that unfinished requests and unread replies of all connections hold.
+    pub fn buffers_bytes(&self) -> usize {
+        self.buffers_bytes
+    }
+
+    fn buffers_bytes_max(&self) -> usize {
+        let by_items = limits::CONNECTION_BUFFERS_ITEMS_MAX * self.config.item_bytes_max as usize;
+        by_items.max(limits::CONNECTION_BUFFERS_BYTES_MIN)
     }
 
     /// The connection at hand.

@@ -256,6 +256,13 @@ impl Client {
         }
     }
 
+    /// Receives `bytes` bytes of what the client sent, in pieces.
+    pub(crate) fn drain_until(&mut self, server: &mut Server, bytes: usize, piece: usize) {
+        let rest = self.unread.split_off(bytes.min(self.unread.len()));
+        self.drain(server, &mut Random::new(0), Cuts::Every(piece));
+        self.unread = rest;
+    }
+
     /// Sends `bytes` and returns what comes back.
     pub(crate) fn ask(&mut self, server: &mut Server, bytes: &[u8]) -> Vec<u8> {
         self.unread.extend_from_slice(bytes);
