@@ -269,7 +269,10 @@ impl Simulation {
         let number = self.random.below(keys) * self.random.below(keys) / keys;
         let mut key = format!("{number}").into_bytes();
         // Long ones and binary ones, always the same for a number.
-        key.resize(1 + key.len() + (number * 7 % 13) as usize * usize::from(number.is_multiple_of(3)) * 19, number as u8);
+        key.resize(
+            1 + key.len() + (number * 7 % 13) as usize * usize::from(number.is_multiple_of(3)) * 19,
+            number as u8,
+        );
         key.truncate(250);
         key
     }
@@ -364,6 +367,11 @@ impl Simulation {
     }
 }
 
+/// How many seeds each load runs with; `SIMULATION_SEEDS` asks for more.
+fn seeds() -> u64 {
+    std::env::var("SIMULATION_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(2)
+}
+
 const ROOMY: Load = Load {
     memory_bytes: 16 << 20,
     capacity_bytes: 16 << 20,
@@ -386,13 +394,13 @@ const TIGHT: Load = Load {
     keys: 4000,
     value_bytes_max: 1500,
     roomy: false,
-    steps: 8_000,
+    steps: 5_000,
     check_every: 3,
 };
 
 #[test]
 fn with_room_for_everything_nothing_is_forgotten() {
-    for seed in 0..3 {
+    for seed in 0..seeds() {
         let mut simulation = Simulation::new(ROOMY, seed);
         simulation.run();
         let counters = simulation.store.counters();
@@ -410,38 +418,38 @@ fn with_room_for_everything_nothing_is_forgotten() {
 
 #[test]
 fn tiny_pools_forget_but_never_lie() {
-    for seed in 0..3 {
-        let mut simulation = Simulation::new(TIGHT, 100 + seed);
+    for seed in 0..seeds() {
+        let mut simulation = Simulation::new(TIGHT, (1 << 32) + seed);
         simulation.run();
-        assert!(simulation.forgotten > 20 && simulation.store.counters().evictions > 100, "{}", simulation.forgotten);
+        assert!(simulation.forgotten > 10 && simulation.store.counters().evictions > 50, "{}", simulation.forgotten);
     }
 }
 
 #[test]
 fn items_of_up_to_half_the_pool_never_lie() {
     let load = Load { value_bytes_max: 23_000, keys: 100, memory_bytes: 96 << 10, ..TIGHT };
-    for seed in 0..3 {
-        let mut simulation = Simulation::new(load, 200 + seed);
+    for seed in 0..seeds() {
+        let mut simulation = Simulation::new(load, (2 << 32) + seed);
         simulation.run();
-        assert!(simulation.store.counters().evictions > 100);
+        assert!(simulation.store.counters().evictions > 50);
     }
 }
 
 #[test]
 fn tiny_items_fill_the_index_and_never_lie() {
-    let load = Load { value_bytes_max: 16, keys: 40_000, check_every: 50, steps: 20_000, ..TIGHT };
-    for seed in 0..3 {
-        let mut simulation = Simulation::new(load, 300 + seed);
+    let load = Load { value_bytes_max: 16, keys: 40_000, check_every: 50, steps: 16_000, ..TIGHT };
+    for seed in 0..seeds() {
+        let mut simulation = Simulation::new(load, (3 << 32) + seed);
         simulation.run();
-        assert!(simulation.store.counters().evictions > 100);
+        assert!(simulation.store.counters().evictions > 50);
     }
 }
 
 #[test]
 fn without_evictions_nothing_live_is_forgotten() {
     let load = Load { evictions: false, keys: 4000, ..TIGHT };
-    for seed in 0..3 {
-        let mut simulation = Simulation::new(load, 400 + seed);
+    for seed in 0..seeds() {
+        let mut simulation = Simulation::new(load, (4 << 32) + seed);
         simulation.run();
         let counters = simulation.store.counters();
         assert_eq!((counters.evictions, simulation.forgotten), (0, 0));

@@ -121,7 +121,7 @@ impl Store {
         let buckets = hashes.clone().map(|hash| self.pool.word(self.index.bucket(&self.pool, hash)));
         core::hint::black_box(buckets.fold(0, |folded, word| folded ^ word));
         let items = hashes.flat_map(|hash| Index::candidates(&self.pool, self.index.bucket(&self.pool, hash), hash));
-        core::hint::black_box(items.fold(0, |folded, entry| folded ^ self.pool.word(entry.location().byte())));
+        core::hint::black_box(items.fold(0, |folded, entry| folded ^ self.pool.two_lines(entry.location().byte())));
     }
 
     /// Executes an operation on the whole store; appends the answer that [`Broadcast`] names.

@@ -263,6 +263,13 @@ impl Pool {
         u32::from_le_bytes(self.chunk(at))
     }
 
+    /// Reads the line at offset `at` and the one after it.
+    #[inline]
+    pub(super) fn two_lines(&self, at: usize) -> u32 {
+        let next = self.bytes.get(self.base + at + LINE_BYTES).copied().unwrap_or_default();
+        self.word(at) ^ u32::from(next)
+    }
+
     /// Writes the little-endian word at offset `at`.
     #[inline]
     pub(super) fn set_word(&mut self, at: usize, word: u32) {
