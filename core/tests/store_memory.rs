@@ -65,7 +65,7 @@ fn large_values_fill_the_pool() {
 #[test]
 fn bookkeeping_stays_under_32_bytes_an_item() {
     for value_bytes in [2, 30, 100] {
-        let mut store = new_store(16 * MIB, 16 * MIB, true);
+        let mut store = new_store(4 * MIB, 4 * MIB, true);
         let value = vec![b'v'; value_bytes];
         let mut number = 0;
         while store.counters().evictions == 0 {
@@ -90,7 +90,7 @@ fn assert_bookkeeping(store: &Store, value_bytes: usize, index_bytes: u64) {
 
 #[test]
 fn expired_memory_is_used_before_anything_live_is_evicted() {
-    let mut store = new_store(8 * MIB, 8 * MIB, true);
+    let mut store = new_store(4 * MIB, 4 * MIB, true);
     let value = [b'v'; 100];
     let mut number = 0;
     // Alternately with and without expiry, until the pool is nearly full.
