@@ -1,0 +1,42 @@
+//! The laws of the text parser on any bytes: total, progress, prefix, limits.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use wasmcached_core::{
+    limits,
+    protocol::{
+        Verdict,
+        text::{Context, continue_retrieval, parse},
+    },
+};
+
+const CONTEXT: Context = Context { item_bytes_max: 2048, now: 1_800_000_000, flush: true, shutdown: true };
+
+fuzz_target!(|input: &[u8]| {
+    if let Verdict::Complete { consumed, .. } = continue_retrieval(input, false, None) {
+        assert!((1..=input.len()).contains(&consumed));
+    }
+    let verdict = parse(input, &CONTEXT);
+    match verdict {
+        Verdict::Incomplete { needed } => {
+            assert!(needed > input.len());
+            assert!(needed <= input.len().max(limits::RETRIEVAL_LINE_BYTES_MAX) + CONTEXT.item_bytes_max as usize);
+        }
+        Verdict::Close => {}
+        Verdict::Complete { consumed, .. } => {
+            assert!((1..=input.len()).contains(&consumed));
+            assert_eq!(parse(&input[..consumed], &CONTEXT), verdict);
+            let line = input.iter().position(|&byte| byte == b'\n').map_or(input.len(), |newline| newline + 1);
+            if line > limits::LINE_BYTES_MAX {
+                return;
+            }
+            for length in [0, line - 1, line, consumed - 1].into_iter().filter(|&length| length < consumed) {
+                match parse(&input[..length], &CONTEXT) {
+                    Verdict::Incomplete { needed } => assert!(needed > length && needed <= consumed),
+                    other => panic!("{length} of {consumed}: {other:?}"),
+                }
+            }
+        }
+    }
+});
