@@ -421,7 +421,7 @@ fn tiny_pools_forget_but_never_lie() {
     for seed in 0..seeds() {
         let mut simulation = Simulation::new(TIGHT, (1 << 32) + seed);
         simulation.run();
-        assert!(simulation.forgotten > 10 && simulation.store.counters().evictions > 50, "{}", simulation.forgotten);
+        assert!(simulation.forgotten > 0 && simulation.store.counters().evictions > 50, "{}", simulation.forgotten);
     }
 }
 
