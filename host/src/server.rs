@@ -219,7 +219,7 @@ fn config(options: &Options, shards: u32, role: Role) -> Config {
         shards,
         seed: Seed(entropy(), entropy()),
         memory_bytes: options.memory_bytes,
-        memory_bytes_capacity: limits::SHARD_BYTES_MAX,
+        memory_bytes_capacity: capacity_bytes(options.memory_bytes / u64::from(shards)),
         segment_bytes: options.segment_bytes,
         item_bytes_max: options.item_bytes_max,
         evictions: options.evictions,
@@ -231,6 +231,13 @@ fn config(options: &Options, shards: u32, role: Role) -> Config {
         requests_per_event: options.requests_per_event,
         settings: options.settings(),
     }
+}
+
+/// How far a shard's memory may be raised later. Unix gives address space away for nothing; Windows sets memory aside
+/// for all of it, wherever it is used or not.
+fn capacity_bytes(shard_bytes: u64) -> u64 {
+    let capacity = if cfg!(windows) { (2 * shard_bytes).max(256 << 20) } else { limits::SHARD_BYTES_MAX };
+    capacity.min(limits::SHARD_BYTES_MAX).max(shard_bytes + 1)
 }
 
 /// What the guest says to a client beyond the limit.

@@ -43,6 +43,8 @@ struct Slot {
     memory_bytes_before: u64,
     /// `None`: it trapped, and there was no memory for a new one yet.
     shard: Option<Shard>,
+    /// When a new one was last tried.
+    tried_at: u32,
 }
 
 impl Shards {
@@ -52,7 +54,7 @@ impl Shards {
             let memory_bytes = part(config.memory_bytes, count, index);
             let config = Config { role: Role::Shard, memory_bytes, ..config.clone() };
             let shard = Some(Shard::create(engine, &config, now)?);
-            Ok(Mutex::new(Slot { shard, config, memory_bytes_before: memory_bytes }))
+            Ok(Mutex::new(Slot { shard, config, memory_bytes_before: memory_bytes, tried_at: now }))
         });
         Ok(Self { slots: slots.collect::<Result<_, Fault>>()?, engine: engine.clone() })
     }
@@ -174,8 +176,9 @@ impl Slot {
     /// The shard, made anew if there was no memory for it when the last one trapped.
     #[inline]
     fn shard(&mut self, engine: &Engine, now: u32) -> Option<&mut Shard> {
-        if self.shard.is_none() {
-            self.shard = Shard::create(engine, &self.config, now).ok();
+        // Once a second, or every request would pay for a guest that cannot be made.
+        if self.shard.is_none() && now != self.tried_at {
+            self.make(engine, now);
         }
         self.shard.as_mut()
     }
@@ -184,9 +187,14 @@ impl Slot {
         faults.record(&faults.shard_traps, "shard", index, fault);
         // First the old one goes, so that its memory is there for the new one.
         self.shard = None;
+        self.make(engine, now);
+    }
+
+    fn make(&mut self, engine: &Engine, now: u32) {
+        self.tried_at = now;
         match Shard::create(engine, &self.config, now) {
             Ok(shard) => self.shard = Some(shard),
-            Err(fault) => tracing::error!("shard {index} cannot be replaced yet: {}", fault.message),
+            Err(fault) => tracing::error!("a shard cannot be replaced yet: {}", fault.message),
         }
     }
 

@@ -12,15 +12,15 @@ use std::{
 };
 
 /// Longer than anything here takes on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The program: `WASMCACHED_BIN`, or what cargo built for this test.
-pub fn program() -> PathBuf {
+pub(crate) fn program() -> PathBuf {
     std::env::var_os("WASMCACHED_BIN").map_or_else(|| env!("CARGO_BIN_EXE_wasmcached").into(), PathBuf::from)
 }
 
 /// The program with faults on demand.
-pub fn faulty_program() -> PathBuf {
+pub(crate) fn faulty_program() -> PathBuf {
     match std::env::var_os("WASMCACHED_FAULT_INJECTION_BIN") {
         Some(path) => path.into(),
         None if cfg!(feature = "fault-injection") => env!("CARGO_BIN_EXE_wasmcached").into(),
@@ -29,10 +29,10 @@ pub fn faulty_program() -> PathBuf {
 }
 
 /// A folder that is gone with this value.
-pub struct Folder(pub PathBuf);
+pub(crate) struct Folder(pub(crate) PathBuf);
 
 impl Folder {
-    pub fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("wasmcached-{}-{name}", std::process::id()));
         std::fs::create_dir_all(&path).unwrap();
         Self(path)
@@ -46,20 +46,20 @@ impl Drop for Folder {
 }
 
 /// A running server, ended with this value.
-pub struct Server {
+pub(crate) struct Server {
     child: Child,
     log: Arc<Mutex<String>>,
-    pub address: SocketAddr,
+    pub(crate) address: SocketAddr,
     _folder: Folder,
 }
 
 impl Server {
     /// Starts the program with these flags on a free port of loopback.
-    pub fn start(name: &str, flags: &str) -> Self {
+    pub(crate) fn start(name: &str, flags: &str) -> Self {
         Self::start_program(program(), name, flags)
     }
 
-    pub fn start_program(program: PathBuf, name: &str, flags: &str) -> Self {
+    pub(crate) fn start_program(program: PathBuf, name: &str, flags: &str) -> Self {
         let folder = Folder::new(name);
         let ports = folder.0.join("ports");
         let mut command = Command::new(program);
@@ -84,36 +84,36 @@ impl Server {
         Self { child, log, address: SocketAddr::from(([127, 0, 0, 1], port)), _folder: folder }
     }
 
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         self.log.lock().unwrap().clone()
     }
 
     /// Waits until the log holds `text`.
-    pub fn wait_for_log(&self, text: &str) {
+    pub(crate) fn wait_for_log(&self, text: &str) {
         wait_for(text, || self.log().contains(text).then_some(()));
     }
 
-    pub fn client(&self) -> Client {
+    pub(crate) fn client(&self) -> Client {
         Client::connect(self.address)
     }
 
     #[cfg(unix)]
-    pub fn signal(&self, signal: nix::sys::signal::Signal) {
+    pub(crate) fn signal(&self, signal: nix::sys::signal::Signal) {
         nix::sys::signal::kill(nix::unistd::Pid::from_raw(self.pid() as i32), signal).unwrap();
     }
 
     /// Waits for its end.
-    pub fn wait(mut self) -> ExitStatus {
+    pub(crate) fn wait(mut self) -> ExitStatus {
         wait_for("the server's end", || self.child.try_wait().unwrap())
     }
 
     /// Resident memory, in KiB.
     #[cfg(target_os = "linux")]
-    pub fn resident_kib(&self) -> u64 {
+    pub(crate) fn resident_kib(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
         line.trim().trim_end_matches(" kB").parse().unwrap()
@@ -128,38 +128,38 @@ impl Drop for Server {
 }
 
 /// A client that speaks lines.
-pub struct Client(pub BufReader<TcpStream>);
+pub(crate) struct Client(pub(crate) BufReader<TcpStream>);
 
 impl Client {
-    pub fn connect(address: SocketAddr) -> Self {
+    pub(crate) fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
         Self(BufReader::new(stream))
     }
 
-    pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
+    pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.0.get_mut().write_all(bytes.as_ref()).unwrap();
     }
 
     /// The next line without its end; empty at the end of the stream.
-    pub fn line(&mut self) -> String {
+    pub(crate) fn line(&mut self) -> String {
         let mut line = String::new();
         self.0.read_line(&mut line).unwrap();
         line.trim_end().to_owned()
     }
 
     /// Sends a line, returns a line.
-    pub fn ask(&mut self, request: &str) -> String {
+    pub(crate) fn ask(&mut self, request: &str) -> String {
         self.send(format!("{request}\r\n"));
         self.line()
     }
 
-    pub fn set(&mut self, key: &str, value: &str) -> String {
+    pub(crate) fn set(&mut self, key: &str, value: &str) -> String {
         self.ask(&format!("set {key} 0 0 {}\r\n{value}", value.len()))
     }
 
-    pub fn get(&mut self, key: &str) -> Option<String> {
+    pub(crate) fn get(&mut self, key: &str) -> Option<String> {
         let first = self.ask(&format!("get {key}"));
         if first == "END" {
             return None;
@@ -171,12 +171,12 @@ impl Client {
     }
 
     /// One line of `stats`.
-    pub fn statistic(&mut self, name: &str) -> String {
+    pub(crate) fn statistic(&mut self, name: &str) -> String {
         self.table("stats").into_iter().find(|(known, _)| known == name).unwrap_or_else(|| panic!("no {name}")).1
     }
 
     /// All lines of a `stats` command.
-    pub fn table(&mut self, command: &str) -> Vec<(String, String)> {
+    pub(crate) fn table(&mut self, command: &str) -> Vec<(String, String)> {
         self.send(format!("{command}\r\n"));
         let mut lines = Vec::new();
         loop {
@@ -190,14 +190,14 @@ impl Client {
     }
 
     /// Everything up to the end of the stream; whether it ends properly does not matter.
-    pub fn rest(&mut self) -> Vec<u8> {
+    pub(crate) fn rest(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
         let _ = self.0.read_to_end(&mut bytes);
         bytes
     }
 
     /// Whether the server closes the connection without another word.
-    pub fn is_closed(&mut self) -> bool {
+    pub(crate) fn is_closed(&mut self) -> bool {
         match self.0.read(&mut [0]) {
             Ok(received) => received == 0,
             Err(error) => !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
@@ -206,12 +206,12 @@ impl Client {
 }
 
 /// Runs the program to its end.
-pub fn run(flags: &str) -> Output {
+pub(crate) fn run(flags: &str) -> Output {
     Command::new(program()).args(flags.split_whitespace()).stdin(Stdio::null()).output().unwrap()
 }
 
 /// Asks again and again until there is an answer.
-pub fn wait_for<T>(what: &str, mut question: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn wait_for<T>(what: &str, mut question: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(answer) = question() {
