@@ -127,7 +127,7 @@ pub(crate) fn serve(options: &Options) -> Result<(), Refusal> {
     let _pid_file = pid_file.as_deref().and_then(PidFile::write);
     identity.assume()?;
     let log = Log::start(options.verbosity);
-    let (shared, poll, refusal, fronts) = assemble(options, reserved, log)?;
+    let Assembled { shared, poll, refusal, fronts } = assemble(options, reserved, log)?;
     if !options.daemon {
         announce(options, &listeners);
     }
@@ -174,8 +174,19 @@ fn announce(options: &Options, listeners: &[Listener]) {
     }
 }
 
+/// A server without threads.
+struct Assembled {
+    shared: Arc<Shared>,
+    /// The main thread's.
+    poll: Poll,
+    /// What a client beyond the limit is told.
+    refusal: Vec<u8>,
+    /// A front for each worker.
+    fronts: Vec<Front>,
+}
+
 /// Makes the guests and what they share.
-fn assemble(options: &Options, reserved: usize, log: Log) -> Result<(Arc<Shared>, Poll, Vec<u8>, Vec<Front>), Refusal> {
+fn assemble(options: &Options, reserved: usize, log: Log) -> Result<Assembled, Refusal> {
     let refused = |message: String| Refusal::new(exit::SYSTEM, message);
     let faulted = |fault: Fault| refused(format!("failed to start: {}", fault.message));
     let engine = Engine::load().map_err(refused)?;
@@ -208,7 +219,7 @@ fn assemble(options: &Options, reserved: usize, log: Log) -> Result<(Arc<Shared>
     let fronts = (0..options.threads).map(|_| shared.create_front());
     let mut fronts = fronts.collect::<Result<Vec<_>, _>>().map_err(faulted)?;
     let refusal = refusal_bytes(&mut fronts[0]).map_err(faulted)?;
-    Ok((Arc::new(shared), poll, refusal, fronts))
+    Ok(Assembled { shared: Arc::new(shared), poll, refusal, fronts })
 }
 
 /// What the guests are told at creation.

@@ -363,9 +363,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "enable-sasl",
         group: OTHER,
         help: "Refused: authentication is not there yet",
-        action: Switch(|o| {
-            o.refuse("-S: authentication is not there yet, and without it the server would be open to everyone")
-        }),
+        action: Switch(|o| o.refuse("-S: authentication is not there yet, and the server would be open to everyone")),
         setting: None,
     },
     Flag {
@@ -374,7 +372,7 @@ pub(super) const FLAGS: &[Flag] = &[
         group: OTHER,
         help: "Refused: authentication is not there yet",
         action: Value("FILE", |o, _| {
-            o.refuse("-Y: authentication is not there yet, and without it the server would be open to everyone");
+            o.refuse("-Y: authentication is not there yet, and the server would be open to everyone");
             Ok(())
         }),
         setting: None,
