@@ -26,8 +26,8 @@ pub enum Split {
 const ANSWER_WAIT: Duration = Duration::from_secs(10);
 /// How long nothing must come for silence.
 const SILENCE_WAIT: Duration = Duration::from_millis(60);
-/// Inputs longer than this are not sent byte by byte from end to end.
-const BYTEWISE_MAX: usize = 4096;
+/// Of longer inputs only so many bytes at the start, and a few at the end, are sent one by one.
+const BYTEWISE_MAX: usize = 600;
 
 /// Replays every case of the transcript that this kind of target can run.
 ///
@@ -197,13 +197,13 @@ impl<'a> Run<'a> {
         match self.split {
             Split::Whole => left,
             Split::Bytes if sent < BYTEWISE_MAX || left <= 16 => 1,
-            Split::Bytes => (left - 16).min(7919),
+            Split::Bytes => (left - 16).min(65_521),
             Split::Random(_) => {
                 // xorshift64: enough to choose lengths, and a run is its seed.
                 self.random ^= self.random << 13;
                 self.random ^= self.random >> 7;
                 self.random ^= self.random << 17;
-                let widest = if left > 64 * 1024 { 32 * 1024 } else { 40 };
+                let widest = if left > 16 * 1024 { 64 * 1024 } else { 40 };
                 1 + (self.random % widest) as usize
             }
         }

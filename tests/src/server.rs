@@ -56,10 +56,8 @@ impl Server {
                 }
                 return Err(format!("{} {flags:?} ended at once ({status}): {}", program.display(), text.trim()));
             }
-            if let Ok(stream) = TcpStream::connect(server.address) {
-                if is_served(stream) {
-                    break;
-                }
+            if TcpStream::connect(server.address).is_ok_and(is_served) {
+                break;
             }
             if Instant::now() > deadline {
                 return Err(format!("{} {flags:?} does not accept connections", program.display()));

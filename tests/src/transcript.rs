@@ -231,7 +231,7 @@ impl<'a> Parser<'a> {
                     "@flags" => transcript.flags = rest.split_whitespace().map(str::to_owned).collect(),
                     "@server-only" => transcript.server_only = Some(reason(number, rest)?),
                     "@case" => {
-                        transcript.cases.push(Case { name: reason(number, rest)?, line: number, ..Case::default() })
+                        transcript.cases.push(Case { name: reason(number, rest)?, line: number, ..Case::default() });
                     }
                     _ => return Err((number, format!("`{line}` before the first `@case`"))),
                 }

@@ -31,11 +31,14 @@ fn main() {
     libtest_mimic::run(&arguments, trials).exit();
 }
 
+/// What a client does with a program.
+type Run = Box<dyn Fn(&Path) -> Result<(), String> + Send>;
+
 /// Every client against one program. A missing program fails each of them, with the reason.
 fn trials(name: &'static str, program: Result<PathBuf, String>) -> Vec<Trial> {
     let is_oracle = name == "memcached";
     let mut trials = Vec::new();
-    let mut add = |client: &str, run: Box<dyn Fn(&Path) -> Result<(), String> + Send>| {
+    let mut add = |client: &str, run: Run| {
         let program = program.clone();
         trials.push(Trial::test(format!("{name}: {client}"), move || {
             program.as_deref().map_err(Clone::clone).and_then(run).map_err(Failed::from)
@@ -95,7 +98,8 @@ fn tool(program: &Path, is_oracle: bool) -> Result<(), String> {
     exchange(&mut client, b"set tool-a 0 0 1\r\n1\r\nset tool-b 5 1000 100\r\n", &[b'x'; 100], "STORED\r\nSTORED\r\n")?;
 
     let display = tool_output(&server, "display")?;
-    let count: u32 = display.lines().skip(1).filter_map(|line| line.split_whitespace().nth(4)?.parse::<u32>().ok()).sum();
+    let count: u32 =
+        display.lines().skip(1).filter_map(|line| line.split_whitespace().nth(4)?.parse::<u32>().ok()).sum();
     if !display.contains("Item_Size") || count != 2 {
         return Err(format!("display does not show two items:\n{display}"));
     }
@@ -127,7 +131,8 @@ fn tool_output(server: &Server, mode: &str) -> Result<String, String> {
 
 /// A line `name value` of the tool's tables.
 fn expect_row(text: &str, name: &str, value: &str) -> Result<(), String> {
-    let row = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).find(|row| row.first() == Some(&name));
+    let row =
+        text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).find(|row| row.first() == Some(&name));
     match row {
         Some(row) if row[1..] == [value] => Ok(()),
         row => Err(format!("{name} is {row:?}, expected {value}")),

@@ -6,8 +6,9 @@ use wasmcached_tests::{native::NativeFactory, replay::Split, suite};
 fn main() {
     let arguments = Arguments::from_args();
     let splits = [Split::Whole, Split::Bytes, Split::Random(1), Split::Random(2), Split::Random(3)];
-    suite::run(&arguments, Vec::new(), &[
-        ("solo", &NativeFactory { shards: 0 }, &splits),
-        ("three shards", &NativeFactory { shards: 3 }, &splits),
-    ]);
+    suite::run(
+        &arguments,
+        Vec::new(),
+        &[("solo", &NativeFactory { shards: 0 }, &splits), ("three shards", &NativeFactory { shards: 3 }, &splits)],
+    );
 }

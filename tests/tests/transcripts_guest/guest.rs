@@ -171,7 +171,7 @@ impl Verbs for Guest {
     }
 
     fn close(&mut self, connection: u32) {
-        self.call("close", connection)
+        self.call::<_, ()>("close", connection);
     }
 
     fn runs(&mut self) -> Vec<Run> {
