@@ -15,6 +15,9 @@ const WASM_FEATURES: &str =
 /// Without it an empty instance has 17 pages of memory, with it 2.
 const STACK_BYTES: u32 = 65536;
 
+/// wasm-bindgen's generator reads the section that says which features the module uses; Binaryen strips it later.
+const JAVASCRIPT_FLAG: &str = "-Cstrip=none";
+
 /// Which of the guests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Guest {
@@ -50,6 +53,9 @@ impl Guest {
     pub(crate) fn flags(self) -> Vec<String> {
         let mut flags = vec![self.features().to_owned()];
         flags.extend(rustc_flags());
+        if self == Self::JavaScript {
+            flags.push(JAVASCRIPT_FLAG.to_owned());
+        }
         flags
     }
 }
@@ -108,6 +114,9 @@ pub(crate) fn cargo_command(
         command.arg("-Zbuild-std=core,alloc,panic_abort").env("RUSTC_BOOTSTRAP", "1");
         command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
         flags.push("-Zlocation-detail=none".to_owned());
+    }
+    if guest == Guest::JavaScript {
+        command.args(["--", JAVASCRIPT_FLAG]);
     }
     command.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
     (command, target_directory.join(TARGET).join("release").join(CARGO_FILE_NAME))
