@@ -147,7 +147,7 @@ export class Cache {
 
   /** memcached's statistics by name: all, or those of a group (`settings`, `items`, `slabs`). */
   statistics(group = ''): Record<string, string> {
-    const asking = this.connect();
+    const asking = new Connection(this.#live(), () => this.#now(), true);
     try {
       return parseStatistics(asking.execute(group === '' ? 'stats\r\n' : `stats ${group}\r\n`));
     } finally {

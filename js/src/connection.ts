@@ -11,10 +11,10 @@ export class Connection {
   readonly #number: number;
   #isClosed = false;
 
-  constructor(engine: Engine, now: () => number) {
+  constructor(engine: Engine, now: () => number, isInternal = false) {
     this.#engine = engine;
     this.#now = now;
-    this.#number = engine.open(now());
+    this.#number = engine.open(now(), isInternal);
   }
 
   /** Closed by `quit`, by a fatal error of the protocol, by {@link Connection.close}, or with its cache. */

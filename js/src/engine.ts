@@ -155,8 +155,9 @@ export class Engine {
     return this.#call(() => this.#exports.solo_touch(this.#solo, keyBytes, expiresAt, now)) === 1;
   }
 
-  /** A new connection's number. */
-  open(now: number): number {
+  /** A new connection's number. `isInternal`: neither counted nor limited. */
+  open(now: number, isInternal = false): number {
+    if (isInternal) return this.#call(() => this.#exports.solo_open_internal(this.#solo));
     const connection = this.#call(() => this.#exports.solo_open(this.#solo, now)) | 0;
     if (connection < 0) throw new Error('1024 connections of this cache are open; close some with connection.close()');
     return connection;

@@ -247,12 +247,12 @@ suite('protocol', () => {
     assert.equal(text(other.execute('get a\r\n')), 'END\r\n');
     assert.equal(text(one.execute('lo\r\n')), 'STORED\r\n');
     assert.equal(text(cache.execute('get a\r\n')), 'VALUE a 0 5\r\nhello\r\nEND\r\n');
-    assert.equal(cache.statistics().curr_connections, '4');
+    assert.equal(cache.statistics().curr_connections, '3');
     one.close();
     one.close();
     assert.equal(one.isClosed, true);
     assert.throws(() => one.execute('version\r\n'), /closed; open another/);
-    assert.equal(cache.statistics().curr_connections, '3');
+    assert.equal(cache.statistics().curr_connections, '2');
   });
 
   test('quit closes; execute goes on with a new connection', () => {
@@ -268,6 +268,8 @@ suite('protocol', () => {
     const cache = new Cache();
     const all = Array.from({ length: 1024 }, () => cache.connect());
     assert.throws(() => cache.connect(), /1024 connections/);
+    assert.equal(cache.stats().items, 0);
+    assert.equal(cache.statistics().curr_connections, '1024');
     all[0].close();
     assert.equal(cache.statistics().rejected_connections, '1');
   });

@@ -184,17 +184,21 @@ impl Solo {
         u32::from(matches!(shard.execute(&command, now), Reply::Touched))
     }
 
-    /// A new connection; `u32::MAX` if there are as many as there may be.
+    /// A new connection of a client; [`NO_CONNECTION`] if there are as many as there may be.
     pub fn open(&mut self, now: u32) -> u32 {
-        let Some(front) = self.engine.front() else { return NO_CONNECTION };
         if self.host.connections.len() >= CONNECTIONS_MAX {
             self.host.rejected_connections += 1;
             return NO_CONNECTION;
         }
-        let id = front.open(false);
+        let id = ConnectionId(self.open_internal());
         self.host.total_connections += 1;
         self.host.connections.push(Client { id, used_at: now });
         id.0
+    }
+
+    /// A connection for questions of the package itself: neither counted nor limited.
+    pub fn open_internal(&mut self) -> u32 {
+        self.engine.front().map_or(NO_CONNECTION, |front| front.open(false).0)
     }
 
     /// Shows in the mailbox where the next received bytes of `connection` go.
