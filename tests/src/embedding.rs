@@ -280,7 +280,7 @@ impl Target for Embedding {
 /// # Errors
 /// The first flag that does not.
 pub fn configuration(flags: &[String]) -> Result<Config, String> {
-    let mut config = Config { memory_bytes_capacity: 1024 << 20, ..Config::default() };
+    let mut config = Config { memory_bytes_capacity: 1984 << 20, ..Config::default() };
     let mut flags = flags.iter();
     let mut shown = |setting, value: String| config.settings.push((setting, value));
     while let Some(flag) = flags.next() {

@@ -114,6 +114,7 @@ fn tool(program: &Path, is_oracle: bool) -> Result<(), String> {
     let can_dump = exchange(&mut client, b"stats cachedump 1 1", b"", "ERROR\r\n").is_err();
     if is_oracle || can_dump {
         let dump = tool_output(&server, "dump")?;
+        let dump = dump.replace('\r', "");
         if !dump.contains("add tool-a 0 0 1\n1") || !dump.contains("add tool-b 5 ") {
             return Err(format!("dump does not show the items:\n{dump}"));
         }

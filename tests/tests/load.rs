@@ -318,6 +318,46 @@ fn slow_readers_cost_bounded_memory_and_lose_nothing() {
 }
 
 #[test]
+fn a_value_that_is_being_sent_does_not_change() {
+    const BYTES: usize = 900_000;
+    let server = server(&["-t", "2"]);
+    let mut writer = connect(server.address);
+    let mut store = |letter: u8| {
+        let value = vec![letter; BYTES];
+        ask(&mut writer, &[b"set v 0 0 900000\r\n", &value[..], b"\r\n"].concat(), b"STORED\r\n");
+    };
+    store(b'a');
+    let mut readers: Vec<TcpStream> = (0..8).map(|_| connect(server.address)).collect();
+    for (letter, reader) in (b'b'..).zip(&mut readers) {
+        // More than the socket takes, so that the server is stuck in the middle of an answer when the value changes.
+        reader.write_all(&b"get v\r\n".repeat(8)).expect("send");
+        expect(reader, b"VALUE v 0 900000\r\n");
+        store(letter);
+    }
+    ask(&mut connect(server.address), b"delete v\r\n", b"DELETED\r\n");
+    for reader in &mut readers {
+        let mut gone = false;
+        for answer in 0..8 {
+            let mut head = [0; 18];
+            if answer > 0 {
+                reader.read_exact(&mut head[..5]).expect("an answer");
+                if &head[..5] == b"END\r\n" {
+                    gone = true;
+                    continue;
+                }
+                assert!(!gone, "a deleted value came back");
+                reader.read_exact(&mut head[5..]).expect("an answer");
+                assert_eq!(&head, b"VALUE v 0 900000\r\n");
+            }
+            let mut value = vec![0; BYTES + 7];
+            reader.read_exact(&mut value).expect("a value");
+            assert!(value[..BYTES].iter().all(|byte| *byte == value[0]), "answer {answer} mixes two values");
+            assert_eq!(&value[BYTES..], b"\r\nEND\r\n");
+        }
+    }
+}
+
+#[test]
 fn half_written_requests_wait_and_disturb_nobody() {
     let server = server(&["-t", "2"]);
     let halves: [&[u8]; 6] = [

@@ -19,5 +19,5 @@ fn main() {
         Box::leak(Box::new(ServerFactory { program: program.clone(), kind: Kind::Server, flags }))
     };
     let splits = [Split::Whole, Split::Bytes, Split::Random(1)];
-    suite::run(&arguments, Vec::new(), &[("-t 1", with("1"), &splits), ("-t 4", with("4"), &splits)]);
+    suite::run(&arguments, Vec::new(), &[("one worker", with("1"), &splits), ("four workers", with("4"), &splits)]);
 }
