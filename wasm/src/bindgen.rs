@@ -351,6 +351,8 @@ fn configure(memory_bytes: u32, item_bytes_max: u32, switches: u32, seed: Seed) 
         cas: !is_set(switch::NO_CAS),
         flush: !is_set(switch::NO_FLUSH),
         shutdown: is_set(switch::SHUTDOWN),
+        // The caller waits for all of it: there is nobody to give way to.
+        requests_per_event: u32::MAX,
         ..Config::default()
     };
     // The byte above the switches, if there is one, turns statistics by prefix on and ends a prefix.
