@@ -46,20 +46,22 @@ fn fuzz(target: &str, seconds: u32) -> Outcome {
     let mut command = Command::new(directory.join(triple).join("release").join(target));
     command.arg(&corpus).arg(format!("-artifact_prefix={}/", findings.display()));
     command.args([&format!("-max_total_time={seconds}"), "-max_len=4096", "-timeout=20", "-print_final_stats=1"]);
-    let dictionary = folder().join(format!("{target}.dict"));
-    if dictionary.exists() {
-        command.arg(format!("-dict={}", dictionary.display()));
+    command.arg(format!("-dict={}", folder().join("text.dict").display()));
+    // What libFuzzer finds goes into the first folder; the seeds are only read.
+    let seeds = folder().join("seeds").join(target);
+    if seeds.is_dir() {
+        command.arg(seeds);
     }
     run_command(&mut command)
 }
 
 fn folder() -> PathBuf {
-    machine::root().join("tests/fuzz")
+    machine::root().join("fuzz")
 }
 
-/// The files in `tests/fuzz/targets`, which are its targets.
+/// The files in `fuzz/fuzz_targets`, which are its targets.
 fn targets() -> Outcome<Vec<String>> {
-    let folder = folder().join("targets");
+    let folder = folder().join("fuzz_targets");
     let entries = fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let files = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
     let mut names: Vec<String> = files

@@ -99,19 +99,20 @@ fn stop_services(installed: &[&str]) {
     }
 }
 
-/// The Python of the tests, with the clients that `tests/requirements.txt` names.
+/// The Python of the tests, with the clients that `tests/clients/requirements.txt` names.
 pub(crate) fn python() -> Outcome<PathBuf> {
     let venv = machine::root().join("target/venv");
     let folder = venv.join(if cfg!(windows) { "Scripts" } else { "bin" });
     let python = folder.join(format!("python{}", env::consts::EXE_SUFFIX));
-    let requirements = machine::root().join("tests/requirements.txt");
+    let requirements = machine::root().join("tests/clients/requirements.txt");
     let wanted = fs::read_to_string(&requirements).map_err(|error| format!("{}: {error}", requirements.display()))?;
     let stamp = venv.join("requirements.installed");
     if python.exists() && fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
         eprintln!("    found: {}", venv.display());
         return Ok(python);
     }
-    eprintln!("    installing: {} into {}", wanted.split_whitespace().collect::<Vec<_>>().join(" "), venv.display());
+    let packages: Vec<&str> = wanted.lines().filter(|line| !line.starts_with('#')).collect();
+    eprintln!("    installing: {} into {}", packages.join(" "), venv.display());
     // Debian's own, where it is there: only that one belongs to python3-venv and python3-dev.
     let debian = Path::new("/usr/bin/python3");
     let system = if debian.exists() { debian } else { Path::new(if cfg!(windows) { "python" } else { "python3" }) };

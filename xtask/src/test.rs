@@ -71,7 +71,7 @@ fn cargo_test(tools: &Tools) -> Command {
     command.args(["test", "--workspace", "--no-fail-fast"]);
     command.env("WASMCACHED_BIN", build::binary());
     command.env("WASMCACHED_FAULT_INJECTION_BIN", build::fault_injection_binary());
-    command.env("WASMCACHED_PYTHON", &tools.python);
+    command.env("PYTHON", &tools.python);
     command.env("PATH", packages::search_path(&tools.node));
     command
 }

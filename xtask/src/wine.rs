@@ -61,7 +61,11 @@ fn session(program: &Path, verdict: Verdict<'_>) -> Outcome {
     let port = free_port()?;
     let mut command = Command::new(&wine);
     command.arg(program).args(["-A", "-p", &port.to_string()]).stdin(Stdio::null());
-    command.env("WINEPREFIX", &prefix).env("WINEDEBUG", "-all").env_remove("DISPLAY");
+    command
+        .env("WINEPREFIX", &prefix)
+        .env("WINEDEBUG", "-all")
+        .env("WINEDLLOVERRIDES", "mscoree,mshtml=")
+        .env_remove("DISPLAY");
     let mut server = command.spawn().map_err(|error| format!("{}: {error}", wine.display()))?;
     let outcome = serve(&mut server, port, verdict);
     if outcome.is_err() {
