@@ -8,7 +8,7 @@ mod engine_config;
 mod guest_build;
 
 use guest_build::{
-    guest::{self, Guest, Toolchain},
+    guest::{self, Guest, Source, Toolchain},
     inputs,
 };
 use std::{
@@ -56,14 +56,13 @@ fn find_guest(out: &Path) -> Result<PathBuf, String> {
     let wanted = inputs::fingerprint(&root, &guest.flags()).map_err(|error| format!("the guest's sources: {error}"))?;
     let built = root.join("target/guest").join(guest.file_name());
     println!("cargo::rerun-if-changed={}", built.with_extension("stamp").display());
-    if fs::read_to_string(built.with_extension("stamp")).is_ok_and(|stamp| stamp.trim() == wanted) && built.exists() {
-        return Ok(built);
-    }
-    let sysroot = sysroot(&variable("RUSTC"));
-    if sysroot.is_some_and(|sysroot| guest::has_target(&sysroot)) {
-        return compile_guest(guest, &root, out);
-    }
-    let state = if built.exists() { "is stale" } else { "is missing" };
+    let can_compile = || sysroot(&variable("RUSTC")).is_some_and(|sysroot| guest::has_target(&sysroot));
+    let state = match guest::source(guest::stamp_of(&built).as_deref(), &wanted, can_compile) {
+        Source::Fresh => return Ok(built),
+        Source::Compiler => return compile_guest(guest, &root, out),
+        Source::Stale => "is stale",
+        Source::Missing => "is missing",
+    };
     let way = format!("run `cargo xtask build`, or `rustup target add {}`", guest::TARGET);
     Err(format!("the WebAssembly guest target/guest/{} {state}: {way}", guest.file_name()))
 }

@@ -60,6 +60,34 @@ impl Guest {
     }
 }
 
+/// Where a guest comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// The file that was built from just these sources.
+    Fresh,
+    /// A compiler that can make one.
+    Compiler,
+    /// Nowhere: there is an older file, which must not be taken.
+    Stale,
+    /// Nowhere.
+    Missing,
+}
+
+/// Decides: `stamp` is what lies beside the file, if both are there; `wanted` is what it would have to be.
+pub(crate) fn source(stamp: Option<&str>, wanted: &str, can_compile: impl FnOnce() -> bool) -> Source {
+    match stamp {
+        Some(stamp) if stamp.trim() == wanted => Source::Fresh,
+        _ if can_compile() => Source::Compiler,
+        Some(_) => Source::Stale,
+        None => Source::Missing,
+    }
+}
+
+/// The stamp of a built guest; empty if it lies there without one, `None` if it does not.
+pub(crate) fn stamp_of(file: &Path) -> Option<String> {
+    file.is_file().then(|| std::fs::read_to_string(file.with_extension("stamp")).unwrap_or_default())
+}
+
 /// A compiler that has the guest's standard library.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Toolchain {
@@ -150,4 +178,33 @@ fn forget_outer_cargo(command: &mut Command) {
         }
     }
     command.env_remove("TARGET").env_remove("HOST").env_remove("PROFILE").env_remove("OUT_DIR");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Source, TARGET, has_target, source};
+    use std::fs;
+
+    #[test]
+    fn a_stale_guest_is_never_taken() {
+        assert_eq!(source(Some("a\n"), "a", || false), Source::Fresh);
+        assert_eq!(source(Some("a"), "a", || true), Source::Fresh);
+        assert_eq!(source(Some("a"), "b", || true), Source::Compiler);
+        assert_eq!(source(Some("a"), "b", || false), Source::Stale);
+        assert_eq!(source(Some(""), "b", || false), Source::Stale);
+        assert_eq!(source(None, "b", || true), Source::Compiler);
+        assert_eq!(source(None, "b", || false), Source::Missing);
+    }
+
+    #[test]
+    fn a_target_is_there_when_its_core_library_is() {
+        let sysroot = std::env::temp_dir().join(format!("wasmcached-sysroot-{}", std::process::id()));
+        let libraries = sysroot.join("lib/rustlib").join(TARGET).join("lib");
+        assert!(!has_target(&sysroot));
+        fs::create_dir_all(&libraries).expect("a folder");
+        assert!(!has_target(&sysroot), "a folder that rustup left empty");
+        fs::write(libraries.join("libcore-0123456789abcdef.rlib"), "").expect("a file");
+        assert!(has_target(&sysroot));
+        fs::remove_dir_all(&sysroot).expect("our own folder");
+    }
 }

@@ -84,3 +84,96 @@ fn locked_closure(lock: &str, package: &str) -> String {
 fn unquote(text: &str) -> &str {
     text.trim().trim_matches('"')
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{fingerprint, locked_closure};
+    use std::{fs, path::Path};
+
+    const LOCK: &str = r#"version = 4
+
+[[package]]
+name = "guest"
+version = "1.0.0"
+dependencies = [
+ "used 1.0.0",
+]
+
+[[package]]
+name = "other"
+version = "1.0.0"
+dependencies = [
+ "guest",
+ "unused",
+]
+
+[[package]]
+name = "unused"
+version = "1.0.0"
+
+[[package]]
+name = "used"
+version = "1.0.0"
+dependencies = [
+ "deep",
+]
+
+[[package]]
+name = "deep"
+version = "1.0.0"
+"#;
+
+    #[test]
+    fn only_what_the_guest_needs_of_the_lock_file_counts() {
+        let closure = locked_closure(LOCK, "guest");
+        for name in ["guest", "used", "deep"] {
+            assert!(closure.contains(&format!("name = \"{name}\"")), "{closure}");
+        }
+        assert!(!closure.contains("other") && !closure.contains("unused"), "{closure}");
+        assert_eq!(
+            locked_closure(
+                &LOCK.replace("name = \"unused\"\nversion = \"1", "name = \"unused\"\nversion = \"2"),
+                "guest"
+            ),
+            closure
+        );
+        assert_ne!(
+            locked_closure(&LOCK.replace("name = \"deep\"\nversion = \"1", "name = \"deep\"\nversion = \"2"), "guest"),
+            closure
+        );
+    }
+
+    #[test]
+    fn every_input_changes_the_fingerprint() {
+        let root = std::env::temp_dir().join(format!("wasmcached-inputs-{}", std::process::id()));
+        let files =
+            ["core/src/lib.rs", "core/Cargo.toml", "wasm/src/lib.rs", "wasm/Cargo.toml", "Cargo.toml", "Cargo.lock"];
+        for file in files {
+            let path = root.join(file);
+            fs::create_dir_all(path.parent().unwrap_or(Path::new(""))).expect("a folder");
+            fs::write(path, format!("{file}\n")).expect("a file");
+        }
+        fs::write(root.join("Cargo.lock"), LOCK.replace("guest", "wasmcached-wasm")).expect("a file");
+        let print = |flags: &[&str]| {
+            let flags: Vec<String> = flags.iter().map(ToString::to_string).collect();
+            fingerprint(&root, &flags).expect("readable sources")
+        };
+        let mut seen = vec![print(&[]), print(&["a"]), print(&["a", "b"]), print(&["ab"])];
+        for file in files {
+            let path = root.join(file);
+            let text = fs::read_to_string(&path).expect("a file");
+            fs::write(&path, text.replace("1.0.0", "1.0.1") + "# changed\n").expect("a file");
+            seen.push(print(&[]));
+        }
+        fs::write(root.join("core/src/new.rs"), "").expect("a file");
+        seen.push(print(&[]));
+        fs::create_dir_all(root.join("core/tests")).expect("a folder");
+        fs::write(root.join("core/tests/test.rs"), "").expect("a file");
+        assert_eq!(seen.last(), Some(&print(&[])), "a test is no input");
+        let count = seen.len();
+        seen.sort();
+        seen.dedup();
+        assert_eq!(seen.len(), count);
+        fs::remove_dir_all(&root).expect("our own folder");
+    }
+}

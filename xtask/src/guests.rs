@@ -2,7 +2,7 @@
 
 use crate::{
     guest_build::{
-        guest::{self, Guest, Toolchain},
+        guest::{self, Guest, Source, Toolchain},
         inputs,
     },
     machine, packages,
@@ -43,8 +43,8 @@ pub(crate) fn file(guest: Guest) -> PathBuf {
 }
 
 fn is_fresh(guest: Guest) -> bool {
-    let stamp = fs::read_to_string(file(guest).with_extension("stamp"));
-    file(guest).exists() && stamp.is_ok_and(|stamp| fingerprint(guest).is_ok_and(|wanted| stamp.trim() == wanted))
+    let stamp = guest::stamp_of(&file(guest));
+    fingerprint(guest).is_ok_and(|wanted| guest::source(stamp.as_deref(), &wanted, || false) == Source::Fresh)
 }
 
 fn fingerprint(guest: Guest) -> Outcome<String> {
