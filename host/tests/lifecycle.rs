@@ -122,6 +122,7 @@ mod unix {
     #[test]
     fn a_hangup_changes_nothing() {
         let server = Server::start("hangup", "-v");
+        assert_eq!(server.client().ask("version"), "VERSION 1.6.45");
         server.signal(Signal::SIGHUP);
         server.wait_for_log("SIGHUP");
         assert_eq!(server.client().ask("version"), "VERSION 1.6.45");
