@@ -18,6 +18,8 @@ use wasmcached_tests::server::{Server, memcached_program, wasmcached_program};
 const CAPABLE_FAILURES: [&str; 2] = ["ascii delete", "ascii delete noreply"];
 /// How many ASCII tests `memccapable` has.
 const CAPABLE_TESTS: usize = 27;
+/// The width of their names in its output.
+const CAPABLE_NAME_COLUMNS: usize = 40;
 
 fn main() {
     let arguments = Arguments::from_args();
@@ -76,9 +78,12 @@ fn capable(program: &Path, is_oracle: bool) -> Result<(), String> {
     let output = run(command)?;
     let text = String::from_utf8_lossy(&output.stdout);
     let mut results = BTreeMap::new();
+    // Names fill a column of 40 characters; the word for failure goes elsewhere, so the next name follows at once.
     for line in text.lines() {
-        if let Some((test, result)) = line.split_once('[') {
-            results.insert(test.trim().to_owned(), result.trim_end_matches(']') == "pass");
+        let mut rest = line;
+        while let Some((name, result)) = rest.split_at_checked(CAPABLE_NAME_COLUMNS) {
+            results.insert(name.trim_end().to_owned(), result == "[pass]");
+            rest = result;
         }
     }
     let failures: Vec<&str> = results.iter().filter(|(_, passed)| !**passed).map(|(test, _)| test.as_str()).collect();
