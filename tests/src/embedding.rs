@@ -260,14 +260,16 @@ impl Target for Embedding {
     }
 
     fn pass(&mut self, seconds: u32) {
-        self.now += seconds;
-        let now = self.now;
-        if self.shards.is_empty() {
-            self.front.sweep(now, 4);
+        // The tick of a host: once a second, and as long as there is more to do.
+        for _ in 0..seconds.min(10) {
+            self.now += 1;
+            let now = self.now;
+            let stores = if self.shards.is_empty() { std::slice::from_mut(&mut self.front) } else { &mut self.shards };
+            for store in stores {
+                while store.sweep(now, 4) == 1 {}
+            }
         }
-        for shard in &mut self.shards {
-            shard.sweep(now, 4);
-        }
+        self.now += seconds.saturating_sub(10);
     }
 
     fn is_asynchronous(&self) -> bool {

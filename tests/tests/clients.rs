@@ -188,10 +188,10 @@ fn prepare_python() -> Result<PathBuf, String> {
     if let Some(python) = std::env::var_os("PYTHON") {
         return Ok(PathBuf::from(python));
     }
-    let environment = folder().join("../target/python");
+    let environment = folder().join("../target/venv");
     let python = environment.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
     let requirements = folder().join("clients/requirements.txt");
-    let stamp = environment.join("requirements.txt");
+    let stamp = environment.join("requirements.installed");
     let wanted = std::fs::read(&requirements).map_err(|error| error.to_string())?;
     if !std::fs::read(&stamp).is_ok_and(|installed| installed == wanted) {
         let mut command = Command::new("python3");
