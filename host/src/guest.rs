@@ -8,8 +8,9 @@ use std::{ops::Range, time::Duration};
 use wasmcached_core::{
     config::{Config, Role},
     host::Target,
+    limits,
 };
-use wasmtime::{InstancePre, Linker, Memory, Module, Store, Trap, TypedFunc};
+use wasmtime::{InstancePre, Linker, Memory, Module, Store, StoreLimits, StoreLimitsBuilder, Trap, TypedFunc};
 
 /// The guest, compiled to machine code when this program was built.
 const MODULE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/guest.cwasm"));
@@ -21,6 +22,8 @@ pub(crate) const TICK: Duration = Duration::from_secs(1);
 const CALL_TICKS_MAX: u64 = 2;
 /// No batch makes more runs than it has commands; beyond this, a guest has lost its mind.
 const RUNS_MAX: u32 = 4096;
+/// What a guest needs besides: tables, stack, the allocator's own.
+const GUEST_BYTES: u64 = 128 << 20;
 /// Longest message that is taken from a trapped guest.
 const MESSAGE_BYTES_MAX: usize = 4096;
 
@@ -43,7 +46,7 @@ impl Fault {
 #[derive(Clone)]
 pub(crate) struct Engine {
     engine: wasmtime::Engine,
-    guest: InstancePre<()>,
+    guest: InstancePre<StoreLimits>,
 }
 
 impl Engine {
@@ -337,7 +340,7 @@ struct UpkeepVerbs {
 
 /// What every role has.
 struct Guest {
-    store: Store<()>,
+    store: Store<StoreLimits>,
     memory: Memory,
     instance: wasmtime::Instance,
     message: TypedFunc<(), u32>,
@@ -348,7 +351,9 @@ struct Guest {
 impl Guest {
     fn create(engine: &Engine, config: &Config, now: u32) -> Result<Self, Fault> {
         let described = |error: wasmtime::Error| Fault::new(format!("cannot make a guest: {error:#}"));
-        let mut store = Store::new(&engine.engine, ());
+        let limits = StoreLimitsBuilder::new().memory_size(memory_bytes_max(config)).build();
+        let mut store = Store::new(&engine.engine, limits);
+        store.limiter(|limits| limits);
         store.set_epoch_deadline(CALL_TICKS_MAX);
         let instance = engine.guest.instantiate(&mut store).map_err(described)?;
         let memory = instance.get_memory(&mut store, "memory").ok_or_else(|| Fault::new("the guest has no memory"))?;
@@ -445,6 +450,22 @@ impl Guest {
     }
 }
 
+/// What a guest's memory can grow to: twice what its parts may hold, because buffers move as they grow, and some more.
+/// A guest that wants more than that has lost its way, and traps.
+fn memory_bytes_max(config: &Config) -> usize {
+    let item = u64::from(config.item_bytes_max);
+    let connections =
+        (limits::CONNECTION_BUFFERS_ITEMS_MAX as u64 * item).max(limits::CONNECTION_BUFFERS_BYTES_MIN as u64);
+    let front = 2 * (connections + item);
+    let shard = config.memory_bytes_capacity.max(config.memory_bytes) + 2 * (item + limits::REPLY_BYTES_HIGH as u64);
+    let bytes = match config.role {
+        Role::Front => front,
+        Role::Shard => shard,
+        Role::Solo => front + shard,
+    };
+    usize::try_from(bytes.saturating_add(GUEST_BYTES)).unwrap_or(usize::MAX)
+}
+
 #[cold]
 fn out_of_memory() -> Fault {
     Fault::new("the guest named memory that it does not have")
@@ -461,5 +482,44 @@ fn word_at(bytes: &[u8], index: usize) -> u32 {
     match bytes.get(index * 4..).and_then(|bytes| bytes.first_chunk()) {
         Some(word) => u32::from_le_bytes(*word),
         None => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guest_cannot_grow_beyond_its_maximum() {
+        let engine = Engine::load().unwrap();
+        for role in [Role::Front, Role::Solo] {
+            let config = Config { role, ..Config::default() };
+            let mut front = Front::create(&engine, &config, 1).unwrap();
+            let Guest { store, memory, .. } = &mut front.guest;
+            let page = 64 * 1024;
+            let left = (memory_bytes_max(&config) - memory.data_size(&*store)) as u64 / page;
+            assert!(memory.grow(&mut *store, left + 1).is_err(), "{role:?}");
+            assert!(memory.grow(&mut *store, left).is_ok(), "{role:?}");
+        }
+    }
+
+    #[test]
+    fn a_bad_configuration_is_a_fault_and_no_more() {
+        let engine = Engine::load().unwrap();
+        let config = Config { role: Role::Shard, memory_bytes: 1, memory_bytes_capacity: 1, ..Config::default() };
+        let fault = Shard::create(&engine, &config, 1).err().unwrap();
+        assert!(fault.message.contains("refused its configuration") && !fault.interrupted, "{fault:?}");
+    }
+
+    #[test]
+    fn what_a_guest_names_is_checked() {
+        let engine = Engine::load().unwrap();
+        let front = Front::create(&engine, &Config::default(), 1).unwrap();
+        let end = front.guest.memory.data_size(&front.guest.store);
+        assert!(front.guest.bytes(end - 1..end).is_ok());
+        assert!(front.guest.bytes(end - 1..end + 1).is_err());
+        assert!(front.guest.bytes(range(u32::MAX, u32::MAX)).is_err());
+        assert_eq!(word_at(&[1, 0, 0, 0, 2, 0, 0, 0, 9], 1), 2);
+        assert_eq!(word_at(&[1, 0, 0, 0, 2, 0, 0, 0, 9], 2), 0);
     }
 }
