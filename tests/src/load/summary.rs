@@ -85,6 +85,8 @@ pub struct CellResult {
     pub floor: Option<Numbers>,
     /// CPU a request, ours to theirs, round by round.
     pub cpu_ratio: Ratio,
+    /// CPU a request in the quietest round of each, ours to theirs: what disturbs a round only ever adds.
+    pub quietest_cpu_ratio: f64,
     /// Rate, ours to theirs, round by round.
     pub rate_ratio: Ratio,
     /// Latency at the median, ours to theirs.
@@ -97,8 +99,10 @@ impl CellResult {
     /// Sums up rounds; `ours[i]` and `theirs[i]` were measured one after the other.
     pub fn new(cell: Cell, ours: &[Numbers], theirs: &[Numbers], floor: &[Numbers]) -> Self {
         let ratio = |field: fn(&Numbers) -> f64| ratio_of(ours.iter().zip(theirs).map(|(o, t)| field(o) / field(t)));
+        let quietest = |rounds: &[Numbers]| rounds.iter().map(|n| n.cpu_us_request).fold(f64::INFINITY, f64::min);
         Self {
             cell,
+            quietest_cpu_ratio: quietest(ours) / quietest(theirs),
             ours: Numbers::medians(ours),
             theirs: Numbers::medians(theirs),
             floor: (!floor.is_empty()).then(|| Numbers::medians(floor)),
@@ -147,6 +151,7 @@ mod tests {
         let result =
             CellResult::new(Cell::base(Operation::Get), &rounds([1.0, 4.0, 9.0]), &rounds([2.0, 4.0, 6.0]), &[]);
         assert_eq!(result.cpu_ratio, Ratio { median: 1.0, lowest: 0.5, highest: 1.5 });
+        assert_eq!(result.quietest_cpu_ratio, 0.5);
         assert_eq!(result.ours.cpu_us_request, 4.0);
     }
 }
