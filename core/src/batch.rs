@@ -36,6 +36,7 @@ pub fn encode_command(out: &mut Vec<u8>, command: &Command<'_>) {
         Operation::Delete => (4, 0, 0, 0, 0, &[]),
         Operation::Arithmetic { direction, delta } => (5, direction as u8, 0, 0, delta, &[]),
         Operation::Touch { expiry } => (6, 0, expiry.0, 0, 0, &[]),
+        Operation::RefuseData => (7, 0, 0, 0, 0, &[]),
     };
     out.reserve(HEAD_BYTES + command.key.len() + value.len());
     let mut head = [0; HEAD_BYTES];
@@ -63,6 +64,7 @@ pub fn encode_broadcast(out: &mut Vec<u8>, broadcast: Broadcast) {
         Broadcast::Sizes => (3, 0),
         Broadcast::ResetCounters => (4, 0),
         Broadcast::Detail(detail) => (5, detail as u32),
+        Broadcast::RefuseFlush => (6, 0),
     };
     let mut w = Writer(out);
     w.u8(BROADCAST | tag);
@@ -107,6 +109,7 @@ pub fn decode_order<'a>(r: &mut Reader<'a>) -> Option<Order<'a>> {
             delta: number,
         },
         6 => Operation::Touch { expiry: Expiry(first) },
+        7 => Operation::RefuseData,
         _ => return None,
     };
     Some(Order::Command(Command { hash: long(8), key, operation }))
@@ -126,6 +129,7 @@ fn decode_broadcast(r: &mut Reader<'_>) -> Option<Broadcast> {
             1 => Detail::Off,
             _ => Detail::Dump,
         }),
+        6 => Broadcast::RefuseFlush,
         _ => return None,
     })
 }
@@ -161,6 +165,7 @@ pub fn encode_reply(out: &mut Vec<u8>, reply: &Reply<'_>) {
         Reply::TooLarge => (9, 0),
         Reply::OutOfMemory => (10, 0),
         Reply::Lost => (11, 0),
+        Reply::BadData => (12, 0),
     };
     let mut w = Writer(out);
     w.u8(tag);
@@ -185,6 +190,7 @@ pub fn decode_reply<'a>(r: &mut Reader<'a>) -> Option<Reply<'a>> {
         9 => Reply::TooLarge,
         10 => Reply::OutOfMemory,
         11 => Reply::Lost,
+        12 => Reply::BadData,
         _ => return None,
     })
 }
@@ -208,6 +214,7 @@ mod tests {
             store(None),
             store(Some(u64::MAX)),
             Operation::RefuseLarge { unlink: true },
+            Operation::RefuseData,
             Operation::Delete,
             Operation::Arithmetic { direction: Direction::Decrement, delta: u64::MAX },
             Operation::Touch { expiry: Expiry(3) },

@@ -41,6 +41,9 @@ pub enum Operation<'a> {
         /// `set` also removes the old item, so that nobody reads stale data; the other ways leave it.
         unlink: bool,
     },
+    /// A store whose data block did not end as it must: it is counted, and nothing else happens. Answer:
+    /// [`crate::reply::Reply::BadData`].
+    RefuseData,
     /// Remove the item.
     Delete,
     /// `incr` (wraps at 2^64) and `decr` (stops at zero).
@@ -99,6 +102,8 @@ pub enum Broadcast {
         /// Not later than now: at once.
         at: Seconds,
     },
+    /// A flush that was refused: it is counted, and nothing else happens.
+    RefuseFlush,
     /// Answer with every counter ([`crate::statistics::Counters`]).
     Counters,
     /// Answer with the counters of every size class ([`crate::statistics::Classes`]).

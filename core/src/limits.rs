@@ -32,12 +32,10 @@ pub const CONNECTION_BUFFERS_ITEMS_MAX: usize = 32;
 /// See [`CONNECTION_BUFFERS_ITEMS_MAX`].
 pub const CONNECTION_BUFFERS_BYTES_MIN: usize = 64 * 1024 * 1024;
 
-/// What memcached adds to key and value when it compares an item with `-I`: header 48, unique 8, NUL 1, line end 2.
-pub const ITEM_OVERHEAD_BYTES: usize = 59;
-
-/// Whether an item may be stored at all under `-I`.
-pub const fn item_fits(key_bytes: usize, value_bytes: usize, item_bytes_max: u32) -> bool {
-    value_bytes.saturating_add(key_bytes + ITEM_OVERHEAD_BYTES) <= item_bytes_max as usize
+/// What memcached adds to key and value when it compares an item with `-I`: header 48, NUL 1, line end 2 and, unless
+/// CAS is disabled, unique 8. Our own header is smaller, but the limit that clients see is the same.
+pub const fn item_overhead_bytes(cas: bool) -> usize {
+    48 + 1 + 2 + if cas { 8 } else { 0 }
 }
 
 /// Most prefixes that `stats detail` keeps apart; keys with further ones are not counted.

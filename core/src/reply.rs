@@ -31,6 +31,8 @@ pub enum Reply<'a> {
     NonNumeric,
     /// The item is larger than the item limit; an older item of that key is gone.
     TooLarge,
+    /// The data block of a store did not end as it must.
+    BadData,
     /// No room, and evictions are disabled (or nothing more can be evicted).
     OutOfMemory,
     /// The shard died on the way; its content is lost. Produced by the batch decoder, never by the store.

@@ -54,7 +54,7 @@ impl Shard {
                     counts.gets += 1;
                     counts.hits += u64::from(matches!(reply, Reply::Found(_)));
                 }
-                Operation::Store { .. } | Operation::RefuseLarge { .. } => counts.sets += 1,
+                Operation::Store { .. } | Operation::RefuseLarge { .. } | Operation::RefuseData => counts.sets += 1,
                 Operation::Delete => counts.deletes += 1,
                 Operation::Arithmetic { .. } | Operation::Touch { .. } => {}
             }

@@ -23,7 +23,13 @@ use wasmcached_core::{
     },
 };
 
-const CONTEXT: Context = Context { item_bytes_max: 2048, now: START, flush: true, shutdown: true };
+const CONTEXT: Context = Context {
+    item_bytes_max: 2048,
+    item_overhead_bytes: limits::item_overhead_bytes(true),
+    now: START,
+    flush: true,
+    shutdown: true,
+};
 
 /// A request of any command, valid or refused, with all its bytes.
 fn request() -> impl Strategy<Value = Vec<u8>> {

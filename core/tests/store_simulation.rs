@@ -6,8 +6,9 @@ use wasmcached_core::{
     clock::{Expiry, Seconds},
     command::{Broadcast, Command, Direction, Operation, StoreMode},
     hash::Seed,
+    limits::item_overhead_bytes,
     reply::{Reply, Value},
-    store::{Store, StoreConfig, item_overhead_bytes},
+    store::{Store, StoreConfig},
 };
 
 /// A small generator (SplitMix64): a run is its seed.
@@ -79,7 +80,7 @@ fn answer_of(reply: &Reply<'_>) -> (Answer, u64) {
         Reply::NonNumeric => (Answer::NonNumeric, 0),
         Reply::TooLarge => (Answer::TooLarge, 0),
         Reply::OutOfMemory => (Answer::OutOfMemory, 0),
-        Reply::Lost => panic!("a store never answers this"),
+        Reply::BadData | Reply::Lost => panic!("a store is not asked for this here"),
     }
 }
 
@@ -104,6 +105,7 @@ fn model_step(
             None => (Answer::Missing, None),
             Some(item) => (Answer::Touched, Some(ModelItem { expiry, ..item })),
         },
+        Operation::RefuseData => unreachable!("not generated: it changes nothing"),
         Operation::Delete => (if item.is_some() { Answer::Deleted } else { Answer::Missing }, None),
         Operation::RefuseLarge { unlink } => (Answer::TooLarge, item.filter(|_| !unlink)),
         Operation::Arithmetic { direction, delta } => {

@@ -25,6 +25,7 @@ impl Barrier {
     pub fn broadcasts(&self, now: Seconds) -> impl Iterator<Item = (Slot, Broadcast)> {
         let (first, second) = match self.control {
             Control::Flush { exptime } => (Some(Broadcast::Flush { at: flush_time(exptime, now) }), None),
+            Control::RefuseFlush(_) => (Some(Broadcast::RefuseFlush), None),
             Control::Stats(Group::General) => (Some(Broadcast::Counters), None),
             Control::Stats(Group::Items) => (Some(Broadcast::Classes), None),
             Control::Stats(Group::Slabs) => (Some(Broadcast::Classes), Some(Broadcast::Counters)),
@@ -56,6 +57,7 @@ impl Barrier {
             (carry.brought(Slot::First), carry.brought(Slot::Second), carry.brought(Slot::Host));
         match self.control {
             Control::Flush { .. } | Control::Verbosity { .. } => out.extend_from_slice(words::OK),
+            Control::RefuseFlush(text) => out.extend_from_slice(text),
             Control::MemoryLimit { .. } if host == [1] => out.extend_from_slice(words::OK),
             Control::MemoryLimit { .. } => out.extend_from_slice(words::MEMLIMIT_FAILED),
             Control::Shutdown { .. } => return true,

@@ -101,6 +101,7 @@ impl Front {
     pub fn new(config: Config, now: Seconds) -> Self {
         let context = text::Context {
             item_bytes_max: config.item_bytes_max,
+            item_overhead_bytes: limits::item_overhead_bytes(config.cas),
             now,
             flush: config.flush,
             shutdown: config.shutdown,

@@ -62,6 +62,7 @@ impl Pending {
             }
             Operation::Get { touch } => Operation::Get { touch },
             Operation::RefuseLarge { unlink } => Operation::RefuseLarge { unlink },
+            Operation::RefuseData => Operation::RefuseData,
             Operation::Delete => Operation::Delete,
             Operation::Arithmetic { direction, delta } => Operation::Arithmetic { direction, delta },
             Operation::Touch { expiry } => Operation::Touch { expiry },

@@ -4,7 +4,6 @@ use super::{
     Hit, Store,
     index::{FETCHED, USED},
     item::Item,
-    item_overhead_bytes,
     log::Log,
     number,
     write::{Attributes, Content, WriteError},
@@ -12,6 +11,7 @@ use super::{
 use crate::{
     clock::{Expiry, Seconds},
     command::{Command, Direction, Operation, StoreMode},
+    limits::item_overhead_bytes,
     reply::{Found, Reply, Value},
 };
 
@@ -28,6 +28,10 @@ impl Store {
                 self.store(key, &wish, now)
             }
             Operation::RefuseLarge { unlink } => self.refuse_large(key, unlink, now),
+            Operation::RefuseData => {
+                self.tally.counters.cmd_set += 1;
+                Reply::BadData
+            }
             Operation::Delete => self.delete(key, now),
             Operation::Arithmetic { direction, delta } => self.arithmetic(key, direction, delta, now),
             Operation::Touch { expiry } => self.touch(key, expiry, now),

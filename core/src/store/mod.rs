@@ -46,7 +46,7 @@ pub struct StoreConfig {
     pub memory_bytes_capacity: u64,
     /// A power of two, or 0: chosen by the pool.
     pub segment_bytes: u32,
-    /// Largest item, counted as memcached counts it ([`item_overhead_bytes`]).
+    /// Largest item, counted as memcached counts it ([`crate::limits::item_overhead_bytes`]).
     pub item_bytes_max: u32,
     /// Whether live items may be removed for room.
     pub evictions: bool,
@@ -54,12 +54,6 @@ pub struct StoreConfig {
     pub cas: bool,
     /// The secret of the key hash: the one with which the hashes of commands were made.
     pub seed: Seed,
-}
-
-/// What memcached adds to key and value when it compares an item with its size limit: our own header is smaller, but
-/// the limit that clients see is the same.
-pub fn item_overhead_bytes(cas: bool) -> usize {
-    48 + 1 + 2 + if cas { 8 } else { 0 }
 }
 
 /// See the module.
@@ -105,7 +99,7 @@ impl Store {
             pool,
             log: Log::new(),
             index,
-            reclaim: Reclaim::new(),
+            reclaim: Reclaim::new(u64::from(limit) * u64::from(segment_bytes)),
             tally: Tally::new(),
             config,
             target: limit,
@@ -133,6 +127,7 @@ impl Store {
                 self.flush_at = Some(at);
                 self.enter(now);
             }
+            Broadcast::RefuseFlush => self.tally.counters.cmd_flush += 1,
             Broadcast::Counters => self.counters().encode(answer),
             Broadcast::Classes => self.classes(now).encode(answer),
             // The histogram would cost every command its share; like memcached's it is off.

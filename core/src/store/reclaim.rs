@@ -20,6 +20,8 @@ const PACE: u64 = 4;
 const CARRY_NUMERATOR: u64 = 3;
 /// See [`CARRY_NUMERATOR`].
 const CARRY_DENOMINATOR: u64 = 4;
+/// The part of the pool that may be carried over beyond that at once: what was not needed before is saved up.
+const CREDIT_DENOMINATOR: u64 = 8;
 /// Items whose index lines are read together.
 const BATCH_ITEMS: usize = 16;
 /// A batch ends after this many bytes (but has at least one item).
@@ -83,11 +85,13 @@ pub(super) struct Reclaim {
 }
 
 impl Reclaim {
-    pub(super) fn new() -> Self {
+    /// For a pool of `pool_bytes`. It begins with all the credit it can have, so that the first items that were used
+    /// are carried over like later ones, large ones too.
+    pub(super) fn new(pool_bytes: u64) -> Self {
         Self {
             victim: None,
             debt: 0,
-            credit: 0,
+            credit: pool_bytes / CREDIT_DENOMINATOR,
             moves: 0,
             compact_left: 0,
             scan_at: 0,
@@ -382,7 +386,7 @@ impl Store {
         let lines = batch[..count].iter().map(|&(_, hash)| self.pool.word(self.index.bucket(&self.pool, hash)));
         core::hint::black_box(lines.fold(0, |folded, word| folded ^ word));
         if victim.mode == Mode::Evict {
-            let most = u64::from(self.target) * u64::from(self.pool.segment_bytes()) / 8;
+            let most = u64::from(self.target) * u64::from(self.pool.segment_bytes()) / CREDIT_DENOMINATOR;
             let credit = self.reclaim.credit + u64::from(walked) * CARRY_NUMERATOR / CARRY_DENOMINATOR;
             self.reclaim.credit = credit.min(most);
         }

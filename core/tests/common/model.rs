@@ -294,6 +294,7 @@ impl Model {
         let Some(block) = after.get(..length + 2) else { return Line::NeedsData(length + 2) };
         if !block.ends_with(b"\r\n") {
             refuse("CLIENT_ERROR bad data chunk\r\n");
+            self.count("cmd_set");
             return Line::NeedsData(length + 2);
         }
         let item = Item {
@@ -377,11 +378,11 @@ impl Model {
     }
 
     fn flush(&mut self, tokens: &[&[u8]], noreply: bool, out: &mut Vec<Piece>) -> Line {
+        self.count("cmd_flush");
         let seconds = if tokens.len() == usize::from(noreply) { Some(0) } else { exptime(tokens[0]) };
         let reply = match seconds {
             None => "CLIENT_ERROR invalid exptime argument\r\n",
             Some(seconds) => {
-                self.count("cmd_flush");
                 self.flush_at = None;
                 match self.absolute(seconds) {
                     Some(at) if at > self.now => self.flush_at = Some(at),

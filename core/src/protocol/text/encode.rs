@@ -81,6 +81,7 @@ pub fn answer_status(out: &mut Vec<u8>, reply: &Reply<'_>, arithmetic: bool) {
         Reply::TooLarge => words::TOO_LARGE,
         Reply::OutOfMemory if arithmetic => words::OUT_OF_MEMORY_ARITHMETIC,
         Reply::OutOfMemory => words::OUT_OF_MEMORY,
+        Reply::BadData => words::BAD_DATA_CHUNK,
         Reply::Lost => words::SHARD_LOST,
         Reply::Found(_) => words::ERROR,
     };

@@ -85,6 +85,8 @@ pub enum Control {
         /// Seconds, or an absolute time beyond 30 days.
         exptime: i32,
     },
+    /// `flush_all` that is refused with this answer, but counts.
+    RefuseFlush(&'static [u8]),
     /// `cache_memlimit`.
     MemoryLimit {
         /// MiB.

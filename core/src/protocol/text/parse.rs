@@ -15,6 +15,8 @@ use crate::{
 pub struct Context {
     /// `-I`.
     pub item_bytes_max: u32,
+    /// What counts against it besides key and value ([`limits::item_overhead_bytes`]).
+    pub item_overhead_bytes: usize,
     /// For relative expiry times.
     pub now: Seconds,
     /// `-F` clears it.
@@ -216,7 +218,8 @@ impl Line<'_> {
             return Verdict::Complete { request, consumed: self.consumed };
         };
         let key = key.shifted(self.word_end);
-        if !limits::item_fits(key.len(), length, self.context.item_bytes_max) {
+        let item_bytes = key.len().saturating_add(length).saturating_add(self.context.item_overhead_bytes);
+        if item_bytes > self.context.item_bytes_max as usize {
             let unlink = mode == StoreMode::Set && compare.is_none();
             let operation = Operation::RefuseLarge { unlink };
             let request = KeyRequest { key, value: Span::default(), operation, noreply, swallow: block_bytes as u64 };
@@ -225,8 +228,9 @@ impl Line<'_> {
         let end = self.consumed.saturating_add(block_bytes);
         let Some(block) = self.input.get(self.consumed..end) else { return Verdict::Incomplete { needed: end } };
         if !block.ends_with(b"\r\n") {
-            let text: &[u8] = if noreply { b"" } else { words::BAD_DATA_CHUNK };
-            return answer(text, end);
+            let operation = Operation::RefuseData;
+            let request = KeyRequest { key, value: Span::default(), operation, noreply, swallow: 0 };
+            return Verdict::Complete { request: Request::Command(request), consumed: end };
         }
         let expiry = Expiry::from_exptime(i64::from(exptime), self.context.now);
         // Flags are 32 bits; larger ones are cut, not refused.
@@ -287,7 +291,7 @@ impl Line<'_> {
 
     fn flush(&self) -> Verdict<Request> {
         if !self.context.flush {
-            return self.answer_unless_noreply(words::FLUSH_NOT_ALLOWED);
+            return self.control(Control::RefuseFlush(words::FLUSH_NOT_ALLOWED));
         }
         let arguments = Tokens::new(self.arguments).count();
         if arguments == usize::from(self.noreply()) {
@@ -295,7 +299,7 @@ impl Line<'_> {
         }
         match token::digits_i32(self.argument(0)) {
             Some(exptime) => self.control(Control::Flush { exptime }),
-            None => self.answer_unless_noreply(words::INVALID_EXPTIME),
+            None => self.control(Control::RefuseFlush(words::INVALID_EXPTIME)),
         }
     }
 
@@ -367,7 +371,13 @@ impl Line<'_> {
 mod tests {
     use super::*;
 
-    const CONTEXT: Context = Context { item_bytes_max: 1024 * 1024, now: 1_800_000_000, flush: true, shutdown: false };
+    const CONTEXT: Context = Context {
+        item_bytes_max: 1024 * 1024,
+        item_overhead_bytes: limits::item_overhead_bytes(true),
+        now: 1_800_000_000,
+        flush: true,
+        shutdown: false,
+    };
 
     fn refusal(input: &[u8]) -> &'static [u8] {
         match parse(input, &CONTEXT) {
@@ -402,7 +412,6 @@ mod tests {
         assert_eq!(refusal(b"get  \r\n"), words::BAD_FORMAT);
         assert_eq!(refusal(b"set a 0 0\r\n"), words::BAD_FORMAT);
         assert_eq!(refusal(b"set a 0 0 -1\r\n"), words::BAD_FORMAT);
-        assert_eq!(refusal(b"set a 0 0 3\r\nabcd\r\n"), words::BAD_DATA_CHUNK);
         assert_eq!(refusal(b"incr a -1\r\n"), words::INVALID_DELTA);
         assert_eq!(refusal(b"touch a b\r\n"), words::INVALID_EXPTIME);
         assert_eq!(refusal(b"gat abc a\r\n"), words::INVALID_EXPTIME);
@@ -411,6 +420,16 @@ mod tests {
         assert_eq!(refusal(b"stats foo\r\n"), words::ERROR);
         assert_eq!(refusal(b"cache_memlimit 1\r\n"), words::MEMLIMIT_TOO_SMALL);
         assert_eq!(parse(b"GET / HTTP/1.1\r\n", &CONTEXT), Verdict::Close);
+    }
+
+    #[test]
+    fn a_bad_data_block_takes_what_was_announced() {
+        let Verdict::Complete { request: Request::Command(request), consumed } =
+            parse(b"set a 0 0 3\r\nabcd\r\n", &CONTEXT)
+        else {
+            panic!("not a command")
+        };
+        assert_eq!((request.operation, consumed), (Operation::RefuseData, 18));
     }
 
     #[test]
