@@ -23,7 +23,7 @@ pub enum Split {
 }
 
 /// Longest wait for an answer that has to come.
-const ANSWER_WAIT: Duration = Duration::from_secs(10);
+const ANSWER_WAIT: Duration = Duration::from_secs(30);
 /// How long nothing must come for silence.
 const SILENCE_WAIT: Duration = Duration::from_millis(60);
 /// Of longer inputs only so many bytes at the start, and a few at the end, are sent one by one.

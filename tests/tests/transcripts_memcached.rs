@@ -9,7 +9,9 @@ use wasmcached_tests::{
 };
 
 fn main() {
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
+    // Most of the time they sleep.
+    arguments.test_threads.get_or_insert(8);
     let Some(program) = memcached_program() else {
         eprintln!("memcached is not installed: the oracle cannot be asked (apt-get install memcached)");
         std::process::exit(101);

@@ -9,7 +9,9 @@ use wasmcached_tests::{
 };
 
 fn main() {
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
+    // Most of the time they sleep.
+    arguments.test_threads.get_or_insert(8);
     let program = wasmcached_program().unwrap_or_else(|message| {
         eprintln!("{message}");
         std::process::exit(101);
