@@ -193,7 +193,7 @@ fn assemble(options: &Options, reserved: usize, log: Log) -> Result<Assembled, R
     let clock = Clock::start();
     let shard_count = options.shard_count();
     let solo = options.solo && options.threads == 1 && shard_count == 1;
-    let config = config(options, shard_count, if solo { Role::Solo } else { Role::Front });
+    let config = config(options, shard_count, if solo { Role::Solo } else { Role::Front })?;
     let shards = Shards::create(&engine, &config, if solo { 0 } else { shard_count }, clock.now()).map_err(faulted)?;
     let poll = Poll::new().map_err(|error| refused(event_loop_failed(&error)))?;
     let waker = Waker::new(poll.registry(), acceptor::WAKER).map_err(|error| refused(event_loop_failed(&error)))?;
@@ -223,12 +223,18 @@ fn assemble(options: &Options, reserved: usize, log: Log) -> Result<Assembled, R
 }
 
 /// What the guests are told at creation.
-fn config(options: &Options, shards: u32, role: Role) -> Config {
-    let entropy = || getrandom::u64().unwrap_or_else(|_| std::process::id().into());
-    Config {
+///
+/// # Errors
+/// Without randomness from the system: clients must not be able to predict the hash of keys.
+fn config(options: &Options, shards: u32, role: Role) -> Result<Config, Refusal> {
+    let entropy = || {
+        getrandom::u64()
+            .map_err(|error| Refusal::new(exit::SYSTEM, format!("the system gives no random numbers: {error}")))
+    };
+    Ok(Config {
         role,
         shards,
-        seed: Seed(entropy(), entropy()),
+        seed: Seed(entropy()?, entropy()?),
         memory_bytes: options.memory_bytes,
         memory_bytes_capacity: capacity_bytes(options.memory_bytes / u64::from(shards)),
         segment_bytes: options.segment_bytes,
@@ -241,7 +247,7 @@ fn config(options: &Options, shards: u32, role: Role) -> Config {
         prefix_delimiter: options.prefix_delimiter.unwrap_or(b':'),
         requests_per_event: options.requests_per_event,
         settings: options.settings(),
-    }
+    })
 }
 
 /// How far a shard's memory may be raised later. Unix gives address space away for nothing; Windows sets memory aside
