@@ -1,7 +1,8 @@
 //! Runs cells: both servers filled alike, measured in turn, round after round.
 
 use std::path::Path;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::cell::Cell;
 use super::dataset::Dataset;
@@ -14,6 +15,9 @@ use super::{Doing as _, Outcome};
 
 /// The name of the benchmark's own subcommand that serves the floor.
 pub const FLOOR: &str = "floor";
+
+const SETTLE_TIME_MAX: Duration = Duration::from_secs(15);
+const SETTLE_STEP: Duration = Duration::from_millis(250);
 
 /// How cells are measured.
 #[derive(Clone, Debug)]
@@ -56,6 +60,7 @@ impl<'m> Pair<'m> {
         let start = |program: &Program| {
             let server = program.start(settings, &placement.server)?;
             fill(server.address, &dataset, 0..dataset.keys).map_err(|error| format!("{}: {error}", program.label))?;
+            settle(&server)?;
             Ok::<_, String>(server)
         };
         let (ours, theirs) = (start(&method.ours)?, start(&method.theirs)?);
@@ -121,10 +126,25 @@ impl<'m> Pair<'m> {
     }
 }
 
+/// Waits until a server that was filled rests: memcached goes on growing its hash table for seconds, in a thread of its
+/// own, and that is not the cost of the requests that follow. A server that never rests is measured as it is.
+fn settle(server: &Server) -> Outcome<()> {
+    let started = Instant::now();
+    let mut before = server.usage()?.cpu_ns;
+    while started.elapsed() < SETTLE_TIME_MAX {
+        thread::sleep(SETTLE_STEP);
+        let now = server.usage()?.cpu_ns;
+        if u128::from(now - before) < SETTLE_STEP.as_nanos() / 50 {
+            break;
+        }
+        before = now;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-    use std::thread;
 
     use super::super::dataset::Popularity;
     use super::super::driver::Pace;
