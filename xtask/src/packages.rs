@@ -152,9 +152,13 @@ pub(crate) fn in_js(folder: &Path) -> Command {
     command
 }
 
-/// The search path with `folder` before everything else.
-pub(crate) fn search_path(folder: &Path) -> std::ffi::OsString {
+/// The search path with `folder` in it; where it is in it already, the order of the others stays as it is, because other
+/// compilers may lie beside a Node.
+fn search_path(folder: &Path) -> std::ffi::OsString {
     let path = env::var_os("PATH").unwrap_or_default();
+    if env::split_paths(&path).any(|other| other == folder) {
+        return path;
+    }
     env::join_paths(std::iter::once(folder.to_owned()).chain(env::split_paths(&path))).unwrap_or(path)
 }
 

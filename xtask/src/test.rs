@@ -72,6 +72,5 @@ fn cargo_test(tools: &Tools) -> Command {
     command.env("WASMCACHED_BIN", build::binary());
     command.env("WASMCACHED_FAULT_INJECTION_BIN", build::fault_injection_binary());
     command.env("PYTHON", &tools.python);
-    command.env("PATH", packages::search_path(&tools.node));
     command
 }
