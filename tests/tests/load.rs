@@ -235,6 +235,11 @@ fn a_million_requests_with_four_workers() {
 }
 
 #[test]
+fn a_million_requests_with_several_shards() {
+    a_million_requests(&["-t", "3", "-o", "shards=4"]);
+}
+
+#[test]
 fn a_thousand_connections_at_once() {
     let server = server(&["-c", "2000"]);
     let mut streams: Vec<TcpStream> = (0..1000).map(|_| connect(server.address)).collect();
