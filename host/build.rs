@@ -98,7 +98,8 @@ fn sysroot(rustc: &str) -> Option<PathBuf> {
 /// Compiles the guest to the machine code of `target`.
 fn precompile(wasm: &[u8], target: &str) -> Result<Vec<u8>, String> {
     let mut config = engine_config::engine_config();
-    let described = |error: wasmtime::Error| format!("the guest does not compile for {target}: {error:#}");
+    let hint = if cfg!(feature = "cross") { "" } else { " (for another processor: `--features cross`)" };
+    let described = |error: wasmtime::Error| format!("the guest does not compile for {target}: {error:#}{hint}");
     config.target(target).map_err(described)?;
     if target.starts_with("x86_64") {
         for feature in X86_64_BASELINE {
