@@ -48,7 +48,7 @@ impl Bench {
         self.random ^= self.random << 13;
         self.random ^= self.random >> 7;
         self.random ^= self.random << 17;
-        ((self.random >> 32) * u64::from(self.keys) >> 32) as u32
+        (((self.random >> 32) * u64::from(self.keys)) >> 32) as u32
     }
 
     fn send(&mut self, bytes: &[u8]) -> usize {

@@ -122,14 +122,14 @@ fn holds(input: &[u8], verdict: &Verdict<Request>) -> Result<(), TestCaseError> 
         }
         Verdict::Complete { request, consumed } => {
             prop_assert!(consumed > 0 && consumed <= input.len());
-            let inside = |span: Span| span.start as usize + span.len() <= consumed;
+            let inside = |span: Span| span.start as usize + span.bytes() <= consumed;
             match request {
                 Request::Retrieve(Retrieve { keys, .. }) => prop_assert!(inside(keys)),
                 Request::Command(command) => {
                     prop_assert!(inside(command.key) && inside(command.value));
-                    prop_assert!((1..=limits::KEY_BYTES_MAX).contains(&command.key.len()));
+                    prop_assert!((1..=limits::KEY_BYTES_MAX).contains(&command.key.bytes()));
                     prop_assert!(!command.key.of(input).contains(&b' '));
-                    prop_assert!(command.value.len() <= CONTEXT.item_bytes_max as usize);
+                    prop_assert!(command.value.bytes() <= CONTEXT.item_bytes_max as usize);
                 }
                 Request::Answer { swallow, .. } => prop_assert!(swallow <= i32::MAX as u64),
                 Request::Control { .. } | Request::Quit => {}

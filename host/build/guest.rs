@@ -99,6 +99,7 @@ pub(crate) enum Toolchain {
         rustc: PathBuf,
     },
     /// A distribution's compiler with the standard library's source, and a linker.
+    #[allow(dead_code, reason = "the build tool constructs it, the build script does not")]
     BuildStd {
         /// The cargo to call.
         cargo: PathBuf,

@@ -198,7 +198,7 @@ impl Collector<'_> {
         let start = self.cursor;
         match request {
             Request::Retrieve(Retrieve { cas, touch, keys, whole }) => {
-                let ending = if whole { consumed - keys.start as usize - keys.len() } else { 0 };
+                let ending = if whole { consumed - keys.start as usize - keys.bytes() } else { 0 };
                 self.cursor = start + keys.start as usize;
                 self.state = State::Keys { cas, touch, remaining: keys.length, ending: ending as u8 };
                 if keys.length == 0 {

@@ -55,7 +55,7 @@ impl Span {
     }
 
     /// Its length as an index.
-    pub fn len(self) -> usize {
+    pub fn bytes(self) -> usize {
         self.length as usize
     }
 }

@@ -125,7 +125,7 @@ fn unfinished(input: &[u8]) -> Verdict<Request> {
 }
 
 fn has_long_key(keys: &[u8]) -> bool {
-    keys.len() > limits::KEY_BYTES_MAX && Tokens::new(keys).any(|key| key.len() > limits::KEY_BYTES_MAX)
+    keys.len() > limits::KEY_BYTES_MAX && Tokens::new(keys).any(|key| key.bytes() > limits::KEY_BYTES_MAX)
 }
 
 /// A whole line and what belongs to it.
@@ -181,7 +181,7 @@ impl Line<'_> {
         };
         let touch = Expiry::from_exptime(i64::from(seconds), self.context.now);
         let exptime_end = exptime.shifted(self.word_end);
-        self.keys((exptime_end.start as usize).saturating_add(exptime_end.len()), cas, Some(touch))
+        self.keys((exptime_end.start as usize).saturating_add(exptime_end.bytes()), cas, Some(touch))
     }
 
     /// All keys of the line are looked at before the first is executed: one bad key refuses all.
@@ -211,14 +211,14 @@ impl Line<'_> {
         let block_bytes = length.saturating_add(2);
         let unique = if compare { token::digits_u64(tokens.next_bytes()).map(Some) } else { Some(None) };
         let (Some(flags), Some(exptime), Some(compare), true) =
-            (token::loose_u64(flags), token::loose_i32(exptime), unique, key.len() <= limits::KEY_BYTES_MAX)
+            (token::loose_u64(flags), token::loose_i32(exptime), unique, key.bytes() <= limits::KEY_BYTES_MAX)
         else {
             let text: &[u8] = if noreply { b"" } else { words::BAD_FORMAT };
             let request = Request::Answer { text, swallow: block_bytes as u64 };
             return Verdict::Complete { request, consumed: self.consumed };
         };
         let key = key.shifted(self.word_end);
-        let item_bytes = key.len().saturating_add(length).saturating_add(self.context.item_overhead_bytes);
+        let item_bytes = key.bytes().saturating_add(length).saturating_add(self.context.item_overhead_bytes);
         if item_bytes > self.context.item_bytes_max as usize {
             let unlink = mode == StoreMode::Set && compare.is_none();
             let operation = Operation::RefuseLarge { unlink };
@@ -247,7 +247,7 @@ impl Line<'_> {
         if tokens.count() < arguments_min.saturating_sub(1) {
             return Err(self.answer(words::BAD_FORMAT));
         }
-        if key.len() > limits::KEY_BYTES_MAX {
+        if key.bytes() > limits::KEY_BYTES_MAX {
             return Err(self.answer_unless_noreply(words::BAD_FORMAT));
         }
         Ok(key)
@@ -368,6 +368,7 @@ impl Line<'_> {
 }
 
 #[cfg(test)]
+#[allow(clippy::indexing_slicing, reason = "a test may panic")]
 mod tests {
     use super::*;
 
