@@ -92,6 +92,7 @@ impl Reception {
             for asked in self.signals.pending() {
                 match asked {
                     Asked::Stop(who) => self.shared.stop(who),
+                    #[cfg(unix)]
                     Asked::Reload => tracing::warn!("SIGHUP: there is nothing to read again"),
                 }
             }

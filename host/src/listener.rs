@@ -190,9 +190,13 @@ fn write_port_file(listeners: &[Listener]) -> Result<(), Refusal> {
     let Some(path) = std::env::var_os("MEMCACHED_PORT_FILENAME") else { return Ok(()) };
     let mut text = String::new();
     for listener in listeners {
-        if let Address::Tcp(address) = &listener.address {
-            let family = if address.is_ipv6() { "INET6" } else { "INET" };
-            let _ = writeln!(text, "TCP {family}: {}", address.port());
+        match &listener.address {
+            Address::Tcp(address) => {
+                let family = if address.is_ipv6() { "INET6" } else { "INET" };
+                let _ = writeln!(text, "TCP {family}: {}", address.port());
+            }
+            #[cfg(unix)]
+            Address::Unix(_) => {}
         }
     }
     // Whoever waits for the file must never see half of it.

@@ -11,6 +11,7 @@ pub(crate) enum Asked {
     /// To finish what is under way and end.
     Stop(&'static str),
     /// To read its files again.
+    #[cfg(unix)]
     Reload,
 }
 

@@ -22,6 +22,7 @@ pub(crate) mod exit {
     /// Flags that cannot be obeyed.
     pub(crate) const USAGE: u8 = 64;
     /// There is no such user.
+    #[cfg(unix)]
     pub(crate) const NO_USER: u8 = 67;
     /// The system refused something.
     pub(crate) const SYSTEM: u8 = 71;
