@@ -193,6 +193,12 @@ mod tests {
     }
 
     #[test]
+    fn the_floor_tells_pipelined_gets_and_sets_apart() {
+        let dataset = Dataset::new(1, 3000);
+        assert!(run_of(&dataset, Operation::Mixed, Pace::Open(20_000.0), 1).unwrap().requests > 0);
+    }
+
+    #[test]
     fn an_open_loop_sends_on_schedule_and_not_as_fast_as_it_can() {
         let dataset = Dataset::new(1, 10);
         let counted = run_of(&dataset, Operation::Get, Pace::Open(1000.0), 1).unwrap();

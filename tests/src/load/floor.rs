@@ -1,4 +1,4 @@
-//! The floor: a bare event loop that looks at nothing but the first byte of a request and answers from a constant.
+//! The floor: a bare event loop that looks at nothing but the first byte of each request and answers from a constant.
 //!
 //! No server that receives and sends through sockets can take less; the distance to it is what a server does itself.
 
@@ -93,15 +93,19 @@ impl Client {
         }
     }
 
-    fn answer(&mut self, bytes: &[u8], constants: &Constants) {
-        if self.request_bytes == 0 {
-            self.kind = bytes[0];
-        }
-        let (whole, reply) = constants.of(self.kind);
-        self.request_bytes += bytes.len();
-        while self.request_bytes >= whole {
-            self.request_bytes -= whole;
-            self.out.extend_from_slice(reply);
+    fn answer(&mut self, mut bytes: &[u8], constants: &Constants) {
+        while let Some(&first) = bytes.first() {
+            if self.request_bytes == 0 {
+                self.kind = first;
+            }
+            let (whole, reply) = constants.of(self.kind);
+            let taken = bytes.len().min(whole - self.request_bytes);
+            bytes = &bytes[taken..];
+            self.request_bytes += taken;
+            if self.request_bytes == whole {
+                self.request_bytes = 0;
+                self.out.extend_from_slice(reply);
+            }
         }
     }
 
