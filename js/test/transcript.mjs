@@ -110,8 +110,12 @@ export function options(flags) {
   return made;
 }
 
+/** What the package promises otherwise than a server, by name of the file. */
+const OTHERWISE = { memory_limit: 'a cache never takes more than its maxSize, so cache_memlimit cannot raise it' };
+
 /** Why the file cannot run here, if so. */
 export function refusal(file) {
+  if (file.name in OTHERWISE) return OTHERWISE[file.name];
   if (file.serverOnly !== undefined) return file.serverOnly;
   if (file.cases.every((one) => one.serverOnly !== undefined)) return file.cases[0].serverOnly;
   try {
