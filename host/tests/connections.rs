@@ -57,7 +57,7 @@ fn connections_are_listed() {
     other.send("set half 0 0 10\r\nabc");
     let table = wait_for("the half request", || {
         let table = asker.table("stats conns");
-        table.iter().any(|(name, value)| name.ends_with(":state") && value == "conn_read").then_some(table)
+        table.iter().any(|(name, value)| name.ends_with(":state") && value == "conn_nread").then_some(table)
     });
     let values = |suffix: &str| -> Vec<_> {
         table.iter().filter(|(name, _)| name.ends_with(suffix)).map(|(_, value)| value.clone()).collect()
