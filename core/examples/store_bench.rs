@@ -7,7 +7,7 @@ use wasmcached_core::{
     command::{Command, Operation, StoreMode},
     hash::Seed,
     reply::Reply,
-    store::{Store, StoreConfig},
+    store::{Eviction, Store, StoreConfig},
 };
 
 const SEED: Seed = Seed(1, 2);
@@ -44,6 +44,7 @@ fn new_store(mebibytes: u64) -> Store {
         segment_bytes: 0,
         item_bytes_max: 1 << 20,
         evictions: true,
+        eviction: Eviction::default(),
         cas: true,
         seed: SEED,
     };

@@ -3,6 +3,7 @@
 use crate::{
     hash::Seed,
     limits,
+    store::Eviction,
     wire::{Reader, Writer},
 };
 use alloc::{string::String, vec::Vec};
@@ -39,6 +40,8 @@ pub struct Config {
     pub item_bytes_max: u32,
     /// `-M` clears it.
     pub evictions: bool,
+    /// `-o eviction`: which items give way.
+    pub eviction: Eviction,
     /// `-C` clears it.
     pub cas: bool,
     /// `-F` clears it.
@@ -66,6 +69,7 @@ impl Default for Config {
             segment_bytes: 0,
             item_bytes_max: limits::ITEM_BYTES_MAX_DEFAULT,
             evictions: true,
+            eviction: Eviction::default(),
             cas: true,
             flush: true,
             shutdown: false,
@@ -93,6 +97,7 @@ impl Config {
         for flag in [self.evictions, self.cas, self.flush, self.shutdown, self.detail] {
             w.u8(u8::from(flag));
         }
+        w.u8(self.eviction as u8);
         w.u8(self.prefix_delimiter);
         w.u32(self.requests_per_event);
         for (setting, value) in &self.settings {
@@ -123,6 +128,11 @@ impl Config {
             flush: r.u8()? != 0,
             shutdown: r.u8()? != 0,
             detail: r.u8()? != 0,
+            eviction: match r.u8()? {
+                0 => Eviction::Lru,
+                1 => Eviction::S3Fifo,
+                _ => return None,
+            },
             prefix_delimiter: r.u8()?,
             requests_per_event: r.u32()?,
             settings: Vec::new(),

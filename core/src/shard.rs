@@ -27,6 +27,7 @@ impl Shard {
             segment_bytes: config.segment_bytes,
             item_bytes_max: config.item_bytes_max,
             evictions: config.evictions,
+            eviction: config.eviction,
             cas: config.cas,
             seed: config.seed,
         })?;

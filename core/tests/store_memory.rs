@@ -5,7 +5,7 @@ use wasmcached_core::{
     command::{Broadcast, Command, Operation, StoreMode},
     hash::Seed,
     reply::Reply,
-    store::{Store, StoreConfig},
+    store::{Eviction, Store, StoreConfig},
 };
 
 const NOW: Seconds = 1_800_000_000;
@@ -19,6 +19,7 @@ fn new_store(memory_bytes: u64, capacity: u64, evictions: bool) -> Store {
         segment_bytes: 0,
         item_bytes_max: 1 << 20,
         evictions,
+        eviction: Eviction::default(),
         cas: true,
         seed: SEED,
     })

@@ -7,7 +7,7 @@ use wasmcached_core::{
     command::{Command, Operation, StoreMode},
     hash::Seed,
     reply::Reply,
-    store::{Store, StoreConfig},
+    store::{Eviction, Store, StoreConfig},
 };
 
 const NOW: Seconds = 1_800_000_000;
@@ -73,6 +73,7 @@ fn store_misses(memory_bytes: u64, numbers: impl Iterator<Item = u64>) -> u64 {
         segment_bytes: 0,
         item_bytes_max: 100_000,
         evictions: true,
+        eviction: Eviction::default(),
         cas: true,
         seed: SEED,
     })

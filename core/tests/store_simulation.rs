@@ -8,7 +8,7 @@ use wasmcached_core::{
     hash::Seed,
     limits::item_overhead_bytes,
     reply::{Reply, Value},
-    store::{Store, StoreConfig},
+    store::{Eviction, Store, StoreConfig},
 };
 
 /// A small generator (SplitMix64): a run is its seed.
@@ -192,6 +192,7 @@ impl Simulation {
             segment_bytes: load.segment_bytes,
             item_bytes_max: load.item_bytes_max,
             evictions: load.evictions,
+            eviction: if seed.is_multiple_of(2) { Eviction::Lru } else { Eviction::S3Fifo },
             cas: true,
             seed: hash_seed,
         });

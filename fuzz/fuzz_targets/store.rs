@@ -10,7 +10,7 @@ use wasmcached_core::{
     command::{Broadcast, Command, Direction, Operation, StoreMode},
     hash::Seed,
     reply::Reply,
-    store::{Store, StoreConfig},
+    store::{Eviction, Store, StoreConfig},
 };
 
 const SEED: Seed = Seed(3, 5);
@@ -32,6 +32,7 @@ fuzz_target!(|input: &[u8]| {
         segment_bytes: if setup & 1 == 0 { 0 } else { 2048 },
         item_bytes_max: 16 * 1024,
         evictions: setup & 2 == 0,
+        eviction: if setup & 8 == 0 { Eviction::Lru } else { Eviction::S3Fifo },
         cas: setup & 4 == 0,
         seed: SEED,
     };

@@ -3,6 +3,7 @@
 use super::{
     Store,
     item::Item,
+    log::Part,
     pool::{Kind, Location, SegmentId},
 };
 
@@ -33,7 +34,13 @@ impl Store {
             id = pool.segment(id).next;
         }
         assert_eq!(listed, free);
-        let (segments, items, bytes) = self.check_log();
+        let parts = Part::ALL.map(|part| self.check_part(part));
+        let (mut segments, mut items, mut bytes) = (0, 0, 0);
+        for (part_segments, part_items, part_bytes) in parts {
+            segments += part_segments;
+            items += part_items;
+            bytes += part_bytes;
+        }
         assert_eq!(segments, log);
         let mut entries = 0;
         self.index.check(pool, |_, entry, _| {
@@ -50,19 +57,19 @@ impl Store {
         assert_eq!(classes.0.iter().map(|(_, class)| class.counters.mem_requested).sum::<u64>(), bytes);
     }
 
-    /// Walks the log from its oldest segment; answers segments, live items and their bytes.
-    fn check_log(&self) -> (u32, u64, u64) {
+    /// Walks a part of the log from its oldest segment; answers segments, live items and their bytes.
+    fn check_part(&self, part: Part) -> (u32, u64, u64) {
         let pool = &self.pool;
         let (mut segments, mut items, mut bytes) = (0, 0, 0u64);
         let (mut previous, mut sequence) = (SegmentId::NONE, 0);
         // The live item that reaches into the next segment, and how many of its bytes are there and beyond.
         let mut spanning = (Location::NONE, 0);
-        let mut id = self.log.oldest();
+        let mut id = self.log.oldest(part);
         while id != SegmentId::NONE {
             let segment = *pool.segment(id);
-            assert_eq!((segment.kind, segment.previous), (Kind::Log, previous));
+            assert_eq!((segment.kind, segment.part, segment.previous), (Kind::Log, part, previous));
             assert!(segment.sequence > sequence && segment.filled <= pool.segment_bytes());
-            assert!(segment.live > 0 || id == self.log.open(), "a segment without a live byte is freed");
+            assert!(segment.live > 0 || self.log.is_open(id), "a segment without a live byte is freed");
             assert_eq!(segment.owner, spanning.0);
             let mut live = 0;
             if spanning.0 != Location::NONE {
@@ -96,7 +103,7 @@ impl Store {
             (previous, sequence) = (id, segment.sequence);
             id = segment.next;
         }
-        assert_eq!(previous, self.log.open());
+        assert_eq!((previous, segments), (self.log.newest(part), self.log.segments(part)));
         assert_eq!(spanning.1, 0, "an item ends within the log");
         (segments, items, bytes)
     }

@@ -2,7 +2,7 @@
 //! the pool, so it grows one bucket at a time and never stops the world.
 //!
 //! ```text
-//! bytes 0..12    a tag (8 bits of the hash, never 0) for each slot; 0: the slot is empty
+//! bytes 0..12    a tag (8 bits of the hash, never 0) for each slot; 0: the slot is a hole
 //! bytes 12..16   the bucket in which this one continues (line number in the pool), 0: none
 //! bytes 16..64   twelve slots: location (30 bits) | used since written or carried over | fetched since written
 //! ```
@@ -62,6 +62,24 @@ pub(super) struct Slot {
     /// Offset of the bucket in the pool.
     bucket: usize,
     number: u32,
+}
+
+/// A slot without an entry. Its word is free for a memory (see [`super::ghost`]) until an entry takes its place.
+#[derive(Clone, Copy)]
+pub(super) struct Hole(Slot);
+
+impl Hole {
+    /// What it remembers.
+    #[inline]
+    pub(super) fn word(&self, pool: &Pool) -> u32 {
+        pool.word(self.0.at())
+    }
+
+    /// Gives it something to remember.
+    #[inline]
+    pub(super) fn set_word(&self, pool: &mut Pool, word: u32) {
+        pool.set_word(self.0.at(), word);
+    }
 }
 
 impl Slot {
@@ -165,6 +183,13 @@ impl Index {
             }
             bucket = link_of(&head)?;
         }
+    }
+
+    /// The holes of the bucket in which `hash` belongs, those of overflow buckets aside.
+    #[inline]
+    pub(super) fn holes(&self, pool: &Pool, hash: u64) -> impl Iterator<Item = Hole> + use<> {
+        let bucket = self.bucket(pool, hash);
+        matches(&pool.chunk(bucket), 0).map(move |number| Hole(Slot { bucket, number }))
     }
 
     /// The slot of the item at `location`, whose hash is `hash`.
@@ -327,8 +352,11 @@ impl Index {
     fn place(&mut self, pool: &mut Pool, mut bucket: usize, tag: u8, entry: Entry) {
         loop {
             let head = pool.chunk(bucket);
-            if let Some(number) = matches(&head, 0).next() {
-                return self.put(pool, Slot { bucket, number }, tag, entry);
+            let holes = || matches(&head, 0).map(|number| Slot { bucket, number });
+            // One that remembers nothing, if there is one.
+            let free = holes().find(|slot| pool.word(slot.at()) == 0);
+            if let Some(slot) = free.or_else(|| holes().next()) {
+                return self.put(pool, slot, tag, entry);
             }
             bucket = match link_of(&head) {
                 Some(next) => next,
@@ -378,7 +406,7 @@ impl Index {
                 assert!(bucket == main || filled > 0, "no overflow bucket is empty");
                 for slot in (0..SLOTS as u32).map(|number| Slot { bucket, number }) {
                     let (tag, entry) = (head[slot.number as usize], self.entry(pool, slot));
-                    assert_eq!(tag == 0, entry.0 == 0);
+                    assert!(tag == 0 || entry.0 != 0);
                     if tag != 0 {
                         let hash = self.hash(Item::parse(pool, entry.location()).key(pool));
                         assert_eq!((tag_of(hash), self.bucket(pool, hash)), (tag, main), "an item hashes to its slot");

@@ -1,99 +1,136 @@
-//! The log: the segments that hold items, in the order in which they were opened. Owns that list, the place where the
-//! next item goes, and the account of live bytes of each segment; frees a segment with its last live byte.
+//! The log: the segments that hold items, in the order in which they were opened. Owns that order, the places where
+//! the next items go, and the account of live bytes of each segment; frees a segment with its last live byte.
+//!
+//! The log has two parts, each a list of its own with an open segment at its end: the main one, and the probation of
+//! new items ([`super::Eviction::S3Fifo`]). One sequence counts the segments of both, so "written before" has one
+//! meaning.
 //!
 //! An item whose value is longer than the rest of the open segment continues at the start of the segment after it, so
-//! neighbours in the list stay neighbours as long as a live item spans them.
+//! neighbours in a list stay neighbours as long as a live item spans them.
 
 use super::{
     item::Item,
     pool::{Kind, Location, Pool, SegmentId},
 };
 
-/// A position in the order of the log: sequence of the segment, offset in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Mark {
-    pub(super) sequence: u64,
-    pub(super) offset: u32,
+/// The parts of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Part {
+    /// What has proved itself, or everything.
+    Main,
+    /// What is new.
+    Probation,
+}
+
+impl Part {
+    /// Both.
+    pub(super) const ALL: [Self; 2] = [Self::Main, Self::Probation];
+}
+
+/// The list of one part.
+#[derive(Clone, Copy)]
+struct List {
+    oldest: SegmentId,
+    newest: SegmentId,
+    /// Whether items are written into the newest.
+    is_open: bool,
+    segments: u32,
 }
 
 /// See the module.
 pub(super) struct Log {
-    oldest: SegmentId,
-    open: SegmentId,
+    lists: [List; 2],
     sequence: u64,
 }
 
 impl Log {
     /// An empty log.
     pub(super) fn new() -> Self {
-        Self { oldest: SegmentId::NONE, open: SegmentId::NONE, sequence: 0 }
+        let list = List { oldest: SegmentId::NONE, newest: SegmentId::NONE, is_open: false, segments: 0 };
+        Self { lists: [list; 2], sequence: 0 }
     }
 
-    /// The segment at which the list begins.
+    /// The segment at which the list of `part` begins.
     #[inline]
-    pub(super) fn oldest(&self) -> SegmentId {
-        self.oldest
+    pub(super) fn oldest(&self, part: Part) -> SegmentId {
+        self.lists[part as usize].oldest
     }
 
-    /// The segment at which it ends, and into which items are written.
+    /// The segment at which it ends.
+    pub(super) fn newest(&self, part: Part) -> SegmentId {
+        self.lists[part as usize].newest
+    }
+
+    /// Segments of `part`.
     #[inline]
-    pub(super) fn open(&self) -> SegmentId {
-        self.open
+    pub(super) fn segments(&self, part: Part) -> u32 {
+        self.lists[part as usize].segments
     }
 
-    /// The end of the log: everything written so far is before it, everything later is not.
-    pub(super) fn end(&self, pool: &Pool) -> Mark {
-        let offset = if self.open == SegmentId::NONE { 0 } else { pool.segment(self.open).filled };
-        Mark { sequence: self.sequence, offset }
+    /// Whether items are written into the segment.
+    #[inline]
+    pub(super) fn is_open(&self, id: SegmentId) -> bool {
+        self.lists.iter().any(|list| list.is_open && list.newest == id)
     }
 
-    /// Where an item is in the order of the log.
-    pub(super) fn position(pool: &Pool, location: Location) -> Mark {
-        let sequence = pool.segment(pool.segment_of(location)).sequence;
-        Mark { sequence, offset: pool.offset_of(location) }
+    /// Closes the open segments: whatever is written later has a higher sequence than the one that is returned.
+    pub(super) fn seal(&mut self, pool: &mut Pool) -> u64 {
+        for part in Part::ALL {
+            self.close(pool, part);
+        }
+        self.sequence
     }
 
-    /// Bytes of the open segment that are not written yet.
+    /// Bytes of the open segments that are not written yet.
     pub(super) fn rest(&self, pool: &Pool) -> u32 {
-        if self.open == SegmentId::NONE { 0 } else { pool.segment_bytes() - pool.segment(self.open).filled }
+        Part::ALL.into_iter().map(|part| self.rest_of(pool, part)).sum()
+    }
+
+    #[inline]
+    fn rest_of(&self, pool: &Pool, part: Part) -> u32 {
+        let list = &self.lists[part as usize];
+        if list.is_open { pool.segment_bytes() - pool.segment(list.newest).filled } else { 0 }
     }
 
     /// How many segments an item needs besides the open one.
     #[inline]
-    pub(super) fn segments_needed(&self, pool: &Pool, item: &Item) -> u32 {
+    pub(super) fn segments_needed(&self, pool: &Pool, part: Part, item: &Item) -> u32 {
         let total = item.total_bytes();
-        let here = if self.begins_in_open(pool, item) { self.rest(pool).min(total) } else { 0 };
+        let here = if self.begins_in_open(pool, part, item) { self.rest_of(pool, part).min(total) } else { 0 };
         (total - here).div_ceil(pool.segment_bytes())
     }
 
     /// Small items are not worth splitting: what they leave unused is at most a 64th of the segment.
     #[inline]
-    fn begins_in_open(&self, pool: &Pool, item: &Item) -> bool {
-        let rest = self.rest(pool);
+    fn begins_in_open(&self, pool: &Pool, part: Part, item: &Item) -> bool {
+        let rest = self.rest_of(pool, part);
         let total = item.total_bytes();
         total <= rest || (item.inline_bytes() <= rest && total > pool.segment_bytes() / 64)
     }
 
-    /// Takes room for `item` (whose location does not matter) at the end of the log. The caller has made sure that
+    /// Takes room for `item` (whose location does not matter) at the end of `part`. The caller has made sure that
     /// [`Log::segments_needed`] segments are available.
-    pub(super) fn append(&mut self, pool: &mut Pool, item: &Item) -> Location {
+    pub(super) fn append(&mut self, pool: &mut Pool, part: Part, item: &Item) -> Location {
         let mut remaining = item.total_bytes();
-        if !self.begins_in_open(pool, item) {
-            self.advance(pool);
+        if !self.begins_in_open(pool, part, item) {
+            self.advance(pool, part);
         }
-        let location = pool.location(self.open, pool.segment(self.open).filled);
+        let mut open = self.newest(part);
+        let location = pool.location(open, pool.segment(open).filled);
         loop {
-            let part = remaining.min(self.rest(pool));
-            let segment = pool.segment_mut(self.open);
-            segment.filled += part;
-            segment.live += part;
-            remaining -= part;
+            let here = remaining.min(self.rest_of(pool, part));
+            let segment = pool.segment_mut(open);
+            segment.filled += here;
+            segment.live += here;
+            remaining -= here;
             if remaining == 0 {
                 return location;
             }
-            self.advance(pool);
+            self.advance(pool, part);
+            open = self.newest(part);
             let head = remaining.min(pool.segment_bytes());
-            let segment = pool.segment_mut(self.open);
+            let segment = pool.segment_mut(open);
             segment.head = head;
             segment.owner = location;
         }
@@ -116,17 +153,17 @@ impl Log {
         let mut remaining = item.total_bytes();
         let mut rest = pool.segment_bytes() - pool.offset_of(item.location);
         loop {
-            let part = remaining.min(rest);
+            let here = remaining.min(rest);
             let segment = pool.segment_mut(id);
             let next = segment.next;
-            segment.live -= part;
+            segment.live -= here;
             if segment.owner == item.location {
                 segment.owner = Location::NONE;
             }
-            if segment.live == 0 && id != self.open {
+            if segment.live == 0 && !self.is_open(id) {
                 self.unlink(pool, id);
             }
-            remaining -= part;
+            remaining -= here;
             if remaining == 0 {
                 return;
             }
@@ -135,38 +172,48 @@ impl Log {
         }
     }
 
-    /// Closes the open segment and opens a fresh one.
-    fn advance(&mut self, pool: &mut Pool) {
-        let closed = self.open;
-        if closed != SegmentId::NONE && pool.segment(closed).live == 0 {
-            self.unlink(pool, closed);
-        }
+    /// Closes the open segment of `part` and opens a fresh one.
+    fn advance(&mut self, pool: &mut Pool, part: Part) {
+        self.close(pool, part);
         let Some(id) = pool.allocate(Kind::Log) else { panic!("room was promised") };
-        let previous = self.open;
         self.sequence += 1;
+        let list = &mut self.lists[part as usize];
         let segment = pool.segment_mut(id);
         segment.sequence = self.sequence;
-        segment.previous = previous;
-        if previous == SegmentId::NONE {
-            self.oldest = id;
-        } else {
-            pool.segment_mut(previous).next = id;
+        segment.part = part;
+        segment.previous = list.newest;
+        match list.newest {
+            SegmentId::NONE => list.oldest = id,
+            newest => pool.segment_mut(newest).next = id,
         }
-        self.open = id;
+        list.newest = id;
+        list.is_open = true;
+        list.segments += 1;
     }
 
-    /// Takes a segment without a live byte out of the list and gives it back to the pool.
+    fn close(&mut self, pool: &mut Pool, part: Part) {
+        let list = &mut self.lists[part as usize];
+        let (was_open, newest) = (list.is_open, list.newest);
+        list.is_open = false;
+        if was_open && pool.segment(newest).live == 0 {
+            self.unlink(pool, newest);
+        }
+    }
+
+    /// Takes a segment without a live byte out of its list and gives it back to the pool.
     fn unlink(&mut self, pool: &mut Pool, id: SegmentId) {
         let segment = *pool.segment(id);
         assert!(segment.kind == Kind::Log && segment.live == 0);
+        let list = &mut self.lists[segment.part as usize];
         match segment.previous {
-            SegmentId::NONE => self.oldest = segment.next,
+            SegmentId::NONE => list.oldest = segment.next,
             previous => pool.segment_mut(previous).next = segment.next,
         }
         match segment.next {
-            SegmentId::NONE => self.open = segment.previous,
+            SegmentId::NONE => list.newest = segment.previous,
             next => pool.segment_mut(next).previous = segment.previous,
         }
+        list.segments -= 1;
         pool.release(id);
     }
 }
@@ -182,9 +229,9 @@ mod tests {
     }
 
     fn append(log: &mut Log, pool: &mut Pool, value_bytes: u32) -> Item {
-        let needed = log.segments_needed(pool, &item(value_bytes));
+        let needed = log.segments_needed(pool, Part::Main, &item(value_bytes));
         let before = pool.used();
-        let location = log.append(pool, &item(value_bytes));
+        let location = log.append(pool, Part::Main, &item(value_bytes));
         assert_eq!(pool.used(), before + needed);
         let header = Header { key_bytes: 4, value_bytes, flags: 0, expiry: Expiry::NEVER, unique: 1, access: 1 };
         header.emit(pool, location)
@@ -204,22 +251,25 @@ mod tests {
         assert_eq!(pool.used(), 1 + 2);
         log.kill(&mut pool, &first);
         assert_eq!(pool.used(), 1 + 1);
-        assert_eq!(log.oldest(), log.open());
+        assert!(log.is_open(log.oldest(Part::Main)));
         log.kill(&mut pool, &last);
         assert_eq!(pool.used(), 1 + 1, "the open segment stays");
     }
 
     #[test]
-    fn marks_divide_before_from_after() {
+    fn a_seal_divides_before_from_after() {
         let mut pool = Pool::new(1024, 16, 16).unwrap();
         pool.allocate(Kind::Index).unwrap();
         let mut log = Log::new();
-        let empty = log.end(&pool);
+        assert_eq!(log.seal(&mut pool), 0);
+        let sequence = |pool: &Pool, item: &Item| pool.segment(pool.segment_of(item.location)).sequence;
         let first = append(&mut log, &mut pool, 10);
-        let mark = log.end(&pool);
+        let mark = log.seal(&mut pool);
         let second = append(&mut log, &mut pool, 10);
-        assert!(Log::position(&pool, first.location) >= empty);
-        assert!(Log::position(&pool, first.location) < mark);
-        assert!(Log::position(&pool, second.location) >= mark);
+        assert!(sequence(&pool, &first) <= mark && sequence(&pool, &second) > mark);
+        log.kill(&mut pool, &second);
+        assert_eq!(log.segments(Part::Main), 2, "the open segment stays");
+        log.seal(&mut pool);
+        assert_eq!(log.segments(Part::Main), 1, "an empty one does not outlive its closing");
     }
 }

@@ -10,6 +10,7 @@
 //! | `log` | the order of the segments that hold items |
 //! | `item` | the layout of an item |
 //! | `index` | buckets, from hash to item |
+//! | `ghost` | what was evicted early, in the holes of the index |
 //! | `execute` | what each command does |
 //! | `write` | how an item gets into the log |
 //! | `reclaim` | eviction, compaction, expiry |
@@ -19,6 +20,7 @@
 
 mod check;
 mod execute;
+mod ghost;
 mod index;
 mod item;
 mod log;
@@ -30,12 +32,25 @@ mod write;
 
 use crate::{clock::Seconds, command::Broadcast, hash::Seed, reply::Pieces, statistics::Counters};
 use alloc::vec::Vec;
+use ghost::Ghosts;
 use index::{Index, Slot};
 use item::Item;
-use log::{Log, Mark};
+use log::{Log, Part};
 use pool::{Cursor, Pool, SEGMENT_BYTES_MIN, SEGMENT_TABLE_BYTES, SEGMENTS_MIN, SegmentId};
 use reclaim::Reclaim;
 use tally::Tally;
+
+/// What is evicted when room is needed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Eviction {
+    /// The least recently used.
+    #[default]
+    Lru,
+    /// New items prove themselves in a tenth of the memory first; what was evicted there and is wanted again is
+    /// remembered and skips that. After Yang et al., "FIFO queues are all you need for cache eviction" (SOSP '23).
+    S3Fifo,
+}
 
 /// How a store is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +65,8 @@ pub struct StoreConfig {
     pub item_bytes_max: u32,
     /// Whether live items may be removed for room.
     pub evictions: bool,
+    /// Which ones.
+    pub eviction: Eviction,
     /// Whether items have uniques.
     pub cas: bool,
     /// The secret of the key hash: the one with which the hashes of commands were made.
@@ -62,13 +79,14 @@ pub struct Store {
     log: Log,
     index: Index,
     reclaim: Reclaim,
+    ghosts: Ghosts,
     tally: Tally,
     config: StoreConfig,
     /// The limit in segments that `pool` has or, after lowering, approaches.
     target: u32,
     unique: u64,
-    /// Items before this are gone.
-    flushed: Option<Mark>,
+    /// Items in segments up to this sequence are gone.
+    flushed: Option<u64>,
     /// A flush that has not happened yet.
     flush_at: Option<Seconds>,
 }
@@ -100,6 +118,7 @@ impl Store {
             log: Log::new(),
             index,
             reclaim: Reclaim::new(u64::from(limit) * u64::from(segment_bytes)),
+            ghosts: Ghosts::new(),
             tally: Tally::new(),
             config,
             target: limit,
@@ -173,7 +192,7 @@ impl Store {
     fn enter(&mut self, now: Seconds) {
         if self.flush_at.is_some_and(|at| at <= now) {
             self.flush_at = None;
-            self.flushed = Some(self.log.end(&self.pool));
+            self.flushed = Some(self.log.seal(&mut self.pool));
             self.reclaim.restart_sweep();
         }
     }
@@ -181,7 +200,7 @@ impl Store {
     /// Whether the item was written before the last flush.
     #[inline]
     fn is_flushed(&self, item: &Item) -> bool {
-        self.flushed.is_some_and(|mark| Log::position(&self.pool, item.location) < mark)
+        self.flushed.is_some_and(|flushed| self.pool.segment(self.pool.segment_of(item.location)).sequence <= flushed)
     }
 
     /// The live item of that key, if there is one. Expired and flushed ones are removed on the way.
@@ -212,9 +231,9 @@ impl Store {
 
     /// A flush is over when no segment is left that was written before it.
     fn settle_flush(&mut self) {
-        let Some(mark) = self.flushed else { return };
-        let oldest = self.log.oldest();
-        if oldest == SegmentId::NONE || self.pool.segment(oldest).sequence > mark.sequence {
+        let Some(flushed) = self.flushed else { return };
+        let is_later = |oldest| oldest == SegmentId::NONE || self.pool.segment(oldest).sequence > flushed;
+        if Part::ALL.into_iter().all(|part| is_later(self.log.oldest(part))) {
             self.flushed = None;
         }
     }

@@ -4,6 +4,7 @@
 //! The reservation is made once, so addresses never move; the vector's length grows segment by segment, so memory
 //! that was never used is never resident.
 
+use super::log::Part;
 use alloc::vec::Vec;
 
 /// Names a segment.
@@ -75,6 +76,8 @@ pub(super) struct Segment {
     pub(super) expires_first: u32,
     /// See [`Kind`].
     pub(super) kind: Kind,
+    /// The part of the log that this belongs to, if it holds items.
+    pub(super) part: Part,
 }
 
 impl Segment {
@@ -88,6 +91,7 @@ impl Segment {
         owner: Location::NONE,
         expires_first: u32::MAX,
         kind: Kind::Free,
+        part: Part::Main,
     };
 
     /// Bytes of items that are gone.

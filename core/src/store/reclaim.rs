@@ -9,7 +9,7 @@ use super::{
     Hit, Store,
     index::{Entry, FETCHED, USED},
     item::Item,
-    log::Log,
+    log::{Log, Part},
     pool::{Kind, Location, SegmentId},
 };
 use crate::clock::{Expiry, Seconds};
@@ -38,6 +38,8 @@ const SWEEP_SCAN_SEGMENTS: u32 = 4096;
 const AHEAD_SEGMENTS: u32 = 2;
 /// Segments (and a few times the item's own bytes) that a waiting command compacts at most.
 const WAIT_COMPACT_SEGMENTS: u64 = 16;
+/// The part of the log that is probation: beyond it, eviction begins there.
+const PROBATION_DENOMINATOR: u32 = 10;
 /// The largest part of the pool that is reserved so that large items can be carried over.
 const RESERVE_DENOMINATOR: u32 = 16;
 
@@ -146,8 +148,8 @@ impl Store {
         self.pool.limit() > self.target && budget == 0
     }
 
-    /// Makes sure that `item` can be appended; pays for it with a piece of reclaiming. False if there is no room.
-    pub(super) fn make_room(&mut self, item: &Item, now: Seconds) -> bool {
+    /// Makes sure that `item` can be appended to `part`; pays for it with a piece of reclaiming. False if there is no room.
+    pub(super) fn make_room(&mut self, part: Part, item: &Item, now: Seconds) -> bool {
         let total = item.total_bytes();
         self.note_size(total);
         if self.pool.limit() > self.target {
@@ -159,12 +161,12 @@ impl Store {
         self.reclaim.compact_left =
             u64::from(total) * PACE + WAIT_COMPACT_SEGMENTS * u64::from(self.pool.segment_bytes());
         loop {
-            let needed = self.log.segments_needed(&self.pool, item);
+            let needed = self.log.segments_needed(&self.pool, part, item);
             if needed == 0 || self.pool.available() >= needed + self.segments_reserved() {
                 return true;
             }
             if !self.reclaim_waiting(now) {
-                let needed = self.log.segments_needed(&self.pool, item);
+                let needed = self.log.segments_needed(&self.pool, part, item);
                 // Without a last free segment nothing could ever be compacted again.
                 return needed == 0 || self.pool.available() > needed;
             }
@@ -283,7 +285,7 @@ impl Store {
     }
 
     fn is_current(&self, victim: Victim) -> bool {
-        self.pool.segment(victim.segment).sequence == victim.sequence && victim.segment != self.log.open()
+        self.pool.segment(victim.segment).sequence == victim.sequence && !self.log.is_open(victim.segment)
     }
 
     fn may_walk(&self, mode: Mode) -> bool {
@@ -301,7 +303,7 @@ impl Store {
             let id = SegmentId(self.reclaim.scan_at % segments);
             self.reclaim.scan_at = id.0 + 1;
             let segment = self.pool.segment(id);
-            if segment.kind != Kind::Log || id == self.log.open() {
+            if segment.kind != Kind::Log || self.log.is_open(id) {
                 continue;
             }
             if self.is_due(id, now) && !self.reclaim.skip_expire {
@@ -319,8 +321,17 @@ impl Store {
         {
             return Some(victim);
         }
-        let oldest = self.log.oldest();
-        (self.config.evictions && oldest != self.log.open()).then(|| self.victim(oldest, Mode::Evict))
+        self.config.evictions.then(|| self.eviction_victim()).flatten()
+    }
+
+    /// The oldest segment of the part that is to give way.
+    fn eviction_victim(&self) -> Option<Victim> {
+        let [main, probation] = Part::ALL.map(|part| self.log.segments(part));
+        let over = probation > ((main + probation) / PROBATION_DENOMINATOR).max(1);
+        let parts = if over { [Part::Probation, Part::Main] } else { Part::ALL };
+        let oldest = parts.map(|part| self.log.oldest(part));
+        let closed = oldest.into_iter().find(|&id| id != SegmentId::NONE && !self.log.is_open(id));
+        closed.map(|id| self.victim(id, Mode::Evict))
     }
 
     fn victim(&self, segment: SegmentId, mode: Mode) -> Victim {
@@ -348,7 +359,7 @@ impl Store {
     /// Whether the segment has expired or flushed items.
     fn is_due(&self, id: SegmentId, now: Seconds) -> bool {
         let segment = self.pool.segment(id);
-        let flushed = self.flushed.is_some_and(|mark| segment.sequence <= mark.sequence);
+        let flushed = self.flushed.is_some_and(|flushed| segment.sequence <= flushed);
         segment.kind == Kind::Log && segment.live > 0 && (segment.expires_first <= now || flushed)
     }
 
@@ -420,33 +431,44 @@ impl Store {
         match mode {
             Mode::Expire => true,
             Mode::Compact => {
-                let moved = self.carry(hit, false);
+                let part = self.part_of(&hit.item);
+                let moved = self.carry(hit, part, false);
                 self.tally.counters.slab_reassign_rescues += u64::from(moved);
                 moved
             }
             Mode::Evict => {
-                if used && self.reclaim.credit >= total && self.carry(hit, true) {
+                if used && self.reclaim.credit >= total && self.carry(hit, Part::Main, true) {
                     self.reclaim.credit -= total;
                     return true;
                 }
                 let idle_s = now.saturating_sub(hit.item.access(&self.pool));
                 self.tally.evicted(&hit.item, expiry != Expiry::NEVER, used, fetched, idle_s);
                 self.reclaim.moves += 1;
+                let on_probation = self.part_of(&hit.item) == Part::Probation;
                 self.remove(hash, hit);
+                if on_probation {
+                    self.ghosts.remember(&self.index, &mut self.pool, hash);
+                }
                 true
             }
         }
     }
 
-    /// Moves an item to the end of the log; false if there is no segment for it.
-    fn carry(&mut self, hit: Hit, as_unused: bool) -> bool {
+    /// The part of the log that the item is in.
+    #[inline]
+    pub(super) fn part_of(&self, item: &Item) -> Part {
+        self.pool.segment(self.pool.segment_of(item.location)).part
+    }
+
+    /// Moves an item to the end of `part`; false if there is no segment for it.
+    fn carry(&mut self, hit: Hit, part: Part, as_unused: bool) -> bool {
         let Hit { slot, item } = hit;
-        if self.log.segments_needed(&self.pool, &item) > self.pool.available() {
+        if self.log.segments_needed(&self.pool, part, &item) > self.pool.available() {
             return false;
         }
         let total = item.total_bytes();
         let pool = &mut self.pool;
-        let location = self.log.append(pool, &item);
+        let location = self.log.append(pool, part, &item);
         let mut from = pool.cursor(item.location, 0);
         let mut to = pool.cursor(location, 0);
         pool.copy(&mut from, &mut to, total);

@@ -1,6 +1,6 @@
 //! What the store counts: the counters of the whole, and those of each size class.
 
-use super::{Store, item::Item, pool::SegmentId};
+use super::{Store, item::Item, log::Part, pool::SegmentId};
 use crate::{
     clock::Seconds,
     statistics::{CLASSES, Class, ClassCounters, Classes, Counters, class_of},
@@ -109,18 +109,20 @@ impl Store {
     pub(super) fn classes(&self, now: Seconds) -> Classes {
         let mut ages = [0; CLASSES + 1];
         let mut seen = [false; CLASSES + 1];
-        let mut id = self.log.oldest();
-        for _ in 0..AGE_SEGMENTS_MAX {
-            if id == SegmentId::NONE {
-                break;
-            }
-            for item in self.items_of(id).filter(|item| !item.is_dead()) {
-                let class = class_of(item.total_bytes() as usize);
-                if !core::mem::replace(&mut seen[class], true) {
-                    ages[class] = now.saturating_sub(item.access(&self.pool));
+        for part in Part::ALL {
+            let mut id = self.log.oldest(part);
+            for _ in 0..AGE_SEGMENTS_MAX {
+                if id == SegmentId::NONE {
+                    break;
                 }
+                for item in self.items_of(id).filter(|item| !item.is_dead()) {
+                    let class = class_of(item.total_bytes() as usize);
+                    if !core::mem::replace(&mut seen[class], true) {
+                        ages[class] = now.saturating_sub(item.access(&self.pool));
+                    }
+                }
+                id = self.pool.segment(id).next;
             }
-            id = self.pool.segment(id).next;
         }
         let classes = self.tally.classes.iter().enumerate().map(|(number, class)| {
             let age_s = ages[number];

@@ -2,10 +2,10 @@
 //! before anything is changed.
 
 use super::{
-    Hit, Store,
+    Eviction, Hit, Store,
     index::{Entry, USED},
     item::{Header, Item},
-    log::Log,
+    log::{Log, Part},
     pool::Location,
 };
 use crate::clock::{Expiry, Seconds};
@@ -70,11 +70,12 @@ impl Store {
         {
             return Ok(self.overwrite(hit, &header, bytes));
         }
-        let present = self.prepare((hash, key), &item, present, now)?;
+        let part = self.part_for(hash, present);
+        let present = self.prepare((hash, key), part, &item, present, now)?;
         if present.is_none() && matches!(content, Content::Around(..)) {
             return Err(WriteError::Gone);
         }
-        let item = self.append(key, &header, content, present.map(|hit| hit.item));
+        let item = self.append(key, part, &header, content, present.map(|hit| hit.item));
         self.enter_index(hash, item, present);
         Ok(item)
     }
@@ -95,20 +96,21 @@ impl Store {
     fn prepare(
         &mut self,
         (hash, key): (u64, &[u8]),
+        part: Part,
         item: &Item,
         present: Option<Hit>,
         now: Seconds,
     ) -> Result<Option<Hit>, WriteError> {
         let moves = self.reclaim.moves();
-        if !self.make_room(item, now) {
+        if !self.make_room(part, item, now) {
             return Err(WriteError::NoRoom);
         }
         if present.is_none() && self.index.is_full_for(&self.pool, hash) {
-            let needed = self.log.segments_needed(&self.pool, item);
+            let needed = self.log.segments_needed(&self.pool, part, item);
             if !self.make_segments(needed + 1, now) || !self.index.add_overflow_segment(&mut self.pool) {
                 return Err(WriteError::NoRoom);
             }
-            if !self.make_room(item, now) {
+            if !self.make_room(part, item, now) {
                 return Err(WriteError::NoRoom);
             }
         }
@@ -125,10 +127,20 @@ impl Store {
         }
     }
 
-    /// Writes header, key and value at the end of the log.
-    fn append(&mut self, key: &[u8], header: &Header, content: Content<'_>, old: Option<Item>) -> Item {
+    /// Where a new item goes: what is written again stays where it was, what was evicted too early skips probation.
+    fn part_for(&mut self, hash: u64, present: Option<Hit>) -> Part {
+        match (self.config.eviction, present) {
+            (Eviction::Lru, _) => Part::Main,
+            (Eviction::S3Fifo, Some(old)) => self.part_of(&old.item),
+            (Eviction::S3Fifo, None) if self.ghosts.recall(&self.index, &mut self.pool, hash) => Part::Main,
+            (Eviction::S3Fifo, None) => Part::Probation,
+        }
+    }
+
+    /// Writes header, key and value at the end of `part`.
+    fn append(&mut self, key: &[u8], part: Part, header: &Header, content: Content<'_>, old: Option<Item>) -> Item {
         let pool = &mut self.pool;
-        let location = self.log.append(pool, &header.at(Location::NONE));
+        let location = self.log.append(pool, part, &header.at(Location::NONE));
         let item = header.emit(pool, location);
         let mut cursor = pool.cursor(location, item.header_bytes());
         pool.write(&mut cursor, key);
@@ -148,14 +160,15 @@ impl Store {
 
     /// Puts a new item into the index, in the slot of the one it replaces, if any.
     fn enter_index(&mut self, hash: u64, item: Item, present: Option<Hit>) {
-        let entry = Entry::new(item.location, 0);
         self.tally.link(&item);
         let Some(old) = present else {
-            self.index.insert(&mut self.pool, hash, entry);
+            self.index.insert(&mut self.pool, hash, Entry::new(item.location, 0));
             self.grow_index();
             return;
         };
-        self.index.set(&mut self.pool, old.slot, entry);
+        // At the end of the main part it is the youngest; on probation it has shown that it is wanted.
+        let marks = if self.part_of(&item) == Part::Probation { USED } else { 0 };
+        self.index.set(&mut self.pool, old.slot, Entry::new(item.location, marks));
         self.tally.unlink(&old.item);
         self.log.kill(&mut self.pool, &old.item);
         self.settle_flush();
