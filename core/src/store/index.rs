@@ -3,12 +3,13 @@
 //!
 //! ```text
 //! bytes 0..12    a tag (8 bits of the hash, never 0) for each slot; 0: the slot is a hole
-//! bytes 12..16   the bucket in which this one continues (line number in the pool), 0: none
+//! bytes 12..16   the overflow bucket in which this one continues (line number in the pool), 0: none
 //! bytes 16..64   twelve slots: location (30 bits) | used since written or carried over | fetched since written
 //! ```
 
 use super::{
     item::Item,
+    overflow::Overflow,
     pool::{Kind, LINE_BYTES, Location, Pool, SegmentId},
 };
 use crate::hash::Seed;
@@ -28,8 +29,11 @@ const SLOTS_AT: usize = 16;
 /// The bucket count grows when more than this many items an eight-fold bucket are held.
 const LOAD_EIGHTHS: u32 = 56;
 
+/// The bucket count shrinks when fewer are held: half of that, so that neither undoes the other.
+const LOAD_EIGHTHS_MIN: u32 = 28;
+
 /// Buckets of a new index.
-const BUCKETS_MIN: u32 = 16;
+const BUCKETS_MIN: u32 = 1;
 
 /// What a slot holds: location and marks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,11 +103,7 @@ pub(super) struct Index {
     /// The smallest `2^n - 1` that is not below the last bucket's number.
     mask: u32,
     items: u32,
-    /// Free overflow buckets: a list through their links.
-    spare: u32,
-    spare_count: u32,
-    overflow_buckets: u32,
-    overflow_segments: Vec<SegmentId>,
+    overflow: Overflow,
     /// Entries of the bucket that is being split.
     scratch: Vec<u32>,
 }
@@ -117,10 +117,7 @@ impl Index {
             buckets: BUCKETS_MIN,
             mask: BUCKETS_MIN - 1,
             items: 0,
-            spare: 0,
-            spare_count: 0,
-            overflow_buckets: 0,
-            overflow_segments: Vec::new(),
+            overflow: Overflow::new(),
             scratch: Vec::with_capacity(SLOTS * 4),
         };
         index.add_segment(pool).then_some(index)
@@ -137,14 +134,14 @@ impl Index {
         self.items
     }
 
-    /// Main and overflow buckets.
-    pub(super) fn buckets(&self) -> u32 {
-        self.buckets + self.overflow_buckets
+    /// Main and used overflow buckets.
+    pub(super) fn buckets(&self, pool: &Pool) -> u32 {
+        self.buckets + self.overflow.used(pool)
     }
 
     /// Segments taken from the pool.
     pub(super) fn segments(&self) -> u32 {
-        (self.directory.len() + self.overflow_segments.len()) as u32
+        self.directory.len() as u32 + self.overflow.segments()
     }
 
     /// The offset of the bucket in which `hash` belongs.
@@ -227,7 +224,7 @@ impl Index {
 
     /// Whether [`Index::insert`] would need another segment.
     pub(super) fn is_full_for(&self, pool: &Pool, hash: u64) -> bool {
-        if self.spare != 0 {
+        if self.overflow.unused() > 0 {
             return false;
         }
         let mut bucket = self.bucket(pool, hash);
@@ -268,8 +265,7 @@ impl Index {
             && matches(&pool.chunk(bucket), 0).count() == SLOTS
         {
             pool.set_word(before + LINK_AT, 0);
-            self.give_spare(pool, bucket);
-            self.overflow_buckets -= 1;
+            self.overflow.give(pool, bucket);
         }
     }
 
@@ -283,6 +279,56 @@ impl Index {
     #[inline]
     pub(super) fn growth_takes_segment(&self, pool: &Pool) -> bool {
         u64::from(self.buckets) * LINE_BYTES as u64 == (self.directory.len() as u64) << pool.segment_bytes().ilog2()
+    }
+
+    /// Whether there are so few that main buckets should be merged.
+    #[inline]
+    pub(super) fn wants_shrinking(&self) -> bool {
+        u64::from(self.items) * 8 < u64::from(self.buckets) * u64::from(LOAD_EIGHTHS_MIN) && self.buckets > BUCKETS_MIN
+    }
+
+    /// Bytes of its segments that no bucket uses yet.
+    pub(super) fn unused_bytes(&self, pool: &Pool) -> u64 {
+        (u64::from(self.segments()) << pool.segment_bytes().ilog2()) - u64::from(self.buckets(pool)) * LINE_BYTES as u64
+    }
+
+    /// Merges the last bucket into the one that it was split from, and gives back a segment that this empties. False
+    /// if that needs overflow buckets that are not there.
+    pub(super) fn shrink(&mut self, pool: &mut Pool) -> bool {
+        let removed = self.buckets - 1;
+        let kept = self.bucket_at(pool, removed & (self.mask >> 1));
+        let from = self.bucket_at(pool, removed);
+        let (filled, overflow) = (self.filled(pool, from).0, self.filled(pool, kept));
+        let needed = (filled + overflow.0).div_ceil(SLOTS as u32).saturating_sub(overflow.1);
+        if needed > self.overflow.unused() {
+            return false;
+        }
+        let mut bucket = from;
+        loop {
+            let head: [u8; 16] = pool.chunk(bucket);
+            for number in (0..SLOTS).filter(|&number| head[number] != 0) {
+                let entry = self.entry(pool, Slot { bucket, number: number as u32 });
+                self.place(pool, kept, head[number], entry);
+            }
+            if bucket != from {
+                self.overflow.give(pool, bucket);
+            }
+            match link_of(&head) {
+                Some(next) => bucket = next,
+                None => break,
+            }
+        }
+        pool.slice_mut(from, LINE_BYTES).fill(0);
+        self.buckets -= 1;
+        if removed == (self.mask >> 1) + 1 {
+            self.mask >>= 1;
+        }
+        if self.buckets % (pool.segment_bytes() / LINE_BYTES as u32) == 0
+            && let Some(emptied) = self.directory.pop()
+        {
+            pool.release(emptied);
+        }
+        true
     }
 
     /// Splits one bucket, if a segment for it is to be had.
@@ -313,12 +359,21 @@ impl Index {
 
     /// Takes a segment for overflow buckets; false if there is none.
     pub(super) fn add_overflow_segment(&mut self, pool: &mut Pool) -> bool {
-        let Some(id) = pool.allocate(Kind::Index) else { return false };
-        self.overflow_segments.push(id);
-        for bucket in (0..pool.segment_bytes() as usize / LINE_BYTES).rev() {
-            self.give_spare(pool, pool.start(id) + bucket * LINE_BYTES);
+        self.overflow.add_segment(pool)
+    }
+
+    /// Entries of a chain, and its buckets.
+    fn filled(&self, pool: &Pool, main: usize) -> (u32, u32) {
+        let (mut bucket, mut entries, mut buckets) = (main, 0, 1);
+        loop {
+            let head: [u8; 16] = pool.chunk(bucket);
+            entries += head[..SLOTS].iter().filter(|&&tag| tag != 0).count() as u32;
+            match link_of(&head) {
+                Some(next) => bucket = next,
+                None => return (entries, buckets),
+            }
+            buckets += 1;
         }
-        true
     }
 
     fn add_segment(&mut self, pool: &mut Pool) -> bool {
@@ -338,8 +393,7 @@ impl Index {
             entries.extend(filled.map(|number| pool.word(Slot { bucket, number: number as u32 }.at())));
             pool.slice_mut(bucket, LINE_BYTES).fill(0);
             if bucket != main {
-                self.give_spare(pool, bucket);
-                self.overflow_buckets -= 1;
+                self.overflow.give(pool, bucket);
             }
             match link_of(&head) {
                 Some(next) => bucket = next,
@@ -361,8 +415,7 @@ impl Index {
             bucket = match link_of(&head) {
                 Some(next) => next,
                 None => {
-                    let next = self.take_spare(pool);
-                    self.overflow_buckets += 1;
+                    let next = self.overflow.take(pool);
                     pool.set_word(bucket + LINK_AT, (next / LINE_BYTES) as u32);
                     next
                 }
@@ -374,22 +427,6 @@ impl Index {
     fn put(&mut self, pool: &mut Pool, slot: Slot, tag: u8, entry: Entry) {
         pool.slice_mut(slot.bucket + slot.number as usize, 1)[0] = tag;
         self.set(pool, slot, entry);
-    }
-
-    fn give_spare(&mut self, pool: &mut Pool, bucket: usize) {
-        pool.slice_mut(bucket, LINE_BYTES).fill(0);
-        pool.set_word(bucket + LINK_AT, self.spare);
-        self.spare = (bucket / LINE_BYTES) as u32;
-        self.spare_count += 1;
-    }
-
-    fn take_spare(&mut self, pool: &mut Pool) -> usize {
-        assert!(self.spare != 0, "the caller made sure of a bucket");
-        let bucket = self.spare as usize * LINE_BYTES;
-        self.spare = pool.word(bucket + LINK_AT);
-        pool.set_word(bucket + LINK_AT, 0);
-        self.spare_count -= 1;
-        bucket
     }
 
     /// Calls `visit` with each entry and panics where the index contradicts itself.
@@ -421,16 +458,9 @@ impl Index {
                 }
             }
         }
-        assert_eq!((items, overflow), (self.items, self.overflow_buckets));
-        let (mut spare, mut count) = (self.spare, 0);
-        while spare != 0 {
-            spare = pool.word(spare as usize * LINE_BYTES + LINK_AT);
-            count += 1;
-        }
-        assert_eq!(count, self.spare_count);
-        let per_segment = pool.segment_bytes() / LINE_BYTES as u32;
-        assert_eq!(self.overflow_segments.len() as u32 * per_segment, overflow + count);
-        for id in self.directory.iter().chain(&self.overflow_segments) {
+        assert_eq!((items, overflow), (self.items, self.overflow.used(pool)));
+        self.overflow.check(pool);
+        for id in &self.directory {
             assert_eq!(pool.segment(*id).kind, Kind::Index);
         }
     }

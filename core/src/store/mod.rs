@@ -10,6 +10,7 @@
 //! | `log` | the order of the segments that hold items |
 //! | `item` | the layout of an item |
 //! | `index` | buckets, from hash to item |
+//! | `overflow` | where full buckets continue |
 //! | `ghost` | what was evicted early, in the holes of the index |
 //! | `execute` | what each command does |
 //! | `write` | how an item gets into the log |
@@ -25,6 +26,7 @@ mod index;
 mod item;
 mod log;
 mod number;
+mod overflow;
 mod pool;
 mod reclaim;
 mod tally;
@@ -36,7 +38,7 @@ use ghost::Ghosts;
 use index::{Index, Slot};
 use item::Item;
 use log::{Log, Part};
-use pool::{Cursor, Pool, SEGMENT_BYTES_MIN, SEGMENT_TABLE_BYTES, SEGMENTS_MIN, SegmentId};
+use pool::{Cursor, LINE_BYTES, Pool, SEGMENT_BYTES_MIN, SEGMENT_TABLE_BYTES, SEGMENTS_MIN, SegmentId};
 use reclaim::Reclaim;
 use tally::Tally;
 
@@ -90,6 +92,9 @@ pub struct Store {
     /// A flush that has not happened yet.
     flush_at: Option<Seconds>,
 }
+
+/// Most buckets that one removal merges.
+const SHRINKING_STEPS_MAX: u32 = 2;
 
 /// An item that a lookup found.
 #[derive(Clone, Copy)]
@@ -157,12 +162,11 @@ impl Store {
         }
     }
 
-    /// Changes the limit of the pool; false if it is above the capacity or below what the index needs. What is above
-    /// a lower limit leaves bit by bit, with the commands and sweeps that follow.
+    /// Changes the limit of the pool; false if it is above the capacity or below sixteen segments. What is above a
+    /// lower limit leaves bit by bit, with the commands and sweeps that follow.
     pub fn set_limit(&mut self, memory_bytes: u64) -> bool {
         let target = segments_in(memory_bytes, self.pool.segment_bytes());
-        let floor = self.index.segments() + self.index.segments() / 4;
-        if target > self.pool.capacity() || target < SEGMENTS_MIN.max(floor + SEGMENTS_MIN / 2) {
+        if target > self.pool.capacity() || target < SEGMENTS_MIN {
             return false;
         }
         self.config.memory_bytes = memory_bytes;
@@ -177,10 +181,11 @@ impl Store {
         let segment_bytes = u64::from(self.pool.segment_bytes());
         let mut counters = self.tally.counters;
         counters.curr_items = u64::from(self.index.items());
-        counters.hash_bytes = u64::from(self.index.segments()) * segment_bytes;
-        counters.index_buckets = u64::from(self.index.buckets());
+        counters.index_buckets = u64::from(self.index.buckets(&self.pool));
+        counters.hash_bytes = counters.index_buckets * LINE_BYTES as u64;
         counters.pool_bytes = self.config.memory_bytes;
-        let free = u64::from(self.pool.available()) * segment_bytes + u64::from(self.log.rest(&self.pool));
+        let begun = u64::from(self.log.rest(&self.pool)) + self.index.unused_bytes(&self.pool);
+        let free = u64::from(self.pool.available()) * segment_bytes + begun;
         let taken = counters.bytes + counters.hash_bytes;
         counters.pool_free_bytes = free.min(counters.pool_bytes.saturating_sub(taken));
         counters.pool_dead_bytes = counters.pool_bytes.saturating_sub(taken + counters.pool_free_bytes);
@@ -227,6 +232,12 @@ impl Store {
         self.tally.unlink(&hit.item);
         self.log.kill(&mut self.pool, &hit.item);
         self.settle_flush();
+        self.shrink_index(SHRINKING_STEPS_MAX);
+    }
+
+    /// Lets the index follow the number of items down. True if there is more to do.
+    fn shrink_index(&mut self, steps: u32) -> bool {
+        (0..steps).all(|_| self.index.wants_shrinking() && self.index.shrink(&mut self.pool))
     }
 
     /// A flush is over when no segment is left that was written before it.

@@ -1,0 +1,139 @@
+//! Overflow buckets: where a bucket continues that holds more than its slots. Owns the segments they lie in, and the
+//! list of those that wait to be used; gives a segment back when none of its buckets is in use any more and others
+//! wait.
+//!
+//! A segment's table entry keeps the account: `live` bytes are those of used buckets, `head` is one more than the
+//! number of the first unused one (they link to one another), and segments with unused buckets form a list.
+
+use super::pool::{Kind, LINE_BYTES, Pool, SegmentId};
+
+/// Where an unused bucket says which one is next.
+const NEXT_AT: usize = 0;
+
+/// See the module.
+pub(super) struct Overflow {
+    /// The first segment that has unused buckets.
+    first: SegmentId,
+    segments: u32,
+    unused: u32,
+}
+
+impl Overflow {
+    /// None.
+    pub(super) fn new() -> Self {
+        Self { first: SegmentId::NONE, segments: 0, unused: 0 }
+    }
+
+    /// Segments taken from the pool.
+    pub(super) fn segments(&self) -> u32 {
+        self.segments
+    }
+
+    /// Buckets that wait to be used.
+    pub(super) fn unused(&self) -> u32 {
+        self.unused
+    }
+
+    /// Buckets in use.
+    pub(super) fn used(&self, pool: &Pool) -> u32 {
+        self.segments * per_segment(pool) - self.unused
+    }
+
+    /// Takes another segment; false if there is none.
+    pub(super) fn add_segment(&mut self, pool: &mut Pool) -> bool {
+        let Some(id) = pool.allocate(Kind::Index) else { return false };
+        self.segments += 1;
+        pool.segment_mut(id).live = pool.segment_bytes();
+        for number in (0..per_segment(pool)).rev() {
+            self.put_back(pool, id, number);
+        }
+        true
+    }
+
+    /// The offset of an empty bucket.
+    ///
+    /// # Panics
+    /// If none is unused.
+    pub(super) fn take(&mut self, pool: &mut Pool) -> usize {
+        let id = self.first;
+        assert!(id != SegmentId::NONE, "the caller made sure of a bucket");
+        let bucket = pool.start(id) + (pool.segment(id).head - 1) as usize * LINE_BYTES;
+        let next = pool.word(bucket + NEXT_AT);
+        pool.set_word(bucket + NEXT_AT, 0);
+        let segment = pool.segment_mut(id);
+        segment.head = next;
+        segment.live += LINE_BYTES as u32;
+        self.unused -= 1;
+        if next == 0 {
+            self.unlist(pool, id);
+        }
+        bucket
+    }
+
+    /// Takes back the bucket at that offset.
+    pub(super) fn give(&mut self, pool: &mut Pool, bucket: usize) {
+        let id = SegmentId((bucket >> pool.segment_bytes().ilog2()) as u32);
+        let number = (bucket - pool.start(id)) / LINE_BYTES;
+        self.put_back(pool, id, number as u32);
+        if pool.segment(id).live == 0 && self.unused >= 2 * per_segment(pool) {
+            self.unlist(pool, id);
+            self.unused -= per_segment(pool);
+            self.segments -= 1;
+            pool.release(id);
+        }
+    }
+
+    fn put_back(&mut self, pool: &mut Pool, id: SegmentId, number: u32) {
+        let bucket = pool.start(id) + number as usize * LINE_BYTES;
+        let next = pool.segment(id).head;
+        pool.slice_mut(bucket, LINE_BYTES).fill(0);
+        pool.set_word(bucket + NEXT_AT, next);
+        let segment = pool.segment_mut(id);
+        segment.head = number + 1;
+        segment.live -= LINE_BYTES as u32;
+        self.unused += 1;
+        if next == 0 {
+            segment.next = self.first;
+            if self.first != SegmentId::NONE {
+                pool.segment_mut(self.first).previous = id;
+            }
+            self.first = id;
+        }
+    }
+
+    fn unlist(&mut self, pool: &mut Pool, id: SegmentId) {
+        let segment = pool.segment_mut(id);
+        let (previous, next) = (segment.previous, segment.next);
+        (segment.previous, segment.next) = (SegmentId::NONE, SegmentId::NONE);
+        match previous {
+            SegmentId::NONE => self.first = next,
+            previous => pool.segment_mut(previous).next = next,
+        }
+        if next != SegmentId::NONE {
+            pool.segment_mut(next).previous = previous;
+        }
+    }
+
+    /// Panics where the list contradicts the account.
+    pub(super) fn check(&self, pool: &Pool) {
+        let (mut id, mut unused, mut previous) = (self.first, 0, SegmentId::NONE);
+        while id != SegmentId::NONE {
+            let segment = pool.segment(id);
+            assert_eq!((segment.kind, segment.previous), (Kind::Index, previous));
+            let (mut next, mut here) = (segment.head, 0);
+            while next != 0 {
+                here += 1;
+                next = pool.word(pool.start(id) + (next - 1) as usize * LINE_BYTES + NEXT_AT);
+            }
+            assert!(here > 0 && segment.live + here * LINE_BYTES as u32 == pool.segment_bytes());
+            unused += here;
+            (previous, id) = (id, segment.next);
+        }
+        assert_eq!(unused, self.unused);
+    }
+}
+
+/// Buckets of a segment.
+fn per_segment(pool: &Pool) -> u32 {
+    pool.segment_bytes() / LINE_BYTES as u32
+}
