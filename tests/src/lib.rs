@@ -6,6 +6,8 @@
 
 pub mod embedding;
 #[cfg(target_os = "linux")]
+pub mod hit_ratio;
+#[cfg(target_os = "linux")]
 pub mod load;
 pub mod native;
 pub mod replay;

@@ -15,6 +15,7 @@ use super::report::{self, Findings};
 use super::server::{Program, become_program};
 use super::workload::Operation;
 use super::{Doing as _, Outcome, documentation, floor, memory, plan};
+use crate::hit_ratio;
 
 const TEACHING: &str = "\
 Two servers are started with the same flags and filled with the same keys. Each cell is then measured on both in turn, \
@@ -61,9 +62,11 @@ struct Arguments {
     measure: Measure,
 }
 
-/// How the benchmark starts servers: not for people.
+/// Other benchmarks, and how this one starts servers.
 #[derive(Debug, Subcommand)]
 enum Inner {
+    /// Miss ratios: exact LRU, this store and memcached on the same requests
+    HitRatio(hit_ratio::cli::HitRatio),
     /// Become a server on some cores, and die with the benchmark
     #[command(hide = true)]
     Launch {
@@ -165,6 +168,7 @@ pub fn main() -> ExitCode {
     let result = match &arguments.inner {
         Some(Inner::Launch { cores, program }) => become_program(cores, program),
         Some(Inner::Floor { port, value_bytes, keys_a_get }) => floor::serve(*port, *value_bytes, *keys_a_get),
+        Some(Inner::HitRatio(arguments)) => hit_ratio::cli::run(arguments),
         None => benchmark(&arguments),
     };
     match result {

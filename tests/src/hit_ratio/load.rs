@@ -1,0 +1,140 @@
+//! What a load is: keys with sizes, and requests in an order that depends on nothing but the load's seed.
+
+use super::weight::item_bytes;
+
+/// One step of a read-through replay: get the key, and set it after a miss.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The number that is the key.
+    pub key: u32,
+    /// Bytes of the value to set after a miss.
+    pub value_bytes: u32,
+    /// Seconds that it may live then; 0: for ever.
+    pub ttl_s: u32,
+    /// When, in seconds since the load began.
+    pub second: u32,
+}
+
+/// Keys that are asked for once and never again, between the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Intruders {
+    /// None.
+    None,
+    /// After each so many requests, one scan over as many bytes as the cache has.
+    Scan {
+        /// Requests between two scans.
+        every: usize,
+    },
+    /// One before each request.
+    Between,
+}
+
+/// A stream of requests.
+#[derive(Clone, Debug)]
+pub struct Load {
+    /// What tables call it.
+    pub name: &'static str,
+    /// What it is, in a line.
+    pub about: String,
+    /// Bytes of each key's value.
+    pub value_bytes: Vec<u32>,
+    /// Lifetime of each key in seconds, 0 for ever; empty if all live for ever.
+    pub ttl_s: Vec<u32>,
+    /// The keys in the order in which they are asked for.
+    pub keys: Vec<u32>,
+    /// What comes between them.
+    pub intruders: Intruders,
+    /// How many of `keys` are a second.
+    pub requests_a_second: usize,
+}
+
+impl Load {
+    /// Bytes that all keys together take in this store, intruders left out.
+    pub fn footprint_bytes(&self) -> u64 {
+        let mut seen = vec![false; self.value_bytes.len()];
+        let first = self.keys.iter().filter(|&&key| !std::mem::replace(&mut seen[key as usize], true));
+        first.map(|&key| item_bytes(&self.request(key, 0))).sum::<f64>() as u64
+    }
+
+    /// Different keys that are asked for, intruders left out.
+    pub fn distinct_keys(&self) -> usize {
+        let mut seen = vec![false; self.value_bytes.len()];
+        self.keys.iter().for_each(|&key| seen[key as usize] = true);
+        seen.iter().filter(|&&seen| seen).count()
+    }
+
+    /// Whether any item expires.
+    pub fn has_expiry(&self) -> bool {
+        !self.ttl_s.is_empty()
+    }
+
+    /// The requests in order. Scans are as large as the cache, so its size is asked for.
+    pub fn requests(&self, cache_bytes: u64) -> impl Iterator<Item = Request> {
+        let mut intruder = self.value_bytes.len() as u32;
+        self.keys.iter().enumerate().flat_map(move |(at, &key)| {
+            let second = (at / self.requests_a_second) as u32;
+            let first = intruder;
+            intruder += self.intruders_before(at, first, cache_bytes);
+            (first..intruder).chain([key]).map(move |key| self.request(key, second))
+        })
+    }
+
+    fn intruders_before(&self, at: usize, first: u32, cache_bytes: u64) -> u32 {
+        match self.intruders {
+            Intruders::Between => 1,
+            Intruders::Scan { every } if at > 0 && at % every == 0 => {
+                let mut left = cache_bytes as f64;
+                let fits = |key: &u32| {
+                    left -= item_bytes(&self.request(*key, 0));
+                    left >= 0.0
+                };
+                (first..).take_while(fits).count() as u32
+            }
+            _ => 0,
+        }
+    }
+
+    /// Intruders have the sizes of the other keys, in turn, and no expiry.
+    fn request(&self, key: u32, second: u32) -> Request {
+        let value_bytes = self.value_bytes[key as usize % self.value_bytes.len()];
+        Request { key, value_bytes, ttl_s: self.ttl_s.get(key as usize).copied().unwrap_or(0), second }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(intruders: Intruders) -> Load {
+        Load {
+            name: "test",
+            about: String::new(),
+            value_bytes: vec![10, 20, 30],
+            ttl_s: vec![],
+            keys: vec![0, 1, 1, 0],
+            intruders,
+            requests_a_second: 2,
+        }
+    }
+
+    #[test]
+    fn a_scan_is_as_large_as_the_cache_and_its_keys_are_new() {
+        let load = load(Intruders::Scan { every: 2 });
+        let keys: Vec<u32> = load.requests(200).map(|request| request.key).collect();
+        assert_eq!(keys, [0, 1, 3, 4, 5, 1, 0]);
+        assert_eq!(load.requests(200).last().unwrap().second, 1);
+    }
+
+    #[test]
+    fn intruders_between_requests_never_repeat() {
+        let keys: Vec<u32> = load(Intruders::Between).requests(0).map(|request| request.key).collect();
+        assert_eq!(keys, [3, 0, 4, 1, 5, 1, 6, 0]);
+    }
+
+    #[test]
+    fn the_footprint_counts_what_is_asked_for_once() {
+        let load = load(Intruders::Between);
+        assert_eq!(load.distinct_keys(), 2);
+        assert_eq!(load.footprint_bytes(), (12 + 20 + 12 + 12 + 20 + 20) + 18);
+    }
+}

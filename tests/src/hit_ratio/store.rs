@@ -1,0 +1,124 @@
+//! This store, in process, with its own clock.
+
+use wasmcached_core::{
+    clock::{Expiry, Seconds},
+    command::{Command, Operation, StoreMode},
+    hash::Seed,
+    reply::Reply,
+    statistics::Counters,
+    store::{Store, StoreConfig},
+};
+
+use super::load::{Load, Request};
+use super::weight::KEY_BYTES;
+use crate::load::Outcome;
+
+/// A way to configure the store.
+#[derive(Debug)]
+pub struct StoreKind {
+    /// What tables call it.
+    pub name: &'static str,
+    /// The bar: its misses may be this many times those of the exact LRU.
+    pub to_lru_max: f64,
+    /// Whether it is what a user gets who says nothing: the one that is compared with memcached.
+    pub is_default: bool,
+    configure: fn(&mut StoreConfig),
+}
+
+/// All that are compared.
+pub const STORES: [StoreKind; 1] = [StoreKind { name: "store", to_lru_max: 1.02, is_default: true, configure: |_| {} }];
+
+const SEED: Seed = Seed(3, 4);
+const BEGIN: Seconds = 1_800_000_000;
+const ITEM_BYTES_MAX: u32 = 2 << 20;
+/// As the host does each tick.
+const SWEEP_STEPS: u32 = 8;
+const SWEEPS_A_SECOND_MAX: u32 = 10_000;
+
+/// Misses of a read-through replay in a pool of `pool_bytes`; the load's scans are as large as `cache_bytes`.
+///
+/// # Panics
+///
+/// If the store breaks its own invariants, or answers with a value of another size.
+pub fn misses(kind: &StoreKind, load: &Load, cache_bytes: u64, pool_bytes: u64) -> Outcome<u64> {
+    let mut replay = Replay::new(kind, pool_bytes)?;
+    for request in load.requests(cache_bytes) {
+        replay.request(&request);
+    }
+    replay.store.check();
+    let counted = replay.counters().get_misses;
+    assert_eq!(counted, replay.misses, "the store counts its misses truthfully");
+    Ok(counted)
+}
+
+/// A store that is being asked.
+pub struct Replay {
+    store: Store,
+    now: Seconds,
+    misses: u64,
+    value: Vec<u8>,
+}
+
+impl Replay {
+    /// An empty store of `pool_bytes`.
+    pub fn new(kind: &StoreKind, pool_bytes: u64) -> Outcome<Self> {
+        let mut config = StoreConfig {
+            memory_bytes: pool_bytes,
+            memory_bytes_capacity: pool_bytes,
+            segment_bytes: 0,
+            item_bytes_max: ITEM_BYTES_MAX,
+            evictions: true,
+            cas: true,
+            seed: SEED,
+        };
+        (kind.configure)(&mut config);
+        let store = Store::new(config).ok_or_else(|| format!("no store of {pool_bytes} bytes can be made"))?;
+        Ok(Self { store, now: BEGIN, misses: 0, value: vec![b'v'; ITEM_BYTES_MAX as usize] })
+    }
+
+    /// Gets, and sets after a miss. True if it was a hit.
+    pub fn request(&mut self, request: &Request) -> bool {
+        self.advance(BEGIN + request.second);
+        let key = key(request.key);
+        let hash = SEED.hash(&key);
+        let command = |operation| Command { hash, key: &key, operation };
+        if let Reply::Found(found) = self.store.execute(&command(Operation::Get { touch: None }), self.now) {
+            assert_eq!(found.value.len(), request.value_bytes as usize, "key {}", request.key);
+            return true;
+        }
+        self.misses += 1;
+        let value = &self.value[..request.value_bytes as usize];
+        let expiry = Expiry::from_exptime(i64::from(request.ttl_s), self.now);
+        let set = Operation::Store { mode: StoreMode::Set, flags: 0, expiry, compare: None, value };
+        let reply = self.store.execute(&command(set), self.now);
+        assert!(matches!(reply, Reply::Stored { .. } | Reply::OutOfMemory), "{reply:?}");
+        false
+    }
+
+    /// The store's counters.
+    pub fn counters(&self) -> Counters {
+        self.store.counters()
+    }
+
+    fn advance(&mut self, now: Seconds) {
+        if now == self.now {
+            return;
+        }
+        self.now = now;
+        let mut sweeps = 0;
+        while self.store.sweep(now, SWEEP_STEPS) && sweeps < SWEEPS_A_SECOND_MAX {
+            sweeps += 1;
+        }
+    }
+}
+
+/// The key of a number: decimal, padded with zeroes.
+pub fn key(number: u32) -> [u8; KEY_BYTES] {
+    let mut key = [b'0'; KEY_BYTES];
+    let mut rest = number;
+    for digit in key.iter_mut().rev() {
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    key
+}
