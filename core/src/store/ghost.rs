@@ -1,17 +1,20 @@
-//! What was evicted on probation, for as long as about as many others were: if it is wanted again so soon, it was
-//! evicted too early. Owns the form and the age of these memories; they take no memory of their own, because they
-//! lie in the holes of the index, in the line that a miss has read already.
+//! What was evicted, for as long as about as many others were: if it is wanted again so soon, it was evicted too
+//! early, and the part of the log that it was in is too small. Owns the form and the age of these memories, and the
+//! share of memory that new items get; memories take no memory of their own, because they lie in the holes of the
+//! index, in the line that a miss has read already.
 //!
 //! ```text
-//! a slot whose tag is 0 holds: fingerprint of the hash (20 bits) | epoch (12 bits, never 0), or 0
+//! a slot whose tag is 0 holds: fingerprint of the hash (20 bits) | part (1 bit) | epoch (11 bits, never 0), or 0
 //! ```
 
 use super::{
     index::{Hole, Index},
+    log::Part,
     pool::Pool,
 };
 
-const EPOCH_BITS: u32 = 12;
+const EPOCH_BITS: u32 = 11;
+const PART_BITS: u32 = 1;
 /// Epochs count from 1 to this, and begin again.
 const EPOCH_MAX: u32 = (1 << EPOCH_BITS) - 1;
 /// An epoch lasts until as many were remembered as this part of the items.
@@ -23,39 +26,52 @@ const AGE_EPOCHS_MAX: u32 = 8;
 pub(super) struct Ghosts {
     /// 0 as long as nothing was remembered.
     epoch: u32,
-    remembered: u32,
+    left: u32,
+    /// About how many of each part are remembered.
+    remembered: [u32; 2],
 }
 
 impl Ghosts {
     /// No memories.
     pub(super) fn new() -> Self {
-        Self { epoch: 0, remembered: 0 }
+        Self { epoch: 0, left: 0, remembered: [0; 2] }
     }
 
     /// An item with that hash has left the index by eviction. Nothing happens if its bucket has no hole.
-    pub(super) fn remember(&mut self, index: &Index, pool: &mut Pool, hash: u64) {
-        if self.remembered == 0 {
-            self.remembered = (index.items() / EPOCH_DENOMINATOR).max(1);
+    pub(super) fn remember(&mut self, index: &Index, pool: &mut Pool, hash: u64, part: Part) {
+        if self.left == 0 {
+            self.left = (index.items() / EPOCH_DENOMINATOR).max(1);
             self.epoch = self.epoch % EPOCH_MAX + 1;
+            self.remembered = self.remembered.map(|count| count - count / AGE_EPOCHS_MAX);
         }
-        self.remembered -= 1;
+        self.left -= 1;
         let oldest = index.holes(pool, hash).max_by_key(|hole| self.age(hole.word(pool)));
         if let Some(hole) = oldest {
-            hole.set_word(pool, fingerprint(hash) << EPOCH_BITS | self.epoch);
+            let word = fingerprint(hash) << PART_BITS | part as u32;
+            hole.set_word(pool, word << EPOCH_BITS | self.epoch);
+            self.remembered[part as usize] += 1;
         }
     }
 
-    /// Whether an item with that hash is remembered; forgets it.
-    pub(super) fn recall(&self, index: &Index, pool: &mut Pool, hash: u64) -> bool {
+    /// The part that an item with that hash was evicted from, if it is remembered; forgets it.
+    pub(super) fn recall(&self, index: &Index, pool: &mut Pool, hash: u64) -> Option<Part> {
         let is_it = |hole: &Hole| {
             let word = hole.word(pool);
-            word >> EPOCH_BITS == fingerprint(hash) && self.age(word) <= AGE_EPOCHS_MAX
+            word >> (EPOCH_BITS + PART_BITS) == fingerprint(hash) && self.age(word) <= AGE_EPOCHS_MAX
         };
-        let found = index.holes(pool, hash).find(is_it);
-        if let Some(hole) = found {
-            hole.set_word(pool, 0);
+        let hole = index.holes(pool, hash).find(is_it)?;
+        let part = hole.word(pool) >> EPOCH_BITS & ((1 << PART_BITS) - 1);
+        hole.set_word(pool, 0);
+        Some(Part::ALL[part as usize])
+    }
+
+    /// How many more of the other part are remembered than of this, but at least once as many.
+    pub(super) fn weight(&self, part: Part) -> u64 {
+        let [main, probation] = self.remembered.map(|count| u64::from(count.max(1)));
+        match part {
+            Part::Main => (probation / main).max(1),
+            Part::Probation => (main / probation).max(1),
         }
-        found.is_some()
     }
 
     /// In epochs; a hole without a memory is as old as can be.
@@ -69,5 +85,5 @@ impl Ghosts {
 
 /// Bits that choose neither bucket nor tag.
 fn fingerprint(hash: u64) -> u32 {
-    (hash >> 40) as u32 & (u32::MAX >> EPOCH_BITS)
+    (hash >> 40) as u32 & (u32::MAX >> (EPOCH_BITS + PART_BITS))
 }

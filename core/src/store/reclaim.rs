@@ -6,7 +6,7 @@
 //! that it frees at least the byte that it was paid for; what is used beyond that is evicted.
 
 use super::{
-    Hit, Store,
+    Eviction, Hit, Store,
     index::{Entry, FETCHED, USED},
     item::Item,
     log::{Log, Part},
@@ -38,7 +38,7 @@ const SWEEP_SCAN_SEGMENTS: u32 = 4096;
 const AHEAD_SEGMENTS: u32 = 2;
 /// Segments (and a few times the item's own bytes) that a waiting command compacts at most.
 const WAIT_COMPACT_SEGMENTS: u64 = 16;
-/// The part of the log that is probation: beyond it, eviction begins there.
+/// The least part of the log that new items get, and the least that the others get.
 const PROBATION_DENOMINATOR: u32 = 10;
 /// The largest part of the pool that is reserved so that large items can be carried over.
 const RESERVE_DENOMINATOR: u32 = 16;
@@ -71,6 +71,8 @@ pub(super) struct Reclaim {
     debt: u64,
     /// Bytes that may be carried over.
     credit: u64,
+    /// How much of the log new items should have.
+    probation_bytes: u64,
     /// Counts items that were moved or removed: whoever holds a location looks whether it changed.
     moves: u64,
     /// Bytes that may still be compacted before evicting (or giving up) comes next: moving items that span segments
@@ -94,6 +96,7 @@ impl Reclaim {
             victim: None,
             debt: 0,
             credit: pool_bytes / CREDIT_DENOMINATOR,
+            probation_bytes: 0,
             moves: 0,
             compact_left: 0,
             scan_at: 0,
@@ -327,7 +330,9 @@ impl Store {
     /// The oldest segment of the part that is to give way.
     fn eviction_victim(&self) -> Option<Victim> {
         let [main, probation] = Part::ALL.map(|part| self.log.segments(part));
-        let over = probation > ((main + probation) / PROBATION_DENOMINATOR).max(1);
+        let least = (main + probation) / PROBATION_DENOMINATOR;
+        let wanted = (self.reclaim.probation_bytes >> self.pool.segment_bytes().ilog2()) as u32;
+        let over = probation > wanted.clamp(least, main + probation - least).max(1);
         let parts = if over { [Part::Probation, Part::Main] } else { Part::ALL };
         let oldest = parts.map(|part| self.log.oldest(part));
         let closed = oldest.into_iter().find(|&id| id != SegmentId::NONE && !self.log.is_open(id));
@@ -444,14 +449,25 @@ impl Store {
                 let idle_s = now.saturating_sub(hit.item.access(&self.pool));
                 self.tally.evicted(&hit.item, expiry != Expiry::NEVER, used, fetched, idle_s);
                 self.reclaim.moves += 1;
-                let on_probation = self.part_of(&hit.item) == Part::Probation;
+                let part = self.part_of(&hit.item);
                 self.remove(hash, hit);
-                if on_probation {
-                    self.ghosts.remember(&self.index, &mut self.pool, hash);
+                if self.config.eviction != Eviction::Lru {
+                    self.ghosts.remember(&self.index, &mut self.pool, hash, part);
                 }
                 true
             }
         }
+    }
+
+    /// An item of `bytes` bytes is wanted again that was evicted from `part`.
+    pub(super) fn learn(&mut self, part: Part, bytes: u32) {
+        let most = u64::from(self.target) * u64::from(self.pool.segment_bytes());
+        let wanted = &mut self.reclaim.probation_bytes;
+        let step = u64::from(bytes) * self.ghosts.weight(part);
+        *wanted = match part {
+            Part::Main => wanted.saturating_sub(step),
+            Part::Probation => (*wanted + step).min(most),
+        };
     }
 
     /// The part of the log that the item is in.

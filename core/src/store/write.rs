@@ -70,7 +70,7 @@ impl Store {
         {
             return Ok(self.overwrite(hit, &header, bytes));
         }
-        let part = self.part_for(hash, present);
+        let part = self.part_for(hash, present, item.total_bytes());
         let present = self.prepare((hash, key), part, &item, present, now)?;
         if present.is_none() && matches!(content, Content::Around(..)) {
             return Err(WriteError::Gone);
@@ -128,12 +128,19 @@ impl Store {
     }
 
     /// Where a new item goes: what is written again stays where it was, what was evicted too early skips probation.
-    fn part_for(&mut self, hash: u64, present: Option<Hit>) -> Part {
-        match (self.config.eviction, present) {
-            (Eviction::Lru, _) => Part::Main,
-            (Eviction::S3Fifo, Some(old)) => self.part_of(&old.item),
-            (Eviction::S3Fifo, None) if self.ghosts.recall(&self.index, &mut self.pool, hash) => Part::Main,
-            (Eviction::S3Fifo, None) => Part::Probation,
+    fn part_for(&mut self, hash: u64, present: Option<Hit>, bytes: u32) -> Part {
+        if self.config.eviction == Eviction::Lru {
+            return Part::Main;
+        }
+        if let Some(old) = present {
+            return self.part_of(&old.item);
+        }
+        match self.ghosts.recall(&self.index, &mut self.pool, hash) {
+            Some(part) => {
+                self.learn(part, bytes);
+                Part::Main
+            }
+            None => Part::Probation,
         }
     }
 

@@ -6,7 +6,7 @@ use wasmcached_core::{
     hash::Seed,
     reply::Reply,
     statistics::Counters,
-    store::{Store, StoreConfig},
+    store::{Eviction, Store, StoreConfig},
 };
 
 use super::load::{Load, Request};
@@ -26,7 +26,15 @@ pub struct StoreKind {
 }
 
 /// All that are compared.
-pub const STORES: [StoreKind; 1] = [StoreKind { name: "store", to_lru_max: 1.02, is_default: true, configure: |_| {} }];
+pub const STORES: [StoreKind; 2] = [
+    StoreKind { name: "lru", to_lru_max: 1.02, is_default: true, configure: |_| {} },
+    StoreKind {
+        name: "s3fifo",
+        to_lru_max: 1.01,
+        is_default: false,
+        configure: |config| config.eviction = Eviction::S3Fifo,
+    },
+];
 
 const SEED: Seed = Seed(3, 4);
 const BEGIN: Seconds = 1_800_000_000;
@@ -68,6 +76,7 @@ impl Replay {
             segment_bytes: 0,
             item_bytes_max: ITEM_BYTES_MAX,
             evictions: true,
+            eviction: Eviction::default(),
             cas: true,
             seed: SEED,
         };
@@ -91,7 +100,7 @@ impl Replay {
         let expiry = Expiry::from_exptime(i64::from(request.ttl_s), self.now);
         let set = Operation::Store { mode: StoreMode::Set, flags: 0, expiry, compare: None, value };
         let reply = self.store.execute(&command(set), self.now);
-        assert!(matches!(reply, Reply::Stored { .. } | Reply::OutOfMemory), "{reply:?}");
+        assert!(matches!(reply, Reply::Stored { .. } | Reply::OutOfMemory | Reply::TooLarge), "{reply:?}");
         false
     }
 
