@@ -3,7 +3,7 @@
 use super::{
     Store,
     item::Item,
-    log::Part,
+    log::List,
     pool::{Kind, Location, SegmentId},
 };
 
@@ -34,12 +34,12 @@ impl Store {
             id = pool.segment(id).next;
         }
         assert_eq!(listed, free);
-        let parts = Part::ALL.map(|part| self.check_part(part));
         let (mut segments, mut items, mut bytes) = (0, 0, 0);
-        for (part_segments, part_items, part_bytes) in parts {
-            segments += part_segments;
-            items += part_items;
-            bytes += part_bytes;
+        for list in List::all() {
+            let (list_segments, list_items, list_bytes) = self.check_list(list);
+            segments += list_segments;
+            items += list_items;
+            bytes += list_bytes;
         }
         assert_eq!(segments, log);
         let mut entries = 0;
@@ -57,17 +57,17 @@ impl Store {
         assert_eq!(classes.0.iter().map(|(_, class)| class.counters.mem_requested).sum::<u64>(), bytes);
     }
 
-    /// Walks a part of the log from its oldest segment; answers segments, live items and their bytes.
-    fn check_part(&self, part: Part) -> (u32, u64, u64) {
+    /// Walks a list of the log from its oldest segment; answers segments, live items and their bytes.
+    fn check_list(&self, list: List) -> (u32, u64, u64) {
         let pool = &self.pool;
         let (mut segments, mut items, mut bytes) = (0, 0, 0u64);
         let (mut previous, mut sequence) = (SegmentId::NONE, 0);
         // The live item that reaches into the next segment, and how many of its bytes are there and beyond.
         let mut spanning = (Location::NONE, 0);
-        let mut id = self.log.oldest(part);
+        let mut id = self.log.oldest(list);
         while id != SegmentId::NONE {
             let segment = *pool.segment(id);
-            assert_eq!((segment.kind, segment.part, segment.previous), (Kind::Log, part, previous));
+            assert_eq!((segment.kind, segment.list, segment.previous), (Kind::Log, list, previous));
             assert!(segment.sequence > sequence && segment.filled <= pool.segment_bytes());
             assert!(segment.live > 0 || self.log.is_open(id), "a segment without a live byte is freed");
             assert_eq!(segment.owner, spanning.0);
@@ -103,7 +103,7 @@ impl Store {
             (previous, sequence) = (id, segment.sequence);
             id = segment.next;
         }
-        assert_eq!((previous, segments), (self.log.newest(part), self.log.segments(part)));
+        assert_eq!((previous, segments), (self.log.newest(list), self.log.segments(list)));
         assert_eq!(spanning.1, 0, "an item ends within the log");
         (segments, items, bytes)
     }

@@ -60,9 +60,9 @@ impl Ghosts {
             word >> (EPOCH_BITS + PART_BITS) == fingerprint(hash) && self.age(word) <= AGE_EPOCHS_MAX
         };
         let hole = index.holes(pool, hash).find(is_it)?;
-        let part = hole.word(pool) >> EPOCH_BITS & ((1 << PART_BITS) - 1);
+        let on_probation = hole.word(pool) >> EPOCH_BITS & 1 == Part::Probation as u32;
         hole.set_word(pool, 0);
-        Some(Part::ALL[part as usize])
+        Some(if on_probation { Part::Probation } else { Part::Main })
     }
 
     /// How many more of the other part are remembered than of this, but at least once as many.

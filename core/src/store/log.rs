@@ -1,9 +1,9 @@
 //! The log: the segments that hold items, in the order in which they were opened. Owns that order, the places where
 //! the next items go, and the account of live bytes of each segment; frees a segment with its last live byte.
 //!
-//! The log has two parts, each a list of its own with an open segment at its end: the main one, and the probation of
-//! new items ([`super::Eviction::S3Fifo`]). One sequence counts the segments of both, so "written before" has one
-//! meaning.
+//! The log is several lists, each with an open segment at its end: new items on probation apart from those that may stay
+//! ([`super::Eviction::S3Fifo`]), and items apart by the time they have to live, because what expires together leaves
+//! whole segments behind. One sequence counts the segments of all, so "written before" has one meaning.
 //!
 //! An item whose value is longer than the rest of the open segment continues at the start of the segment after it, so
 //! neighbours in a list stay neighbours as long as a live item spans them.
@@ -12,6 +12,7 @@ use super::{
     item::Item,
     pool::{Kind, Location, Pool, SegmentId},
 };
+use crate::clock::{Expiry, Seconds};
 
 /// The parts of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,14 +24,45 @@ pub(super) enum Part {
     Probation,
 }
 
-impl Part {
-    /// Both.
-    pub(super) const ALL: [Self; 2] = [Self::Main, Self::Probation];
+/// Names a list: a part, and a class of times to live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct List(u8);
+
+/// Items that live for ever, and two classes of those that do not.
+const LIFETIMES: u8 = 3;
+/// The longest time to live of the second class.
+const SHORT_S: Seconds = 120;
+
+impl List {
+    /// Of what lives for ever and may stay.
+    pub(super) const MAIN: Self = Self(0);
+
+    /// All.
+    pub(super) fn all() -> impl DoubleEndedIterator<Item = Self> + Clone {
+        (0..2 * LIFETIMES).map(Self)
+    }
+
+    /// Where an item belongs that has until `expiry` to live.
+    #[inline]
+    pub(super) fn of(part: Part, expiry: Expiry, now: Seconds) -> Self {
+        let lifetime = match expiry {
+            Expiry::NEVER => 0,
+            Expiry(at) if at.saturating_sub(now) <= SHORT_S => 1,
+            Expiry(_) => 2,
+        };
+        Self(part as u8 * LIFETIMES + lifetime)
+    }
+
+    /// The part it belongs to.
+    #[inline]
+    pub(super) fn part(self) -> Part {
+        if self.0 < LIFETIMES { Part::Main } else { Part::Probation }
+    }
 }
 
-/// The list of one part.
+/// The ends of a list.
 #[derive(Clone, Copy)]
-struct List {
+struct Ends {
     oldest: SegmentId,
     newest: SegmentId,
     /// Whether items are written into the newest.
@@ -40,86 +72,86 @@ struct List {
 
 /// See the module.
 pub(super) struct Log {
-    lists: [List; 2],
+    lists: [Ends; 2 * LIFETIMES as usize],
     sequence: u64,
 }
 
 impl Log {
     /// An empty log.
     pub(super) fn new() -> Self {
-        let list = List { oldest: SegmentId::NONE, newest: SegmentId::NONE, is_open: false, segments: 0 };
-        Self { lists: [list; 2], sequence: 0 }
+        let ends = Ends { oldest: SegmentId::NONE, newest: SegmentId::NONE, is_open: false, segments: 0 };
+        Self { lists: [ends; 2 * LIFETIMES as usize], sequence: 0 }
     }
 
-    /// The segment at which the list of `part` begins.
+    /// The segment at which a list begins.
     #[inline]
-    pub(super) fn oldest(&self, part: Part) -> SegmentId {
-        self.lists[part as usize].oldest
+    pub(super) fn oldest(&self, list: List) -> SegmentId {
+        self.lists[list.0 as usize].oldest
     }
 
     /// The segment at which it ends.
-    pub(super) fn newest(&self, part: Part) -> SegmentId {
-        self.lists[part as usize].newest
+    pub(super) fn newest(&self, list: List) -> SegmentId {
+        self.lists[list.0 as usize].newest
     }
 
-    /// Segments of `part`.
+    /// How many segments it has.
     #[inline]
-    pub(super) fn segments(&self, part: Part) -> u32 {
-        self.lists[part as usize].segments
+    pub(super) fn segments(&self, list: List) -> u32 {
+        self.lists[list.0 as usize].segments
     }
 
     /// Whether items are written into the segment.
     #[inline]
     pub(super) fn is_open(&self, id: SegmentId) -> bool {
-        self.lists.iter().any(|list| list.is_open && list.newest == id)
+        self.lists.iter().any(|ends| ends.is_open && ends.newest == id)
     }
 
     /// Closes the open segments: whatever is written later has a higher sequence than the one that is returned.
     pub(super) fn seal(&mut self, pool: &mut Pool) -> u64 {
-        for part in Part::ALL {
-            self.close(pool, part);
+        for list in List::all() {
+            self.close(pool, list);
         }
         self.sequence
     }
 
     /// Bytes of the open segments that are not written yet.
     pub(super) fn rest(&self, pool: &Pool) -> u32 {
-        Part::ALL.into_iter().map(|part| self.rest_of(pool, part)).sum()
+        List::all().map(|list| self.rest_of(pool, list)).sum()
     }
 
     #[inline]
-    fn rest_of(&self, pool: &Pool, part: Part) -> u32 {
-        let list = &self.lists[part as usize];
-        if list.is_open { pool.segment_bytes() - pool.segment(list.newest).filled } else { 0 }
+    fn rest_of(&self, pool: &Pool, list: List) -> u32 {
+        let ends = &self.lists[list.0 as usize];
+        if ends.is_open { pool.segment_bytes() - pool.segment(ends.newest).filled } else { 0 }
     }
 
     /// How many segments an item needs besides the open one.
     #[inline]
-    pub(super) fn segments_needed(&self, pool: &Pool, part: Part, item: &Item) -> u32 {
+    pub(super) fn segments_needed(&self, pool: &Pool, list: List, item: &Item) -> u32 {
         let total = item.total_bytes();
-        let here = if self.begins_in_open(pool, part, item) { self.rest_of(pool, part).min(total) } else { 0 };
+        let here = if self.begins_in_open(pool, list, item) { self.rest_of(pool, list).min(total) } else { 0 };
         (total - here).div_ceil(pool.segment_bytes())
     }
 
     /// Small items are not worth splitting: what they leave unused is at most a 64th of the segment.
     #[inline]
-    fn begins_in_open(&self, pool: &Pool, part: Part, item: &Item) -> bool {
-        let rest = self.rest_of(pool, part);
+    fn begins_in_open(&self, pool: &Pool, list: List, item: &Item) -> bool {
+        let rest = self.rest_of(pool, list);
         let total = item.total_bytes();
         total <= rest || (item.inline_bytes() <= rest && total > pool.segment_bytes() / 64)
     }
 
-    /// Takes room for `item` (whose location does not matter) at the end of `part`. The caller has made sure that
+    /// Takes room for `item` (whose location does not matter) at the end of `list`. The caller has made sure that
     /// [`Log::segments_needed`] segments are available.
-    pub(super) fn append(&mut self, pool: &mut Pool, part: Part, item: &Item) -> Location {
+    pub(super) fn append(&mut self, pool: &mut Pool, list: List, item: &Item) -> Location {
         let mut remaining = item.total_bytes();
-        if !self.begins_in_open(pool, part, item) {
-            self.advance(pool, part);
+        if !self.begins_in_open(pool, list, item) {
+            self.advance(pool, list);
         }
-        let mut open = self.newest(part);
+        let mut open = self.newest(list);
         let location = pool.location(open, pool.segment(open).filled);
         loop {
-            let here = remaining.min(self.rest_of(pool, part));
+            let here = remaining.min(self.rest_of(pool, list));
             let segment = pool.segment_mut(open);
             segment.filled += here;
             segment.live += here;
@@ -127,8 +159,8 @@ impl Log {
             if remaining == 0 {
                 return location;
             }
-            self.advance(pool, part);
-            open = self.newest(part);
+            self.advance(pool, list);
+            open = self.newest(list);
             let head = remaining.min(pool.segment_bytes());
             let segment = pool.segment_mut(open);
             segment.head = head;
@@ -172,29 +204,29 @@ impl Log {
         }
     }
 
-    /// Closes the open segment of `part` and opens a fresh one.
-    fn advance(&mut self, pool: &mut Pool, part: Part) {
-        self.close(pool, part);
+    /// Closes the open segment of `list` and opens a fresh one.
+    fn advance(&mut self, pool: &mut Pool, list: List) {
+        self.close(pool, list);
         let Some(id) = pool.allocate(Kind::Log) else { panic!("room was promised") };
         self.sequence += 1;
-        let list = &mut self.lists[part as usize];
+        let ends = &mut self.lists[list.0 as usize];
         let segment = pool.segment_mut(id);
         segment.sequence = self.sequence;
-        segment.part = part;
-        segment.previous = list.newest;
-        match list.newest {
-            SegmentId::NONE => list.oldest = id,
+        segment.list = list;
+        segment.previous = ends.newest;
+        match ends.newest {
+            SegmentId::NONE => ends.oldest = id,
             newest => pool.segment_mut(newest).next = id,
         }
-        list.newest = id;
-        list.is_open = true;
-        list.segments += 1;
+        ends.newest = id;
+        ends.is_open = true;
+        ends.segments += 1;
     }
 
-    fn close(&mut self, pool: &mut Pool, part: Part) {
-        let list = &mut self.lists[part as usize];
-        let (was_open, newest) = (list.is_open, list.newest);
-        list.is_open = false;
+    fn close(&mut self, pool: &mut Pool, list: List) {
+        let ends = &mut self.lists[list.0 as usize];
+        let (was_open, newest) = (ends.is_open, ends.newest);
+        ends.is_open = false;
         if was_open && pool.segment(newest).live == 0 {
             self.unlink(pool, newest);
         }
@@ -204,16 +236,16 @@ impl Log {
     fn unlink(&mut self, pool: &mut Pool, id: SegmentId) {
         let segment = *pool.segment(id);
         assert!(segment.kind == Kind::Log && segment.live == 0);
-        let list = &mut self.lists[segment.part as usize];
+        let ends = &mut self.lists[segment.list.0 as usize];
         match segment.previous {
-            SegmentId::NONE => list.oldest = segment.next,
+            SegmentId::NONE => ends.oldest = segment.next,
             previous => pool.segment_mut(previous).next = segment.next,
         }
         match segment.next {
-            SegmentId::NONE => list.newest = segment.previous,
+            SegmentId::NONE => ends.newest = segment.previous,
             next => pool.segment_mut(next).previous = segment.previous,
         }
-        list.segments -= 1;
+        ends.segments -= 1;
         pool.release(id);
     }
 }
@@ -221,7 +253,7 @@ impl Log {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{clock::Expiry, store::item::Header};
+    use crate::store::item::Header;
 
     fn item(value_bytes: u32) -> Item {
         let header = Header { key_bytes: 4, value_bytes, flags: 0, expiry: Expiry::NEVER, unique: 1, access: 1 };
@@ -229,9 +261,9 @@ mod tests {
     }
 
     fn append(log: &mut Log, pool: &mut Pool, value_bytes: u32) -> Item {
-        let needed = log.segments_needed(pool, Part::Main, &item(value_bytes));
+        let needed = log.segments_needed(pool, List::MAIN, &item(value_bytes));
         let before = pool.used();
-        let location = log.append(pool, Part::Main, &item(value_bytes));
+        let location = log.append(pool, List::MAIN, &item(value_bytes));
         assert_eq!(pool.used(), before + needed);
         let header = Header { key_bytes: 4, value_bytes, flags: 0, expiry: Expiry::NEVER, unique: 1, access: 1 };
         header.emit(pool, location)
@@ -251,7 +283,7 @@ mod tests {
         assert_eq!(pool.used(), 1 + 2);
         log.kill(&mut pool, &first);
         assert_eq!(pool.used(), 1 + 1);
-        assert!(log.is_open(log.oldest(Part::Main)));
+        assert!(log.is_open(log.oldest(List::MAIN)));
         log.kill(&mut pool, &last);
         assert_eq!(pool.used(), 1 + 1, "the open segment stays");
     }
@@ -268,8 +300,8 @@ mod tests {
         let second = append(&mut log, &mut pool, 10);
         assert!(sequence(&pool, &first) <= mark && sequence(&pool, &second) > mark);
         log.kill(&mut pool, &second);
-        assert_eq!(log.segments(Part::Main), 2, "the open segment stays");
+        assert_eq!(log.segments(List::MAIN), 2, "the open segment stays");
         log.seal(&mut pool);
-        assert_eq!(log.segments(Part::Main), 1, "an empty one does not outlive its closing");
+        assert_eq!(log.segments(List::MAIN), 1, "an empty one does not outlive its closing");
     }
 }

@@ -37,7 +37,7 @@ use alloc::vec::Vec;
 use ghost::Ghosts;
 use index::{Index, Slot};
 use item::Item;
-use log::{Log, Part};
+use log::{List, Log};
 use pool::{Cursor, LINE_BYTES, Pool, SEGMENT_BYTES_MIN, SEGMENT_TABLE_BYTES, SEGMENTS_MIN, SegmentId};
 use reclaim::Reclaim;
 use tally::Tally;
@@ -244,7 +244,7 @@ impl Store {
     fn settle_flush(&mut self) {
         let Some(flushed) = self.flushed else { return };
         let is_later = |oldest| oldest == SegmentId::NONE || self.pool.segment(oldest).sequence > flushed;
-        if Part::ALL.into_iter().all(|part| is_later(self.log.oldest(part))) {
+        if List::all().all(|list| is_later(self.log.oldest(list))) {
             self.flushed = None;
         }
     }

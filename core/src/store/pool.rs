@@ -4,7 +4,7 @@
 //! The reservation is made once, so addresses never move; the vector's length grows segment by segment, so memory
 //! that was never used is never resident.
 
-use super::log::Part;
+use super::log::List;
 use alloc::vec::Vec;
 
 /// Names a segment.
@@ -76,8 +76,8 @@ pub(super) struct Segment {
     pub(super) expires_first: u32,
     /// See [`Kind`].
     pub(super) kind: Kind,
-    /// The part of the log that this belongs to, if it holds items.
-    pub(super) part: Part,
+    /// The list of the log that this belongs to, if it holds items.
+    pub(super) list: List,
 }
 
 impl Segment {
@@ -91,7 +91,7 @@ impl Segment {
         owner: Location::NONE,
         expires_first: u32::MAX,
         kind: Kind::Free,
-        part: Part::Main,
+        list: List::MAIN,
     };
 
     /// Bytes of items that are gone.

@@ -9,7 +9,7 @@ use super::{
     Eviction, Hit, Store,
     index::{Entry, FETCHED, USED},
     item::Item,
-    log::{Log, Part},
+    log::{List, Log, Part},
     pool::{Kind, Location, SegmentId},
 };
 use crate::clock::{Expiry, Seconds};
@@ -151,8 +151,8 @@ impl Store {
         self.pool.limit() > self.target && budget == 0
     }
 
-    /// Makes sure that `item` can be appended to `part`; pays for it with a piece of reclaiming. False if there is no room.
-    pub(super) fn make_room(&mut self, part: Part, item: &Item, now: Seconds) -> bool {
+    /// Makes sure that `item` can be appended to `list`; pays for it with a piece of reclaiming. False if there is no room.
+    pub(super) fn make_room(&mut self, list: List, item: &Item, now: Seconds) -> bool {
         let total = item.total_bytes();
         self.note_size(total);
         if self.pool.limit() > self.target {
@@ -164,12 +164,12 @@ impl Store {
         self.reclaim.compact_left =
             u64::from(total) * PACE + WAIT_COMPACT_SEGMENTS * u64::from(self.pool.segment_bytes());
         loop {
-            let needed = self.log.segments_needed(&self.pool, part, item);
+            let needed = self.log.segments_needed(&self.pool, list, item);
             if needed == 0 || self.pool.available() >= needed + self.segments_reserved() {
                 return true;
             }
             if !self.reclaim_waiting(now) {
-                let needed = self.log.segments_needed(&self.pool, part, item);
+                let needed = self.log.segments_needed(&self.pool, list, item);
                 // Without a last free segment nothing could ever be compacted again.
                 return needed == 0 || self.pool.available() > needed;
             }
@@ -329,14 +329,17 @@ impl Store {
 
     /// The oldest segment of the part that is to give way.
     fn eviction_victim(&self) -> Option<Victim> {
-        let [main, probation] = Part::ALL.map(|part| self.log.segments(part));
+        let segments =
+            |part| -> u32 { List::all().filter(|list| list.part() == part).map(|list| self.log.segments(list)).sum() };
+        let [main, probation] = [Part::Main, Part::Probation].map(segments);
         let least = (main + probation) / PROBATION_DENOMINATOR;
         let wanted = (self.reclaim.probation_bytes >> self.pool.segment_bytes().ilog2()) as u32;
         let over = probation > wanted.clamp(least, main + probation - least).max(1);
-        let parts = if over { [Part::Probation, Part::Main] } else { Part::ALL };
-        let oldest = parts.map(|part| self.log.oldest(part));
-        let closed = oldest.into_iter().find(|&id| id != SegmentId::NONE && !self.log.is_open(id));
-        closed.map(|id| self.victim(id, Mode::Evict))
+        let oldest = List::all()
+            .map(|list| (list.part() == Part::Probation, self.log.oldest(list)))
+            .filter(|&(_, id)| id != SegmentId::NONE && !self.log.is_open(id))
+            .min_by_key(|&(on_probation, id)| (on_probation != over, self.pool.segment(id).sequence));
+        oldest.map(|(_, id)| self.victim(id, Mode::Evict))
     }
 
     fn victim(&self, segment: SegmentId, mode: Mode) -> Victim {
@@ -437,12 +440,12 @@ impl Store {
             Mode::Expire => true,
             Mode::Compact => {
                 let part = self.part_of(&hit.item);
-                let moved = self.carry(hit, part, false);
+                let moved = self.carry(hit, part, false, now);
                 self.tally.counters.slab_reassign_rescues += u64::from(moved);
                 moved
             }
             Mode::Evict => {
-                if used && self.reclaim.credit >= total && self.carry(hit, Part::Main, true) {
+                if used && self.reclaim.credit >= total && self.carry(hit, Part::Main, true, now) {
                     self.reclaim.credit -= total;
                     return true;
                 }
@@ -461,9 +464,9 @@ impl Store {
 
     /// An item of `bytes` bytes is wanted again that was evicted from `part`.
     pub(super) fn learn(&mut self, part: Part, bytes: u32) {
-        let most = u64::from(self.target) * u64::from(self.pool.segment_bytes());
+        let most = u64::from(self.target) * u64::from(self.pool.segment_bytes()) * 6 / 8;
         let wanted = &mut self.reclaim.probation_bytes;
-        let step = u64::from(bytes) * self.ghosts.weight(part);
+        let step = u64::from(bytes) * self.ghosts.weight(part) * 4;
         *wanted = match part {
             Part::Main => wanted.saturating_sub(step),
             Part::Probation => (*wanted + step).min(most),
@@ -473,18 +476,19 @@ impl Store {
     /// The part of the log that the item is in.
     #[inline]
     pub(super) fn part_of(&self, item: &Item) -> Part {
-        self.pool.segment(self.pool.segment_of(item.location)).part
+        self.pool.segment(self.pool.segment_of(item.location)).list.part()
     }
 
     /// Moves an item to the end of `part`; false if there is no segment for it.
-    fn carry(&mut self, hit: Hit, part: Part, as_unused: bool) -> bool {
+    fn carry(&mut self, hit: Hit, part: Part, as_unused: bool, now: Seconds) -> bool {
         let Hit { slot, item } = hit;
-        if self.log.segments_needed(&self.pool, part, &item) > self.pool.available() {
+        let list = List::of(part, item.expiry(&self.pool), now);
+        if self.log.segments_needed(&self.pool, list, &item) > self.pool.available() {
             return false;
         }
         let total = item.total_bytes();
         let pool = &mut self.pool;
-        let location = self.log.append(pool, part, &item);
+        let location = self.log.append(pool, list, &item);
         let mut from = pool.cursor(item.location, 0);
         let mut to = pool.cursor(location, 0);
         pool.copy(&mut from, &mut to, total);

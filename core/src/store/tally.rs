@@ -1,6 +1,6 @@
 //! What the store counts: the counters of the whole, and those of each size class.
 
-use super::{Store, item::Item, log::Part, pool::SegmentId};
+use super::{Store, item::Item, log::List, pool::SegmentId};
 use crate::{
     clock::Seconds,
     statistics::{CLASSES, Class, ClassCounters, Classes, Counters, class_of},
@@ -109,8 +109,8 @@ impl Store {
     pub(super) fn classes(&self, now: Seconds) -> Classes {
         let mut ages = [0; CLASSES + 1];
         let mut seen = [false; CLASSES + 1];
-        for part in Part::ALL {
-            let mut id = self.log.oldest(part);
+        for list in List::all() {
+            let mut id = self.log.oldest(list);
             for _ in 0..AGE_SEGMENTS_MAX {
                 if id == SegmentId::NONE {
                     break;

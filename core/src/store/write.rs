@@ -5,7 +5,7 @@ use super::{
     Eviction, Hit, Store,
     index::{Entry, USED},
     item::{Header, Item},
-    log::{Log, Part},
+    log::{List, Log, Part},
     pool::Location,
 };
 use crate::clock::{Expiry, Seconds};
@@ -70,12 +70,12 @@ impl Store {
         {
             return Ok(self.overwrite(hit, &header, bytes));
         }
-        let part = self.part_for(hash, present, item.total_bytes());
-        let present = self.prepare((hash, key), part, &item, present, now)?;
+        let list = List::of(self.part_for(hash, present, item.total_bytes()), expiry, now);
+        let present = self.prepare((hash, key), list, &item, present, now)?;
         if present.is_none() && matches!(content, Content::Around(..)) {
             return Err(WriteError::Gone);
         }
-        let item = self.append(key, part, &header, content, present.map(|hit| hit.item));
+        let item = self.append(key, list, &header, content, present.map(|hit| hit.item));
         self.enter_index(hash, item, present);
         Ok(item)
     }
@@ -96,21 +96,21 @@ impl Store {
     fn prepare(
         &mut self,
         (hash, key): (u64, &[u8]),
-        part: Part,
+        list: List,
         item: &Item,
         present: Option<Hit>,
         now: Seconds,
     ) -> Result<Option<Hit>, WriteError> {
         let moves = self.reclaim.moves();
-        if !self.make_room(part, item, now) {
+        if !self.make_room(list, item, now) {
             return Err(WriteError::NoRoom);
         }
         if present.is_none() && self.index.is_full_for(&self.pool, hash) {
-            let needed = self.log.segments_needed(&self.pool, part, item);
+            let needed = self.log.segments_needed(&self.pool, list, item);
             if !self.make_segments(needed + 1, now) || !self.index.add_overflow_segment(&mut self.pool) {
                 return Err(WriteError::NoRoom);
             }
-            if !self.make_room(part, item, now) {
+            if !self.make_room(list, item, now) {
                 return Err(WriteError::NoRoom);
             }
         }
@@ -144,10 +144,10 @@ impl Store {
         }
     }
 
-    /// Writes header, key and value at the end of `part`.
-    fn append(&mut self, key: &[u8], part: Part, header: &Header, content: Content<'_>, old: Option<Item>) -> Item {
+    /// Writes header, key and value at the end of `list`.
+    fn append(&mut self, key: &[u8], list: List, header: &Header, content: Content<'_>, old: Option<Item>) -> Item {
         let pool = &mut self.pool;
-        let location = self.log.append(pool, part, &header.at(Location::NONE));
+        let location = self.log.append(pool, list, &header.at(Location::NONE));
         let item = header.emit(pool, location);
         let mut cursor = pool.cursor(location, item.header_bytes());
         pool.write(&mut cursor, key);
