@@ -1,7 +1,7 @@
 //! What was evicted, for as long as about as many others were: if it is wanted again so soon, it was evicted too
-//! early, and the part of the log that it was in is too small. Owns the form and the age of these memories, and the
-//! share of memory that new items get; memories take no memory of their own, because they lie in the holes of the
-//! index, in the line that a miss has read already.
+//! early, and the part of the log that it was in is too small (as in ARC: Megiddo and Modha, FAST '03). Owns the form
+//! and the age of these memories. They take no memory of their own, because they lie in the holes of the index, in the
+//! line that a miss has read already.
 //!
 //! ```text
 //! a slot whose tag is 0 holds: fingerprint of the hash (20 bits) | part (1 bit) | epoch (11 bits, never 0), or 0

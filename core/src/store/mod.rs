@@ -47,10 +47,11 @@ use tally::Tally;
 #[repr(u8)]
 pub enum Eviction {
     /// The least recently used.
-    #[default]
     Lru,
-    /// New items prove themselves in a tenth of the memory first; what was evicted there and is wanted again is
-    /// remembered and skips that. After Yang et al., "FIFO queues are all you need for cache eviction" (SOSP '23).
+    /// New items prove themselves in a part of the memory first; what was evicted there and is wanted again is
+    /// remembered and skips that. After Yang et al., "FIFO queues are all you need for cache eviction" (SOSP '23), but
+    /// the part is between a tenth and a half, as large as such memories advise.
+    #[default]
     S3Fifo,
 }
 

@@ -38,8 +38,13 @@ const SWEEP_SCAN_SEGMENTS: u32 = 4096;
 const AHEAD_SEGMENTS: u32 = 2;
 /// Segments (and a few times the item's own bytes) that a waiting command compacts at most.
 const WAIT_COMPACT_SEGMENTS: u64 = 16;
-/// The least part of the log that new items get, and the least that the others get.
-const PROBATION_DENOMINATOR: u32 = 10;
+/// The least part of the log that new items get.
+const PROBATION_DENOMINATOR_MAX: u32 = 10;
+/// The largest.
+const PROBATION_DENOMINATOR_MIN: u64 = 2;
+/// Bytes by which the share of new items changes for a byte that was evicted too early: slower, and a jump of what is
+/// hot is over before it was noticed; faster, and small pools follow every chance.
+const LEARNING_RATE: u64 = 4;
 /// The largest part of the pool that is reserved so that large items can be carried over.
 const RESERVE_DENOMINATOR: u32 = 16;
 
@@ -332,9 +337,9 @@ impl Store {
         let segments =
             |part| -> u32 { List::all().filter(|list| list.part() == part).map(|list| self.log.segments(list)).sum() };
         let [main, probation] = [Part::Main, Part::Probation].map(segments);
-        let least = (main + probation) / PROBATION_DENOMINATOR;
+        let least = (main + probation) / PROBATION_DENOMINATOR_MAX;
         let wanted = (self.reclaim.probation_bytes >> self.pool.segment_bytes().ilog2()) as u32;
-        let over = probation > wanted.clamp(least, main + probation - least).max(1);
+        let over = probation > wanted.max(least).max(1);
         let oldest = List::all()
             .map(|list| (list.part() == Part::Probation, self.log.oldest(list)))
             .filter(|&(_, id)| id != SegmentId::NONE && !self.log.is_open(id))
@@ -462,11 +467,11 @@ impl Store {
         }
     }
 
-    /// An item of `bytes` bytes is wanted again that was evicted from `part`.
+    /// An item of `bytes` bytes is wanted again that was evicted from `part`: that should have been larger.
     pub(super) fn learn(&mut self, part: Part, bytes: u32) {
-        let most = u64::from(self.target) * u64::from(self.pool.segment_bytes()) * 6 / 8;
+        let most = u64::from(self.target) * u64::from(self.pool.segment_bytes()) / PROBATION_DENOMINATOR_MIN;
+        let step = u64::from(bytes) * self.ghosts.weight(part) * LEARNING_RATE;
         let wanted = &mut self.reclaim.probation_bytes;
-        let step = u64::from(bytes) * self.ghosts.weight(part) * 4;
         *wanted = match part {
             Part::Main => wanted.saturating_sub(step),
             Part::Probation => (*wanted + step).min(most),

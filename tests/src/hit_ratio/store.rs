@@ -27,11 +27,11 @@ pub struct StoreKind {
 
 /// All that are compared.
 pub const STORES: [StoreKind; 2] = [
-    StoreKind { name: "lru", to_lru_max: 1.02, is_default: true, configure: |_| {} },
+    StoreKind { name: "lru", to_lru_max: 1.02, is_default: false, configure: |config| config.eviction = Eviction::Lru },
     StoreKind {
         name: "s3fifo",
         to_lru_max: 1.01,
-        is_default: false,
+        is_default: true,
         configure: |config| config.eviction = Eviction::S3Fifo,
     },
 ];
