@@ -117,6 +117,11 @@ impl Shard {
         self.store.set_limit(memory_bytes)
     }
 
+    /// See [`Store::surplus`].
+    pub fn surplus(&mut self) -> Option<&mut [u8]> {
+        self.store.surplus()
+    }
+
     /// The store, for tests that look inside.
     pub fn store(&self) -> &Store {
         &self.store

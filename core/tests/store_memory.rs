@@ -151,6 +151,12 @@ fn a_lower_limit_is_reached_and_a_higher_one_is_used() {
     assert!(store.set_limit(4 * MIB));
     while store.sweep(NOW, 8) {}
     let lowered = store.counters();
+    let mut given_back = 0;
+    while let Some(bytes) = store.surplus() {
+        given_back += bytes.len() as u64;
+        bytes.fill(0xa5);
+    }
+    assert!((3 * MIB..=4 * MIB).contains(&given_back), "{given_back}");
     assert!(lowered.bytes + lowered.hash_bytes <= 4 * MIB && lowered.bytes > 3 * MIB);
     store.check();
     assert!(store.set_limit(2 * MIB));

@@ -3,14 +3,18 @@
 //! The verbs are those of `docs/boundary.md`, with the same names. What a guest says is not trusted: an address that does
 //! not lie in its memory is a [`Fault`], never a panic. A guest that faulted must be thrown away.
 
-use crate::engine_config::engine_config;
+use crate::{
+    engine_config::engine_config,
+    machine::{self, Pages},
+    options::HugePages,
+};
 use std::{ops::Range, time::Duration};
 use wasmcached_core::{
     config::{Config, Role},
     host::Target,
     limits,
 };
-use wasmtime::{InstancePre, Linker, Memory, Module, Store, StoreLimits, StoreLimitsBuilder, Trap, TypedFunc};
+use wasmtime::{InstancePre, Linker, Memory, Store, StoreLimits, StoreLimitsBuilder, Trap, TypedFunc};
 
 /// The guest, compiled to machine code when this program was built.
 const MODULE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/guest.cwasm"));
@@ -24,6 +28,10 @@ const CALL_TICKS_MAX: u64 = 2;
 const RUNS_MAX: u32 = 4096;
 /// What a guest needs besides: tables, stack, the allocator's own.
 const GUEST_BYTES: u64 = 128 << 20;
+/// Pieces of memory that one piece of upkeep gives back at most.
+const SURPLUS_PIECES_MAX: usize = 64;
+/// No system that this runs on has smaller pages.
+const PAGE_BYTES: usize = 4096;
 /// Longest message that is taken from a trapped guest.
 const MESSAGE_BYTES_MAX: usize = 4096;
 
@@ -47,6 +55,7 @@ impl Fault {
 pub(crate) struct Engine {
     engine: wasmtime::Engine,
     guest: InstancePre<StoreLimits>,
+    huge_pages: HugePages,
 }
 
 impl Engine {
@@ -54,15 +63,12 @@ impl Engine {
     ///
     /// # Errors
     /// One line for the user: this machine cannot run it.
-    pub(crate) fn load() -> Result<Self, String> {
+    pub(crate) fn load(huge_pages: HugePages) -> Result<Self, String> {
         let described = |error: wasmtime::Error| format!("this machine cannot run the engine: {error:#}");
         let engine = wasmtime::Engine::new(&engine_config()).map_err(described)?;
-        #[expect(unsafe_code, reason = "the one way to load machine code")]
-        // SAFETY: the bytes are what `precompile_module` made in this crate's build script, under the same configuration, and
-        // lie in this program's read-only data; nobody else can have written them.
-        let module = unsafe { Module::deserialize(&engine, MODULE) }.map_err(described)?;
+        let module = machine::module(&engine, MODULE).map_err(described)?;
         let guest = Linker::new(&engine).instantiate_pre(&module).map_err(described)?;
-        Ok(Self { engine, guest })
+        Ok(Self { engine, guest, huge_pages })
     }
 
     /// One [`TICK`] has passed.
@@ -253,7 +259,7 @@ impl Front {
 
     /// Solo: see [`Shard::sweep`].
     pub(crate) fn sweep(&mut self, now: u32, steps: u32) -> Result<bool, Fault> {
-        self.guest.call(&self.upkeep.sweep, (now, steps)).map(|more| more != 0)
+        self.guest.sweep(&self.upkeep, now, steps)
     }
 
     /// Solo: see [`Shard::limit`].
@@ -297,9 +303,9 @@ impl Shard {
         self.guest.bytes(self.guest.named(Word::Replies))
     }
 
-    /// Bounded upkeep; whether there is more to do at once.
+    /// Bounded upkeep, which also gives memory back to the system; whether there is more to do at once.
     pub(crate) fn sweep(&mut self, now: u32, steps: u32) -> Result<bool, Fault> {
-        self.guest.call(&self.upkeep.sweep, (now, steps)).map(|more| more != 0)
+        self.guest.sweep(&self.upkeep, now, steps)
     }
 
     /// Changes the size of the pool; whether that could be done.
@@ -318,6 +324,7 @@ enum Word {
     Executed = 8,
     Message = 9,
     Yields = 11,
+    Surplus = 12,
 }
 
 const MAILBOX_BYTES: usize = 16 * 4;
@@ -336,6 +343,7 @@ struct FrontVerbs {
 struct UpkeepVerbs {
     sweep: TypedFunc<(u32, u32), u32>,
     limit: TypedFunc<u64, u32>,
+    surplus: TypedFunc<(), u32>,
 }
 
 /// What every role has.
@@ -374,6 +382,9 @@ impl Guest {
         }
         guest.mailbox_at = mailbox as usize;
         guest.bytes(guest.mailbox_at..guest.mailbox_at + MAILBOX_BYTES)?;
+        if config.role != Role::Front {
+            guest.choose_pages(engine.huge_pages, config.memory_bytes);
+        }
         Ok(guest)
     }
 
@@ -386,7 +397,7 @@ impl Guest {
     }
 
     fn upkeep_verbs(&mut self) -> Result<UpkeepVerbs, Fault> {
-        Ok(UpkeepVerbs { sweep: self.verb("sweep")?, limit: self.verb("limit")? })
+        Ok(UpkeepVerbs { sweep: self.verb("sweep")?, limit: self.verb("limit")?, surplus: self.verb("surplus")? })
     }
 
     #[inline]
@@ -397,6 +408,32 @@ impl Guest {
     ) -> Result<R, Fault> {
         self.store.set_epoch_deadline(CALL_TICKS_MAX);
         verb.call(&mut self.store, arguments).map_err(|error| self.fault(&error))
+    }
+
+    fn sweep(&mut self, verbs: &UpkeepVerbs, now: u32, steps: u32) -> Result<bool, Fault> {
+        let more = self.call(&verbs.sweep, (now, steps))? != 0;
+        for _ in 0..SURPLUS_PIECES_MAX {
+            if self.call(&verbs.surplus, ())? == 0 {
+                return Ok(more);
+            }
+            let bytes = self.bytes_mut(self.named(Word::Surplus))?;
+            machine::advise(bytes, Pages::Absent);
+        }
+        Ok(true)
+    }
+
+    /// Asks for the pages that the store of a guest is to lie in, of which `memory_bytes` will be used.
+    fn choose_pages(&mut self, wish: HugePages, memory_bytes: u64) {
+        let pages = if wish == HugePages::Never { Pages::Small } else { Pages::Huge };
+        let memory = self.memory.data_mut(&mut self.store);
+        machine::advise(memory, pages);
+        if wish == HugePages::Now {
+            let used = memory.len().min(usize::try_from(memory_bytes).unwrap_or(usize::MAX));
+            for byte in memory[..used].iter_mut().step_by(PAGE_BYTES) {
+                // The same again, but the processor has to write it.
+                *byte = std::hint::black_box(*byte);
+            }
+        }
     }
 
     /// What a failed call means, in the guest's own words if it left any.
@@ -491,7 +528,7 @@ mod tests {
 
     #[test]
     fn a_guest_cannot_grow_beyond_its_maximum() {
-        let engine = Engine::load().unwrap();
+        let engine = Engine::load(HugePages::AsUsed).unwrap();
         for role in [Role::Front, Role::Solo] {
             let config = Config { role, ..Config::default() };
             let mut front = Front::create(&engine, &config, 1).unwrap();
@@ -505,7 +542,7 @@ mod tests {
 
     #[test]
     fn a_bad_configuration_is_a_fault_and_no_more() {
-        let engine = Engine::load().unwrap();
+        let engine = Engine::load(HugePages::AsUsed).unwrap();
         let config = Config { role: Role::Shard, memory_bytes: 1, memory_bytes_capacity: 1, ..Config::default() };
         let fault = Shard::create(&engine, &config, 1).err().unwrap();
         assert!(fault.message.contains("refused its configuration") && !fault.interrupted, "{fault:?}");
@@ -513,7 +550,7 @@ mod tests {
 
     #[test]
     fn what_a_guest_names_is_checked() {
-        let engine = Engine::load().unwrap();
+        let engine = Engine::load(HugePages::AsUsed).unwrap();
         let front = Front::create(&engine, &Config::default(), 1).unwrap();
         let end = front.guest.memory.data_size(&front.guest.store);
         assert!(front.guest.bytes(end - 1..end).is_ok());

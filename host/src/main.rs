@@ -13,6 +13,7 @@ mod engine_config;
 mod guest;
 mod listener;
 mod log;
+mod machine;
 mod options;
 mod process;
 mod registry;

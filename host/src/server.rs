@@ -7,6 +7,7 @@ use crate::{
     guest::{ConnectionKind, Engine, Fault, Front, TICK},
     listener::{Listener, reason},
     log::Log,
+    machine,
     options::{Options, Refusal, exit, version},
     process::{self, Identity, PidFile},
     registry::{Entry, Registry},
@@ -130,6 +131,7 @@ pub(crate) fn serve(options: &Options) -> Result<(), Refusal> {
     let Assembled { shared, poll, refusal, fronts } = assemble(options, reserved, log)?;
     if !options.daemon {
         announce(options, &listeners);
+        eprintln!("{}", machine::describe_pages(options.huge_pages));
     }
     start_clock(&shared)?;
     let mut outlets = Vec::new();
@@ -189,7 +191,7 @@ struct Assembled {
 fn assemble(options: &Options, reserved: usize, log: Log) -> Result<Assembled, Refusal> {
     let refused = |message: String| Refusal::new(exit::SYSTEM, message);
     let faulted = |fault: Fault| refused(format!("failed to start: {}", fault.message));
-    let engine = Engine::load().map_err(refused)?;
+    let engine = Engine::load(options.huge_pages).map_err(refused)?;
     let clock = Clock::start();
     let shard_count = options.shard_count();
     let solo = options.solo && options.threads == 1 && shard_count == 1;
@@ -240,6 +242,7 @@ fn config(options: &Options, shards: u32, role: Role) -> Result<Config, Refusal>
         segment_bytes: options.segment_bytes,
         item_bytes_max: options.item_bytes_max,
         evictions: options.evictions,
+        eviction: options.eviction,
         cas: options.cas,
         flush: options.flush,
         shutdown: options.shutdown,

@@ -34,7 +34,9 @@ struct Mailbox {
     message_at: u32,
     message_bytes: u32,
     yields: u32,
-    reserved: [u32; 4],
+    surplus_at: u32,
+    surplus_bytes: u32,
+    reserved: [u32; 2],
 }
 
 const _: () = assert!(size_of::<Mailbox>() == 64);
@@ -241,6 +243,16 @@ pub extern "C" fn sweep(now: u32, steps: u32) -> u32 {
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn limit(bytes: u64) -> u32 {
     guest().engine.as_mut().and_then(Engine::shard).map_or(0, |shard| u32::from(shard.set_limit(bytes)))
+}
+
+/// Memory that is not needed any more, after `limit`: fills `surplus` and answers its length, or 0 if there is none.
+#[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
+pub extern "C" fn surplus() -> u32 {
+    let guest = guest();
+    let surplus = guest.engine.as_mut().and_then(Engine::shard).and_then(|shard| shard.surplus());
+    let (at, bytes) = surplus.map_or((0, 0), |bytes| (address(bytes), bytes.len() as u32));
+    (guest.mailbox.surplus_at, guest.mailbox.surplus_bytes) = (at, bytes);
+    bytes
 }
 
 /// Bytes of a panic's message that are kept.

@@ -26,14 +26,17 @@ impl Store {
         assert_eq!(index, self.index.segments());
         assert_eq!(index + log, pool.used());
         assert!(pool.used() <= pool.limit() && self.target <= pool.limit() && pool.limit() <= pool.capacity());
-        let mut listed = 0;
-        let mut id = pool.free_list();
-        while id != SegmentId::NONE {
-            assert_eq!(pool.segment(id).kind, Kind::Free);
-            listed += 1;
-            id = pool.segment(id).next;
-        }
-        assert_eq!(listed, free);
+        let (lists, present) = pool.free_lists();
+        let [kept, absent] = lists.map(|first| {
+            let (mut id, mut listed) = (first, 0);
+            while id != SegmentId::NONE {
+                assert_eq!(pool.segment(id).kind, Kind::Free);
+                listed += 1;
+                id = pool.segment(id).next;
+            }
+            listed
+        });
+        assert_eq!((kept + absent, present), (free, pool.used() + kept));
         let (mut segments, mut items, mut bytes) = (0, 0, 0);
         for list in List::all() {
             let (list_segments, list_items, list_bytes) = self.check_list(list);

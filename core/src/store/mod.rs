@@ -177,6 +177,12 @@ impl Store {
         true
     }
 
+    /// Memory that a lowered limit left without use: a piece a call, as long as there are more. The caller may give it
+    /// back to the system, where the system can take parts of a reservation; what it holds later does not matter.
+    pub fn surplus(&mut self) -> Option<&mut [u8]> {
+        self.pool.surplus()
+    }
+
     /// Every counter and gauge.
     pub fn counters(&self) -> Counters {
         let segment_bytes = u64::from(self.pool.segment_bytes());

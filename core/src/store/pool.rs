@@ -38,6 +38,9 @@ pub(super) const UNIT_BYTES: usize = 4;
 /// Size and alignment of a line of the index: a cache line.
 pub(super) const LINE_BYTES: usize = 64;
 
+/// The pool begins at a multiple of this, so that its segments can be given back to the system page by page.
+const PAGE_BYTES: usize = 4096;
+
 /// A segment with less than this could not hold the longest header and key.
 pub(super) const SEGMENT_BYTES_MIN: u32 = 1024;
 
@@ -117,7 +120,12 @@ pub(super) struct Pool {
     base: usize,
     segments: Vec<Segment>,
     segment_shift: u32,
+    /// Free segments that take memory.
     free: SegmentId,
+    /// Free segments whose memory was given back.
+    absent: SegmentId,
+    /// Segments that take memory, used or free.
+    present: u32,
     used: u32,
     limit: u32,
     capacity: u32,
@@ -130,14 +138,15 @@ impl Pool {
         assert!(segment_bytes.is_power_of_two() && segment_bytes >= SEGMENT_BYTES_MIN && limit <= capacity);
         let mut bytes = Vec::<u8>::new();
         bytes
-            .try_reserve_exact((capacity as usize).checked_mul(segment_bytes as usize)?.checked_add(LINE_BYTES)?)
+            .try_reserve_exact((capacity as usize).checked_mul(segment_bytes as usize)?.checked_add(PAGE_BYTES)?)
             .ok()?;
-        let base = bytes.as_ptr().addr().wrapping_neg() % LINE_BYTES;
+        let base = bytes.as_ptr().addr().wrapping_neg() % PAGE_BYTES;
         bytes.resize(base, 0);
         let mut segments = Vec::new();
         segments.try_reserve_exact(capacity as usize).ok()?;
         let segment_shift = segment_bytes.trailing_zeros();
-        Some(Self { bytes, base, segments, segment_shift, free: SegmentId::NONE, used: 0, limit, capacity })
+        let (free, absent) = (SegmentId::NONE, SegmentId::NONE);
+        Some(Self { bytes, base, segments, segment_shift, free, absent, present: 0, used: 0, limit, capacity })
     }
 
     /// Size of every segment.
@@ -178,14 +187,20 @@ impl Pool {
         if self.available() == 0 {
             return None;
         }
-        let id = if self.free == SegmentId::NONE {
+        let id = if self.free != SegmentId::NONE {
+            let id = self.free;
+            self.free = self.segment(id).next;
+            id
+        } else if self.absent != SegmentId::NONE {
+            let id = self.absent;
+            self.absent = self.segment(id).next;
+            self.present += 1;
+            id
+        } else {
             let id = SegmentId(self.segments.len() as u32);
             self.segments.push(Segment::FREE);
             self.bytes.resize(self.base + (self.segments.len() << self.segment_shift), 0);
-            id
-        } else {
-            let id = self.free;
-            self.free = self.segment(id).next;
+            self.present += 1;
             id
         };
         *self.segment_mut(id) = Segment { kind, ..Segment::FREE };
@@ -199,6 +214,21 @@ impl Pool {
         *self.segment_mut(id) = Segment { next: self.free, ..Segment::FREE };
         self.free = id;
         self.used -= 1;
+    }
+
+    /// The memory of a segment that is free and beyond the limit, if there is one. Whatever happens to these bytes, the
+    /// pool does not mind: it takes the segment for absent from now on.
+    pub(super) fn surplus(&mut self) -> Option<&mut [u8]> {
+        if self.present <= self.limit || self.free == SegmentId::NONE || (self.segment_bytes() as usize) < PAGE_BYTES {
+            return None;
+        }
+        let id = self.free;
+        self.free = self.segment(id).next;
+        self.segment_mut(id).next = self.absent;
+        self.absent = id;
+        self.present -= 1;
+        let (at, length) = (self.start(id), self.segment_bytes() as usize);
+        Some(self.slice_mut(at, length))
     }
 
     /// The table entry of `id`.
@@ -218,9 +248,9 @@ impl Pool {
         self.segments.len() as u32
     }
 
-    /// The first segment of the free list.
-    pub(super) fn free_list(&self) -> SegmentId {
-        self.free
+    /// The first segments of the lists of free ones, and how many segments take memory. For the check.
+    pub(super) fn free_lists(&self) -> ([SegmentId; 2], u32) {
+        ([self.free, self.absent], self.present)
     }
 
     /// The segment that `location` is in.

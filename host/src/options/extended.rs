@@ -1,7 +1,7 @@
 //! The names of `-o`.
 
-use super::{Options, Refusal, exit, value};
-use wasmcached_core::limits;
+use super::{HugePages, Options, Refusal, exit, value};
+use wasmcached_core::{limits, store::Eviction};
 
 /// A name of `-o`.
 pub(super) struct Extended {
@@ -15,12 +15,14 @@ pub(super) enum Effect {
     Switch(fn(&mut Options), &'static str),
     /// With a number; with its unit and a line of help.
     Number(fn(&mut Options, u32) -> Result<(), Refusal>, &'static str, &'static str),
+    /// With a word; with those that there are and a line of help.
+    Word(fn(&mut Options, &str) -> Result<(), Refusal>, &'static str, &'static str),
     /// Accepted with a warning that gives this reason.
     Nothing(&'static str),
     /// Refused with this reason.
     Refused(&'static str),
 }
-use Effect::{Nothing, Number, Refused, Switch};
+use Effect::{Nothing, Number, Refused, Switch, Word};
 
 const NO_SLABS: &str = "memory is a log of segments, there are no slabs";
 const NO_LRU_PARTS: &str = "recency is not kept in lists that need tuning";
@@ -46,6 +48,11 @@ pub(super) const NAMES: &[Extended] = &[
         "segment_size",
         Number(segment_kib, "KB", "part of memory that is filled and emptied as one (default: by -m)"),
     ),
+    name(
+        "eviction",
+        Word(eviction, "lru|s3fifo", "what goes first: what was used least recently, or what proved useless (default)"),
+    ),
+    name("no_huge_pages", Switch(|o| o.huge_pages = HugePages::Never, "keep memory in small pages")),
     name("hashpower", Nothing(OWN_INDEX)),
     name("no_hashexpand", Nothing(OWN_INDEX)),
     name("hash_algorithm", Nothing(OWN_INDEX)),
@@ -129,6 +136,7 @@ fn apply_one(options: &mut Options, item: &str) -> Result<(), Refusal> {
             Some(text) if !text.is_empty() => action(options, value::number(text, given)?)?,
             _ => return Err(Refusal::new(exit::FLAG, format!("Missing numeric argument for {given}"))),
         },
+        Word(action, _, _) => action(options, argument.unwrap_or(""))?,
         Nothing(reason) => options.warn(&format!("-o {given} does nothing: {reason}")),
         Refused(reason) => options.refuse(&format!("-o {given}: {reason}")),
     }
@@ -147,6 +155,15 @@ fn unknown(given: &str) -> String {
 
 fn idle_timeout(options: &mut Options, seconds: u32) -> Result<(), Refusal> {
     options.idle_timeout_s = seconds;
+    Ok(())
+}
+
+fn eviction(options: &mut Options, word: &str) -> Result<(), Refusal> {
+    options.eviction = match word {
+        "lru" => Eviction::Lru,
+        "s3fifo" => Eviction::S3Fifo,
+        _ => return Err(Refusal::new(exit::FLAG, "eviction must be lru or s3fifo")),
+    };
     Ok(())
 }
 

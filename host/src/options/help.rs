@@ -34,7 +34,7 @@ pub(super) fn after() -> String {
     for known in extended::NAMES {
         let (name, help) = match known.effect {
             Effect::Switch(_, help) => (known.name.to_owned(), help),
-            Effect::Number(_, unit, help) => (format!("{}={unit}", known.name), help),
+            Effect::Number(_, unit, help) | Effect::Word(_, unit, help) => (format!("{}={unit}", known.name), help),
             Effect::Nothing(_) | Effect::Refused(_) => continue,
         };
         text += &format!("  {name:<24}{help}\n");

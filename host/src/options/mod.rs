@@ -13,7 +13,7 @@ pub(crate) use address::{ListenAddress, TcpPort};
 pub(crate) use help::version;
 
 use std::{ffi::OsString, path::PathBuf};
-use wasmcached_core::{config::Setting, limits};
+use wasmcached_core::{config::Setting, limits, store::Eviction};
 
 /// Exit codes (of `sysexits.h` where memcached uses those).
 pub(crate) mod exit {
@@ -51,6 +51,17 @@ pub(crate) enum Request {
     Print(Vec<u8>),
 }
 
+/// How memory is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HugePages {
+    /// Huge pages, where the system has them, as memory is used.
+    AsUsed,
+    /// All of it at the start.
+    Now,
+    /// Small pages only.
+    Never,
+}
+
 /// Everything that can be chosen.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
@@ -74,6 +85,8 @@ pub(crate) struct Options {
     pub(crate) item_bytes_max: u32,
     /// 0: by memory.
     pub(crate) segment_bytes: u32,
+    pub(crate) eviction: Eviction,
+    pub(crate) huge_pages: HugePages,
     pub(crate) evictions: bool,
     pub(crate) cas: bool,
     pub(crate) flush: bool,
@@ -108,6 +121,8 @@ impl Default for Options {
             memory_bytes: 64 << 20,
             item_bytes_max: limits::ITEM_BYTES_MAX_DEFAULT,
             segment_bytes: 0,
+            eviction: Eviction::default(),
+            huge_pages: HugePages::AsUsed,
             evictions: true,
             cas: true,
             flush: true,

@@ -310,9 +310,9 @@ pub(super) const FLAGS: &[Flag] = &[
     Flag {
         short: Some('L'),
         long: "enable-largepages",
-        group: OTHER,
-        help: "Does nothing: the system decides about large pages",
-        action: Switch(|o| o.warn("-L does nothing: the system decides about large pages")),
+        group: CACHE,
+        help: "Take all memory at the start, in huge pages, and say how much of it there was",
+        action: Switch(|o| o.huge_pages = HugePages::Now),
         setting: None,
     },
     Flag {

@@ -1,0 +1,132 @@
+//! What the machine is asked for and the compiler cannot check: to run machine code, and what it does with pages of
+//! memory. The one file of the host with `unsafe`; knows neither guests nor their verbs.
+
+use crate::options::HugePages;
+#[cfg(unix)]
+use std::ops::Range;
+
+/// The module in `machine_code`, which the build script of this crate has made.
+///
+/// # Errors
+/// This machine or this engine cannot run it.
+pub(crate) fn module(engine: &wasmtime::Engine, machine_code: &'static [u8]) -> wasmtime::Result<wasmtime::Module> {
+    #[expect(unsafe_code, reason = "the one way to load machine code")]
+    // SAFETY: the bytes are what `precompile_module` made in this crate's build script, under the same configuration, and
+    // lie in this program's read-only data; nobody else can have written them.
+    unsafe {
+        wasmtime::Module::deserialize(engine, machine_code)
+    }
+}
+
+/// What is asked for pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pages {
+    /// Huge ones where they are used.
+    Huge,
+    /// Never huge ones.
+    Small,
+    /// None: what they hold may be lost. They come back, filled with anything, when they are used again.
+    Absent,
+}
+
+/// Asks that for the whole pages of `bytes`, which are private anonymous memory; whether the system agreed.
+#[cfg(unix)]
+pub(crate) fn advise(bytes: &mut [u8], pages: Pages) -> bool {
+    use nix::{
+        sys::mman::madvise,
+        unistd::{SysconfVar, sysconf},
+    };
+    let Some(advice) = advice(pages) else { return false };
+    let Ok(Some(page_bytes)) = sysconf(SysconfVar::PAGE_SIZE) else { return false };
+    let whole = whole_pages(bytes, page_bytes as usize);
+    let Some(bytes) = bytes.get_mut(whole).filter(|bytes| !bytes.is_empty()) else { return true };
+    let length = bytes.len();
+    assert_eq!((bytes.as_ptr().addr() % page_bytes as usize, length % page_bytes as usize), (0, 0));
+    let address = std::ptr::NonNull::from(bytes).cast();
+    #[expect(unsafe_code, reason = "advice about pages is a system call")]
+    // SAFETY: the address range is that of a live exclusive borrow, so it is mapped, and nobody else looks at it. Every
+    // advice used here either keeps its bytes or replaces them by others, and any byte is a valid `u8`.
+    unsafe { madvise(address, length, advice) }.is_ok()
+}
+
+/// Windows has no such advice for memory that it has promised.
+#[cfg(not(unix))]
+pub(crate) fn advise(_: &mut [u8], _: Pages) -> bool {
+    false
+}
+
+/// Linux gives pages back at once; the others as soon as somebody needs them.
+#[cfg(unix)]
+fn advice(pages: Pages) -> Option<nix::sys::mman::MmapAdvise> {
+    use nix::sys::mman::MmapAdvise;
+    match pages {
+        #[cfg(target_os = "linux")]
+        Pages::Huge => Some(MmapAdvise::MADV_HUGEPAGE),
+        #[cfg(target_os = "linux")]
+        Pages::Small => Some(MmapAdvise::MADV_NOHUGEPAGE),
+        #[cfg(target_os = "linux")]
+        Pages::Absent => Some(MmapAdvise::MADV_DONTNEED),
+        #[cfg(not(target_os = "linux"))]
+        Pages::Huge | Pages::Small => None,
+        #[cfg(not(target_os = "linux"))]
+        Pages::Absent => Some(MmapAdvise::MADV_FREE),
+    }
+}
+
+/// One line about the pages that memory lies in.
+#[cfg(target_os = "linux")]
+pub(crate) fn describe_pages(wish: HugePages) -> String {
+    const SETTING: &str = "/sys/kernel/mm/transparent_hugepage/enabled";
+    let offered = std::fs::read_to_string(SETTING).is_ok_and(|setting| !setting.contains("[never]"));
+    match wish {
+        HugePages::Never => "memory: small pages, as asked for".to_owned(),
+        _ if !offered => format!("memory: small pages; this system has no transparent huge pages ({SETTING})"),
+        HugePages::AsUsed => "memory: huge pages, as it is used (-L takes all of it now)".to_owned(),
+        HugePages::Now => {
+            let kib =
+                |field| process_kib(field).map_or("an unknown number of".to_owned(), |kib| (kib >> 10).to_string());
+            format!("memory: {} MB are taken, {} MB of them in huge pages", kib("Rss:"), kib("AnonHugePages:"))
+        }
+    }
+}
+
+/// One line about the pages that memory lies in.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn describe_pages(wish: HugePages) -> String {
+    let taken = if wish == HugePages::Now { ", all of it is taken" } else { "" };
+    format!("memory: pages of the system's choice{taken}")
+}
+
+/// A field of the kernel's account of this process.
+#[cfg(target_os = "linux")]
+fn process_kib(field: &str) -> Option<u64> {
+    let account = std::fs::read_to_string("/proc/self/smaps_rollup").ok()?;
+    let line = account.lines().find_map(|line| line.strip_prefix(field))?;
+    line.trim().trim_end_matches(" kB").parse().ok()
+}
+
+/// The part of `bytes` that begins and ends with a page.
+#[cfg(unix)]
+fn whole_pages(bytes: &[u8], page_bytes: usize) -> Range<usize> {
+    let first = bytes.as_ptr().addr();
+    let begin = first.next_multiple_of(page_bytes) - first;
+    let behind = (first + bytes.len()) % page_bytes;
+    begin..bytes.len().saturating_sub(behind).max(begin)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_whole_pages_are_named() {
+        let buffer = vec![0u8; 5 * 4096];
+        let aligned = buffer.as_ptr().addr().wrapping_neg() % 4096;
+        let page = |from: usize, to: usize| &buffer[aligned + from..aligned + to];
+        assert_eq!(whole_pages(page(0, 8192), 4096), 0..8192);
+        assert_eq!(whole_pages(page(1, 8192), 4096), 4095..8191);
+        assert_eq!(whole_pages(page(1, 8193), 4096), 4095..8191);
+        assert!(whole_pages(page(1, 4096), 4096).is_empty());
+        assert!(whole_pages(page(100, 200), 4096).is_empty());
+    }
+}
