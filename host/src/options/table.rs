@@ -1,6 +1,6 @@
 //! The one table of flags. The parser, `--help`, the man page, the completions and `stats settings` derive from it.
 
-use super::{Options, Refusal, TcpPort, address::ListenAddress, exit, extended, help, value};
+use super::{HugePages, Options, Refusal, TcpPort, address::ListenAddress, exit, extended, help, value};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use wasmcached_core::config::Setting;
 
