@@ -48,6 +48,10 @@ fn every_spelling_of_a_flag_is_understood() {
     assert_eq!(options("-p -1").tcp_port, TcpPort::Ephemeral);
     assert_eq!(options("-l 1.2.3.4,h:5 -l [::1]:7").listen.len(), 3);
     assert_eq!(options("-o shards=3 -o no_solo").shards, Some(3));
+    let pages = ["-m 64", "-L", "-o no_huge_pages"].map(|line| options(line).huge_pages);
+    assert_eq!(pages, [HugePages::AsUsed, HugePages::Now, HugePages::Never]);
+    let eviction = ["-m 64", "-o eviction=lru", "-o eviction=s3fifo"].map(|line| options(line).eviction);
+    assert_eq!(eviction, [Eviction::S3Fifo, Eviction::Lru, Eviction::S3Fifo]);
 }
 
 #[test]
@@ -56,6 +60,8 @@ fn what_cannot_be_obeyed_is_refused_with_a_reason() {
         ("-p 70000", exit::USAGE, "ERROR: Invalid port number 70000."),
         ("-p abc", exit::USAGE, "ERROR: Invalid port number abc."),
         ("-p 0", exit::USAGE, "nothing to listen on"),
+        ("-o eviction=fifo", exit::FLAG, "eviction must be lru or s3fifo"),
+        ("-o eviction", exit::FLAG, "eviction must be lru or s3fifo"),
         ("-U 11211", exit::USAGE, "UDP is not served yet"),
         ("-U x", exit::USAGE, "ERROR: Invalid UDP port number x."),
         ("-m abc", exit::FLAG, "\"abc\" is not a number"),
@@ -109,8 +115,7 @@ fn what_cannot_be_obeyed_is_refused_with_a_reason() {
 
 #[test]
 fn what_means_nothing_is_accepted_with_one_line_each() {
-    for line in
-        ["-f 1.1", "-n 10", "-L", "-k", "-r", "-N 2", "-X", "-W", "-o modern", "-o hashpower=20", "-o ext_path=/x:1G"]
+    for line in ["-f 1.1", "-n 10", "-k", "-r", "-N 2", "-X", "-W", "-o modern", "-o hashpower=20", "-o ext_path=/x:1G"]
     {
         let warnings = options(line).warnings;
         assert!(warnings.len() == 1 && warnings[0].contains(" does nothing"), "{line}: {warnings:?}");
