@@ -1,13 +1,14 @@
 //! The store against a naive model, from seeds. A cache may forget what it had room for yesterday, but it never
 //! answers with a wrong value; with room for everything it forgets nothing. `check()` walks all invariants as it goes.
 
-use std::collections::BTreeMap;
+#[path = "common/store_model.rs"]
+mod store_model;
+
+use store_model::{Answer, Course, Model, Rules, answer_of};
 use wasmcached_core::{
     clock::{Expiry, Seconds},
     command::{Broadcast, Command, Direction, Operation, StoreMode},
     hash::Seed,
-    limits::item_overhead_bytes,
-    reply::{Reply, Value},
     store::{Eviction, Store, StoreConfig},
 };
 
@@ -32,129 +33,6 @@ impl Random {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct ModelItem {
-    value: Vec<u8>,
-    flags: u32,
-    expiry: Expiry,
-    cas: u64,
-}
-
-/// What an answer looks like once it has left the store.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Answer {
-    Missing,
-    Found { value: Vec<u8>, flags: u32, cas: u64 },
-    Stored,
-    NotStored,
-    Exists,
-    Deleted,
-    Touched,
-    Number(u64),
-    NonNumeric,
-    TooLarge,
-    OutOfMemory,
-}
-
-fn bytes_of(value: &Value<'_>) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    value.for_each_piece(|piece| bytes.extend_from_slice(piece));
-    assert_eq!(bytes.len(), value.len());
-    bytes
-}
-
-/// The answer, and the new unique if there is one.
-fn answer_of(reply: &Reply<'_>) -> (Answer, u64) {
-    match reply {
-        Reply::Missing => (Answer::Missing, 0),
-        Reply::Found(found) => {
-            let answer = Answer::Found { value: bytes_of(&found.value), flags: found.flags, cas: found.cas };
-            (answer, 0)
-        }
-        Reply::Stored { cas } => (Answer::Stored, *cas),
-        Reply::NotStored => (Answer::NotStored, 0),
-        Reply::Exists => (Answer::Exists, 0),
-        Reply::Deleted => (Answer::Deleted, 0),
-        Reply::Touched => (Answer::Touched, 0),
-        Reply::Number { value, cas } => (Answer::Number(*value), *cas),
-        Reply::NonNumeric => (Answer::NonNumeric, 0),
-        Reply::TooLarge => (Answer::TooLarge, 0),
-        Reply::OutOfMemory => (Answer::OutOfMemory, 0),
-        Reply::BadData | Reply::Lost => panic!("a store is not asked for this here"),
-    }
-}
-
-/// What a command does to the item of its key. `fresh_cas` is the unique that the store gave.
-fn model_step(
-    item: Option<ModelItem>,
-    key_bytes: usize,
-    operation: &Operation<'_>,
-    bytes_max: usize,
-    fresh_cas: u64,
-) -> (Answer, Option<ModelItem>) {
-    let too_large = |value_bytes: usize| key_bytes + value_bytes + item_overhead_bytes(true) > bytes_max;
-    match *operation {
-        Operation::Get { touch } => match item {
-            None => (Answer::Missing, None),
-            Some(mut item) => {
-                item.expiry = touch.unwrap_or(item.expiry);
-                (Answer::Found { value: item.value.clone(), flags: item.flags, cas: item.cas }, Some(item))
-            }
-        },
-        Operation::Touch { expiry } => match item {
-            None => (Answer::Missing, None),
-            Some(item) => (Answer::Touched, Some(ModelItem { expiry, ..item })),
-        },
-        Operation::RefuseData => unreachable!("not generated: it changes nothing"),
-        Operation::Delete => (if item.is_some() { Answer::Deleted } else { Answer::Missing }, None),
-        Operation::RefuseLarge { unlink } => (Answer::TooLarge, item.filter(|_| !unlink)),
-        Operation::Arithmetic { direction, delta } => {
-            let Some(mut item) = item else { return (Answer::Missing, None) };
-            let Some(old) = number_in(&item.value) else { return (Answer::NonNumeric, Some(item)) };
-            let value = match direction {
-                Direction::Increment => old.wrapping_add(delta),
-                Direction::Decrement => old.saturating_sub(delta),
-            };
-            item.value = format!("{value:<width$}", width = item.value.len()).into_bytes();
-            item.cas = fresh_cas;
-            (Answer::Number(value), Some(item))
-        }
-        Operation::Store { mode, flags, expiry, compare, value } => {
-            if too_large(value.len()) {
-                let unlink = mode == StoreMode::Set && compare.is_none();
-                return (Answer::TooLarge, item.filter(|_| !unlink));
-            }
-            let new = ModelItem { value: value.to_vec(), flags, expiry, cas: fresh_cas };
-            match (mode, item) {
-                (StoreMode::Set, None) if compare.is_some() => (Answer::Missing, None),
-                (StoreMode::Set, Some(item)) if compare.is_some_and(|cas| cas != item.cas) => {
-                    (Answer::Exists, Some(item))
-                }
-                (StoreMode::Set, _) | (StoreMode::Add, None) | (StoreMode::Replace, Some(_)) => {
-                    (Answer::Stored, Some(new))
-                }
-                (StoreMode::Add, item) => (Answer::NotStored, item),
-                (_, None) => (Answer::NotStored, None),
-                (_, Some(item)) if too_large(item.value.len() + value.len()) => (Answer::NotStored, Some(item)),
-                (mode, Some(mut item)) => {
-                    let at = if mode == StoreMode::Append { item.value.len() } else { 0 };
-                    item.value.splice(at..at, value.iter().copied());
-                    item.cas = fresh_cas;
-                    (Answer::Stored, Some(item))
-                }
-            }
-        }
-    }
-}
-
-/// The number that memcached finds in a value: what stands before the first blank or NUL behind leading blanks.
-fn number_in(value: &[u8]) -> Option<u64> {
-    let is_blank = |byte: &u8| matches!(byte, 9..=13 | 32);
-    let begin = value.iter().position(|byte| !is_blank(byte))?;
-    let text = value[begin..].split(|byte| is_blank(byte) || *byte == 0).next()?;
-    std::str::from_utf8(text).ok().filter(|_| value.len() <= 256)?.parse().ok()
-}
-
 /// A kind of load.
 #[derive(Clone, Copy)]
 struct Load {
@@ -174,8 +52,7 @@ struct Load {
 struct Simulation {
     load: Load,
     store: Store,
-    model: BTreeMap<Vec<u8>, ModelItem>,
-    flush_at: Option<Seconds>,
+    model: Model,
     now: Seconds,
     random: Random,
     seed: Seed,
@@ -199,8 +76,12 @@ impl Simulation {
         Self {
             load,
             store: store.unwrap(),
-            model: BTreeMap::new(),
-            flush_at: None,
+            model: Model::new(Rules {
+                item_bytes_max: load.item_bytes_max as usize,
+                cas: true,
+                roomy: load.roomy,
+                evictions: load.evictions,
+            }),
             now: 1_800_000_000,
             random: Random(seed),
             seed: hash_seed,
@@ -216,7 +97,7 @@ impl Simulation {
                 self.store.check();
             }
         }
-        self.settle();
+        self.model.settle(self.now);
         self.store.check();
     }
 
@@ -240,11 +121,9 @@ impl Simulation {
     }
 
     fn flush(&mut self) {
-        self.settle();
         let delay = if self.random.one_in(2) { 0 } else { self.random.below(30) as Seconds };
-        self.flush_at = Some(self.now + delay);
+        self.model.flush(self.now + delay, self.now);
         self.store.broadcast(Broadcast::Flush { at: self.now + delay }, self.now, &mut Vec::new());
-        self.settle();
     }
 
     fn change_limit(&mut self) {
@@ -254,16 +133,6 @@ impl Simulation {
         if done {
             assert_eq!(self.store.counters().pool_bytes, bytes);
         }
-    }
-
-    /// Removes from the model what has expired or was flushed at `now`.
-    fn settle(&mut self) {
-        if self.flush_at.is_some_and(|at| at <= self.now) {
-            self.flush_at = None;
-            self.model.clear();
-        }
-        let now = self.now;
-        self.model.retain(|_, item| !item.expiry.has_passed(now));
     }
 
     fn key(&mut self) -> Vec<u8> {
@@ -300,11 +169,11 @@ impl Simulation {
     }
 
     fn command(&mut self) {
-        self.settle();
+        self.model.settle(self.now);
         let key = self.key();
         let value = self.value();
         let expiry = self.expiry();
-        let compare = self.model.get(&key).map_or(7, |item| item.cas + u64::from(self.random.one_in(3)));
+        let compare = self.model.items.get(&key).map_or(7, |item| item.cas + u64::from(self.random.one_in(3)));
         let flags = if self.random.one_in(2) { 0 } else { self.random.next() as u32 };
         let store = |mode, compare| Operation::Store { mode, flags, expiry, compare, value: &value };
         let operation = match self.random.below(28) {
@@ -330,42 +199,10 @@ impl Simulation {
     }
 
     fn execute(&mut self, command: &Command<'_>) {
-        let (answer, cas) = answer_of(&self.store.execute(command, self.now));
-        let known = self.model.remove(command.key);
-        let step =
-            |item| model_step(item, command.key.len(), &command.operation, self.load.item_bytes_max as usize, cas);
-        let (expected, after) = step(known.clone());
-        if let Operation::Store { mode, compare, .. } = command.operation
-            && !self.load.roomy
-            && answer != expected
-        {
-            // The pool is too small now: a plain set takes the stale item with it, anything else changes nothing.
-            let grows = matches!(mode, StoreMode::Append | StoreMode::Prepend);
-            if matches!(answer, Answer::OutOfMemory | Answer::TooLarge) || (grows && answer == Answer::NotStored) {
-                return self.keep(command.key, known.filter(|_| mode != StoreMode::Set || compare.is_some()));
-            }
-        }
-        if answer == Answer::OutOfMemory {
-            assert!(!self.load.roomy, "no room for {command:?}");
-            return self.keep(command.key, known);
-        }
-        if answer == expected {
-            self.stored += u64::from(answer == Answer::Stored);
-            self.keep(command.key, after);
-            return;
-        }
-        let (expected_if_forgotten, after) = step(None);
-        assert!(
-            !self.load.roomy && self.load.evictions && known.is_some() && answer == expected_if_forgotten,
-            "{answer:?}, not {expected:?}, to {command:?}; the model has {known:?}"
-        );
-        self.forgotten += 1;
-        self.keep(command.key, after);
-    }
-
-    fn keep(&mut self, key: &[u8], item: Option<ModelItem>) {
-        if let Some(item) = item {
-            self.model.insert(key.to_vec(), item);
+        match self.model.follow(command, &self.store.execute(command, self.now), self.now) {
+            Course::Remembered { stored } => self.stored += u64::from(stored),
+            Course::Refused => {}
+            Course::Forgotten => self.forgotten += 1,
         }
     }
 }
@@ -410,7 +247,7 @@ fn with_room_for_everything_nothing_is_forgotten() {
         assert_eq!((counters.evictions, simulation.forgotten), (0, 0));
         assert!(simulation.stored > 2000);
         // What the model still has, the store has.
-        for (key, item) in core::mem::take(&mut simulation.model) {
+        for (key, item) in core::mem::take(&mut simulation.model.items) {
             let command =
                 Command { hash: simulation.seed.hash(&key), key: &key, operation: Operation::Get { touch: None } };
             let (answer, _) = answer_of(&simulation.store.execute(&command, simulation.now));
