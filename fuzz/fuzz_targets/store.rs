@@ -1,150 +1,227 @@
-//! Any sequence of commands on a small store, against a map that knows what was stored: what is found is what was
-//! stored, and every invariant holds after each command.
+//! Any sequence of operations on a small store, against a model that knows what was stored: what is found is what was
+//! stored, and every invariant holds after each step.
+//!
+//! Five bytes choose the store, then three bytes a step: what, which key, how much.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use std::collections::BTreeMap;
 use wasmcached_core::{
-    clock::Expiry,
-    command::{Broadcast, Command, Direction, Operation, StoreMode},
+    clock::{Expiry, Seconds},
+    command::{Broadcast, Command, Detail, Direction, Operation, StoreMode},
     hash::Seed,
-    reply::Reply,
+    statistics::{Classes, Counters},
     store::{Eviction, Store, StoreConfig},
+    wire::Reader,
 };
 
-const SEED: Seed = Seed(3, 5);
+#[allow(dead_code, reason = "the tests of the core use the rest")]
+#[path = "../../core/tests/common/store_model.rs"]
+mod store_model;
 
-#[derive(Clone)]
-struct Item {
-    value: Vec<u8>,
-    flags: u32,
-    expiry: Expiry,
-}
+use store_model::{Model, Rules};
+
+const SEED: Seed = Seed(3, 5);
+const START: Seconds = 1_800_000_000;
+const STEPS_MAX: usize = 300;
 
 fuzz_target!(|input: &[u8]| {
-    let mut bytes = input.iter().copied();
-    let Some(setup) = bytes.next() else { return };
-    let memory_bytes = 64 * 1024 + u64::from(setup >> 4) * 8 * 1024;
-    let config = StoreConfig {
-        memory_bytes,
-        memory_bytes_capacity: 4 * memory_bytes,
-        segment_bytes: if setup & 1 == 0 { 0 } else { 2048 },
-        item_bytes_max: 16 * 1024,
-        evictions: setup & 2 == 0,
-        eviction: if setup & 8 == 0 { Eviction::Lru } else { Eviction::S3Fifo },
-        cas: setup & 4 == 0,
-        seed: SEED,
-    };
-    let Some(mut store) = Store::new(config) else { return };
-    let mut model = BTreeMap::<Vec<u8>, Item>::new();
-    let mut now = 1_800_000_000;
-    for step in 0..400 {
-        let (Some(what), Some(which), Some(size)) = (bytes.next(), bytes.next(), bytes.next()) else { break };
-        let key = format!("{:1$}", which % 96, 1 + usize::from(which >> 5) * 30).into_bytes();
-        let value = vec![step as u8; usize::from(size) * if what & 0x80 == 0 { 1 } else { 40 }];
-        let number = u64::from(size).pow(u32::from(which % 8)).to_string().into_bytes();
-        let expiry = Expiry([0, 0, now + 1, now + 9, 1, now + 1000][usize::from(size) % 6]);
-        let write = |mode, value| Operation::Store { mode, flags: u32::from(size), expiry, compare: None, value };
-        let operation = match what & 0x0f {
-            0..4 => write(StoreMode::Set, &value),
-            4 => write(StoreMode::Add, &value),
-            5 => write(StoreMode::Replace, &value),
-            6 => write(StoreMode::Append, &value),
-            7 => write(StoreMode::Prepend, &value),
-            8 => write(StoreMode::Set, &number),
-            9 => Operation::Delete,
-            10 => Operation::Arithmetic {
-                direction: if size & 1 == 0 { Direction::Increment } else { Direction::Decrement },
-                delta: u64::from(size) << (which % 56),
-            },
-            11 => Operation::Touch { expiry },
-            12 => Operation::Get { touch: Some(expiry) },
-            13 => {
-                now += u32::from(size) / 16;
-                store.sweep(now, u32::from(size % 4));
-                store.check();
-                continue;
-            }
-            14 if size == 7 => {
-                store.broadcast(Broadcast::Flush { at: now }, now, &mut Vec::new());
-                model.clear();
-                continue;
-            }
-            14 if size == 8 => {
-                store.set_limit(memory_bytes * u64::from(1 + which % 4));
-                store.check();
-                continue;
-            }
-            _ => Operation::Get { touch: None },
-        };
-        let reply = store.execute(&Command { hash: SEED.hash(&key), key: &key, operation }, now);
-        follow(&mut model, &key, &operation, &reply, now);
-        store.check();
+    let Some((&setup, steps)) = input.split_first_chunk::<5>() else { return };
+    let Some(mut fuzz) = Fuzz::new(setup) else { return };
+    for step in steps.as_chunks::<3>().0.iter().take(STEPS_MAX) {
+        fuzz.step(*step);
+        fuzz.store.check();
     }
+    fuzz.finish();
 });
 
-/// What the reply says must be possible; what it does not find is forgotten.
-fn follow(model: &mut BTreeMap<Vec<u8>, Item>, key: &[u8], operation: &Operation<'_>, reply: &Reply<'_>, now: u32) {
-    if model.get(key).is_some_and(|item| item.expiry.has_passed(now)) {
-        model.remove(key);
+struct Fuzz {
+    config: StoreConfig,
+    store: Store,
+    model: Model,
+    now: Seconds,
+    steps: u8,
+}
+
+impl Fuzz {
+    /// `None` if the store refuses to be so small.
+    fn new([memory, segment, item, capacity, flags]: [u8; 5]) -> Option<Self> {
+        // From too small for sixteen segments up to a pool that a few hundred steps hardly fill.
+        let memory_bytes = 16 * 1024 + u64::from(memory) * 1024;
+        let config = StoreConfig {
+            memory_bytes,
+            memory_bytes_capacity: memory_bytes * u64::from(1 + capacity % 4),
+            segment_bytes: [0, 1024, 2048, 4096][usize::from(segment % 4)],
+            item_bytes_max: 1024 + u32::from(item) * 128,
+            evictions: flags & 1 == 0,
+            eviction: if flags & 4 == 0 { Eviction::S3Fifo } else { Eviction::Lru },
+            cas: flags & 2 == 0,
+            seed: SEED,
+        };
+        let rules = Rules {
+            item_bytes_max: config.item_bytes_max as usize,
+            cas: config.cas,
+            roomy: false,
+            evictions: config.evictions,
+        };
+        Some(Self { config, store: Store::new(config)?, model: Model::new(rules), now: START, steps: 0 })
     }
-    let old = model.get(key).cloned();
-    match (*operation, reply) {
-        (Operation::Get { touch }, Reply::Found(found)) => {
-            let mut item = old.expect("nothing was stored");
-            let mut value = Vec::new();
-            found.value.for_each_piece(|piece| value.extend_from_slice(piece));
-            assert!(value == item.value && found.flags == item.flags, "a wrong value");
-            item.expiry = touch.unwrap_or(item.expiry);
-            model.insert(key.to_vec(), item);
+
+    fn step(&mut self, [what, which, size]: [u8; 3]) {
+        self.steps = self.steps.wrapping_add(1);
+        match what % 32 {
+            0..24 => self.command(what, which, size),
+            24 | 25 => drop(self.store.sweep(self.now, 1 + u32::from(size % 16))),
+            26 | 27 => self.pass(which, size),
+            28 => self.flush(size),
+            29 => self.change_limit(which, size),
+            30 => self.crowd(which, size),
+            _ => self.ask(size),
         }
-        (Operation::Store { mode, flags, expiry, value, .. }, Reply::Stored { .. }) => {
-            let item = match mode {
-                StoreMode::Append | StoreMode::Prepend => {
-                    let old = old.expect("nothing to extend");
-                    let both = if mode == StoreMode::Append { [&old.value, value] } else { [value, &old.value] };
-                    Item { value: both.concat(), ..old }
-                }
-                StoreMode::Replace => {
-                    old.map(|_| Item { value: value.to_vec(), flags, expiry }).expect("none to replace")
-                }
-                _ => Item { value: value.to_vec(), flags, expiry },
+    }
+
+    /// Seconds, minutes, months, and now and then most of what is left of a clock of 32 bits.
+    fn pass(&mut self, which: u8, size: u8) {
+        let unit = [1, 1, 1, 60, 3600, 31 * 86_400, 365 * 86_400, 1 << 28][usize::from(which % 8)];
+        self.now = self.now.saturating_add(u32::from(size).saturating_mul(unit));
+    }
+
+    fn flush(&mut self, size: u8) {
+        let at = self.now.saturating_add(u32::from(size % 8)).saturating_sub(2);
+        self.model.flush(at, self.now);
+        self.store.broadcast(Broadcast::Flush { at }, self.now, &mut Vec::new());
+    }
+
+    fn change_limit(&mut self, which: u8, size: u8) {
+        let bytes = match which % 4 {
+            0 => self.config.memory_bytes,
+            1 => self.config.memory_bytes_capacity,
+            2 => self.config.memory_bytes_capacity * u64::from(size) / 255,
+            _ => u64::from(size) << (which / 4 % 32),
+        };
+        let before = self.store.counters().pool_bytes;
+        let done = self.store.set_limit(bytes);
+        assert_eq!(self.store.counters().pool_bytes, if done { bytes } else { before });
+        assert!(!done || bytes <= self.config.memory_bytes_capacity + 8192);
+    }
+
+    /// Many small items at once, so that the index grows and the log turns round.
+    fn crowd(&mut self, which: u8, size: u8) {
+        for number in 0..u16::from(size) {
+            let key = (u32::from(which % 4) << 16 | u32::from(number)).to_le_bytes();
+            let value = [size; 24];
+            let operation = Operation::Store {
+                mode: StoreMode::Set,
+                flags: 0,
+                expiry: self.expiry(which / 4),
+                compare: None,
+                value: &value[..usize::from(number % 24)],
             };
-            model.insert(key.to_vec(), item);
+            self.execute(&key, operation);
         }
-        (Operation::Store { mode: StoreMode::Add, .. }, Reply::NotStored) => assert!(old.is_some()),
-        (Operation::Store { mode: StoreMode::Replace, .. }, Reply::NotStored) => drop(model.remove(key)),
-        // Refused for its size with the item left, or the item is gone: only a read can tell.
-        (Operation::Store { .. }, Reply::NotStored) => {}
-        (Operation::Store { mode: StoreMode::Set, .. }, Reply::TooLarge | Reply::OutOfMemory) => {
-            drop(model.remove(key))
+    }
+
+    /// What answers with records: each must be whole.
+    fn ask(&mut self, size: u8) {
+        let broadcast = match size % 8 {
+            0 => Broadcast::Counters,
+            1 => Broadcast::Classes,
+            2 => Broadcast::Sizes,
+            3 => Broadcast::RefuseFlush,
+            4 => Broadcast::ResetCounters,
+            5 => Broadcast::Detail(Detail::On),
+            6 => Broadcast::Detail(Detail::Off),
+            _ => Broadcast::Detail(Detail::Dump),
+        };
+        let mut answer = Vec::new();
+        self.store.broadcast(broadcast, self.now, &mut answer);
+        match broadcast {
+            Broadcast::Counters => {
+                assert_eq!(Counters::decode(&mut Reader(&answer)), Some(self.store.counters()));
+            }
+            Broadcast::Classes => {
+                let classes = Classes::decode_merged(&answer);
+                let number: u64 = classes.0.iter().map(|(_, class)| class.counters.number).sum();
+                assert_eq!(number, self.store.counters().curr_items);
+            }
+            _ => {}
         }
-        (_, Reply::TooLarge | Reply::OutOfMemory) => {}
-        (Operation::Delete, Reply::Deleted) => assert!(model.remove(key).is_some()),
-        (Operation::Touch { expiry }, Reply::Touched) => {
-            model.get_mut(key).expect("nothing to touch").expiry = expiry;
+    }
+
+    fn expiry(&self, which: u8) -> Expiry {
+        let later = |seconds: u32| Expiry(self.now.saturating_add(seconds));
+        match which % 8 {
+            0 => Expiry::PAST,
+            1 => later(1),
+            2 => later(9),
+            3 => later(1000),
+            4 => Expiry(Seconds::MAX),
+            5 => Expiry(self.now),
+            _ => Expiry::NEVER,
         }
-        (Operation::Arithmetic { direction, delta }, Reply::Number { value, .. }) => {
-            let item = model.get_mut(key).expect("no number");
-            let before = leading_number(&item.value).expect("a number");
-            let after = match direction {
-                Direction::Increment => before.wrapping_add(delta),
-                Direction::Decrement => before.saturating_sub(delta),
-            };
-            assert_eq!(*value, after);
-            item.value = format!("{after:<width$}", width = item.value.len()).into_bytes();
+    }
+
+    fn command(&mut self, what: u8, which: u8, size: u8) {
+        let key = key(which);
+        let step = self.steps;
+        // Up to what the item limit allows and beyond, each byte telling where it stands.
+        let scale = [1, 1, 16, self.config.item_bytes_max as usize / 128][usize::from(what >> 6)];
+        let value: Vec<u8> = (0..usize::from(size) * scale).map(|at| step.wrapping_add((at * 31 >> 3) as u8)).collect();
+        let number = (u64::MAX >> (size % 64)).wrapping_sub(u64::from(which)).to_string().into_bytes();
+        let expiry = self.expiry(size);
+        let known = self.model.items.get(&key).map_or(7, |item| item.cas);
+        let flags = if what & 0x20 == 0 { 0 } else { u32::from(size) << 20 };
+        let write = |mode, compare, value| Operation::Store { mode, flags, expiry, compare, value };
+        let operation = match what % 32 {
+            0..4 => write(StoreMode::Set, None, value.as_slice()),
+            4 | 5 => write(StoreMode::Append, None, &value),
+            6 | 7 => write(StoreMode::Prepend, None, &value),
+            8 => write(StoreMode::Add, None, &value),
+            9 => write(StoreMode::Replace, None, &value),
+            10 => write(StoreMode::Set, Some(known), &value),
+            11 => write(StoreMode::Set, Some(known ^ 1), &value),
+            12 => write(StoreMode::Set, None, &number),
+            13 | 14 => Operation::Delete,
+            15 | 16 => Operation::Arithmetic {
+                direction: if size & 1 == 0 { Direction::Increment } else { Direction::Decrement },
+                delta: u64::from(size) << (which % 57),
+            },
+            17 => Operation::Touch { expiry },
+            18 => Operation::Get { touch: Some(expiry) },
+            19 => Operation::RefuseLarge { unlink: size & 1 == 0 },
+            20 => Operation::RefuseData,
+            _ => Operation::Get { touch: None },
+        };
+        if what & 0x20 != 0 {
+            self.store.touch_lines([SEED.hash(&key), u64::from(size), u64::MAX].into_iter());
         }
-        (Operation::Arithmetic { .. }, Reply::NonNumeric) => assert!(old.is_some()),
-        (_, Reply::Missing) => drop(model.remove(key)),
-        (operation, reply) => panic!("{operation:?} was answered {reply:?}"),
+        self.execute(&key, operation);
+    }
+
+    fn execute(&mut self, key: &[u8], operation: Operation<'_>) {
+        let command = Command { hash: SEED.hash(key), key, operation };
+        self.model.follow(&command, &self.store.execute(&command, self.now), self.now);
+    }
+
+    /// Whatever is still there is right, it all can be deleted, and two rounds of the sweep find the rest.
+    fn finish(&mut self) {
+        for key in self.model.items.keys().cloned().collect::<Vec<_>>() {
+            self.execute(&key, Operation::Get { touch: None });
+            self.execute(&key, Operation::Delete);
+        }
+        assert!(self.model.items.is_empty());
+        for _ in 0..2 {
+            let calls = (0..100_000).find(|_| !self.store.sweep(self.now, 16));
+            assert!(calls.is_some(), "a sweep ends");
+        }
+        self.store.check();
+        assert_eq!(self.store.counters().curr_items, 0);
     }
 }
 
-/// As C's `strtoull` reads a NUL-terminated text: blanks before, a blank or the NUL ends it.
-fn leading_number(value: &[u8]) -> Option<u64> {
-    let blank = |byte: &u8| matches!(byte, b' ' | b'\t'..=b'\r');
-    let start = value.iter().position(|byte| !blank(byte))?;
-    let text = value[start..].split(|byte| blank(byte) || *byte == 0).next()?;
-    std::str::from_utf8(text).ok()?.parse().ok()
+/// From one byte to the longest key; the same for a number.
+fn key(which: u8) -> Vec<u8> {
+    let mut key = vec![which; 1 + usize::from(which >> 4) * 16];
+    key.resize(key.len().min(250), 0);
+    key
 }

@@ -2,9 +2,15 @@
 
 use crate::{
     machine,
+    runners::Report,
     step::{Outcome, run as run_command, step},
 };
-use std::{fs, path::PathBuf, process::Command};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    process::Command,
+    time::SystemTime,
+};
 
 /// What libFuzzer needs from the compiler.
 const COVERAGE_FLAGS: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
@@ -13,12 +19,14 @@ const COVERAGE_FLAGS: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-
 /// How long a target runs if nothing is said.
 const SECONDS_DEFAULT: u32 = 60;
 
-/// `cargo xtask fuzz [TARGET] [SECONDS]`: every target in turn, or one.
+/// What a kept input may be long: short ones are mutated faster, and the corpus stays small.
+const KEPT_BYTES_MAX: u32 = 600;
+
+/// `cargo xtask fuzz [keep] [TARGET] [SECONDS]`: every target in turn, or one.
 pub(crate) fn run(arguments: &[String]) -> Outcome {
-    let seconds = match arguments.iter().find_map(|argument| argument.parse::<u32>().ok()) {
-        Some(seconds) => seconds,
-        None => SECONDS_DEFAULT,
-    };
+    let keep = arguments.first().is_some_and(|argument| argument == "keep");
+    let arguments = if keep { &arguments[1..] } else { arguments };
+    let seconds = arguments.iter().find_map(|argument| argument.parse::<u32>().ok()).unwrap_or(SECONDS_DEFAULT);
     let wanted = arguments.iter().find(|argument| argument.parse::<u32>().is_err());
     let targets = targets()?;
     let chosen: Vec<&String> = targets.iter().filter(|target| wanted.is_none_or(|wanted| wanted == *target)).collect();
@@ -27,32 +35,101 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     }
     for target in chosen {
         step(&format!("fuzz {target} for {seconds} s"), || fuzz(target, seconds))?;
+        if keep {
+            step(&format!("fuzz/corpus/{target}"), || keep_corpus(target))?;
+        }
     }
     Ok(())
 }
 
+/// Every target for `seconds`, from the kept corpus: each counts as one test.
+pub(crate) fn check(report: &mut Report, seconds: u32) -> Outcome {
+    let mut failures = Vec::new();
+    for target in targets()? {
+        let outcome = step(&format!("fuzz {target} for {seconds} s"), || fuzz(&target, seconds));
+        report.count(&format!("fuzz {target}"), outcome.is_ok());
+        failures.extend(outcome.err());
+    }
+    if failures.is_empty() { Ok(()) } else { Err(failures.join("; ")) }
+}
+
 fn fuzz(target: &str, seconds: u32) -> Outcome {
+    let program = build(target)?;
+    let findings = output(target, "findings")?;
+    let mut command = Command::new(program);
+    command.arg(output(target, "corpus")?).arg(format!("-artifact_prefix={}/", findings.display()));
+    command.args([&format!("-max_total_time={seconds}"), "-max_len=4096", "-timeout=20", "-print_final_stats=1"]);
+    command.arg(format!("-dict={}", folder().join("text.dict").display()));
+    // What libFuzzer finds goes into the first folder; what is kept is only read.
+    command.arg(kept(target));
+    let before = SystemTime::now();
+    run_command(&mut command).map_err(|message| match newest(&findings, before) {
+        Some(input) => format!("{target} fails on {} (run {} with it)", input.display(), program_name(&command)),
+        None => message,
+    })
+}
+
+/// Replaces the kept corpus by as few short inputs as reach what is reached by now.
+fn keep_corpus(target: &str) -> Outcome {
+    let program = build(target)?;
+    let merged = output(target, "merged")?;
+    let renew = |path: &Path| fs::remove_dir_all(path).and_then(|()| fs::create_dir(path));
+    renew(&merged).map_err(|error| format!("{}: {error}", merged.display()))?;
+    let mut command = Command::new(program);
+    // Without counters an input is kept for reaching code, not for how often it does: a tenth of the files.
+    command.args(["-merge=1", "-use_counters=0", &format!("-max_len={KEPT_BYTES_MAX}")]).arg(&merged);
+    run_command(command.arg(kept(target)).arg(output(target, "corpus")?))?;
+    let kept = kept(target);
+    let replace = || -> io::Result<()> {
+        fs::create_dir_all(&kept)?;
+        renew(&kept)?;
+        for entry in fs::read_dir(&merged)? {
+            let entry = entry?;
+            fs::copy(entry.path(), kept.join(entry.file_name()))?;
+        }
+        Ok(())
+    };
+    replace().map_err(|error| format!("{}: {error}", kept.display()))
+}
+
+/// Compiles a target; its program.
+fn build(target: &str) -> Outcome<PathBuf> {
     let triple = machine::host_triple(&machine::rustc_program()).ok_or("rustc does not say what it builds for")?;
-    let directory = machine::target_directory().join("fuzz");
+    let directory = directory();
     let mut build = machine::cargo();
     // With a target named, the flags do not reach build scripts.
     build.args(["build", "--release", "--bin", target, "--target", &triple]).current_dir(folder());
     run_command(build.arg("--target-dir").arg(&directory).env("RUSTFLAGS", COVERAGE_FLAGS))?;
-    let corpus = directory.join("corpus").join(target);
-    let findings = directory.join("findings").join(target);
-    for folder in [&corpus, &findings] {
-        fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    }
-    let mut command = Command::new(directory.join(triple).join("release").join(target));
-    command.arg(&corpus).arg(format!("-artifact_prefix={}/", findings.display()));
-    command.args([&format!("-max_total_time={seconds}"), "-max_len=4096", "-timeout=20", "-print_final_stats=1"]);
-    command.arg(format!("-dict={}", folder().join("text.dict").display()));
-    // What libFuzzer finds goes into the first folder; the seeds are only read.
-    let seeds = folder().join("seeds").join(target);
-    if seeds.is_dir() {
-        command.arg(seeds);
-    }
-    run_command(&mut command)
+    Ok(directory.join(triple).join("release").join(target))
+}
+
+/// The newest file in a folder, if it is newer than `since`.
+fn newest(folder: &Path, since: SystemTime) -> Option<PathBuf> {
+    let entries = fs::read_dir(folder).ok()?;
+    let files =
+        entries.filter_map(|entry| entry.ok().and_then(|e| Some((e.metadata().ok()?.modified().ok()?, e.path()))));
+    files.filter(|(modified, _)| *modified >= since).max().map(|(_, path)| path)
+}
+
+fn program_name(command: &Command) -> String {
+    command.get_program().to_string_lossy().into_owned()
+}
+
+/// What is compiled and found.
+fn directory() -> PathBuf {
+    machine::target_directory().join("fuzz")
+}
+
+/// A folder for what a target leaves behind.
+fn output(target: &str, kind: &str) -> Outcome<PathBuf> {
+    let path = directory().join(kind).join(target);
+    fs::create_dir_all(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(path)
+}
+
+/// The inputs that are part of the repository.
+fn kept(target: &str) -> PathBuf {
+    folder().join("corpus").join(target)
 }
 
 fn folder() -> PathBuf {

@@ -41,6 +41,19 @@ impl Report {
         if self.passed + self.failed == before { Err(format!("`{name}` reported no tests")) } else { Ok(()) }
     }
 
+    /// Counts what is one test by itself.
+    pub(crate) fn count(&mut self, name: &str, passed: bool) {
+        self.passed += u64::from(passed);
+        self.failed += u64::from(!passed);
+        self.summaries.push(format!("{name}: {}", if passed { "passed" } else { "failed" }));
+    }
+
+    /// Says with the summaries what was neither passed nor failed.
+    pub(crate) fn not_run(&mut self, what: &str) {
+        println!("{what}");
+        self.summaries.push(what.to_owned());
+    }
+
     /// Takes a line of a runner's output; most say nothing about totals.
     pub(crate) fn read(&mut self, line: &str) {
         let plain = without_colours(line);

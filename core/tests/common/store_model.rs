@@ -205,7 +205,8 @@ fn model_step(
             let new = ModelItem { value: value.to_vec(), flags, expiry, cas: fresh_cas };
             match (mode, item) {
                 (StoreMode::Set, None) if compare.is_some() => (Answer::Missing, None),
-                (StoreMode::Set, Some(item)) if compare.is_some_and(|cas| cas != item.cas) => {
+                // Without uniques nothing matches.
+                (StoreMode::Set, Some(item)) if compare.is_some_and(|cas| cas != item.cas || !rules.cas) => {
                     (Answer::Exists, Some(item))
                 }
                 (StoreMode::Set, _) | (StoreMode::Add, None) | (StoreMode::Replace, Some(_)) => {
