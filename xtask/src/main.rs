@@ -9,6 +9,7 @@ mod fuzz;
 #[path = "../../host/build/mod.rs"]
 mod guest_build;
 mod guests;
+mod instructions;
 mod js;
 mod machine;
 mod packages;
@@ -28,12 +29,23 @@ struct Command {
     run: fn(&[String]) -> Outcome,
 }
 
-const COMMANDS: [Command; 9] = [
+const COMMANDS: [Command; 10] = [
     Command { name: "run", arguments: "[-- FLAGS]", summary: "build what is missing, then serve", run: build::run },
     Command { name: "test", arguments: "", summary: "set everything up and run every test", run: test::run },
     Command { name: "build", arguments: "", summary: "build target/release/wasmcached", run: build::build },
     Command { name: "bench", arguments: "[FLAGS]", summary: "measure beside memcached", run: bench::run },
-    Command { name: "fuzz", arguments: "[TARGET] [SECONDS]", summary: "feed the engine random input", run: fuzz::run },
+    Command {
+        name: "fuzz",
+        arguments: "[keep] [TARGET] [SECONDS]",
+        summary: "feed the engine random input; keep what reaches new code",
+        run: fuzz::run,
+    },
+    Command {
+        name: "instructions",
+        arguments: "[--update]",
+        summary: "compare the store's instructions with those kept",
+        run: instructions::run,
+    },
     Command { name: "guest", arguments: "", summary: "build the WebAssembly guests only", run: guests::run },
     Command { name: "js", arguments: "", summary: "build the npm package in js/dist", run: js::run },
     Command { name: "cross", arguments: "", summary: "check the other operating systems", run: cross::run },

@@ -14,7 +14,7 @@ use std::{
 const NODE_MAJOR_MIN: u32 = 20;
 
 /// Debian's packages that the tests use, with a program or file by which other systems are asked for them.
-const TEST_PACKAGES: [(&str, &str); 8] = [
+const TEST_PACKAGES: [(&str, &str); 9] = [
     ("memcached", "memcached"),
     ("libmemcached-tools", "memccapable"),
     ("libmemcached-dev", ""),
@@ -23,6 +23,7 @@ const TEST_PACKAGES: [(&str, &str); 8] = [
     ("python3-venv", "python3"),
     ("gcc", "cc"),
     ("zlib1g-dev", ""),
+    ("valgrind", "valgrind"),
 ];
 
 /// `cargo xtask setup`.

@@ -1,13 +1,16 @@
 //! `cargo xtask test`: sets everything up, runs every test of the repository, and closes with a true total.
 
 use crate::{
-    build, cross,
+    build, cross, fuzz,
     guest_build::guest::Guest,
-    guests, js, machine, packages,
+    guests, instructions, js, machine, packages,
     runners::Report,
     step::{Outcome, run as run_command, step},
 };
 use std::{path::PathBuf, process::Command};
+
+/// How long each target of the fuzzer runs.
+const FUZZ_SECONDS: u32 = 30;
 
 /// What the set-up found, for the tests.
 struct Tools {
@@ -40,6 +43,8 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
         js::build(&tools.node)?;
         report.run(packages::in_js(&tools.node).arg("test"))
     });
+    part("instructions", &mut report, &instructions::check);
+    part("fuzzing", &mut report, &|report| fuzz::check(report, FUZZ_SECONDS));
     part("other systems", &mut report, &|report| cross::check(report));
     println!();
     for summary in &report.summaries {
