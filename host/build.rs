@@ -6,6 +6,8 @@
 mod engine_config;
 #[path = "build/mod.rs"]
 mod guest_build;
+#[path = "build/processor.rs"]
+mod processor;
 
 use guest_build::{
     guest::{self, Guest, Source, Toolchain},
@@ -19,9 +21,6 @@ use std::{
 
 /// Names a module to embed instead of the one that the sources make.
 const GUEST_VARIABLE: &str = "WASMCACHED_GUEST";
-/// x86-64-v2: what every 64-bit x86 server of the last decade has.
-const X86_64_BASELINE: [&str; 6] = ["has_cmpxchg16b", "has_sse3", "has_ssse3", "has_sse41", "has_sse42", "has_popcnt"];
-
 fn main() {
     println!("cargo::rerun-if-env-changed={GUEST_VARIABLE}");
     println!("cargo::rerun-if-changed=build.rs");
@@ -100,13 +99,7 @@ fn precompile(wasm: &[u8], target: &str) -> Result<Vec<u8>, String> {
     let mut config = engine_config::engine_config();
     let hint = if cfg!(feature = "cross") { "" } else { " (for another processor: `--features cross`)" };
     let described = |error: wasmtime::Error| format!("the guest does not compile for {target}: {error:#}{hint}");
-    config.target(target).map_err(described)?;
-    if target.starts_with("x86_64") {
-        for feature in X86_64_BASELINE {
-            // SAFETY: the host checks that the machine has these before it runs the code (`Module::deserialize`).
-            unsafe { config.cranelift_flag_enable(feature) };
-        }
-    }
+    processor::choose(&mut config, target).map_err(described)?;
     let engine = wasmtime::Engine::new(&config).map_err(described)?;
     engine.precompile_module(wasm).map_err(described)
 }

@@ -4,8 +4,6 @@
 //! Without an argument it lists its cases, one a line, with the operations that each counts; with a case's place in that
 //! list it runs it.
 
-extern crate alloc;
-
 mod store_loops;
 
 use std::{env, hint::black_box};

@@ -28,6 +28,9 @@ pub(crate) enum Guest {
     /// The one that the npm package is made of.
     #[allow(dead_code, reason = "the host's build script never embeds it")]
     JavaScript,
+    /// The one that measures the store from inside.
+    #[allow(dead_code, reason = "the host's build script never embeds it")]
+    Bench,
 }
 
 impl Guest {
@@ -37,6 +40,7 @@ impl Guest {
             Self::Shipped => "wasmcached.wasm",
             Self::FaultInjection => "wasmcached-fault-injection.wasm",
             Self::JavaScript => "wasmcached-javascript.wasm",
+            Self::Bench => "wasmcached-bench.wasm",
         }
     }
 
@@ -46,6 +50,7 @@ impl Guest {
             Self::Shipped => "abi",
             Self::FaultInjection => "abi,fault-injection",
             Self::JavaScript => "bindgen",
+            Self::Bench => "bench",
         }
     }
 

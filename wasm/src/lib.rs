@@ -9,6 +9,8 @@ extern crate alloc;
 
 #[cfg(feature = "abi")]
 pub mod abi;
+#[cfg(feature = "bench")]
+pub mod bench;
 #[cfg(feature = "bindgen")]
 pub mod bindgen;
 

@@ -33,7 +33,12 @@ const COMMANDS: [Command; 10] = [
     Command { name: "run", arguments: "[-- FLAGS]", summary: "build what is missing, then serve", run: build::run },
     Command { name: "test", arguments: "", summary: "set everything up and run every test", run: test::run },
     Command { name: "build", arguments: "", summary: "build target/release/wasmcached", run: build::build },
-    Command { name: "bench", arguments: "[FLAGS]", summary: "measure beside memcached", run: bench::run },
+    Command {
+        name: "bench",
+        arguments: "[store | FLAGS]",
+        summary: "measure beside memcached, or the store alone",
+        run: bench::run,
+    },
     Command {
         name: "fuzz",
         arguments: "[keep] [TARGET] [SECONDS]",
@@ -79,7 +84,7 @@ fn usage() -> String {
     let mut text = "usage: cargo xtask COMMAND\n\n".to_owned();
     for command in &COMMANDS {
         let call = format!("{} {}", command.name, command.arguments);
-        text += &format!("  {call:<26} {}\n", command.summary);
+        text += &format!("  {call:<32} {}\n", command.summary);
     }
     text
 }

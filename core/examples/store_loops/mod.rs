@@ -6,6 +6,8 @@
 
 #![allow(dead_code, reason = "each measurement uses its part")]
 
+extern crate alloc;
+
 use alloc::{vec, vec::Vec};
 use core::hint::black_box;
 use wasmcached_core::{
@@ -54,7 +56,7 @@ pub(crate) enum Work {
 impl Work {
     /// All of them.
     pub(crate) const ALL: [Self; 6] =
-        [Self::GetHit, Self::GetMiss, Self::SetNew, Self::Overwrite, Self::OverwriteResized, Self::EvictingSet];
+        [Self::GetHit, Self::GetMiss, Self::Overwrite, Self::OverwriteResized, Self::SetNew, Self::EvictingSet];
 
     /// What reports call it.
     pub(crate) fn name(self) -> &'static str {
@@ -98,6 +100,14 @@ impl Loops {
         })?;
         let round = vec![([0; KEY_BYTES], 0); ROUND_OPERATIONS];
         Some(Self { store, work, items, fresh: 0, random: 1, resized: false, round, value: [b'v'; VALUE_BYTES] })
+    }
+
+    /// Goes on with another kind of work on the same items. What leaves other keys behind comes last:
+    /// [`Work::SetNew`]; and [`Work::EvictingSet`] wants a pool of its own.
+    pub(crate) fn turn_to(&mut self, work: Work) {
+        assert!(work == self.work || (self.work != Work::SetNew && self.work != Work::EvictingSet));
+        assert!(work == self.work || work != Work::EvictingSet);
+        self.work = work;
     }
 
     /// Sets the first items: twice as many as are to stay where the pool is to be full.

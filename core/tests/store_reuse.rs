@@ -1,0 +1,150 @@
+//! What a store did before does not matter for what it can do now: memory serves any size at any time, and what has
+//! expired goes before anything that is alive.
+
+#[path = "common/random.rs"]
+#[allow(dead_code, reason = "the other tests use the rest")]
+mod random;
+
+use random::Random;
+use wasmcached_core::{
+    clock::{Expiry, Seconds},
+    command::{Command, Operation, StoreMode},
+    hash::Seed,
+    reply::Reply,
+    store::{Store, StoreConfig},
+};
+
+const NOW: Seconds = 1_800_000_000;
+const SEED: Seed = Seed(7, 8);
+const MEMORY_BYTES: u64 = 8 << 20;
+
+fn new_store() -> Store {
+    let config = StoreConfig {
+        memory_bytes: MEMORY_BYTES,
+        memory_bytes_capacity: MEMORY_BYTES,
+        segment_bytes: 0,
+        item_bytes_max: 1 << 20,
+        evictions: true,
+        cas: true,
+        seed: SEED,
+    };
+    Store::new(config).expect("memory")
+}
+
+fn execute(store: &mut Store, key: &str, operation: Operation<'_>, now: Seconds) -> bool {
+    let command = Command { hash: SEED.hash(key.as_bytes()), key: key.as_bytes(), operation };
+    match store.execute(&command, now) {
+        Reply::Found(found) => {
+            assert!(!found.value.is_empty());
+            true
+        }
+        Reply::Stored { .. } => true,
+        Reply::Missing => false,
+        other => panic!("{other:?} to {key}"),
+    }
+}
+
+fn set(store: &mut Store, key: &str, value: &[u8], expiry: Expiry, now: Seconds) {
+    let operation = Operation::Store { mode: StoreMode::Set, flags: 0, expiry, compare: None, value };
+    assert!(execute(store, key, operation, now), "{key} is stored");
+}
+
+fn has(store: &mut Store, key: &str, now: Seconds) -> bool {
+    execute(store, key, Operation::Get { touch: None }, now)
+}
+
+/// A cache aside: what is not found is set. `keys` keys, the lower the more popular; the hits among `requests`.
+fn cache_aside(
+    store: &mut Store,
+    name: &str,
+    keys: usize,
+    value: &[u8],
+    requests: usize,
+    random: &mut Random,
+) -> usize {
+    let mut hits = 0;
+    for _ in 0..requests {
+        // The product of two uniform numbers: a few are asked for often, most of them rarely.
+        let number = random.within(0..keys) * random.within(0..keys) / keys;
+        let key = format!("{name}{number:012}");
+        if has(store, &key, NOW) {
+            hits += 1;
+        } else {
+            set(store, &key, value, Expiry::NEVER, NOW);
+        }
+    }
+    hits
+}
+
+/// The hit ratio of a load on a store that was full of another size, and on a fresh one.
+fn ratios_after(old_bytes: usize, new_bytes: usize) -> (f64, f64) {
+    let (old, new) = (vec![b'o'; old_bytes], vec![b'n'; new_bytes]);
+    // Twice what fits, so that the capacity decides.
+    let keys = |value_bytes: usize| 2 * MEMORY_BYTES as usize / (value_bytes + 40);
+    let mut used = new_store();
+    cache_aside(&mut used, "old", keys(old_bytes), &old, 4 * keys(old_bytes), &mut Random::new(1));
+    assert!(used.counters().evictions > 0, "it was full");
+    let ratio = |store: &mut Store| {
+        let (count, mut random) = (keys(new_bytes), Random::new(2));
+        cache_aside(store, "new", count, &new, 4 * count, &mut random);
+        let requests = 4 * count;
+        cache_aside(store, "new", count, &new, requests, &mut random) as f64 / requests as f64
+    };
+    let after = ratio(&mut used);
+    used.check();
+    (after, ratio(&mut new_store()))
+}
+
+fn serves_as_a_fresh_one(old_bytes: usize, new_bytes: usize) {
+    let (after, fresh) = ratios_after(old_bytes, new_bytes);
+    println!("{old_bytes} bytes, then {new_bytes}: hit ratio {after:.4}, fresh {fresh:.4}");
+    assert!(fresh > 0.3 && fresh < 0.95, "the load says nothing: {fresh}");
+    assert!(after >= fresh * 0.99, "{old_bytes} bytes, then {new_bytes}: {after}, a fresh store {fresh}");
+}
+
+#[test]
+fn a_store_full_of_large_items_serves_small_ones_as_a_fresh_one_does() {
+    serves_as_a_fresh_one(4000, 100);
+    serves_as_a_fresh_one(100_000, 100);
+}
+
+#[test]
+#[ignore = "the index keeps the memory that many small items needed: run with --ignored"]
+fn a_store_full_of_small_items_serves_large_ones_as_a_fresh_one_does() {
+    serves_as_a_fresh_one(100, 4000);
+    serves_as_a_fresh_one(30, 100_000);
+}
+
+/// Half of the items have expired, in runs of random length, so that segments lose very different shares; sets of three
+/// quarters of what that frees must not cost a live one.
+fn expired_first(old_bytes: usize, new_bytes: usize) {
+    let mut store = new_store();
+    let (old, new) = (vec![b'o'; old_bytes], vec![b'n'; new_bytes]);
+    let expires = |number: u64| Random::new(number / 7).once_in(2);
+    let key = |number: u64| format!("old{number}");
+    let mut count = 0;
+    while store.counters().pool_free_bytes > MEMORY_BYTES / 16 {
+        let expiry = if expires(count) { Expiry(NOW + 10) } else { Expiry::NEVER };
+        set(&mut store, &key(count), &old, expiry, NOW);
+        count += 1;
+    }
+    assert_eq!(store.counters().evictions, 0);
+    let later = NOW + 10;
+    let expired = (0..count).filter(|number| expires(*number)).count();
+    for number in 0..expired * (old_bytes + 30) * 3 / 4 / (new_bytes + 30) {
+        set(&mut store, &format!("new{number}"), &new, Expiry::NEVER, later);
+    }
+    store.check();
+    let lost = (0..count).filter(|number| !expires(*number) && !has(&mut store, &key(*number), later)).count();
+    let evictions = store.counters().evictions;
+    assert_eq!((evictions, lost), (0, 0), "{old_bytes} bytes expired, {new_bytes} were set; {count} items");
+    assert!((0..count).all(|number| !expires(number) || !has(&mut store, &key(number), later)));
+}
+
+#[test]
+#[ignore = "a segment that lost too little to be compacted is followed by an eviction: run with --ignored"]
+fn with_half_of_the_memory_expired_sets_of_any_size_evict_nothing() {
+    for (old_bytes, new_bytes) in [(100, 100), (100, 4000), (4000, 100), (4000, 20_000)] {
+        expired_first(old_bytes, new_bytes);
+    }
+}

@@ -1,0 +1,111 @@
+//! The loops that measure the store, inside a guest: `cargo xtask bench store` runs this beside the native ones.
+//!
+//! The guest is the shipped one with exports for the loops, compiled as the product compiles it. What a call into the
+//! guest costs by itself is taken off, because this program is not optimised.
+
+#[allow(dead_code, reason = "only the names are needed: the loops run in the guest")]
+#[path = "../../core/examples/store_loops/mod.rs"]
+mod store_loops;
+#[path = "../../core/examples/store_loops/timing.rs"]
+mod timing;
+
+#[path = "../../host/src/engine_config.rs"]
+mod engine_config;
+#[path = "../../host/build/processor.rs"]
+mod processor;
+
+use std::{env, process::ExitCode, time::Instant};
+use store_loops::Work;
+use wasmtime::{Engine, Error, Instance, Module, Result, Store, TypedFunc};
+
+/// The guest's exports.
+struct Guest {
+    store: Store<()>,
+    create: TypedFunc<(u32, u64), u32>,
+    turn_to: TypedFunc<u32, ()>,
+    fill: TypedFunc<(), ()>,
+    prepare: TypedFunc<(), ()>,
+    run: TypedFunc<u32, u64>,
+    items: TypedFunc<(), u64>,
+}
+
+fn main() -> ExitCode {
+    match Guest::new() {
+        Ok(mut guest) => {
+            timing::measure(&mut guest);
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("store_bench_guest: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+impl Guest {
+    fn new() -> Result<Self> {
+        let mut config = engine_config::engine_config();
+        processor::choose(&mut config, &named("WASMCACHED_BENCH_TARGET")?)?;
+        let engine = Engine::new(&config)?;
+        let module = Module::from_file(&engine, named("WASMCACHED_BENCH_GUEST")?)?;
+        let mut store = Store::new(&engine, ());
+        // Nobody moves the epoch on: the loops are not interrupted, but they look, as the product's do.
+        store.set_epoch_deadline(1);
+        let instance = Instance::new(&mut store, &module, &[])?;
+        Ok(Self {
+            create: instance.get_typed_func(&mut store, "bench_create")?,
+            turn_to: instance.get_typed_func(&mut store, "bench_turn_to")?,
+            fill: instance.get_typed_func(&mut store, "bench_fill")?,
+            prepare: instance.get_typed_func(&mut store, "bench_prepare")?,
+            run: instance.get_typed_func(&mut store, "bench_run")?,
+            items: instance.get_typed_func(&mut store, "bench_items")?,
+            store,
+        })
+    }
+}
+
+impl timing::Bench for Guest {
+    fn create(&mut self, work: Work, items: u64) -> bool {
+        self.create.call(&mut self.store, (place(work), items)).expect("no trap") == 1
+    }
+
+    fn turn_to(&mut self, work: Work) {
+        self.turn_to.call(&mut self.store, place(work)).expect("no trap");
+    }
+
+    fn fill(&mut self) {
+        self.fill.call(&mut self.store, ()).expect("no trap");
+    }
+
+    fn prepare(&mut self) {
+        self.prepare.call(&mut self.store, ()).expect("no trap");
+    }
+
+    fn run(&mut self, batch: usize) -> u64 {
+        self.run.call(&mut self.store, batch as u32).expect("no trap")
+    }
+
+    fn items(&mut self) -> u64 {
+        self.items.call(&mut self.store, ()).expect("no trap")
+    }
+
+    /// Of a call that does nothing, because there is no store yet.
+    fn call_ns(&mut self) -> f64 {
+        let ns = timing::median_ns(10_000, || {
+            let start = Instant::now();
+            assert_eq!(self.run(1), u64::MAX);
+            start.elapsed()
+        });
+        eprintln!("a call into the guest takes {ns:.0} ns by itself, which is taken off");
+        ns
+    }
+}
+
+/// What `cargo xtask bench store` says in the environment.
+fn named(variable: &str) -> Result<String> {
+    env::var(variable).map_err(|_| Error::msg(format!("{variable} is not set: `cargo xtask bench store` calls this")))
+}
+
+fn place(work: Work) -> u32 {
+    Work::ALL.iter().position(|other| *other == work).map_or(u32::MAX, |place| place as u32)
+}
