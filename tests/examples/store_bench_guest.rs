@@ -3,7 +3,6 @@
 //! The guest is the shipped one with exports for the loops, compiled as the product compiles it. What a call into the
 //! guest costs by itself is taken off, because this program is not optimised.
 
-#[allow(dead_code, reason = "only the names are needed: the loops run in the guest")]
 #[path = "../../core/examples/store_loops/mod.rs"]
 mod store_loops;
 #[path = "../../core/examples/store_loops/timing.rs"]

@@ -12,6 +12,7 @@ pub mod load;
 pub mod native;
 pub mod replay;
 pub mod server;
+pub mod soak;
 pub mod suite;
 pub mod target;
 pub mod transcript;

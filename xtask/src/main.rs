@@ -14,6 +14,7 @@ mod js;
 mod machine;
 mod packages;
 mod runners;
+mod soak;
 mod step;
 mod test;
 mod wine;
@@ -29,7 +30,7 @@ struct Command {
     run: fn(&[String]) -> Outcome,
 }
 
-const COMMANDS: [Command; 10] = [
+const COMMANDS: [Command; 11] = [
     Command { name: "run", arguments: "[-- FLAGS]", summary: "build what is missing, then serve", run: build::run },
     Command { name: "test", arguments: "", summary: "set everything up and run every test", run: test::run },
     Command { name: "build", arguments: "", summary: "build target/release/wasmcached", run: build::build },
@@ -50,6 +51,12 @@ const COMMANDS: [Command; 10] = [
         arguments: "[--update]",
         summary: "compare the store's instructions with those kept",
         run: instructions::run,
+    },
+    Command {
+        name: "soak",
+        arguments: "[SECONDS] [-- FLAGS]",
+        summary: "check every answer while the server forgets",
+        run: soak::run,
     },
     Command { name: "guest", arguments: "", summary: "build the WebAssembly guests only", run: guests::run },
     Command { name: "js", arguments: "", summary: "build the npm package in js/dist", run: js::run },

@@ -5,12 +5,15 @@ use crate::{
     guest_build::guest::Guest,
     guests, instructions, js, machine, packages,
     runners::Report,
+    soak,
     step::{Outcome, run as run_command, step},
 };
 use std::{path::PathBuf, process::Command};
 
 /// How long each target of the fuzzer runs.
 const FUZZ_SECONDS: u32 = 30;
+/// How long the soak runs here; by hand it runs longer.
+const SOAK_SECONDS: u32 = 20;
 
 /// What the set-up found, for the tests.
 struct Tools {
@@ -43,6 +46,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
         js::build(&tools.node)?;
         report.run(packages::in_js(&tools.node).arg("test"))
     });
+    part("soak", &mut report, &|report| soak::check(report, SOAK_SECONDS));
     part("instructions", &mut report, &instructions::check);
     part("fuzzing", &mut report, &|report| fuzz::check(report, FUZZ_SECONDS));
     part("other systems", &mut report, &|report| cross::check(report));

@@ -1,0 +1,48 @@
+//! `cargo xtask soak [SECONDS] [-- FLAGS]`: half of the time against several workers and shards, half against one; with
+//! flags of the server, all of it against that one.
+
+use std::{process::ExitCode, time::Duration};
+use wasmcached_tests::{
+    server::wasmcached_program,
+    soak::{Plan, soak},
+};
+
+const SECONDS_DEFAULT: u64 = 600;
+const CONNECTIONS: u64 = 64;
+/// A small part of what the clients would keep.
+const MEMORY_MIB: u64 = 8;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("soak: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), String> {
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    let flags = match arguments.iter().position(|argument| argument == "--") {
+        Some(place) => arguments.split_off(place)[1..].to_vec(),
+        None => Vec::new(),
+    };
+    let seconds = match &arguments[..] {
+        [] => SECONDS_DEFAULT,
+        [seconds] => seconds.parse().map_err(|error| format!("{seconds}: {error}"))?,
+        _ => return Err("it takes a number of seconds, and the server's flags after `--`".to_owned()),
+    };
+    let program = wasmcached_program()?;
+    let seed = std::env::var("WASMCACHED_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
+    let servers = if flags.is_empty() { vec![words("-t 4"), words("-t 1")] } else { vec![flags] };
+    let duration = Duration::from_secs(seconds) / servers.len() as u32;
+    for flags in servers {
+        soak(&program, &Plan { duration, connections: CONNECTIONS, memory_mib: MEMORY_MIB, seed, flags })?;
+    }
+    Ok(())
+}
+
+fn words(text: &str) -> Vec<String> {
+    text.split(' ').map(str::to_owned).collect()
+}
