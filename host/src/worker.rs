@@ -206,6 +206,8 @@ impl Worker {
                 // Less than was asked for: there is no more. Windows tells again only after it has said so itself.
                 let drained = cfg!(unix) && received < window.len() && !connection.is(Flag::HungUp);
                 connection.set(Flag::Readable, !drained);
+                // A turn may last, and who was told by another worker that a second is over must not find what it ended.
+                self.now = self.shared.clock.now();
                 connection.entry.touch(self.now);
                 self.shared.workers[self.index].bytes_read.add(received as u64);
                 let status = self.front.advance(connection.guest, received, self.now)?;
