@@ -7,11 +7,15 @@ use std::{
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
 /// How long a server may take until it accepts connections.
 const READY_WAIT: Duration = Duration::from_secs(15);
+
+/// How much of a server's log is kept.
+const LOG_BYTES_KEPT: usize = 16 * 1024;
 
 /// A running server; dropping the handle ends exactly this process.
 #[derive(Debug)]
@@ -19,6 +23,8 @@ pub struct Server {
     child: Child,
     /// Where it listens.
     pub address: SocketAddr,
+    /// The first bytes that it wrote to its error output.
+    log: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Server {
@@ -46,7 +52,8 @@ impl Server {
         }
         command.args(flags).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let child = command.spawn().map_err(|error| format!("{}: {error}", program.display()))?;
-        let mut server = Self { child, address: SocketAddr::from(([127, 0, 0, 1], port)) };
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        let mut server = Self { child, address, log: Arc::default() };
         let deadline = Instant::now() + READY_WAIT;
         loop {
             if let Ok(Some(status)) = server.child.try_wait() {
@@ -64,9 +71,10 @@ impl Server {
             }
             std::thread::sleep(Duration::from_millis(5));
         }
-        // Nobody reads its log from here on: drain it, so that a full pipe never stops the server.
-        if let Some(mut errors) = server.child.stderr.take() {
-            std::thread::spawn(move || std::io::copy(&mut errors, &mut std::io::sink()));
+        // All of its log is read, so that a full pipe never stops the server, and the beginning is kept.
+        if let Some(errors) = server.child.stderr.take() {
+            let log = Arc::clone(&server.log);
+            std::thread::spawn(move || drain(errors, &log));
         }
         Ok(server)
     }
@@ -88,6 +96,11 @@ impl Server {
         false
     }
 
+    /// The beginning of what it wrote to its error output.
+    pub fn log(&self) -> String {
+        self.log.lock().map_or_else(|_| String::new(), |log| String::from_utf8_lossy(&log).into_owned())
+    }
+
     /// How the process ended, if it has.
     pub fn exit_status(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()
@@ -105,6 +118,16 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// Reads to the end, and keeps the beginning.
+fn drain(mut errors: impl Read, log: &Mutex<Vec<u8>>) {
+    let mut buffer = [0; 4096];
+    while let Ok(length @ 1..) = errors.read(&mut buffer) {
+        let Ok(mut log) = log.lock() else { continue };
+        let room = LOG_BYTES_KEPT.saturating_sub(log.len());
+        log.extend_from_slice(&buffer[..length.min(room)]);
     }
 }
 

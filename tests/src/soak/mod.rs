@@ -136,7 +136,7 @@ pub fn soak(program: &Path, plan: &Plan) -> Result<(), String> {
         ended.chain([moderated]).filter_map(Result::err).collect()
     });
     if let Some(first) = wrong.first() {
-        println!("{}", shared.counts);
+        println!("{}\nthe server's log: {}", shared.counts, server.log());
         if let Some(status) = server.exit_status() {
             return Err(format!("the server ended ({status}); {first} (seed {})", plan.seed));
         }
