@@ -2,22 +2,39 @@
 
 use std::path::PathBuf;
 use std::thread;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use clap::Args;
 
 use super::compare::compare;
+use super::documentation::{self, Findings};
 use super::load::Load;
-use super::{report, synthetic, trace};
-use crate::load::Outcome;
+use super::{held, report, synthetic, trace};
+use crate::load::cli::{commit, found, repository};
+use crate::load::server::Program;
+use crate::load::{Outcome, environment};
 
-/// How much smaller the loads are with `--quick`.
-const QUICK_SCALE: f64 = 0.2;
-const TRACE_REQUESTS_MAX: f64 = 1e9;
-const TRACE_REQUESTS_QUICK: f64 = 2e5;
+const TEACHING: &str = "\
+Each load is replayed through each contender: get a key, and after a miss set it. `size` is a share of the load's \
+footprint, which is what its keys would take in this store all together; `exact LRU` and the stores have exactly so many \
+bytes, the store's index and bookkeeping included. `to LRU` is the store's miss ratio as a multiple of the exact LRU's.
+
+memcached gets the nearest `-m`, but holds at least a page of 1 MiB for each size class: `held` says what it really took, \
+pages and hash table. So `store in as much` is this store once more, in as many bytes as memcached held, and \
+`to memcached` compares these two. Its threads work by the wall clock, so its numbers differ a little from run to run; \
+all others repeat exactly. Loads that need a clock of their own run without it.
+
+`!` marks what misses its bar.
+
+Examples:
+  cargo xtask bench hit-ratio --quick --no-memcached       the store and the exact LRU, small loads
+  cargo xtask bench hit-ratio --loads zipf-0.9,scan        two loads
+  cargo xtask bench hit-ratio --trace FILE --write-docs    everything, into docs/hit-ratio.md
+  cargo xtask bench hit-ratio --held                       how many items fit";
 
 /// Which loads, and how.
 #[derive(Debug, Args)]
+#[command(after_help = TEACHING)]
 pub struct HitRatio {
     /// Loads of a fifth of the size
     #[arg(long)]
@@ -28,48 +45,105 @@ pub struct HitRatio {
     /// A trace to replay, too: lines of `time_s,key,bytes`, compressed with zstd if it is called .zst
     #[arg(long, env = "WASMCACHED_TRACE", value_name = "FILE")]
     trace: Option<PathBuf>,
-    /// Threads for what runs in process [default: as many as there are processors]
+    /// Only the exact LRU and this store
+    #[arg(long)]
+    no_memcached: bool,
+    /// The memcached to compare with
+    #[arg(long, env = "MEMCACHED_BIN", default_value = "memcached", value_name = "PATH")]
+    theirs: PathBuf,
+    /// Replays at the same time [default: as many as there are processors]
     #[arg(long, value_name = "NUMBER")]
     threads: Option<usize>,
+    /// Only count how many items fit in -m 64
+    #[arg(long)]
+    held: bool,
+    /// Write all of it into docs/hit-ratio.md, with its picture
+    #[arg(long, conflicts_with_all = ["quick", "loads", "no_memcached", "held"])]
+    write_docs: bool,
 }
 
 /// Runs it; progress goes to standard error, tables to standard output.
 pub fn run(arguments: &HitRatio) -> Outcome<()> {
-    let threads = arguments.threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from)).max(1);
-    let mut results = Vec::new();
-    for name in [trace::NAME].into_iter().chain(synthetic::NAMES) {
-        if !arguments.loads.is_empty() && !arguments.loads.iter().any(|chosen| chosen == name) {
-            continue;
-        }
-        let started = Instant::now();
-        let Some(load) = arguments.load(name)? else { continue };
-        eprintln!("{name} …");
-        let result = compare(&load, threads)?;
-        eprintln!("{name}: {:.1} s", started.elapsed().as_secs_f64());
-        print!("{}", report::text_load(&result));
-        results.push(result);
+    let memcached = arguments.memcached()?;
+    let mut findings = Findings::default();
+    if !arguments.held {
+        arguments.replay(memcached.as_ref(), &mut findings)?;
+        println!();
+        report::summary(&findings.results).iter().for_each(|line| println!("{line}"));
     }
-    print!("{}", report::text_summary(&results));
+    if arguments.held || arguments.write_docs {
+        findings.rooms = held::measure(memcached.as_ref())?;
+        print!("{}", report::text_held(&findings.rooms));
+    }
+    if arguments.write_docs {
+        findings.circumstances = arguments.circumstances(memcached.as_ref())?;
+        documentation::write(&repository().join("docs"), &findings)?;
+        eprintln!("wrote docs/hit-ratio.md");
+    }
     Ok(())
 }
 
+fn names() -> impl Iterator<Item = &'static str> + Clone {
+    [trace::NAME].into_iter().chain(synthetic::NAMES)
+}
+
+fn parse_name(name: &str) -> Outcome<String> {
+    if names().any(|known| known == name) {
+        return Ok(name.to_owned());
+    }
+    Err(format!("one of {}", names().collect::<Vec<_>>().join(", ")))
+}
+
 impl HitRatio {
+    fn replay(&self, memcached: Option<&Program>, findings: &mut Findings) -> Outcome<()> {
+        let processors = || thread::available_parallelism().map_or(1, usize::from);
+        let threads = self.threads.unwrap_or_else(processors).max(1);
+        for name in names().filter(|name| self.loads.is_empty() || self.loads.iter().any(|chosen| chosen == name)) {
+            let started = Instant::now();
+            let Some(load) = self.load(name)? else { continue };
+            eprintln!("{name} …");
+            let result = compare(&load, threads, memcached)?;
+            eprintln!("{name}: {:.1} s", started.elapsed().as_secs_f64());
+            print!("{}", report::text_load(&result));
+            findings.results.push(result);
+        }
+        Ok(())
+    }
+
     fn load(&self, name: &'static str) -> Outcome<Option<Load>> {
+        let scale = if self.quick { QUICK_SCALE } else { 1.0 };
         if name != trace::NAME {
-            return Ok(synthetic::load(name, if self.quick { QUICK_SCALE } else { 1.0 }));
+            return Ok(synthetic::load(name, scale));
         }
         let Some(path) = &self.trace else {
             eprintln!("trace: skipped, since there is none: --trace FILE names one");
             return Ok(None);
         };
-        trace::load(path, if self.quick { TRACE_REQUESTS_QUICK } else { TRACE_REQUESTS_MAX } as usize).map(Some)
+        trace::load(path, if self.quick { TRACE_REQUESTS_QUICK } else { usize::MAX }).map(Some)
+    }
+
+    fn memcached(&self) -> Outcome<Option<Program>> {
+        if self.no_memcached {
+            return Ok(None);
+        }
+        let path = found(&self.theirs, "apt-get install memcached, or --no-memcached")?;
+        Ok(Some(Program { label: "memcached".into(), path, extra: Vec::new() }))
+    }
+
+    fn circumstances(&self, memcached: Option<&Program>) -> Outcome<Vec<(&'static str, String)>> {
+        let theirs = memcached.map(|program| environment::version(&program.path.to_string_lossy())).transpose()?;
+        let commit = commit().map_or(String::new(), |commit| format!(" (commit {commit})"));
+        let ours = format!("wasmcached {}{commit}", env!("CARGO_PKG_VERSION"));
+        let trace = if self.trace.is_some() { " --trace FILE" } else { "" };
+        Ok(vec![
+            ("date", humantime::format_rfc3339_seconds(SystemTime::now()).to_string()),
+            ("command", format!("`cargo xtask bench hit-ratio{trace} --write-docs`")),
+            ("versions", [Some(ours), theirs].into_iter().flatten().collect::<Vec<_>>().join(", ")),
+            ("machine", environment::machine()),
+        ])
     }
 }
 
-fn parse_name(name: &str) -> Outcome<String> {
-    let known = [trace::NAME].into_iter().chain(synthetic::NAMES);
-    if known.clone().any(|known| known == name) {
-        return Ok(name.to_owned());
-    }
-    Err(format!("one of {}", known.collect::<Vec<_>>().join(", ")))
-}
+/// How much smaller the loads are with `--quick`.
+const QUICK_SCALE: f64 = 0.2;
+const TRACE_REQUESTS_QUICK: usize = 200_000;

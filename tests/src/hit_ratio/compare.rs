@@ -4,11 +4,15 @@ use std::sync::Mutex;
 use std::thread;
 
 use wasmcached_core::limits::SHARD_BYTES_MIN;
+use wasmcached_core::statistics::Counters;
 
 use super::load::Load;
-use super::lru;
-use super::store::{self, STORES};
+use super::lru::Expired;
+use super::memcached::Held;
+use super::store::{STORES, StoreKind};
+use super::{lru, memcached, store};
 use crate::load::Outcome;
+use crate::load::server::Program;
 
 /// Cache sizes, in percent of the load's footprint.
 pub const SIZES_PERCENT: [u64; 5] = [1, 3, 10, 20, 40];
@@ -20,64 +24,127 @@ pub struct LoadResult {
     pub name: &'static str,
     /// What it is.
     pub about: String,
-    /// Different keys, and the bytes that they take together.
+    /// Different keys, intruders left out.
     pub keys: usize,
-    /// See `keys`.
+    /// What they take together in this store.
     pub footprint_bytes: u64,
     /// A row for each size.
     pub rows: Vec<Row>,
 }
 
 /// What came out of one load in one size.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Row {
     /// Of the footprint.
     pub percent: u64,
     /// What exact LRU and stores may take.
     pub cache_bytes: u64,
-    /// How many requests there were, scans included.
+    /// How many requests there were, intruders included.
     pub requests: u64,
     /// Miss ratio of the exact LRU.
     pub lru: f64,
-    /// Miss ratios of [`STORES`].
-    pub stores: Vec<f64>,
+    /// Miss ratio of the exact LRU from which expired items go at once, if any expire.
+    pub lru_expiring: Option<f64>,
+    /// The [`STORES`].
+    pub stores: Vec<StoreResult>,
+    /// Real memcached, where it can be compared.
+    pub memcached: Option<MemcachedResult>,
 }
 
-/// Replays `load` in each size, on `threads` threads.
-pub fn compare(load: &Load, threads: usize) -> Outcome<LoadResult> {
+/// What came out of this store.
+#[derive(Clone, Debug, Default)]
+pub struct StoreResult {
+    /// Miss ratio.
+    pub miss: f64,
+    /// Its counters in the end.
+    pub counters: Counters,
+}
+
+/// What came out of memcached.
+#[derive(Clone, Debug, Default)]
+pub struct MemcachedResult {
+    /// Its `-m`.
+    pub memory_mib: u64,
+    /// Miss ratio.
+    pub miss: f64,
+    /// What it held in the end.
+    pub held: Held,
+    /// Miss ratio of this store, as it is by default, in as much memory as memcached held.
+    pub store_miss: f64,
+}
+
+/// What is run for a row.
+#[derive(Clone, Copy, Debug)]
+enum Job {
+    Lru(Expired),
+    Store(usize),
+    Memcached,
+}
+
+/// What it left.
+enum Done {
+    Lru(Expired, u64),
+    Store(usize, Box<Counters>),
+    /// Its `-m`, its misses, what it held, and the misses of the store in as much.
+    Memcached(u64, u64, Held, u64),
+}
+
+/// Replays `load` in each size, on `threads` threads; in memcached too if `memcached` says where it is.
+pub fn compare(load: &Load, threads: usize, memcached: Option<&Program>) -> Outcome<LoadResult> {
     let footprint_bytes = load.footprint_bytes();
     let mut rows: Vec<Row> = SIZES_PERCENT.iter().map(|&percent| Row::new(load, footprint_bytes, percent)).collect();
-    let jobs = rows.iter().enumerate().flat_map(|(row, _)| (0..=STORES.len()).map(move |contender| (row, contender)));
-    let jobs = Mutex::new(jobs.collect::<Vec<_>>());
     let sizes: Vec<u64> = rows.iter().map(|row| row.cache_bytes).collect();
-    let done = Mutex::new(Vec::new());
-    thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                while let Some((row, contender)) = pop(&jobs) {
-                    let misses = misses(load, contender, sizes[row]);
-                    done.lock().expect("no panic").push((row, contender, misses));
-                }
-            });
+    // A clock of its own is what memcached cannot be given: a load that takes an hour would take an hour.
+    let program = memcached.filter(|_| !load.has_expiry());
+    let local = Mutex::new(jobs(sizes.len(), local_jobs(load)));
+    let served = Mutex::new(jobs(sizes.len(), program.map(|_| Job::Memcached).into_iter().collect()));
+    let results = Mutex::new(Vec::new());
+    let work = |queue: &Mutex<Vec<(usize, Job)>>| {
+        while let Some((row, job)) = pop(queue) {
+            let done = job.run(load, sizes[row], program);
+            results.lock().expect("no panic").push((row, done));
         }
+    };
+    thread::scope(|scope| {
+        // One server at a time: it has threads of its own, which must not come too late for their work.
+        scope.spawn(|| [&served, &local].map(work));
+        (1..threads).for_each(|_| drop(scope.spawn(|| work(&local))));
     });
-    for (row, contender, misses) in done.into_inner().expect("no panic") {
-        let row = &mut rows[row];
-        let ratio = misses? as f64 / row.requests as f64;
-        *(if contender == 0 { &mut row.lru } else { &mut row.stores[contender - 1] }) = ratio;
+    for (row, done) in results.into_inner().expect("no panic") {
+        rows[row].take(done?);
     }
-    Ok(LoadResult { name: load.name, about: load.about.clone(), keys: load.distinct_keys(), footprint_bytes, rows })
+    let keys = load.distinct_keys();
+    Ok(LoadResult { name: load.name, about: load.about.clone(), keys, footprint_bytes, rows })
+}
+
+fn local_jobs(load: &Load) -> Vec<Job> {
+    let oracles = [Expired::Stay, Expired::Go].into_iter().take(if load.has_expiry() { 2 } else { 1 });
+    oracles.map(Job::Lru).chain((0..STORES.len()).map(Job::Store)).collect()
+}
+
+fn jobs(rows: usize, each: Vec<Job>) -> Vec<(usize, Job)> {
+    (0..rows).flat_map(|row| each.iter().map(move |&job| (row, job))).collect()
 }
 
 fn pop<T>(jobs: &Mutex<Vec<T>>) -> Option<T> {
     jobs.lock().expect("no panic").pop()
 }
 
-/// Contender 0 is the exact LRU, the others are the stores.
-fn misses(load: &Load, contender: usize, cache_bytes: u64) -> Outcome<u64> {
-    match contender.checked_sub(1) {
-        None => Ok(lru::misses(load, cache_bytes)),
-        Some(kind) => store::misses(&STORES[kind], load, cache_bytes, cache_bytes),
+impl Job {
+    fn run(self, load: &Load, cache_bytes: u64, program: Option<&Program>) -> Outcome<Done> {
+        match self {
+            Self::Lru(expired) => Ok(Done::Lru(expired, lru::misses(load, expired, cache_bytes))),
+            Self::Store(kind) => {
+                store::replay(&STORES[kind], load, cache_bytes, cache_bytes).map(|it| Done::Store(kind, Box::new(it)))
+            }
+            Self::Memcached => {
+                let program = program.ok_or("no memcached")?;
+                let memory_mib = memcached::memory_mib(cache_bytes);
+                let (misses, held) = memcached::replay(program, memory_mib, load, cache_bytes)?;
+                let store = store::replay(StoreKind::usual(), load, cache_bytes, held.cache_bytes())?;
+                Ok(Done::Memcached(memory_mib, misses, held, store.get_misses))
+            }
+        }
     }
 }
 
@@ -85,6 +152,61 @@ impl Row {
     fn new(load: &Load, footprint_bytes: u64, percent: u64) -> Self {
         let cache_bytes = (footprint_bytes * percent / 100).max(SHARD_BYTES_MIN);
         let requests = load.requests(cache_bytes).count() as u64;
-        Self { percent, cache_bytes, requests, lru: 0.0, stores: vec![0.0; STORES.len()] }
+        let stores = vec![StoreResult::default(); STORES.len()];
+        Self { percent, cache_bytes, requests, stores, ..Self::default() }
+    }
+
+    fn take(&mut self, done: Done) {
+        let ratio = |misses: u64| misses as f64 / self.requests as f64;
+        match done {
+            Done::Lru(Expired::Stay, misses) => self.lru = ratio(misses),
+            Done::Lru(Expired::Go, misses) => self.lru_expiring = Some(ratio(misses)),
+            Done::Store(kind, counters) => {
+                self.stores[kind] = StoreResult { miss: ratio(counters.get_misses), counters: *counters };
+            }
+            Done::Memcached(memory_mib, misses, held, store) => {
+                let (miss, store_miss) = (ratio(misses), ratio(store));
+                self.memcached = Some(MemcachedResult { memory_mib, miss, held, store_miss });
+            }
+        }
+    }
+
+    /// The miss ratio of a store as a multiple of the exact LRU's.
+    pub fn to_lru(&self, kind: usize) -> f64 {
+        self.stores[kind].miss / self.lru
+    }
+}
+
+impl MemcachedResult {
+    /// The store's miss ratio as a multiple of memcached's, in as much memory.
+    pub fn store_to_memcached(&self) -> f64 {
+        self.store_miss / self.miss
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::synthetic;
+    use super::*;
+
+    #[test]
+    fn every_row_is_filled_and_larger_caches_miss_less() {
+        let load = synthetic::load("zipf-0.9", 0.02).unwrap();
+        let result = compare(&load, 2, None).unwrap();
+        assert_eq!(result.rows.len(), SIZES_PERCENT.len());
+        for rows in result.rows.windows(2) {
+            assert!(rows[0].cache_bytes <= rows[1].cache_bytes && rows[0].lru >= rows[1].lru);
+        }
+        for row in &result.rows {
+            assert!(row.lru > 0.0 && row.lru < 1.0 && row.lru_expiring.is_none() && row.memcached.is_none());
+            assert!(row.stores.iter().all(|store| store.miss > 0.0 && store.counters.curr_items > 0));
+        }
+    }
+
+    #[test]
+    fn expiry_is_compared_with_both_oracles() {
+        let load = synthetic::load("ttl", 0.02).unwrap();
+        let result = compare(&load, 1, None).unwrap();
+        assert!(result.rows.iter().all(|row| row.lru_expiring.is_some_and(|miss| miss <= row.lru)));
     }
 }

@@ -82,7 +82,7 @@ impl Load {
     fn intruders_before(&self, at: usize, first: u32, cache_bytes: u64) -> u32 {
         match self.intruders {
             Intruders::Between => 1,
-            Intruders::Scan { every } if at > 0 && at % every == 0 => {
+            Intruders::Scan { every } if at > 0 && at.is_multiple_of(every) => {
                 let mut left = cache_bytes as f64;
                 let fits = |key: &u32| {
                     left -= item_bytes(&self.request(*key, 0));

@@ -1,6 +1,4 @@
-//! The oracle: the exact LRU order, each item weighted with what it takes in this store.
-//!
-//! It is the best LRU there can be: nothing but items takes memory, and what expires is gone in the same second.
+//! The oracle: the exact LRU order, each item weighted with what it takes in this store. Nothing but items takes memory.
 
 use std::collections::BTreeMap;
 
@@ -9,17 +7,29 @@ use lru::LruCache;
 use super::load::{Load, Request};
 use super::weight::item_bytes;
 
-/// Misses of a read-through replay in `cache_bytes`.
-pub fn misses(load: &Load, cache_bytes: u64) -> u64 {
-    let mut cache = Exact { items: LruCache::unbounded(), room: cache_bytes as f64, expiring: BTreeMap::new() };
+/// What becomes of expired items.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expired {
+    /// They stay until they are asked for or are the least recently used, as in any plain LRU cache.
+    Stay,
+    /// They are gone in the same second: no cache with this order of eviction can do better.
+    Go,
+}
+
+/// Misses of a read-through replay in `cache_bytes`. What is larger than the cache is not stored.
+pub fn misses(load: &Load, expired: Expired, cache_bytes: u64) -> u64 {
+    let room = cache_bytes as f64;
+    let mut cache = Exact { items: LruCache::unbounded(), capacity: room, room, expired, expiring: BTreeMap::new() };
     load.requests(cache_bytes).map(|request| u64::from(!cache.request(&request))).sum()
 }
 
 struct Exact {
     items: LruCache<u32, Held>,
+    capacity: f64,
     /// Bytes that are not taken; below zero only while an item is being stored.
     room: f64,
-    /// Keys by the second in which they may expire.
+    expired: Expired,
+    /// If expired items go: keys by the second in which they may expire.
     expiring: BTreeMap<u32, Vec<u32>>,
 }
 
@@ -29,20 +39,29 @@ struct Held {
     expires: u32,
 }
 
+impl Held {
+    fn has_expired(&self, second: u32) -> bool {
+        self.expires != 0 && self.expires <= second
+    }
+}
+
 impl Exact {
     /// Whether it was a hit.
     fn request(&mut self, request: &Request) -> bool {
         self.expire(request.second);
-        if self.items.get(&request.key).is_some() {
+        if self.items.get(&request.key).is_some_and(|held| !held.has_expired(request.second)) {
             return true;
         }
+        let bytes = item_bytes(request);
+        if bytes > self.capacity {
+            return false;
+        }
         let expires = if request.ttl_s == 0 { 0 } else { request.second + request.ttl_s };
-        if expires != 0 {
+        if expires != 0 && self.expired == Expired::Go {
             self.expiring.entry(expires).or_default().push(request.key);
         }
-        let bytes = item_bytes(request);
-        self.items.put(request.key, Held { bytes, expires });
-        self.room -= bytes;
+        let replaced = self.items.put(request.key, Held { bytes, expires });
+        self.room -= bytes - replaced.map_or(0.0, |held| held.bytes);
         while self.room < 0.0 {
             let (_, evicted) = self.items.pop_lru().expect("an empty cache has room");
             self.room += evicted.bytes;
@@ -54,7 +73,7 @@ impl Exact {
         while let Some(due) = self.expiring.first_entry().filter(|due| *due.key() <= second) {
             for key in due.remove() {
                 // It may have been evicted since, and set again.
-                if self.items.peek(&key).is_some_and(|held| held.expires != 0 && held.expires <= second) {
+                if self.items.peek(&key).is_some_and(|held| held.has_expired(second)) {
                     self.room += self.items.pop(&key).map_or(0.0, |held| held.bytes);
                 }
             }
@@ -79,19 +98,31 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_least_recently_used_goes() {
-        // Items of 109 bytes: two fit.
-        assert_eq!(misses(&load(&[0, 1, 0, 2, 0, 1], &[]), 220), 4);
-        assert_eq!(misses(&load(&[0, 1, 2, 0, 1, 2], &[]), 220), 6);
-        assert_eq!(misses(&load(&[0, 1, 2, 0, 1, 2], &[]), 330), 3);
+    fn count(keys: &[u32], ttl_s: &[u32], cache_bytes: u64) -> [u64; 2] {
+        [Expired::Stay, Expired::Go].map(|expired| misses(&load(keys, ttl_s), expired, cache_bytes))
     }
 
     #[test]
-    fn what_expires_makes_room_in_the_same_second() {
-        let lifetimes = [2, 0, 0];
-        assert_eq!(misses(&load(&[0, 0, 0], &lifetimes), 440), 2);
-        // Key 0 is gone when key 2 comes, so key 1 stays though it is older.
-        assert_eq!(misses(&load(&[1, 0, 0, 2, 1], &lifetimes), 230), 3);
+    fn the_least_recently_used_goes() {
+        // Items of 109 bytes.
+        assert_eq!(count(&[0, 1, 0, 2, 0, 1], &[], 220), [4, 4]);
+        assert_eq!(count(&[0, 1, 2, 0, 1, 2], &[], 220), [6, 6]);
+        assert_eq!(count(&[0, 1, 2, 0, 1, 2], &[], 330), [3, 3]);
+    }
+
+    #[test]
+    fn what_is_larger_than_the_cache_evicts_nothing() {
+        assert_eq!(misses(&Load { value_bytes: vec![68, 500], ..load(&[0, 1, 0, 1], &[]) }, Expired::Stay, 220), 3);
+    }
+
+    #[test]
+    fn what_has_expired_is_a_miss() {
+        assert_eq!(count(&[0, 0, 0, 0, 0], &[2], 440), [3, 3]);
+    }
+
+    #[test]
+    fn what_expires_makes_room_only_if_it_goes() {
+        // Key 0 has expired when key 2 comes; key 1 is older.
+        assert_eq!(count(&[1, 0, 0, 2, 1], &[2, 0, 0], 230), [4, 3]);
     }
 }

@@ -19,8 +19,12 @@
 
 pub mod cli;
 pub mod compare;
+pub mod documentation;
+pub mod held;
 pub mod load;
 pub mod lru;
+pub mod memcached;
+pub mod plot;
 pub mod report;
 pub mod store;
 pub mod synthetic;

@@ -1,63 +1,222 @@
-//! The tables.
+//! The tables, for the terminal and for the documentation.
 
 use std::fmt::Write as _;
 
-use super::compare::{LoadResult, Row};
+use super::compare::{LoadResult, MemcachedResult, Row};
+use super::held::{LIMIT_MIB, Room};
 use super::store::STORES;
 
-/// The table of one load, for the terminal.
+/// Beside what misses its bar.
+const MISSED: &str = "!";
+
+/// The table of one load.
 pub fn text_load(result: &LoadResult) -> String {
-    let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
-    let mut text = format!(
-        "\n{}: {}\n{} keys, {} requests, footprint {:.1} MiB\n",
+    let requests = result.rows.first().map_or(0, |row| row.requests);
+    let footprint = mib(result.footprint_bytes);
+    let mut text = format!("\n{}: {}\n", result.name, result.about);
+    let _ = writeln!(text, "{} keys, {requests} requests, footprint {footprint:.1} MiB", result.keys);
+    text + &aligned(&cells(result, false))
+}
+
+/// The table of one load, with what each held.
+pub fn markdown_load(result: &LoadResult) -> String {
+    let requests = result.rows.first().map_or(0, |row| row.requests);
+    format!(
+        "### {}\n\n{}. {} keys, {requests} requests, footprint {:.1} MiB.\n\n{}\n",
         result.name,
         result.about,
         result.keys,
-        result.rows.first().map_or(0, |row| row.requests),
-        mib(result.footprint_bytes)
-    );
-    let _ = write!(text, "{:>5} {:>9} {:>9}", "size", "MiB", "exact LRU");
-    for kind in &STORES {
-        let _ = write!(text, " {:>8} {:>7}", kind.name, "to LRU");
-    }
-    text.push('\n');
-    for row in &result.rows {
-        let _ = write!(text, "{:>4}% {:>9.2} {:>9.4}", row.percent, mib(row.cache_bytes), row.lru);
-        for (kind, &ratio) in STORES.iter().zip(&row.stores) {
-            let to_lru = to_lru(row, ratio);
-            let mark = if to_lru > kind.to_lru_max { "!" } else { " " };
-            let _ = write!(text, " {ratio:>8.4} {to_lru:>6.3}{mark}");
-        }
-        text.push('\n');
-    }
-    text
+        mib(result.footprint_bytes),
+        piped(&cells(result, true))
+    )
 }
 
 /// The worst cases over all loads.
-pub fn text_summary(results: &[LoadResult]) -> String {
-    let mut text = String::new();
+pub fn summary(results: &[LoadResult]) -> Vec<String> {
+    let rows = || results.iter().flat_map(|result| result.rows.iter().map(move |row| (result.name, row)));
+    let mut lines = Vec::new();
     for (at, kind) in STORES.iter().enumerate() {
-        let rows = results.iter().flat_map(|result| result.rows.iter().map(move |row| (result.name, row)));
-        let ratios: Vec<_> = rows.map(|(name, row)| (to_lru(row, row.stores[at]), name, row)).collect();
-        let above = ratios.iter().filter(|(ratio, ..)| *ratio > kind.to_lru_max).count();
-        let _ = writeln!(
-            text,
-            "\n{}: {above} of {} above {} times the exact LRU",
-            kind.name,
-            ratios.len(),
-            kind.to_lru_max
-        );
-        if let Some((ratio, name, row)) = ratios.iter().max_by(|one, two| one.0.total_cmp(&two.0)) {
-            let _ = writeln!(
-                text,
-                "{}: worst is {ratio:.3} times the exact LRU, on {name} at {} %",
-                kind.name, row.percent
-            );
-        }
+        let ratios = rows().map(|(name, row)| (row.to_lru(at), name, row.percent));
+        let against = format!("{} to exact LRU", kind.name);
+        lines.extend(worst(&against, ratios.collect(), |ratio| ratio > kind.to_lru_max, kind.to_lru_max));
     }
-    text
+    let served = rows().filter_map(|(name, row)| Some((name, row.percent, row.memcached.as_ref()?)));
+    let ratios = served.map(|(name, percent, memcached)| (memcached.store_to_memcached(), name, percent));
+    lines.extend(worst("store to memcached, in as much memory", ratios.collect(), |ratio| ratio >= 1.0, 1.0));
+    lines
 }
 
-fn to_lru(row: &Row, ratio: f64) -> f64 {
-    ratio / row.lru
+/// How many items fit.
+pub fn text_held(rooms: &[Room]) -> String {
+    format!("\nitems in -m {LIMIT_MIB}, keys of 20 bytes\n{}", aligned(&held_cells(rooms)))
+}
+
+/// How many items fit.
+pub fn markdown_held(rooms: &[Room]) -> String {
+    piped(&held_cells(rooms))
+}
+
+/// A line about the largest of some ratios, and how many are beyond their bar.
+fn worst(what: &str, ratios: Vec<(f64, &str, u64)>, is_missed: impl Fn(f64) -> bool, bar: f64) -> Option<String> {
+    let missed = ratios.iter().filter(|(ratio, ..)| is_missed(*ratio)).count();
+    let (ratio, name, percent) = ratios.iter().max_by(|one, two| one.0.total_cmp(&two.0))?;
+    let mean = (ratios.iter().map(|(ratio, ..)| ratio.ln()).sum::<f64>() / ratios.len() as f64).exp();
+    Some(format!(
+        "{what}: worst {ratio:.3} ({name}, {percent} %), geometric mean {mean:.3}, {missed} of {} miss the bar of {bar}",
+        ratios.len()
+    ))
+}
+
+/// The table of one load, its head first.
+fn cells(result: &LoadResult, with_held: bool) -> Vec<Vec<String>> {
+    let has_expiring = result.rows.iter().any(|row| row.lru_expiring.is_some());
+    let has_memcached = result.rows.iter().any(|row| row.memcached.is_some());
+    let mut head = vec!["size".to_owned(), "MiB".into(), "exact LRU".into()];
+    if has_expiring {
+        head.push("expired go at once".into());
+    }
+    head.extend(STORES.iter().flat_map(|kind| [kind.name.to_owned(), "to LRU".into()]));
+    if with_held {
+        head.extend(["items", "dead MiB", "free MiB"].map(String::from));
+    }
+    if has_memcached {
+        head.extend(["memcached", "-m", "held MiB"].map(String::from));
+        if with_held {
+            head.extend(["RSS MiB", "items"].map(String::from));
+        }
+        head.extend(["store in as much", "to memcached"].map(String::from));
+    }
+    let rows = result.rows.iter().map(|row| {
+        let mut cells = vec![format!("{} %", row.percent), format!("{:.2}", mib(row.cache_bytes)), ratio(row.lru)];
+        cells.extend(row.lru_expiring.map(ratio));
+        cells.extend(STORES.iter().enumerate().flat_map(|(at, kind)| {
+            let to_lru = row.to_lru(at);
+            [ratio(row.stores[at].miss), marked(to_lru, to_lru > kind.to_lru_max)]
+        }));
+        if with_held {
+            cells.extend(store_held(row));
+        }
+        cells.extend(row.memcached.iter().flat_map(|memcached| memcached_cells(memcached, with_held)));
+        cells
+    });
+    std::iter::once(head).chain(rows).collect()
+}
+
+/// Items, and what of the pool holds none, of the store as it is by default.
+fn store_held(row: &Row) -> [String; 3] {
+    let at = STORES.iter().position(|kind| kind.is_default).unwrap_or(0);
+    let counters = &row.stores[at].counters;
+    let [dead, free] = [counters.pool_dead_bytes, counters.pool_free_bytes].map(|bytes| format!("{:.2}", mib(bytes)));
+    [counters.curr_items.to_string(), dead, free]
+}
+
+fn memcached_cells(memcached: &MemcachedResult, with_held: bool) -> Vec<String> {
+    let held = &memcached.held;
+    let mut cells =
+        vec![ratio(memcached.miss), memcached.memory_mib.to_string(), format!("{:.2}", mib(held.cache_bytes()))];
+    if with_held {
+        cells.extend([format!("{:.1}", mib(held.resident_bytes)), held.items.to_string()]);
+    }
+    let to_memcached = memcached.store_to_memcached();
+    cells.extend([ratio(memcached.store_miss), marked(to_memcached, to_memcached >= 1.0)]);
+    cells
+}
+
+fn held_cells(rooms: &[Room]) -> Vec<Vec<String>> {
+    let has_memcached = rooms.iter().any(|room| room.memcached.is_some());
+    let mut head = vec!["value bytes".to_owned(), "store".into(), "promised".into(), "bookkeeping bytes".into()];
+    if has_memcached {
+        head.extend(["memcached", "store to it", "its pages MiB", "its hash MiB", "its RSS MiB"].map(String::from));
+    }
+    let rows = rooms.iter().map(|room| {
+        let is_kept = room.promised.is_none_or(|promised| room.store_items >= promised);
+        let items = format!("{}{}", room.store_items, if is_kept { "" } else { MISSED });
+        let promised = room.promised.map_or(String::new(), |promised| promised.to_string());
+        let mut cells = vec![room.value_bytes.to_string(), items, promised, format!("{:.1}", room.bookkeeping_bytes)];
+        cells.extend(room.memcached.iter().flat_map(|held| {
+            let times = room.store_items as f64 / held.items as f64;
+            [held.items.to_string(), format!("{times:.2}")].into_iter().chain(
+                [held.pages_bytes, held.hash_bytes, held.resident_bytes].map(|bytes| format!("{:.1}", mib(bytes))),
+            )
+        }));
+        cells
+    });
+    std::iter::once(head).chain(rows).collect()
+}
+
+fn mib(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}
+
+fn ratio(ratio: f64) -> String {
+    format!("{ratio:.4}")
+}
+
+fn marked(ratio: f64, is_missed: bool) -> String {
+    format!("{ratio:.3}{}", if is_missed { MISSED } else { "" })
+}
+
+/// A table for the terminal: columns to the right.
+fn aligned(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(String::len).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:>width$}"));
+        cells.collect::<Vec<_>>().join("  ") + "\n"
+    };
+    rows.iter().map(line).collect()
+}
+
+/// A table for the documentation.
+fn piped(rows: &[Vec<String>]) -> String {
+    let line = |row: &[String]| format!("| {} |\n", row.join(" | "));
+    let Some((head, rest)) = rows.split_first() else { return String::new() };
+    let rule = format!("|{}\n", "--:|".repeat(head.len()));
+    [line(head), rule].into_iter().chain(rest.iter().map(|row| line(row))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::compare::StoreResult;
+    use super::super::memcached::Held;
+    use super::*;
+
+    fn result(store_miss: f64, store_equal: f64) -> LoadResult {
+        let memcached = MemcachedResult {
+            memory_mib: 1,
+            miss: 0.25,
+            held: Held { pages_bytes: 3 << 20, hash_bytes: 1 << 19, resident_bytes: 9 << 20, items: 7 },
+            store_miss: store_equal,
+        };
+        let row = Row {
+            percent: 10,
+            cache_bytes: 1 << 20,
+            requests: 100,
+            lru: 0.5,
+            stores: vec![StoreResult { miss: store_miss, ..StoreResult::default() }; STORES.len()],
+            memcached: Some(memcached),
+            ..Row::default()
+        };
+        LoadResult { name: "test", about: "x".into(), keys: 5, footprint_bytes: 10 << 20, rows: vec![row] }
+    }
+
+    #[test]
+    fn what_misses_its_bar_is_marked() {
+        let good = text_load(&result(0.5, 0.2));
+        assert!(!good.contains(MISSED) && good.contains("1.000") && good.contains("0.800") && good.contains("3.50"));
+        let bad = text_load(&result(0.6, 0.25));
+        assert!(bad.contains("1.200!") && bad.contains("1.000!"));
+        let lines = summary(&[result(0.6, 0.25), result(0.5, 0.2)]);
+        assert!(lines[0].contains("worst 1.200 (test, 10 %)") && lines[0].contains("1 of 2 miss"));
+        assert!(lines.last().unwrap().contains("1 of 2 miss"));
+    }
+
+    #[test]
+    fn the_documentation_has_every_column() {
+        let text = markdown_load(&result(0.5, 0.2));
+        let table: Vec<&str> = text.lines().filter(|line| line.starts_with('|')).collect();
+        assert_eq!(table.len(), 3);
+        assert!(table.iter().all(|line| line.matches('|').count() == table[0].matches('|').count()));
+    }
 }

@@ -36,6 +36,13 @@ pub const STORES: [StoreKind; 2] = [
     },
 ];
 
+impl StoreKind {
+    /// What a user gets who says nothing.
+    pub fn usual() -> &'static Self {
+        STORES.iter().find(|kind| kind.is_default).unwrap_or(&STORES[0])
+    }
+}
+
 const SEED: Seed = Seed(3, 4);
 const BEGIN: Seconds = 1_800_000_000;
 const ITEM_BYTES_MAX: u32 = 2 << 20;
@@ -43,20 +50,20 @@ const ITEM_BYTES_MAX: u32 = 2 << 20;
 const SWEEP_STEPS: u32 = 8;
 const SWEEPS_A_SECOND_MAX: u32 = 10_000;
 
-/// Misses of a read-through replay in a pool of `pool_bytes`; the load's scans are as large as `cache_bytes`.
+/// The counters after a read-through replay in a pool of `pool_bytes`; the load's scans are as large as `cache_bytes`.
 ///
 /// # Panics
 ///
 /// If the store breaks its own invariants, or answers with a value of another size.
-pub fn misses(kind: &StoreKind, load: &Load, cache_bytes: u64, pool_bytes: u64) -> Outcome<u64> {
+pub fn replay(kind: &StoreKind, load: &Load, cache_bytes: u64, pool_bytes: u64) -> Outcome<Counters> {
     let mut replay = Replay::new(kind, pool_bytes)?;
     for request in load.requests(cache_bytes) {
         replay.request(&request);
     }
     replay.store.check();
-    let counted = replay.counters().get_misses;
-    assert_eq!(counted, replay.misses, "the store counts its misses truthfully");
-    Ok(counted)
+    let counters = replay.counters();
+    assert_eq!(counters.get_misses, replay.misses, "the store counts its misses truthfully");
+    Ok(counters)
 }
 
 /// A store that is being asked.
@@ -100,7 +107,8 @@ impl Replay {
         let expiry = Expiry::from_exptime(i64::from(request.ttl_s), self.now);
         let set = Operation::Store { mode: StoreMode::Set, flags: 0, expiry, compare: None, value };
         let reply = self.store.execute(&command(set), self.now);
-        assert!(matches!(reply, Reply::Stored { .. } | Reply::OutOfMemory | Reply::TooLarge), "{reply:?}");
+        // The largest values of a load may be larger than a small cache.
+        assert!(matches!(reply, Reply::Stored { .. } | Reply::TooLarge | Reply::OutOfMemory), "{reply:?}");
         false
     }
 

@@ -70,10 +70,11 @@ impl Maker {
         }
     }
 
-    /// Around a hundred bytes, some a few thousand: what is cached most.
+    /// Around two hundred bytes, some a few thousand: what is cached most. Large enough all together that a fifth of
+    /// it is more than the page a size class that memcached takes at least.
     fn small_values(&mut self, count: usize) -> Vec<u32> {
-        let sizes = LogNormal::new(120f64.ln(), 0.9).expect("valid parameters");
-        (0..count).map(|_| sizes.sample(&mut self.random).clamp(2.0, 5000.0) as u32).collect()
+        let sizes = LogNormal::new(200f64.ln(), 1.0).expect("valid parameters");
+        (0..count).map(|_| sizes.sample(&mut self.random).clamp(2.0, 10_000.0) as u32).collect()
     }
 
     /// Ranks from 0, the most popular one.
@@ -83,13 +84,13 @@ impl Maker {
     }
 
     fn zipf(mut self, skew: f64) -> Load {
-        let (keys, requests) = (self.scaled(300_000), self.scaled(3_000_000));
+        let (keys, requests) = (self.scaled(400_000), self.scaled(3_000_000));
         let ranks = self.ranks(keys, skew, requests);
         self.load(format!("Zipf {skew}"), ranks)
     }
 
     fn scan(mut self) -> Load {
-        let (keys, requests) = (self.scaled(200_000), self.scaled(2_000_000));
+        let (keys, requests) = (self.scaled(300_000), self.scaled(2_000_000));
         let every = self.scaled(100_000);
         let ranks = self.ranks(keys, 0.9, requests);
         let about = format!(
@@ -99,7 +100,7 @@ impl Maker {
     }
 
     fn shift_jump(mut self) -> Load {
-        let (keys, requests, every) = (self.scaled(200_000), self.scaled(2_000_000), self.scaled(250_000));
+        let (keys, requests, every) = (self.scaled(300_000), self.scaled(2_000_000), self.scaled(250_000));
         let ranks = self.ranks(keys, 0.9, requests);
         let shifted = ranks.iter().enumerate().map(|(at, &rank)| {
             let turns = at / every;
@@ -110,7 +111,7 @@ impl Maker {
     }
 
     fn shift_drift(mut self) -> Load {
-        let (keys, requests) = (self.scaled(200_000), self.scaled(2_000_000));
+        let (keys, requests) = (self.scaled(300_000), self.scaled(2_000_000));
         let ranks = self.ranks(keys, 0.9, requests);
         let newest = |at: usize| keys + at / 20;
         let shifted = ranks.iter().enumerate().map(|(at, &rank)| (newest(at) - rank as usize) as u32).collect();
@@ -142,7 +143,7 @@ impl Maker {
     }
 
     fn ttl(mut self) -> Load {
-        let (keys, requests) = (self.scaled(300_000), self.scaled(3_000_000));
+        let (keys, requests) = (self.scaled(400_000), self.scaled(3_000_000));
         let ranks = self.ranks(keys, 0.9, requests);
         let lifetime = |random: &mut SmallRng| random.random_range(10f64.ln()..600f64.ln()).exp() as u32;
         let ttl_s = (0..keys).map(|_| if self.random.random_ratio(1, 3) { lifetime(&mut self.random) } else { 0 });
@@ -154,7 +155,7 @@ impl Maker {
     }
 
     fn one_hit(mut self) -> Load {
-        let (keys, requests) = (self.scaled(200_000), self.scaled(1_500_000));
+        let (keys, requests) = (self.scaled(300_000), self.scaled(1_500_000));
         let ranks = self.ranks(keys, 0.9, requests);
         let about = "Zipf 0.9, and every other request is for a key that is never seen again".to_owned();
         Load { intruders: Intruders::Between, ..self.load(about, ranks) }

@@ -353,7 +353,7 @@ impl Measure {
 }
 
 /// The program at `path`, or in `PATH` where it is a bare name.
-fn found(path: &Path, remedy: &str) -> Outcome<PathBuf> {
+pub(crate) fn found(path: &Path, remedy: &str) -> Outcome<PathBuf> {
     let folders = std::env::var_os("PATH").unwrap_or_default();
     let bare = path.components().count() == 1;
     let candidates = std::env::split_paths(&folders).filter(|_| bare).map(|folder| folder.join(path));
@@ -361,12 +361,12 @@ fn found(path: &Path, remedy: &str) -> Outcome<PathBuf> {
     candidates.find(|path| path.is_file()).ok_or_else(|| format!("no {}; try: {remedy}", path.display()))
 }
 
-fn repository() -> PathBuf {
+pub(crate) fn repository() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     package.parent().unwrap_or(package).to_owned()
 }
 
-fn commit() -> Option<String> {
+pub(crate) fn commit() -> Option<String> {
     let output = Command::new("git").args(["rev-parse", "--short", "HEAD"]).current_dir(repository()).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }

@@ -1,4 +1,4 @@
-//! Writes a report into `docs/benchmarks.md`, between two markers, and the picture beside it.
+//! Pages of `docs/` with a part that a benchmark writes, between two markers, and the pictures beside it.
 
 use std::fs;
 use std::path::Path;
@@ -6,29 +6,55 @@ use std::path::Path;
 use super::report::{Findings, markdown};
 use super::{Doing as _, Outcome, plot};
 
-const BEGIN: &str = "<!-- begin of what `cargo xtask bench -- --write-docs` writes -->\n";
-const END: &str = "<!-- end of what `cargo xtask bench -- --write-docs` writes -->\n";
-const PAGE: &str = "benchmarks.md";
+const PAGE: Page = Page { name: "benchmarks.md", title: "Benchmarks", command: "cargo xtask bench -- --write-docs" };
 const PICTURE: &str = "images/cpu-ratio.svg";
 
-/// Replaces the generated part of the page in the folder `docs`; a page that is not there is begun.
+/// Replaces the generated part of the benchmark's page in the folder `docs`, and its picture.
 pub fn write(docs: &Path, findings: &Findings) -> Outcome<()> {
-    let page = docs.join(PAGE);
-    let text = if page.exists() { fs::read_to_string(&page).doing(PAGE)? } else { first_page() };
-    let text = replaced(&text, &markdown(findings, PICTURE))?;
-    fs::create_dir_all(docs.join("images")).doing("docs/images")?;
-    fs::write(docs.join(PICTURE), plot::cpu_ratios(findings)).doing(PICTURE)?;
-    fs::write(&page, text).doing(PAGE)
+    PAGE.write(docs, &markdown(findings, PICTURE), &[(PICTURE, plot::cpu_ratios(findings))])
 }
 
-fn replaced(text: &str, generated: &str) -> Outcome<String> {
-    let (before, rest) = text.split_once(BEGIN).ok_or_else(|| format!("{PAGE} has lost the line {BEGIN}"))?;
-    let (_, after) = rest.split_once(END).ok_or_else(|| format!("{PAGE} has lost the line {END}"))?;
-    Ok([before, BEGIN, generated, END, after].concat())
+/// A page of which a part is generated.
+pub(crate) struct Page {
+    /// The file.
+    pub(crate) name: &'static str,
+    /// What it begins with when it is new.
+    pub(crate) title: &'static str,
+    /// What generates the part: it is named in the markers.
+    pub(crate) command: &'static str,
 }
 
-fn first_page() -> String {
-    format!("# Benchmarks\n\n{BEGIN}{END}")
+impl Page {
+    /// Replaces the generated part of the page in the folder `docs`, and pictures (path and content); a page that is
+    /// not there is begun.
+    pub(crate) fn write(&self, docs: &Path, generated: &str, pictures: &[(&str, String)]) -> Outcome<()> {
+        let page = docs.join(self.name);
+        let text = if page.exists() { fs::read_to_string(&page).doing(self.name)? } else { self.first() };
+        let text = self.replaced(&text, generated)?;
+        for (path, content) in pictures {
+            let path = docs.join(path);
+            fs::create_dir_all(path.parent().unwrap_or(docs)).doing("the folder for pictures")?;
+            fs::write(&path, content).doing(&path.display().to_string())?;
+        }
+        fs::write(&page, text).doing(self.name)
+    }
+
+    fn replaced(&self, text: &str, generated: &str) -> Outcome<String> {
+        let [begin, end] = self.markers();
+        let (before, rest) =
+            text.split_once(&begin).ok_or_else(|| format!("{} has lost the line {begin}", self.name))?;
+        let (_, after) = rest.split_once(&end).ok_or_else(|| format!("{} has lost the line {end}", self.name))?;
+        Ok([before, &begin, generated, &end, after].concat())
+    }
+
+    fn first(&self) -> String {
+        let [begin, end] = self.markers();
+        format!("# {}\n\n{begin}{end}", self.title)
+    }
+
+    fn markers(&self) -> [String; 2] {
+        ["begin", "end"].map(|which| format!("<!-- {which} of what `{}` writes -->\n", self.command))
+    }
 }
 
 #[cfg(test)]
@@ -37,9 +63,10 @@ mod tests {
 
     #[test]
     fn only_the_part_between_the_markers_changes() {
-        let page = format!("head\n{BEGIN}old\n{END}tail\n");
-        assert_eq!(replaced(&page, "new\n").unwrap(), format!("head\n{BEGIN}new\n{END}tail\n"));
-        assert!(replaced("no markers", "new").is_err());
-        assert!(replaced(&first_page(), "").is_ok());
+        let [begin, end] = PAGE.markers();
+        let page = format!("head\n{begin}old\n{end}tail\n");
+        assert_eq!(PAGE.replaced(&page, "new\n").unwrap(), format!("head\n{begin}new\n{end}tail\n"));
+        assert!(PAGE.replaced("no markers", "new").is_err());
+        assert!(PAGE.replaced(&PAGE.first(), "").is_ok());
     }
 }

@@ -91,12 +91,17 @@ impl Server {
 
     /// One number out of `stats`.
     pub fn statistic(&self, name: &str) -> Outcome<u64> {
-        let mut lines = BufReader::new(ask(self.address, b"stats\r\n")?);
+        self.statistic_of("stats", name)
+    }
+
+    /// One number out of what `command` answers, such as `stats slabs`.
+    pub fn statistic_of(&self, command: &str, name: &str) -> Outcome<u64> {
+        let mut lines = BufReader::new(ask(self.address, format!("{command}\r\n").as_bytes())?);
         let mut line = String::new();
         loop {
             line.clear();
-            if lines.read_line(&mut line).doing("stats")? == 0 || line.starts_with("END") {
-                return Err(format!("stats has no {name}"));
+            if lines.read_line(&mut line).doing(command)? == 0 || line.starts_with("END") {
+                return Err(format!("{command} has no {name}"));
             }
             if let Some(("STAT", rest)) = line.trim_end().split_once(' ')
                 && let Some((found, value)) = rest.split_once(' ')

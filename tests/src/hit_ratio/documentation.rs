@@ -1,0 +1,44 @@
+//! Writes `docs/hit-ratio.md` and its picture.
+
+use std::path::Path;
+
+use super::compare::LoadResult;
+use super::held::Room;
+use super::{plot, report};
+use crate::load::Outcome;
+use crate::load::documentation::Page;
+
+const PAGE: Page =
+    Page { name: "hit-ratio.md", title: "Miss ratios", command: "cargo xtask bench hit-ratio --write-docs" };
+const PICTURE: &str = "images/miss-ratio.svg";
+
+/// Everything a run found out.
+#[derive(Debug, Default)]
+pub struct Findings {
+    /// Versions, command, date: a line each.
+    pub circumstances: Vec<(&'static str, String)>,
+    /// The loads.
+    pub results: Vec<LoadResult>,
+    /// How many items fit.
+    pub rooms: Vec<Room>,
+}
+
+/// Replaces the generated part of the page in the folder `docs`, and its picture.
+pub fn write(docs: &Path, findings: &Findings) -> Outcome<()> {
+    let picture = plot::curves(&findings.results)?;
+    PAGE.write(docs, &markdown(findings), &[(PICTURE, picture)])
+}
+
+fn markdown(findings: &Findings) -> String {
+    let lines = |lines: Vec<String>| lines.iter().map(|line| format!("- {line}\n")).collect::<String>();
+    let circumstances = findings.circumstances.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+    let loads: String = findings.results.iter().map(report::markdown_load).collect();
+    format!(
+        "{}\n## The worst\n\n{}\n## The curves\n\n![Miss ratios over cache sizes]({PICTURE})\n\n\
+         ## Items in `-m {}`\n\n{}\n## Each load\n\n{loads}",
+        lines(circumstances),
+        lines(report::summary(&findings.results)),
+        super::held::LIMIT_MIB,
+        report::markdown_held(&findings.rooms),
+    )
+}

@@ -1,0 +1,119 @@
+//! How many items fit in `-m 64`: this store in process, and memcached.
+
+use super::load::Request;
+use super::memcached::{Client, Held};
+use super::store::{Replay, StoreKind};
+use super::weight::KEY_BYTES;
+use crate::load::Outcome;
+use crate::load::server::Program;
+
+/// The limit.
+pub const LIMIT_MIB: u64 = 64;
+/// Values of these many bytes, and how many items must fit where that was promised.
+const CASES: [(u32, Option<u64>); 6] =
+    [(2, None), (30, None), (100, None), (1000, None), (600 << 10, Some(100)), (1 << 20, Some(60))];
+/// Values from here on need a higher item limit in memcached; this store has it in any case.
+const VALUE_BYTES_LARGE: u32 = 512 << 10;
+
+/// What was held of one size.
+#[derive(Clone, Debug)]
+pub struct Room {
+    /// Bytes of each value.
+    pub value_bytes: u32,
+    /// Items that this store must hold at least.
+    pub promised: Option<u64>,
+    /// Items in this store; its index is in the limit.
+    pub store_items: u64,
+    /// What an item takes beyond key and value, with its share of the index.
+    pub bookkeeping_bytes: f64,
+    /// What memcached held.
+    pub memcached: Option<Held>,
+}
+
+/// Fills both until they evict, and then with half as many again.
+pub fn measure(memcached: Option<&Program>) -> Outcome<Vec<Room>> {
+    CASES.iter().map(|&(value_bytes, promised)| room(value_bytes, promised, memcached)).collect()
+}
+
+fn room(value_bytes: u32, promised: Option<u64>, memcached: Option<&Program>) -> Outcome<Room> {
+    eprintln!("held: values of {value_bytes} bytes …");
+    let mut store = Replay::new(StoreKind::usual(), LIMIT_MIB << 20)?;
+    fill(&mut store, value_bytes)?;
+    let counters = store.counters();
+    let payload_bytes = counters.curr_items * (KEY_BYTES as u64 + u64::from(value_bytes));
+    let beyond_bytes = counters.bytes + counters.hash_bytes - payload_bytes;
+    let flags: &[&str] = if value_bytes < VALUE_BYTES_LARGE { &[] } else { &["-I", "2m"] };
+    let held = memcached.map(|program| {
+        let mut client = Client::start(program, LIMIT_MIB, flags)?;
+        fill(&mut client, value_bytes)?;
+        client.held()
+    });
+    Ok(Room {
+        value_bytes,
+        promised,
+        store_items: counters.curr_items,
+        bookkeeping_bytes: beyond_bytes as f64 / counters.curr_items as f64,
+        memcached: held.transpose()?,
+    })
+}
+
+/// What can be filled.
+trait Cache {
+    fn set(&mut self, request: &Request) -> Outcome<()>;
+    /// Items evicted so far, once all sets are done.
+    fn evictions(&mut self) -> Outcome<u64>;
+}
+
+impl Cache for Replay {
+    fn set(&mut self, request: &Request) -> Outcome<()> {
+        self.request(request);
+        Ok(())
+    }
+
+    fn evictions(&mut self) -> Outcome<u64> {
+        Ok(self.counters().evictions)
+    }
+}
+
+impl Cache for Client {
+    fn set(&mut self, request: &Request) -> Outcome<()> {
+        self.set(request)
+    }
+
+    fn evictions(&mut self) -> Outcome<u64> {
+        self.settle()?;
+        self.statistic("evictions")
+    }
+}
+
+fn fill(cache: &mut impl Cache, value_bytes: u32) -> Outcome<()> {
+    let fits = (LIMIT_MIB << 20) / (u64::from(value_bytes) + KEY_BYTES as u64);
+    let step = (fits / 16).max(1) as u32;
+    let mut stored = 0;
+    let mut end = u32::MAX;
+    while stored < end {
+        for key in stored..stored + step {
+            cache.set(&Request { key, value_bytes, ttl_s: 0, second: 0 })?;
+        }
+        stored += step;
+        if cache.evictions()? > 0 {
+            end = end.min(stored + stored / 2);
+        } else if u64::from(stored) > 2 * fits {
+            return Err(format!("{stored} values of {value_bytes} bytes, and nothing was evicted"));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_store_holds_what_was_promised() {
+        for room in measure(None).unwrap() {
+            assert!(room.store_items >= room.promised.unwrap_or(1), "{room:?}");
+            assert!(room.bookkeeping_bytes <= 32.0 || room.value_bytes > 1000, "{room:?}");
+        }
+    }
+}

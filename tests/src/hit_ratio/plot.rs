@@ -1,0 +1,106 @@
+//! One picture: the miss-ratio curves, a panel a load.
+
+use plotters::coord::Shift;
+use plotters::prelude::*;
+
+use super::compare::{LoadResult, Row};
+use super::store::STORES;
+use crate::load::{Doing as _, Outcome};
+
+const COLUMNS: usize = 3;
+const PANEL: (u32, u32) = (330, 250);
+const HEAD_HEIGHT: u32 = 34;
+const BLACK_LINE: RGBColor = RGBColor(40, 40, 40);
+const RED: RGBColor = RGBColor(192, 74, 46);
+const GREENS: [RGBColor; 3] = [RGBColor(58, 125, 93), RGBColor(60, 110, 190), RGBColor(150, 100, 170)];
+
+type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+
+/// A curve: its name, its colour, and its points (percent of the footprint, miss ratio).
+type Curve = (&'static str, RGBColor, fn(&Row, usize) -> Option<(f64, f64)>, usize);
+
+/// Draws all loads. Where memcached held more than it was given, its point is where its memory was.
+pub fn curves(results: &[LoadResult]) -> Outcome<String> {
+    let mut svg = String::new();
+    let rows = results.len().div_ceil(COLUMNS);
+    let size = (PANEL.0 * COLUMNS as u32, PANEL.1 * rows as u32 + HEAD_HEIGHT);
+    {
+        let root = SVGBackend::with_string(&mut svg, size).into_drawing_area();
+        root.fill(&WHITE).doing("picture")?;
+        let (head, body) = root.split_vertically(HEAD_HEIGHT);
+        legend(&head).doing("picture")?;
+        for (result, area) in results.iter().zip(body.split_evenly((rows, COLUMNS))) {
+            panel(result, &area).doing("picture")?;
+        }
+        root.present().doing("picture")?;
+    }
+    Ok(svg)
+}
+
+fn all_curves() -> Vec<Curve> {
+    let mut curves: Vec<Curve> = vec![("exact LRU", BLACK_LINE, |row, _| Some((row.percent as f64, row.lru)), 0)];
+    for (at, kind) in STORES.iter().enumerate() {
+        let colour = GREENS[at % GREENS.len()];
+        curves.push((kind.name, colour, |row, at| Some((row.percent as f64, row.stores[at].miss)), at));
+    }
+    curves.push(("memcached (where its memory is)", RED, |row, _| memcached_point(row), 0));
+    curves
+}
+
+fn memcached_point(row: &Row) -> Option<(f64, f64)> {
+    let memcached = row.memcached.as_ref()?;
+    let percent = row.percent as f64 * memcached.held.cache_bytes() as f64 / row.cache_bytes as f64;
+    Some((percent, memcached.miss))
+}
+
+type Drawn<T = ()> = Result<T, DrawingAreaErrorKind<std::io::Error>>;
+
+fn legend(area: &Area<'_>) -> Drawn {
+    let style = ("sans-serif", 13).into_font().color(&BLACK_LINE);
+    let mut x = 20;
+    for (name, colour, ..) in all_curves() {
+        area.draw(&PathElement::new([(x, 18), (x + 24, 18)], colour.stroke_width(2)))?;
+        area.draw(&Text::new(name, (x + 30, 12), style.clone()))?;
+        x += 60 + 8 * name.len() as i32;
+    }
+    area.draw(&Text::new("miss ratio over cache size in % of the footprint", (x, 12), style))
+}
+
+fn panel(result: &LoadResult, area: &Area<'_>) -> Drawn {
+    let misses = result.rows.iter().flat_map(|row| {
+        row.stores.iter().map(|store| store.miss).chain([row.lru]).chain(row.memcached.iter().map(|m| m.miss))
+    });
+    let highest = misses.fold(0.0, f64::max);
+    let mut chart = ChartBuilder::on(area)
+        .caption(result.name, ("sans-serif", 14))
+        .margin(8)
+        .x_label_area_size(24)
+        .y_label_area_size(36)
+        .build_cartesian_2d((1f64..100f64).log_scale(), 0.0..(highest * 1.05).clamp(0.01, 1.0))?;
+    let mut mesh = chart.configure_mesh();
+    mesh.light_line_style(TRANSPARENT).x_labels(5).y_labels(6).label_style(("sans-serif", 11)).draw()?;
+    for (_, colour, point, at) in all_curves() {
+        let mut points: Vec<(f64, f64)> = result.rows.iter().filter_map(|row| point(row, at)).collect();
+        points.sort_by(|one, two| one.0.total_cmp(&two.0));
+        chart.draw_series(LineSeries::new(points.iter().copied(), colour.stroke_width(2)))?;
+        chart.draw_series(points.iter().map(|&point| Circle::new(point, 2, colour.filled())))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::compare::compare;
+    use super::super::synthetic;
+    use super::*;
+
+    #[test]
+    fn every_load_has_a_panel_with_its_curves() {
+        let names = ["zipf-0.9", "loop"];
+        let results = names.map(|name| compare(&synthetic::load(name, 0.01).unwrap(), 1, None).unwrap());
+        let svg = curves(&results).unwrap();
+        assert!(names.iter().all(|name| svg.contains(name)));
+        let curves_a_panel = 1 + STORES.len();
+        assert_eq!(svg.matches("<circle").count(), names.len() * curves_a_panel * 5);
+    }
+}
