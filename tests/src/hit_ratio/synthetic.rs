@@ -24,7 +24,7 @@ pub const NAMES: [&str; 12] = [
 
 /// The load of this name; `scale` times as many keys and requests as usual.
 pub fn load(name: &'static str, scale: f64) -> Option<Load> {
-    let maker = Maker { name, scale, random: SmallRng::seed_from_u64(0x1e57 + name.len() as u64) };
+    let maker = Maker { name, scale, random: SmallRng::seed_from_u64(SEED) };
     Some(match name {
         "zipf-0.7" => maker.zipf(0.7),
         "zipf-0.9" => maker.zipf(0.9),
@@ -42,6 +42,7 @@ pub fn load(name: &'static str, scale: f64) -> Option<Load> {
     })
 }
 
+const SEED: u64 = 0x1e57;
 /// Largest value: 1 MiB with what memcached counts besides must not be above 1 MiB.
 const VALUE_BYTES_MAX: f64 = (1 << 20) as f64 - 512.0;
 
