@@ -24,7 +24,7 @@ pages and hash table. So `store in as much` is this store once more, in as many 
 `to memcached` compares these two. Its threads work by the wall clock, so its numbers differ a little from run to run; \
 all others repeat exactly. Loads that need a clock of their own run without it.
 
-`!` marks what misses its bar.
+Columns in `bytes` are miss ratios counted in bytes of values instead of requests. `!` marks what misses its bar.
 
 Examples:
   cargo xtask bench hit-ratio --quick --no-memcached       the store and the exact LRU, small loads

@@ -6,7 +6,7 @@ use std::thread;
 use wasmcached_core::limits::SHARD_BYTES_MIN;
 use wasmcached_core::statistics::Counters;
 
-use super::load::Load;
+use super::load::{Load, Missed};
 use super::lru::Expired;
 use super::memcached::Held;
 use super::store::{STORES, StoreKind};
@@ -39,23 +39,32 @@ pub struct Row {
     pub percent: u64,
     /// What exact LRU and stores may take.
     pub cache_bytes: u64,
-    /// How many requests there were, intruders included.
-    pub requests: u64,
-    /// Miss ratio of the exact LRU.
-    pub lru: f64,
-    /// Miss ratio of the exact LRU from which expired items go at once, if any expire.
-    pub lru_expiring: Option<f64>,
+    /// What there was to miss, intruders included.
+    pub asked: Missed,
+    /// The exact LRU.
+    pub lru: Miss,
+    /// The exact LRU from which expired items go at once, if any expire.
+    pub lru_expiring: Option<Miss>,
     /// The [`STORES`].
     pub stores: Vec<StoreResult>,
     /// Real memcached, where it can be compared.
     pub memcached: Option<MemcachedResult>,
 }
 
+/// What was missed of all that was asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Miss {
+    /// Of the requests: the miss ratio.
+    pub ratio: f64,
+    /// Of the bytes of their values.
+    pub bytes: f64,
+}
+
 /// What came out of this store.
 #[derive(Clone, Debug, Default)]
 pub struct StoreResult {
-    /// Miss ratio.
-    pub miss: f64,
+    /// What it missed.
+    pub miss: Miss,
     /// Its counters in the end.
     pub counters: Counters,
 }
@@ -65,12 +74,12 @@ pub struct StoreResult {
 pub struct MemcachedResult {
     /// Its `-m`.
     pub memory_mib: u64,
-    /// Miss ratio.
-    pub miss: f64,
+    /// What it missed.
+    pub miss: Miss,
     /// What it held in the end.
     pub held: Held,
-    /// Miss ratio of this store, as it is by default, in as much memory as memcached held.
-    pub store_miss: f64,
+    /// What this store, as it is by default, missed in as much memory as memcached held.
+    pub store_miss: Miss,
 }
 
 /// What is run for a row.
@@ -83,10 +92,10 @@ enum Job {
 
 /// What it left.
 enum Done {
-    Lru(Expired, u64),
-    Store(usize, Box<Counters>),
-    /// Its `-m`, its misses, what it held, and the misses of the store in as much.
-    Memcached(u64, u64, Held, u64),
+    Lru(Expired, Missed),
+    Store(usize, Missed, Box<Counters>),
+    /// Its `-m`, what it missed and held, and what the store missed in as much.
+    Memcached(u64, Missed, Held, Missed),
 }
 
 /// Replays `load` in each size, on `threads` threads; in memcached too if `memcached` says where it is.
@@ -133,16 +142,17 @@ fn pop<T>(jobs: &Mutex<Vec<T>>) -> Option<T> {
 impl Job {
     fn run(self, load: &Load, cache_bytes: u64, program: Option<&Program>) -> Outcome<Done> {
         match self {
-            Self::Lru(expired) => Ok(Done::Lru(expired, lru::misses(load, expired, cache_bytes))),
+            Self::Lru(expired) => Ok(Done::Lru(expired, lru::replay(load, expired, cache_bytes))),
             Self::Store(kind) => {
-                store::replay(&STORES[kind], load, cache_bytes, cache_bytes).map(|it| Done::Store(kind, Box::new(it)))
+                let (missed, counters) = store::replay(&STORES[kind], load, cache_bytes, cache_bytes)?;
+                Ok(Done::Store(kind, missed, Box::new(counters)))
             }
             Self::Memcached => {
                 let program = program.ok_or("no memcached")?;
                 let memory_mib = memcached::memory_mib(cache_bytes);
-                let (misses, held) = memcached::replay(program, memory_mib, load, cache_bytes)?;
-                let store = store::replay(StoreKind::usual(), load, cache_bytes, held.cache_bytes())?;
-                Ok(Done::Memcached(memory_mib, misses, held, store.get_misses))
+                let (missed, held) = memcached::replay(program, memory_mib, load, cache_bytes)?;
+                let (store, _) = store::replay(StoreKind::usual(), load, cache_bytes, held.cache_bytes())?;
+                Ok(Done::Memcached(memory_mib, missed, held, store))
             }
         }
     }
@@ -151,21 +161,26 @@ impl Job {
 impl Row {
     fn new(load: &Load, footprint_bytes: u64, percent: u64) -> Self {
         let cache_bytes = (footprint_bytes * percent / 100).max(SHARD_BYTES_MIN);
-        let requests = load.requests(cache_bytes).count() as u64;
+        let mut asked = Missed::default();
+        load.requests(cache_bytes).for_each(|request| asked.add(&request));
         let stores = vec![StoreResult::default(); STORES.len()];
-        Self { percent, cache_bytes, requests, stores, ..Self::default() }
+        Self { percent, cache_bytes, asked, stores, ..Self::default() }
     }
 
     fn take(&mut self, done: Done) {
-        let ratio = |misses: u64| misses as f64 / self.requests as f64;
+        let share = |part: u64, whole: u64| part as f64 / whole.max(1) as f64;
+        let miss = |missed: Missed| Miss {
+            ratio: share(missed.requests, self.asked.requests),
+            bytes: share(missed.bytes, self.asked.bytes),
+        };
         match done {
-            Done::Lru(Expired::Stay, misses) => self.lru = ratio(misses),
-            Done::Lru(Expired::Go, misses) => self.lru_expiring = Some(ratio(misses)),
-            Done::Store(kind, counters) => {
-                self.stores[kind] = StoreResult { miss: ratio(counters.get_misses), counters: *counters };
+            Done::Lru(Expired::Stay, missed) => self.lru = miss(missed),
+            Done::Lru(Expired::Go, missed) => self.lru_expiring = Some(miss(missed)),
+            Done::Store(kind, missed, counters) => {
+                self.stores[kind] = StoreResult { miss: miss(missed), counters: *counters };
             }
-            Done::Memcached(memory_mib, misses, held, store) => {
-                let (miss, store_miss) = (ratio(misses), ratio(store));
+            Done::Memcached(memory_mib, missed, held, store) => {
+                let (miss, store_miss) = (miss(missed), miss(store));
                 self.memcached = Some(MemcachedResult { memory_mib, miss, held, store_miss });
             }
         }
@@ -173,14 +188,14 @@ impl Row {
 
     /// The miss ratio of a store as a multiple of the exact LRU's.
     pub fn to_lru(&self, kind: usize) -> f64 {
-        self.stores[kind].miss / self.lru
+        self.stores[kind].miss.ratio / self.lru.ratio
     }
 }
 
 impl MemcachedResult {
     /// The store's miss ratio as a multiple of memcached's, in as much memory.
     pub fn store_to_memcached(&self) -> f64 {
-        self.store_miss / self.miss
+        self.store_miss.ratio / self.miss.ratio
     }
 }
 
@@ -195,11 +210,13 @@ mod tests {
         let result = compare(&load, 2, None).unwrap();
         assert_eq!(result.rows.len(), SIZES_PERCENT.len());
         for rows in result.rows.windows(2) {
-            assert!(rows[0].cache_bytes <= rows[1].cache_bytes && rows[0].lru >= rows[1].lru);
+            assert!(rows[0].cache_bytes <= rows[1].cache_bytes && rows[0].lru.ratio >= rows[1].lru.ratio);
         }
         for row in &result.rows {
-            assert!(row.lru > 0.0 && row.lru < 1.0 && row.lru_expiring.is_none() && row.memcached.is_none());
-            assert!(row.stores.iter().all(|store| store.miss > 0.0 && store.counters.curr_items > 0));
+            assert!(
+                row.lru.ratio > 0.0 && row.lru.bytes < 1.0 && row.lru_expiring.is_none() && row.memcached.is_none()
+            );
+            assert!(row.stores.iter().all(|store| store.miss.ratio > 0.0 && store.counters.curr_items > 0));
         }
     }
 
@@ -207,6 +224,6 @@ mod tests {
     fn expiry_is_compared_with_both_oracles() {
         let load = synthetic::load("ttl", 0.02).unwrap();
         let result = compare(&load, 1, None).unwrap();
-        assert!(result.rows.iter().all(|row| row.lru_expiring.is_some_and(|miss| miss <= row.lru)));
+        assert!(result.rows.iter().all(|row| row.lru_expiring.is_some_and(|miss| miss.ratio <= row.lru.ratio)));
     }
 }

@@ -15,6 +15,23 @@ pub struct Request {
     pub second: u32,
 }
 
+/// What a replay missed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Missed {
+    /// Requests.
+    pub requests: u64,
+    /// Bytes of their values.
+    pub bytes: u64,
+}
+
+impl Missed {
+    /// Counts one.
+    pub fn add(&mut self, request: &Request) {
+        self.requests += 1;
+        self.bytes += u64::from(request.value_bytes);
+    }
+}
+
 /// Keys that are asked for once and never again, between the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Intruders {

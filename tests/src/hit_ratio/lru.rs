@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use lru::LruCache;
 
-use super::load::{Load, Request};
+use super::load::{Load, Missed, Request};
 use super::weight::item_bytes;
 
 /// What becomes of expired items.
@@ -16,11 +16,13 @@ pub enum Expired {
     Go,
 }
 
-/// Misses of a read-through replay in `cache_bytes`. What is larger than the cache is not stored.
-pub fn misses(load: &Load, expired: Expired, cache_bytes: u64) -> u64 {
+/// What a read-through replay misses in `cache_bytes`. What is larger than the cache is not stored.
+pub fn replay(load: &Load, expired: Expired, cache_bytes: u64) -> Missed {
     let room = cache_bytes as f64;
     let mut cache = Exact { items: LruCache::unbounded(), capacity: room, room, expired, expiring: BTreeMap::new() };
-    load.requests(cache_bytes).map(|request| u64::from(!cache.request(&request))).sum()
+    let mut missed = Missed::default();
+    load.requests(cache_bytes).filter(|request| !cache.request(request)).for_each(|request| missed.add(&request));
+    missed
 }
 
 struct Exact {
@@ -99,7 +101,7 @@ mod tests {
     }
 
     fn count(keys: &[u32], ttl_s: &[u32], cache_bytes: u64) -> [u64; 2] {
-        [Expired::Stay, Expired::Go].map(|expired| misses(&load(keys, ttl_s), expired, cache_bytes))
+        [Expired::Stay, Expired::Go].map(|expired| replay(&load(keys, ttl_s), expired, cache_bytes).requests)
     }
 
     #[test]
@@ -112,7 +114,10 @@ mod tests {
 
     #[test]
     fn what_is_larger_than_the_cache_evicts_nothing() {
-        assert_eq!(misses(&Load { value_bytes: vec![68, 500], ..load(&[0, 1, 0, 1], &[]) }, Expired::Stay, 220), 3);
+        assert_eq!(
+            replay(&Load { value_bytes: vec![68, 500], ..load(&[0, 1, 0, 1], &[]) }, Expired::Stay, 220).requests,
+            3
+        );
     }
 
     #[test]

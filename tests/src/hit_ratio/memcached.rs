@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use super::load::{Load, Request};
+use super::load::{Load, Missed, Request};
 use super::store::key;
 use crate::load::server::{Program, Server, Settings};
 use crate::load::{Doing as _, Outcome, environment};
@@ -42,8 +42,8 @@ pub fn memory_mib(cache_bytes: u64) -> u64 {
     ((cache_bytes + (1 << 19)) >> 20).max(1)
 }
 
-/// Misses of a read-through replay under `-m memory_mib`; the load's scans are as large as `cache_bytes`.
-pub fn replay(program: &Program, memory_mib: u64, load: &Load, cache_bytes: u64) -> Outcome<(u64, Held)> {
+/// What a read-through replay misses under `-m memory_mib`; the load's scans are as large as `cache_bytes`.
+pub fn replay(program: &Program, memory_mib: u64, load: &Load, cache_bytes: u64) -> Outcome<(Missed, Held)> {
     // It refuses an item limit above half of its memory, and the default is 1 MiB.
     let limit = if memory_mib < 2 { &["-I", "512k"][..] } else { &[] };
     let mut client = Client::start(program, memory_mib, limit)?;
@@ -58,10 +58,10 @@ pub fn replay(program: &Program, memory_mib: u64, load: &Load, cache_bytes: u64)
     }
     client.read_through(&batch)?;
     let counted = client.server.statistic("get_misses")?;
-    if counted != client.misses {
-        return Err(format!("memcached counts {counted} misses, its client {}", client.misses));
+    if counted != client.missed.requests {
+        return Err(format!("memcached counts {counted} misses, its client {:?}", client.missed));
     }
-    Ok((counted, client.held()?))
+    Ok((client.missed, client.held()?))
 }
 
 /// A server and a connection to it.
@@ -70,7 +70,7 @@ pub struct Client {
     stream: BufReader<TcpStream>,
     out: Vec<u8>,
     value: Vec<u8>,
-    misses: u64,
+    missed: Missed,
 }
 
 impl Client {
@@ -84,7 +84,7 @@ impl Client {
         stream.set_nodelay(true).doing("no delay")?;
         stream.set_read_timeout(Some(REPLY_TIMEOUT)).doing("timeout")?;
         let value = vec![b'v'; VALUE_BYTES_MAX];
-        Ok(Self { server, stream: BufReader::new(stream), out: Vec::new(), value, misses: 0 })
+        Ok(Self { server, stream: BufReader::new(stream), out: Vec::new(), value, missed: Missed::default() })
     }
 
     /// One of the server's numbers.
@@ -153,7 +153,7 @@ impl Client {
             }
         }
         missing.extend(asked);
-        self.misses += missing.len() as u64;
+        missing.iter().for_each(|request| self.missed.add(request));
         missing.into_iter().try_for_each(|request| self.set(request))
     }
 

@@ -14,6 +14,8 @@ const BLACK_LINE: RGBColor = RGBColor(40, 40, 40);
 const RED: RGBColor = RGBColor(192, 74, 46);
 const GREENS: [RGBColor; 3] = [RGBColor(58, 125, 93), RGBColor(60, 110, 190), RGBColor(150, 100, 170)];
 
+const MEMCACHED: &str = "memcached (in what it held)";
+
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 /// A curve: its name, its colour, and its points (percent of the footprint, miss ratio).
@@ -38,19 +40,19 @@ pub fn curves(results: &[LoadResult]) -> Outcome<String> {
 }
 
 fn all_curves() -> Vec<Curve> {
-    let mut curves: Vec<Curve> = vec![("exact LRU", BLACK_LINE, |row, _| Some((row.percent as f64, row.lru)), 0)];
+    let mut curves: Vec<Curve> = vec![("exact LRU", BLACK_LINE, |row, _| Some((row.percent as f64, row.lru.ratio)), 0)];
     for (at, kind) in STORES.iter().enumerate() {
         let colour = GREENS[at % GREENS.len()];
-        curves.push((kind.name, colour, |row, at| Some((row.percent as f64, row.stores[at].miss)), at));
+        curves.push((kind.name, colour, |row, at| Some((row.percent as f64, row.stores[at].miss.ratio)), at));
     }
-    curves.push(("memcached (where its memory is)", RED, |row, _| memcached_point(row), 0));
+    curves.push((MEMCACHED, RED, |row, _| memcached_point(row), 0));
     curves
 }
 
 fn memcached_point(row: &Row) -> Option<(f64, f64)> {
     let memcached = row.memcached.as_ref()?;
     let percent = row.percent as f64 * memcached.held.cache_bytes() as f64 / row.cache_bytes as f64;
-    Some((percent, memcached.miss))
+    Some((percent, memcached.miss.ratio))
 }
 
 type Drawn<T = ()> = Result<T, DrawingAreaErrorKind<std::io::Error>>;
@@ -68,21 +70,31 @@ fn legend(area: &Area<'_>) -> Drawn {
 
 fn panel(result: &LoadResult, area: &Area<'_>) -> Drawn {
     let misses = result.rows.iter().flat_map(|row| {
-        row.stores.iter().map(|store| store.miss).chain([row.lru]).chain(row.memcached.iter().map(|m| m.miss))
+        let memcached = row.memcached.iter().map(|memcached| memcached.miss);
+        row.stores.iter().map(|store| store.miss).chain([row.lru]).chain(memcached).map(|miss| miss.ratio)
     });
     let highest = misses.fold(0.0, f64::max);
     let mut chart = ChartBuilder::on(area)
         .caption(result.name, ("sans-serif", 14))
         .margin(8)
+        .margin_right(24)
         .x_label_area_size(24)
         .y_label_area_size(36)
         .build_cartesian_2d((1f64..100f64).log_scale(), 0.0..(highest * 1.05).clamp(0.01, 1.0))?;
     let mut mesh = chart.configure_mesh();
-    mesh.light_line_style(TRANSPARENT).x_labels(5).y_labels(6).label_style(("sans-serif", 11)).draw()?;
-    for (_, colour, point, at) in all_curves() {
+    mesh.light_line_style(TRANSPARENT)
+        .x_labels(5)
+        .y_labels(6)
+        .x_label_formatter(&|percent| format!("{percent:.0}"))
+        .label_style(("sans-serif", 11))
+        .draw()?;
+    for (name, colour, point, at) in all_curves() {
         let mut points: Vec<(f64, f64)> = result.rows.iter().filter_map(|row| point(row, at)).collect();
         points.sort_by(|one, two| one.0.total_cmp(&two.0));
-        chart.draw_series(LineSeries::new(points.iter().copied(), colour.stroke_width(2)))?;
+        // One memory for several sizes is no curve.
+        if name != MEMCACHED {
+            chart.draw_series(LineSeries::new(points.iter().copied(), colour.stroke_width(2)))?;
+        }
         chart.draw_series(points.iter().map(|&point| Circle::new(point, 2, colour.filled())))?;
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::compare::{LoadResult, MemcachedResult, Row};
+use super::compare::{LoadResult, MemcachedResult, Row, StoreResult};
 use super::held::{LIMIT_MIB, Room};
 use super::store::STORES;
 
@@ -11,7 +11,7 @@ const MISSED: &str = "!";
 
 /// The table of one load.
 pub fn text_load(result: &LoadResult) -> String {
-    let requests = result.rows.first().map_or(0, |row| row.requests);
+    let requests = result.rows.first().map_or(0, |row| row.asked.requests);
     let footprint = mib(result.footprint_bytes);
     let mut text = format!("\n{}: {}\n", result.name, result.about);
     let _ = writeln!(text, "{} keys, {requests} requests, footprint {footprint:.1} MiB", result.keys);
@@ -20,7 +20,7 @@ pub fn text_load(result: &LoadResult) -> String {
 
 /// The table of one load, with what each held.
 pub fn markdown_load(result: &LoadResult) -> String {
-    let requests = result.rows.first().map_or(0, |row| row.requests);
+    let requests = result.rows.first().map_or(0, |row| row.asked.requests);
     format!(
         "### {}\n\n{}. {} keys, {requests} requests, footprint {:.1} MiB.\n\n{}\n",
         result.name,
@@ -86,26 +86,42 @@ fn cells(result: &LoadResult, with_held: bool) -> Vec<Vec<String>> {
         }
         head.extend(["store in as much", "to memcached"].map(String::from));
     }
+    head.extend(["LRU bytes", "store bytes"].map(String::from));
+    if has_memcached {
+        head.extend(["memcached bytes", "in as much"].map(String::from));
+    }
     let rows = result.rows.iter().map(|row| {
-        let mut cells = vec![format!("{} %", row.percent), format!("{:.2}", mib(row.cache_bytes)), ratio(row.lru)];
-        cells.extend(row.lru_expiring.map(ratio));
+        let mut cells =
+            vec![format!("{} %", row.percent), format!("{:.2}", mib(row.cache_bytes)), ratio(row.lru.ratio)];
+        cells.extend(row.lru_expiring.map(|miss| ratio(miss.ratio)));
         cells.extend(STORES.iter().enumerate().flat_map(|(at, kind)| {
             let to_lru = row.to_lru(at);
-            [ratio(row.stores[at].miss), marked(to_lru, to_lru > kind.to_lru_max)]
+            [ratio(row.stores[at].miss.ratio), marked(to_lru, to_lru > kind.to_lru_max)]
         }));
         if with_held {
             cells.extend(store_held(row));
         }
         cells.extend(row.memcached.iter().flat_map(|memcached| memcached_cells(memcached, with_held)));
+        cells.extend(byte_cells(row));
         cells
     });
     std::iter::once(head).chain(rows).collect()
 }
 
-/// Items, and what of the pool holds none, of the store as it is by default.
+/// The store as it is by default.
+fn usual(row: &Row) -> &StoreResult {
+    &row.stores[STORES.iter().position(|kind| kind.is_default).unwrap_or(0)]
+}
+
+/// Miss ratios counted in bytes.
+fn byte_cells(row: &Row) -> impl Iterator<Item = String> {
+    let memcached = row.memcached.iter().flat_map(|memcached| [memcached.miss, memcached.store_miss]);
+    [row.lru, usual(row).miss].into_iter().chain(memcached).map(|miss| ratio(miss.bytes))
+}
+
+/// Items, and what of the pool holds none.
 fn store_held(row: &Row) -> [String; 3] {
-    let at = STORES.iter().position(|kind| kind.is_default).unwrap_or(0);
-    let counters = &row.stores[at].counters;
+    let counters = &usual(row).counters;
     let [dead, free] = [counters.pool_dead_bytes, counters.pool_free_bytes].map(|bytes| format!("{:.2}", mib(bytes)));
     [counters.curr_items.to_string(), dead, free]
 }
@@ -113,12 +129,12 @@ fn store_held(row: &Row) -> [String; 3] {
 fn memcached_cells(memcached: &MemcachedResult, with_held: bool) -> Vec<String> {
     let held = &memcached.held;
     let mut cells =
-        vec![ratio(memcached.miss), memcached.memory_mib.to_string(), format!("{:.2}", mib(held.cache_bytes()))];
+        vec![ratio(memcached.miss.ratio), memcached.memory_mib.to_string(), format!("{:.2}", mib(held.cache_bytes()))];
     if with_held {
         cells.extend([format!("{:.1}", mib(held.resident_bytes)), held.items.to_string()]);
     }
     let to_memcached = memcached.store_to_memcached();
-    cells.extend([ratio(memcached.store_miss), marked(to_memcached, to_memcached >= 1.0)]);
+    cells.extend([ratio(memcached.store_miss.ratio), marked(to_memcached, to_memcached >= 1.0)]);
     cells
 }
 
@@ -178,23 +194,28 @@ fn piped(rows: &[Vec<String>]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::compare::StoreResult;
+    use super::super::compare::Miss;
+    use super::super::load::Missed;
     use super::super::memcached::Held;
     use super::*;
+
+    fn miss(ratio: f64) -> Miss {
+        Miss { ratio, bytes: ratio }
+    }
 
     fn result(store_miss: f64, store_equal: f64) -> LoadResult {
         let memcached = MemcachedResult {
             memory_mib: 1,
-            miss: 0.25,
+            miss: miss(0.25),
             held: Held { pages_bytes: 3 << 20, hash_bytes: 1 << 19, resident_bytes: 9 << 20, items: 7 },
-            store_miss: store_equal,
+            store_miss: miss(store_equal),
         };
         let row = Row {
             percent: 10,
             cache_bytes: 1 << 20,
-            requests: 100,
-            lru: 0.5,
-            stores: vec![StoreResult { miss: store_miss, ..StoreResult::default() }; STORES.len()],
+            asked: Missed { requests: 100, bytes: 1000 },
+            lru: miss(0.5),
+            stores: vec![StoreResult { miss: miss(store_miss), ..StoreResult::default() }; STORES.len()],
             memcached: Some(memcached),
             ..Row::default()
         };

@@ -9,7 +9,7 @@ use wasmcached_core::{
     store::{Eviction, Store, StoreConfig},
 };
 
-use super::load::{Load, Request};
+use super::load::{Load, Missed, Request};
 use super::weight::KEY_BYTES;
 use crate::load::Outcome;
 
@@ -50,27 +50,28 @@ const ITEM_BYTES_MAX: u32 = 2 << 20;
 const SWEEP_STEPS: u32 = 8;
 const SWEEPS_A_SECOND_MAX: u32 = 10_000;
 
-/// The counters after a read-through replay in a pool of `pool_bytes`; the load's scans are as large as `cache_bytes`.
+/// What a read-through replay misses in a pool of `pool_bytes`, and the counters after it; the load's scans are as large
+/// as `cache_bytes`.
 ///
 /// # Panics
 ///
 /// If the store breaks its own invariants, or answers with a value of another size.
-pub fn replay(kind: &StoreKind, load: &Load, cache_bytes: u64, pool_bytes: u64) -> Outcome<Counters> {
+pub fn replay(kind: &StoreKind, load: &Load, cache_bytes: u64, pool_bytes: u64) -> Outcome<(Missed, Counters)> {
     let mut replay = Replay::new(kind, pool_bytes)?;
     for request in load.requests(cache_bytes) {
         replay.request(&request);
     }
     replay.store.check();
     let counters = replay.counters();
-    assert_eq!(counters.get_misses, replay.misses, "the store counts its misses truthfully");
-    Ok(counters)
+    assert_eq!(counters.get_misses, replay.missed.requests, "the store counts its misses truthfully");
+    Ok((replay.missed, counters))
 }
 
 /// A store that is being asked.
 pub struct Replay {
     store: Store,
     now: Seconds,
-    misses: u64,
+    missed: Missed,
     value: Vec<u8>,
 }
 
@@ -89,7 +90,7 @@ impl Replay {
         };
         (kind.configure)(&mut config);
         let store = Store::new(config).ok_or_else(|| format!("no store of {pool_bytes} bytes can be made"))?;
-        Ok(Self { store, now: BEGIN, misses: 0, value: vec![b'v'; ITEM_BYTES_MAX as usize] })
+        Ok(Self { store, now: BEGIN, missed: Missed::default(), value: vec![b'v'; ITEM_BYTES_MAX as usize] })
     }
 
     /// Gets, and sets after a miss. True if it was a hit.
@@ -102,7 +103,7 @@ impl Replay {
             assert_eq!(found.value.len(), request.value_bytes as usize, "key {}", request.key);
             return true;
         }
-        self.misses += 1;
+        self.missed.add(request);
         let value = &self.value[..request.value_bytes as usize];
         let expiry = Expiry::from_exptime(i64::from(request.ttl_s), self.now);
         let set = Operation::Store { mode: StoreMode::Set, flags: 0, expiry, compare: None, value };
