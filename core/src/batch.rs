@@ -5,7 +5,7 @@
 
 use crate::{
     clock::Expiry,
-    command::{Broadcast, Command, Detail, Direction, Operation, StoreMode},
+    command::{Broadcast, Command, Detail, Direction, Eviction, Operation, StoreMode},
     reply::{Found, Reply, Value},
     wire::{Reader, Writer},
 };
@@ -65,6 +65,7 @@ pub fn encode_broadcast(out: &mut Vec<u8>, broadcast: Broadcast) {
         Broadcast::ResetCounters => (4, 0),
         Broadcast::Detail(detail) => (5, detail as u32),
         Broadcast::RefuseFlush => (6, 0),
+        Broadcast::Evict(eviction) => (7, eviction as u32),
     };
     let mut w = Writer(out);
     w.u8(BROADCAST | tag);
@@ -130,6 +131,7 @@ fn decode_broadcast(r: &mut Reader<'_>) -> Option<Broadcast> {
             _ => Detail::Dump,
         }),
         6 => Broadcast::RefuseFlush,
+        7 => Broadcast::Evict(if argument == 0 { Eviction::Lru } else { Eviction::S3Fifo }),
         _ => return None,
     })
 }

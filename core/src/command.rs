@@ -112,8 +112,23 @@ pub enum Broadcast {
     Sizes,
     /// Set the counters that `stats reset` resets to zero.
     ResetCounters,
+    /// Choose from now on what is evicted.
+    Evict(Eviction),
     /// Start, stop or read the statistics by key prefix (`stats detail`). The shard around the store answers it.
     Detail(Detail),
+}
+
+/// What is evicted when room is needed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Eviction {
+    /// The least recently used.
+    Lru,
+    /// New items prove themselves in a part of the memory first; what was evicted there and is wanted again is
+    /// remembered and skips that. After Yang et al., "FIFO queues are all you need for cache eviction" (SOSP '23), but
+    /// the part is between a tenth and a half, as large as such memories advise.
+    #[default]
+    S3Fifo,
 }
 
 /// See [`Broadcast::Detail`].

@@ -16,7 +16,7 @@ use wasmcached_core::{
     hash::Seed,
     limits::ITEM_BYTES_MAX_DEFAULT,
     reply::Reply,
-    store::{Store, StoreConfig},
+    store::{Eviction, Store, StoreConfig},
 };
 
 /// Operations a round.
@@ -95,6 +95,7 @@ impl Loops {
             segment_bytes: 0,
             item_bytes_max: ITEM_BYTES_MAX_DEFAULT,
             evictions: true,
+            eviction: Eviction::default(),
             cas: true,
             seed: SEED,
         })?;

@@ -3,7 +3,7 @@
 use super::carry::{Carry, Slot};
 use crate::{
     clock::{Expiry, Seconds},
-    command::{Broadcast, Detail},
+    command::{Broadcast, Detail, Eviction},
     config::{Config, Setting},
     host::{HostRequest, HostStatistics},
     prefixes::Prefixes,
@@ -26,6 +26,7 @@ impl Barrier {
         let (first, second) = match self.control {
             Control::Flush { exptime } => (Some(Broadcast::Flush { at: flush_time(exptime, now) }), None),
             Control::RefuseFlush(_) => (Some(Broadcast::RefuseFlush), None),
+            Control::Evict(eviction) => (Some(Broadcast::Evict(eviction)), None),
             Control::Stats(Group::General) => (Some(Broadcast::Counters), None),
             Control::Stats(Group::Items) => (Some(Broadcast::Classes), None),
             Control::Stats(Group::Slabs) => (Some(Broadcast::Classes), Some(Broadcast::Counters)),
@@ -57,6 +58,10 @@ impl Barrier {
             (carry.brought(Slot::First), carry.brought(Slot::Second), carry.brought(Slot::Host));
         match self.control {
             Control::Flush { .. } | Control::Verbosity { .. } => out.extend_from_slice(words::OK),
+            Control::Evict(eviction) => {
+                set(config, Setting::LruSegmented, if eviction == Eviction::Lru { "no" } else { "yes" });
+                out.extend_from_slice(words::OK);
+            }
             Control::RefuseFlush(text) => out.extend_from_slice(text),
             Control::MemoryLimit { .. } if host == [1] => out.extend_from_slice(words::OK),
             Control::MemoryLimit { .. } => out.extend_from_slice(words::MEMLIMIT_FAILED),

@@ -32,6 +32,7 @@ mod reclaim;
 mod tally;
 mod write;
 
+pub use crate::command::Eviction;
 use crate::{clock::Seconds, command::Broadcast, hash::Seed, reply::Pieces, statistics::Counters};
 use alloc::vec::Vec;
 use ghost::Ghosts;
@@ -41,19 +42,6 @@ use log::{List, Log};
 use pool::{Cursor, LINE_BYTES, Pool, SEGMENT_BYTES_MIN, SEGMENT_TABLE_BYTES, SEGMENTS_MIN, SegmentId};
 use reclaim::Reclaim;
 use tally::Tally;
-
-/// What is evicted when room is needed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Eviction {
-    /// The least recently used.
-    Lru,
-    /// New items prove themselves in a part of the memory first; what was evicted there and is wanted again is
-    /// remembered and skips that. After Yang et al., "FIFO queues are all you need for cache eviction" (SOSP '23), but
-    /// the part is between a tenth and a half, as large as such memories advise.
-    #[default]
-    S3Fifo,
-}
 
 /// How a store is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,6 +148,7 @@ impl Store {
             // Prefixes are not known here.
             Broadcast::Detail(_) => {}
             Broadcast::ResetCounters => self.tally.reset(),
+            Broadcast::Evict(eviction) => self.config.eviction = eviction,
         }
     }
 

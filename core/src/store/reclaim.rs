@@ -340,10 +340,12 @@ impl Store {
         let least = (main + probation) / PROBATION_DENOMINATOR_MAX;
         let wanted = (self.reclaim.probation_bytes >> self.pool.segment_bytes().ilog2()) as u32;
         let over = probation > wanted.max(least).max(1);
+        // What is left of probation from before the policy was changed has no privilege.
+        let in_order = self.config.eviction == Eviction::Lru;
         let oldest = List::all()
             .map(|list| (list.part() == Part::Probation, self.log.oldest(list)))
             .filter(|&(_, id)| id != SegmentId::NONE && !self.log.is_open(id))
-            .min_by_key(|&(on_probation, id)| (on_probation != over, self.pool.segment(id).sequence));
+            .min_by_key(|&(on_probation, id)| (!in_order && on_probation != over, self.pool.segment(id).sequence));
         oldest.map(|(_, id)| self.victim(id, Mode::Evict))
     }
 

@@ -7,7 +7,7 @@
 //!          | "cas" key flags exptime bytes unique ["noreply"] data
 //! retrieve = ("get" | "gets") 1*key | ("gat" | "gats") exptime 1*key
 //! change   = "delete" key | ("incr" | "decr") key delta | "touch" key exptime       each with ["noreply"]
-//! control  = "flush_all" [exptime] | "cache_memlimit" megabytes | "verbosity" level | "version" | "quit"
+//! control  = "flush_all" [exptime] | "cache_memlimit" megabytes | "lru" ("mode" | "tune" | "temp_ttl") … | "verbosity" level | "version" | "quit"
 //!          | "shutdown" ["graceful"] | "stats" [group]
 //! ```
 
@@ -22,7 +22,10 @@ pub use statistics::{
 };
 
 use super::Span;
-use crate::{clock::Expiry, command::Detail, command::Operation};
+use crate::{
+    clock::Expiry,
+    command::{Detail, Eviction, Operation},
+};
 
 /// What a client asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +90,8 @@ pub enum Control {
     },
     /// `flush_all` that is refused with this answer, but counts.
     RefuseFlush(&'static [u8]),
+    /// `lru mode`.
+    Evict(Eviction),
     /// `cache_memlimit`.
     MemoryLimit {
         /// MiB.

@@ -5,7 +5,7 @@
 use super::{Control, Group, KeyRequest, Request, Retrieve, words};
 use crate::{
     clock::{Expiry, Seconds},
-    command::{Detail, Direction, Operation, StoreMode},
+    command::{Detail, Direction, Eviction, Operation, StoreMode},
     limits,
     protocol::{Span, Verdict, token, token::Tokens},
 };
@@ -59,6 +59,7 @@ pub fn parse(input: &[u8], context: &Context) -> Verdict<Request> {
         b"version" => l.answer(words::VERSION),
         b"flush_all" => l.flush(),
         b"cache_memlimit" => l.memory_limit(),
+        b"lru" => l.lru(),
         b"verbosity" => l.verbosity(),
         b"shutdown" => l.shutdown(),
         b"quit" => Verdict::Complete { request: Request::Quit, consumed },
@@ -310,6 +311,35 @@ impl Line<'_> {
             Some(1_000_000_001..) => self.answer_unless_noreply(words::MEMLIMIT_NOT_BYTES),
             Some(mebibytes) => self.control(Control::MemoryLimit { mebibytes }),
         }
+    }
+
+    /// The one mode is the exact order, the other what proved useful. There are no parts with sizes and no list of
+    /// short-lived items to tune, so what is well-formed there is accepted.
+    fn lru(&self) -> Verdict<Request> {
+        let tuned = match self.argument(0) {
+            b"mode" => match self.argument(1) {
+                b"flat" => return self.control(Control::Evict(Eviction::Lru)),
+                b"segmented" => return self.control(Control::Evict(Eviction::S3Fifo)),
+                _ => None,
+            },
+            b"tune" => self.lru_tune(),
+            b"temp_ttl" => token::loose_i32(self.argument(1)).map(|_| words::OK),
+            _ => None,
+        };
+        self.answer_unless_noreply(tuned.unwrap_or(words::ERROR))
+    }
+
+    fn lru_tune(&self) -> Option<&'static [u8]> {
+        let percent = |number| token::digits_u32(self.argument(number));
+        let factor = |number| core::str::from_utf8(self.argument(number)).ok()?.parse::<f64>().ok();
+        let (hot, warm, hot_age, warm_age) = (percent(1)?, percent(2)?, factor(3)?, factor(4)?);
+        Some(if hot.saturating_add(warm) > 80 {
+            words::LRU_TOO_MUCH
+        } else if hot_age <= 0.0 || warm_age <= 0.0 {
+            words::LRU_NO_AGE
+        } else {
+            words::OK
+        })
     }
 
     fn verbosity(&self) -> Verdict<Request> {
