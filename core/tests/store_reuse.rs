@@ -89,10 +89,13 @@ fn ratios_after(eviction: Eviction, old_bytes: usize, new_bytes: usize) -> (f64,
         let (count, mut random) = (keys(new_bytes), Random::new(2));
         cache_aside(store, "new", count, &new, 4 * count, &mut random);
         let requests = 4 * count;
-        for _ in 0..8 { 
-        let h= cache_aside(store, "new", count, &new, requests, &mut random) as f64 / requests as f64;
-        let c=store.counters();
-        print!("{h:.4} i{} h{} b{} f{} d{}; ", c.curr_items, c.hash_bytes, c.bytes, c.pool_free_bytes, c.pool_dead_bytes);
+        for _ in 0..8 {
+            let h = cache_aside(store, "new", count, &new, requests, &mut random) as f64 / requests as f64;
+            let c = store.counters();
+            print!(
+                "{h:.4} i{} h{} b{} f{} d{}; ",
+                c.curr_items, c.hash_bytes, c.bytes, c.pool_free_bytes, c.pool_dead_bytes
+            );
         }
         println!();
         cache_aside(store, "new", count, &new, requests, &mut random) as f64 / requests as f64
@@ -108,7 +111,7 @@ fn serves_as_a_fresh_one(old_bytes: usize, new_bytes: usize) {
         println!("{eviction:?}, {old_bytes} bytes, then {new_bytes}: hit ratio {after:.4}, fresh {fresh:.4}");
         assert!(fresh > 0.3 && fresh < 0.95, "the load says nothing: {fresh}");
         let what = format!("{eviction:?}, {old_bytes} bytes, then {new_bytes}");
-//        assert!(after >= fresh * 0.99, "{what}: {after}, a fresh store {fresh}");
+        //        assert!(after >= fresh * 0.99, "{what}: {after}, a fresh store {fresh}");
     }
 }
 

@@ -323,7 +323,7 @@ impl Index {
         if removed == (self.mask >> 1) + 1 {
             self.mask >>= 1;
         }
-        if self.buckets % (pool.segment_bytes() / LINE_BYTES as u32) == 0
+        if self.buckets.is_multiple_of(pool.segment_bytes() / LINE_BYTES as u32)
             && let Some(emptied) = self.directory.pop()
         {
             pool.release(emptied);

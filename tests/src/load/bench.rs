@@ -45,6 +45,7 @@ pub struct Method {
 /// Both servers, holding the same data.
 pub struct Pair<'m> {
     method: &'m Method,
+    memory_mib: u64,
     dataset: Dataset,
     placement: Placement,
     ours: Server,
@@ -56,7 +57,7 @@ impl<'m> Pair<'m> {
     pub fn start(method: &'m Method, cell: &Cell) -> Outcome<Self> {
         let dataset = Dataset::new(cell.keys, cell.value_bytes);
         let placement = Placement::new(&method.cores, cell.threads);
-        let settings = Settings { threads: cell.threads, memory_mib: dataset.memory_mib(), connections: 2000 };
+        let settings = Settings { threads: cell.threads, memory_mib: memory_mib(cell, &dataset), connections: 2000 };
         let start = |program: &Program| {
             let server = program.start(settings, &placement.server)?;
             fill(server.address, &dataset, 0..dataset.keys).map_err(|error| format!("{}: {error}", program.label))?;
@@ -64,12 +65,12 @@ impl<'m> Pair<'m> {
             Ok::<_, String>(server)
         };
         let (ours, theirs) = (start(&method.ours)?, start(&method.theirs)?);
-        Ok(Self { method, dataset, placement, ours, theirs })
+        Ok(Self { method, memory_mib: settings.memory_mib, dataset, placement, ours, theirs })
     }
 
     /// What holds for all cells of this pair, in one line.
     pub fn describe(&self) -> String {
-        format!("-m {}; {}", self.dataset.memory_mib(), self.placement.describe())
+        format!("-m {}; {}", self.memory_mib, self.placement.describe())
     }
 
     /// Measures one cell: every round visits every server, each second round in reverse order.
@@ -124,6 +125,10 @@ impl<'m> Pair<'m> {
         let arguments = |port: u16| [FLOOR.to_owned(), port.to_string()].into_iter().chain(numbers).collect();
         launch(Path::new(&program), &self.placement.server, arguments).map(Some)
     }
+}
+
+fn memory_mib(cell: &Cell, dataset: &Dataset) -> u64 {
+    if cell.scarce { (dataset.payload_bytes() / 4).div_ceil(1 << 20) } else { dataset.memory_mib() }
 }
 
 /// Waits until a server that was filled rests: memcached goes on growing its hash table for seconds, in a thread of its

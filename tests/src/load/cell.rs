@@ -23,6 +23,8 @@ pub struct Cell {
     pub popularity: Popularity,
     /// Closed or open loop.
     pub pace: Pace,
+    /// Whether the servers have a quarter of the memory that the data takes, so that each set evicts.
+    pub scarce: bool,
 }
 
 impl Cell {
@@ -36,12 +38,13 @@ impl Cell {
             threads: 1,
             popularity: Popularity::Uniform,
             pace: Pace::Closed,
+            scarce: false,
         }
     }
 
     /// What must be equal for two cells to share a running server and its data.
-    pub fn group(&self) -> (u32, usize, u32) {
-        (self.keys, self.value_bytes, self.threads)
+    pub fn group(&self) -> (u32, usize, u32, bool) {
+        (self.keys, self.value_bytes, self.threads, self.scarce)
     }
 
     /// The data in words.
@@ -52,6 +55,9 @@ impl Cell {
     /// What differs from a closed loop over uniform keys, in words; empty where nothing does.
     pub fn variant_name(&self) -> String {
         let mut words = Vec::new();
+        if self.scarce {
+            words.push("evicting".to_owned());
+        }
         if let Popularity::Zipf(exponent) = self.popularity {
             words.push(format!("zipf{exponent}"));
         }

@@ -236,8 +236,8 @@ fn measure_cells(method: &Method, cells: &[Cell]) -> Outcome<Vec<super::summary:
 }
 
 /// Cells that can share running servers, together, in the order of their first.
-fn grouped(cells: &[Cell]) -> Vec<((u32, usize, u32), Vec<Cell>)> {
-    let mut groups: Vec<((u32, usize, u32), Vec<Cell>)> = Vec::new();
+fn grouped(cells: &[Cell]) -> Vec<((u32, usize, u32, bool), Vec<Cell>)> {
+    let mut groups: Vec<((u32, usize, u32, bool), Vec<Cell>)> = Vec::new();
     for cell in cells {
         match groups.iter_mut().find(|(group, _)| *group == cell.group()) {
             Some((_, members)) => members.push(*cell),
