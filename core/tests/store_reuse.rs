@@ -16,7 +16,11 @@ use wasmcached_core::{
 
 const NOW: Seconds = 1_800_000_000;
 const SEED: Seed = Seed(7, 8);
-const MEMORY_BYTES: u64 = 8 << 20;
+const MEMORY_BYTES: u64 = 4 << 20;
+
+/// The hit ratio beside a fresh store's. An index that kept what it had grown to cost 5 % and more; what was measured is
+/// within 0.3 % with exact recency, and up to 1.6 % lower with probation after small items.
+const SHARE_OF_FRESH_MIN: f64 = 0.97;
 
 fn new_store(eviction: Eviction) -> Store {
     let config = StoreConfig {
@@ -88,16 +92,7 @@ fn ratios_after(eviction: Eviction, old_bytes: usize, new_bytes: usize) -> (f64,
     let ratio = |store: &mut Store| {
         let (count, mut random) = (keys(new_bytes), Random::new(2));
         cache_aside(store, "new", count, &new, 4 * count, &mut random);
-        let requests = 4 * count;
-        for _ in 0..8 {
-            let h = cache_aside(store, "new", count, &new, requests, &mut random) as f64 / requests as f64;
-            let c = store.counters();
-            print!(
-                "{h:.4} i{} h{} b{} f{} d{}; ",
-                c.curr_items, c.hash_bytes, c.bytes, c.pool_free_bytes, c.pool_dead_bytes
-            );
-        }
-        println!();
+        let requests = (2 * count).max(20_000);
         cache_aside(store, "new", count, &new, requests, &mut random) as f64 / requests as f64
     };
     let after = ratio(&mut used);
@@ -111,20 +106,20 @@ fn serves_as_a_fresh_one(old_bytes: usize, new_bytes: usize) {
         println!("{eviction:?}, {old_bytes} bytes, then {new_bytes}: hit ratio {after:.4}, fresh {fresh:.4}");
         assert!(fresh > 0.3 && fresh < 0.95, "the load says nothing: {fresh}");
         let what = format!("{eviction:?}, {old_bytes} bytes, then {new_bytes}");
-        //        assert!(after >= fresh * 0.99, "{what}: {after}, a fresh store {fresh}");
+        assert!(after >= fresh * SHARE_OF_FRESH_MIN, "{what}: {after}, a fresh store {fresh}");
     }
 }
 
 #[test]
 fn a_store_full_of_large_items_serves_small_ones_as_a_fresh_one_does() {
     serves_as_a_fresh_one(4000, 100);
-    serves_as_a_fresh_one(100_000, 100);
+    serves_as_a_fresh_one(20_000, 100);
 }
 
 #[test]
 fn a_store_full_of_small_items_serves_large_ones_as_a_fresh_one_does() {
     serves_as_a_fresh_one(100, 4000);
-    serves_as_a_fresh_one(30, 100_000);
+    serves_as_a_fresh_one(30, 20_000);
 }
 
 /// Half of the items have expired, in runs of random length, so that segments lose very different shares; sets of three
