@@ -205,7 +205,7 @@ impl Fuzz {
         self.model.follow(&command, &self.store.execute(&command, self.now), self.now);
     }
 
-    /// Whatever is still there is right, it all can be deleted, and the sweep ends.
+    /// Whatever is still there is right, it all can be deleted, and two rounds of the sweep find the rest.
     fn finish(&mut self) {
         for key in self.model.items.keys().cloned().collect::<Vec<_>>() {
             self.execute(&key, Operation::Get { touch: None });
@@ -217,6 +217,7 @@ impl Fuzz {
             assert!(calls.is_some(), "a sweep ends");
         }
         self.store.check();
+        assert_eq!(self.store.counters().curr_items, 0);
     }
 }
 
