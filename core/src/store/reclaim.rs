@@ -129,6 +129,7 @@ impl Store {
     /// at once.
     pub fn sweep(&mut self, now: Seconds, steps: u32) -> bool {
         self.enter(now);
+        self.drop_paused_expiry();
         let segments = self.pool.segments();
         let round = self.reclaim.sweep_left;
         self.reclaim.sweep_left = if round == 0 { segments } else { round.min(segments) };
@@ -376,6 +377,17 @@ impl Store {
         let segment = self.pool.segment(id);
         let flushed = self.flushed.is_some_and(|flushed| segment.sequence <= flushed);
         segment.kind == Kind::Log && segment.live > 0 && (segment.expires_first <= now || flushed)
+    }
+
+    /// The rest of a walk that paused must not be hidden from the sweep: it walks the segment anew.
+    fn drop_paused_expiry(&mut self) {
+        if let Some(victim) = self.reclaim.victim
+            && victim.mode == Mode::Expire
+            && self.is_current(victim)
+        {
+            self.pool.segment_mut(victim.segment).expires_first = 0;
+            self.reclaim.victim = None;
+        }
     }
 
     fn sweep_segment(&mut self, id: SegmentId, now: Seconds) {
