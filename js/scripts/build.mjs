@@ -30,6 +30,8 @@ writeFileSync(join(generated, 'engine.js'), glue(readFileSync(join(input, 'engin
 writeFileSync(join(generated, 'engine.d.ts'), types(readFileSync(join(input, 'engine.d.ts'), 'utf8')));
 execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', root], { stdio: 'inherit' });
 for (const file of ['engine.js', 'engine.d.ts']) cpSync(join(generated, file), join(dist, 'generated', file));
+// npm packs no file from beside the package.
+for (const file of ['LICENSE-APACHE', 'LICENSE-MIT']) cpSync(join(root, '..', file), join(root, file));
 console.log(`engine.wasm: ${wasm.length} bytes, ${gzipSync(wasm, { level: 9 }).length} gzipped`);
 
 /** A quarter smaller and faster, where Binaryen is installed; the same engine where not. */

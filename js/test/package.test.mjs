@@ -20,6 +20,18 @@ test('types resolve in every mode of TypeScript', () => {
   execFileSync(npm, ['run', '--silent', 'types'], { cwd: root, shell: process.platform === 'win32' });
 });
 
+test('both licences are in the package', () => {
+  const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
+  const flags = ['pack', '--dry-run', '--json', '--ignore-scripts'];
+  const output = execFileSync(npm, flags, { cwd: root, encoding: 'utf8', shell: process.platform === 'win32' });
+  const [{ files }] = JSON.parse(output);
+  const packed = new Set(files.map((file) => file.path));
+  for (const file of ['LICENSE-APACHE', 'LICENSE-MIT']) {
+    assert.ok(packed.has(file), `${file} is not packed`);
+    assert.equal(readFileSync(join(root, file), 'utf8'), readFileSync(join(root, '..', file), 'utf8'));
+  }
+});
+
 test('the engine imports its glue alone', () => {
   const module = new WebAssembly.Module(readFileSync(join(root, 'dist/engine.wasm')));
   const imports = WebAssembly.Module.imports(module);
