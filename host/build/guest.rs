@@ -161,15 +161,21 @@ fn rustc_flags() -> Vec<String> {
     vec![format!("-Ctarget-feature={WASM_FEATURES}"), format!("-Clink-arg=-zstack-size={STACK_BYTES}")]
 }
 
-/// Flags that keep this machine's paths out of it.
-fn remap_flags(root: &Path) -> Vec<String> {
+/// Flags that keep this machine's paths out of what is compiled below `root`.
+pub(crate) fn remap_flags(root: &Path) -> Vec<String> {
     let home = |variable: &str, folder: &str| {
         let home = || std::env::var_os("HOME").or_else(|| std::env::var_os("USERPROFILE"));
         std::env::var_os(variable).map(PathBuf::from).or_else(|| Some(PathBuf::from(home()?).join(folder)))
     };
     let mut folders = vec![(root.to_owned(), "wasmcached")];
-    folders.extend(home("CARGO_HOME", ".cargo").map(|folder| (folder, "cargo")));
     folders.extend(home("RUSTUP_HOME", ".rustup").map(|folder| (folder, "rust")));
+    // The last one that fits wins: a registry's folder also tells where its packages were downloaded from.
+    if let Some(cargo) = home("CARGO_HOME", ".cargo") {
+        let registries = std::fs::read_dir(cargo.join("registry/src")).into_iter().flatten().flatten();
+        let registries: Vec<PathBuf> = registries.map(|entry| entry.path()).collect();
+        folders.push((cargo, "cargo"));
+        folders.extend(registries.into_iter().map(|folder| (folder, "crates")));
+    }
     folders.iter().map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display())).collect()
 }
 

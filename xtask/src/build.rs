@@ -1,11 +1,15 @@
 //! Builds the product, and runs it.
 
 use crate::{
-    guest_build::guest::Guest,
+    guest_build::guest::{self, Guest},
     guests, machine,
     step::{Outcome, run as run_command, step},
 };
-use std::{env, fs, path::PathBuf, process::Command};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 /// The product with stripped symbols must stay below.
 const BINARY_BYTES_MAX: u64 = 6_000_000;
@@ -14,8 +18,8 @@ const BINARY_BYTES_MAX: u64 = 6_000_000;
 pub(crate) fn build(arguments: &[String]) -> Outcome {
     refuse_arguments(arguments)?;
     guests::build(&[Guest::Shipped])?;
-    step("wasmcached", || cargo_build(&[]))?;
     let binary = binary();
+    step("wasmcached", || place(&cargo_build(&[])?, &binary))?;
     let size_bytes = fs::metadata(&binary).map_err(|error| format!("{}: {error}", binary.display()))?.len();
     eprintln!("{}: {size_bytes} bytes", binary.display());
     if size_bytes < BINARY_BYTES_MAX {
@@ -28,7 +32,7 @@ pub(crate) fn build(arguments: &[String]) -> Outcome {
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     let flags = arguments.strip_prefix(&["--".to_owned()]).unwrap_or(arguments);
     guests::build(&[Guest::Shipped])?;
-    cargo_build(&[])?;
+    place(&cargo_build(&[])?, &binary())?;
     become_program(Command::new(binary()).args(flags))
 }
 
@@ -42,22 +46,60 @@ pub(crate) fn fault_injection_binary() -> PathBuf {
     machine::target_directory().join("fault-injection").join(format!("wasmcached{}", env::consts::EXE_SUFFIX))
 }
 
-/// Builds [`fault_injection_binary`], then the product again.
+/// Builds [`fault_injection_binary`].
 pub(crate) fn build_fault_injection() -> Outcome {
     guests::build(&[Guest::FaultInjection])?;
-    let copy = fault_injection_binary();
     step("wasmcached with fault injection", || {
-        cargo_build(&["--features", "fault-injection"])?;
-        let put = || {
-            fs::create_dir_all(copy.parent().unwrap_or(&copy))?;
-            fs::copy(binary(), &copy)
-        };
-        put().map(drop).map_err(|error| format!("{}: {error}", copy.display()))
+        place(&cargo_build(&["--features", "fault-injection"])?, &fault_injection_binary())
     })
 }
 
-fn cargo_build(arguments: &[&str]) -> Outcome {
-    run_command(machine::cargo().args(["build", "--release", "--package", "wasmcached"]).args(arguments))
+/// Builds the server and returns where cargo left it.
+///
+/// A target is named, though it is this machine's: so the flags that keep this machine's paths out of the program do not
+/// reach build scripts, and their dependencies, which take longest, are those of plain `cargo build --release`.
+fn cargo_build(arguments: &[&str]) -> Outcome<PathBuf> {
+    let triple = machine::host_triple(&machine::rustc_program()).ok_or("rustc does not say what it builds for")?;
+    let mut command = machine::cargo();
+    command.args(["build", "--release", "--package", "wasmcached", "--target", &triple]).args(arguments);
+    let own = guest::remap_flags(&machine::root());
+    match flags_of_environment() {
+        // Cargo takes flags from one place only, and prefers the environment.
+        Some(mut flags) => {
+            flags.extend(own);
+            command.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
+        }
+        None => {
+            command.arg("--config").arg(format!("target.{triple}.rustflags={own:?}"));
+        }
+    }
+    run_command(&mut command)?;
+    let folder = machine::target_directory().join(triple).join("release");
+    Ok(folder.join(format!("wasmcached{}", env::consts::EXE_SUFFIX)))
+}
+
+/// Compiler flags that the user set.
+fn flags_of_environment() -> Option<Vec<String>> {
+    let split = |separator: char| {
+        move |flags: String| flags.split(separator).filter(|flag| !flag.is_empty()).map(str::to_owned).collect()
+    };
+    let encoded = env::var("CARGO_ENCODED_RUSTFLAGS").ok().map(split('\u{1f}'));
+    encoded.or_else(|| env::var("RUSTFLAGS").ok().map(split(' ')))
+}
+
+/// Copies a program to where it belongs, unless it is there: a running one is never written to.
+fn place(built: &Path, wanted: &Path) -> Outcome {
+    let put = || {
+        let bytes = fs::read(built)?;
+        if fs::read(wanted).is_ok_and(|present| present == bytes) {
+            return Ok(());
+        }
+        fs::create_dir_all(wanted.parent().unwrap_or(wanted))?;
+        let new = wanted.with_extension("new");
+        fs::copy(built, &new)?;
+        fs::rename(&new, wanted)
+    };
+    put().map_err(|error| format!("{}: {error}", wanted.display()))
 }
 
 fn refuse_arguments(arguments: &[String]) -> Outcome {
