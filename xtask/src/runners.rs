@@ -65,6 +65,50 @@ impl Report {
     }
 }
 
+/// Tests that this tool does itself; they read like those of Rust's runner.
+pub(crate) struct Suite {
+    name: &'static str,
+    passed: u64,
+    failed: u64,
+}
+
+impl Suite {
+    /// Of no tests yet.
+    pub(crate) fn new(name: &'static str) -> Self {
+        Self { name, passed: 0, failed: 0 }
+    }
+
+    /// Prints how a test went and counts it.
+    pub(crate) fn verdict(&mut self, test: &str, outcome: Outcome) {
+        let word = if outcome.is_ok() { "ok" } else { "FAILED" };
+        println!("test {}: {test} ... {word}", self.name);
+        match outcome {
+            Ok(()) => self.passed += 1,
+            Err(message) => {
+                println!("    {message}");
+                self.failed += 1;
+            }
+        }
+    }
+
+    /// Prints the summary and adds it to the report.
+    ///
+    /// # Errors
+    /// If a test failed, or there was none.
+    pub(crate) fn close(self, report: &mut Report) -> Outcome {
+        let Self { name, passed, failed } = self;
+        let word = if failed == 0 { "ok" } else { "FAILED" };
+        let line = format!("test result: {word}. {passed} passed; {failed} failed; {name}");
+        println!("{line}");
+        report.read(&line);
+        match (passed, failed) {
+            (0, 0) => Err(format!("{name}: no tests")),
+            (_, 0) => Ok(()),
+            _ => Err(format!("{failed} tests failed")),
+        }
+    }
+}
+
 /// `test result: ok. 3 passed; 0 failed; …`
 fn libtest(line: &str) -> Option<(u64, u64)> {
     let rest = line.strip_prefix("test result: ")?;
@@ -109,7 +153,7 @@ fn without_colours(line: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::Report;
+    use super::{Report, Suite};
 
     #[test]
     fn summaries_of_all_runners_are_counted() {
@@ -126,5 +170,19 @@ mod tests {
             report.read(line);
         }
         assert_eq!((report.passed, report.failed, report.summaries.len()), (19, 7, 5));
+    }
+
+    #[test]
+    fn own_tests_are_counted_like_those_of_a_runner() {
+        let mut report = Report::default();
+        let mut suite = Suite::new("one");
+        suite.verdict("good", Ok(()));
+        assert_eq!(suite.close(&mut report), Ok(()));
+        let mut suite = Suite::new("two");
+        suite.verdict("good", Ok(()));
+        suite.verdict("bad", Err("reason".to_owned()));
+        assert!(suite.close(&mut report).is_err());
+        assert!(Suite::new("none").close(&mut report).is_err());
+        assert_eq!((report.passed, report.failed, report.summaries.len()), (2, 1, 3));
     }
 }

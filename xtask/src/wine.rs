@@ -2,7 +2,7 @@
 
 use crate::{
     machine,
-    runners::Report,
+    runners::{Report, Suite},
     step::{Outcome, run as run_command},
 };
 use std::{
@@ -30,30 +30,14 @@ const EXCHANGES: [(&str, &str, &str); 5] = [
 
 /// Runs the program and counts each exchange, the large value and the stop as a test.
 pub(crate) fn check(program: &Path, report: &mut Report) -> Outcome {
-    let mut verdicts = Vec::new();
-    let outcome = session(program, &mut |name, outcome| {
-        let word = if outcome.is_ok() { "ok" } else { "FAILED" };
-        println!("test windows: {name} ... {word}");
-        if let Err(message) = &outcome {
-            println!("    {message}");
-        }
-        verdicts.push(outcome.is_ok());
-    });
-    if let Err(message) = &outcome {
-        println!("test windows: start ... FAILED\n    {message}");
-        verdicts.push(false);
+    let mut suite = Suite::new("Windows, under Wine");
+    if let Err(message) = session(program, &mut suite) {
+        suite.verdict("start", Err(message));
     }
-    let failed = verdicts.iter().filter(|passed| !**passed).count();
-    let word = if failed == 0 { "ok" } else { "FAILED" };
-    let line = format!("test result: {word}. {} passed; {failed} failed; under Wine", verdicts.len() - failed);
-    println!("{line}");
-    report.read(&line);
-    if failed == 0 { Ok(()) } else { Err(format!("{failed} tests failed")) }
+    suite.close(report)
 }
 
-type Verdict<'a> = &'a mut dyn FnMut(&str, Outcome);
-
-fn session(program: &Path, verdict: Verdict<'_>) -> Outcome {
+fn session(program: &Path, suite: &mut Suite) -> Outcome {
     let wine = machine::find_program("wine64").or_else(|| machine::find_program("wine"));
     let wine = wine.or_else(|| Some(PathBuf::from("/usr/lib/wine/wine64")).filter(|path| path.is_file()));
     let wine = wine.ok_or("wine64 is installed, but not where it is expected")?;
@@ -67,7 +51,7 @@ fn session(program: &Path, verdict: Verdict<'_>) -> Outcome {
         .env("WINEDLLOVERRIDES", "mscoree,mshtml=")
         .env_remove("DISPLAY");
     let mut server = command.spawn().map_err(|error| format!("{}: {error}", wine.display()))?;
-    let outcome = serve(&mut server, port, verdict);
+    let outcome = serve(&mut server, port, suite);
     if outcome.is_err() {
         // Ends what runs in this prefix, and nothing else.
         let _ = server.kill();
@@ -79,15 +63,15 @@ fn session(program: &Path, verdict: Verdict<'_>) -> Outcome {
     outcome
 }
 
-fn serve(server: &mut Child, port: u16, verdict: Verdict<'_>) -> Outcome {
+fn serve(server: &mut Child, port: u16, suite: &mut Suite) -> Outcome {
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     let mut stream = connect(server, address)?;
-    verdict("the program starts and accepts", Ok(()));
+    suite.verdict("the program starts and accepts", Ok(()));
     for (name, request, reply) in EXCHANGES {
-        verdict(name, exchange(&mut stream, request.as_bytes(), reply.as_bytes()));
+        suite.verdict(name, exchange(&mut stream, request.as_bytes(), reply.as_bytes()));
     }
-    verdict("a large value comes back whole", large_value(&mut stream));
-    verdict("the program stops when told to", stop(server, &mut stream));
+    suite.verdict("a large value comes back whole", large_value(&mut stream));
+    suite.verdict("the program stops when told to", stop(server, &mut stream));
     Ok(())
 }
 
