@@ -3,6 +3,7 @@
 use crate::step::output_of;
 use std::{
     env,
+    ffi::OsString,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -67,6 +68,23 @@ pub(crate) fn host_triple(rustc: &Path) -> Option<String> {
 pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
     let file = format!("{name}{}", env::consts::EXE_SUFFIX);
     env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(&file)).find(|path| path.is_file())
+}
+
+/// The search path behind these folders, and cargo's own folder behind it: cargo puts that one first unless it is there.
+pub(crate) fn search_path_after(folders: impl Iterator<Item = PathBuf>) -> OsString {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let home = cargo_home().map(|home| home.join("bin"));
+    env::join_paths(folders.chain(env::split_paths(&path)).chain(home)).unwrap_or(path)
+}
+
+/// Where cargo keeps what it downloads and installs.
+pub(crate) fn cargo_home() -> Option<PathBuf> {
+    env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| home().map(|home| home.join(".cargo")))
+}
+
+/// The home of whoever runs this.
+pub(crate) fn home() -> Option<PathBuf> {
+    env::var_os("HOME").or_else(|| env::var_os("USERPROFILE")).map(PathBuf::from)
 }
 
 /// Whether Debian's packages are this machine's.

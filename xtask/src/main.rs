@@ -12,6 +12,7 @@ mod guests;
 mod instructions;
 mod js;
 mod machine;
+mod macos;
 mod packages;
 mod runners;
 mod soak;

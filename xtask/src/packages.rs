@@ -26,6 +26,9 @@ const TEST_PACKAGES: [(&str, &str); 9] = [
     ("valgrind", "valgrind"),
 ];
 
+/// What compiles and links C for other systems, with its driver for cargo.
+const ZIG_PACKAGES: [&str; 2] = ["cargo-zigbuild==0.24.0", "ziglang==0.17.1"];
+
 /// `cargo xtask setup`.
 pub(crate) fn run(_: &[String]) -> Outcome {
     step("packages of the system", system_packages)?;
@@ -121,6 +124,22 @@ pub(crate) fn python() -> Outcome<PathBuf> {
     run_command(Command::new(&python).args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(&requirements))?;
     fs::write(&stamp, wanted).map_err(|error| format!("{}: {error}", stamp.display()))?;
     Ok(python)
+}
+
+/// Cargo with Zig as C compiler and linker, from Python's packages.
+pub(crate) fn zigbuild() -> Outcome<PathBuf> {
+    let python = python()?;
+    let program = python.with_file_name(format!("cargo-zigbuild{}", env::consts::EXE_SUFFIX));
+    let stamp = machine::root().join("target/venv/zig.installed");
+    let wanted = ZIG_PACKAGES.join(" ");
+    if program.exists() && fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        eprintln!("    found: {}", program.display());
+        return Ok(program);
+    }
+    eprintln!("    installing: {wanted}");
+    run_command(Command::new(&python).args(["-m", "pip", "install", "--quiet"]).args(ZIG_PACKAGES))?;
+    fs::write(&stamp, wanted).map_err(|error| format!("{}: {error}", stamp.display()))?;
+    Ok(program)
 }
 
 /// The folder of a Node that is new enough: the system's, or one from Python's packages.
