@@ -3,9 +3,9 @@
 use crate::{
     build, cross, fuzz,
     guest_build::guest::Guest,
-    guests, instructions, js, machine, packages,
+    guests, instructions, js, lint, machine, packages,
     runners::Report,
-    soak,
+    shipped, soak,
     step::{Outcome, run as run_command, step},
 };
 use std::{path::PathBuf, process::Command};
@@ -40,7 +40,8 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
         }
     };
     part("format", &mut report, &|_| run_command(machine::cargo().args(["fmt", "--all", "--check"])));
-    part("clippy", &mut report, &|_| clippy());
+    part("clippy", &mut report, &|_| lint::all());
+    part("the shipped program", &mut report, &|report| shipped::check(report));
     part("rust", &mut report, &|report| report.run(&mut cargo_test(&tools)));
     part("javascript", &mut report, &|report| {
         js::build(&tools.node)?;
@@ -67,12 +68,6 @@ fn set_up() -> Outcome<Tools> {
     let node = step("packages of Node", packages::node)?;
     guests::build(&[Guest::Shipped, Guest::FaultInjection])?;
     Ok(Tools { python, node })
-}
-
-fn clippy() -> Outcome {
-    let mut command = machine::cargo();
-    command.args(["clippy", "--quiet", "--workspace", "--all-targets"]);
-    run_command(command.args(["--", "--deny", "warnings"]))
 }
 
 fn cargo_test(tools: &Tools) -> Command {
