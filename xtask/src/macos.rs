@@ -43,8 +43,8 @@ fn program() -> PathBuf {
 fn cargo(zigbuild: &Path, toolchain: &Toolchain, verb: &str) -> Outcome<Command> {
     let cache = cross::target_directory().join("zig");
     let mut command = cross::with_toolchain(zigbuild, toolchain, &[strip_tool()?])?;
-    // The root folder stands for Apple's headers and libraries: Zig brings its own, but the compiler asks where they are.
-    command.env("SDKROOT", "/").env("MACOSX_DEPLOYMENT_TARGET", VERSION_MIN);
+    // An empty folder stands for Apple's headers and libraries: Zig brings its own, but the compiler asks where they are.
+    command.env("SDKROOT", folder("sdk")?).env("MACOSX_DEPLOYMENT_TARGET", VERSION_MIN);
     command.env("CARGO_ZIGBUILD_CACHE_DIR", &cache).env("ZIG_GLOBAL_CACHE_DIR", cache.join("cache"));
     cross::product_arguments(command.arg(verb), TARGET);
     Ok(command)
@@ -53,13 +53,18 @@ fn cargo(zigbuild: &Path, toolchain: &Toolchain, verb: &str) -> Outcome<Command>
 /// A folder with LLVM's tool under the name by which the compiler looks for what strips a program for macOS.
 fn strip_tool() -> Outcome<PathBuf> {
     let tool = machine::find_program("llvm-objcopy").ok_or("llvm-objcopy is missing")?;
-    let folder = cross::target_directory().join("tools");
+    let folder = folder("tools")?;
     let link = folder.join("rust-objcopy");
-    let put = || {
-        fs::create_dir_all(&folder)?;
-        if link.exists() { Ok(()) } else { symbolic_link(&tool, &link) }
-    };
-    put().map(|()| folder.clone()).map_err(|error| format!("{}: {error}", link.display()))
+    if !link.exists() {
+        symbolic_link(&tool, &link).map_err(|error| format!("{}: {error}", link.display()))?;
+    }
+    Ok(folder)
+}
+
+fn folder(name: &str) -> Outcome<PathBuf> {
+    let folder = cross::target_directory().join(name);
+    fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    Ok(folder)
 }
 
 #[cfg(unix)]
