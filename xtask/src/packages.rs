@@ -21,7 +21,7 @@ const TEST_PACKAGES: [(&str, &str); 9] = [
     ("netcat-openbsd", "nc"),
     ("python3-dev", ""),
     ("python3-venv", "python3"),
-    ("gcc", "cc"),
+    ("g++", "c++"),
     ("zlib1g-dev", ""),
     ("valgrind", "valgrind"),
 ];
