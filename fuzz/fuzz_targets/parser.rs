@@ -11,13 +11,8 @@ use wasmcached_core::{
     },
 };
 
-const CONTEXT: Context = Context {
-    item_bytes_max: 2048,
-    item_overhead_bytes: 59,
-    now: 1_800_000_000,
-    flush: true,
-    shutdown: true,
-};
+const CONTEXT: Context =
+    Context { item_bytes_max: 2048, item_overhead_bytes: 59, now: 1_800_000_000, flush: true, shutdown: true };
 
 fuzz_target!(|input: &[u8]| {
     if let Verdict::Complete { consumed, .. } = continue_retrieval(input, false, None) {

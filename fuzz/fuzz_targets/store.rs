@@ -168,7 +168,8 @@ impl Fuzz {
         let step = self.steps;
         // Up to what the item limit allows and beyond, each byte telling where it stands.
         let scale = [1, 1, 16, self.config.item_bytes_max as usize / 128][usize::from(what >> 6)];
-        let value: Vec<u8> = (0..usize::from(size) * scale).map(|at| step.wrapping_add(((at * 31) >> 3) as u8)).collect();
+        let value: Vec<u8> =
+            (0..usize::from(size) * scale).map(|at| step.wrapping_add(((at * 31) >> 3) as u8)).collect();
         let number = (u64::MAX >> (size % 64)).wrapping_sub(u64::from(which)).to_string().into_bytes();
         let expiry = self.expiry(size);
         let known = self.model.items.get(&key).map_or(7, |item| item.cas);
