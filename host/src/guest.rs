@@ -14,7 +14,7 @@ use wasmcached_core::{
     host::Target,
     limits,
 };
-use wasmtime::{InstancePre, Linker, Memory, Store, StoreLimits, StoreLimitsBuilder, Trap, TypedFunc};
+use wasmtime::{InstancePre, Linker, Memory, Store, StoreLimits, StoreLimitsBuilder, Trap, TypedFunc, UpdateDeadline};
 
 /// The guest, compiled to machine code when this program was built.
 const MODULE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/guest.cwasm"));
@@ -22,8 +22,10 @@ const MODULE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/guest.cwasm"));
 const ABI_VERSION: u32 = 1;
 /// How often [`Engine::tick`] is to be called.
 pub(crate) const TICK: Duration = Duration::from_secs(1);
-/// A call into a guest is interrupted at this many ticks after it began, so after one to two seconds.
-const CALL_TICKS_MAX: u64 = 2;
+/// A call that has not returned after the next tick is watched.
+const CALL_TICKS_UNWATCHED: u64 = 1;
+/// A watched call that uses more of the processor than this is interrupted: a guest that gets no time is not guilty.
+const CALL_THREAD_TIME_MAX: Duration = Duration::from_millis(500);
 /// No batch makes more runs than it has commands; beyond this, a guest has lost its mind.
 const RUNS_MAX: u32 = 4096;
 /// What a guest needs besides: tables, stack, the allocator's own.
@@ -54,7 +56,7 @@ impl Fault {
 #[derive(Clone)]
 pub(crate) struct Engine {
     engine: wasmtime::Engine,
-    guest: InstancePre<StoreLimits>,
+    guest: InstancePre<Watch>,
     huge_pages: HugePages,
 }
 
@@ -346,9 +348,24 @@ struct UpkeepVerbs {
     surplus: TypedFunc<(), u32>,
 }
 
+/// What is kept of a guest outside of it.
+struct Watch {
+    limits: StoreLimits,
+    /// The thread's time when the call that runs became suspicious.
+    suspicious_at: Option<Duration>,
+}
+
+impl Watch {
+    /// Whether the call that runs may go on after another tick.
+    fn may_go_on(&mut self) -> bool {
+        let now = machine::thread_time();
+        now.saturating_sub(*self.suspicious_at.get_or_insert(now)) < CALL_THREAD_TIME_MAX
+    }
+}
+
 /// What every role has.
 struct Guest {
-    store: Store<StoreLimits>,
+    store: Store<Watch>,
     memory: Memory,
     instance: wasmtime::Instance,
     message: TypedFunc<(), u32>,
@@ -360,9 +377,13 @@ impl Guest {
     fn create(engine: &Engine, config: &Config, now: u32) -> Result<Self, Fault> {
         let described = |error: wasmtime::Error| Fault::new(format!("cannot make a guest: {error:#}"));
         let limits = StoreLimitsBuilder::new().memory_size(memory_bytes_max(config)).build();
-        let mut store = Store::new(&engine.engine, limits);
-        store.limiter(|limits| limits);
-        store.set_epoch_deadline(CALL_TICKS_MAX);
+        let mut store = Store::new(&engine.engine, Watch { limits, suspicious_at: None });
+        store.limiter(|watch| &mut watch.limits);
+        store.epoch_deadline_callback(|mut context| match context.data_mut().may_go_on() {
+            true => Ok(UpdateDeadline::Continue(1)),
+            false => Err(Trap::Interrupt.into()),
+        });
+        store.set_epoch_deadline(CALL_TICKS_UNWATCHED);
         let instance = engine.guest.instantiate(&mut store).map_err(described)?;
         let memory = instance.get_memory(&mut store, "memory").ok_or_else(|| Fault::new("the guest has no memory"))?;
         let message = instance.get_typed_func(&mut store, "message").map_err(described)?;
@@ -406,7 +427,8 @@ impl Guest {
         verb: &TypedFunc<P, R>,
         arguments: P,
     ) -> Result<R, Fault> {
-        self.store.set_epoch_deadline(CALL_TICKS_MAX);
+        self.store.set_epoch_deadline(CALL_TICKS_UNWATCHED);
+        self.store.data_mut().suspicious_at = None;
         verb.call(&mut self.store, arguments).map_err(|error| self.fault(&error))
     }
 
@@ -454,7 +476,7 @@ impl Guest {
         if self.mailbox_at == 0 {
             return None;
         }
-        self.store.set_epoch_deadline(CALL_TICKS_MAX);
+        self.store.set_epoch_deadline(CALL_TICKS_UNWATCHED);
         if self.message.call(&mut self.store, ()).ok()? == 0 {
             return None;
         }

@@ -4,6 +4,7 @@
 use crate::options::HugePages;
 #[cfg(unix)]
 use std::ops::Range;
+use std::time::Duration;
 
 /// The module in `machine_code`, which the build script of this crate has made.
 ///
@@ -16,6 +17,20 @@ pub(crate) fn module(engine: &wasmtime::Engine, machine_code: &'static [u8]) -> 
     unsafe {
         wasmtime::Module::deserialize(engine, machine_code)
     }
+}
+
+/// Processor time that this thread has used so far.
+#[cfg(unix)]
+pub(crate) fn thread_time() -> Duration {
+    use nix::time::{ClockId, clock_gettime};
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::MAX, Duration::from)
+}
+
+/// Windows tells that through unsafe calls only: the time that has passed.
+#[cfg(not(unix))]
+pub(crate) fn thread_time() -> Duration {
+    static START: std::sync::LazyLock<std::time::Instant> = std::sync::LazyLock::new(std::time::Instant::now);
+    START.elapsed()
 }
 
 /// What is asked for pages.
