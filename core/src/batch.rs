@@ -131,7 +131,7 @@ fn decode_broadcast(r: &mut Reader<'_>) -> Option<Broadcast> {
             _ => Detail::Dump,
         }),
         6 => Broadcast::RefuseFlush,
-        7 => Broadcast::Evict(if argument == 0 { Eviction::Lru } else { Eviction::S3Fifo }),
+        7 => Broadcast::Evict(Eviction::decode(argument)?),
         _ => return None,
     })
 }

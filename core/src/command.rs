@@ -131,6 +131,13 @@ pub enum Eviction {
     S3Fifo,
 }
 
+impl Eviction {
+    /// The one whose number that is, where it crossed a boundary.
+    pub(crate) fn decode(number: u32) -> Option<Self> {
+        [Self::Lru, Self::S3Fifo].get(number as usize).copied()
+    }
+}
+
 /// See [`Broadcast::Detail`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]

@@ -128,11 +128,7 @@ impl Config {
             flush: r.u8()? != 0,
             shutdown: r.u8()? != 0,
             detail: r.u8()? != 0,
-            eviction: match r.u8()? {
-                0 => Eviction::Lru,
-                1 => Eviction::S3Fifo,
-                _ => return None,
-            },
+            eviction: Eviction::decode(u32::from(r.u8()?))?,
             prefix_delimiter: r.u8()?,
             requests_per_event: r.u32()?,
             settings: Vec::new(),

@@ -7,7 +7,8 @@
 //!          | "cas" key flags exptime bytes unique ["noreply"] data
 //! retrieve = ("get" | "gets") 1*key | ("gat" | "gats") exptime 1*key
 //! change   = "delete" key | ("incr" | "decr") key delta | "touch" key exptime       each with ["noreply"]
-//! control  = "flush_all" [exptime] | "cache_memlimit" megabytes | "lru" ("mode" | "tune" | "temp_ttl") … | "verbosity" level | "version" | "quit"
+//! control  = "flush_all" [exptime] | "cache_memlimit" megabytes | "lru" ("mode" | "tune" | "temp_ttl") …
+//!          | "verbosity" level | "version" | "quit"
 //!          | "shutdown" ["graceful"] | "stats" [group]
 //! ```
 
