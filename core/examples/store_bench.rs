@@ -9,7 +9,7 @@ use std::{env, time::Instant};
 use store_loops::{KEY_BYTES, Loops, VALUE_BYTES, Work};
 use wasmcached_core::{
     clock::{Expiry, Seconds},
-    command::{Command, Operation, StoreMode},
+    command::{Command, Operation, StoreMode, StoreOptions},
     hash::Seed,
     store::{Eviction, Store, StoreConfig},
 };
@@ -97,7 +97,14 @@ fn key(number: u64) -> [u8; KEY_BYTES] {
 }
 
 fn set(value: &[u8]) -> Operation<'_> {
-    Operation::Store { mode: StoreMode::Set, flags: 0, expiry: Expiry::NEVER, compare: None, value }
+    Operation::Store {
+        mode: StoreMode::Set,
+        flags: 0,
+        expiry: Expiry::NEVER,
+        compare: None,
+        options: StoreOptions::default(),
+        value,
+    }
 }
 
 fn run(store: &mut Store, number: u64, value: &[u8]) {

@@ -5,11 +5,15 @@
 
 use crate::{
     clock::Expiry,
-    command::{Broadcast, Command, Detail, Direction, Eviction, Operation, StoreMode},
-    reply::{Found, Reply, Value},
+    command::{
+        ArithmeticOptions, Broadcast, Command, Create, Detail, Direction, Discard, Eviction, Fetch, Operation, Renew,
+        StoreMode, StoreOptions,
+    },
+    reply::{Fetched, Found, Reply, Value},
     wire::{Reader, Writer},
 };
 use alloc::vec::Vec;
+use core::num::NonZeroU64;
 
 /// What a run for a shard holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,38 +26,163 @@ pub enum Order<'a> {
 
 const BROADCAST: u8 = 0x80;
 
-/// Appends a command: tag, mode, key length, then hash, three numbers, key and value.
+/// Appends a command: tag, mode, key length, switches, then value length, hash, three numbers, the long numbers that
+/// few commands have, key and value.
 #[inline]
 pub fn encode_command(out: &mut Vec<u8>, command: &Command<'_>) {
-    let (tag, mode, first, second, number, value): (u8, u8, u32, u32, u64, &[u8]) = match command.operation {
-        Operation::Get { touch: None } => (0, 0, 0, 0, 0, &[]),
-        Operation::Get { touch: Some(expiry) } => (0, 1, expiry.0, 0, 0, &[]),
-        Operation::Store { mode, flags, expiry, compare, value } => {
+    let mut r = Record::default();
+    match command.operation {
+        Operation::Get { touch: None } => {}
+        Operation::Get { touch: Some(expiry) } => r = Record { mode: 1, first: expiry.0, ..r },
+        Operation::Store { mode, flags, expiry, compare, options, value } => {
             let tag = if compare.is_some() { 2 } else { 1 };
-            (tag, mode as u8, flags, expiry.0, compare.unwrap_or(0), value)
+            let number = compare.unwrap_or(0);
+            r = Record { tag, mode: mode as u8, first: flags, second: expiry.0, number, value, ..r };
+            r.switch(0, options.stale);
+            r.switch(1, options.create);
+            r.switch(2, options.encoded_key);
+            r.long(0, options.unique.map(NonZeroU64::get));
         }
-        Operation::RefuseLarge { unlink } => (3, u8::from(unlink), 0, 0, 0, &[]),
-        Operation::Delete => (4, 0, 0, 0, 0, &[]),
-        Operation::Arithmetic { direction, delta } => (5, direction as u8, 0, 0, delta, &[]),
-        Operation::Touch { expiry } => (6, 0, expiry.0, 0, 0, &[]),
-        Operation::RefuseData => (7, 0, 0, 0, 0, &[]),
-    };
-    out.reserve(HEAD_BYTES + command.key.len() + value.len());
-    let mut head = [0; HEAD_BYTES];
-    head[0] = tag;
-    head[1] = mode;
-    head[2] = command.key.len() as u8;
-    head[4..8].copy_from_slice(&(value.len() as u32).to_le_bytes());
-    head[8..16].copy_from_slice(&command.hash.to_le_bytes());
-    head[16..20].copy_from_slice(&first.to_le_bytes());
-    head[20..24].copy_from_slice(&second.to_le_bytes());
-    head[24..32].copy_from_slice(&number.to_le_bytes());
-    out.extend_from_slice(&head);
-    out.extend_from_slice(command.key);
-    out.extend_from_slice(value);
+        Operation::RefuseLarge { unlink } => r = Record { tag: 3, mode: u8::from(unlink), ..r },
+        Operation::Delete => r.tag = 4,
+        Operation::Arithmetic { direction, delta, options } => {
+            r = Record { tag: 5, mode: direction as u8, number: delta, ..r };
+            r.touch(options.touch);
+            r.long(0, options.unique);
+            r.long(1, options.compare.map(NonZeroU64::get));
+            if let Some((value, expiry)) = options.initial {
+                r.second = expiry.0;
+                r.long(2, Some(value));
+            }
+        }
+        Operation::Touch { expiry } => r = Record { tag: 6, first: expiry.0, ..r },
+        Operation::RefuseData => r.tag = 7,
+        Operation::Fetch(fetch) => r.fetch(&fetch),
+        Operation::Inspect => r.tag = 9,
+        Operation::Discard(Discard { compare, empty, stale, touch, unique }) => {
+            r = Record { tag: 10, second: empty.unwrap_or(0), ..r };
+            r.touch(touch);
+            r.switch(0, stale);
+            r.switch(1, empty.is_some());
+            r.long(0, unique);
+            r.long(1, compare);
+        }
+    }
+    r.emit(out, command);
 }
 
 const HEAD_BYTES: usize = 32;
+const LONGS: usize = 3;
+
+/// Switch: there is a new expiry in `first`.
+const TOUCH: u8 = 3;
+/// Switches from here on say which long numbers are there.
+const LONG: u8 = 5;
+
+/// The fields of an encoded command beside its key.
+#[derive(Default)]
+struct Record<'a> {
+    tag: u8,
+    mode: u8,
+    switches: u8,
+    first: u32,
+    second: u32,
+    number: u64,
+    longs: [u64; LONGS],
+    value: &'a [u8],
+}
+
+impl<'a> Record<'a> {
+    fn switch(&mut self, bit: u8, on: bool) {
+        self.switches |= u8::from(on) << bit;
+    }
+
+    fn is_on(&self, bit: u8) -> bool {
+        self.switches >> bit & 1 != 0
+    }
+
+    fn long(&mut self, which: u8, value: Option<u64>) {
+        if let Some(value) = value {
+            self.switch(LONG + which, true);
+            self.longs[usize::from(which)] = value;
+        }
+    }
+
+    fn long_of(&self, which: u8) -> Option<u64> {
+        self.is_on(LONG + which).then_some(self.longs[usize::from(which)])
+    }
+
+    fn touch(&mut self, expiry: Option<Expiry>) {
+        self.switch(TOUCH, expiry.is_some());
+        self.first = expiry.unwrap_or_default().0;
+    }
+
+    fn touch_of(&self) -> Option<Expiry> {
+        self.is_on(TOUCH).then_some(Expiry(self.first))
+    }
+
+    /// `mode` holds switches too: a fetch has many.
+    fn fetch(&mut self, fetch: &Fetch) {
+        self.tag = 8;
+        for (bit, on) in [fetch.value, fetch.is_use, fetch.asks_use, fetch.tentative].into_iter().enumerate() {
+            self.mode |= u8::from(on) << bit;
+        }
+        self.touch(fetch.touch);
+        self.long(0, fetch.unless);
+        if let Some(create) = fetch.create {
+            self.switch(0, true);
+            self.second = create.expiry.0;
+            self.long(1, create.unique);
+        }
+        match fetch.renew {
+            Renew::No => {}
+            Renew::Before(expiry) => {
+                self.switch(1, true);
+                self.number = u64::from(expiry.0);
+            }
+            Renew::Now => self.switch(2, true),
+        }
+    }
+
+    fn fetch_of(&self) -> Fetch {
+        let on = |bit: u8| self.mode >> bit & 1 != 0;
+        Fetch {
+            value: on(0),
+            is_use: on(1),
+            asks_use: on(2),
+            tentative: on(3),
+            unless: self.long_of(0),
+            touch: self.touch_of(),
+            create: self.is_on(0).then(|| Create { expiry: Expiry(self.second), unique: self.long_of(1) }),
+            renew: match (self.is_on(1), self.is_on(2)) {
+                (true, _) => Renew::Before(Expiry(self.number as u32)),
+                (false, true) => Renew::Now,
+                (false, false) => Renew::No,
+            },
+        }
+    }
+
+    #[inline]
+    fn emit(&self, out: &mut Vec<u8>, command: &Command<'_>) {
+        out.reserve(HEAD_BYTES + 8 * LONGS + command.key.len() + self.value.len());
+        let mut head = [0; HEAD_BYTES];
+        head[0] = self.tag;
+        head[1] = self.mode;
+        head[2] = command.key.len() as u8;
+        head[3] = self.switches;
+        head[4..8].copy_from_slice(&(self.value.len() as u32).to_le_bytes());
+        head[8..16].copy_from_slice(&command.hash.to_le_bytes());
+        head[16..20].copy_from_slice(&self.first.to_le_bytes());
+        head[20..24].copy_from_slice(&self.second.to_le_bytes());
+        head[24..32].copy_from_slice(&self.number.to_le_bytes());
+        out.extend_from_slice(&head);
+        if self.switches >> LONG != 0 {
+            self.longs.iter().for_each(|long| out.extend_from_slice(&long.to_le_bytes()));
+        }
+        out.extend_from_slice(command.key);
+        out.extend_from_slice(self.value);
+    }
+}
 
 /// Appends a broadcast.
 pub fn encode_broadcast(out: &mut Vec<u8>, broadcast: Broadcast) {
@@ -79,18 +208,31 @@ pub fn decode_order<'a>(r: &mut Reader<'a>) -> Option<Order<'a>> {
     if tag & BROADCAST != 0 {
         return decode_broadcast(r).map(Order::Broadcast);
     }
-    let (head, rest) = r.0.split_first_chunk::<HEAD_BYTES>()?;
+    let (head, mut rest) = r.0.split_first_chunk::<HEAD_BYTES>()?;
     let word = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
-    let long = |at: usize| u64::from(word(at)) | u64::from(word(at + 4)) << 32;
+    let wide = |at: usize| u64::from(word(at)) | u64::from(word(at + 4)) << 32;
+    let mut longs = [0; LONGS];
+    if head[3] >> LONG != 0 {
+        for long in &mut longs {
+            let (bytes, after) = rest.split_first_chunk()?;
+            *long = u64::from_le_bytes(*bytes);
+            rest = after;
+        }
+    }
     let (key, rest) = rest.split_at_checked(usize::from(head[2]))?;
     let (value, rest) = rest.split_at_checked(word(4) as usize)?;
     r.0 = rest;
-    let mode = head[1];
-    let (first, second, number) = (word(16), word(20), long(24));
-    let operation = match tag {
-        0 => Operation::Get { touch: (mode != 0).then_some(Expiry(first)) },
+    let (tag, mode, switches) = (head[0], head[1], head[3]);
+    let record = Record { tag, mode, switches, first: word(16), second: word(20), number: wide(24), longs, value };
+    Some(Order::Command(Command { hash: wide(8), key, operation: operation_of(&record)? }))
+}
+
+#[inline]
+fn operation_of<'a>(r: &Record<'a>) -> Option<Operation<'a>> {
+    Some(match r.tag {
+        0 => Operation::Get { touch: (r.mode != 0).then_some(Expiry(r.first)) },
         1 | 2 => Operation::Store {
-            mode: match mode {
+            mode: match r.mode {
                 0 => StoreMode::Set,
                 1 => StoreMode::Add,
                 2 => StoreMode::Replace,
@@ -98,22 +240,42 @@ pub fn decode_order<'a>(r: &mut Reader<'a>) -> Option<Order<'a>> {
                 4 => StoreMode::Prepend,
                 _ => return None,
             },
-            flags: first,
-            expiry: Expiry(second),
-            compare: (tag == 2).then_some(number),
-            value,
+            flags: r.first,
+            expiry: Expiry(r.second),
+            compare: (r.tag == 2).then_some(r.number),
+            options: StoreOptions {
+                unique: r.long_of(0).and_then(NonZeroU64::new),
+                stale: r.is_on(0),
+                create: r.is_on(1),
+                encoded_key: r.is_on(2),
+            },
+            value: r.value,
         },
-        3 => Operation::RefuseLarge { unlink: mode != 0 },
+        3 => Operation::RefuseLarge { unlink: r.mode != 0 },
         4 => Operation::Delete,
         5 => Operation::Arithmetic {
-            direction: if mode == 0 { Direction::Increment } else { Direction::Decrement },
-            delta: number,
+            direction: if r.mode == 0 { Direction::Increment } else { Direction::Decrement },
+            delta: r.number,
+            options: ArithmeticOptions {
+                compare: r.long_of(1).and_then(NonZeroU64::new),
+                unique: r.long_of(0),
+                touch: r.touch_of(),
+                initial: r.long_of(2).map(|value| (value, Expiry(r.second))),
+            },
         },
-        6 => Operation::Touch { expiry: Expiry(first) },
+        6 => Operation::Touch { expiry: Expiry(r.first) },
         7 => Operation::RefuseData,
+        8 => Operation::Fetch(r.fetch_of()),
+        9 => Operation::Inspect,
+        10 => Operation::Discard(Discard {
+            compare: r.long_of(1),
+            empty: r.is_on(1).then_some(r.second),
+            stale: r.is_on(0),
+            touch: r.touch_of(),
+            unique: r.long_of(0),
+        }),
         _ => return None,
-    };
-    Some(Order::Command(Command { hash: long(8), key, operation }))
+    })
 }
 
 fn decode_broadcast(r: &mut Reader<'_>) -> Option<Broadcast> {
@@ -151,16 +313,25 @@ pub fn encode_reply(out: &mut Vec<u8>, reply: &Reply<'_>) {
             found.value.for_each_piece(|piece| out.extend_from_slice(piece));
             return;
         }
-        Reply::Stored { cas } => (2, *cas),
+        Reply::Item(item) => return encode_item(out, item),
+        Reply::Stored { cas, value_bytes } => {
+            let mut w = Writer(out);
+            w.u8(2);
+            w.u64(*cas);
+            w.u32(*value_bytes);
+            return;
+        }
         Reply::NotStored => (3, 0),
         Reply::Exists => (4, 0),
         Reply::Deleted => (5, 0),
         Reply::Touched => (6, 0),
-        Reply::Number { value, cas } => {
+        Reply::Number { value, cas, expiry, created } => {
             let mut w = Writer(out);
             w.u8(7);
             w.u64(*value);
             w.u64(*cas);
+            w.u32(expiry.0);
+            w.u8(u8::from(*created));
             return;
         }
         Reply::NonNumeric => (8, 0),
@@ -168,10 +339,53 @@ pub fn encode_reply(out: &mut Vec<u8>, reply: &Reply<'_>) {
         Reply::OutOfMemory => (10, 0),
         Reply::Lost => (11, 0),
         Reply::BadData => (12, 0),
+        Reply::Contended => (14, 0),
     };
     let mut w = Writer(out);
     w.u8(tag);
     w.u64(number);
+}
+
+fn encode_item(out: &mut Vec<u8>, item: &Fetched<'_>) {
+    out.reserve(ITEM_BYTES + item.value.map_or(0, |value| value.len()));
+    let marks = [item.fetched, item.created, item.encoded_key, item.stale, item.taken, item.won, item.value.is_some()];
+    let marks = marks.into_iter().enumerate().fold(0, |marks, (bit, on)| marks | u8::from(on) << bit);
+    let mut w = Writer(out);
+    w.u8(13);
+    w.u64(item.cas);
+    w.u8(marks);
+    for word in [item.flags, item.value_bytes, item.item_bytes, item.expiry.0, item.idle_s] {
+        w.u32(word);
+    }
+    if let Some(value) = item.value {
+        value.for_each_piece(|piece| out.extend_from_slice(piece));
+    }
+}
+
+/// Of an encoded item without its value.
+const ITEM_BYTES: usize = 10 + 5 * 4;
+
+fn decode_item<'a>(r: &mut Reader<'a>, cas: u64) -> Option<Fetched<'a>> {
+    let marks = r.u8()?;
+    let on = |bit: u8| marks >> bit & 1 != 0;
+    let (flags, value_bytes, item_bytes) = (r.u32()?, r.u32()?, r.u32()?);
+    let (expiry, idle_s) = (Expiry(r.u32()?), r.u32()?);
+    let value = if on(6) { Some(Value::whole(r.take(value_bytes as usize)?)) } else { None };
+    Some(Fetched {
+        flags,
+        cas,
+        value,
+        value_bytes,
+        item_bytes,
+        expiry,
+        idle_s,
+        fetched: on(0),
+        created: on(1),
+        encoded_key: on(2),
+        stale: on(3),
+        taken: on(4),
+        won: on(5),
+    })
 }
 
 /// Takes one reply from the front of `r`.
@@ -182,17 +396,22 @@ pub fn decode_reply<'a>(r: &mut Reader<'a>) -> Option<Reply<'a>> {
     Some(match tag {
         0 => Reply::Missing,
         1 => Reply::Found(Found { cas: number, flags: r.u32()?, value: Value::whole(r.bytes()?) }),
-        2 => Reply::Stored { cas: number },
+        2 => Reply::Stored { cas: number, value_bytes: r.u32()? },
         3 => Reply::NotStored,
         4 => Reply::Exists,
         5 => Reply::Deleted,
         6 => Reply::Touched,
-        7 => Reply::Number { value: number, cas: r.u64()? },
+        7 => {
+            let (cas, expiry, created) = (r.u64()?, Expiry(r.u32()?), r.u8()? != 0);
+            Reply::Number { value: number, cas, expiry, created }
+        }
         8 => Reply::NonNumeric,
         9 => Reply::TooLarge,
         10 => Reply::OutOfMemory,
         11 => Reply::Lost,
         12 => Reply::BadData,
+        13 => Reply::Item(decode_item(r, number)?),
+        14 => Reply::Contended,
         _ => return None,
     })
 }
@@ -208,8 +427,20 @@ mod tests {
             flags: 7,
             expiry: Expiry(9),
             compare,
+            options: StoreOptions { unique: NonZeroU64::new(6), stale: true, create: false, encoded_key: true },
             value: b"value",
         };
+        let fetch = Fetch {
+            value: true,
+            unless: Some(u64::MAX),
+            is_use: false,
+            asks_use: true,
+            touch: Some(Expiry(4)),
+            create: Some(Create { expiry: Expiry(5), unique: Some(0) }),
+            renew: Renew::Before(Expiry(u32::MAX)),
+            tentative: true,
+        };
+        let plain = Fetch { unless: None, touch: None, create: None, renew: Renew::Now, ..fetch };
         let operations = [
             Operation::Get { touch: None },
             Operation::Get { touch: Some(Expiry::NEVER) },
@@ -218,7 +449,37 @@ mod tests {
             Operation::RefuseLarge { unlink: true },
             Operation::RefuseData,
             Operation::Delete,
-            Operation::Arithmetic { direction: Direction::Decrement, delta: u64::MAX },
+            Operation::Arithmetic {
+                direction: Direction::Decrement,
+                delta: u64::MAX,
+                options: ArithmeticOptions::default(),
+            },
+            Operation::Arithmetic {
+                direction: Direction::Increment,
+                delta: 1,
+                options: ArithmeticOptions {
+                    compare: NonZeroU64::new(u64::MAX),
+                    unique: Some(0),
+                    touch: Some(Expiry::NEVER),
+                    initial: Some((u64::MAX, Expiry(7))),
+                },
+            },
+            Operation::Fetch(fetch),
+            Operation::Fetch(plain),
+            Operation::Fetch(Fetch {
+                renew: Renew::No,
+                create: Some(Create { expiry: Expiry::NEVER, unique: None }),
+                ..plain
+            }),
+            Operation::Inspect,
+            Operation::Discard(Discard::default()),
+            Operation::Discard(Discard {
+                compare: Some(0),
+                empty: Some(u32::MAX),
+                stale: true,
+                touch: Some(Expiry(1)),
+                unique: Some(u64::MAX),
+            }),
             Operation::Touch { expiry: Expiry(3) },
         ];
         let mut bytes = Vec::new();
@@ -242,11 +503,29 @@ mod tests {
 
     #[test]
     fn replies_survive_the_boundary() {
+        let item = Fetched {
+            flags: 1,
+            cas: 2,
+            value: Some(Value::whole(b"value")),
+            value_bytes: 5,
+            item_bytes: 6,
+            expiry: Expiry(7),
+            idle_s: 8,
+            fetched: true,
+            created: false,
+            encoded_key: true,
+            stale: false,
+            taken: true,
+            won: false,
+        };
         let replies = [
             Reply::Missing,
             Reply::Found(Found { flags: 1, cas: 2, value: Value::whole(b"v") }),
-            Reply::Stored { cas: 3 },
-            Reply::Number { value: 4, cas: 5 },
+            Reply::Item(item),
+            Reply::Item(Fetched { value: None, won: true, fetched: false, ..item }),
+            Reply::Contended,
+            Reply::Stored { cas: 3, value_bytes: 9 },
+            Reply::Number { value: 4, cas: 5, expiry: Expiry(6), created: true },
             Reply::Lost,
         ];
         let mut bytes = Vec::new();

@@ -3,6 +3,7 @@
 //! What only an encoder needs (noreply, quiet, opaque, echoed flags) never appears here.
 
 use crate::clock::{Expiry, Seconds};
+use core::num::NonZeroU64;
 
 /// One operation on one key. The store owns nothing of it: key and value are borrowed from the connection's input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +24,11 @@ pub enum Operation<'a> {
         /// The new expiry of `gat`/`gats`.
         touch: Option<Expiry>,
     },
+    /// Return what is known of the item, with or without its value.
+    Fetch(Fetch),
+    /// Return everything that is known of the item but its value; it does not count as a use. Answer:
+    /// [`crate::reply::Reply::Item`].
+    Inspect,
     /// Write the value.
     Store {
         /// Under which condition, and where the bytes go.
@@ -33,6 +39,8 @@ pub enum Operation<'a> {
         expiry: Expiry,
         /// `cas`: store only if the item's unique is this one.
         compare: Option<u64>,
+        /// What only some protocols ask for.
+        options: StoreOptions,
         /// 0 to the item limit bytes.
         value: &'a [u8],
     },
@@ -46,12 +54,16 @@ pub enum Operation<'a> {
     RefuseData,
     /// Remove the item.
     Delete,
+    /// Remove the item under a condition, or leave something of it.
+    Discard(Discard),
     /// `incr` (wraps at 2^64) and `decr` (stops at zero).
     Arithmetic {
         /// Up or down.
         direction: Direction,
         /// By how much.
         delta: u64,
+        /// What only some protocols ask for.
+        options: ArithmeticOptions,
     },
     /// Give the item a new expiry.
     Touch {
@@ -61,11 +73,105 @@ pub enum Operation<'a> {
 }
 
 impl Operation<'_> {
-    /// A read that changes nothing: neighbouring ones may be grouped by shard, and executed again when their reply was
+    /// A read that changes nothing that could be seen: neighbouring ones may be grouped by shard, and executed again when their reply was
     /// cut off, without anybody noticing. A `gat` is none: with a negative expiry its second execution is a miss.
     pub fn is_read(&self) -> bool {
-        matches!(self, Self::Get { touch: None })
+        match self {
+            Self::Get { touch } => touch.is_none(),
+            Self::Fetch(fetch) => fetch.is_read(),
+            _ => false,
+        }
     }
+}
+
+/// See [`Operation::Fetch`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fetch {
+    /// Whether the value is wanted.
+    pub value: bool,
+    /// The value is not wanted if the item's unique is this one.
+    pub unless: Option<u64>,
+    /// Whether this is a use of the item.
+    pub is_use: bool,
+    /// Whether the client asks for earlier uses: then executing it twice is noticed.
+    pub asks_use: bool,
+    /// Give the item a new expiry.
+    pub touch: Option<Expiry>,
+    /// Create an empty item if there is none; this client is to fill it.
+    pub create: Option<Create>,
+    /// Whether this client is to write the item anew because it expires soon.
+    pub renew: Renew,
+    /// Executed beside reads of other shards, so that it may be executed again: where the client would be the one to
+    /// renew the item, nothing happens, and the answer is [`crate::reply::Reply::Contended`].
+    pub tentative: bool,
+}
+
+impl Fetch {
+    fn is_read(&self) -> bool {
+        let Self { asks_use, touch, create, renew, .. } = self;
+        !asks_use && touch.is_none() && create.is_none() && *renew == Renew::No
+    }
+}
+
+/// See [`Fetch::create`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Create {
+    /// When the empty item expires.
+    pub expiry: Expiry,
+    /// Its unique, if the client chooses it.
+    pub unique: Option<u64>,
+}
+
+/// See [`Fetch::renew`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Renew {
+    /// No.
+    No,
+    /// If the item expires before this, and nobody else was told to.
+    Before(Expiry),
+    /// If nobody else was told to: the expiry that it is being given is too short already.
+    Now,
+}
+
+/// See [`Operation::Store`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StoreOptions {
+    /// The new item's unique, if the client chooses it.
+    pub unique: Option<NonZeroU64>,
+    /// With `compare`: where the present item is younger than that, store nevertheless, but as a stale item.
+    pub stale: bool,
+    /// Append and prepend write a new item where there is none, with flags and expiry.
+    pub create: bool,
+    /// The client sent the key in base64 and is to be shown it so.
+    pub encoded_key: bool,
+}
+
+/// See [`Operation::Arithmetic`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ArithmeticOptions {
+    /// Only if the item's unique is this one.
+    pub compare: Option<NonZeroU64>,
+    /// The new unique, if the client chooses it.
+    pub unique: Option<u64>,
+    /// Give the item a new expiry.
+    pub touch: Option<Expiry>,
+    /// Create the item with this value and expiry if there is none.
+    pub initial: Option<(u64, Expiry)>,
+}
+
+/// See [`Operation::Discard`]. Neither emptied nor stale, the item is removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Discard {
+    /// Only if the item's unique is this one.
+    pub compare: Option<u64>,
+    /// Leave an empty item with these flags, without expiry unless `touch` says otherwise.
+    pub empty: Option<u32>,
+    /// Leave the item, with another unique, but stale: the next reader is to write it anew.
+    pub stale: bool,
+    /// The expiry of what is left.
+    pub touch: Option<Expiry>,
+    /// The unique of what is left, if the client chooses it.
+    pub unique: Option<u64>,
 }
 
 /// The six ways of storing. `cas` is [`StoreMode::Set`] with `compare`.

@@ -10,6 +10,15 @@ pub const LINE_BYTES_MAX: usize = 2048;
 /// keys is unlimited and the memory is not.
 pub const RETRIEVAL_LINE_BYTES_MAX: usize = 64 * 1024;
 
+/// Longest data block that a line can announce (memcached: `INT_MAX - 2`).
+pub const DATA_BYTES_MAX: u64 = i32::MAX as u64 - 2;
+
+/// Most tokens of a meta command, its name and key among them (memcached's `MFLAG_MAX_OPT_LENGTH`).
+pub const META_TOKENS_MAX: usize = 20;
+
+/// Longest opaque token of a meta command, with its letter (memcached's `MFLAG_MAX_OPAQUE_LENGTH`).
+pub const META_OPAQUE_BYTES_MAX: usize = 32;
+
 /// The window into which every connection of a front reads.
 pub const WINDOW_BYTES: usize = 64 * 1024;
 

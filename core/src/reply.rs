@@ -1,5 +1,7 @@
 //! What the store answers. It borrows the value from the store; encoders turn it into a protocol's words.
 
+use crate::clock::{Expiry, Seconds};
+
 /// The outcome of one [`crate::command::Command`].
 #[derive(Clone, Copy, Debug)]
 pub enum Reply<'a> {
@@ -7,10 +9,14 @@ pub enum Reply<'a> {
     Missing,
     /// A read found this.
     Found(Found<'a>),
+    /// A [`crate::command::Fetch`] found this, or created it; or somebody inspects it.
+    Item(Fetched<'a>),
     /// A store succeeded.
     Stored {
         /// The item's new unique; 0 where CAS is disabled.
         cas: u64,
+        /// The length of its value.
+        value_bytes: u32,
     },
     /// The condition of `add`, `replace`, `append`, `prepend` did not hold.
     NotStored,
@@ -26,6 +32,10 @@ pub enum Reply<'a> {
         value: u64,
         /// The item's new unique.
         cas: u64,
+        /// When the item expired before this command gave it another expiry.
+        expiry: Expiry,
+        /// The item is new.
+        created: bool,
     },
     /// An arithmetic command met a value that is not a 64-bit decimal number.
     NonNumeric,
@@ -35,6 +45,8 @@ pub enum Reply<'a> {
     BadData,
     /// No room, and evictions are disabled (or nothing more can be evicted).
     OutOfMemory,
+    /// A tentative [`crate::command::Fetch`] was not executed: it has to be sent again, in order. Batches end before it.
+    Contended,
     /// The shard died on the way; its content is lost. Produced by the batch decoder, never by the store.
     Lost,
 }
@@ -48,6 +60,37 @@ pub struct Found<'a> {
     pub cas: u64,
     /// The bytes.
     pub value: Value<'a>,
+}
+
+/// An item with what is known of it. All of it is as it was before the command, but for `cas`.
+#[derive(Clone, Copy, Debug)]
+pub struct Fetched<'a> {
+    /// The client's flags.
+    pub flags: u32,
+    /// The item's unique; 0 where CAS is disabled.
+    pub cas: u64,
+    /// The bytes, if they were wanted.
+    pub value: Option<Value<'a>>,
+    /// How many there are.
+    pub value_bytes: u32,
+    /// What the item takes of the store's memory, in bytes.
+    pub item_bytes: u32,
+    /// When it expires.
+    pub expiry: Expiry,
+    /// Seconds since its last use.
+    pub idle_s: Seconds,
+    /// Whether somebody has read it since it was written.
+    pub fetched: bool,
+    /// This command created it.
+    pub created: bool,
+    /// It was stored under a key in base64.
+    pub encoded_key: bool,
+    /// It is stale.
+    pub stale: bool,
+    /// Another client was told to write it anew.
+    pub taken: bool,
+    /// This client is to write it anew.
+    pub won: bool,
 }
 
 /// The bytes of a value, which may lie in several pieces of the log.

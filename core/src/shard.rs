@@ -56,8 +56,13 @@ impl Shard {
                     counts.hits += u64::from(matches!(reply, Reply::Found(_)));
                 }
                 Operation::Store { .. } | Operation::RefuseLarge { .. } | Operation::RefuseData => counts.sets += 1,
-                Operation::Delete => counts.deletes += 1,
-                Operation::Arithmetic { .. } | Operation::Touch { .. } => {}
+                Operation::Fetch(_) if matches!(reply, Reply::Contended) => {}
+                Operation::Fetch(_) => {
+                    counts.gets += 1;
+                    counts.hits += u64::from(matches!(reply, Reply::Item(_)));
+                }
+                Operation::Delete | Operation::Discard(_) => counts.deletes += 1,
+                Operation::Arithmetic { .. } | Operation::Touch { .. } | Operation::Inspect => {}
             }
         }
         reply
@@ -78,7 +83,8 @@ impl Shard {
     }
 
     /// Executes the `count` orders in `orders` and appends a reply for each (broadcasts: their answer) to `replies`,
-    /// but stops when that holds more than `room` bytes. Returns how many were executed: at least one, if there is one.
+    /// but stops when that holds more than `room` bytes, and before a read that has to be sent again in order
+    /// ([`Reply::Contended`]). Returns how many were executed: at least one, if the first is no such read.
     pub fn execute_batch(
         &mut self,
         orders: &[u8],
@@ -94,6 +100,9 @@ impl Shard {
             match batch::decode_order(&mut r) {
                 Some(Order::Command(command)) => {
                     let reply = self.execute(&command, now);
+                    if matches!(reply, Reply::Contended) {
+                        break;
+                    }
                     batch::encode_reply(replies, &reply);
                 }
                 Some(Order::Broadcast(broadcast)) => self.broadcast(broadcast, now, replies),

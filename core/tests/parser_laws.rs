@@ -18,8 +18,8 @@ use proptest::{collection::vec, prelude::*, sample::Index};
 use wasmcached_core::{
     limits,
     protocol::{
-        Span, Verdict,
-        text::{Context, Request, Retrieve, continue_retrieval, parse},
+        Context, Span, Verdict,
+        text::{Request, Retrieve, continue_retrieval, parse},
     },
 };
 

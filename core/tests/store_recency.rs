@@ -4,7 +4,7 @@
 use lru::LruCache;
 use wasmcached_core::{
     clock::{Expiry, Seconds},
-    command::{Command, Operation, StoreMode},
+    command::{Command, Operation, StoreMode, StoreOptions},
     hash::Seed,
     reply::Reply,
     store::{Eviction, Store, StoreConfig},
@@ -89,7 +89,8 @@ fn store_misses(eviction: Eviction, memory_bytes: u64, numbers: impl Iterator<It
         misses += 1;
         let value = vec![b'v'; value_bytes(number) as usize];
         let (mode, expiry) = (StoreMode::Set, Expiry::NEVER);
-        let set = Operation::Store { mode, flags: 0, expiry, compare: None, value: &value };
+        let set =
+            Operation::Store { mode, flags: 0, expiry, compare: None, options: StoreOptions::default(), value: &value };
         assert!(matches!(store.execute(&command(set), NOW), Reply::Stored { .. }));
     }
     store.check();

@@ -7,7 +7,7 @@ mod store_model;
 use store_model::{Answer, Course, Model, Rules, answer_of};
 use wasmcached_core::{
     clock::{Expiry, Seconds},
-    command::{Broadcast, Command, Direction, Operation, StoreMode},
+    command::{ArithmeticOptions, Broadcast, Command, Direction, Operation, StoreMode, StoreOptions},
     hash::Seed,
     store::{Eviction, Store, StoreConfig},
 };
@@ -175,14 +175,29 @@ impl Simulation {
         let expiry = self.expiry();
         let compare = self.model.items.get(&key).map_or(7, |item| item.cas + u64::from(self.random.one_in(3)));
         let flags = if self.random.one_in(2) { 0 } else { self.random.next() as u32 };
-        let store = |mode, compare| Operation::Store { mode, flags, expiry, compare, value: &value };
+        let store = |mode, compare| Operation::Store {
+            mode,
+            flags,
+            expiry,
+            compare,
+            options: StoreOptions::default(),
+            value: &value,
+        };
         let operation = match self.random.below(28) {
             0..=5 => Operation::Get { touch: None },
             6 => Operation::Get { touch: Some(expiry) },
             7 => Operation::Touch { expiry },
             8 => Operation::Delete,
-            9 => Operation::Arithmetic { direction: Direction::Increment, delta: self.random.below(1000) },
-            10 => Operation::Arithmetic { direction: Direction::Decrement, delta: self.random.below(1000) },
+            9 => Operation::Arithmetic {
+                direction: Direction::Increment,
+                delta: self.random.below(1000),
+                options: ArithmeticOptions::default(),
+            },
+            10 => Operation::Arithmetic {
+                direction: Direction::Decrement,
+                delta: self.random.below(1000),
+                options: ArithmeticOptions::default(),
+            },
             11 => store(StoreMode::Add, None),
             12 => store(StoreMode::Replace, None),
             13 => store(StoreMode::Append, None),

@@ -6,8 +6,8 @@ use libfuzzer_sys::fuzz_target;
 use wasmcached_core::{
     limits,
     protocol::{
-        Verdict,
-        text::{Context, continue_retrieval, parse},
+        Context, Verdict, meta,
+        text::{continue_retrieval, parse},
     },
 };
 
@@ -18,7 +18,19 @@ fuzz_target!(|input: &[u8]| {
     if let Verdict::Complete { consumed, .. } = continue_retrieval(input, false, None) {
         assert!((1..=input.len()).contains(&consumed));
     }
-    let verdict = parse(input, &CONTEXT);
+    holds(input, |input| parse(input, &CONTEXT));
+    if meta::speaks(input) {
+        holds(input, |input| if meta::speaks(input) { meta::parse(input, &CONTEXT) } else { wait(input) });
+    }
+});
+
+/// What has not shown which protocol it is waits for its line.
+fn wait<T>(input: &[u8]) -> Verdict<T> {
+    Verdict::Incomplete { needed: input.len() + 1 }
+}
+
+fn holds<T: PartialEq + std::fmt::Debug>(input: &[u8], parse: impl Fn(&[u8]) -> Verdict<T>) {
+    let verdict = parse(input);
     match verdict {
         Verdict::Incomplete { needed } => {
             assert!(needed > input.len());
@@ -27,17 +39,17 @@ fuzz_target!(|input: &[u8]| {
         Verdict::Close => {}
         Verdict::Complete { consumed, .. } => {
             assert!((1..=input.len()).contains(&consumed));
-            assert_eq!(parse(&input[..consumed], &CONTEXT), verdict);
+            assert_eq!(parse(&input[..consumed]), verdict);
             let line = input.iter().position(|&byte| byte == b'\n').map_or(input.len(), |newline| newline + 1);
             if line > limits::LINE_BYTES_MAX {
                 return;
             }
             for length in [0, line - 1, line, consumed - 1].into_iter().filter(|&length| length < consumed) {
-                match parse(&input[..length], &CONTEXT) {
+                match parse(&input[..length]) {
                     Verdict::Incomplete { needed } => assert!(needed > length && needed <= consumed),
                     other => panic!("{length} of {consumed}: {other:?}"),
                 }
             }
         }
     }
-});
+}

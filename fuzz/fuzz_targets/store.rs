@@ -8,7 +8,7 @@
 use libfuzzer_sys::fuzz_target;
 use wasmcached_core::{
     clock::{Expiry, Seconds},
-    command::{Broadcast, Command, Detail, Direction, Operation, StoreMode},
+    command::{ArithmeticOptions, Broadcast, Command, Detail, Direction, Operation, StoreMode, StoreOptions},
     hash::Seed,
     statistics::{Classes, Counters},
     store::{Eviction, Store, StoreConfig},
@@ -115,6 +115,7 @@ impl Fuzz {
                 flags: 0,
                 expiry: self.expiry(which / 4),
                 compare: None,
+                options: StoreOptions::default(),
                 value: &value[..usize::from(number % 24)],
             };
             self.execute(&key, operation);
@@ -174,7 +175,7 @@ impl Fuzz {
         let expiry = self.expiry(size);
         let known = self.model.items.get(&key).map_or(7, |item| item.cas);
         let flags = if what & 0x20 == 0 { 0 } else { u32::from(size) << 20 };
-        let write = |mode, compare, value| Operation::Store { mode, flags, expiry, compare, value };
+        let write = |mode, compare, value| Operation::Store { mode, flags, expiry, compare, options: StoreOptions::default(), value };
         let operation = match what % 32 {
             0..4 => write(StoreMode::Set, None, value.as_slice()),
             4 | 5 => write(StoreMode::Append, None, &value),
@@ -188,6 +189,7 @@ impl Fuzz {
             15 | 16 => Operation::Arithmetic {
                 direction: if size & 1 == 0 { Direction::Increment } else { Direction::Decrement },
                 delta: u64::from(size) << (which % 57),
+                options: ArithmeticOptions::default(),
             },
             17 => Operation::Touch { expiry },
             18 => Operation::Get { touch: Some(expiry) },

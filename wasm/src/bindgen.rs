@@ -18,7 +18,7 @@ use std_or_alloc::{boxed::Box, format, string::String, string::ToString, vec, ve
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasmcached_core::{
     clock::{Expiry, Seconds},
-    command::{Command, Operation, StoreMode},
+    command::{Command, Operation, StoreMode, StoreOptions},
     config::{Config, Role, Setting},
     front::{ConnectionId, Status},
     hash::Seed,
@@ -151,7 +151,8 @@ impl Solo {
             return Outcome::Refused as u32;
         };
         let (mode, expiry) = (StoreMode::Set, Expiry(expires_at));
-        let operation = Operation::Store { mode, flags, expiry, compare: None, value };
+        let operation =
+            Operation::Store { mode, flags, expiry, compare: None, options: StoreOptions::default(), value };
         let reply = shard.execute(&Command { hash: self.seed.hash(key), key, operation }, now);
         let outcome = match reply {
             Reply::Stored { .. } => Outcome::Stored,

@@ -1,7 +1,10 @@
 //! What goes from a front to shards and host and comes back, where they are not in the same guest.
 
-use super::{barrier::Barrier, pending::Pending};
-use crate::{batch, hash::shard_of, host::Target, limits, reply::Reply, wire::Reader};
+use super::{
+    barrier::Barrier,
+    pending::{Input, Pending},
+};
+use crate::{batch, command::Operation, hash::shard_of, host::Target, limits, reply::Reply, wire::Reader};
 use alloc::{vec, vec::Vec};
 
 /// Commands for one target, in order.
@@ -45,8 +48,8 @@ pub(super) struct Carry {
     slots: Vec<Slot>,
     /// Which run has the command of each pending answer.
     run_of: Vec<u16>,
-    /// Replies were too large for one carry: reads are not grouped by shard for a while, since what is executed beyond
-    /// the first missing reply would be executed again.
+    /// Replies were too large for one carry, or a read was contended: reads are not grouped by shard for a while, since
+    /// what is executed beyond the first missing reply would be executed again.
     in_order: bool,
     /// The orders of each shard while reads are grouped.
     grouped: Vec<Vec<u8>>,
@@ -94,7 +97,7 @@ impl Carry {
 
     /// Neighbouring commands for one shard become a run; neighbouring reads become one run a shard, of which the one
     /// with the first read goes first, so that each carry answers something.
-    pub(super) fn load_commands(&mut self, pending: &[Pending], input: &[u8]) {
+    pub(super) fn load_commands(&mut self, pending: &[Pending], input: Input<'_>) {
         self.clear();
         self.run_of.resize(pending.len(), 0);
         let mut number = 0;
@@ -112,7 +115,7 @@ impl Carry {
     }
 
     /// Commands from `first` on that go to its shard; returns the number after them.
-    fn single_run(&mut self, pending: &[Pending], input: &[u8], first: usize) -> usize {
+    fn single_run(&mut self, pending: &[Pending], input: Input<'_>, first: usize) -> usize {
         let shard = shard_of(pending[first].hash, self.shards);
         let start = self.orders.len();
         let run = self.runs.len() as u16;
@@ -137,17 +140,20 @@ impl Carry {
     }
 
     /// The reads from `first` up to the next write; returns the number after them.
-    fn group_reads(&mut self, pending: &[Pending], input: &[u8], first: usize) -> usize {
+    fn group_reads(&mut self, pending: &[Pending], input: Input<'_>, first: usize) -> usize {
         let mut counts = [0u32; limits::SHARDS_MAX as usize];
         let mut runs = [u16::MAX; limits::SHARDS_MAX as usize];
         let mut order = [0u32; limits::BATCH_COMMANDS_MAX];
         let mut shards = 0;
         let mut next = pending.len();
         for (at, one) in pending.iter().enumerate().skip(first) {
-            let Some(command) = one.command(input) else { continue };
+            let Some(mut command) = one.command(input) else { continue };
             if !command.operation.is_read() {
                 next = at;
                 break;
+            }
+            if let Operation::Fetch(fetch) = &mut command.operation {
+                fetch.tentative = true;
             }
             let shard = shard_of(one.hash, self.shards) as usize;
             if counts[shard] == 0 {

@@ -20,12 +20,13 @@ use crate::{
     config::Config,
     hash::Seed,
     limits,
-    protocol::text::{self, words},
+    protocol::{Context, text::words},
     reply::Reply,
 };
 use alloc::{vec, vec::Vec};
 use carry::Carry;
 use connection::{Connection, State};
+use pending::Input;
 use slab::Slab;
 
 /// What the host does next with a connection: a set of bits.
@@ -79,13 +80,15 @@ enum Source {
 /// The connections of one worker.
 pub struct Front {
     config: Config,
-    context: text::Context,
+    context: Context,
     connections: Slab<Connection>,
     /// Every connection reads into it, so idle ones own no buffer. It never moves.
     window: Vec<u8>,
     /// What the connection at hand has to send.
     output: Vec<u8>,
     pending: Vec<Pending>,
+    /// The keys of pending commands that came in base64.
+    decoded: Vec<u8>,
     carry: Carry,
     current: usize,
     source: Source,
@@ -99,7 +102,7 @@ pub struct Front {
 impl Front {
     /// No connections yet.
     pub fn new(config: Config, now: Seconds) -> Self {
-        let context = text::Context {
+        let context = Context {
             item_bytes_max: config.item_bytes_max,
             item_overhead_bytes: limits::item_overhead_bytes(config.cas),
             now,
@@ -114,6 +117,7 @@ impl Front {
             window: vec![0; limits::WINDOW_BYTES],
             output: Vec::with_capacity(2 * limits::OUTPUT_BYTES_HIGH),
             pending: Vec::with_capacity(limits::BATCH_COMMANDS_MAX),
+            decoded: Vec::new(),
             current: usize::MAX,
             source: Source::Own,
             cursor: 0,
@@ -188,11 +192,12 @@ impl Front {
             return Step::Rest;
         }
         let input = bytes(self.source, &self.window, &self.connections, self.current);
+        self.decoded.clear();
         let collected = pending::collect(
             &mut self.pending,
+            &mut self.decoded,
             input,
-            self.cursor,
-            connection.state,
+            (self.cursor, connection.state),
             &self.context,
             self.config.seed,
             &mut self.requests_left,
@@ -223,13 +228,14 @@ impl Front {
     /// The command of a pending answer; `None` if it needs none.
     #[inline]
     pub fn command(&self, number: usize) -> Option<Command<'_>> {
-        self.pending.get(number)?.command(bytes(self.source, &self.window, &self.connections, self.current))
+        self.pending.get(number)?.command(self.pending_input())
     }
 
     /// Answers a pending command, or (without reply) one that needs none. `false`: the output is full, stop after it.
     #[inline]
     pub fn answer(&mut self, number: usize, reply: Option<&Reply<'_>>) -> bool {
-        let input = bytes(self.source, &self.window, &self.connections, self.current);
+        let bytes = bytes(self.source, &self.window, &self.connections, self.current);
+        let input = Input { bytes, decoded: &self.decoded, now: self.context.now };
         self.pending[number].answer(&mut self.output, input, reply);
         self.output.len() < limits::OUTPUT_BYTES_HIGH
     }
@@ -337,7 +343,8 @@ impl Front {
 
     /// Turns the pending commands into runs for the shards.
     pub fn load_commands(&mut self) {
-        let input = bytes(self.source, &self.window, &self.connections, self.current);
+        let bytes = bytes(self.source, &self.window, &self.connections, self.current);
+        let input = Input { bytes, decoded: &self.decoded, now: self.context.now };
         self.carry.load_commands(&self.pending, input);
     }
 
@@ -365,7 +372,8 @@ impl Front {
     pub fn answer_carried(&mut self) {
         let mut answered = 0;
         let mut replies = self.carry.replies();
-        let input = bytes(self.source, &self.window, &self.connections, self.current);
+        let bytes = bytes(self.source, &self.window, &self.connections, self.current);
+        let input = Input { bytes, decoded: &self.decoded, now: self.context.now };
         for (number, pending) in self.pending.iter().enumerate() {
             let reply = if pending.is_command() {
                 match replies.next(number) {
@@ -380,6 +388,11 @@ impl Front {
         }
         self.carry.finish(answered == self.pending.len());
         self.retire(answered);
+    }
+
+    fn pending_input(&self) -> Input<'_> {
+        let bytes = bytes(self.source, &self.window, &self.connections, self.current);
+        Input { bytes, decoded: &self.decoded, now: self.context.now }
     }
 
     /// The key hash.

@@ -2,12 +2,12 @@
 
 use super::{barrier::Barrier, connection::State};
 use crate::{
-    clock::Expiry,
+    clock::{Expiry, Seconds},
     command::{Command, Operation},
     hash::Seed,
     limits,
     protocol::{
-        Span, Verdict,
+        Context, Span, Verdict, meta,
         text::{self, Request, Retrieve, words},
     },
     reply::Reply,
@@ -46,6 +46,18 @@ pub(super) enum Style {
     Status,
     /// `noreply`.
     Silent,
+    /// The answer to a meta command.
+    Meta(meta::Style),
+}
+
+/// What pending answers point into, and the time.
+#[derive(Clone, Copy)]
+pub(super) struct Input<'i> {
+    /// What the client sent.
+    pub(super) bytes: &'i [u8],
+    /// Keys that it sent in base64.
+    pub(super) decoded: &'i [u8],
+    pub(super) now: Seconds,
 }
 
 impl Pending {
@@ -54,29 +66,40 @@ impl Pending {
     }
 
     #[inline]
-    pub(super) fn command<'i>(&self, input: &'i [u8]) -> Option<Command<'i>> {
-        let Task::Command(operation, _) = self.task else { return None };
+    pub(super) fn command<'i>(&self, input: Input<'i>) -> Option<Command<'i>> {
+        let Task::Command(operation, style) = self.task else { return None };
         let operation = match operation {
-            Operation::Store { mode, flags, expiry, compare, .. } => {
-                Operation::Store { mode, flags, expiry, compare, value: self.value.of(input) }
-            }
             Operation::Get { touch } => Operation::Get { touch },
+            Operation::Store { mode, flags, expiry, compare, options, .. } => {
+                Operation::Store { mode, flags, expiry, compare, options, value: self.value.of(input.bytes) }
+            }
+            Operation::Fetch(fetch) => Operation::Fetch(fetch),
+            Operation::Inspect => Operation::Inspect,
             Operation::RefuseLarge { unlink } => Operation::RefuseLarge { unlink },
             Operation::RefuseData => Operation::RefuseData,
             Operation::Delete => Operation::Delete,
-            Operation::Arithmetic { direction, delta } => Operation::Arithmetic { direction, delta },
+            Operation::Discard(discard) => Operation::Discard(discard),
+            Operation::Arithmetic { direction, delta, options } => Operation::Arithmetic { direction, delta, options },
             Operation::Touch { expiry } => Operation::Touch { expiry },
         };
-        Some(Command { hash: self.hash, key: self.key.of(input), operation })
+        Some(Command { hash: self.hash, key: self.key(style, input), operation })
     }
 
     #[inline]
-    pub(super) fn answer(&self, out: &mut Vec<u8>, input: &[u8], reply: Option<&Reply<'_>>) {
+    fn key<'i>(&self, style: Style, input: Input<'i>) -> &'i [u8] {
+        match style {
+            Style::Meta(meta::Style { encoded_key: true, .. }) => self.key.of(input.decoded),
+            _ => self.key.of(input.bytes),
+        }
+    }
+
+    #[inline]
+    pub(super) fn answer(&self, out: &mut Vec<u8>, input: Input<'_>, reply: Option<&Reply<'_>>) {
         match (self.task, reply) {
             (Task::Answer(text), _) => out.extend_from_slice(text),
             (Task::Command(_, Style::Found { cas, last }), reply) => {
                 if let Some(Reply::Found(found)) = reply {
-                    text::answer_found(out, self.key.of(input), found, cas);
+                    text::answer_found(out, self.key.of(input.bytes), found, cas);
                 }
                 if last {
                     out.extend_from_slice(words::END);
@@ -85,7 +108,19 @@ impl Pending {
             (Task::Command(operation, Style::Status), Some(reply)) => {
                 text::answer_status(out, reply, matches!(operation, Operation::Arithmetic { .. }));
             }
-            (Task::Command(_, Style::Silent | Style::Status), _) => {}
+            (Task::Command(_, style @ Style::Meta(meta)), Some(reply)) => {
+                let echo = meta::Echo {
+                    verb: meta.verb,
+                    encoded_key: meta.encoded_key,
+                    quiet: meta.quiet,
+                    flags: meta.flags.of(input.bytes),
+                    key: self.key(style, input),
+                    value_bytes: self.value.bytes(),
+                    now: input.now,
+                };
+                meta::answer(out, &echo, reply);
+            }
+            (Task::Command(_, Style::Silent | Style::Status | Style::Meta(_)), _) => {}
         }
     }
 }
@@ -103,14 +138,14 @@ pub(super) struct Collected {
 /// Parses from `cursor` on until the input or the batch is full, or a barrier stands at its beginning.
 pub(super) fn collect(
     pending: &mut Vec<Pending>,
+    decoded: &mut Vec<u8>,
     input: &[u8],
-    cursor: usize,
-    state: State,
-    context: &text::Context,
+    (cursor, state): (usize, State),
+    context: &Context,
     seed: Seed,
     requests_left: &mut u32,
 ) -> Collected {
-    let mut c = Collector { pending, input, seed, cursor, state, needed: 0 };
+    let mut c = Collector { pending, decoded, input, seed, cursor, state, needed: 0 };
     let mut barrier = None;
     while c.pending.len() < limits::BATCH_COMMANDS_MAX {
         let rest = c.rest();
@@ -134,6 +169,13 @@ pub(super) fn collect(
             _ if rest.is_empty() => break,
             State::Keys { cas, touch, .. } => text::continue_retrieval(rest, cas, touch),
             State::Requests if *requests_left == 0 => break,
+            State::Requests if meta::speaks(rest) => {
+                if !c.meta(context) {
+                    break;
+                }
+                *requests_left -= 1;
+                continue;
+            }
             State::Requests => text::parse(rest, context),
         };
         match verdict {
@@ -142,10 +184,7 @@ pub(super) fn collect(
                 break;
             }
             Verdict::Close => {
-                c.state = State::Closing;
-                // Everything before it is answered first; a pending nothing carries the state.
-                c.cursor = input.len();
-                c.push(Span::default(), Span::default(), Task::Answer(b""));
+                c.close();
                 break;
             }
             Verdict::Complete { request, consumed } => {
@@ -169,6 +208,7 @@ pub(super) fn collect(
 
 struct Collector<'a> {
     pending: &'a mut Vec<Pending>,
+    decoded: &'a mut Vec<u8>,
     input: &'a [u8],
     seed: Seed,
     cursor: usize,
@@ -184,8 +224,11 @@ impl Collector<'_> {
     fn push(&mut self, key: Span, value: Span, task: Task) {
         let hash = match task {
             Task::Answer(_) => 0,
-            Task::Command(..) => {
-                let key = key.of(self.input);
+            Task::Command(_, style) => {
+                let key = match style {
+                    Style::Meta(meta::Style { encoded_key: true, .. }) => key.of(self.decoded),
+                    _ => key.of(self.input),
+                };
                 #[cfg(feature = "fault-injection")]
                 crate::inject_fault(key, b"front");
                 self.seed.hash(key)
@@ -218,13 +261,50 @@ impl Collector<'_> {
                 self.state = skip(swallow);
                 self.push(Span::default(), Span::default(), Task::Answer(text));
             }
-            Request::Quit => {
-                self.cursor = self.input.len();
-                self.state = State::Closing;
-                self.push(Span::default(), Span::default(), Task::Answer(b""));
-            }
+            Request::Quit => self.close(),
             Request::Control { .. } => {}
         }
+    }
+
+    /// A meta command; false if there is none.
+    fn meta(&mut self, context: &Context) -> bool {
+        let start = self.cursor;
+        match meta::parse(self.rest(), context) {
+            Verdict::Incomplete { needed } => {
+                self.needed = needed;
+                return false;
+            }
+            Verdict::Close => {
+                self.close();
+                return false;
+            }
+            Verdict::Complete { request: meta::Request::Answer { text, swallow }, consumed } => {
+                self.cursor = start + consumed;
+                self.state = skip(swallow);
+                self.push(Span::default(), Span::default(), Task::Answer(text));
+            }
+            Verdict::Complete { request: meta::Request::Command(request), consumed } => {
+                self.cursor = start + consumed;
+                self.state = skip(request.swallow);
+                let mut key = request.key.shifted(start);
+                if request.style.encoded_key {
+                    let before = self.decoded.len();
+                    // The parser has seen that it is a key.
+                    let _ = meta::decode_key(key.of(self.input), self.decoded);
+                    key = Span::new(before, self.decoded.len());
+                }
+                let style = meta::Style { flags: request.style.flags.shifted(start), ..request.style };
+                self.push(key, request.value.shifted(start), Task::Command(request.operation, Style::Meta(style)));
+            }
+        }
+        true
+    }
+
+    /// Everything before it is answered first; a pending nothing carries the state.
+    fn close(&mut self) {
+        self.state = State::Closing;
+        self.cursor = self.input.len();
+        self.push(Span::default(), Span::default(), Task::Answer(b""));
     }
 
     /// The next key of a retrieval becomes a command; what remains of the line becomes the state.

@@ -5,8 +5,26 @@
 //! and bytes that follow change nothing), *chunking* (any split gives the same replies), *limits* (it never asks for
 //! more than a limit allows). Nothing here knows the store.
 
+pub mod meta;
 pub mod text;
 mod token;
+
+use crate::clock::Seconds;
+
+/// What the answer of the parser depends on besides the bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Context {
+    /// `-I`.
+    pub item_bytes_max: u32,
+    /// What counts against it besides key and value ([`crate::limits::item_overhead_bytes`]).
+    pub item_overhead_bytes: usize,
+    /// For relative expiry times.
+    pub now: Seconds,
+    /// `-F` clears it.
+    pub flush: bool,
+    /// `-A` sets it.
+    pub shutdown: bool,
+}
 
 /// What a parser says of the bytes it was shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

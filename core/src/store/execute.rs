@@ -3,17 +3,17 @@
 use super::{
     Hit, Store,
     index::{FETCHED, USED},
-    item::Item,
-    log::Log,
+    item::{ENCODED_KEY, Item, STALE, TAKEN},
     number,
     write::{Attributes, Content, WriteError},
 };
 use crate::{
     clock::{Expiry, Seconds},
-    command::{Command, Direction, Operation, StoreMode},
+    command::{ArithmeticOptions, Command, Direction, Operation, StoreMode, StoreOptions},
     limits::item_overhead_bytes,
     reply::{Found, Reply, Value},
 };
+use core::num::NonZeroU64;
 
 impl Store {
     /// Executes one command at `now`.
@@ -23,8 +23,10 @@ impl Store {
         match command.operation {
             Operation::Get { touch: None } => self.read(key, now),
             Operation::Get { touch: Some(expiry) } => self.read_and_touch(key, expiry, now),
-            Operation::Store { mode, flags, expiry, compare, value } => {
-                let wish = Wish { mode, flags, expiry, compare, value };
+            Operation::Fetch(fetch) => self.fetch(key, &fetch, now),
+            Operation::Inspect => self.inspect(key, now),
+            Operation::Store { mode, flags, expiry, compare, options, value } => {
+                let wish = Wish { mode, flags, expiry, compare, options, value };
                 self.store(key, &wish, now)
             }
             Operation::RefuseLarge { unlink } => self.refuse_large(key, unlink, now),
@@ -33,7 +35,10 @@ impl Store {
                 Reply::BadData
             }
             Operation::Delete => self.delete(key, now),
-            Operation::Arithmetic { direction, delta } => self.arithmetic(key, direction, delta, now),
+            Operation::Discard(discard) => self.discard(key, &discard, now),
+            Operation::Arithmetic { direction, delta, options } => {
+                self.arithmetic(key, direction, delta, &options, now)
+            }
             Operation::Touch { expiry } => self.touch(key, expiry, now),
         }
     }
@@ -79,26 +84,9 @@ impl Store {
         self.note_use(hit, now);
         self.tally.counters.touch_hits += 1;
         self.tally.class(hit.item.total_bytes()).touch_hits += 1;
-        if hit.item.set_expiry(&mut self.pool, expiry) {
-            Log::note_expiry(&mut self.pool, hit.item.location, expiry.0);
-            return Ok(hit.item);
-        }
-        let header = hit.item.header(&self.pool);
-        let attributes = Attributes { flags: header.flags, expiry, unique: header.unique };
-        let total_items = self.tally.counters.total_items;
-        match self.write(key, Some(hit), attributes, Content::Around(&[], &[]), now) {
-            Ok(item) => {
-                self.tally.counters.total_items = total_items;
-                let slot = self.index.slot_of(&self.pool, key.0, item.location);
-                self.index.mark(&mut self.pool, slot, USED | FETCHED);
-                Ok(item)
-            }
-            Err(WriteError::Gone) => Err(Reply::Missing),
-            Err(WriteError::NoRoom) => {
-                self.tally.out_of_memory(hit.item.total_bytes());
-                Err(Reply::OutOfMemory)
-            }
-        }
+        let unique = hit.item.unique(&self.pool);
+        let amended = self.amend(key, hit, expiry, unique, now);
+        amended.map(|hit| hit.item)
     }
 
     fn refuse_large(&mut self, key: Key<'_>, unlink: bool, now: Seconds) -> Reply<'_> {
@@ -127,9 +115,10 @@ impl Store {
             return self.refuse(key.0, wish, present, Reply::TooLarge);
         }
         self.tally.counters.cmd_set += 1;
-        if let Some(reply) = self.condition_fails(wish, present, now) {
-            return reply;
-        }
+        let fate = match self.judge(wish, present, now) {
+            Ok(fate) => fate,
+            Err(reply) => return reply,
+        };
         let old = present.map(|hit| hit.item);
         let bytes = key.1.len() + wish.value.len() + item_overhead_bytes(self.config.cas);
         self.tally.class(old.map_or(bytes as u32, |item| item.total_bytes())).cmd_set += 1;
@@ -138,17 +127,28 @@ impl Store {
             (StoreMode::Prepend, Some(old)) => (Content::Around(wish.value, &[]), Some(old)),
             _ => (Content::Bytes(wish.value), None),
         };
-        let unique = self.next_unique();
+        let unique = self.unique_for(wish.options.unique.map(NonZeroU64::get));
         let mut attributes = Attributes { flags: wish.flags, expiry: wish.expiry, unique };
+        let mut marks = if wish.options.encoded_key { ENCODED_KEY } else { 0 };
         if let Some(old) = kept {
             if self.is_too_large(key.1.len(), old.value_bytes as usize + wish.value.len()) {
                 return Reply::NotStored;
             }
             let header = old.header(&self.pool);
             attributes = Attributes { flags: header.flags, expiry: header.expiry, unique };
+            marks = 0;
+        }
+        if let Fate::Stale(old) = fate {
+            attributes.expiry = old.expiry(&self.pool);
+            marks |= STALE | old.marks() & TAKEN;
         }
         match self.write(key, present, attributes, content, now) {
-            Ok(_) => Reply::Stored { cas: unique },
+            Ok(mut item) => {
+                if marks != 0 {
+                    item.set_marks(&mut self.pool, marks);
+                }
+                Reply::Stored { cas: unique, value_bytes: item.value_bytes }
+            }
             Err(WriteError::Gone) => Reply::NotStored,
             Err(WriteError::NoRoom) => {
                 self.tally.out_of_memory(bytes as u32);
@@ -158,28 +158,44 @@ impl Store {
         }
     }
 
-    /// The reply if the condition under which to store does not hold.
-    fn condition_fails(&mut self, wish: &Wish<'_>, present: Option<Hit>, now: Seconds) -> Option<Reply<'static>> {
+    /// Whether the conditions of a store hold; the reply if they do not.
+    fn judge(&mut self, wish: &Wish<'_>, present: Option<Hit>, now: Seconds) -> Result<Fate, Reply<'static>> {
+        let grows = matches!(wish.mode, StoreMode::Append | StoreMode::Prepend);
         match (present, wish.mode) {
             (Some(hit), StoreMode::Add) => {
-                self.note_use(hit, now);
-                return Some(Reply::NotStored);
+                self.index.mark(&mut self.pool, hit.slot, USED);
+                hit.item.note_access(&mut self.pool, now);
+                return Err(Reply::NotStored);
             }
-            (None, StoreMode::Replace | StoreMode::Append | StoreMode::Prepend) => return Some(Reply::NotStored),
+            (None, _) if grows && wish.options.create => return Ok(Fate::Stored),
+            (None, StoreMode::Replace | StoreMode::Append | StoreMode::Prepend) => return Err(Reply::NotStored),
             _ => {}
         }
-        let compare = wish.compare?;
+        let Some(compare) = wish.compare else { return Ok(Fate::Stored) };
         let Some(hit) = present else {
             self.tally.counters.cas_misses += 1;
-            return Some(Reply::Missing);
+            return Err(Reply::Missing);
         };
-        let matches = self.config.cas && hit.item.unique(&self.pool) == compare;
-        self.tally.counters.cas_hits += u64::from(matches);
-        self.tally.counters.cas_badval += u64::from(!matches);
+        let unique = hit.item.unique(&self.pool);
+        if grows {
+            // These compare on the side: it is not counted, and without uniques it always holds.
+            return if unique == compare || !self.config.cas { Ok(Fate::Stored) } else { Err(Reply::Exists) };
+        }
+        // Zero is no unique that could be compared with.
+        let comparable = self.config.cas && compare != 0;
+        let matches = comparable && unique == compare;
+        let stale = comparable && wish.options.stale && compare < unique;
+        let hits = u64::from(matches || stale);
+        self.tally.counters.cas_hits += hits;
+        self.tally.counters.cas_badval += 1 - hits;
         let class = self.tally.class(hit.item.total_bytes());
-        class.cas_hits += u64::from(matches);
-        class.cas_badval += u64::from(!matches);
-        (!matches).then_some(Reply::Exists)
+        class.cas_hits += hits;
+        class.cas_badval += 1 - hits;
+        match (matches, stale) {
+            (true, _) => Ok(Fate::Stored),
+            (false, true) => Ok(Fate::Stale(hit.item)),
+            (false, false) => Err(Reply::Exists),
+        }
     }
 
     /// A store that cannot be: a plain set takes the stale item with it, as memcached's does.
@@ -194,8 +210,18 @@ impl Store {
         reply
     }
 
-    fn arithmetic(&mut self, key: Key<'_>, direction: Direction, delta: u64, now: Seconds) -> Reply<'_> {
+    fn arithmetic(
+        &mut self,
+        key: Key<'_>,
+        direction: Direction,
+        delta: u64,
+        options: &ArithmeticOptions,
+        now: Seconds,
+    ) -> Reply<'_> {
         let Some(hit) = self.lookup(key.0, key.1, now) else {
+            if let Some((value, expiry)) = options.initial {
+                return self.create_number(key, value, expiry, options.unique, now);
+            }
             let counters = &mut self.tally.counters;
             match direction {
                 Direction::Increment => counters.incr_misses += 1,
@@ -203,6 +229,10 @@ impl Store {
             }
             return Reply::Missing;
         };
+        let differs = options.compare.is_some_and(|compare| compare.get() != hit.item.unique(&self.pool));
+        if differs && (1..=number::TEXT_BYTES_MAX).contains(&(hit.item.value_bytes as usize)) {
+            return Reply::Exists;
+        }
         let Some(old) = self.number_in(&hit.item) else { return Reply::NonNumeric };
         let class = self.tally.class(hit.item.total_bytes());
         let value = match direction {
@@ -217,7 +247,28 @@ impl Store {
                 old.saturating_sub(delta)
             }
         };
-        self.write_number(key, hit, value, now)
+        self.write_number(key, hit, value, options, now)
+    }
+
+    fn create_number(
+        &mut self,
+        key: Key<'_>,
+        value: u64,
+        expiry: Expiry,
+        unique: Option<u64>,
+        now: Seconds,
+    ) -> Reply<'_> {
+        let mut digits = [0; number::DIGITS_MAX];
+        let digits = number::format(value, &mut digits);
+        let cas = self.unique_for(unique);
+        let attributes = Attributes { flags: 0, expiry, unique: cas };
+        match self.write(key, None, attributes, Content::Bytes(digits), now) {
+            Ok(_) => Reply::Number { value, cas, expiry: Expiry::NEVER, created: true },
+            Err(_) => {
+                self.tally.out_of_memory((key.1.len() + item_overhead_bytes(self.config.cas)) as u32);
+                Reply::OutOfMemory
+            }
+        }
     }
 
     /// The number that the item's value is.
@@ -236,23 +287,34 @@ impl Store {
     }
 
     /// Writes a number over the old one, with blanks behind it where it is shorter; a longer one is a new item.
-    fn write_number(&mut self, key: Key<'_>, hit: Hit, value: u64, now: Seconds) -> Reply<'_> {
+    fn write_number(
+        &mut self,
+        key: Key<'_>,
+        hit: Hit,
+        value: u64,
+        options: &ArithmeticOptions,
+        now: Seconds,
+    ) -> Reply<'_> {
         let mut digits = [0; number::DIGITS_MAX];
         let digits = number::format(value, &mut digits);
         let mut text = [b' '; number::TEXT_BYTES_MAX];
         text[..digits.len()].copy_from_slice(digits);
         let length = digits.len().max(hit.item.value_bytes as usize);
-        let in_place = length > digits.len() || length == hit.item.value_bytes as usize;
+        let is_new = length > hit.item.value_bytes as usize;
         let header = hit.item.header(&self.pool);
-        let cas = self.next_unique();
-        let attributes = Attributes { flags: header.flags, expiry: header.expiry, unique: cas };
+        let cas = self.unique_for(options.unique);
+        let expiry = options.touch.unwrap_or(header.expiry);
+        let attributes = Attributes { flags: header.flags, expiry, unique: cas };
+        let standing = self.standing(hit);
         let total_items = self.tally.counters.total_items;
         match self.write(key, Some(hit), attributes, Content::Bytes(&text[..length]), now) {
-            Ok(_) => {
-                if in_place {
+            Ok(item) => {
+                if !is_new {
                     self.tally.counters.total_items = total_items;
+                    self.restore(key.0, hit, item, standing);
+                    item.note_access(&mut self.pool, now);
                 }
-                Reply::Number { value, cas }
+                Reply::Number { value, cas, expiry: header.expiry, created: false }
             }
             Err(_) => {
                 self.tally.out_of_memory(hit.item.total_bytes());
@@ -263,7 +325,7 @@ impl Store {
 
     /// A hit writes into the bucket line it already holds, and into the item only if its time of access is old.
     #[inline]
-    fn note_use(&mut self, hit: Hit, now: Seconds) {
+    pub(super) fn note_use(&mut self, hit: Hit, now: Seconds) {
         self.index.mark(&mut self.pool, hit.slot, USED | FETCHED);
         hit.item.note_access(&mut self.pool, now);
     }
@@ -274,7 +336,7 @@ impl Store {
     }
 
     #[inline]
-    fn value(&self, item: &Item) -> Value<'_> {
+    pub(super) fn value(&self, item: &Item) -> Value<'_> {
         let (length, inline) = (item.value_bytes as usize, item.inline_bytes());
         let at = item.location.byte() + inline as usize;
         let here = (self.pool.segment_bytes() - self.pool.offset_of(item.location) - inline) as usize;
@@ -290,16 +352,20 @@ impl Store {
         bytes > self.config.item_bytes_max as usize || bytes as u64 > self.item_total_bytes_max()
     }
 
-    fn next_unique(&mut self) -> u64 {
-        if self.config.cas {
-            self.unique += 1;
+    /// The unique of a new version: the next one, unless the client chose one.
+    pub(super) fn unique_for(&mut self, chosen: Option<u64>) -> u64 {
+        if !self.config.cas {
+            return 0;
         }
-        self.unique
+        chosen.unwrap_or_else(|| {
+            self.unique += 1;
+            self.unique
+        })
     }
 }
 
 /// A key and its hash.
-type Key<'a> = (u64, &'a [u8]);
+pub(super) type Key<'a> = (u64, &'a [u8]);
 
 /// The fields of [`Operation::Store`].
 struct Wish<'a> {
@@ -307,5 +373,13 @@ struct Wish<'a> {
     flags: u32,
     expiry: Expiry,
     compare: Option<u64>,
+    options: StoreOptions,
     value: &'a [u8],
+}
+
+/// What becomes of a store whose conditions hold.
+enum Fate {
+    Stored,
+    /// It is stored as a stale version of this item.
+    Stale(Item),
 }

@@ -17,8 +17,16 @@ const SHAPE_UNIQUE_HIGH: u8 = 1;
 const SHAPE_FLAGS: u8 = 2;
 const SHAPE_EXPIRY: u8 = 4;
 const SHAPE_LENGTH_HIGH: u8 = 8;
-/// The bits that decide how long the header is. The three between them and [`SHAPE_DEAD`] are free.
+/// The bits that decide how long the header is.
 const SHAPE_WORDS: u8 = 15;
+/// The item is stale: the next reader is to write it anew.
+pub(super) const STALE: u8 = 0x10;
+/// A reader was told to write the item anew.
+pub(super) const TAKEN: u8 = 0x20;
+/// The item was stored under a key in base64.
+pub(super) const ENCODED_KEY: u8 = 0x40;
+/// What is known of an item without a word in its header. A new item has none of it.
+const MARKS: u8 = STALE | TAKEN | ENCODED_KEY;
 /// Nothing refers to the item any more.
 const SHAPE_DEAD: u8 = 0x80;
 
@@ -179,6 +187,31 @@ impl Item {
         true
     }
 
+    /// Changes expiry and unique in place; false (and nothing is changed) if the header has no word for one of them.
+    pub(super) fn amend(&self, pool: &mut Pool, expiry: Expiry, unique: u64) -> bool {
+        let unique_high = (unique >> 32) as u32;
+        if unique_high != 0 && self.shape & SHAPE_UNIQUE_HIGH == 0 || !self.set_expiry(pool, expiry) {
+            return false;
+        }
+        pool.set_word(self.location.byte() + UNIQUE_AT, unique as u32);
+        if self.shape & SHAPE_UNIQUE_HIGH != 0 {
+            pool.set_word(self.word_at(SHAPE_UNIQUE_HIGH), unique_high);
+        }
+        true
+    }
+
+    /// [`STALE`], [`TAKEN`] and [`ENCODED_KEY`], as far as they hold.
+    #[inline]
+    pub(super) fn marks(&self) -> u8 {
+        self.shape & MARKS
+    }
+
+    /// Replaces the marks, of this copy of the header as well.
+    pub(super) fn set_marks(&mut self, pool: &mut Pool, marks: u8) {
+        self.shape = self.shape & !MARKS | marks & MARKS;
+        pool.slice_mut(self.location.byte() + 1, 1)[0] = self.shape;
+    }
+
     /// The unique of `gets`.
     #[inline]
     pub(super) fn unique(&self, pool: &Pool) -> u64 {
@@ -202,7 +235,14 @@ impl Item {
         }
     }
 
-    /// What the header says, to write it again elsewhere.
+    /// Sets the time of the last use.
+    pub(super) fn set_access(&self, pool: &mut Pool, access: Seconds) {
+        if self.access(pool) != access {
+            pool.set_word(self.location.byte() + ACCESS_AT, access);
+        }
+    }
+
+    /// What the header says, to write it again elsewhere. The marks are not among it.
     pub(super) fn header(&self, pool: &Pool) -> Header {
         Header {
             key_bytes: self.key_bytes,
@@ -249,6 +289,17 @@ mod tests {
             assert_eq!((read.flags, read.expiry, read.unique), (header.flags, header.expiry, header.unique));
             assert!(Item::key_is(&pool, Location(2), b"key") && !Item::key_is(&pool, Location(2), b"kez"));
             assert!(item.fits_exactly(&header.at(Location(2))) && !item.is_dead());
+            let mut marked = item;
+            marked.set_marks(&mut pool, STALE | ENCODED_KEY);
+            let item = Item::parse(&pool, Location(2));
+            assert_eq!((item.marks(), item.header_bytes()), (STALE | ENCODED_KEY, marked.header_bytes()));
+            assert!(Item::key_is(&pool, Location(2), b"key") && item.fits_exactly(&header.at(Location(2))));
+            let unique = 1 << 40 | 9;
+            let fits = shape & SHAPE_UNIQUE_HIGH != 0 && shape & SHAPE_EXPIRY != 0;
+            assert_eq!(item.amend(&mut pool, Expiry(77), unique), fits);
+            let (expiry, unique) = if fits { (Expiry(77), unique) } else { (header.expiry, header.unique) };
+            assert_eq!((item.expiry(&pool), item.unique(&pool)), (expiry, unique));
+            assert_eq!((item.flags(&pool), item.value_bytes), (header.flags, header.value_bytes));
             item.kill(&mut pool);
             assert!(Item::parse(&pool, Location(2)).is_dead());
         }

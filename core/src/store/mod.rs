@@ -13,6 +13,7 @@
 //! | `overflow` | where full buckets continue |
 //! | `ghost` | what was evicted early, in the holes of the index |
 //! | `execute` | what each command does |
+//! | `fetch` | reads that ask for more than the value, and what they change |
 //! | `write` | how an item gets into the log |
 //! | `reclaim` | eviction, compaction, expiry |
 //! | `tally` | statistics |
@@ -21,6 +22,7 @@
 
 mod check;
 mod execute;
+mod fetch;
 mod ghost;
 mod index;
 mod item;

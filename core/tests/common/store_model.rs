@@ -147,17 +147,17 @@ pub(crate) fn answer_of(reply: &Reply<'_>) -> (Answer, u64) {
             let answer = Answer::Found { value: bytes_of(&found.value), flags: found.flags, cas: found.cas };
             (answer, 0)
         }
-        Reply::Stored { cas } => (Answer::Stored, *cas),
+        Reply::Stored { cas, .. } => (Answer::Stored, *cas),
         Reply::NotStored => (Answer::NotStored, 0),
         Reply::Exists => (Answer::Exists, 0),
         Reply::Deleted => (Answer::Deleted, 0),
         Reply::Touched => (Answer::Touched, 0),
-        Reply::Number { value, cas } => (Answer::Number(*value), *cas),
+        Reply::Number { value, cas, .. } => (Answer::Number(*value), *cas),
         Reply::NonNumeric => (Answer::NonNumeric, 0),
         Reply::TooLarge => (Answer::TooLarge, 0),
         Reply::BadData => (Answer::BadData, 0),
         Reply::OutOfMemory => (Answer::OutOfMemory, 0),
-        Reply::Lost => panic!("no store answers this"),
+        Reply::Item(_) | Reply::Contended | Reply::Lost => panic!("nobody asked for this"),
     }
 }
 
@@ -184,9 +184,10 @@ fn model_step(
             Some(item) => (Answer::Touched, Some(ModelItem { expiry, ..item })),
         },
         Operation::RefuseData => (Answer::BadData, item),
+        Operation::Fetch(_) | Operation::Inspect | Operation::Discard(_) => unreachable!("the model knows none"),
         Operation::Delete => (if item.is_some() { Answer::Deleted } else { Answer::Missing }, None),
         Operation::RefuseLarge { unlink } => (Answer::TooLarge, item.filter(|_| !unlink)),
-        Operation::Arithmetic { direction, delta } => {
+        Operation::Arithmetic { direction, delta, .. } => {
             let Some(mut item) = item else { return (Answer::Missing, None) };
             let Some(old) = number_in(&item.value) else { return (Answer::NonNumeric, Some(item)) };
             let value = match direction {
@@ -197,7 +198,7 @@ fn model_step(
             item.cas = fresh_cas;
             (Answer::Number(value), Some(item))
         }
-        Operation::Store { mode, flags, expiry, compare, value } => {
+        Operation::Store { mode, flags, expiry, compare, value, .. } => {
             if too_large(value.len()) {
                 let unlink = mode == StoreMode::Set && compare.is_none();
                 return (Answer::TooLarge, item.filter(|_| !unlink));

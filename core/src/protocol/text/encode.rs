@@ -85,7 +85,7 @@ pub fn answer_status(out: &mut Vec<u8>, reply: &Reply<'_>, arithmetic: bool) {
         Reply::OutOfMemory => words::OUT_OF_MEMORY,
         Reply::BadData => words::BAD_DATA_CHUNK,
         Reply::Lost => words::SHARD_LOST,
-        Reply::Found(_) => words::ERROR,
+        Reply::Found(_) | Reply::Item(_) | Reply::Contended => words::ERROR,
     };
     out.extend_from_slice(text);
 }

@@ -17,7 +17,7 @@ mod parse;
 mod statistics;
 
 pub use encode::{answer_found, answer_status, words};
-pub use parse::{Context, continue_retrieval, parse};
+pub use parse::{continue_retrieval, parse};
 pub use statistics::{
     answer_classes, answer_connections, answer_general, answer_prefixes, answer_settings, answer_sizes, answer_slabs,
 };

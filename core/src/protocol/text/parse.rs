@@ -4,29 +4,11 @@
 
 use super::{Control, Group, KeyRequest, Request, Retrieve, words};
 use crate::{
-    clock::{Expiry, Seconds},
-    command::{Detail, Direction, Eviction, Operation, StoreMode},
+    clock::Expiry,
+    command::{ArithmeticOptions, Detail, Direction, Eviction, Operation, StoreMode, StoreOptions},
     limits,
-    protocol::{Span, Verdict, token, token::Tokens},
+    protocol::{Context, Span, Verdict, token, token::Tokens},
 };
-
-/// What the answer of the parser depends on besides the bytes.
-#[derive(Clone, Copy, Debug)]
-pub struct Context {
-    /// `-I`.
-    pub item_bytes_max: u32,
-    /// What counts against it besides key and value ([`limits::item_overhead_bytes`]).
-    pub item_overhead_bytes: usize,
-    /// For relative expiry times.
-    pub now: Seconds,
-    /// `-F` clears it.
-    pub flush: bool,
-    /// `-A` sets it.
-    pub shutdown: bool,
-}
-
-/// Longest data block that a line can announce (memcached: `INT_MAX - 2`).
-const DATA_BYTES_MAX: u64 = i32::MAX as u64 - 2;
 
 /// Looks at the first request of `input`.
 pub fn parse(input: &[u8], context: &Context) -> Verdict<Request> {
@@ -205,7 +187,7 @@ impl Line<'_> {
         let [flags, exptime, bytes] = core::array::from_fn(|_| tokens.next_bytes());
         // Until the length is known there is no data block to skip: what follows is read as commands.
         let length = match token::digits_u64(bytes) {
-            Some(length) if length <= DATA_BYTES_MAX => length as usize,
+            Some(length) if length <= limits::DATA_BYTES_MAX => length as usize,
             _ => return self.answer(words::BAD_FORMAT),
         };
         let noreply = self.noreply();
@@ -235,7 +217,8 @@ impl Line<'_> {
         }
         let expiry = Expiry::from_exptime(i64::from(exptime), self.context.now);
         // Flags are 32 bits; larger ones are cut, not refused.
-        let operation = Operation::Store { mode, flags: flags as u32, expiry, compare, value: &[] };
+        let options = StoreOptions::default();
+        let operation = Operation::Store { mode, flags: flags as u32, expiry, compare, options, value: &[] };
         let value = Span::new(self.consumed, self.consumed.saturating_add(length));
         let request = KeyRequest { key, value, operation, noreply, swallow: 0 };
         Verdict::Complete { request: Request::Command(request), consumed: end }
@@ -271,7 +254,10 @@ impl Line<'_> {
             Err(refusal) => return refusal,
         };
         match token::digits_u64(self.argument(1)) {
-            Some(delta) => self.command(key, Operation::Arithmetic { direction, delta }),
+            Some(delta) => {
+                let options = ArithmeticOptions::default();
+                self.command(key, Operation::Arithmetic { direction, delta, options })
+            }
             None => self.answer_unless_noreply(words::INVALID_DELTA),
         }
     }
@@ -427,8 +413,14 @@ mod tests {
             panic!("not a command")
         };
         assert_eq!((request.key, request.value, consumed), (Span::new(4, 5), Span::new(13, 16), 18));
-        let operation =
-            Operation::Store { mode: StoreMode::Set, flags: 5, expiry: Expiry::NEVER, compare: None, value: &[] };
+        let operation = Operation::Store {
+            mode: StoreMode::Set,
+            flags: 5,
+            expiry: Expiry::NEVER,
+            compare: None,
+            options: StoreOptions::default(),
+            value: &[],
+        };
         assert_eq!((request.operation, request.noreply), (operation, false));
     }
 

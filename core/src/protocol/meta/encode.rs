@@ -1,0 +1,242 @@
+//! From replies to the words of the meta commands.
+
+use super::{Verb, flags::expiry_of, key::encode_key};
+use crate::{
+    clock::{Expiry, Seconds},
+    protocol::token::Tokens,
+    reply::{Fetched, Reply},
+    statistics::class_of,
+};
+use alloc::vec::Vec;
+
+/// Fixed answers, each with its line end.
+#[allow(missing_docs, reason = "the text is the documentation")]
+pub mod words {
+    pub const BAD_DATA_CHUNK: &[u8] = b"CLIENT_ERROR bad data chunk\r\n";
+    pub const BAD_DELTA: &[u8] = b"CLIENT_ERROR invalid numeric delta value\r\n";
+    pub const BAD_FORMAT: &[u8] = b"CLIENT_ERROR bad command line format\r\n";
+    pub const BAD_INITIAL: &[u8] = b"CLIENT_ERROR invalid numeric initial value\r\n";
+    pub const BAD_KEY: &[u8] = b"CLIENT_ERROR error decoding key\r\n";
+    pub const BAD_MODE_ARITHMETIC: &[u8] = b"CLIENT_ERROR invalid mode for ma M token\r\n";
+    pub const BAD_MODE_SET: &[u8] = b"CLIENT_ERROR invalid mode for ms M token\r\n";
+    pub const BAD_TOKEN: &[u8] = b"CLIENT_ERROR bad token in command line format\r\n";
+    pub const DUPLICATE_FLAG: &[u8] = b"CLIENT_ERROR duplicate flag\r\n";
+    pub const INVALID_FLAG: &[u8] = b"CLIENT_ERROR invalid flag\r\n";
+    pub const INVALID_OR_DUPLICATE: &[u8] = b"CLIENT_ERROR invalid or duplicate flag\r\n";
+    pub const LONG_OPAQUE: &[u8] = b"CLIENT_ERROR opaque token too long\r\n";
+    pub const NON_NUMERIC: &[u8] = b"CLIENT_ERROR cannot increment or decrement non-numeric value\r\n";
+    pub const NOTHING: &[u8] = b"MN\r\n";
+    pub const OUT_OF_MEMORY: &[u8] = b"SERVER_ERROR out of memory\r\n";
+    pub const OUT_OF_MEMORY_CREATING: &[u8] = b"SERVER_ERROR Out of memory allocating new item\r\n";
+    pub const OUT_OF_MEMORY_STORING: &[u8] = b"SERVER_ERROR out of memory storing object\r\n";
+    pub const SHARD_LOST: &[u8] = b"SERVER_ERROR a part of the cache was restarted empty\r\n";
+    pub const TOO_LARGE: &[u8] = b"SERVER_ERROR object too large for cache\r\n";
+    pub const TOO_MANY_FLAGS: &[u8] = b"CLIENT_ERROR options flags are too long\r\n";
+}
+
+/// What the answer repeats of the request.
+#[derive(Clone, Copy, Debug)]
+pub struct Echo<'a> {
+    /// Which command.
+    pub verb: Verb,
+    /// The key came in base64.
+    pub encoded_key: bool,
+    /// Say nothing if there is nothing to say.
+    pub quiet: bool,
+    /// The flags, with the spaces between them.
+    pub flags: &'a [u8],
+    /// The key, decoded.
+    pub key: &'a [u8],
+    /// The length of the value that was sent.
+    pub value_bytes: usize,
+    /// For times to live.
+    pub now: Seconds,
+}
+
+impl<'a> Echo<'a> {
+    fn tokens(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let flags = self.flags;
+        Tokens::new(flags).map(move |flag| flag.of(flags))
+    }
+
+    fn asks(&self, letter: u8) -> bool {
+        self.tokens().any(|flag| flag.first() == Some(&letter))
+    }
+}
+
+/// Appends the answer to a meta command.
+pub fn answer(out: &mut Vec<u8>, echo: &Echo<'_>, reply: &Reply<'_>) {
+    match (echo.verb, reply) {
+        (Verb::Debug, Reply::Item(item)) => debug(out, echo, item),
+        (Verb::Debug, Reply::Missing) => out.extend_from_slice(b"EN\r\n"),
+        (Verb::Get, Reply::Item(item)) => found(out, echo, item),
+        (Verb::Get, Reply::Missing) if echo.quiet => {}
+        (Verb::Get, Reply::Missing) => status(out, echo, b"EN", 0, 0),
+        (_, Reply::Stored { .. } | Reply::Deleted | Reply::Number { .. }) if echo.quiet => {}
+        (_, Reply::Number { value, cas, expiry, created }) => number(out, echo, *value, *cas, *expiry, *created),
+        (_, Reply::Stored { cas, value_bytes }) => status(out, echo, b"HD", *cas, *value_bytes as usize),
+        (_, Reply::Deleted) => status(out, echo, b"HD", 0, 0),
+        (_, Reply::Missing) => status(out, echo, b"NF", 0, echo.value_bytes),
+        (_, Reply::NotStored) => status(out, echo, b"NS", 0, echo.value_bytes),
+        (_, Reply::Exists) => status(out, echo, b"EX", 0, echo.value_bytes),
+        (verb, reply) => out.extend_from_slice(refusal(verb, echo, reply)),
+    }
+}
+
+fn refusal(verb: Verb, echo: &Echo<'_>, reply: &Reply<'_>) -> &'static [u8] {
+    match reply {
+        Reply::NonNumeric => words::NON_NUMERIC,
+        Reply::TooLarge => words::TOO_LARGE,
+        Reply::BadData => words::BAD_DATA_CHUNK,
+        Reply::OutOfMemory if verb == Verb::Set => words::OUT_OF_MEMORY_STORING,
+        Reply::OutOfMemory if verb == Verb::Arithmetic && echo.asks(b'N') => words::OUT_OF_MEMORY_CREATING,
+        Reply::OutOfMemory => words::OUT_OF_MEMORY,
+        Reply::Lost => words::SHARD_LOST,
+        _ => b"ERROR\r\n",
+    }
+}
+
+/// A code and the flags that every answer has; `ms` says the unique and the size as well, whatever came of it.
+fn status(out: &mut Vec<u8>, echo: &Echo<'_>, code: &[u8], cas: u64, value_bytes: usize) {
+    let sets = echo.verb == Verb::Set;
+    out.extend_from_slice(code);
+    for flag in echo.tokens() {
+        match flag.first() {
+            Some(b'O') => repeat(out, flag),
+            Some(b'k') => key(out, echo.key, echo.encoded_key),
+            Some(b'c') if sets => numbered(out, b'c', cas),
+            Some(b's') if sets => numbered(out, b's', value_bytes as u64),
+            _ => {}
+        }
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// What `mg` found. Flags that change the expiry do so where they stand, so `t` before them shows the old one.
+fn found(out: &mut Vec<u8>, echo: &Echo<'_>, item: &Fetched<'_>) {
+    out.reserve(item.value.map_or(0, |value| value.len()) + 2 * echo.key.len() + 128);
+    match item.value {
+        Some(value) => {
+            out.extend_from_slice(b"VA ");
+            decimal(out, value.len() as u64);
+        }
+        None => out.extend_from_slice(b"HD"),
+    }
+    let mut expiry = item.expiry;
+    for flag in echo.tokens() {
+        let Some((letter, argument)) = flag.split_first() else { continue };
+        match letter {
+            b'T' => expiry = expiry_of(argument, echo.now).unwrap_or(expiry),
+            b'N' if item.created => expiry = expiry_of(argument, echo.now).unwrap_or(expiry),
+            b's' => numbered(out, b's', u64::from(item.value_bytes)),
+            b't' => time_to_live(out, expiry, echo.now),
+            b'c' => numbered(out, b'c', item.cas),
+            b'f' => numbered(out, b'f', u64::from(item.flags)),
+            b'l' => numbered(out, b'l', u64::from(item.idle_s)),
+            b'h' => numbered(out, b'h', u64::from(item.fetched)),
+            b'O' => repeat(out, flag),
+            b'k' => key(out, echo.key, item.encoded_key),
+            _ => {}
+        }
+    }
+    for (holds, mark) in [(item.taken, b" Z"), (item.stale, b" X"), (item.won, b" W")] {
+        if holds {
+            out.extend_from_slice(mark);
+        }
+    }
+    out.extend_from_slice(b"\r\n");
+    if let Some(value) = item.value {
+        value.for_each_piece(|piece| out.extend_from_slice(piece));
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+/// What `ma` made.
+fn number(out: &mut Vec<u8>, echo: &Echo<'_>, value: u64, cas: u64, mut expiry: Expiry, created: bool) {
+    let mut digits = itoa::Buffer::new();
+    let digits = digits.format(value).as_bytes();
+    let shows_value = echo.asks(b'v');
+    if shows_value {
+        out.extend_from_slice(b"VA ");
+        decimal(out, digits.len() as u64);
+    } else {
+        out.extend_from_slice(b"HD");
+    }
+    for flag in echo.tokens() {
+        let Some((letter, argument)) = flag.split_first() else { continue };
+        match letter {
+            b'T' => expiry = expiry_of(argument, echo.now).unwrap_or(expiry),
+            b'N' if created => expiry = expiry_of(argument, echo.now).unwrap_or(expiry),
+            b't' => time_to_live(out, expiry, echo.now),
+            b'c' => numbered(out, b'c', cas),
+            b'O' => repeat(out, flag),
+            b'k' => key(out, echo.key, echo.encoded_key),
+            _ => {}
+        }
+    }
+    out.extend_from_slice(b"\r\n");
+    if shows_value {
+        out.extend_from_slice(digits);
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+fn debug(out: &mut Vec<u8>, echo: &Echo<'_>, item: &Fetched<'_>) {
+    out.extend_from_slice(b"ME ");
+    if item.encoded_key || breaks_line(echo.key) {
+        encode_key(out, echo.key);
+    } else {
+        out.extend_from_slice(echo.key);
+    }
+    let named = |out: &mut Vec<u8>, name: &[u8], value: u64| {
+        out.extend_from_slice(name);
+        decimal(out, value);
+    };
+    match item.expiry {
+        Expiry::NEVER => out.extend_from_slice(b" exp=-1"),
+        Expiry(at) => named(out, b" exp=", u64::from(at.saturating_sub(echo.now))),
+    }
+    named(out, b" la=", u64::from(item.idle_s));
+    named(out, b" cas=", item.cas);
+    out.extend_from_slice(if item.fetched { b" fetch=yes" } else { b" fetch=no" });
+    named(out, b" cls=", class_of(item.item_bytes as usize) as u64);
+    named(out, b" size=", u64::from(item.item_bytes));
+    out.extend_from_slice(b"\r\n");
+}
+
+/// A key that a line cannot carry as it is (it came in base64, or over another protocol).
+fn breaks_line(key: &[u8]) -> bool {
+    key.iter().any(|byte| matches!(byte, b' ' | b'\n'))
+}
+
+fn key(out: &mut Vec<u8>, key: &[u8], encoded: bool) {
+    out.extend_from_slice(b" k");
+    if encoded || breaks_line(key) {
+        encode_key(out, key);
+        out.extend_from_slice(b" b");
+    } else {
+        out.extend_from_slice(key);
+    }
+}
+
+fn repeat(out: &mut Vec<u8>, flag: &[u8]) {
+    out.push(b' ');
+    out.extend_from_slice(flag);
+}
+
+fn numbered(out: &mut Vec<u8>, letter: u8, value: u64) {
+    out.extend_from_slice(&[b' ', letter]);
+    decimal(out, value);
+}
+
+/// Seconds; -1 is for ever. What has expired by this command has none left.
+fn time_to_live(out: &mut Vec<u8>, expiry: Expiry, now: Seconds) {
+    match expiry {
+        Expiry::NEVER => out.extend_from_slice(b" t-1"),
+        Expiry(at) => numbered(out, b't', u64::from(at.saturating_sub(now))),
+    }
+}
+
+fn decimal(out: &mut Vec<u8>, value: u64) {
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+}

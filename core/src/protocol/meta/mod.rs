@@ -1,0 +1,87 @@
+//! The meta commands: memcached's text protocol of one letter a wish. They share connections with the text protocol;
+//! the first word decides ([`speaks`]).
+//!
+//! ```text
+//! request  = line [data CR LF]             lines and tokens as in the text protocol
+//! line     = "mg" key *flag                read; answers EN, HD or VA
+//!          | "ms" key bytes *flag data     write; answers HD, NS, EX, NF
+//!          | "md" key *flag                remove or make stale; answers HD, NF, EX
+//!          | "ma" key *flag                count; answers HD or VA, NF, NS, EX
+//!          | "me" key ["b"]                everything known of an item, for people; answers ME or EN
+//!          | "mn"                          answers MN, after everything before it
+//! flag     = letter [argument]             each letter once; at most 20 tokens in all
+//! reply    = code [bytes] *(SPACE flag) CR LF [data CR LF]
+//! ```
+//!
+//! A flag that its command does not know is refused if no command knows it, and ignored otherwise. Flags come back in
+//! the order in which they were asked for; behind them `Z` (somebody else was told to write the item anew), `X` (it is
+//! stale) and `W` (write it anew). `q` leaves out the answer that says nothing: EN of `mg`, HD and VA of the others.
+
+mod encode;
+mod flags;
+mod key;
+mod parse;
+
+pub use encode::{Echo, answer, words};
+pub use key::decode_key;
+pub use parse::{parse, speaks};
+
+use super::Span;
+use crate::command::Operation;
+
+/// What a client asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// A command on one key.
+    Command(KeyRequest),
+    /// Something that has its answer already: `text`, then `swallow` bytes of data are ignored.
+    Answer {
+        /// With its line end.
+        text: &'static [u8],
+        /// Bytes of a data block that belongs to a refused line.
+        swallow: u64,
+    },
+}
+
+/// See [`Request::Command`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyRequest {
+    /// Where the key is, as the client wrote it.
+    pub key: Span,
+    /// Where the data block is; [`Operation::Store`] has an empty value here.
+    pub value: Span,
+    /// What to do.
+    pub operation: Operation<'static>,
+    /// What the answer depends on.
+    pub style: Style,
+    /// As in [`Request::Answer`].
+    pub swallow: u64,
+}
+
+/// What the encoder must know besides the reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Style {
+    /// Which command.
+    pub verb: Verb,
+    /// The key came in base64.
+    pub encoded_key: bool,
+    /// Say nothing if there is nothing to say.
+    pub quiet: bool,
+    /// Where the flags are, with the spaces between them.
+    pub flags: Span,
+}
+
+/// The commands that have a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// `mg`
+    Get,
+    /// `ms`
+    Set,
+    /// `md`
+    Delete,
+    /// `ma`
+    Arithmetic,
+    /// `me`
+    Debug,
+}

@@ -1,0 +1,248 @@
+//! From bytes to requests. Total: no input panics, and the lints below keep it so.
+
+#![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::arithmetic_side_effects)]
+
+use super::{
+    KeyRequest, Request, Style, Verb,
+    encode::words,
+    flags::{self, Flags},
+    key,
+};
+use crate::{
+    clock::Expiry,
+    command::{ArithmeticOptions, Create, Direction, Discard, Fetch, Operation, Renew, StoreMode, StoreOptions},
+    limits,
+    protocol::{
+        Context, Span, Verdict,
+        token::{self, Tokens},
+    },
+};
+use core::num::NonZeroU64;
+
+/// Whether `input` begins with a meta command. One that has just begun does not: whatever it is, it is incomplete.
+#[inline]
+pub fn speaks(input: &[u8]) -> bool {
+    match input {
+        [b'm', second, rest @ ..] if b"gsdane".contains(second) => {
+            matches!(rest, [b' ' | b'\n', ..] | [b'\r', b'\n', ..])
+        }
+        _ => false,
+    }
+}
+
+/// Looks at the first request of `input`, for which [`speaks`] holds.
+pub fn parse(input: &[u8], context: &Context) -> Verdict<Request> {
+    let Some(newline) = memchr::memchr(b'\n', input) else {
+        let needed = input.len().saturating_add(1);
+        return if input.len() <= limits::LINE_BYTES_MAX { Verdict::Incomplete { needed } } else { Verdict::Close };
+    };
+    let consumed = newline.saturating_add(1);
+    let before = input.get(..newline).unwrap_or_default();
+    let line = before.strip_suffix(b"\r").unwrap_or(before);
+    let l = Line { input, line, consumed, context };
+    if consumed < 4 {
+        return l.answer(words::BAD_FORMAT);
+    }
+    let parsed = match line.get(1) {
+        Some(b'g') => l.get(),
+        Some(b's') => return l.set(),
+        Some(b'd') => l.delete(),
+        Some(b'a') => l.arithmetic(),
+        Some(b'e') => l.debug(),
+        _ => Err(words::NOTHING),
+    };
+    match parsed {
+        Ok(request) => Verdict::Complete { request: Request::Command(request), consumed },
+        Err(text) => l.answer(text),
+    }
+}
+
+/// A whole line and what belongs to it.
+struct Line<'a> {
+    input: &'a [u8],
+    line: &'a [u8],
+    /// The line's bytes with its end.
+    consumed: usize,
+    context: &'a Context,
+}
+
+impl Line<'_> {
+    fn answer(&self, text: &'static [u8]) -> Verdict<Request> {
+        self.refuse(text, 0)
+    }
+
+    fn refuse(&self, text: &'static [u8], swallow: u64) -> Verdict<Request> {
+        Verdict::Complete { request: Request::Answer { text, swallow }, consumed: self.consumed }
+    }
+
+    /// The token after the command's name, and where the flags are that follow it.
+    fn key(&self) -> Result<(Span, Span), &'static [u8]> {
+        let mut tokens = Tokens::new(self.line);
+        tokens.next();
+        let key = tokens.next().ok_or(words::BAD_FORMAT)?;
+        let flags = self.flags_after(key);
+        if flags::are_flags(flags.of(self.line)) { Ok((key, flags)) } else { Err(words::BAD_FORMAT) }
+    }
+
+    fn flags_after(&self, token: Span) -> Span {
+        Span::new((token.start as usize).saturating_add(token.bytes()), self.line.len())
+    }
+
+    fn read(&self, key: Span, flags: Span, tokens_before: usize) -> Result<Flags, &'static [u8]> {
+        Flags::read(key.of(self.line), flags.of(self.line), tokens_before, self.context.now)
+    }
+
+    fn get(&self) -> Result<KeyRequest, &'static [u8]> {
+        let (key, span) = self.key()?;
+        let flags = self.read(key, span, 2)?;
+        if flags.long_opaque {
+            return Err(words::LONG_OPAQUE);
+        }
+        let renew = match (flags.renew, flags.touch) {
+            (None, _) => Renew::No,
+            // What is renewed is measured by the expiry that it has at that place of the line.
+            (Some(renew), Some(touch)) if touch.position < renew.position => {
+                let due = touch.expiry != Expiry::NEVER && touch.expiry.0 < renew.expiry.0;
+                if due { Renew::Now } else { Renew::No }
+            }
+            (Some(renew), _) => Renew::Before(renew.expiry),
+        };
+        let operation = Operation::Fetch(Fetch {
+            value: flags.value,
+            unless: flags.compare,
+            is_use: !flags.unused,
+            asks_use: flags.asks_use,
+            touch: flags.touch.map(|touch| touch.expiry),
+            create: flags.expiry_created().map(|expiry| Create { expiry, unique: flags.unique }),
+            renew,
+            tentative: false,
+        });
+        Ok(request(Verb::Get, key, span, &flags, operation))
+    }
+
+    fn delete(&self) -> Result<KeyRequest, &'static [u8]> {
+        let (key, span) = self.key()?;
+        let flags = self.read(key, span, 2)?;
+        if flags.long_opaque {
+            return Err(words::LONG_OPAQUE);
+        }
+        let operation = match (flags.compare, flags.empty, flags.stale) {
+            (None, false, false) => Operation::Delete,
+            (compare, empty, stale) => Operation::Discard(Discard {
+                compare,
+                empty: empty.then_some(flags.client_flags),
+                stale,
+                touch: flags.touch.map(|touch| touch.expiry),
+                unique: flags.unique,
+            }),
+        };
+        Ok(request(Verb::Delete, key, span, &flags, operation))
+    }
+
+    fn arithmetic(&self) -> Result<KeyRequest, &'static [u8]> {
+        let (key, span) = self.key()?;
+        let flags = self.read(key, span, 2).map_err(|_| words::INVALID_OR_DUPLICATE)?;
+        let direction = match flags.mode {
+            None | Some(b'I' | b'+') => Direction::Increment,
+            Some(b'D' | b'-') => Direction::Decrement,
+            Some(_) => return Err(words::BAD_MODE_ARITHMETIC),
+        };
+        if flags.long_opaque {
+            return Err(words::LONG_OPAQUE);
+        }
+        let options = ArithmeticOptions {
+            compare: flags.compare.and_then(NonZeroU64::new),
+            unique: flags.unique,
+            touch: flags.touch.map(|touch| touch.expiry),
+            initial: flags.expiry_created().map(|expiry| (flags.initial, expiry)),
+        };
+        let operation = Operation::Arithmetic { direction, delta: flags.delta.unwrap_or(1), options };
+        Ok(request(Verb::Arithmetic, key, span, &flags, operation))
+    }
+
+    /// `me` has one flag, and ignores what else there is.
+    fn debug(&self) -> Result<KeyRequest, &'static [u8]> {
+        let (key, span) = self.key()?;
+        if key.bytes() > limits::KEY_BYTES_MAX {
+            return Err(words::BAD_FORMAT);
+        }
+        let encoded_key = Tokens::new(span.of(self.line)).next_bytes() == b"b";
+        if encoded_key && key::decoded_bytes(key.of(self.line)).is_none() {
+            return Err(words::BAD_FORMAT);
+        }
+        let flags = Flags { encoded_key, ..Flags::default() };
+        Ok(request(Verb::Debug, key, span, &flags, Operation::Inspect))
+    }
+
+    fn set(&self) -> Verdict<Request> {
+        let mut tokens = Tokens::new(self.line).skip(1);
+        let (Some(key), Some(bytes)) = (tokens.next(), tokens.next()) else { return self.answer(words::BAD_FORMAT) };
+        let span = self.flags_after(bytes);
+        // Until the length is known there is no data block to skip: what follows is read as commands.
+        let length = match token::digits_u64(bytes.of(self.line)) {
+            Some(length) if length <= limits::DATA_BYTES_MAX && flags::are_flags(span.of(self.line)) => length as usize,
+            _ => return self.answer(words::BAD_FORMAT),
+        };
+        let block_bytes = length.saturating_add(2);
+        let flags = match self.read(key, span, 3) {
+            Ok(flags) => flags,
+            Err(text) => return self.refuse(text, block_bytes as u64),
+        };
+        let Some(operation) = store(&flags) else { return self.refuse(words::BAD_MODE_SET, block_bytes as u64) };
+        let made = request(Verb::Set, key, span, &flags, operation);
+        let item_bytes = flags.key_bytes.saturating_add(length).saturating_add(self.context.item_overhead_bytes);
+        if item_bytes > self.context.item_bytes_max as usize {
+            // Whatever the mode, what is there now is older than what the client has.
+            let operation = Operation::RefuseLarge { unlink: true };
+            let request = Request::Command(KeyRequest { operation, swallow: block_bytes as u64, ..made });
+            return Verdict::Complete { request, consumed: self.consumed };
+        }
+        if flags.long_opaque {
+            return self.refuse(words::LONG_OPAQUE, block_bytes as u64);
+        }
+        let end = self.consumed.saturating_add(block_bytes);
+        let Some(block) = self.input.get(self.consumed..end) else { return Verdict::Incomplete { needed: end } };
+        let request = if block.ends_with(b"\r\n") {
+            let value = Span::new(self.consumed, self.consumed.saturating_add(length));
+            KeyRequest { value, ..made }
+        } else {
+            KeyRequest { operation: Operation::RefuseData, ..made }
+        };
+        Verdict::Complete { request: Request::Command(request), consumed: end }
+    }
+}
+
+/// The operation of `ms`; `None` if there is no such mode.
+fn store(flags: &Flags) -> Option<Operation<'static>> {
+    let mode = match flags.mode {
+        None | Some(b'S') => StoreMode::Set,
+        Some(b'E') => StoreMode::Add,
+        Some(b'A') => StoreMode::Append,
+        Some(b'P') => StoreMode::Prepend,
+        Some(b'R') => StoreMode::Replace,
+        Some(_) => return None,
+    };
+    let grows = matches!(mode, StoreMode::Append | StoreMode::Prepend);
+    let compare = match mode {
+        StoreMode::Add => None,
+        // Zero is no unique; here it says nothing, there that nothing matches.
+        StoreMode::Append | StoreMode::Prepend => flags.compare.filter(|&compare| compare != 0),
+        StoreMode::Set | StoreMode::Replace => flags.compare,
+    };
+    // With a unique to compare with, the item has to be there anyway.
+    let mode = if mode == StoreMode::Replace && compare.is_some() { StoreMode::Set } else { mode };
+    let timed = if grows && flags.create.is_some() { flags.create } else { flags.touch };
+    let options = StoreOptions {
+        unique: flags.unique.and_then(NonZeroU64::new),
+        stale: flags.stale && mode == StoreMode::Set && compare.is_some(),
+        create: grows && flags.create.is_some(),
+        encoded_key: flags.encoded_key,
+    };
+    let expiry = timed.map_or(Expiry::NEVER, |timed| timed.expiry);
+    Some(Operation::Store { mode, flags: flags.client_flags, expiry, compare, options, value: &[] })
+}
+
+fn request(verb: Verb, key: Span, span: Span, flags: &Flags, operation: Operation<'static>) -> KeyRequest {
+    let style = Style { verb, encoded_key: flags.encoded_key, quiet: flags.quiet, flags: span };
+    KeyRequest { key, value: Span::default(), operation, style, swallow: 0 }
+}

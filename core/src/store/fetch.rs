@@ -1,0 +1,241 @@
+//! Reads that ask for more than the value, and what they and their like change of an item beside its value: its
+//! expiry, its unique, whether it is stale and who is to write it anew.
+
+use super::{
+    Hit, Store,
+    execute::Key,
+    index::{FETCHED, USED},
+    item::{ENCODED_KEY, Item, STALE, TAKEN},
+    log::Log,
+    write::{Attributes, Content, WriteError},
+};
+use crate::{
+    clock::{Expiry, Seconds},
+    command::{Create, Discard, Fetch, Renew},
+    reply::{Fetched, Reply},
+};
+
+/// What an item keeps when it is written again without becoming another version.
+#[derive(Clone, Copy)]
+pub(super) struct Standing {
+    marks: u8,
+    uses: u32,
+    access: Seconds,
+}
+
+impl Store {
+    pub(super) fn fetch(&mut self, key: Key<'_>, fetch: &Fetch, now: Seconds) -> Reply<'_> {
+        let Some(mut hit) = self.lookup(key.0, key.1, now) else {
+            if let Some(create) = fetch.create
+                && let Ok(hit) = self.create_empty(key, &create, now)
+            {
+                return self.answer_created(hit, fetch, now);
+            }
+            self.tally.counters.cmd_get += 1;
+            self.tally.counters.get_misses += 1;
+            return Reply::Missing;
+        };
+        let mut known = self.known(&hit, now);
+        known.won = !known.taken && (known.stale || is_due(fetch.renew, known.expiry));
+        if known.won && fetch.tentative {
+            return Reply::Contended;
+        }
+        self.count_fetch(&hit, fetch);
+        if let Some(expiry) = fetch.touch {
+            let unique = hit.item.unique(&self.pool);
+            hit = match self.amend(key, hit, expiry, unique, now) {
+                Ok(hit) => hit,
+                Err(reply) => return reply,
+            };
+        }
+        if fetch.is_use {
+            self.note_fetch(&hit, known.fetched, now);
+        }
+        if known.won {
+            let marks = hit.item.marks() | TAKEN;
+            hit.item.set_marks(&mut self.pool, marks);
+        }
+        self.with_value(known, &hit.item, fetch)
+    }
+
+    pub(super) fn inspect(&mut self, key: Key<'_>, now: Seconds) -> Reply<'_> {
+        self.tally.counters.cmd_meta += 1;
+        match self.lookup(key.0, key.1, now) {
+            Some(hit) => Reply::Item(self.known(&hit, now)),
+            None => Reply::Missing,
+        }
+    }
+
+    pub(super) fn discard(&mut self, key: Key<'_>, discard: &Discard, now: Seconds) -> Reply<'_> {
+        let Some(mut hit) = self.lookup(key.0, key.1, now) else {
+            self.tally.counters.delete_misses += 1;
+            return Reply::Missing;
+        };
+        let old_unique = hit.item.unique(&self.pool);
+        if discard.compare.is_some_and(|compare| compare != old_unique) {
+            self.tally.counters.delete_misses += 1;
+            return Reply::Exists;
+        }
+        if !discard.stale {
+            self.tally.counters.delete_hits += 1;
+            self.tally.class(hit.item.total_bytes()).delete_hits += 1;
+        }
+        let unique = match discard.unique {
+            None if !discard.stale => old_unique,
+            chosen => self.unique_for(chosen),
+        };
+        if let Some(flags) = discard.empty {
+            let attributes = Attributes { flags, expiry: discard.touch.unwrap_or(Expiry::NEVER), unique };
+            match self.write(key, Some(hit), attributes, Content::Bytes(&[]), now) {
+                Ok(item) => hit.item = item,
+                Err(_) => {
+                    self.tally.out_of_memory(hit.item.total_bytes());
+                    return Reply::OutOfMemory;
+                }
+            }
+        } else if discard.stale {
+            let expiry = discard.touch.unwrap_or(hit.item.expiry(&self.pool));
+            hit = match self.amend(key, hit, expiry, unique, now) {
+                Ok(hit) => hit,
+                Err(reply) => return reply,
+            };
+        } else {
+            self.remove(key.0, hit);
+            return Reply::Deleted;
+        }
+        if discard.stale {
+            // Whoever was told to write it anew did so for an older version.
+            let marks = hit.item.marks() & !TAKEN | STALE;
+            hit.item.set_marks(&mut self.pool, marks);
+        }
+        Reply::Deleted
+    }
+
+    /// Gives an item another expiry and unique: in place if its header has words for them, else by writing it again.
+    /// It stays the same version otherwise. The replies of the errors say what became of it.
+    pub(super) fn amend(
+        &mut self,
+        key: Key<'_>,
+        hit: Hit,
+        expiry: Expiry,
+        unique: u64,
+        now: Seconds,
+    ) -> Result<Hit, Reply<'static>> {
+        if hit.item.amend(&mut self.pool, expiry, unique) {
+            Log::note_expiry(&mut self.pool, hit.item.location, expiry.0);
+            return Ok(hit);
+        }
+        let attributes = Attributes { flags: hit.item.flags(&self.pool), expiry, unique };
+        let standing = self.standing(hit);
+        let total_items = self.tally.counters.total_items;
+        match self.write(key, Some(hit), attributes, Content::Around(&[], &[]), now) {
+            Ok(item) => {
+                self.tally.counters.total_items = total_items;
+                Ok(self.restore(key.0, hit, item, standing))
+            }
+            Err(WriteError::Gone) => Err(Reply::Missing),
+            Err(WriteError::NoRoom) => {
+                self.tally.out_of_memory(hit.item.total_bytes());
+                Err(Reply::OutOfMemory)
+            }
+        }
+    }
+
+    /// What is to be kept of the item.
+    pub(super) fn standing(&self, hit: Hit) -> Standing {
+        let entry = self.index.entry(&self.pool, hit.slot);
+        let uses = [USED, FETCHED].into_iter().filter(|&mark| entry.has(mark)).sum();
+        Standing { marks: hit.item.marks(), uses, access: hit.item.access(&self.pool) }
+    }
+
+    /// Gives it to the item that was written instead of what `old` was.
+    pub(super) fn restore(&mut self, hash: u64, old: Hit, mut item: Item, standing: Standing) -> Hit {
+        let slot = match item.location == old.item.location {
+            true => old.slot,
+            false => self.index.slot_of(&self.pool, hash, item.location),
+        };
+        self.index.mark(&mut self.pool, slot, standing.uses);
+        item.set_access(&mut self.pool, standing.access);
+        if standing.marks != 0 {
+            item.set_marks(&mut self.pool, standing.marks);
+        }
+        Hit { slot, item }
+    }
+
+    fn create_empty(&mut self, key: Key<'_>, create: &Create, now: Seconds) -> Result<Hit, WriteError> {
+        let unique = self.unique_for(create.unique);
+        let attributes = Attributes { flags: 0, expiry: create.expiry, unique };
+        let mut item = self.write(key, None, attributes, Content::Bytes(&[]), now)?;
+        item.set_marks(&mut self.pool, TAKEN);
+        let slot = self.index.slot_of(&self.pool, key.0, item.location);
+        Ok(Hit { slot, item })
+    }
+
+    /// The first reader of an item that was missing: what it sees is as new as can be, and it is the one to fill it.
+    fn answer_created(&mut self, hit: Hit, fetch: &Fetch, now: Seconds) -> Reply<'_> {
+        self.count_fetch(&hit, fetch);
+        let known = self.known(&hit, now);
+        let known = Fetched { expiry: Expiry::NEVER, created: true, taken: false, won: true, ..known };
+        if fetch.is_use {
+            self.note_fetch(&hit, false, now);
+        }
+        self.with_value(known, &hit.item, fetch)
+    }
+
+    fn count_fetch(&mut self, hit: &Hit, fetch: &Fetch) {
+        let class = self.tally.class(hit.item.total_bytes());
+        if fetch.touch.is_some() {
+            class.touch_hits += 1;
+            self.tally.counters.cmd_touch += 1;
+            self.tally.counters.touch_hits += 1;
+        } else {
+            class.get_hits += 1;
+            self.tally.counters.cmd_get += 1;
+            self.tally.counters.get_hits += 1;
+        }
+    }
+
+    /// Whoever asks when an item was last used gets the second, not the minute: from the second read on, as
+    /// memcached has it.
+    fn note_fetch(&mut self, hit: &Hit, fetched: bool, now: Seconds) {
+        self.note_use(*hit, now);
+        if fetched {
+            hit.item.set_access(&mut self.pool, now);
+        }
+    }
+
+    /// What is known of an item, without its value.
+    fn known(&self, hit: &Hit, now: Seconds) -> Fetched<'static> {
+        let Hit { slot, item } = hit;
+        let marks = item.marks();
+        Fetched {
+            flags: item.flags(&self.pool),
+            cas: item.unique(&self.pool),
+            value: None,
+            value_bytes: item.value_bytes,
+            item_bytes: item.total_bytes(),
+            expiry: item.expiry(&self.pool),
+            idle_s: now.saturating_sub(item.access(&self.pool)),
+            fetched: self.index.entry(&self.pool, *slot).has(FETCHED),
+            created: false,
+            encoded_key: marks & ENCODED_KEY != 0,
+            stale: marks & STALE != 0,
+            taken: marks & TAKEN != 0,
+            won: false,
+        }
+    }
+
+    fn with_value<'s>(&'s self, known: Fetched<'static>, item: &Item, fetch: &Fetch) -> Reply<'s> {
+        let wanted = fetch.value && fetch.unless != Some(known.cas);
+        Reply::Item(Fetched { value: wanted.then(|| self.value(item)), ..known })
+    }
+}
+
+/// Whether the item is to be written anew before it expires. One that never expires is not.
+fn is_due(renew: Renew, expiry: Expiry) -> bool {
+    match renew {
+        Renew::No => false,
+        Renew::Before(limit) => expiry != Expiry::NEVER && expiry.0 < limit.0,
+        Renew::Now => true,
+    }
+}
