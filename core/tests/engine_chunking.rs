@@ -37,7 +37,7 @@ fn same(left: &(Vec<u8>, bool), right: &(Vec<u8>, bool), how: &str) {
 fn stream(seed: u64, requests: usize, global: bool) -> Vec<u8> {
     let mut random = Random::new(seed);
     let kind = Kind::all(requests::keys("", 14), 8192);
-    let kind = Kind { quits: seed.is_multiple_of(3), value_bytes_max: 2000, global, ..kind };
+    let kind = Kind { quits: seed.is_multiple_of(3), value_bytes_max: 2000, global, meta: true, ..kind };
     let known = |_: &[u8]| Some(1 + seed % 50);
     let mut stream = Vec::new();
     for _ in 0..requests {

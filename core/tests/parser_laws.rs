@@ -1,4 +1,4 @@
-//! The laws of the text parser, for valid requests of every command, for damaged ones and for any bytes.
+//! The laws of the parsers of text and meta commands, for valid requests of every command, for damaged ones and for any bytes.
 //!
 //! *Total*: no input panics. *Progress*: a request takes at least a byte, and only bytes that are there. *Prefix*: each
 //! proper prefix of a request is incomplete, and what follows a request changes nothing. *Limits*: the parser never
@@ -18,8 +18,8 @@ use proptest::{collection::vec, prelude::*, sample::Index};
 use wasmcached_core::{
     limits,
     protocol::{
-        Context, Span, Verdict,
-        text::{Request, Retrieve, continue_retrieval, parse},
+        Context, Span, Verdict, meta,
+        text::{self, Request, Retrieve, continue_retrieval},
     },
 };
 
@@ -31,11 +31,35 @@ const CONTEXT: Context = Context {
     shutdown: true,
 };
 
+/// What either parser found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Asked {
+    Text(Request),
+    Meta(meta::Request),
+}
+
+/// The first word decides who parses.
+fn parse(input: &[u8], context: &Context) -> Verdict<Asked> {
+    if meta::speaks(input) {
+        map(meta::parse(input, context), Asked::Meta)
+    } else {
+        map(text::parse(input, context), Asked::Text)
+    }
+}
+
+fn map<T>(verdict: Verdict<T>, into: impl Fn(T) -> Asked) -> Verdict<Asked> {
+    match verdict {
+        Verdict::Incomplete { needed } => Verdict::Incomplete { needed },
+        Verdict::Complete { request, consumed } => Verdict::Complete { request: into(request), consumed },
+        Verdict::Close => Verdict::Close,
+    }
+}
+
 /// A request of any command, valid or refused, with all its bytes.
 fn request() -> impl Strategy<Value = Vec<u8>> {
     any::<u64>().prop_map(|seed| {
         let keys = requests::keys("", 14);
-        let kind = Kind { quits: true, ..Kind::all(keys, CONTEXT.item_bytes_max as usize) };
+        let kind = Kind { quits: true, meta: true, ..Kind::all(keys, CONTEXT.item_bytes_max as usize) };
         requests::request(&mut common::random::Random::new(seed), &kind, &|_| None)
     })
 }
@@ -95,6 +119,18 @@ fn soup() -> impl Strategy<Value = Vec<u8>> {
         b"detail",
         b"on",
         b"HTTP/1.1",
+        b"mg",
+        b"ms",
+        b"md",
+        b"ma ",
+        b"me",
+        b"mn",
+        b" b",
+        b" Zm9v",
+        b" T",
+        b" q",
+        b" M",
+        b" O",
     ];
     prop_oneof![vec(proptest::sample::select(words), 0..30).prop_map(|words| words.concat()), vec(any::<u8>(), 0..200),]
 }
@@ -104,7 +140,7 @@ fn anything() -> impl Strategy<Value = Vec<u8>> {
 }
 
 /// Whether a verdict on `input` makes sense by itself.
-fn holds(input: &[u8], verdict: &Verdict<Request>) -> Result<(), TestCaseError> {
+fn holds(input: &[u8], verdict: &Verdict<Asked>) -> Result<(), TestCaseError> {
     match *verdict {
         Verdict::Close => {}
         Verdict::Incomplete { needed } => {
@@ -123,6 +159,22 @@ fn holds(input: &[u8], verdict: &Verdict<Request>) -> Result<(), TestCaseError> 
         Verdict::Complete { request, consumed } => {
             prop_assert!(consumed > 0 && consumed <= input.len());
             let inside = |span: Span| span.start as usize + span.bytes() <= consumed;
+            let request = match request {
+                Asked::Text(request) => request,
+                Asked::Meta(meta::Request::Answer { swallow, .. }) => {
+                    prop_assert!(swallow <= i32::MAX as u64);
+                    return Ok(());
+                }
+                Asked::Meta(meta::Request::Command(command)) => {
+                    prop_assert!(inside(command.key) && inside(command.value) && inside(command.style.flags));
+                    prop_assert!((1..=limits::KEY_BYTES_MAX).contains(&command.key.bytes()));
+                    prop_assert!(command.value.bytes() <= CONTEXT.item_bytes_max as usize);
+                    let mut decoded = Vec::new();
+                    let is_key = meta::decode_key(command.key.of(input), &mut decoded).is_some();
+                    prop_assert!(!command.style.encoded_key || is_key);
+                    return Ok(());
+                }
+            };
             match request {
                 Request::Retrieve(Retrieve { keys, .. }) => prop_assert!(inside(keys)),
                 Request::Command(command) => {
@@ -206,7 +258,7 @@ proptest! {
 #[test]
 fn every_prefix_of_many_requests_is_incomplete() {
     common::random::for_each_seed(300, |seed| {
-        let kind = Kind { value_bytes_max: 40, ..Kind::all(requests::keys("", 9), 400) };
+        let kind = Kind { value_bytes_max: 40, meta: true, ..Kind::all(requests::keys("", 9), 400) };
         let request = requests::request(&mut common::random::Random::new(seed), &kind, &|_| None);
         let context = Context { item_bytes_max: 400, ..CONTEXT };
         let Verdict::Complete { consumed, .. } = parse(&request, &context) else { return };
@@ -246,7 +298,9 @@ fn a_long_retrieval_is_taken_key_by_key_whatever_its_cuts() {
         let mut collect = |bytes: &[u8]| {
             taken.extend(bytes.split(|&byte| byte == b' ').filter(|key| !key.is_empty()).map(<[u8]>::to_vec));
         };
-        let Verdict::Complete { request: Request::Retrieve(first), consumed } = parse(&line[..shown], &CONTEXT) else {
+        let Verdict::Complete { request: Asked::Text(Request::Retrieve(first)), consumed } =
+            parse(&line[..shown], &CONTEXT)
+        else {
             panic!("not a retrieval")
         };
         assert!(!first.whole && first.cas);

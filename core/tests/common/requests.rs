@@ -15,12 +15,14 @@ pub(crate) struct Kind {
     pub(crate) global: bool,
     /// A connection may end itself.
     pub(crate) quits: bool,
+    /// Meta commands as well.
+    pub(crate) meta: bool,
 }
 
 impl Kind {
     /// Every kind of request on `keys`.
     pub(crate) fn all(keys: Vec<Vec<u8>>, item_bytes_max: usize) -> Self {
-        Self { keys, value_bytes_max: 300, item_bytes_max, broken: true, global: true, quits: false }
+        Self { keys, value_bytes_max: 300, item_bytes_max, broken: true, global: true, quits: false, meta: false }
     }
 }
 
@@ -37,6 +39,7 @@ pub(crate) fn keys(prefix: &str, count: usize) -> Vec<Vec<u8>> {
         vec![b'k'; 250 - prefix.len()],
         vec![0; 250 - prefix.len()],
         b"pre:fix".to_vec(),
+        b"Zm9v".to_vec(),
     ];
     keys.truncate(count);
     (keys.len()..count).for_each(|number| keys.push(format!("key{number}").into_bytes()));
@@ -47,6 +50,9 @@ pub(crate) fn keys(prefix: &str, count: usize) -> Vec<Vec<u8>> {
 pub(crate) fn request(random: &mut Random, kind: &Kind, known: &dyn Fn(&[u8]) -> Option<u64>) -> Vec<u8> {
     if kind.quits && random.once_in(150) {
         return random.pick(&[&b"quit\r\n"[..], b"GET / HTTP/1.1\r\n", b"quit noreply\n"]).to_vec();
+    }
+    if kind.meta && random.once_in(2) {
+        return meta(random, kind, known);
     }
     if kind.broken && random.once_in(5) {
         return broken(random, kind);
@@ -123,6 +129,55 @@ fn store(random: &mut Random, kind: &Kind, word: &str, key: &[u8], unique: &str,
     let flags = random.pick(&["0", "0", "1", "4294967295", "4294967296", "18446744073709551615", "007"]);
     let rest = format!(" {flags} {} {}{unique}{noreply}{end}", exptime(random), value.len());
     [word.as_bytes(), b" ", key, rest.as_bytes(), &value, b"\r\n"].concat()
+}
+
+/// A meta command with any flags: most are valid, some are refused.
+fn meta(random: &mut Random, kind: &Kind, known: &dyn Fn(&[u8]) -> Option<u64>) -> Vec<u8> {
+    if random.once_in(30) {
+        return random.pick(&["mn\r\n", "mn\n", "mn x\r\n", "mg\r\n", "ms\r\n", "ms k\r\n", "ms k S1\r\n"]).into();
+    }
+    let key = kind.keys[random.within(0..kind.keys.len())].clone();
+    let word = random.pick(&["mg", "mg", "mg", "mg", "ms", "ms", "ms", "md", "ma", "me"]);
+    let mut line = [word.as_bytes(), b" ", &key].concat();
+    let value = value(random, kind);
+    if word == "ms" {
+        line.extend_from_slice(format!(" {}", value.len()).as_bytes());
+    }
+    let mut letters = match word {
+        "mg" => b"bcfhklqstuvvvNRTCOE".to_vec(),
+        "ms" => b"bcCEFIkOqsTMMN".to_vec(),
+        "md" => b"bCEFIIkOqTx".to_vec(),
+        _ => b"bCENJDTMOqtcvk".to_vec(),
+    };
+    for _ in 0..random.within(0..6) {
+        let at = random.within(0..letters.len());
+        // Seldom a flag comes twice, or nobody knows it.
+        let letter = if random.once_in(60) { random.bits() as u8 } else { letters.swap_remove(at) };
+        if letter == b'\n' || letters.is_empty() {
+            break;
+        }
+        line.extend_from_slice(&[b' ', letter]);
+        let known = || known(&key).unwrap_or(1).to_string();
+        let argument = match letter {
+            b'C' | b'E' if random.once_in(2) => known(),
+            b'C' | b'E' | b'D' | b'J' => random.pick(&["0", "1", "7", "5000000000000", "18446744073709551615"]).into(),
+            b'T' | b'N' | b'R' => exptime(random).into(),
+            b'F' => random.pick(&["0", "7", "4294967295"]).into(),
+            b'M' if word == "ms" => random.pick(&["S", "E", "A", "P", "R", "x"]).into(),
+            b'M' => random.pick(&["I", "D", "+", "-", "i"]).into(),
+            b'O' => {
+                random.pick(&["", "abc", "1234567890123456789012345678901", "12345678901234567890123456789012"]).into()
+            }
+            _ => String::new(),
+        };
+        line.extend_from_slice(argument.as_bytes());
+    }
+    line.extend_from_slice(random.pick(&["\r\n", "\r\n", "\r\n", "\n"]).as_bytes());
+    if word == "ms" {
+        line.extend_from_slice(&value);
+        line.extend_from_slice(b"\r\n");
+    }
+    line
 }
 
 fn global(random: &mut Random) -> Vec<u8> {

@@ -89,6 +89,7 @@ fn digit(byte: u8) -> Option<Option<u32>> {
 }
 
 #[cfg(test)]
+#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "a test may panic")]
 mod tests {
     use super::*;
 
