@@ -50,7 +50,14 @@ fn execute(store: &mut Store, key: &str, operation: Operation<'_>, now: Seconds)
 }
 
 fn set(store: &mut Store, key: &str, value: &[u8], expiry: Expiry, now: Seconds) {
-    let operation = Operation::Store { mode: StoreMode::Set, flags: 0, expiry, compare: None, options: StoreOptions::default(), value };
+    let operation = Operation::Store {
+        mode: StoreMode::Set,
+        flags: 0,
+        expiry,
+        compare: None,
+        options: StoreOptions::default(),
+        value,
+    };
     assert!(execute(store, key, operation, now), "{key} is stored");
 }
 
