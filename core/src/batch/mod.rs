@@ -1,0 +1,144 @@
+//! The batch between a front and a shard: commands one way, replies the other, as little-endian records.
+//!
+//! It is the one interface between protocol and store where they live in different guests; a solo engine passes the
+//! same [`Command`]s and [`Reply`]s by reference. Both ends are this crate; a damaged record reads as `None`.
+
+mod order;
+mod reply;
+
+pub use order::{Order, decode_order, encode_broadcast, encode_command};
+pub use reply::{decode_reply, encode_reply};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        clock::Expiry,
+        command::{
+            ArithmeticOptions, Broadcast, Command, Create, Detail, Direction, Discard, Fetch, Operation, Renew,
+            StoreMode, StoreOptions,
+        },
+        reply::{Fetched, Found, Reply, Value},
+        wire::Reader,
+    };
+    use alloc::vec::Vec;
+    use core::num::NonZeroU64;
+
+    #[test]
+    fn orders_survive_the_boundary() {
+        let store = |compare| Operation::Store {
+            mode: StoreMode::Prepend,
+            flags: 7,
+            expiry: Expiry(9),
+            compare,
+            options: StoreOptions { unique: NonZeroU64::new(6), stale: true, create: false, encoded_key: true },
+            value: b"value",
+        };
+        let fetch = Fetch {
+            value: true,
+            unless: Some(u64::MAX),
+            is_use: false,
+            asks_use: true,
+            touch: Some(Expiry(4)),
+            create: Some(Create { expiry: Expiry(5), unique: Some(0) }),
+            renew: Renew::Before(Expiry(u32::MAX)),
+            tentative: true,
+        };
+        let plain = Fetch { unless: None, touch: None, create: None, renew: Renew::Now, ..fetch };
+        let operations = [
+            Operation::Get { touch: None },
+            Operation::Get { touch: Some(Expiry::NEVER) },
+            store(None),
+            store(Some(u64::MAX)),
+            Operation::RefuseLarge { unlink: true },
+            Operation::RefuseData,
+            Operation::Delete,
+            Operation::Arithmetic {
+                direction: Direction::Decrement,
+                delta: u64::MAX,
+                options: ArithmeticOptions::default(),
+            },
+            Operation::Arithmetic {
+                direction: Direction::Increment,
+                delta: 1,
+                options: ArithmeticOptions {
+                    compare: NonZeroU64::new(u64::MAX),
+                    unique: Some(0),
+                    touch: Some(Expiry::NEVER),
+                    initial: Some((u64::MAX, Expiry(7))),
+                },
+            },
+            Operation::Fetch(fetch),
+            Operation::Fetch(plain),
+            Operation::Fetch(Fetch {
+                renew: Renew::No,
+                create: Some(Create { expiry: Expiry::NEVER, unique: None }),
+                ..plain
+            }),
+            Operation::Inspect,
+            Operation::Discard(Discard::default()),
+            Operation::Discard(Discard {
+                compare: Some(0),
+                empty: Some(u32::MAX),
+                stale: true,
+                touch: Some(Expiry(1)),
+                unique: Some(u64::MAX),
+            }),
+            Operation::Touch { expiry: Expiry(3) },
+        ];
+        let mut bytes = Vec::new();
+        for operation in operations {
+            encode_command(&mut bytes, &Command { hash: 1 << 63 | 5, key: b"key", operation });
+        }
+        encode_broadcast(&mut bytes, Broadcast::Flush { at: 8 });
+        encode_broadcast(&mut bytes, Broadcast::Detail(Detail::Dump));
+        let mut r = Reader(&bytes);
+        for operation in operations {
+            let command = Command { hash: 1 << 63 | 5, key: b"key", operation };
+            assert_eq!(decode_order(&mut r), Some(Order::Command(command)));
+        }
+        assert_eq!(decode_order(&mut r), Some(Order::Broadcast(Broadcast::Flush { at: 8 })));
+        assert_eq!(decode_order(&mut r), Some(Order::Broadcast(Broadcast::Detail(Detail::Dump))));
+        assert_eq!(decode_order(&mut r), None);
+        for cut in 0..40 {
+            assert!(cut < 35 || decode_order(&mut Reader(&bytes[..cut])).is_some());
+        }
+    }
+
+    #[test]
+    fn replies_survive_the_boundary() {
+        let item = Fetched {
+            flags: 1,
+            cas: 2,
+            value: Some(Value::whole(b"value")),
+            value_bytes: 5,
+            item_bytes: 6,
+            expiry: Expiry(7),
+            idle_s: 8,
+            fetched: true,
+            created: false,
+            encoded_key: true,
+            stale: false,
+            taken: true,
+            won: false,
+        };
+        let replies = [
+            Reply::Missing,
+            Reply::Found(Found { flags: 1, cas: 2, value: Value::whole(b"v") }),
+            Reply::Item(item),
+            Reply::Item(Fetched { value: None, won: true, fetched: false, ..item }),
+            Reply::Contended,
+            Reply::Stored { cas: 3, value_bytes: 9 },
+            Reply::Number { value: 4, cas: 5, expiry: Expiry(6), created: true },
+            Reply::Lost,
+        ];
+        let mut bytes = Vec::new();
+        replies.iter().for_each(|reply| encode_reply(&mut bytes, reply));
+        let mut r = Reader(&bytes);
+        for reply in replies {
+            let decoded = decode_reply(&mut r).unwrap();
+            assert_eq!(alloc::format!("{decoded:?}"), alloc::format!("{reply:?}"));
+        }
+        assert!(decode_reply(&mut r).is_none());
+    }
+}
