@@ -47,6 +47,11 @@ pub const fn item_overhead_bytes(cas: bool) -> usize {
     48 + 1 + 2 + if cas { 8 } else { 0 }
 }
 
+/// What memcached adds further for client flags, which an item without them does not have.
+pub const fn flags_overhead_bytes(flags: u32) -> usize {
+    if flags == 0 { 0 } else { 4 }
+}
+
 /// Most prefixes that `stats detail` keeps apart; keys with further ones are not counted.
 pub const PREFIXES_MAX: usize = 65_536;
 

@@ -200,7 +200,7 @@ fn a_multi_get_of_ten_thousand_keys_streams() {
 #[test]
 fn a_large_value_in_pieces_of_any_size() {
     let config = Config { item_bytes_max: 1 << 20, ..config() };
-    let value_bytes = (1 << 20) - limits::item_overhead_bytes(true) - 1;
+    let value_bytes = (1 << 20) - limits::item_overhead_bytes(true) - limits::flags_overhead_bytes(9) - 1;
     let request = [format!("set k 9 0 {value_bytes}\r\n").as_bytes(), &large(value_bytes), b"\r\nget k\r\n"].concat();
     let head = format!("STORED\r\nVALUE k 9 {value_bytes}\r\n");
     let expected = [head.as_bytes(), &large(value_bytes), b"\r\nEND\r\n"].concat();

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     clock::{Expiry, Seconds},
     command::{ArithmeticOptions, Command, Direction, Operation, StoreMode, StoreOptions},
-    limits::item_overhead_bytes,
+    limits::{flags_overhead_bytes, item_overhead_bytes},
     reply::{Found, Reply, Value},
 };
 use core::num::NonZeroU64;
@@ -111,7 +111,7 @@ impl Store {
 
     fn store(&mut self, key: Key<'_>, wish: &Wish<'_>, now: Seconds) -> Reply<'_> {
         let present = self.lookup(key.0, key.1, now);
-        if self.is_too_large(key.1.len(), wish.value.len()) {
+        if self.is_too_large(key.1.len(), wish.value.len(), wish.flags) {
             return self.refuse(key.0, wish, present, Reply::TooLarge);
         }
         self.tally.counters.cmd_set += 1;
@@ -131,10 +131,10 @@ impl Store {
         let mut attributes = Attributes { flags: wish.flags, expiry: wish.expiry, unique };
         let mut marks = if wish.options.encoded_key { ENCODED_KEY } else { 0 };
         if let Some(old) = kept {
-            if self.is_too_large(key.1.len(), old.value_bytes as usize + wish.value.len()) {
+            let header = old.header(&self.pool);
+            if self.is_too_large(key.1.len(), old.value_bytes as usize + wish.value.len(), header.flags) {
                 return Reply::NotStored;
             }
-            let header = old.header(&self.pool);
             attributes = Attributes { flags: header.flags, expiry: header.expiry, unique };
             marks = 0;
         }
@@ -230,7 +230,7 @@ impl Store {
             return Reply::Missing;
         };
         let differs = options.compare.is_some_and(|compare| compare.get() != hit.item.unique(&self.pool));
-        if differs && (1..=number::TEXT_BYTES_MAX).contains(&(hit.item.value_bytes as usize)) {
+        if differs && hit.item.value_bytes > 0 {
             return Reply::Exists;
         }
         let Some(old) = self.number_in(&hit.item) else { return Reply::NonNumeric };
@@ -347,8 +347,8 @@ impl Store {
         Value::scattered(length, self.pool.slice(at, here), self, next.0)
     }
 
-    fn is_too_large(&self, key_bytes: usize, value_bytes: usize) -> bool {
-        let bytes = key_bytes + value_bytes + item_overhead_bytes(self.config.cas);
+    fn is_too_large(&self, key_bytes: usize, value_bytes: usize, flags: u32) -> bool {
+        let bytes = key_bytes + value_bytes + item_overhead_bytes(self.config.cas) + flags_overhead_bytes(flags);
         bytes > self.config.item_bytes_max as usize || bytes as u64 > self.item_total_bytes_max()
     }
 

@@ -282,7 +282,7 @@ impl Model {
             talk.swallow = length + 2;
             return Line::Done;
         };
-        if !self.fits(key, length) {
+        if !self.fits(key, length, flags as u32) {
             refuse("SERVER_ERROR object too large for cache\r\n");
             self.count("store_too_large");
             if word == b"set" {
@@ -308,9 +308,9 @@ impl Model {
         Line::NeedsData(length + 2)
     }
 
-    /// Header 48, unique 8, NUL 1, line end 2.
-    fn fits(&self, key: &[u8], value_bytes: usize) -> bool {
-        key.len() + value_bytes + 59 <= self.item_bytes_max
+    /// Header 48, unique 8, NUL 1, line end 2, client flags 4 if there are any.
+    fn fits(&self, key: &[u8], value_bytes: usize, flags: u32) -> bool {
+        key.len() + value_bytes + 59 + if flags == 0 { 0 } else { 4 } <= self.item_bytes_max
     }
 
     fn store(&mut self, word: &[u8], key: &[u8], mut item: Item, unique: u64) -> &'static str {
@@ -336,7 +336,7 @@ impl Model {
                 } else {
                     [both[1].as_slice(), both[0]].concat()
                 };
-                if !self.fits(key, value.len()) {
+                if !self.fits(key, value.len(), present.flags) {
                     return "NOT_STORED\r\n";
                 }
                 item = Item { value, version: item.version, ..present };

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use wasmcached_core::{
     clock::{Expiry, Seconds},
     command::{Command, Direction, Operation, StoreMode},
-    limits::item_overhead_bytes,
+    limits::{flags_overhead_bytes, item_overhead_bytes},
     reply::{Reply, Value},
 };
 
@@ -169,8 +169,9 @@ fn model_step(
     rules: Rules,
     fresh_cas: u64,
 ) -> (Answer, Option<ModelItem>) {
-    let too_large =
-        |value_bytes: usize| key_bytes + value_bytes + item_overhead_bytes(rules.cas) > rules.item_bytes_max;
+    let too_large = |value_bytes: usize, flags: u32| {
+        key_bytes + value_bytes + item_overhead_bytes(rules.cas) + flags_overhead_bytes(flags) > rules.item_bytes_max
+    };
     match *operation {
         Operation::Get { touch } => match item {
             None => (Answer::Missing, None),
@@ -199,7 +200,7 @@ fn model_step(
             (Answer::Number(value), Some(item))
         }
         Operation::Store { mode, flags, expiry, compare, value, .. } => {
-            if too_large(value.len()) {
+            if too_large(value.len(), flags) {
                 let unlink = mode == StoreMode::Set && compare.is_none();
                 return (Answer::TooLarge, item.filter(|_| !unlink));
             }
@@ -215,7 +216,9 @@ fn model_step(
                 }
                 (StoreMode::Add, item) => (Answer::NotStored, item),
                 (_, None) => (Answer::NotStored, None),
-                (_, Some(item)) if too_large(item.value.len() + value.len()) => (Answer::NotStored, Some(item)),
+                (_, Some(item)) if too_large(item.value.len() + value.len(), item.flags) => {
+                    (Answer::NotStored, Some(item))
+                }
                 (mode, Some(mut item)) => {
                     let at = if mode == StoreMode::Append { item.value.len() } else { 0 };
                     item.value.splice(at..at, value.iter().copied());

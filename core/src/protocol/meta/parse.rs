@@ -190,7 +190,9 @@ impl Line<'_> {
         };
         let Some(operation) = store(&flags) else { return self.refuse(words::BAD_MODE_SET, block_bytes as u64) };
         let made = request(Verb::Set, key, span, &flags, operation);
-        let item_bytes = flags.key_bytes.saturating_add(length).saturating_add(self.context.item_overhead_bytes);
+        let overhead =
+            self.context.item_overhead_bytes.saturating_add(limits::flags_overhead_bytes(flags.client_flags));
+        let item_bytes = flags.key_bytes.saturating_add(length).saturating_add(overhead);
         if item_bytes > self.context.item_bytes_max as usize {
             // Whatever the mode, what is there now is older than what the client has.
             let operation = Operation::RefuseLarge { unlink: true };

@@ -201,7 +201,8 @@ impl Line<'_> {
             return Verdict::Complete { request, consumed: self.consumed };
         };
         let key = key.shifted(self.word_end);
-        let item_bytes = key.bytes().saturating_add(length).saturating_add(self.context.item_overhead_bytes);
+        let overhead = self.context.item_overhead_bytes.saturating_add(limits::flags_overhead_bytes(flags as u32));
+        let item_bytes = key.bytes().saturating_add(length).saturating_add(overhead);
         if item_bytes > self.context.item_bytes_max as usize {
             let unlink = mode == StoreMode::Set && compare.is_none();
             let operation = Operation::RefuseLarge { unlink };
@@ -267,7 +268,7 @@ impl Line<'_> {
             Ok(key) => key,
             Err(refusal) => return refusal,
         };
-        match token::loose_i32(self.argument(1)) {
+        match token::digits_i32(self.argument(1)) {
             Some(exptime) => {
                 let expiry = Expiry::from_exptime(i64::from(exptime), self.context.now);
                 self.command(key, Operation::Touch { expiry })
