@@ -52,6 +52,9 @@ pub const fn flags_overhead_bytes(flags: u32) -> usize {
     if flags == 0 { 0 } else { 4 }
 }
 
+/// Largest value that may be a number: memcached counts in items of one chunk, and its largest chunk is 512 KiB.
+pub const NUMBER_VALUE_BYTES_MAX: usize = 512 * 1024;
+
 /// Most prefixes that `stats detail` keeps apart; keys with further ones are not counted.
 pub const PREFIXES_MAX: usize = 65_536;
 

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     clock::{Expiry, Seconds},
     command::{ArithmeticOptions, Command, Direction, Operation, StoreMode, StoreOptions},
-    limits::{flags_overhead_bytes, item_overhead_bytes},
+    limits::{self, flags_overhead_bytes, item_overhead_bytes},
     reply::{Found, Reply, Value},
 };
 use core::num::NonZeroU64;
@@ -271,11 +271,14 @@ impl Store {
         }
     }
 
-    /// The number that the item's value is.
+    /// The number that the item's value is, or begins with: a blank ends it, whatever follows.
     fn number_in(&self, item: &Item) -> Option<u64> {
-        let length = item.value_bytes as usize;
+        if item.value_bytes as usize > limits::NUMBER_VALUE_BYTES_MAX {
+            return None;
+        }
+        let length = (item.value_bytes as usize).min(number::TEXT_BYTES_MAX);
         let mut text = [0; number::TEXT_BYTES_MAX];
-        let text = text.get_mut(..length)?;
+        let text = &mut text[..length];
         let mut cursor = self.pool.cursor(item.location, item.inline_bytes());
         let mut copied = 0;
         while copied < length {
@@ -283,7 +286,7 @@ impl Store {
             text[copied..copied + bytes].copy_from_slice(self.pool.slice(at, bytes));
             copied += bytes;
         }
-        number::parse(text)
+        number::parse(text, length == item.value_bytes as usize)
     }
 
     /// Writes a number over the old one, with blanks behind it where it is shorter; a longer one is a new item.
@@ -297,9 +300,14 @@ impl Store {
     ) -> Reply<'_> {
         let mut digits = [0; number::DIGITS_MAX];
         let digits = number::format(value, &mut digits);
-        let mut text = [b' '; number::TEXT_BYTES_MAX];
-        text[..digits.len()].copy_from_slice(digits);
         let length = digits.len().max(hit.item.value_bytes as usize);
+        let mut short = [b' '; number::TEXT_BYTES_MAX];
+        let mut long = alloc::vec::Vec::new();
+        if length > short.len() {
+            long.resize(length, b' ');
+        }
+        let text = if long.is_empty() { &mut short[..length] } else { &mut long[..] };
+        text[..digits.len()].copy_from_slice(digits);
         let is_new = length > hit.item.value_bytes as usize;
         let header = hit.item.header(&self.pool);
         let cas = self.unique_for(options.unique);
@@ -307,7 +315,7 @@ impl Store {
         let attributes = Attributes { flags: header.flags, expiry, unique: cas };
         let standing = self.standing(hit);
         let total_items = self.tally.counters.total_items;
-        match self.write(key, Some(hit), attributes, Content::Bytes(&text[..length]), now) {
+        match self.write(key, Some(hit), attributes, Content::Bytes(text), now) {
             Ok(item) => {
                 if !is_new {
                     self.tally.counters.total_items = total_items;

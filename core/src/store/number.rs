@@ -3,17 +3,18 @@
 /// Digits of the largest number.
 pub(super) const DIGITS_MAX: usize = 20;
 
-/// Values longer than this are not looked at: blanks and zeros around a number are accepted, but not pages of them.
+/// How much of a value is looked at: blanks and zeros before a number are accepted, but not pages of them.
 pub(super) const TEXT_BYTES_MAX: usize = 256;
 
 /// The number at the start of `text`, up to the first blank; `None` where memcached's `strtoull` finds none, finds a
-/// sign or something else behind it, or more than 64 bits.
-pub(super) fn parse(text: &[u8]) -> Option<u64> {
+/// sign or something else behind it, or more than 64 bits. Unless `text` is the `whole` value, a blank must end it.
+pub(super) fn parse(text: &[u8], whole: bool) -> Option<u64> {
     let blanks = text.iter().take_while(|&&byte| is_blank(byte)).count();
     let text = text[blanks..].strip_prefix(b"+").unwrap_or(&text[blanks..]);
     let count = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let (digits, rest) = text.split_at(count);
-    if count == 0 || rest.first().is_some_and(|&byte| byte != 0 && !is_blank(byte)) {
+    let ends = rest.first().map_or(whole, |&byte| byte == 0 || is_blank(byte));
+    if count == 0 || !ends {
         return None;
     }
     digits.iter().try_fold(0u64, |value, digit| value.checked_mul(10)?.checked_add(u64::from(digit - b'0')))
@@ -60,7 +61,7 @@ mod tests {
             ("abc", None),
             ("1a", None),
         ] {
-            assert_eq!(parse(text.as_bytes()), number, "{text:?}");
+            assert_eq!(parse(text.as_bytes(), true), number, "{text:?}");
         }
     }
 
@@ -69,5 +70,11 @@ mod tests {
         for value in [0, 9, 10, 12_345, u64::MAX] {
             assert_eq!(format(value, &mut [0; DIGITS_MAX]), alloc::format!("{value}").as_bytes());
         }
+    }
+
+    #[test]
+    fn a_part_of_a_value_is_a_number_only_if_a_blank_ends_it() {
+        assert_eq!(parse(b"12", false), None);
+        assert_eq!(parse(b"12 ", false), Some(12));
     }
 }

@@ -468,15 +468,15 @@ fn number(token: &[u8]) -> Option<u64> {
     std::str::from_utf8(token).ok()?.parse().ok()
 }
 
-/// As C's `strtoull` reads a NUL-terminated text: white space before, white space or the NUL ends it. Values longer
-/// than 256 bytes are no numbers here (memcached draws the line at the items that it cuts into chunks).
+/// As C's `strtoull` reads a NUL-terminated text: white space before, white space or the NUL ends it. A number that does
+/// not end within 256 bytes is none here.
 fn leading_number(value: &[u8]) -> Option<u64> {
-    if value.len() > 256 {
-        return None;
-    }
     let blank = |byte: &u8| matches!(byte, b' ' | b'\t'..=b'\r');
     let start = value.iter().position(|byte| !blank(byte))?;
     let text = value[start..].split(|byte| blank(byte) || *byte == 0).next()?;
+    if value.len() > 256 && start + text.len() >= 256 {
+        return None;
+    }
     number(text.strip_prefix(b"+").unwrap_or(text))
 }
 

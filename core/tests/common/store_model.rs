@@ -235,5 +235,5 @@ fn number_in(value: &[u8]) -> Option<u64> {
     let is_blank = |byte: &u8| matches!(byte, 9..=13 | 32);
     let begin = value.iter().position(|byte| !is_blank(byte))?;
     let text = value[begin..].split(|byte| is_blank(byte) || *byte == 0).next()?;
-    std::str::from_utf8(text).ok().filter(|_| value.len() <= 256)?.parse().ok()
+    std::str::from_utf8(text).ok().filter(|_| begin + text.len() < 256 || value.len() <= 256)?.parse().ok()
 }
