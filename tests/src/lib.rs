@@ -4,6 +4,7 @@
 //! bytes of a client and gives bytes back: real memcached (the oracle), the server over TCP, the engine as a native
 //! library, the engine as a guest under wasmtime.
 
+pub mod differential;
 pub mod embedding;
 #[cfg(target_os = "linux")]
 pub mod hit_ratio;

@@ -1,0 +1,47 @@
+//! Whether two answers say the same.
+
+use super::replies::{self, Names};
+use std::fmt;
+
+/// Two answers that do not.
+#[derive(Clone, Debug)]
+pub(super) struct Difference {
+    pub(super) ours: Vec<u8>,
+    pub(super) theirs: Vec<u8>,
+    /// Only what the servers hold afterwards differs.
+    pub(super) afterwards: bool,
+}
+
+/// Compares what was said to one connection.
+pub(super) fn replies(
+    our_names: &mut Names,
+    ours: &[u8],
+    their_names: &mut Names,
+    theirs: &[u8],
+) -> Option<Difference> {
+    let our_pieces = replies::pieces(our_names, ours);
+    let their_pieces = replies::pieces(their_names, theirs);
+    let is_same = our_pieces.len() == their_pieces.len()
+        && our_pieces.iter().zip(&their_pieces).all(|(ours, theirs)| ours.is_like(theirs));
+    (!is_same).then(|| Difference { ours: ours.to_vec(), theirs: theirs.to_vec(), afterwards: false })
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.afterwards {
+            writeln!(f, "what is there afterwards differs:")?;
+        }
+        writeln!(f, "  ours   < {}", without_tail(&self.ours))?;
+        writeln!(f, "  theirs < {}", without_tail(&self.theirs))
+    }
+}
+
+/// The answers to what is said at the end of each conversation are as many as they are.
+fn without_tail(answer: &[u8]) -> String {
+    const TAIL: &[u8] = b"MN\r\n";
+    let (mut rest, mut count) = (answer, 0);
+    while let Some(before) = rest.strip_suffix(TAIL) {
+        (rest, count) = (before, count + 1);
+    }
+    format!("{} and {count} MN", rest.escape_ascii())
+}

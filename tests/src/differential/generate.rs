@@ -1,0 +1,214 @@
+//! Scripts: what is said in one world, with places for keys and uniques that are filled in when it is played.
+
+use super::{ITEM_BYTES_MAX, random::Random, requests, requests::Kind};
+use std::fmt;
+
+/// Keys of a world.
+const KEYS: usize = 14;
+/// Stands for the prefix that the keys of a world have in common; as long as what takes its place, and good base64.
+const PREFIX: &str = "w0000000000/";
+/// Uniques that a script names: this and the number of a key.
+const UNIQUE_FIRST: u64 = 7_777_777_777_777_770_000;
+
+/// Said at the end of each conversation: longer than any data block that a damaged request may wait for, so that every
+/// answer comes out before the connection ends, and both show where they are.
+const TAIL: &[u8] = b"mn\r\n";
+const TAIL_REPEATS: usize = (ITEM_BYTES_MAX + 4096) / TAIL.len();
+
+/// What one world hears: the requests of its connections, one connection after the other.
+#[derive(Clone, Debug)]
+pub(super) struct Script {
+    pub(super) connections: Vec<Conversation>,
+}
+
+/// The requests of one connection, sent in one go or in pieces, before the client says that it has no more.
+#[derive(Clone, Debug)]
+pub(super) struct Conversation {
+    pub(super) requests: Vec<Vec<u8>>,
+    /// After how many bytes a piece ends; the last goes on to the end.
+    pub(super) pieces: Vec<usize>,
+}
+
+/// The keys of one world.
+pub(super) struct Keys {
+    prefix: Vec<u8>,
+    pub(super) keys: Vec<Vec<u8>>,
+}
+
+impl Script {
+    pub(super) fn generate(random: &mut Random, is_old: bool) -> Self {
+        let mut keys = requests::keys(PREFIX, KEYS);
+        keys.retain(|key| !is_old || !key.contains(&0));
+        let kind = Kind {
+            global: false,
+            broken: !is_old,
+            meta: !is_old && random.once_in(2),
+            ..Kind::all(keys.clone(), ITEM_BYTES_MAX)
+        };
+        let connections =
+            (0..random.within(1..5)).map(|_| Conversation::generate(random, &kind, &keys, is_old)).collect();
+        Self { connections }
+    }
+
+    pub(super) fn requests(&self) -> usize {
+        self.connections.iter().map(|connection| connection.requests.len()).sum()
+    }
+
+    /// What the keys are in world number `world`.
+    pub(super) fn keys(&self, world: u64) -> Keys {
+        let prefix = format!("w{:010}/", world % 10_000_000_000).into_bytes();
+        let keys = requests::keys(PREFIX, KEYS).iter().map(|key| [&prefix, &key[PREFIX.len()..]].concat()).collect();
+        Keys { prefix, keys }
+    }
+
+    /// Scripts that lack a connection, a request, or the cuts; the largest steps first.
+    pub(super) fn smaller(&self) -> impl Iterator<Item = Self> + '_ {
+        let without_connection = (0..self.connections.len()).map(|index| {
+            let mut script = self.clone();
+            script.connections.remove(index);
+            script
+        });
+        let halves = self.connections.iter().enumerate().flat_map(move |(index, connection)| {
+            let half = connection.requests.len() / 2;
+            [0..half, half..connection.requests.len()].into_iter().filter(move |_| half > 1).map(move |range| {
+                let mut script = self.clone();
+                script.connections[index].requests.drain(range);
+                script
+            })
+        });
+        let without_request = self.connections.iter().enumerate().flat_map(move |(index, connection)| {
+            (0..connection.requests.len()).map(move |request| {
+                let mut script = self.clone();
+                script.connections[index].requests.remove(request);
+                script
+            })
+        });
+        let whole =
+            (0..self.connections.len()).filter(|index| !self.connections[*index].pieces.is_empty()).map(|index| {
+                let mut script = self.clone();
+                script.connections[index].pieces.clear();
+                script
+            });
+        let not_empty = |script: &Self| script.requests() > 0;
+        without_connection.chain(halves).chain(without_request).filter(not_empty).chain(whole)
+    }
+}
+
+impl Conversation {
+    fn generate(random: &mut Random, kind: &Kind, keys: &[Vec<u8>], is_old: bool) -> Self {
+        let known = |key: &[u8]| keys.iter().position(|known| known == key).map(|index| UNIQUE_FIRST + index as u64);
+        let count = if random.once_in(10) { random.within(1..60) } else { random.within(1..12) };
+        let mut requests: Vec<Vec<u8>> = (0..count).map(|_| one(random, kind, &known, is_old)).collect();
+        // memcached forgets the answers that it has not sent when it refuses a key in a retrieval: it may come first only.
+        let mut place = 0;
+        requests.retain(|request| {
+            place += 1;
+            place == 1 || !(request.starts_with(b"g") && has_long_word(request))
+        });
+        let bytes: usize = requests.iter().map(Vec::len).sum();
+        let cuts = if random.once_in(4) { random.within(1..6) } else { 0 };
+        let mut pieces: Vec<usize> = (0..cuts).map(|_| random.within(0..bytes)).collect();
+        pieces.sort_unstable();
+        Self { requests, pieces }
+    }
+
+    /// The bytes to send in the world of `keys`; `unique` knows the unique of a key by its number.
+    pub(super) fn bytes(&self, keys: &Keys, unique: impl Fn(usize) -> u64) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for request in &self.requests {
+            let mut rest = request.as_slice();
+            while let Some((&first, tail)) = rest.split_first() {
+                if first == b'w' && rest.starts_with(PREFIX.as_bytes()) {
+                    bytes.extend_from_slice(&keys.prefix);
+                    rest = &rest[PREFIX.len()..];
+                } else if let Some((number, digits)) = named_unique(rest) {
+                    bytes.extend_from_slice(unique(number).to_string().as_bytes());
+                    rest = &rest[digits..];
+                } else {
+                    bytes.push(first);
+                    rest = tail;
+                }
+            }
+        }
+        bytes.extend_from_slice(&TAIL.repeat(TAIL_REPEATS));
+        bytes
+    }
+}
+
+fn one(random: &mut Random, kind: &Kind, known: &dyn Fn(&[u8]) -> Option<u64>, is_old: bool) -> Vec<u8> {
+    if !is_old && random.once_in(40) {
+        return administration(random);
+    }
+    let mut request = requests::request(random, kind, known);
+    if !is_old && random.once_in(25) {
+        damage(random, &mut request);
+    }
+    request
+}
+
+fn has_long_word(request: &[u8]) -> bool {
+    request.split(|byte| b" \n".contains(byte)).any(|word| word.len() > 250)
+}
+
+/// What concerns more than a key and is answered alike by both.
+fn administration(random: &mut Random) -> Vec<u8> {
+    random
+        .pick(&[
+            "flush_all\r\n",
+            "flush_all 0\r\n",
+            "flush_all -1\r\n",
+            "flush_all noreply\r\n",
+            "flush_all x\r\n",
+            "verbosity 0\r\n",
+            "verbosity\r\n",
+            "cache_memlimit 256\r\n",
+            "cache_memlimit 1\r\n",
+            "shutdown\r\n",
+            "lru tune 10 25 0.1 2.0\r\n",
+            "lru tune 50 50 0.1 2.0\r\n",
+            "lru\r\n",
+            "stats foo\r\n",
+            "stats detail\r\n",
+            "config get cluster\r\n",
+        ])
+        .into()
+}
+
+/// A byte more, less, or another.
+fn damage(random: &mut Random, request: &mut Vec<u8>) {
+    if request.is_empty() {
+        return;
+    }
+    let at = random.within(0..request.len().min(60));
+    let byte = match random.within(0..4) {
+        0 => random.bits() as u8,
+        1 => b' ',
+        2 => b'\n',
+        _ => random.pick(&["0", "9", "-", "\r", "b", "q", "\0", "\t"]).as_bytes()[0],
+    };
+    match random.within(0..3) {
+        0 => request[at] = byte,
+        1 => request.insert(at, byte),
+        _ => drop(request.remove(at)),
+    }
+}
+
+/// The key's number if `bytes` begins with a unique that [`Conversation::generate`] wrote, and its digits.
+fn named_unique(bytes: &[u8]) -> Option<(usize, usize)> {
+    const DIGITS: usize = 19;
+    let text = bytes.get(..DIGITS).filter(|text| text.starts_with(b"77777777777777"))?;
+    let number: u64 = std::str::from_utf8(text).ok()?.parse().ok()?;
+    Some((number.checked_sub(UNIQUE_FIRST).filter(|number| *number < KEYS as u64)? as usize, DIGITS))
+}
+
+impl fmt::Display for Script {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for connection in &self.connections {
+            writeln!(f, "connection, {} pieces", connection.pieces.len() + 1)?;
+            for request in &connection.requests {
+                writeln!(f, "  > {}", request.escape_ascii())?;
+            }
+        }
+        Ok(())
+    }
+}

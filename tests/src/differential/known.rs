@@ -1,0 +1,107 @@
+//! The differences that have a reason: those of `docs/compatibility.md`, and those of Debian's older memcached.
+
+use super::{compare::Difference, generate::Script};
+
+/// A difference that may be met.
+#[derive(Debug)]
+pub struct Known {
+    /// Where its reason stands, or what it is.
+    pub reason: &'static str,
+    /// Whether this is it: the smallest script, and the two answers.
+    is_it: fn(&Case<'_>) -> bool,
+}
+
+struct Case<'a> {
+    /// The requests of the smallest script.
+    requests: Vec<&'a [u8]>,
+    /// The last of them.
+    request: &'a [u8],
+    ours: &'a [u8],
+    theirs: &'a [u8],
+}
+
+/// See the module.
+pub const KNOWN: &[Known] = &[
+    Known {
+        reason: "a refused store is answered before its data block has come, not after",
+        is_it: |case| {
+            let (kept, more) = case.ours.split_at_checked(case.theirs.len()).unwrap_or_default();
+            is_store(case.request)
+                && kept == case.theirs
+                && (more.starts_with(b"CLIENT") || more.starts_with(b"SERVER"))
+        },
+    },
+    Known {
+        reason: "answers that were not sent when the client ends in the middle of a data block are lost there",
+        is_it: |case| {
+            let is_at_work = |answer: &[u8]| answer.ends_with(b"MN\r\n");
+            case.ours.starts_with(case.theirs) && !is_at_work(case.ours) && !is_at_work(case.theirs)
+        },
+    },
+    Known {
+        reason: "answers that were not sent when the connection closes are lost there: a line over 2048 bytes",
+        is_it: |case| {
+            let is_longer = |request: &&[u8]| request.split(|&byte| byte == b'\n').any(|line| line.len() > 2048);
+            case.ours.starts_with(case.theirs) && case.requests.iter().any(is_longer)
+        },
+    },
+    Known {
+        reason: "`t` after `T-1` or `N-1` is 0, not a number just under 2^32",
+        is_it: |case| contains(case.theirs, b" t42949") && contains(case.ours, b" t0"),
+    },
+    Known {
+        reason: "a number that is being read by a pipelined get is changed in place",
+        is_it: |case| {
+            let is_arithmetic = |request: &&[u8]| matches!(first_word(request), b"incr" | b"decr" | b"ma");
+            case.requests.iter().any(is_arithmetic)
+                && case
+                    .requests
+                    .iter()
+                    .any(|request| matches!(first_word(request), b"get" | b"gets" | b"gat" | b"gats" | b"mg"))
+        },
+    },
+    Known {
+        reason: "`me <base64> b` decodes the key",
+        is_it: |case| first_word(case.request) == b"me" && words(case.request).any(|word| word.starts_with(b"b")),
+    },
+    Known {
+        reason: "a NUL does not end a number",
+        is_it: |case| words(case.request).any(|word| word.contains(&0) && word.iter().any(u8::is_ascii_digit)),
+    },
+    Known {
+        reason: "an opaque that is too long is refused before anything is done",
+        is_it: |case| {
+            case.requests.iter().any(|request| words(request).any(|word| word.starts_with(b"O") && word.len() > 32))
+        },
+    },
+    Known {
+        reason: "`T-`, `N-`, `R-` without digits are refused",
+        is_it: |case| words(case.request).any(|word| matches!(word, b"T-" | b"N-" | b"R-")),
+    },
+];
+
+fn words(request: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let line = request.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    line.strip_suffix(b"\r").unwrap_or(line).split(|&byte| byte == b' ')
+}
+
+fn first_word(request: &[u8]) -> &[u8] {
+    words(request).next().unwrap_or_default()
+}
+
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|window| window == part)
+}
+
+fn is_store(request: &[u8]) -> bool {
+    matches!(first_word(request), b"set" | b"add" | b"replace" | b"append" | b"prepend" | b"cas" | b"ms")
+}
+
+/// The number of the known difference that this one is.
+pub(super) fn find(script: &Script, difference: &Difference) -> Option<usize> {
+    let request = script.connections.last()?.requests.last()?;
+    let requests =
+        script.connections.iter().flat_map(|connection| connection.requests.iter().map(Vec::as_slice)).collect();
+    let case = Case { requests, request, ours: &difference.ours, theirs: &difference.theirs };
+    KNOWN.iter().position(|known| (known.is_it)(&case))
+}
