@@ -17,9 +17,9 @@ mod macos;
 mod packages;
 mod runners;
 mod shipped;
-mod soak;
 mod step;
 mod test;
+mod trials;
 mod wine;
 
 use std::process::ExitCode;
@@ -33,7 +33,7 @@ struct Command {
     run: fn(&[String]) -> Outcome,
 }
 
-const COMMANDS: [Command; 11] = [
+const COMMANDS: [Command; 12] = [
     Command { name: "run", arguments: "[-- FLAGS]", summary: "build what is missing, then serve", run: build::run },
     Command { name: "test", arguments: "", summary: "set everything up and run every test", run: test::run },
     Command { name: "build", arguments: "", summary: "build target/release/wasmcached", run: build::build },
@@ -59,7 +59,13 @@ const COMMANDS: [Command; 11] = [
         name: "soak",
         arguments: "[SECONDS] [-- FLAGS]",
         summary: "check every answer while the server forgets",
-        run: soak::run,
+        run: trials::soak,
+    },
+    Command {
+        name: "differential",
+        arguments: "[SECONDS] [-- FLAGS]",
+        summary: "compare random conversations with memcached",
+        run: trials::differential,
     },
     Command { name: "guest", arguments: "", summary: "build the WebAssembly guests only", run: guests::run },
     Command { name: "js", arguments: "", summary: "build the npm package in js/dist", run: js::run },

@@ -5,8 +5,9 @@ use crate::{
     guest_build::guest::Guest,
     guests, instructions, js, lint, machine, packages,
     runners::Report,
-    shipped, soak,
+    shipped,
     step::{Outcome, run as run_command, step},
+    trials,
 };
 use std::{path::PathBuf, process::Command};
 
@@ -14,6 +15,8 @@ use std::{path::PathBuf, process::Command};
 const FUZZ_SECONDS: u32 = 30;
 /// How long the soak runs here; by hand it runs longer.
 const SOAK_SECONDS: u32 = 20;
+/// How long random conversations are compared.
+const DIFFERENTIAL_SECONDS: u32 = 20;
 
 /// What the set-up found, for the tests.
 struct Tools {
@@ -47,7 +50,8 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
         js::build(&tools.node)?;
         report.run(packages::in_js(&tools.node).arg("test"))
     });
-    part("soak", &mut report, &|report| soak::check(report, SOAK_SECONDS));
+    part("soak", &mut report, &|report| trials::check(report, "soak", SOAK_SECONDS));
+    part("differential", &mut report, &|report| trials::check(report, "differential", DIFFERENTIAL_SECONDS));
     part("instructions", &mut report, &instructions::check);
     part("fuzzing", &mut report, &|report| fuzz::check(report, FUZZ_SECONDS));
     part("other systems", &mut report, &|report| cross::check(report));

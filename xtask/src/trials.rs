@@ -1,0 +1,40 @@
+//! Programs of the tests that run for as long as one likes: by hand for minutes, in the test run for seconds.
+
+use crate::{
+    build, machine,
+    runners::Report,
+    step::{Outcome, run as run_command, step},
+};
+use std::process::Command;
+
+/// `cargo xtask soak [SECONDS] [-- FLAGS]`: many connections against a model, while the server evicts, expires and
+/// flushes. The rest of the line goes to the program.
+pub(crate) fn soak(arguments: &[String]) -> Outcome {
+    by_hand("soak", arguments)
+}
+
+/// `cargo xtask differential [SECONDS] [-- FLAGS]`: random conversations with this server and with memcached.
+pub(crate) fn differential(arguments: &[String]) -> Outcome {
+    by_hand("differential", arguments)
+}
+
+fn by_hand(name: &str, arguments: &[String]) -> Outcome {
+    build::build(&[])?;
+    let mut command = program(name, &["--release"]);
+    run_command(command.args(arguments))
+}
+
+/// A short run, as one test, with the server that was built before and a program that the tests have built anyway.
+pub(crate) fn check(report: &mut Report, name: &str, seconds: u32) -> Outcome {
+    let test = format!("{name} for {seconds} s");
+    let outcome = step(&test, || run_command(program(name, &[]).arg(seconds.to_string())));
+    report.count(&test, outcome.is_ok());
+    outcome
+}
+
+fn program(name: &str, profile: &[&str]) -> Command {
+    let mut command = machine::cargo();
+    command.args(["run", "--quiet", "--package", "wasmcached-tests", "--bin", name]).args(profile).arg("--");
+    command.env("WASMCACHED_BIN", build::binary());
+    command
+}
