@@ -46,6 +46,44 @@ pub const KNOWN: &[Known] = &[
         },
     },
     Known {
+        reason: "answers before a refused retrieval are lost there",
+        is_it: |case| {
+            matches!(first_word(case.request.trim_ascii_start()), b"get" | b"gets" | b"gat" | b"gats")
+                && case.ours.ends_with(case.theirs)
+        },
+    },
+    Known {
+        reason: "a number is looked for in its own word, not in what follows blanks",
+        is_it: |case| {
+            is_store(case.request) && words(case.request).any(|word| !word.is_empty() && word.trim_ascii().is_empty())
+        },
+    },
+    Known {
+        reason: "a value of blanks is no number, whatever lies behind it in memory",
+        is_it: |case| {
+            let is_blank = |request: &&[u8]| {
+                let data = request.iter().position(|&byte| byte == b'\n').map(|end| &request[end..]);
+                is_store(request)
+                    && data.is_some_and(|data| data.iter().all(|byte| matches!(byte, b' ' | b'\t'..=b'\r')))
+            };
+            matches!(first_word(case.request), b"incr" | b"decr" | b"ma") && case.requests.iter().any(is_blank)
+        },
+    },
+    Known {
+        reason: "`T`, `E` of an `ma` that makes a number longer belong to the new item",
+        is_it: |case| {
+            let has = |request: &&[u8]| {
+                first_word(request) == b"ma"
+                    && words(request).any(|word| word.starts_with(b"T") || word.starts_with(b"E"))
+            };
+            case.requests.iter().any(has)
+        },
+    },
+    Known {
+        reason: "a space before an administrative command is refused as before any other",
+        is_it: |case| case.request.starts_with(b" ") && case.ours.starts_with(b"ERROR"),
+    },
+    Known {
         reason: "`t` after `T-1` or `N-1` is 0, not a number just under 2^32",
         is_it: |case| contains(case.theirs, b" t42949") && contains(case.ours, b" t0"),
     },
@@ -75,8 +113,8 @@ pub const KNOWN: &[Known] = &[
         },
     },
     Known {
-        reason: "`T-`, `N-`, `R-` without digits are refused",
-        is_it: |case| words(case.request).any(|word| matches!(word, b"T-" | b"N-" | b"R-")),
+        reason: "a sign without digits is no number",
+        is_it: |case| words(case.request).any(|word| matches!(word, b"T-" | b"N-" | b"R-" | b"-")),
     },
 ];
 
