@@ -39,10 +39,11 @@ pub const KNOWN: &[Known] = &[
         },
     },
     Known {
-        reason: "answers that were not sent when the connection closes are lost there: a line over 2048 bytes",
+        reason: "a line over 2048 bytes closes here as there, but depends on its packets, and answers before it are lost there",
         is_it: |case| {
             let is_longer = |request: &&[u8]| request.split(|&byte| byte == b'\n').any(|line| line.len() > 2048);
-            case.ours.starts_with(case.theirs) && case.requests.iter().any(is_longer)
+            (case.ours.starts_with(case.theirs) || case.theirs.starts_with(case.ours))
+                && case.requests.iter().any(is_longer)
         },
     },
     Known {
@@ -66,7 +67,8 @@ pub const KNOWN: &[Known] = &[
                 is_store(request)
                     && data.is_some_and(|data| data.iter().all(|byte| matches!(byte, b' ' | b'\t'..=b'\r')))
             };
-            matches!(first_word(case.request), b"incr" | b"decr" | b"ma") && case.requests.iter().any(is_blank)
+            let is_arithmetic = |request: &&[u8]| matches!(first_word(request), b"incr" | b"decr" | b"ma");
+            case.requests.iter().any(is_arithmetic) && case.requests.iter().any(is_blank)
         },
     },
     Known {
@@ -113,8 +115,14 @@ pub const KNOWN: &[Known] = &[
         },
     },
     Known {
-        reason: "a sign without digits is no number",
-        is_it: |case| words(case.request).any(|word| matches!(word, b"T-" | b"N-" | b"R-" | b"-")),
+        reason: "a sign without digits, or before zeros, makes no number",
+        is_it: |case| {
+            words(case.request).any(|word| {
+                let number =
+                    word.strip_prefix(b"T").or(word.strip_prefix(b"N")).or(word.strip_prefix(b"R")).unwrap_or(word);
+                number.strip_prefix(b"-").is_some_and(|digits| digits.iter().all(|&digit| digit == b'0'))
+            })
+        },
     },
 ];
 
