@@ -69,6 +69,8 @@ pub enum Operation<'a> {
     Touch {
         /// The new expiry.
         expiry: Expiry,
+        /// What comes back.
+        touched: Touched,
     },
 }
 
@@ -82,6 +84,18 @@ impl Operation<'_> {
             _ => false,
         }
     }
+}
+
+/// What an [`Operation::Touch`] answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Touched {
+    /// That it was done: [`crate::reply::Reply::Touched`].
+    Nothing,
+    /// Flags and unique: [`crate::reply::Reply::Found`] with an empty value. It is a read for `stats detail`.
+    Attributes,
+    /// The same with the value. Unlike a `Get` with `touch`, it counts as a touch alone.
+    Value,
 }
 
 /// See [`Operation::Fetch`].

@@ -21,6 +21,40 @@ pub enum Role {
     Solo,
 }
 
+/// Which protocols a port speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Binding {
+    /// The first byte of a connection says which one it speaks.
+    #[default]
+    Auto,
+    /// Text and meta commands.
+    Ascii,
+    /// Packets.
+    Binary,
+}
+
+impl Binding {
+    const ALL: [Self; 3] = [Self::Auto, Self::Ascii, Self::Binary];
+}
+
+/// Whether clients have to say who they are, and how. See [`crate::front::Front::set_users`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Authentication {
+    /// They need not.
+    #[default]
+    None,
+    /// `-S`: SASL over the binary protocol.
+    Sasl,
+    /// `-Y`: a `set` as the first command of the text protocol.
+    Text,
+}
+
+impl Authentication {
+    const ALL: [Self; 3] = [Self::None, Self::Sasl, Self::Text];
+}
+
 /// The configuration of one guest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -48,6 +82,10 @@ pub struct Config {
     pub flush: bool,
     /// `-A` sets it.
     pub shutdown: bool,
+    /// `-B`: which protocols are spoken.
+    pub binding: Binding,
+    /// `-S`, `-Y`: who has to say who it is.
+    pub authentication: Authentication,
     /// `-D`: prefix statistics from the start.
     pub detail: bool,
     /// `-D`: what ends a prefix.
@@ -73,6 +111,8 @@ impl Default for Config {
             cas: true,
             flush: true,
             shutdown: false,
+            binding: Binding::Auto,
+            authentication: Authentication::None,
             detail: false,
             prefix_delimiter: b':',
             requests_per_event: 20,
@@ -98,6 +138,8 @@ impl Config {
             w.u8(u8::from(flag));
         }
         w.u8(self.eviction as u8);
+        w.u8(self.binding as u8);
+        w.u8(self.authentication as u8);
         w.u8(self.prefix_delimiter);
         w.u32(self.requests_per_event);
         for (setting, value) in &self.settings {
@@ -129,6 +171,8 @@ impl Config {
             shutdown: r.u8()? != 0,
             detail: r.u8()? != 0,
             eviction: Eviction::decode(u32::from(r.u8()?))?,
+            binding: *Binding::ALL.get(usize::from(r.u8()?))?,
+            authentication: *Authentication::ALL.get(usize::from(r.u8()?))?,
             prefix_delimiter: r.u8()?,
             requests_per_event: r.u32()?,
             settings: Vec::new(),
@@ -237,12 +281,14 @@ mod tests {
             shards: 3,
             seed: Seed(1, u64::MAX),
             cas: false,
+            binding: Binding::Binary,
+            authentication: Authentication::Text,
             settings: vec![(Setting::TcpPort, "0".into()), (Setting::Inter, "127.0.0.1".into())],
             ..Config::default()
         };
         let bytes = config.encode();
         assert_eq!(Config::decode(&bytes), Some(config));
-        for cut in 0..40 {
+        for cut in 0..60 {
             assert_eq!(Config::decode(&bytes[..cut]), None);
         }
     }

@@ -19,6 +19,12 @@ pub const META_TOKENS_MAX: usize = 20;
 /// Longest opaque token of a meta command, with its letter (memcached's `MFLAG_MAX_OPAQUE_LENGTH`).
 pub const META_OPAQUE_BYTES_MAX: usize = 32;
 
+/// Longest name of a SASL mechanism (memcached's `MAX_SASL_MECH_LEN`).
+pub const SASL_MECHANISM_BYTES_MAX: usize = 32;
+
+/// Longest message of a login: user, password or what SCRAM says, with room to spare.
+pub const SASL_MESSAGE_BYTES_MAX: usize = 4096;
+
 /// The window into which every connection of a front reads.
 pub const WINDOW_BYTES: usize = 64 * 1024;
 

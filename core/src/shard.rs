@@ -3,7 +3,7 @@
 use crate::{
     batch::{self, Order},
     clock::Seconds,
-    command::{Broadcast, Command, Detail, Operation},
+    command::{Broadcast, Command, Detail, Operation, Touched},
     config::Config,
     prefixes::Prefixes,
     reply::Reply,
@@ -62,6 +62,10 @@ impl Shard {
                     counts.hits += u64::from(matches!(reply, Reply::Item(_)));
                 }
                 Operation::Delete | Operation::Discard(_) => counts.deletes += 1,
+                Operation::Touch { touched: Touched::Attributes | Touched::Value, .. } => {
+                    counts.gets += 1;
+                    counts.hits += u64::from(matches!(reply, Reply::Found(_)));
+                }
                 Operation::Arithmetic { .. } | Operation::Touch { .. } | Operation::Inspect => {}
             }
         }

@@ -26,9 +26,11 @@ use wasmcached_core::{
 const CONTEXT: Context = Context {
     item_bytes_max: 2048,
     item_overhead_bytes: limits::item_overhead_bytes(true),
+    cas: true,
     now: START,
     flush: true,
     shutdown: true,
+    sasl: true,
 };
 
 /// What either parser found.

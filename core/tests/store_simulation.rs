@@ -7,7 +7,7 @@ mod store_model;
 use store_model::{Answer, Course, Model, Rules, answer_of};
 use wasmcached_core::{
     clock::{Expiry, Seconds},
-    command::{ArithmeticOptions, Broadcast, Command, Direction, Operation, StoreMode, StoreOptions},
+    command::{ArithmeticOptions, Broadcast, Command, Direction, Operation, StoreMode, StoreOptions, Touched},
     hash::Seed,
     store::{Eviction, Store, StoreConfig},
 };
@@ -168,6 +168,10 @@ impl Simulation {
         }
     }
 
+    fn touched(&mut self) -> Touched {
+        [Touched::Nothing, Touched::Attributes, Touched::Value][self.random.below(3) as usize]
+    }
+
     fn command(&mut self) {
         self.model.settle(self.now);
         let key = self.key();
@@ -186,7 +190,7 @@ impl Simulation {
         let operation = match self.random.below(28) {
             0..=5 => Operation::Get { touch: None },
             6 => Operation::Get { touch: Some(expiry) },
-            7 => Operation::Touch { expiry },
+            7 => Operation::Touch { expiry, touched: self.touched() },
             8 => Operation::Delete,
             9 => Operation::Arithmetic {
                 direction: Direction::Increment,

@@ -8,7 +8,7 @@
 use libfuzzer_sys::fuzz_target;
 use wasmcached_core::{
     clock::{Expiry, Seconds},
-    command::{ArithmeticOptions, Broadcast, Command, Detail, Direction, Operation, StoreMode, StoreOptions},
+    command::{ArithmeticOptions, Broadcast, Command, Detail, Direction, Operation, StoreMode, StoreOptions, Touched},
     hash::Seed,
     statistics::{Classes, Counters},
     store::{Eviction, Store, StoreConfig},
@@ -191,7 +191,7 @@ impl Fuzz {
                 delta: u64::from(size) << (which % 57),
                 options: ArithmeticOptions::default(),
             },
-            17 => Operation::Touch { expiry },
+            17 => Operation::Touch { expiry, touched: Touched::Nothing },
             18 => Operation::Get { touch: Some(expiry) },
             19 => Operation::RefuseLarge { unlink: size & 1 == 0 },
             20 => Operation::RefuseData,

@@ -6,7 +6,7 @@
 use crate::target::{Received, Target};
 use std::{collections::HashMap, time::Duration};
 use wasmcached_core::{
-    config::{Config, Role, Setting},
+    config::{Binding, Config, Role, Setting},
     host::{HostRequest, HostStatistics, Target as RunTarget},
     limits,
 };
@@ -319,6 +319,14 @@ pub fn configuration(flags: &[String]) -> Result<Config, String> {
             "-I" => {
                 config.item_bytes_max = size(&value()?).ok_or(flag.clone())?;
                 shown(Setting::ItemSizeMax, config.item_bytes_max.to_string());
+            }
+            "-B" => {
+                (config.binding, _) = match value()?.as_str() {
+                    "auto" => (Binding::Auto, ()),
+                    "ascii" => (Binding::Ascii, shown(Setting::BindingProtocol, "ascii".into())),
+                    "binary" => (Binding::Binary, shown(Setting::BindingProtocol, "binary".into())),
+                    _ => return Err(flag.clone()),
+                }
             }
             "-R" => config.requests_per_event = value()?.parse().map_err(|_| flag.clone())?,
             // Options for real memcached that mean nothing to this engine.

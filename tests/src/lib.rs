@@ -11,6 +11,7 @@ pub mod hit_ratio;
 #[cfg(target_os = "linux")]
 pub mod load;
 pub mod native;
+pub mod packet;
 pub mod replay;
 pub mod server;
 pub mod soak;

@@ -1,6 +1,7 @@
 //! Replays a transcript against a target, whole or split, and says at which line they disagree.
 
 use crate::{
+    packet::{HEADER_BYTES, Packet, Received as ReceivedPacket, packet_bytes},
     target::{Factory, Kind, Received, Target},
     transcript::{Action, Case, Piece, Statistic, Step, Template, Transcript, Value},
 };
@@ -65,6 +66,8 @@ struct Connection {
     id: usize,
     inbox: Vec<u8>,
     is_closed: bool,
+    /// Of what was sent so far.
+    first_byte: Option<u8>,
 }
 
 struct Run<'a> {
@@ -121,13 +124,19 @@ impl<'a> Run<'a> {
             self.outgoing.extend(bytes);
             return Ok(());
         }
+        if let Action::SendPacket(packet) = action {
+            let bytes = packet.bytes(&|template| self.fill(template))?;
+            self.outgoing.extend(bytes);
+            return Ok(());
+        }
         self.flush()?;
         match action {
-            Action::Send(_) | Action::Differs { .. } => Ok(()),
+            Action::Send(_) | Action::SendPacket(_) | Action::Differs { .. } => Ok(()),
             Action::Expect(template) => {
                 let expected = self.fill(template)?;
                 self.expect(&expected)
             }
+            Action::ExpectPacket(packet) => self.expect_packet(packet),
             Action::ExpectLine(pattern) => self.expect_line(pattern),
             Action::ExpectLines(pattern) => self.expect_lines(pattern),
             Action::ExpectClosed => self.expect_closed(),
@@ -152,13 +161,17 @@ impl<'a> Run<'a> {
                 std::thread::sleep(Duration::from_millis(*milliseconds));
                 Ok(())
             }
-            Action::Statistics { of, expected } => self.statistics(of, expected),
+            Action::Statistics { of, binary, expected } => {
+                let found = if *binary { self.packet_statistics(of)? } else { self.line_statistics(of)? };
+                compare_statistics(&found, expected)
+            }
         }
     }
 
     fn open(&mut self, name: &str) -> Result<(), String> {
         let id = self.target.open()?;
-        self.connections.insert(name.to_owned(), Connection { id, inbox: Vec::new(), is_closed: false });
+        self.connections
+            .insert(name.to_owned(), Connection { id, inbox: Vec::new(), is_closed: false, first_byte: None });
         name.clone_into(&mut self.current);
         Ok(())
     }
@@ -182,7 +195,9 @@ impl<'a> Run<'a> {
         if bytes.is_empty() {
             return Ok(());
         }
-        let id = self.connection()?.id;
+        let connection = self.connection()?;
+        connection.first_byte = connection.first_byte.or(bytes.first().copied());
+        let id = connection.id;
         let mut rest = &bytes[..];
         while !rest.is_empty() {
             let length = self.piece(bytes.len() - rest.len(), rest.len()).clamp(1, rest.len());
@@ -272,6 +287,47 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    fn take_packet(&mut self) -> Result<Vec<u8>, String> {
+        let is_there = self.receive_until(ANSWER_WAIT, |inbox| {
+            // What is no packet is seen at once.
+            inbox.first().is_some_and(|&magic| magic != 0x81) || inbox.len() >= packet_bytes(inbox)
+        })?;
+        let connection = self.connection()?;
+        if !is_there || connection.inbox.len() < HEADER_BYTES {
+            return Err(format!("expected a packet, got {}", show(&connection.inbox)));
+        }
+        let length = packet_bytes(&connection.inbox).min(connection.inbox.len());
+        Ok(connection.inbox.drain(..length).collect())
+    }
+
+    fn expect_packet(&mut self, expected: &Packet) -> Result<(), String> {
+        let bytes = self.take_packet()?;
+        let kept = expected.compare(&bytes, &|template| self.fill(template));
+        let kept = kept.map_err(|wrong| format!("{wrong}, in {}", show(&bytes)))?;
+        self.variables.extend(kept);
+        Ok(())
+    }
+
+    /// The statistics by name, as packets bring them.
+    fn packet_statistics(&mut self, of: &str) -> Result<HashMap<String, String>, String> {
+        let request = Packet::request(&if of.is_empty() { "stat".into() } else { format!("stat key={of}") })?;
+        self.outgoing = request.bytes(&|template| self.fill(template))?;
+        self.flush()?;
+        let mut found = HashMap::new();
+        loop {
+            let bytes = self.take_packet()?;
+            let packet = ReceivedPacket::read(&bytes)?;
+            if packet.status != 0 || packet.opcode != 0x10 {
+                return Err(format!("{} among statistics", show(&bytes)));
+            }
+            if packet.key.is_empty() {
+                return Ok(found);
+            }
+            let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+            found.insert(text(packet.key), text(packet.value));
+        }
+    }
+
     fn expect_lines(&mut self, pattern: &Regex) -> Result<(), String> {
         self.expect_line(pattern)?;
         loop {
@@ -309,34 +365,32 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    fn statistics(&mut self, of: &str, expected: &[Statistic]) -> Result<(), String> {
+    fn line_statistics(&mut self, of: &str) -> Result<HashMap<String, String>, String> {
         self.outgoing = if of.is_empty() { b"stats\r\n".to_vec() } else { format!("stats {of}\r\n").into_bytes() };
         self.flush()?;
         let mut found = HashMap::new();
         loop {
             let line = String::from_utf8_lossy(&self.take_line()?).into_owned();
             if line == "END" {
-                break;
+                return Ok(found);
             }
             let rest = line.strip_prefix("STAT ").ok_or_else(|| format!("`{line}` among statistics"))?;
             let (name, value) = rest.split_once(' ').unwrap_or((rest, ""));
             found.insert(name.to_owned(), value.to_owned());
         }
-        let mut wrong = String::new();
-        for statistic in expected {
-            let value = found.get(&statistic.name).map(String::as_str);
-            let is_right = match (&statistic.value, value) {
-                (Value::Is(expected), Some(value)) => expected == value,
-                (Value::Matches(pattern), Some(value)) => pattern.is_match(value.as_bytes()),
-                (Value::Absent, None) => true,
-                _ => false,
-            };
-            if !is_right {
-                let _ = write!(wrong, "\n  line {}: {} is {value:?}", statistic.line, statistic.name);
-                let _ = write!(wrong, ", expected {:?}", statistic.value);
-            }
+    }
+
+    fn check_packets(&mut self) -> Result<(), String> {
+        const OPAQUE: u32 = 0xfeed_beef;
+        self.outgoing = Packet::request(&format!("version opaque={OPAQUE}"))?.bytes(&|template| self.fill(template))?;
+        self.flush()?;
+        let bytes = self.take_packet()?;
+        let connection = self.connection()?;
+        let packet = ReceivedPacket::read(&bytes)?;
+        if (packet.opcode, packet.status, packet.opaque) != (0x0b, 0, OPAQUE) || !connection.inbox.is_empty() {
+            return Err(format!("{} and {} instead of the version", show(&bytes), show(&connection.inbox)));
         }
-        if wrong.is_empty() { Ok(()) } else { Err(format!("statistics differ:{wrong}")) }
+        Ok(())
     }
 
     /// At the end of a case every connection still works and owes nothing.
@@ -344,6 +398,10 @@ impl<'a> Run<'a> {
         let names: Vec<String> = self.connections.keys().cloned().collect();
         for name in names {
             self.current.clone_from(&name);
+            if self.connection()?.first_byte == Some(0x80) {
+                self.check_packets().map_err(|message| format!("after the case, on `{name}`: {message}"))?;
+                continue;
+            }
             self.outgoing = b"version\r\n".to_vec();
             self.flush()?;
             let line = self.take_line().map_err(|message| format!("after the case, on `{name}`: {message}"))?;
@@ -355,6 +413,24 @@ impl<'a> Run<'a> {
         }
         Ok(())
     }
+}
+
+fn compare_statistics(found: &HashMap<String, String>, expected: &[Statistic]) -> Result<(), String> {
+    let mut wrong = String::new();
+    for statistic in expected {
+        let value = found.get(&statistic.name).map(String::as_str);
+        let is_right = match (&statistic.value, value) {
+            (Value::Is(expected), Some(value)) => expected == value,
+            (Value::Matches(pattern), Some(value)) => pattern.is_match(value.as_bytes()),
+            (Value::Absent, None) => true,
+            _ => false,
+        };
+        if !is_right {
+            let _ = write!(wrong, "\n  line {}: {} is {value:?}", statistic.line, statistic.name);
+            let _ = write!(wrong, ", expected {:?}", statistic.value);
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(format!("statistics differ:{wrong}")) }
 }
 
 /// Bytes as text with escapes, shortened in the middle.

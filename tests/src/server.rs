@@ -63,7 +63,7 @@ impl Server {
                 }
                 return Err(format!("{} {flags:?} ended at once ({status}): {}", program.display(), text.trim()));
             }
-            if TcpStream::connect(server.address).is_ok_and(is_served) {
+            if TcpStream::connect(server.address).is_ok_and(|stream| is_served(stream, flags)) {
                 break;
             }
             if Instant::now() > deadline {
@@ -132,7 +132,30 @@ fn drain(mut errors: impl Read, log: &Mutex<Vec<u8>>) {
 }
 
 /// Whether the one who accepted is the server we want: memcached's own probe, and the connection is gone afterwards.
-fn is_served(mut stream: TcpStream) -> bool {
+fn is_served(mut stream: TcpStream, flags: &[String]) -> bool {
+    const BINARY_VERSION_AND_QUIT: [u8; 48] = {
+        let mut packets = [0; 48];
+        [packets[0], packets[1], packets[24], packets[25]] = [0x80, 0x0b, 0x80, 0x07];
+        packets
+    };
+    let binary = flags.windows(2).any(|pair| pair == ["-B", "binary"]) || flags.iter().any(|flag| flag == "-S");
+    if binary {
+        // The magic of an answer, before any login; whether it may quit then is another matter.
+        let mut magic = [0];
+        return stream.set_read_timeout(Some(Duration::from_secs(5))).is_ok()
+            && stream.write_all(&BINARY_VERSION_AND_QUIT).is_ok()
+            && stream.read_exact(&mut magic).is_ok()
+            && magic == [0x81]
+            && std::io::copy(&mut stream, &mut std::io::sink()).is_ok();
+    }
+    if flags.iter().any(|flag| flag == "-Y") {
+        // Whatever is asked, the answer is that one has to log in.
+        let mut answer = [0; 13];
+        return stream.set_read_timeout(Some(Duration::from_secs(5))).is_ok()
+            && stream.write_all(b"version\r\n").is_ok()
+            && stream.read_exact(&mut answer).is_ok()
+            && &answer == b"CLIENT_ERROR ";
+    }
     let mut answer = [0; 8];
     stream.set_read_timeout(Some(Duration::from_secs(5))).is_ok()
         && stream.write_all(b"version\r\n").is_ok()

@@ -2,6 +2,7 @@
 //! `tests/transcripts/README.md`. Parsing is strict: an unknown directive, a half escape or an unused block is an
 //! error that names the line, so that no check can be lost by a typing mistake.
 
+use crate::packet::Packet;
 use regex::bytes::Regex;
 
 /// One file.
@@ -52,6 +53,10 @@ pub enum Action {
     Send(Template),
     /// Exactly these bytes.
     Expect(Template),
+    /// A packet to send.
+    SendPacket(Packet),
+    /// A packet that has to come.
+    ExpectPacket(Packet),
     /// One line that matches; named groups become variables.
     ExpectLine(Regex),
     /// One or more lines that match, as many as there are.
@@ -76,6 +81,8 @@ pub enum Action {
     Statistics {
         /// The sub-command, empty for the general ones.
         of: String,
+        /// By packets instead of lines.
+        binary: bool,
         /// Name and value (a variable may be used).
         expected: Vec<Statistic>,
     },
@@ -262,6 +269,8 @@ impl<'a> Parser<'a> {
         let action = match directive {
             ">" => Action::Send(template(rest).map_err(wrong)?),
             "<" => Action::Expect(template(rest).map_err(wrong)?),
+            ">b" => Action::SendPacket(Packet::request(rest).map_err(wrong)?),
+            "<b" => Action::ExpectPacket(Packet::answer(rest).map_err(wrong)?),
             "<~" => Action::ExpectLine(pattern(rest).map_err(wrong)?),
             "<+" => Action::ExpectLines(pattern(rest).map_err(wrong)?),
             "@closed" => Action::ExpectClosed,
@@ -272,7 +281,10 @@ impl<'a> Parser<'a> {
             "@abandon" => Action::Abandon,
             "@time" => Action::Time(seconds(rest).ok_or((number, "`@time +seconds`".into()))?),
             "@sleep" => Action::Sleep(milliseconds(rest).ok_or((number, "`@sleep 100ms`".into()))?),
-            "@stats" => Action::Statistics { of: rest.to_owned(), expected: self.statistics()? },
+            "@stats" | "@bstats" => {
+                let binary = directive == "@bstats";
+                Action::Statistics { of: rest.to_owned(), binary, expected: self.statistics()? }
+            }
             "@oracle-differs" => self.differs(number, rest)?,
             _ => return Err((number, format!("what is `{line}`?"))),
         };

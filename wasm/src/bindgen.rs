@@ -18,7 +18,7 @@ use std_or_alloc::{boxed::Box, format, string::String, string::ToString, vec, ve
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasmcached_core::{
     clock::{Expiry, Seconds},
-    command::{Command, Operation, StoreMode, StoreOptions},
+    command::{Command, Operation, StoreMode, StoreOptions, Touched},
     config::{Config, Role, Setting},
     front::{ConnectionId, Status},
     hash::Seed,
@@ -180,7 +180,7 @@ impl Solo {
     /// Gives the key in the window a new end (0: none); 1 if it was there.
     pub fn touch(&mut self, key_bytes: u32, expires_at: u32, now: u32) -> u32 {
         self.tend(now);
-        let operation = Operation::Touch { expiry: Expiry(expires_at) };
+        let operation = Operation::Touch { expiry: Expiry(expires_at), touched: Touched::Nothing };
         let Some((shard, command)) = self.command(key_bytes, operation) else { return 0 };
         u32::from(matches!(shard.execute(&command, now), Reply::Touched))
     }

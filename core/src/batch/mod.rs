@@ -16,7 +16,7 @@ mod tests {
         clock::Expiry,
         command::{
             ArithmeticOptions, Broadcast, Command, Create, Detail, Direction, Discard, Fetch, Operation, Renew,
-            StoreMode, StoreOptions,
+            StoreMode, StoreOptions, Touched,
         },
         reply::{Fetched, Found, Reply, Value},
         wire::Reader,
@@ -84,7 +84,9 @@ mod tests {
                 touch: Some(Expiry(1)),
                 unique: Some(u64::MAX),
             }),
-            Operation::Touch { expiry: Expiry(3) },
+            Operation::Touch { expiry: Expiry(3), touched: Touched::Nothing },
+            Operation::Touch { expiry: Expiry(3), touched: Touched::Attributes },
+            Operation::Touch { expiry: Expiry(3), touched: Touched::Value },
         ];
         let mut bytes = Vec::new();
         for operation in operations {

@@ -4,7 +4,7 @@ use crate::{
     clock::Expiry,
     command::{
         ArithmeticOptions, Broadcast, Command, Create, Detail, Direction, Discard, Eviction, Fetch, Operation, Renew,
-        StoreMode, StoreOptions,
+        StoreMode, StoreOptions, Touched,
     },
     wire::{Reader, Writer},
 };
@@ -51,7 +51,7 @@ pub fn encode_command(out: &mut Vec<u8>, command: &Command<'_>) {
                 r.long(2, Some(value));
             }
         }
-        Operation::Touch { expiry } => r = Record { tag: 6, first: expiry.0, ..r },
+        Operation::Touch { expiry, touched } => r = Record { tag: 6, mode: touched as u8, first: expiry.0, ..r },
         Operation::RefuseData => r.tag = 7,
         Operation::Fetch(fetch) => r.fetch(&fetch),
         Operation::Inspect => r.tag = 9,
@@ -259,7 +259,15 @@ fn operation_of<'a>(r: &Record<'a>) -> Option<Operation<'a>> {
                 initial: r.long_of(2).map(|value| (value, Expiry(r.second))),
             },
         },
-        6 => Operation::Touch { expiry: Expiry(r.first) },
+        6 => Operation::Touch {
+            expiry: Expiry(r.first),
+            touched: match r.mode {
+                0 => Touched::Nothing,
+                1 => Touched::Attributes,
+                2 => Touched::Value,
+                _ => return None,
+            },
+        },
         7 => Operation::RefuseData,
         8 => Operation::Fetch(r.fetch_of()),
         9 => Operation::Inspect,

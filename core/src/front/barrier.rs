@@ -7,7 +7,10 @@ use crate::{
     config::{Config, Setting},
     host::{HostRequest, HostStatistics},
     prefixes::Prefixes,
-    protocol::text::{self, Control, Group, words},
+    protocol::{
+        binary,
+        text::{self, Control, Group, words},
+    },
     statistics::{Classes, Counters},
     wire::Reader,
 };
@@ -17,7 +20,18 @@ use alloc::{string::ToString, vec::Vec};
 #[derive(Clone, Copy, Debug)]
 pub struct Barrier {
     pub(super) control: Control,
-    pub(super) noreply: bool,
+    pub(super) style: Style,
+}
+
+/// How a barrier is answered.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Style {
+    /// In lines.
+    Text,
+    /// Not at all.
+    Silent,
+    /// In packets.
+    Binary(binary::Style),
 }
 
 impl Barrier {
@@ -89,10 +103,28 @@ impl Barrier {
                 }
             },
         }
-        if self.noreply {
-            out.truncate(start);
+        match self.style {
+            Style::Text => {}
+            Style::Silent => out.truncate(start),
+            Style::Binary(style) => self.translate(out, start, style),
         }
         false
+    }
+
+    /// Makes packets of the lines from `start` on.
+    fn translate(&self, out: &mut Vec<u8>, start: usize, style: binary::Style) {
+        match self.control {
+            Control::Stats(group) => {
+                let whole = matches!(group, Group::Detail(Detail::Dump)).then_some(&b"detailed"[..]);
+                binary::encode_statistics(out, start, style, whole);
+            }
+            _ => {
+                out.truncate(start);
+                if !style.quiet {
+                    binary::status(out, style, binary::Status::Success);
+                }
+            }
+        }
     }
 }
 
@@ -110,8 +142,8 @@ fn merged(records: &[u8]) -> Counters {
 }
 
 /// When a flush takes effect: not positive is now, and so is anything that is over already.
-fn flush_time(exptime: i32, now: Seconds) -> Seconds {
-    if exptime <= 0 { now } else { Expiry::from_exptime(i64::from(exptime), now).0 }
+fn flush_time(exptime: i64, now: Seconds) -> Seconds {
+    if exptime <= 0 { now } else { Expiry::from_exptime(exptime, now).0 }
 }
 
 /// `stats settings` shows what is in force, not what was configured.

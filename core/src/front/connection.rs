@@ -14,14 +14,20 @@ pub struct ConnectionId(pub u32);
 /// Where a client is in its conversation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum State {
-    /// Between requests.
+    /// Nothing was received yet: the first byte chooses the protocol.
     #[default]
+    Fresh,
+    /// Between requests of the text protocol.
     Requests,
+    /// Between packets of the binary protocol. `locked`: before a login.
+    Packets { locked: bool },
     /// In a retrieval, with `remaining` bytes of keys to go, then `ending` bytes of line end. No line end: the line is
     /// longer than we look ahead, and more keys will follow.
     Keys { cas: bool, touch: Option<Expiry>, remaining: u32, ending: u8 },
-    /// In the data block of a refused store.
+    /// In the data block of a refused text store.
     Skip(u64),
+    /// In the body of a refused packet.
+    SkipBody { left: u64, locked: bool },
     /// Nothing more is read.
     Closing,
 }
@@ -45,6 +51,10 @@ pub(super) struct Connection {
 }
 
 impl Connection {
+    pub(super) fn new(state: State) -> Self {
+        Self { state, ..Self::default() }
+    }
+
     pub(super) fn refuse(&mut self, text: &[u8]) {
         self.output.extend_from_slice(text);
         self.state = State::Closing;

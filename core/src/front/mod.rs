@@ -17,7 +17,7 @@ pub use pending::Pending;
 use crate::{
     clock::Seconds,
     command::Command,
-    config::Config,
+    config::{Authentication, Binding, Config},
     hash::Seed,
     limits,
     protocol::{Context, text::words},
@@ -105,9 +105,11 @@ impl Front {
         let context = Context {
             item_bytes_max: config.item_bytes_max,
             item_overhead_bytes: limits::item_overhead_bytes(config.cas),
+            cas: config.cas,
             now,
             flush: config.flush,
             shutdown: config.shutdown,
+            sasl: config.authentication == Authentication::Sasl,
         };
         Self {
             carry: Carry::new(config.shards),
@@ -129,12 +131,21 @@ impl Front {
 
     /// A new client; `refused`: one over the connection limit, that gets its refusal as output.
     pub fn open(&mut self, refused: bool) -> ConnectionId {
-        let mut connection = Connection::default();
+        let mut connection = Connection::new(self.first_state());
         if refused {
             connection.refuse(words::TOO_MANY_CONNECTIONS);
             self.buffers_bytes += connection.buffers_bytes();
         }
         ConnectionId(self.connections.insert(connection) as u32)
+    }
+
+    /// Where a conversation begins.
+    fn first_state(&self) -> State {
+        match self.config.binding {
+            Binding::Auto => State::Fresh,
+            Binding::Ascii => State::Requests,
+            Binding::Binary => State::Packets { locked: self.config.authentication == Authentication::Sasl },
+        }
     }
 
     /// Forgets a client. Unknown ones are ignored.

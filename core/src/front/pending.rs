@@ -1,13 +1,16 @@
 //! What a look at the input finds: answers to give, in order, most of them after a command was executed.
 
-use super::{barrier::Barrier, connection::State};
+use super::{
+    barrier::{self, Barrier},
+    connection::State,
+};
 use crate::{
     clock::{Expiry, Seconds},
     command::{Command, Operation},
     hash::Seed,
     limits,
     protocol::{
-        Context, Span, Verdict, meta,
+        Context, Span, Verdict, binary, meta,
         text::{self, Request, Retrieve, words},
     },
     reply::Reply,
@@ -33,6 +36,8 @@ pub struct Pending {
 pub(super) enum Task {
     /// It is known.
     Answer(&'static [u8]),
+    /// It is a packet with this status.
+    Packet(binary::Style, binary::Status),
     /// By a command.
     Command(Operation<'static>, Style),
 }
@@ -48,6 +53,8 @@ pub(super) enum Style {
     Silent,
     /// The answer to a meta command.
     Meta(meta::Style),
+    /// The answer to a packet.
+    Binary(binary::Style),
 }
 
 /// What pending answers point into, and the time.
@@ -80,7 +87,7 @@ impl Pending {
             Operation::Delete => Operation::Delete,
             Operation::Discard(discard) => Operation::Discard(discard),
             Operation::Arithmetic { direction, delta, options } => Operation::Arithmetic { direction, delta, options },
-            Operation::Touch { expiry } => Operation::Touch { expiry },
+            Operation::Touch { expiry, touched } => Operation::Touch { expiry, touched },
         };
         Some(Command { hash: self.hash, key: self.key(style, input), operation })
     }
@@ -97,6 +104,7 @@ impl Pending {
     pub(super) fn answer(&self, out: &mut Vec<u8>, input: Input<'_>, reply: Option<&Reply<'_>>) {
         match (self.task, reply) {
             (Task::Answer(text), _) => out.extend_from_slice(text),
+            (Task::Packet(style, status), _) => binary::status(out, style, status),
             (Task::Command(_, Style::Found { cas, last }), reply) => {
                 if let Some(Reply::Found(found)) = reply {
                     text::answer_found(out, self.key.of(input.bytes), found, cas);
@@ -120,7 +128,10 @@ impl Pending {
                 };
                 meta::answer(out, &echo, reply);
             }
-            (Task::Command(_, Style::Silent | Style::Status | Style::Meta(_)), _) => {}
+            (Task::Command(_, Style::Binary(style)), Some(reply)) => {
+                binary::answer(out, style, self.key.of(input.bytes), reply);
+            }
+            (Task::Command(_, Style::Silent | Style::Status | Style::Meta(_) | Style::Binary(_)), _) => {}
         }
     }
 }
@@ -162,11 +173,43 @@ pub(super) fn collect(
                 c.state = State::Requests;
                 continue;
             }
+            State::SkipBody { left, locked } => {
+                let skipped = left.min(rest.len() as u64);
+                c.cursor += skipped as usize;
+                if skipped < left {
+                    c.state = State::SkipBody { left: left - skipped, locked };
+                    break;
+                }
+                c.state = State::Packets { locked };
+                continue;
+            }
             State::Keys { remaining: 1.., .. } => {
                 c.key();
                 continue;
             }
             _ if rest.is_empty() => break,
+            State::Fresh => {
+                let is_binary = rest.first() == Some(&binary::MAGIC_REQUEST);
+                c.state = if is_binary { State::Packets { locked: false } } else { State::Requests };
+                continue;
+            }
+            State::Packets { .. } if *requests_left == 0 => break,
+            State::Packets { locked } => {
+                let left = c.packet(context, locked);
+                match left {
+                    Packet::Waits => break,
+                    Packet::Taken => *requests_left -= 1,
+                    Packet::Barrier(control, style, consumed) => {
+                        if c.pending.is_empty() {
+                            *requests_left -= 1;
+                            c.cursor += consumed;
+                            barrier = Some(Barrier { control, style: barrier::Style::Binary(style) });
+                        }
+                        break;
+                    }
+                }
+                continue;
+            }
             State::Keys { cas, touch, .. } => text::continue_retrieval(rest, cas, touch),
             State::Requests if *requests_left == 0 => break,
             State::Requests if meta::speaks(rest) => {
@@ -196,7 +239,8 @@ pub(super) fn collect(
                 }
                 if let Request::Control { control, noreply } = request {
                     c.cursor += consumed;
-                    barrier = Some(Barrier { control, noreply });
+                    let style = if noreply { barrier::Style::Silent } else { barrier::Style::Text };
+                    barrier = Some(Barrier { control, style });
                     break;
                 }
                 c.request(request, consumed);
@@ -223,7 +267,7 @@ impl Collector<'_> {
 
     fn push(&mut self, key: Span, value: Span, task: Task) {
         let hash = match task {
-            Task::Answer(_) => 0,
+            Task::Answer(_) | Task::Packet(..) => 0,
             Task::Command(_, style) => {
                 let key = match style {
                     Style::Meta(meta::Style { encoded_key: true, .. }) => key.of(self.decoded),
@@ -300,6 +344,38 @@ impl Collector<'_> {
         true
     }
 
+    /// A packet of the binary protocol.
+    #[inline]
+    fn packet(&mut self, context: &Context, locked: bool) -> Packet {
+        let start = self.cursor;
+        match binary::parse(self.rest(), context, locked) {
+            Verdict::Incomplete { needed } => {
+                self.needed = needed;
+                return Packet::Waits;
+            }
+            Verdict::Close | Verdict::Complete { request: binary::Request::Quit, .. } => {
+                self.close();
+                return Packet::Waits;
+            }
+            Verdict::Complete { request: binary::Request::Command(request), consumed } => {
+                self.cursor = start + consumed;
+                self.state = skip_body(request.swallow, locked);
+                let (key, value) = (request.key.shifted(start), request.value.shifted(start));
+                self.push(key, value, Task::Command(request.operation, Style::Binary(request.style)));
+            }
+            Verdict::Complete { request: binary::Request::Answer { style, status, swallow, closes }, consumed } => {
+                self.cursor = if closes { self.input.len() } else { start + consumed };
+                self.state = if closes { State::Closing } else { skip_body(swallow, locked) };
+                self.push(Span::default(), Span::default(), Task::Packet(style, status));
+            }
+            Verdict::Complete { request: binary::Request::Control { control, style }, consumed } => {
+                return Packet::Barrier(control, style, consumed);
+            }
+            Verdict::Complete { request: binary::Request::Login(_), .. } => return Packet::Waits,
+        }
+        Packet::Taken
+    }
+
     /// Everything before it is answered first; a pending nothing carries the state.
     fn close(&mut self) {
         self.state = State::Closing;
@@ -340,6 +416,20 @@ impl Collector<'_> {
             self.push(Span::default(), Span::default(), Task::Answer(words::END));
         }
     }
+}
+
+/// What became of a packet.
+enum Packet {
+    /// It pends.
+    Taken,
+    /// There is none to take now.
+    Waits,
+    /// It stands alone, and is not taken yet.
+    Barrier(text::Control, binary::Style, usize),
+}
+
+fn skip_body(swallow: u64, locked: bool) -> State {
+    if swallow > 0 { State::SkipBody { left: swallow, locked } } else { State::Packets { locked } }
 }
 
 fn skip(swallow: u64) -> State {

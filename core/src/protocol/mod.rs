@@ -5,6 +5,7 @@
 //! and bytes that follow change nothing), *chunking* (any split gives the same replies), *limits* (it never asks for
 //! more than a limit allows). Nothing here knows the store.
 
+pub mod binary;
 pub mod meta;
 pub mod text;
 mod token;
@@ -18,12 +19,16 @@ pub struct Context {
     pub item_bytes_max: u32,
     /// What counts against it besides key and value ([`crate::limits::item_overhead_bytes`]).
     pub item_overhead_bytes: usize,
+    /// `-C` clears it.
+    pub cas: bool,
     /// For relative expiry times.
     pub now: Seconds,
     /// `-F` clears it.
     pub flush: bool,
     /// `-A` sets it.
     pub shutdown: bool,
+    /// `-S`: logins over the binary protocol are understood.
+    pub sasl: bool,
 }
 
 /// What a parser says of the bytes it was shown.

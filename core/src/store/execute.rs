@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     clock::{Expiry, Seconds},
-    command::{ArithmeticOptions, Command, Direction, Operation, StoreMode, StoreOptions},
+    command::{ArithmeticOptions, Command, Direction, Operation, StoreMode, StoreOptions, Touched},
     limits::{self, flags_overhead_bytes, item_overhead_bytes},
     reply::{Found, Reply, Value},
 };
@@ -39,7 +39,7 @@ impl Store {
             Operation::Arithmetic { direction, delta, options } => {
                 self.arithmetic(key, direction, delta, &options, now)
             }
-            Operation::Touch { expiry } => self.touch(key, expiry, now),
+            Operation::Touch { expiry, touched } => self.touch(key, expiry, touched, now),
         }
     }
 
@@ -67,11 +67,13 @@ impl Store {
         }
     }
 
-    fn touch(&mut self, key: Key<'_>, expiry: Expiry, now: Seconds) -> Reply<'_> {
+    fn touch(&mut self, key: Key<'_>, expiry: Expiry, touched: Touched, now: Seconds) -> Reply<'_> {
         self.tally.counters.cmd_touch += 1;
-        match self.lookup_and_touch(key, expiry, now) {
-            Ok(_) => Reply::Touched,
-            Err(reply) => reply,
+        match (self.lookup_and_touch(key, expiry, now), touched) {
+            (Ok(_), Touched::Nothing) => Reply::Touched,
+            (Ok(item), Touched::Attributes) => Reply::Found(Found { value: Value::whole(&[]), ..self.found(&item) }),
+            (Ok(item), Touched::Value) => Reply::Found(self.found(&item)),
+            (Err(reply), _) => reply,
         }
     }
 

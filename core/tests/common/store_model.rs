@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use wasmcached_core::{
     clock::{Expiry, Seconds},
-    command::{Command, Direction, Operation, StoreMode},
+    command::{Command, Direction, Operation, StoreMode, Touched},
     limits::{flags_overhead_bytes, item_overhead_bytes},
     reply::{Reply, Value},
 };
@@ -180,9 +180,17 @@ fn model_step(
                 (Answer::Found { value: item.value.clone(), flags: item.flags, cas: item.cas }, Some(item))
             }
         },
-        Operation::Touch { expiry } => match item {
+        Operation::Touch { expiry, touched } => match item {
             None => (Answer::Missing, None),
-            Some(item) => (Answer::Touched, Some(ModelItem { expiry, ..item })),
+            Some(item) => {
+                let (flags, cas) = (item.flags, item.cas);
+                let answer = match touched {
+                    Touched::Nothing => Answer::Touched,
+                    Touched::Attributes => Answer::Found { value: Vec::new(), flags, cas },
+                    Touched::Value => Answer::Found { value: item.value.clone(), flags, cas },
+                };
+                (answer, Some(ModelItem { expiry, ..item }))
+            }
         },
         Operation::RefuseData => (Answer::BadData, item),
         Operation::Fetch(_) | Operation::Inspect | Operation::Discard(_) => unreachable!("the model knows none"),

@@ -87,7 +87,7 @@ pub enum Control {
     /// `flush_all`, with the delay as the client sent it (not positive: now).
     Flush {
         /// Seconds, or an absolute time beyond 30 days.
-        exptime: i32,
+        exptime: i64,
     },
     /// `flush_all` that is refused with this answer, but counts.
     RefuseFlush(&'static [u8]),

@@ -5,7 +5,7 @@
 use super::{Control, Group, KeyRequest, Request, Retrieve, words};
 use crate::{
     clock::Expiry,
-    command::{ArithmeticOptions, Detail, Direction, Eviction, Operation, StoreMode, StoreOptions},
+    command::{ArithmeticOptions, Detail, Direction, Eviction, Operation, StoreMode, StoreOptions, Touched},
     limits,
     protocol::{Context, Span, Verdict, token, token::Tokens},
 };
@@ -271,7 +271,7 @@ impl Line<'_> {
         match token::digits_i32(self.argument(1)) {
             Some(exptime) => {
                 let expiry = Expiry::from_exptime(i64::from(exptime), self.context.now);
-                self.command(key, Operation::Touch { expiry })
+                self.command(key, Operation::Touch { expiry, touched: Touched::Nothing })
             }
             None => self.answer_unless_noreply(words::INVALID_EXPTIME),
         }
@@ -286,7 +286,7 @@ impl Line<'_> {
             return self.control(Control::Flush { exptime: 0 });
         }
         match token::digits_i32(self.argument(0)) {
-            Some(exptime) => self.control(Control::Flush { exptime }),
+            Some(exptime) => self.control(Control::Flush { exptime: i64::from(exptime) }),
             None => self.control(Control::RefuseFlush(words::INVALID_EXPTIME)),
         }
     }
@@ -392,9 +392,11 @@ mod tests {
     const CONTEXT: Context = Context {
         item_bytes_max: 1024 * 1024,
         item_overhead_bytes: limits::item_overhead_bytes(true),
+        cas: true,
         now: 1_800_000_000,
         flush: true,
         shutdown: false,
+        sasl: false,
     };
 
     fn refusal(input: &[u8]) -> &'static [u8] {

@@ -1,0 +1,228 @@
+//! The binary protocol. Its first byte, [`MAGIC_REQUEST`], tells it from text; a connection speaks one of the two for
+//! its life.
+//!
+//! ```text
+//! packet   = header extras key value       numbers are big endian
+//! header   = magic opcode key_bytes:2 extras_bytes reserved status_or_vbucket:2 body_bytes:4 opaque:4 cas:8
+//! get      = key                           getq getk getkq                    answer: flags, [key,] value
+//! store    = flags:4 exptime:4 key value   set add replace, setq addq replaceq
+//! grow     = key value                     append prepend, appendq prependq
+//! delete   = key                           deleteq
+//! count    = delta:8 initial:8 exptime:4 key                incr decr, incrq decrq           answer: value:8
+//! touch    = exptime:4 key                 gat gatq gatk gatkq                answer: flags, [key,] value (touch: flags)
+//! flush    = [exptime:4]                   flushq
+//! stat     = [key]                         answer: a packet a statistic, then an empty one
+//! plain    = noop version quit quitq sasl_list
+//! sasl     = mechanism(key) value          sasl_auth sasl_step
+//! ```
+//!
+//! The quiet form of a read leaves out a miss; that of everything else leaves out success. The opaque comes back. A `cas`
+//! that is not zero makes any store, delete or count conditional. What has no sensible length is refused, and the
+//! connection closed; an opcode that nobody knows is refused, and its body skipped.
+
+mod encode;
+mod parse;
+mod statistics;
+
+pub use encode::{answer, status};
+pub use parse::parse;
+pub use statistics::encode_statistics;
+
+use super::{Span, text::Control};
+use crate::command::Operation;
+
+/// The first byte of a request.
+pub const MAGIC_REQUEST: u8 = 0x80;
+/// The first byte of an answer.
+pub const MAGIC_ANSWER: u8 = 0x81;
+/// What every packet begins with.
+pub const HEADER_BYTES: usize = 24;
+
+/// What a client asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// A command on one key.
+    Command(KeyRequest),
+    /// Something that has its answer already; then `swallow` bytes of body are ignored.
+    Answer {
+        /// What it answers.
+        style: Style,
+        /// What it says.
+        status: Status,
+        /// Bytes of the body that were not looked at.
+        swallow: u64,
+        /// The connection ends with it.
+        closes: bool,
+    },
+    /// Something that concerns more than one key.
+    Control {
+        /// What.
+        control: Control,
+        /// How it is answered.
+        style: Style,
+    },
+    /// A part of a login.
+    Login(Login),
+    /// `quitq`: close when everything before it is answered.
+    Quit,
+}
+
+/// See [`Request::Command`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyRequest {
+    /// Where the key is.
+    pub key: Span,
+    /// Where the value is; [`Operation::Store`] has an empty one here.
+    pub value: Span,
+    /// What to do.
+    pub operation: Operation<'static>,
+    /// How it is answered.
+    pub style: Style,
+    /// As in [`Request::Answer`].
+    pub swallow: u64,
+}
+
+/// See [`Request::Login`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Login {
+    /// `sasl_list`, `sasl_auth` or `sasl_step`.
+    pub style: Style,
+    /// The name of the mechanism.
+    pub mechanism: Span,
+    /// What the mechanism is told.
+    pub message: Span,
+}
+
+/// What the encoder must know besides the reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Style {
+    /// As it came.
+    pub opcode: u8,
+    /// What it means.
+    pub verb: Verb,
+    /// Leave out the answer that says nothing.
+    pub quiet: bool,
+    /// A count would make the item if there were none.
+    pub creates: bool,
+    /// As it came.
+    pub opaque: u32,
+}
+
+/// What opcodes mean, but for whether they are quiet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names of the protocol")]
+pub enum Verb {
+    Get,
+    /// `getk`: the answer names the key.
+    GetWithKey,
+    Set,
+    Add,
+    Replace,
+    Delete,
+    Increment,
+    Decrement,
+    Quit,
+    Flush,
+    Noop,
+    Version,
+    Append,
+    Prepend,
+    Stat,
+    Touch,
+    GetAndTouch,
+    /// `gatk`: the answer names the key.
+    GetAndTouchWithKey,
+    SaslList,
+    SaslAuth,
+    SaslStep,
+    /// An opcode that nobody knows.
+    Unknown,
+}
+
+impl Verb {
+    /// What an opcode means, and whether it is the quiet form.
+    fn of(opcode: u8) -> (Self, bool) {
+        match opcode {
+            0x00 => (Self::Get, false),
+            0x01 => (Self::Set, false),
+            0x02 => (Self::Add, false),
+            0x03 => (Self::Replace, false),
+            0x04 => (Self::Delete, false),
+            0x05 => (Self::Increment, false),
+            0x06 => (Self::Decrement, false),
+            0x07 => (Self::Quit, false),
+            0x08 => (Self::Flush, false),
+            0x09 => (Self::Get, true),
+            0x0a => (Self::Noop, false),
+            0x0b => (Self::Version, false),
+            0x0c => (Self::GetWithKey, false),
+            0x0d => (Self::GetWithKey, true),
+            0x0e => (Self::Append, false),
+            0x0f => (Self::Prepend, false),
+            0x10 => (Self::Stat, false),
+            0x11 => (Self::Set, true),
+            0x12 => (Self::Add, true),
+            0x13 => (Self::Replace, true),
+            0x14 => (Self::Delete, true),
+            0x15 => (Self::Increment, true),
+            0x16 => (Self::Decrement, true),
+            0x17 => (Self::Quit, true),
+            0x18 => (Self::Flush, true),
+            0x19 => (Self::Append, true),
+            0x1a => (Self::Prepend, true),
+            0x1c => (Self::Touch, false),
+            0x1d => (Self::GetAndTouch, false),
+            0x1e => (Self::GetAndTouch, true),
+            0x20 => (Self::SaslList, false),
+            0x21 => (Self::SaslAuth, false),
+            0x22 => (Self::SaslStep, false),
+            0x23 => (Self::GetAndTouchWithKey, false),
+            0x24 => (Self::GetAndTouchWithKey, true),
+            _ => (Self::Unknown, false),
+        }
+    }
+
+    /// May be asked before a login.
+    fn is_public(self) -> bool {
+        matches!(self, Self::SaslList | Self::SaslAuth | Self::SaslStep | Self::Version)
+    }
+}
+
+/// The status of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u16)]
+#[allow(missing_docs, reason = "`text` is the documentation")]
+pub enum Status {
+    Success = 0x00,
+    NotFound = 0x01,
+    Exists = 0x02,
+    TooLarge = 0x03,
+    Invalid = 0x04,
+    NotStored = 0x05,
+    NonNumeric = 0x06,
+    AuthError = 0x20,
+    AuthContinue = 0x21,
+    UnknownCommand = 0x81,
+    OutOfMemory = 0x82,
+    /// Only we have it: a part of the cache was lost.
+    Internal = 0x84,
+}
+
+impl Status {
+    /// What the body says.
+    pub fn text(self) -> &'static [u8] {
+        match self {
+            Self::Success | Self::AuthContinue => b"",
+            Self::NotFound => b"Not found",
+            Self::Exists => b"Data exists for key.",
+            Self::TooLarge => b"Too large.",
+            Self::Invalid => b"Invalid arguments",
+            Self::NotStored => b"Not stored.",
+            Self::NonNumeric => b"Non-numeric server-side value for incr or decr",
+            Self::AuthError => b"Auth failure.",
+            Self::UnknownCommand => b"Unknown command",
+            Self::OutOfMemory => b"Out of memory allocating item",
+            Self::Internal => b"a part of the cache was restarted empty",
+        }
+    }
+}

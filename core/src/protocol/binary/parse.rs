@@ -1,0 +1,246 @@
+//! From bytes to requests. Total: no input panics, and the lints below keep it so.
+
+#![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::arithmetic_side_effects)]
+
+use super::{HEADER_BYTES, KeyRequest, Login, MAGIC_REQUEST, Request, Status, Style, Verb};
+use crate::{
+    clock::Expiry,
+    command::{ArithmeticOptions, Detail, Direction, Discard, Operation, StoreMode, StoreOptions, Touched},
+    limits,
+    protocol::{
+        Context, Span, Verdict,
+        text::{Control, Group},
+    },
+};
+use core::num::NonZeroU64;
+
+/// Looks at the first packet of `input`. `locked`: before a login, most of it is refused.
+#[inline]
+pub fn parse(input: &[u8], context: &Context, locked: bool) -> Verdict<Request> {
+    let Some((header, rest)) = input.split_first_chunk::<HEADER_BYTES>() else {
+        return Verdict::Incomplete { needed: HEADER_BYTES };
+    };
+    let [magic, opcode, k0, k1, extras, _, _, _, b0, b1, b2, b3, o0, o1, o2, o3, cas @ ..] = *header;
+    if magic != MAGIC_REQUEST {
+        return Verdict::Close;
+    }
+    let (extras_bytes, key_bytes) = (usize::from(extras), usize::from(u16::from_be_bytes([k0, k1])));
+    let head_bytes = HEADER_BYTES.saturating_add(extras_bytes).saturating_add(key_bytes);
+    if input.len() < head_bytes {
+        return Verdict::Incomplete { needed: head_bytes };
+    }
+    let (verb, quiet) = Verb::of(opcode);
+    let packet = Packet {
+        input,
+        extras: rest.get(..extras_bytes).unwrap_or_default(),
+        key: Span::new(HEADER_BYTES.saturating_add(extras_bytes), head_bytes),
+        head_bytes,
+        body_bytes: u32::from_be_bytes([b0, b1, b2, b3]),
+        cas: u64::from_be_bytes(cas),
+        style: Style { opcode, verb, quiet, creates: false, opaque: u32::from_be_bytes([o0, o1, o2, o3]) },
+        context,
+    };
+    packet.request(locked)
+}
+
+/// A packet whose header, extras and key are there.
+struct Packet<'a> {
+    input: &'a [u8],
+    extras: &'a [u8],
+    key: Span,
+    head_bytes: usize,
+    body_bytes: u32,
+    cas: u64,
+    style: Style,
+    context: &'a Context,
+}
+
+impl Packet<'_> {
+    #[inline]
+    fn request(&self, locked: bool) -> Verdict<Request> {
+        if self.body_bytes > limits::ITEM_BYTES_MAX_MAX {
+            return self.refuse_and_close(Status::Invalid);
+        }
+        let Some(value_bytes) = self.value_bytes() else { return self.refuse_and_close(Status::UnknownCommand) };
+        if locked && !self.style.verb.is_public() {
+            return self.refuse_and_close(Status::AuthError);
+        }
+        if self.key.bytes() > limits::KEY_BYTES_MAX {
+            return self.refuse_and_close(Status::Invalid);
+        }
+        let (key_bytes, extras_bytes) = (self.key.bytes(), self.extras.len());
+        let has_key = key_bytes > 0;
+        let is_bare = !has_key && extras_bytes == 0 && value_bytes == 0;
+        let valued = match self.style.verb {
+            Verb::Get | Verb::GetWithKey if extras_bytes == 0 && has_key && value_bytes == 0 => {
+                return self.command(Operation::Get { touch: None });
+            }
+            Verb::Set | Verb::Add | Verb::Replace if extras_bytes == 8 && has_key => return self.store(value_bytes),
+            Verb::Append | Verb::Prepend if extras_bytes == 0 && has_key => return self.store(value_bytes),
+            Verb::Delete if extras_bytes == 0 && has_key && value_bytes == 0 => Some(self.delete()),
+            Verb::Increment if extras_bytes == 20 && has_key && value_bytes == 0 => {
+                return self.arithmetic(Direction::Increment);
+            }
+            Verb::Decrement if extras_bytes == 20 && has_key && value_bytes == 0 => {
+                return self.arithmetic(Direction::Decrement);
+            }
+            Verb::Touch if extras_bytes == 4 && has_key && value_bytes == 0 => Some(self.touch(Touched::Attributes)),
+            Verb::GetAndTouch | Verb::GetAndTouchWithKey if extras_bytes == 4 && has_key && value_bytes == 0 => {
+                Some(self.touch(Touched::Value))
+            }
+            Verb::Noop | Verb::Version if is_bare => return self.answer(Status::Success, 0, false),
+            Verb::Quit if is_bare && self.style.quiet => return self.complete(Request::Quit),
+            Verb::Quit if is_bare => return self.answer(Status::Success, 0, true),
+            Verb::Flush if !has_key && value_bytes == 0 && matches!(extras_bytes, 0 | 4) => return self.flush(),
+            Verb::Stat if extras_bytes == 0 && value_bytes == 0 => return self.stat(),
+            Verb::SaslList if is_bare => return self.login(0),
+            Verb::SaslAuth | Verb::SaslStep if extras_bytes == 0 && has_key => return self.login(value_bytes),
+            Verb::Unknown => return self.answer(Status::UnknownCommand, value_bytes as u64, false),
+            _ => None,
+        };
+        match valued {
+            Some(operation) => self.command(operation),
+            None => self.refuse_and_close(Status::Invalid),
+        }
+    }
+
+    /// What the body has besides extras and key; `None` if it has not even those.
+    fn value_bytes(&self) -> Option<usize> {
+        let body_end = HEADER_BYTES.saturating_add(self.body_bytes as usize);
+        body_end.checked_sub(self.head_bytes)
+    }
+
+    fn complete(&self, request: Request) -> Verdict<Request> {
+        Verdict::Complete { request, consumed: self.head_bytes }
+    }
+
+    fn answer(&self, status: Status, swallow: u64, closes: bool) -> Verdict<Request> {
+        self.complete(Request::Answer { style: self.style, status, swallow, closes })
+    }
+
+    /// What follows cannot be told from the body of this.
+    fn refuse_and_close(&self, status: Status) -> Verdict<Request> {
+        self.answer(status, 0, true)
+    }
+
+    #[inline]
+    fn command(&self, operation: Operation<'static>) -> Verdict<Request> {
+        let (key, style) = (self.key, self.style);
+        self.complete(Request::Command(KeyRequest { key, value: Span::default(), operation, style, swallow: 0 }))
+    }
+
+    fn store(&self, value_bytes: usize) -> Verdict<Request> {
+        let (key, style) = (self.key, self.style);
+        let overhead = self.context.item_overhead_bytes.saturating_add(limits::flags_overhead_bytes(self.word(0)));
+        let item_bytes = key.bytes().saturating_add(value_bytes).saturating_add(overhead);
+        if item_bytes > self.context.item_bytes_max as usize {
+            let operation = Operation::RefuseLarge { unlink: style.verb == Verb::Set };
+            let swallow = value_bytes as u64;
+            return self.complete(Request::Command(KeyRequest {
+                key,
+                value: Span::default(),
+                operation,
+                style,
+                swallow,
+            }));
+        }
+        let end = self.head_bytes.saturating_add(value_bytes);
+        if self.input.len() < end {
+            return Verdict::Incomplete { needed: end };
+        }
+        let compare = (self.cas != 0).then_some(self.cas);
+        let mode = match style.verb {
+            Verb::Append => StoreMode::Append,
+            Verb::Prepend => StoreMode::Prepend,
+            // With a unique to compare with, the item has to be there, whatever the opcode says.
+            _ if compare.is_some() => StoreMode::Set,
+            Verb::Add => StoreMode::Add,
+            Verb::Replace => StoreMode::Replace,
+            _ => StoreMode::Set,
+        };
+        let (flags, expiry) = (self.word(0), self.expiry(4));
+        let options = StoreOptions::default();
+        let operation = Operation::Store { mode, flags, expiry, compare, options, value: &[] };
+        let value = Span::new(self.head_bytes, end);
+        let request = Request::Command(KeyRequest { key, value, operation, style, swallow: 0 });
+        Verdict::Complete { request, consumed: end }
+    }
+
+    fn delete(&self) -> Operation<'static> {
+        match self.cas {
+            0 => Operation::Delete,
+            cas => Operation::Discard(Discard { compare: Some(cas), ..Discard::default() }),
+        }
+    }
+
+    fn arithmetic(&self, direction: Direction) -> Verdict<Request> {
+        const DO_NOT_CREATE: u32 = u32::MAX;
+        let initial = (self.word(16) != DO_NOT_CREATE).then(|| (self.long(8), self.expiry(16)));
+        let options = ArithmeticOptions { compare: NonZeroU64::new(self.cas), initial, ..ArithmeticOptions::default() };
+        let operation = Operation::Arithmetic { direction, delta: self.long(0), options };
+        let style = Style { creates: initial.is_some(), ..self.style };
+        let (key, value) = (self.key, Span::default());
+        self.complete(Request::Command(KeyRequest { key, value, operation, style, swallow: 0 }))
+    }
+
+    fn touch(&self, touched: Touched) -> Operation<'static> {
+        Operation::Touch { expiry: self.expiry(0), touched }
+    }
+
+    fn flush(&self) -> Verdict<Request> {
+        if !self.context.flush {
+            return self.answer(Status::AuthError, 0, false);
+        }
+        self.control(Control::Flush { exptime: i64::from(self.word(0)) })
+    }
+
+    /// Groups are found by their beginning where memcached does so.
+    fn stat(&self) -> Verdict<Request> {
+        let group = match self.key.of(self.input) {
+            b"" => Group::General,
+            key if key.starts_with(b"reset") => Group::Reset,
+            key if key.starts_with(b"settings") => Group::Settings,
+            key if key.starts_with(b"detail dump") => Group::Detail(Detail::Dump),
+            key if key.starts_with(b"detail on") => Group::Detail(Detail::On),
+            key if key.starts_with(b"detail off") => Group::Detail(Detail::Off),
+            b"items" => Group::Items,
+            b"slabs" => Group::Slabs,
+            b"sizes" => Group::Sizes,
+            _ => return self.answer(Status::NotFound, 0, false),
+        };
+        self.control(Control::Stats(group))
+    }
+
+    fn control(&self, control: Control) -> Verdict<Request> {
+        self.complete(Request::Control { control, style: self.style })
+    }
+
+    fn login(&self, message_bytes: usize) -> Verdict<Request> {
+        if !self.context.sasl {
+            return self.answer(Status::UnknownCommand, message_bytes as u64, false);
+        }
+        if self.key.bytes() > limits::SASL_MECHANISM_BYTES_MAX || message_bytes > limits::SASL_MESSAGE_BYTES_MAX {
+            return self.answer(Status::Invalid, message_bytes as u64, false);
+        }
+        let end = self.head_bytes.saturating_add(message_bytes);
+        if self.input.len() < end {
+            return Verdict::Incomplete { needed: end };
+        }
+        let login = Login { style: self.style, mechanism: self.key, message: Span::new(self.head_bytes, end) };
+        Verdict::Complete { request: Request::Login(login), consumed: end }
+    }
+
+    /// Four bytes of the extras; zero where there are none.
+    fn word(&self, at: usize) -> u32 {
+        self.extras.get(at..).and_then(|bytes| bytes.first_chunk()).map_or(0, |bytes| u32::from_be_bytes(*bytes))
+    }
+
+    fn long(&self, at: usize) -> u64 {
+        self.extras.get(at..).and_then(|bytes| bytes.first_chunk()).map_or(0, |bytes| u64::from_be_bytes(*bytes))
+    }
+
+    /// Without a sign: what is beyond thirty days is a time, however far.
+    fn expiry(&self, at: usize) -> Expiry {
+        Expiry::from_exptime(i64::from(self.word(at)), self.context.now)
+    }
+}
