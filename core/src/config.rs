@@ -288,7 +288,7 @@ mod tests {
         };
         let bytes = config.encode();
         assert_eq!(Config::decode(&bytes), Some(config));
-        for cut in 0..60 {
+        for cut in 0..50 {
             assert_eq!(Config::decode(&bytes[..cut]), None);
         }
     }

@@ -33,17 +33,24 @@ fn same(left: &(Vec<u8>, bool), right: &(Vec<u8>, bool), how: &str) {
     assert!(left == right, "{how}, at {at}: {:?} {:?}", around(&left.0), around(&right.0));
 }
 
-/// A stream of requests, valid and broken; `global`: with flushes and statistics.
+const FLUSH_PACKET: [u8; 24] = {
+    let mut packet = [0; 24];
+    [packet[0], packet[1]] = [0x80, 0x08];
+    packet
+};
+
+/// A stream of requests, valid and broken, some in text and some in packets; `global`: with flushes and statistics.
 fn stream(seed: u64, requests: usize, global: bool) -> Vec<u8> {
     let mut random = Random::new(seed);
     let kind = Kind::all(requests::keys("", 14), 8192);
-    let kind = Kind { quits: seed.is_multiple_of(3), value_bytes_max: 2000, global, meta: true, ..kind };
+    let binary = seed % 4 == 1;
+    let kind = Kind { quits: seed.is_multiple_of(3), value_bytes_max: 2000, global, meta: true, binary, ..kind };
     let known = |_: &[u8]| Some(1 + seed % 50);
     let mut stream = Vec::new();
     for _ in 0..requests {
         stream.extend(requests::request(&mut random, &kind, &known));
         if !global && random.once_in(30) {
-            stream.extend_from_slice(b"flush_all\r\n");
+            stream.extend_from_slice(if binary { &FLUSH_PACKET } else { b"flush_all\r\n" });
         }
     }
     stream

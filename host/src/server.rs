@@ -26,7 +26,7 @@ use std::{
     thread,
 };
 use wasmcached_core::{
-    config::{Config, Role},
+    config::{Authentication, Config, Role},
     hash::Seed,
     limits,
 };
@@ -246,6 +246,8 @@ fn config(options: &Options, shards: u32, role: Role) -> Result<Config, Refusal>
         cas: options.cas,
         flush: options.flush,
         shutdown: options.shutdown,
+        binding: options.binding(),
+        authentication: Authentication::None,
         detail: options.prefix_delimiter.is_some(),
         prefix_delimiter: options.prefix_delimiter.unwrap_or(b':'),
         requests_per_event: options.requests_per_event,

@@ -4,6 +4,7 @@
 
 pub(crate) mod host;
 pub(crate) mod model;
+pub(crate) mod packets;
 pub(crate) mod random;
 pub(crate) mod requests;
 

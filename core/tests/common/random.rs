@@ -32,6 +32,10 @@ impl Random {
         from[self.within(0..from.len())]
     }
 
+    pub(crate) fn pick_byte(&mut self, from: &[u8]) -> u8 {
+        from[self.within(0..from.len())]
+    }
+
     /// A length up to `most`: often tiny, sometimes all of it, so that borders are met.
     pub(crate) fn length(&mut self, most: usize) -> usize {
         match self.within(0..8) {

@@ -1,6 +1,6 @@
 //! Requests from a seed: valid ones of every command, and broken ones.
 
-use super::random::Random;
+use super::{packets, random::Random};
 
 /// What requests may be made of.
 #[derive(Clone, Debug)]
@@ -17,12 +17,23 @@ pub(crate) struct Kind {
     pub(crate) quits: bool,
     /// Meta commands as well.
     pub(crate) meta: bool,
+    /// Packets, and nothing else.
+    pub(crate) binary: bool,
 }
 
 impl Kind {
     /// Every kind of request on `keys`.
     pub(crate) fn all(keys: Vec<Vec<u8>>, item_bytes_max: usize) -> Self {
-        Self { keys, value_bytes_max: 300, item_bytes_max, broken: true, global: true, quits: false, meta: false }
+        Self {
+            keys,
+            value_bytes_max: 300,
+            item_bytes_max,
+            broken: true,
+            global: true,
+            quits: false,
+            meta: false,
+            binary: false,
+        }
     }
 }
 
@@ -48,6 +59,9 @@ pub(crate) fn keys(prefix: &str, count: usize) -> Vec<Vec<u8>> {
 
 /// One request. `known` are uniques to compare with.
 pub(crate) fn request(random: &mut Random, kind: &Kind, known: &dyn Fn(&[u8]) -> Option<u64>) -> Vec<u8> {
+    if kind.binary {
+        return packets::packet(random, kind, known);
+    }
     if kind.quits && random.once_in(150) {
         return random.pick(&[&b"quit\r\n"[..], b"GET / HTTP/1.1\r\n", b"quit noreply\n"]).to_vec();
     }
@@ -110,7 +124,7 @@ fn retrieve(random: &mut Random, kind: &Kind, end: &str) -> Vec<u8> {
     [&line, end.as_bytes()].concat()
 }
 
-fn value(random: &mut Random, kind: &Kind) -> Vec<u8> {
+pub(super) fn value(random: &mut Random, kind: &Kind) -> Vec<u8> {
     match random.within(0..4) {
         0 => random.pick(&["", "0", "10", "99", "18446744073709551615", "12 ", "abc", "-1", "1x", "007"]).into(),
         1 => {

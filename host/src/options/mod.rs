@@ -13,7 +13,9 @@ pub(crate) use address::{ListenAddress, TcpPort};
 pub(crate) use help::version;
 
 use std::{ffi::OsString, path::PathBuf};
-use wasmcached_core::{config::Setting, limits, store::Eviction};
+use wasmcached_core::{
+    config::{Binding, Setting},
+    limits, store::Eviction};
 
 /// Exit codes (of `sysexits.h` where memcached uses those).
 pub(crate) mod exit {
@@ -93,6 +95,8 @@ pub(crate) struct Options {
     pub(crate) shutdown: bool,
     /// `-D`: collect statistics by prefix, which ends with this byte.
     pub(crate) prefix_delimiter: Option<u8>,
+    /// `-B`, if it was given.
+    pub(crate) binding: Option<Binding>,
     pub(crate) requests_per_event: u32,
     pub(crate) verbosity: u32,
     pub(crate) daemon: bool,
@@ -128,6 +132,7 @@ impl Default for Options {
             flush: true,
             shutdown: false,
             prefix_delimiter: None,
+            binding: None,
             requests_per_event: 20,
             verbosity: 0,
             daemon: false,
@@ -161,6 +166,11 @@ impl Options {
     /// The lines of `stats settings` that the command line decides.
     pub(crate) fn settings(&self) -> Vec<(Setting, String)> {
         table::settings(self)
+    }
+
+    /// Which protocols are spoken.
+    pub(crate) fn binding(&self) -> Binding {
+        self.binding.unwrap_or_default()
     }
 
     /// How many shards there are to be.

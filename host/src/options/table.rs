@@ -2,7 +2,7 @@
 
 use super::{HugePages, Options, Refusal, TcpPort, address::ListenAddress, exit, extended, help, value};
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use wasmcached_core::config::Setting;
+use wasmcached_core::config::{Binding, Setting};
 
 /// A flag of the command line.
 pub(super) struct Flag {
@@ -265,19 +265,14 @@ pub(super) const FLAGS: &[Flag] = &[
     Flag {
         short: Some('B'),
         long: "protocol",
-        group: OTHER,
-        help: "Protocol: auto or ascii; binary is not served yet [default: auto]",
-        action: Value("NAME", |_, v| match v {
-            "auto" | "ascii" => Ok(()),
-            "binary" => {
-                Err(Refusal::new(exit::USAGE, "the binary protocol is not served yet: start without -B binary"))
-            }
-            _ => Err(Refusal::new(
-                exit::USAGE,
-                format!("Invalid value for binding protocol: {v}\n -- should be one of auto, binary, or ascii"),
-            )),
-        }),
-        setting: None,
+        group: NETWORK,
+        help: "Protocols: auto (the first byte of a connection says which), ascii or binary [default: auto]",
+        action: Value("NAME", |o, v| set(&mut o.binding, value::binding(v).map(Some))),
+        setting: Some((Setting::BindingProtocol, |o| match o.binding() {
+            Binding::Auto => "auto-negotiate".to_owned(),
+            Binding::Ascii => "ascii".to_owned(),
+            Binding::Binary => "binary".to_owned(),
+        })),
     },
     Flag {
         short: Some('f'),

@@ -85,7 +85,6 @@ fn what_cannot_be_obeyed_is_refused_with_a_reason() {
         ("-a 999", exit::FLAG, "octal"),
         ("-D ab", exit::FLAG, "is not one character"),
         ("-B foo", exit::USAGE, "should be one of auto, binary, or ascii"),
-        ("-B binary", exit::USAGE, "not served yet"),
         ("-S", exit::USAGE, "authentication is not there yet"),
         ("-Y file", exit::USAGE, "authentication is not there yet"),
         ("-Z", exit::USAGE, "TLS is not there yet"),
@@ -122,6 +121,7 @@ fn what_means_nothing_is_accepted_with_one_line_each() {
     }
     assert_eq!(options("-o slab_reassign,lru_crawler,,no_lru_maintainer -o maxconns_fast").warnings.len(), 3);
     assert_eq!(options("-B ascii -B auto -U 0").warnings.len(), 0);
+    assert_eq!(options("-B binary").binding(), Binding::Binary);
     assert!(options("-t 100").warnings[0].starts_with("WARNING: Setting a high number"));
 }
 

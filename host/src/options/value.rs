@@ -2,7 +2,7 @@
 
 use super::{Refusal, exit};
 use std::str::FromStr;
-use wasmcached_core::limits;
+use wasmcached_core::{config::Binding, limits};
 
 /// A number greater than 0; else `message`.
 pub(super) fn positive<T: FromStr + PartialOrd + Default>(text: &str, message: &str) -> Result<T, Refusal> {
@@ -40,6 +40,19 @@ pub(super) fn item_bytes(text: &str) -> Result<u32, Refusal> {
         Ok(bytes) if bytes < limits::ITEM_BYTES_MAX_MIN => refused("Item max size cannot be less than 1024 bytes."),
         Ok(bytes) if bytes <= limits::ITEM_BYTES_MAX_MAX => Ok(bytes),
         _ => refused("Cannot set item size limit higher than a gigabyte."),
+    }
+}
+
+/// `-B`.
+pub(super) fn binding(text: &str) -> Result<Binding, Refusal> {
+    match text {
+        "auto" => Ok(Binding::Auto),
+        "ascii" => Ok(Binding::Ascii),
+        "binary" => Ok(Binding::Binary),
+        _ => Err(Refusal::new(
+            exit::USAGE,
+            format!("Invalid value for binding protocol: {text}\n -- should be one of auto, binary, or ascii"),
+        )),
     }
 }
 

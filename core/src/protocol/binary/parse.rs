@@ -148,7 +148,8 @@ impl Packet<'_> {
         if self.input.len() < end {
             return Verdict::Incomplete { needed: end };
         }
-        let compare = (self.cas != 0).then_some(self.cas);
+        // Without uniques there is nothing to compare with, and stores do not mind.
+        let compare = (self.cas != 0 && self.context.cas).then_some(self.cas);
         let mode = match style.verb {
             Verb::Append => StoreMode::Append,
             Verb::Prepend => StoreMode::Prepend,
