@@ -15,7 +15,9 @@ pub(crate) use help::version;
 use std::{ffi::OsString, path::PathBuf};
 use wasmcached_core::{
     config::{Binding, Setting},
-    limits, store::Eviction};
+    limits,
+    store::Eviction,
+};
 
 /// Exit codes (of `sysexits.h` where memcached uses those).
 pub(crate) mod exit {
