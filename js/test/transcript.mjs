@@ -1,5 +1,7 @@
-// The shared transcripts (tests/transcripts/README.md has the format) against a cache's protocol. Imports nothing, so
-// that it runs in any runtime. Bytes are strings of characters 0 to 255 here, which makes patterns easy.
+// The shared transcripts (tests/transcripts/README.md has the format) against a cache's protocol. Imports nothing of a
+// runtime, so that it runs in any. Bytes are strings of characters 0 to 255 here, which makes patterns easy.
+
+import * as packets from './packets.mjs';
 
 /** The moment at which every replay begins, in milliseconds. */
 const START_MS = 1_800_000_000_000;
@@ -47,6 +49,10 @@ export function parse(name, text) {
         return void step('send', rest);
       case '<':
         return void step('expect', rest);
+      case '>b':
+        return void step('sendPacket', packets.request(rest));
+      case '<b':
+        return void step('packet', packets.answer(rest));
       case '<~':
         return void step('line', pattern(rest));
       case '<+':
@@ -64,7 +70,8 @@ export function parse(name, text) {
       case '@sleep':
         return void step('time', Number(/^(\d+)ms$/.exec(rest)[1]));
       case '@stats':
-        return void step('stats', { of: rest, expected: [] });
+      case '@bstats':
+        return void step('stats', { of: rest, isBinary: word === '@bstats', expected: [] });
       case '=': {
         if (last?.action !== 'stats') throw new Error(`${name}.txt:${at}: \`=\` without \`@stats\``);
         const [statistic, value] = cut(rest, ' ');
@@ -147,6 +154,7 @@ export function replay(file, Cache, split) {
 class Run {
   constructor(file, one, target, split) {
     Object.assign(this, { file, one, target, split, outgoing: '', connections: new Map(), variables: {} });
+    this.fill = (text) => template(`${text}\\`, this.variables);
     this.random = typeof split === 'number' ? BigInt.asUintN(64, BigInt(split) * 0x9e3779b97f4a7c15n) | 1n : 1n;
   }
 
@@ -173,6 +181,10 @@ class Run {
       this.outgoing += template(value, this.variables);
       return;
     }
+    if (action === 'sendPacket') {
+      this.outgoing += packets.build(value, this.fill);
+      return;
+    }
     this.flush();
     const current = this.connections.get(this.current);
     switch (action) {
@@ -182,6 +194,8 @@ class Run {
         current.inbox = current.inbox.slice(expected.length);
         return;
       }
+      case 'packet':
+        return void Object.assign(this.variables, packets.compare(value, this.takePacket(), this.fill));
       case 'line':
         return this.expectLine(value);
       case 'lines':
@@ -226,6 +240,7 @@ class Run {
     this.outgoing = '';
     const current = this.connections.get(this.current);
     if (current === undefined && all !== '') throw new Error(`connection \`${this.current}\` is closed`);
+    if (all !== '') current.firstByte ??= all.charCodeAt(0);
     for (let sent = 0; sent < all.length; ) {
       const length = Math.min(all.length - sent, Math.max(1, this.pieceLength(sent, all.length - sent)));
       if (!current.connection.isClosed) {
@@ -255,6 +270,14 @@ class Run {
     return line;
   }
 
+  takePacket() {
+    const current = this.connections.get(this.current);
+    const packet = packets.take(current.inbox);
+    if (packet === undefined) throw new Error(`expected a packet, got ${show(current.inbox)}`);
+    current.inbox = packet.rest;
+    return packet;
+  }
+
   expectLine(expected) {
     const line = this.takeLine();
     const found = expected.exec(line);
@@ -262,7 +285,7 @@ class Run {
     Object.assign(this.variables, found.groups);
   }
 
-  compareStatistics({ of, expected }) {
+  lineStatistics(of) {
     this.outgoing = of === '' ? 'stats\r\n' : `stats ${of}\r\n`;
     this.flush();
     const found = new Map();
@@ -270,6 +293,22 @@ class Run {
       if (!line.startsWith('STAT ')) throw new Error(`\`${line}\` among statistics`);
       found.set(...cut(line.slice(5), ' '));
     }
+    return found;
+  }
+
+  packetStatistics(of) {
+    this.outgoing = packets.build(packets.request(of === '' ? 'stat' : `stat key=${of}`), this.fill);
+    this.flush();
+    const found = new Map();
+    for (let packet = this.takePacket(); packet.key !== ''; packet = this.takePacket()) {
+      if (packet.status !== 0) throw new Error(`status ${packet.status} among statistics`);
+      found.set(packet.key, packet.value);
+    }
+    return found;
+  }
+
+  compareStatistics({ of, isBinary, expected }) {
+    const found = isBinary ? this.packetStatistics(of) : this.lineStatistics(of);
     const isRight = ({ statistic, value }) => {
       const actual = found.get(statistic);
       if (value === '(absent)') return actual === undefined;
@@ -288,6 +327,14 @@ class Run {
   checkConnections() {
     for (const name of this.connections.keys()) {
       this.current = name;
+      if (this.connections.get(name).firstByte === 0x80) {
+        this.outgoing = packets.build(packets.request('version opaque=0xfeedbeef'), this.fill);
+        this.flush();
+        const { opcode, status, opaque, rest } = this.takePacket();
+        const isVersion = opcode === 0x0b && status === 0 && opaque === 0xfeedbeef && rest === '';
+        if (!isVersion) throw new Error(`after the case, on \`${name}\`: no version, or more`);
+        continue;
+      }
       this.outgoing = 'version\r\n';
       this.flush();
       const { inbox } = this.connections.get(name);
