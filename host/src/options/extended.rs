@@ -1,7 +1,7 @@
 //! The names of `-o`.
 
-use super::{HugePages, Options, Refusal, exit, value};
-use wasmcached_core::{limits, store::Eviction};
+use super::{HugePages, Options, Refusal, exit, inert, value};
+use wasmcached_core::{config::Setting, limits, store::Eviction};
 
 /// A name of `-o`.
 pub(super) struct Extended {
@@ -19,10 +19,12 @@ pub(super) enum Effect {
     Word(fn(&mut Options, &str) -> Result<(), Refusal>, &'static str, &'static str),
     /// Accepted with a warning that gives this reason.
     Nothing(&'static str),
+    /// The same, after a check of the value that is memcached's.
+    Inert(inert::Check, &'static str),
     /// Refused with this reason.
     Refused(&'static str),
 }
-use Effect::{Nothing, Number, Refused, Switch, Word};
+use Effect::{Inert, Nothing, Number, Refused, Switch, Word};
 
 const NO_SLABS: &str = "memory is a log of segments, there are no slabs";
 const NO_LRU_PARTS: &str = "recency is not kept in lists that need tuning";
@@ -52,32 +54,32 @@ pub(super) const NAMES: &[Extended] = &[
         "eviction",
         Word(eviction, "lru|s3fifo", "what goes first: what was used least recently, or what proved useless (default)"),
     ),
+    name("lru_maintainer", Switch(|o| set_maintainer(o, true), "the same as eviction=s3fifo")),
+    name("no_lru_maintainer", Switch(|o| set_maintainer(o, false), "the same as eviction=lru")),
     name("no_huge_pages", Switch(|o| o.huge_pages = HugePages::Never, "keep memory in small pages")),
-    name("hashpower", Nothing(OWN_INDEX)),
+    name("hashpower", Inert(inert::hash_power, OWN_INDEX)),
     name("no_hashexpand", Nothing(OWN_INDEX)),
-    name("hash_algorithm", Nothing(OWN_INDEX)),
-    name("slab_reassign", Nothing(NO_SLABS)),
-    name("no_slab_reassign", Nothing(NO_SLABS)),
-    name("slab_automove", Nothing(NO_SLABS)),
-    name("no_slab_automove", Nothing(NO_SLABS)),
-    name("slab_automove_ratio", Nothing(NO_SLABS)),
-    name("slab_automove_window", Nothing(NO_SLABS)),
-    name("slab_automove_freeratio", Nothing(NO_SLABS)),
-    name("slab_sizes", Nothing(NO_SLABS)),
-    name("slab_chunk_max", Nothing(NO_SLABS)),
-    name("no_chunked_items", Nothing(NO_SLABS)),
-    name("tail_repair_time", Nothing("no item can be left locked")),
-    name("lru_crawler", Nothing(OWN_SWEEP)),
-    name("no_lru_crawler", Nothing(OWN_SWEEP)),
-    name("lru_crawler_sleep", Nothing(OWN_SWEEP)),
-    name("lru_crawler_tocrawl", Nothing(OWN_SWEEP)),
-    name("lru_maintainer", Nothing(NO_LRU_PARTS)),
-    name("no_lru_maintainer", Nothing(NO_LRU_PARTS)),
-    name("hot_lru_pct", Nothing(NO_LRU_PARTS)),
-    name("warm_lru_pct", Nothing(NO_LRU_PARTS)),
-    name("hot_max_factor", Nothing(NO_LRU_PARTS)),
-    name("warm_max_factor", Nothing(NO_LRU_PARTS)),
-    name("temporary_ttl", Nothing(NO_LRU_PARTS)),
+    name("hash_algorithm", Inert(inert::hash_algorithm, OWN_INDEX)),
+    name("slab_reassign", Inert(inert::slab_reassign, NO_SLABS)),
+    name("no_slab_reassign", Inert(inert::no_slab_reassign, NO_SLABS)),
+    name("slab_automove", Inert(inert::slab_automove, NO_SLABS)),
+    name("no_slab_automove", Inert(inert::no_slab_automove, NO_SLABS)),
+    name("slab_automove_ratio", Inert(inert::slab_automove_ratio, NO_SLABS)),
+    name("slab_automove_window", Inert(inert::slab_automove_window, NO_SLABS)),
+    name("slab_automove_freeratio", Inert(inert::slab_automove_freeratio, NO_SLABS)),
+    name("slab_sizes", Inert(inert::slab_sizes, NO_SLABS)),
+    name("slab_chunk_max", Inert(inert::slab_chunk_max, NO_SLABS)),
+    name("no_chunked_items", Inert(inert::no_chunked_items, NO_SLABS)),
+    name("tail_repair_time", Inert(inert::tail_repair_time, "no item can be left locked")),
+    name("lru_crawler", Inert(inert::lru_crawler, OWN_SWEEP)),
+    name("no_lru_crawler", Inert(inert::no_lru_crawler, OWN_SWEEP)),
+    name("lru_crawler_sleep", Inert(inert::lru_crawler_sleep, OWN_SWEEP)),
+    name("lru_crawler_tocrawl", Inert(inert::lru_crawler_tocrawl, OWN_SWEEP)),
+    name("hot_lru_pct", Inert(inert::hot_lru_pct, NO_LRU_PARTS)),
+    name("warm_lru_pct", Inert(inert::warm_lru_pct, NO_LRU_PARTS)),
+    name("hot_max_factor", Inert(inert::hot_max_factor, NO_LRU_PARTS)),
+    name("warm_max_factor", Inert(inert::warm_max_factor, NO_LRU_PARTS)),
+    name("temporary_ttl", Inert(inert::temporary_ttl, NO_LRU_PARTS)),
     name("watcher_logbuf_size", Nothing("live logs are not served yet")),
     name("worker_logbuf_size", Nothing("live logs are not served yet")),
     name("track_sizes", Nothing("sizes are not tracked one by one")),
@@ -85,25 +87,25 @@ pub(super) const NAMES: &[Extended] = &[
     name("no_inline_ascii_resp", Nothing("it does nothing in memcached either")),
     name("modern", Nothing("it does nothing in memcached either")),
     name("no_modern", Nothing("the defaults of memcached 1.4 are not kept")),
-    name("resp_obj_mem_limit", Nothing(OWN_BUFFERS)),
-    name("read_buf_mem_limit", Nothing(OWN_BUFFERS)),
+    name("resp_obj_mem_limit", Nothing("it does nothing in memcached either")),
+    name("read_buf_mem_limit", Inert(inert::read_buf_mem_limit, OWN_BUFFERS)),
     name("drop_privileges", Nothing("what clients send is interpreted in a sandbox anyway")),
     name("no_drop_privileges", Nothing("what clients send is interpreted in a sandbox anyway")),
     name("relaxed_privileges", Nothing("what clients send is interpreted in a sandbox anyway")),
-    name("sock_cookie_id", Nothing("sockets are not marked")),
-    name("ext_path", Nothing(NO_FLASH)),
-    name("ext_page_size", Nothing(NO_FLASH)),
-    name("ext_wbuf_size", Nothing(NO_FLASH)),
-    name("ext_threads", Nothing(NO_FLASH)),
-    name("ext_item_size", Nothing(NO_FLASH)),
-    name("ext_item_age", Nothing(NO_FLASH)),
-    name("ext_low_ttl", Nothing(NO_FLASH)),
+    name("sock_cookie_id", Inert(inert::sock_cookie_id, "sockets are not marked")),
+    name("ext_path", Inert(inert::ext_path, NO_FLASH)),
+    name("ext_page_size", Inert(inert::ext_page_size, NO_FLASH)),
+    name("ext_wbuf_size", Inert(inert::ext_wbuf_size, NO_FLASH)),
+    name("ext_threads", Inert(inert::ext_threads, NO_FLASH)),
+    name("ext_item_size", Inert(inert::ext_item_size, NO_FLASH)),
+    name("ext_item_age", Inert(inert::ext_item_age, NO_FLASH)),
+    name("ext_low_ttl", Inert(inert::ext_low_ttl, NO_FLASH)),
     name("ext_drop_unread", Nothing(NO_FLASH)),
-    name("ext_recache_rate", Nothing(NO_FLASH)),
-    name("ext_compact_under", Nothing(NO_FLASH)),
-    name("ext_drop_under", Nothing(NO_FLASH)),
-    name("ext_max_frag", Nothing(NO_FLASH)),
-    name("ext_max_sleep", Nothing(NO_FLASH)),
+    name("ext_recache_rate", Inert(inert::ext_recache_rate, NO_FLASH)),
+    name("ext_compact_under", Inert(inert::ext_compact_under, NO_FLASH)),
+    name("ext_drop_under", Inert(inert::ext_drop_under, NO_FLASH)),
+    name("ext_max_frag", Inert(inert::ext_max_frag, NO_FLASH)),
+    name("ext_max_sleep", Inert(inert::ext_max_sleep, NO_FLASH)),
     name("proxy_config", Refused(NO_PROXY)),
     name("proxy_arg", Refused(NO_PROXY)),
     name("proxy_uring", Refused(NO_PROXY)),
@@ -128,7 +130,7 @@ pub(super) fn apply(options: &mut Options, list: &str) -> Result<(), Refusal> {
 fn apply_one(options: &mut Options, item: &str) -> Result<(), Refusal> {
     let (given, argument) = item.split_once('=').map_or((item, None), |(name, value)| (name, Some(value)));
     let Some(known) = NAMES.iter().find(|known| known.name == given) else {
-        return Err(Refusal::new(exit::FLAG, unknown(given)));
+        return Err(Refusal::new(exit::FLAG, unknown(item, given)));
     };
     match known.effect {
         Switch(action, _) => action(options),
@@ -137,6 +139,12 @@ fn apply_one(options: &mut Options, item: &str) -> Result<(), Refusal> {
             _ => return Err(Refusal::new(exit::FLAG, format!("Missing numeric argument for {given}"))),
         },
         Word(action, _, _) => action(options, argument.unwrap_or(""))?,
+        Inert(check, reason) => {
+            for (setting, shown) in check(argument)? {
+                options.show_inert(setting, shown);
+            }
+            options.warn(&format!("-o {given} does nothing: {reason}"));
+        }
         Nothing(reason) => options.warn(&format!("-o {given} does nothing: {reason}")),
         Refused(reason) => options.refuse(&format!("-o {given}: {reason}")),
     }
@@ -144,12 +152,12 @@ fn apply_one(options: &mut Options, item: &str) -> Result<(), Refusal> {
 }
 
 /// memcached's words, and the name that was probably meant.
-fn unknown(given: &str) -> String {
+fn unknown(item: &str, given: &str) -> String {
     let likeness = |known: &&Extended| strsim::jaro_winkler(known.name, given);
     let nearest = NAMES.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
     match nearest.filter(|known| likeness(known) > 0.8) {
-        Some(known) => format!("Illegal suboption \"{given}\" (did you mean \"{}\"?)", known.name),
-        None => format!("Illegal suboption \"{given}\""),
+        Some(known) => format!("Illegal suboption \"{item}\" (did you mean \"{}\"?)", known.name),
+        None => format!("Illegal suboption \"{item}\""),
     }
 }
 
@@ -165,6 +173,11 @@ fn eviction(options: &mut Options, word: &str) -> Result<(), Refusal> {
         _ => return Err(Refusal::new(exit::FLAG, "eviction must be lru or s3fifo")),
     };
     Ok(())
+}
+
+fn set_maintainer(options: &mut Options, on: bool) {
+    options.eviction = if on { Eviction::S3Fifo } else { Eviction::Lru };
+    options.show_inert(Setting::LruMaintainerThread, if on { "yes" } else { "no" }.to_owned());
 }
 
 fn shards(options: &mut Options, count: u32) -> Result<(), Refusal> {

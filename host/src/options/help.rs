@@ -26,7 +26,7 @@ Examples:
   printf 'stats\\r\\nquit\\r\\n' | nc 127.0.0.1 11211
                                     ask a server how it is
 
-Signals: SIGINT, SIGTERM and SIGUSR1 finish what is under way and stop. SIGHUP does nothing yet.";
+Signals: SIGINT, SIGTERM and SIGUSR1 finish what is under way and stop. SIGHUP has files read again.";
 
 /// What follows the flags in `--help`.
 pub(super) fn after() -> String {
@@ -35,11 +35,38 @@ pub(super) fn after() -> String {
         let (name, help) = match known.effect {
             Effect::Switch(_, help) => (known.name.to_owned(), help),
             Effect::Number(_, unit, help) | Effect::Word(_, unit, help) => (format!("{}={unit}", known.name), help),
-            Effect::Nothing(_) | Effect::Refused(_) => continue,
+            Effect::Nothing(_) | Effect::Inert(..) | Effect::Refused(_) => continue,
         };
         text += &format!("  {name:<24}{help}\n");
     }
-    text + "  The other names of memcached are accepted and do nothing, with a warning each.\n\n" + EXAMPLES
+    text += "\n  Names of memcached that have no counterpart here: accepted, each with a warning that says why it does nothing.\n";
+    text += &wrapped(extended::NAMES.iter().filter_map(|known| match known.effect {
+        Effect::Nothing(_) | Effect::Inert(..) => Some(known.name),
+        _ => None,
+    }));
+    let refused = extended::NAMES.iter().filter_map(|known| match known.effect {
+        Effect::Refused(_) => Some(known.name),
+        _ => None,
+    });
+    text += "  Refused, since doing nothing would be wrong:\n";
+    text += &wrapped(refused);
+    text + "\n" + EXAMPLES
+}
+
+/// Names in lines of a width that fits everywhere.
+fn wrapped(names: impl Iterator<Item = &'static str>) -> String {
+    const COLUMNS: usize = 78;
+    let mut lines = vec!["   ".to_owned()];
+    for name in names {
+        if lines.last().is_some_and(|line| line.len() + 1 + name.len() > COLUMNS) {
+            lines.push("   ".to_owned());
+        }
+        if let Some(line) = lines.last_mut() {
+            *line += " ";
+            *line += name;
+        }
+    }
+    lines.join("\n") + "\n"
 }
 
 /// A flag for those who package this program.

@@ -6,6 +6,7 @@
 mod address;
 mod extended;
 mod help;
+mod inert;
 mod table;
 mod value;
 
@@ -104,6 +105,12 @@ pub(crate) struct Options {
     pub(crate) daemon: bool,
     pub(crate) pid_file: Option<PathBuf>,
     pub(crate) user: Option<String>,
+    /// `-k`.
+    pub(crate) lock_memory: bool,
+    /// `-r`.
+    pub(crate) core_files: bool,
+    /// What was asked for by names that have no effect, for `stats settings`.
+    inert: Vec<(Setting, String)>,
     /// What was accepted and does nothing: a line each.
     pub(crate) warnings: Vec<String>,
     /// The first flag that was refused.
@@ -140,6 +147,9 @@ impl Default for Options {
             daemon: false,
             pid_file: None,
             user: None,
+            lock_memory: false,
+            core_files: false,
+            inert: Vec::new(),
             warnings: Vec::new(),
             refused: None,
         }
@@ -154,7 +164,8 @@ impl Options {
     pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, Refusal> {
         let matches = match table::command().try_get_matches_from(arguments) {
             Ok(matches) => matches,
-            Err(error) => return Err(Refusal::new(exit::FLAG, error.to_string().trim_end())),
+            // memcached's last words, for scripts that look for them.
+            Err(error) => return Err(Refusal::new(exit::FLAG, format!("{error}Illegal argument \"?\""))),
         };
         if let Some(text) = help::requested(&matches)? {
             return Ok(Request::Print(text));
@@ -190,6 +201,10 @@ impl Options {
         self.warnings.push(message.to_owned());
     }
 
+    fn show_inert(&mut self, setting: Setting, value: String) {
+        self.inert.push((setting, value));
+    }
+
     fn refuse(&mut self, message: &str) {
         self.refused.get_or_insert_with(|| message.to_owned());
     }
@@ -197,6 +212,7 @@ impl Options {
     /// What no single flag can know.
     fn check(&mut self) -> Result<(), Refusal> {
         let usage = |message: String| Err(Refusal::new(exit::USAGE, message));
+        inert::check_together(&self.inert)?;
         let shards = u64::from(self.shard_count());
         let shard_bytes = self.memory_bytes / shards;
         if u64::from(self.item_bytes_max) > self.memory_bytes / 2 {

@@ -2,7 +2,10 @@
 
 use super::{HugePages, Options, Refusal, TcpPort, address::ListenAddress, exit, extended, help, value};
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use wasmcached_core::config::{Binding, Setting};
+use wasmcached_core::{
+    config::{Binding, Setting},
+    store::Eviction,
+};
 
 /// A flag of the command line.
 pub(super) struct Flag {
@@ -31,6 +34,8 @@ pub(super) enum Action {
     Print,
 }
 use Action::{Count, Print, Switch, Value, Values};
+
+const SURPLUS: &str = "surplus";
 
 const NETWORK: &str = "Where to listen";
 const CACHE: &str = "Cache";
@@ -172,7 +177,13 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "stat-delimiter",
         group: CACHE,
         help: "Count by key prefix, which ends with this character [default: off, and \":\" when a client turns it on]",
-        action: Value("CHAR", |o, v| set(&mut o.prefix_delimiter, value::delimiter(v).map(Some))),
+        action: Value("CHAR", |o, v| {
+            o.prefix_delimiter = Some(value::delimiter(v)?);
+            if v.len() > 1 {
+                o.warn(&format!("-D: only the first character of \"{v}\" counts"));
+            }
+            Ok(())
+        }),
         setting: Some((Setting::StatKeyPrefix, |o| char::from(o.prefix_delimiter.unwrap_or(b':')).to_string())),
     },
     Flag {
@@ -247,6 +258,22 @@ pub(super) const FLAGS: &[Flag] = &[
         setting: None,
     },
     Flag {
+        short: Some('k'),
+        long: "lock-memory",
+        group: PROCESS,
+        help: "Keep all memory that is in use out of the swap file; needs root or an unlimited `ulimit -l`",
+        action: Switch(|o| o.lock_memory = true),
+        setting: None,
+    },
+    Flag {
+        short: Some('r'),
+        long: "enable-coredumps",
+        group: PROCESS,
+        help: "Lift the limit for core files, which show what went wrong after a crash, and hold what clients stored",
+        action: Switch(|o| o.core_files = true),
+        setting: None,
+    },
+    Flag {
         short: Some('v'),
         long: "verbose",
         group: PROCESS,
@@ -280,7 +307,8 @@ pub(super) const FLAGS: &[Flag] = &[
         group: OTHER,
         help: "Does nothing: there are no slabs",
         action: Value("FACTOR", |o, v| match v.parse::<f64>() {
-            Ok(factor) if factor > 1.0 => {
+            Ok(factor) if factor > 1.0 && factor.is_finite() => {
+                o.show_inert(Setting::GrowthFactor, format!("{factor:.2}"));
                 o.warn("-f does nothing: memory is a log of segments, there are no slabs");
                 Ok(())
             }
@@ -294,11 +322,10 @@ pub(super) const FLAGS: &[Flag] = &[
         group: OTHER,
         help: "Does nothing: there are no slabs",
         action: Value("BYTES", |o, v| {
-            value::positive::<u32>(v, "Chunk size must be greater than 0")?;
-            {
-                o.warn("-n does nothing: memory is a log of segments, there are no slabs");
-                Ok(())
-            }
+            let bytes = value::positive::<u32>(v, "Chunk size must be greater than 0")?;
+            o.show_inert(Setting::ChunkSize, bytes.to_string());
+            o.warn("-n does nothing: memory is a log of segments, there are no slabs");
+            Ok(())
         }),
         setting: None,
     },
@@ -311,27 +338,13 @@ pub(super) const FLAGS: &[Flag] = &[
         setting: None,
     },
     Flag {
-        short: Some('k'),
-        long: "lock-memory",
-        group: OTHER,
-        help: "Does nothing: memory is not locked",
-        action: Switch(|o| o.warn("-k does nothing: memory is not locked")),
-        setting: None,
-    },
-    Flag {
-        short: Some('r'),
-        long: "enable-coredumps",
-        group: OTHER,
-        help: "Does nothing: the system's limit for core files stays",
-        action: Switch(|o| o.warn("-r does nothing: the system's limit for core files stays")),
-        setting: None,
-    },
-    Flag {
         short: Some('N'),
         long: "napi_ids",
         group: OTHER,
         help: "Does nothing: connections are dealt out in turn",
-        action: Value("NUM", |o, _| {
+        action: Value("NUM", |o, v| {
+            let count = value::positive::<u32>(v, "Maximum number of NAPI IDs must be greater than 0")?;
+            o.show_inert(Setting::NumNapiIds, count.to_string());
             o.warn("-N does nothing: connections are dealt out in turn");
             Ok(())
         }),
@@ -416,6 +429,7 @@ const MORE_SETTINGS: &[ShownAs] = &[
     (Setting::IdleTimeout, |o| o.idle_timeout_s.to_string()),
     (Setting::DetailEnabled, |o| yes_no(o.prefix_delimiter.is_some())),
     (Setting::NumThreadsPerUdp, |o| o.threads.to_string()),
+    (Setting::LruSegmented, |o| yes_no(o.eviction != Eviction::Lru)),
 ];
 
 /// The parser.
@@ -427,11 +441,17 @@ pub(super) fn command() -> Command {
         .disable_version_flag(true)
         .infer_long_args(true)
         .max_term_width(120);
-    FLAGS.iter().map(argument).fold(command, Command::arg).arg(help::generate_argument())
+    FLAGS.iter().map(argument).fold(command, Command::arg).arg(help::generate_argument()).arg(surplus_argument())
+}
+
+/// Words that belong to no flag: memcached does not look at them, so start scripts may have some.
+fn surplus_argument() -> Arg {
+    Arg::new(SURPLUS).hide(true).num_args(0..)
 }
 
 fn argument(flag: &Flag) -> Arg {
     let argument = Arg::new(flag.long).long(flag.long).help(flag.help).help_heading(flag.group);
+    let argument = argument.aliases(abbreviations(flag));
     let argument = match flag.short {
         Some(short) => argument.short(short),
         None => argument,
@@ -444,6 +464,19 @@ fn argument(flag: &Flag) -> Arg {
         }
         Values(name, _) => argument.action(ArgAction::Append).value_name(name).allow_hyphen_values(true),
     }
+}
+
+/// Beginnings of a flag of memcached that are enough there. Flags that memcached does not have (those without a letter)
+/// must not make them ambiguous.
+fn abbreviations(flag: &Flag) -> Vec<&'static str> {
+    let starting_with = |start: &str, lettered: bool| {
+        FLAGS.iter().filter(|other| other.short.is_some() == lettered && other.long.starts_with(start)).count()
+    };
+    if flag.short.is_none() {
+        return Vec::new();
+    }
+    let starts = (1..flag.long.len()).filter_map(|bytes| flag.long.get(..bytes));
+    starts.filter(|start| starting_with(start, true) == 1 && starting_with(start, false) > 0).collect()
 }
 
 /// Puts what was given into `options`.
@@ -461,6 +494,9 @@ pub(super) fn apply(options: &mut Options, matches: &ArgMatches) -> Result<(), R
             }
         }
     }
+    for word in matches.get_many::<String>(SURPLUS).into_iter().flatten() {
+        options.warn(&format!("\"{word}\" does nothing: it belongs to no flag"));
+    }
     match options.refused.take() {
         Some(message) => Err(Refusal::new(exit::USAGE, message)),
         None => Ok(()),
@@ -470,5 +506,13 @@ pub(super) fn apply(options: &mut Options, matches: &ArgMatches) -> Result<(), R
 /// The lines of `stats settings` that flags decide.
 pub(super) fn settings(options: &Options) -> Vec<(Setting, String)> {
     let flags = FLAGS.iter().filter_map(|flag| flag.setting);
-    flags.chain(MORE_SETTINGS.iter().copied()).map(|(setting, value)| (setting, value(options))).collect()
+    let mut settings: Vec<_> =
+        flags.chain(MORE_SETTINGS.iter().copied()).map(|(setting, value)| (setting, value(options))).collect();
+    // Names without effect show what was asked for, the last of several.
+    for (index, (setting, value)) in options.inert.iter().enumerate() {
+        if options.inert[index + 1..].iter().all(|(later, _)| later != setting) {
+            settings.push((*setting, value.clone()));
+        }
+    }
+    settings
 }

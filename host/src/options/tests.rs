@@ -83,7 +83,7 @@ fn what_cannot_be_obeyed_is_refused_with_a_reason() {
         ("-f 1", exit::FLAG, "Factor must be greater than 1"),
         ("-n 0", exit::FLAG, "Chunk size must be greater than 0"),
         ("-a 999", exit::FLAG, "octal"),
-        ("-D ab", exit::FLAG, "is not one character"),
+        ("-N 0", exit::FLAG, "Maximum number of NAPI IDs must be greater than 0"),
         ("-B foo", exit::USAGE, "should be one of auto, binary, or ascii"),
         ("-S", exit::USAGE, "authentication is not there yet"),
         ("-Y file", exit::USAGE, "authentication is not there yet"),
@@ -97,14 +97,71 @@ fn what_cannot_be_obeyed_is_refused_with_a_reason() {
         ("--thread-count=5", exit::FLAG, "'--threads'"),
         ("--prot 5x", exit::USAGE, "Invalid value for binding protocol"),
         ("-Q", exit::FLAG, "unexpected argument '-Q'"),
-        ("surplus", exit::FLAG, "unexpected argument 'surplus'"),
+        ("-Q", exit::FLAG, "Illegal argument \"?\""),
+        ("--disable", exit::FLAG, "Illegal argument \"?\""),
+        ("-o foo=3", exit::FLAG, "Illegal suboption \"foo=3\""),
         ("-l h:99999", exit::USAGE, "ERROR: Invalid port number 99999."),
         ("-p", exit::FLAG, "a value is required"),
     ];
+    check_refusals(&cases);
+    assert_eq!(parse_one("-D", "").unwrap_err().message, "No delimiter specified");
+}
+
+/// The texts and exit codes are those of 1.6.45.
+#[test]
+fn values_that_mean_nothing_are_checked_all_the_same() {
+    let cases = [
+        ("-o hashpower", exit::FLAG, "Missing numeric argument for hashpower"),
+        ("-o hashpower=", exit::FLAG, "Missing numeric argument for hashpower"),
+        ("-o hashpower=11", exit::FLAG, "Initial hashtable multiplier of 11 is too low"),
+        ("-o hashpower=33", exit::FLAG, "Initial hashtable multiplier of 33 is too high"),
+        ("-o hash_algorithm", exit::FLAG, "Missing hash_algorithm argument"),
+        ("-o hash_algorithm=foo", exit::FLAG, "Unknown hash_algorithm option (jenkins, murmur3, xxh3)"),
+        ("-o slab_automove=3", exit::FLAG, "slab_automove must be between 0 and 2"),
+        ("-o slab_automove_ratio", exit::FLAG, "Missing slab_automove_ratio argument"),
+        ("-o slab_automove_ratio=2", exit::FLAG, "slab_automove_ratio must be > 0 and < 1"),
+        ("-o slab_automove_window=2", exit::FLAG, "slab_automove_window must be > 2 and < 1800"),
+        ("-o slab_automove_freeratio=x", exit::FLAG, "could not parse argument to slab_automove_freeratio"),
+        ("-o slab_sizes", exit::FLAG, "Missing slab_sizes argument"),
+        ("-o slab_sizes=0", exit::USAGE, "slab size 0 is out of valid range"),
+        ("-o slab_sizes=9-8", exit::USAGE, "slab size 8 cannot be lower than or equal to a previous class size"),
+        ("-o slab_chunk_max", exit::FLAG, "Missing slab_chunk_max argument"),
+        ("-o slab_chunk_max=0", exit::FLAG, "slab_chunk_max must be >= 0"),
+        ("-o slab_chunk_max=2048", exit::FLAG, "slab_chunk_max must be specified in kilobytes."),
+        ("-o tail_repair_time", exit::FLAG, "Missing numeric argument for tail_repair_time"),
+        ("-o tail_repair_time=9", exit::FLAG, "Cannot set tail_repair_time to less than 10 seconds"),
+        ("-o lru_crawler_sleep", exit::FLAG, "Missing lru_crawler_sleep value"),
+        ("-o lru_crawler_sleep=1000001", exit::FLAG, "LRU crawler sleep must be between 0 and 1 second"),
+        ("-o lru_crawler_tocrawl", exit::FLAG, "Missing lru_crawler_tocrawl value"),
+        ("-o lru_crawler_tocrawl=-1", exit::FLAG, "lru_crawler_tocrawl takes a numeric 32bit value"),
+        ("-o hot_lru_pct", exit::FLAG, "Missing hot_lru_pct argument"),
+        ("-o hot_lru_pct=80", exit::FLAG, "hot_lru_pct must be > 1 and < 80"),
+        ("-o warm_lru_pct=0", exit::FLAG, "warm_lru_pct must be > 1 and < 80"),
+        ("-o hot_lru_pct=50", exit::USAGE, "hot_lru_pct + warm_lru_pct cannot be more than 80% combined"),
+        ("-o hot_max_factor=0", exit::FLAG, "hot_max_factor must be > 0"),
+        ("-o warm_max_factor", exit::FLAG, "Missing warm_max_factor argument"),
+        ("-o temporary_ttl", exit::FLAG, "Missing temporary_ttl argument"),
+        ("-o temporary_ttl=5,no_lru_maintainer", exit::USAGE, "temporary_ttl requires lru_maintainer to be enabled"),
+        ("-o read_buf_mem_limit", exit::FLAG, "Missing read_buf_mem_limit argument"),
+        ("-o sock_cookie_id", exit::FLAG, "Missing sock_cookie_id argument"),
+        ("-o ext_path", exit::FLAG, "missing argument to ext_path, ie: ext_path=/d/file:5G"),
+        ("-o ext_path=/x", exit::FLAG, "must supply size to ext_path, ie: ext_path=/f/e:64m (M|G|T|P supported)"),
+        ("-o ext_threads", exit::FLAG, "Missing ext_threads argument"),
+        ("-o ext_item_age=x", exit::FLAG, "could not parse argument to ext_item_age"),
+        ("-o ext_max_frag=x", exit::FLAG, "could not parse argument to ext_max_frag"),
+    ];
+    check_refusals(&cases);
+}
+
+fn parse_one(flag: &str, value: &str) -> Result<Request, Refusal> {
+    Options::parse(["wasmcached", flag, value].map(OsString::from))
+}
+
+fn check_refusals(cases: &[(&str, u8, &str)]) {
     for (line, code, text) in cases {
         match parse(line) {
             Err(refusal) => {
-                assert_eq!(refusal.code, code, "{line}: {}", refusal.message);
+                assert_eq!(refusal.code, *code, "{line}: {}", refusal.message);
                 assert!(refusal.message.contains(text), "{line}: {}", refusal.message);
             }
             Ok(request) => panic!("{line}: {request:?}"),
@@ -114,12 +171,26 @@ fn what_cannot_be_obeyed_is_refused_with_a_reason() {
 
 #[test]
 fn what_means_nothing_is_accepted_with_one_line_each() {
-    for line in ["-f 1.1", "-n 10", "-k", "-r", "-N 2", "-X", "-W", "-o modern", "-o hashpower=20", "-o ext_path=/x:1G"]
-    {
+    let lines = ["-f 1.1", "-n 10", "-N 2", "-o modern", "-o hashpower=20", "-o ext_path=/x:1G", "surplus"];
+    for line in lines {
         let warnings = options(line).warnings;
         assert!(warnings.len() == 1 && warnings[0].contains(" does nothing"), "{line}: {warnings:?}");
     }
-    assert_eq!(options("-o slab_reassign,lru_crawler,,no_lru_maintainer -o maxconns_fast").warnings.len(), 3);
+    for known in extended::NAMES {
+        let values: &[&str] = match known.effect {
+            extended::Effect::Nothing(_) => &[""],
+            extended::Effect::Inert(..) => &["", "=10", "=20", "=0.5", "=/x:1g", "=murmur3"],
+            _ => continue,
+        };
+        let parsed = values.iter().find_map(|value| parse(&format!("-o {}{value}", known.name)).ok());
+        let Some(Request::Serve(options)) = parsed else { panic!("{}", known.name) };
+        let expected = format!("-o {} does nothing: ", known.name);
+        assert!(options.warnings.len() == 1 && options.warnings[0].starts_with(&expected), "{:?}", options.warnings);
+        assert!(!options.warnings[0].contains('\n'));
+    }
+    assert_eq!(options("-o slab_reassign,lru_crawler,,no_hashexpand -o maxconns_fast").warnings.len(), 3);
+    assert_eq!(options("-D ab").warnings, ["-D: only the first character of \"ab\" counts"]);
+    assert_eq!(options("-D ab").prefix_delimiter, Some(b'a'));
     assert_eq!(options("-B ascii -B auto -U 0").warnings.len(), 0);
     assert_eq!(options("-B binary").binding(), Binding::Binary);
     assert!(options("-t 100").warnings[0].starts_with("WARNING: Setting a high number"));
@@ -157,11 +228,66 @@ fn settings_show_what_was_chosen() {
     assert_eq!(shown(Setting::Umask), "755");
     assert_eq!(shown(Setting::MaxConnectionsFast), "no");
     assert_eq!(shown(Setting::TcpPort), "11211");
+    assert_eq!(shown(Setting::LruSegmented), "yes");
+}
+
+/// As 1.6.45 shows them.
+#[test]
+fn settings_show_what_was_asked_for_in_vain() {
+    let line = "-f 1.5 -n 8 -n 9 -N 2 -o hashpower=20,no_lru_crawler,slab_automove=0,slab_automove_ratio=.5,hot_lru_pct=30 \
+        -o no_chunked_items,read_buf_mem_limit=4,temporary_ttl=5,no_slab_reassign,hot_max_factor=1,tail_repair_time=10";
+    let expected = [
+        (Setting::GrowthFactor, "1.50"),
+        (Setting::ChunkSize, "9"),
+        (Setting::NumNapiIds, "2"),
+        (Setting::HashPowerInit, "20"),
+        (Setting::LruCrawler, "no"),
+        (Setting::SlabAutomove, "0"),
+        (Setting::SlabAutomoveRatio, "0.50"),
+        (Setting::HotLruPct, "30"),
+        (Setting::SlabChunkMax, "1048576"),
+        (Setting::ReadBufMemLimit, "4194304"),
+        (Setting::TempLru, "yes"),
+        (Setting::TemporaryTtl, "5"),
+        (Setting::SlabReassign, "no"),
+        (Setting::HotMaxFactor, "1.00"),
+        (Setting::TailRepairTime, "10"),
+    ];
+    let settings = options(line).settings();
+    for (setting, value) in expected {
+        let found: Vec<_> = settings.iter().filter(|(candidate, _)| *candidate == setting).collect();
+        assert!(found.len() == 1 && found[0].1 == value, "{}: {found:?}", setting.name());
+    }
+    let flat = options("-o no_lru_maintainer");
+    assert_eq!((flat.eviction, flat.warnings.len()), (Eviction::Lru, 0));
+    let settings = flat.settings();
+    assert!(settings.contains(&(Setting::LruMaintainerThread, "no".to_owned())));
+    assert!(settings.contains(&(Setting::LruSegmented, "no".to_owned())));
+}
+
+/// Whatever flags this server adds, what is enough for memcached stays enough.
+#[test]
+fn every_abbreviation_of_memcached_is_understood() {
+    let lettered: Vec<_> = table::FLAGS.iter().filter(|flag| flag.short.is_some()).map(|flag| flag.long).collect();
+    for long in &lettered {
+        for bytes in 1..=long.len() {
+            let start = &long[..bytes];
+            let candidates = lettered.iter().filter(|other| other.starts_with(start)).count();
+            let unique = lettered.contains(&start) || candidates == 1;
+            let mut command = table::command();
+            let known = command.try_get_matches_from_mut(["wasmcached", &format!("--{start}")]);
+            let understood = known.err().is_none_or(|error| error.kind() == clap::error::ErrorKind::InvalidValue);
+            assert_eq!(understood, unique, "--{start}");
+        }
+    }
 }
 
 #[test]
 fn help_and_its_kin_derive_from_the_table() {
     let (help, man) = (printed("-h"), printed("--generate man"));
+    for known in extended::NAMES {
+        assert!(help.contains(known.name), "{}", known.name);
+    }
     for flag in table::FLAGS {
         assert!(help.contains(&format!("--{}", flag.long)), "{}", flag.long);
         assert!(man.contains(&flag.long.replace('-', "\\-")), "{}", flag.long);

@@ -64,10 +64,7 @@ pub(super) fn mask(text: &str) -> Result<u32, Refusal> {
     }
 }
 
-/// `-D`: one character.
+/// `-D`: one character, the first.
 pub(super) fn delimiter(text: &str) -> Result<u8, Refusal> {
-    match text.as_bytes() {
-        [byte] => Ok(*byte),
-        _ => Err(Refusal::new(exit::FLAG, format!("-D: \"{text}\" is not one character"))),
-    }
+    text.bytes().next().ok_or_else(|| Refusal::new(exit::FLAG, "No delimiter specified"))
 }
