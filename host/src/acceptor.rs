@@ -93,7 +93,7 @@ impl Reception {
                 match asked {
                     Asked::Stop(who) => self.shared.stop(who),
                     #[cfg(unix)]
-                    Asked::Reload => tracing::warn!("SIGHUP: there is nothing to read again"),
+                    Asked::Reload => self.shared.reloads.run("SIGHUP"),
                 }
             }
             if !self.shared.is_stopping() {

@@ -17,6 +17,7 @@ mod machine;
 mod options;
 mod process;
 mod registry;
+mod reload;
 mod server;
 mod shards;
 mod signals;

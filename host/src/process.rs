@@ -18,13 +18,27 @@ use std::path::{Path, PathBuf};
 pub(crate) struct PidFile(PathBuf);
 
 impl PidFile {
-    /// Writes the file. One that cannot be written is no reason not to serve.
+    /// Writes the file: whole, or not at all. One that cannot be written is no reason not to serve, and one that is there
+    /// already is replaced, with a word if its process is alive.
     pub(crate) fn write(path: &Path) -> Option<Self> {
-        match std::fs::write(path, format!("{}\n", std::process::id())) {
+        if let Some(pid) = read_pid(path)
+            && is_running(pid)
+        {
+            eprintln!("WARNING: The pid file contained the following (running) pid: {pid}");
+        }
+        let mut temporary = path.as_os_str().to_owned();
+        temporary.push(".tmp");
+        let temporary = PathBuf::from(temporary);
+        if let Err(error) = std::fs::write(&temporary, format!("{}\n", std::process::id())) {
+            let path = temporary.display();
+            eprintln!("Could not open the pid file {path} for writing: {}", reason(&error));
+            return None;
+        }
+        match std::fs::rename(&temporary, path) {
             Ok(()) => Some(Self(path.to_owned())),
             Err(error) => {
-                let path = path.display();
-                eprintln!("Could not open the pid file {path} for writing: {}", reason(&error));
+                let (from, to) = (temporary.display(), path.display());
+                eprintln!("Could not rename the pid file from {from} to {to}: {}", reason(&error));
                 None
             }
         }
@@ -33,9 +47,19 @@ impl PidFile {
 
 impl Drop for PidFile {
     fn drop(&mut self) {
-        // A server that gave up its rights may not be allowed to; nothing is lost by that.
-        let _ = std::fs::remove_file(&self.0);
+        // A server that was started after this one may have written its own.
+        if read_pid(&self.0) != Some(std::process::id()) {
+            return;
+        }
+        if let Err(error) = std::fs::remove_file(&self.0) {
+            // It gave up its rights, or somebody was faster: the next start finds that this process is gone.
+            tracing::warn!("Could not remove the pid file {}: {}", self.0.display(), reason(&error));
+        }
     }
+}
+
+fn read_pid(path: &Path) -> Option<u32> {
+    std::fs::read_to_string(path).ok()?.trim().parse().ok()
 }
 
 /// The path that `path` is also after the process has changed its folder.
@@ -47,13 +71,21 @@ pub(crate) fn fixed_path(path: &Path) -> PathBuf {
 mod unix {
     use super::*;
     use nix::{
+        errno::Errno,
         sys::{
-            resource::{Resource, UsageWho, getrlimit, getrusage, setrlimit},
+            mman::{MlockAllFlags, mlockall},
+            resource::{RLIM_INFINITY, Resource, UsageWho, getrlimit, getrusage, setrlimit},
             stat::{Mode, umask},
             time::TimeValLike,
         },
-        unistd::{Uid, User},
+        unistd::{Pid, Uid, User},
     };
+
+    /// Whether a process has that id. One that belongs to somebody else counts.
+    pub(super) fn is_running(pid: u32) -> bool {
+        let Ok(pid @ 1..) = i32::try_from(pid) else { return false };
+        matches!(nix::sys::signal::kill(Pid::from_raw(pid), None), Ok(()) | Err(Errno::EPERM))
+    }
 
     /// CPU time of this process so far, in user mode and in the kernel, in microseconds.
     pub(crate) fn cpu_time_us() -> (u64, u64) {
@@ -87,6 +119,53 @@ mod unix {
             return Ok(());
         }
         Err(refused())
+    }
+
+    /// `-r`: lets the system write core files as large as they get.
+    ///
+    /// # Errors
+    /// It writes none at all.
+    pub(crate) fn raise_core_limit() -> Result<(), Refusal> {
+        let refused = |_| Refusal::new(exit::SYSTEM, "failed to ensure corefile creation");
+        let (_, hard) = getrlimit(Resource::RLIMIT_CORE).map_err(refused)?;
+        if setrlimit(Resource::RLIMIT_CORE, RLIM_INFINITY, RLIM_INFINITY).is_err() {
+            setrlimit(Resource::RLIMIT_CORE, hard, hard).map_err(refused)?;
+        }
+        match getrlimit(Resource::RLIMIT_CORE) {
+            Ok((1.., _)) => Ok(()),
+            _ => Err(refused(Errno::EPERM)),
+        }
+    }
+
+    /// Lets all memory be locked, if this process may decide that: to be called before it gives up its rights.
+    pub(crate) fn raise_lock_limit() {
+        // If it may not, it may still be allowed to lock without a limit, and `lock_memory` says what came of it.
+        let _ = setrlimit(Resource::RLIMIT_MEMLOCK, RLIM_INFINITY, RLIM_INFINITY);
+    }
+
+    /// `-k`: keeps what is in memory, and what will be, out of the swap file. Where that is refused the server goes on
+    /// without. To be called when the guests are there: they reserve far more address space than they use, and all of
+    /// it counts, so a limit that is too low for them is refused now and does not bite when a guest is replaced.
+    pub(crate) fn lock_memory() {
+        let flags = MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE | pages_as_they_are_used();
+        if let Err(error) = mlockall(flags) {
+            let hint = match error {
+                Errno::ENOMEM | Errno::EAGAIN => " (the limit of locked memory, ulimit -l, must be unlimited)",
+                _ => "",
+            };
+            eprintln!("warning: -k invalid, mlockall() failed: {}{hint}", reason(&error.into()));
+        }
+    }
+
+    /// Without it all memory that guests could ever use would be taken at once.
+    #[cfg(target_os = "linux")]
+    fn pages_as_they_are_used() -> MlockAllFlags {
+        MlockAllFlags::from_bits_retain(nix::libc::MCL_ONFAULT)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn pages_as_they_are_used() -> MlockAllFlags {
+        MlockAllFlags::empty()
     }
 
     /// Runs `action` while files are created with at most the rights of `mask`.
@@ -157,6 +236,28 @@ mod windows {
     /// Not known on this system.
     pub(crate) fn cpu_time_us() -> (u64, u64) {
         (0, 0)
+    }
+
+    /// Not known on this system: what a file says is not believed.
+    pub(super) fn is_running(_pid: u32) -> bool {
+        false
+    }
+
+    /// Not on this system: who wants dumps of crashes sets them up for all programs.
+    ///
+    /// # Errors
+    /// Never.
+    pub(crate) fn raise_core_limit() -> Result<(), Refusal> {
+        eprintln!("-r does nothing: this system writes dumps of crashes if it is set up for that");
+        Ok(())
+    }
+
+    /// Not on this system.
+    pub(crate) fn raise_lock_limit() {}
+
+    /// Not on this system.
+    pub(crate) fn lock_memory() {
+        eprintln!("warning: -k invalid, mlockall() not supported on this platform.  proceeding without.");
     }
 
     /// This system has no such limit.

@@ -11,6 +11,7 @@ use crate::{
     options::{Options, Refusal, exit, version},
     process::{self, Identity, PidFile},
     registry::{Entry, Registry},
+    reload::Reloads,
     shards::{FaultCounters, Shards},
     statistics::{Baseline, ListenerCounters, WorkerCounters},
     worker::{self, SWEEP_PAUSE, SWEEP_STEPS, SWEEPS_PER_TICK_MAX, Worker},
@@ -54,6 +55,8 @@ pub(crate) struct Shared {
     /// 0: never.
     pub(crate) idle_timeout_s: u32,
     pub(crate) log: Log,
+    /// What is read again when the server is told to.
+    pub(crate) reloads: Reloads,
     stopping: AtomicBool,
     /// Nobody is let in until a connection closes.
     pub(crate) doors_closed: AtomicBool,
@@ -117,6 +120,9 @@ pub(crate) fn serve(options: &Options) -> Result<(), Refusal> {
     }
     let reserved = RESERVED_DESCRIPTORS + RESERVED_DESCRIPTORS_PER_WORKER * options.threads;
     process::raise_descriptor_limit(options.connections_max, reserved)?;
+    if options.core_files {
+        process::raise_core_limit()?;
+    }
     let identity = Identity::find(options.user.as_deref())?;
     let listeners = Listener::open_all(options)?;
     let pid_file = options.pid_file.as_deref().map(process::fixed_path);
@@ -126,9 +132,15 @@ pub(crate) fn serve(options: &Options) -> Result<(), Refusal> {
         process::daemonize(options.verbosity > 0)?;
     }
     let _pid_file = pid_file.as_deref().and_then(PidFile::write);
+    if options.lock_memory {
+        process::raise_lock_limit();
+    }
     identity.assume()?;
     let log = Log::start(options.verbosity);
     let Assembled { shared, poll, refusal, fronts } = assemble(options, reserved, log)?;
+    if options.lock_memory {
+        process::lock_memory();
+    }
     if !options.daemon {
         announce(options, &listeners);
         eprintln!("{}", machine::describe_pages(options.huge_pages));
@@ -214,6 +226,7 @@ fn assemble(options: &Options, reserved: usize, log: Log) -> Result<Assembled, R
         memory_bytes: AtomicU64::new(options.memory_bytes),
         idle_timeout_s: options.idle_timeout_s,
         log,
+        reloads: Reloads::default(),
         stopping: AtomicBool::new(false),
         doors_closed: AtomicBool::new(false),
         reception_waker: Arc::new(waker),

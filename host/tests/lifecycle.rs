@@ -124,7 +124,7 @@ mod unix {
         let server = Server::start("hangup", "-v");
         assert_eq!(server.client().ask("version"), "VERSION 1.6.45");
         server.signal(Signal::SIGHUP);
-        server.wait_for_log("SIGHUP");
+        server.wait_for_log("SIGHUP: there is nothing to read again");
         assert_eq!(server.client().ask("version"), "VERSION 1.6.45");
     }
 
@@ -191,6 +191,76 @@ mod unix {
     }
 
     #[test]
+    fn an_id_of_a_living_process_is_told_and_replaced() {
+        let folder = Folder::new("stale");
+        let pids = folder.0.join("pid");
+        let flag = format!("-P {}", pids.display());
+        for (left_behind, warned) in [(std::process::id().to_string(), true), (String::from("x"), false)] {
+            std::fs::write(&pids, &left_behind).unwrap();
+            let server = Server::start("stale-server", &flag);
+            assert_eq!(server.client().ask("version"), "VERSION 1.6.45");
+            assert_eq!(std::fs::read_to_string(&pids).unwrap(), format!("{}\n", server.pid()));
+            let warning =
+                format!("WARNING: The pid file contained the following (running) pid: {}", std::process::id());
+            assert_eq!(server.log().contains(&warning), warned, "{}", server.log());
+            server.signal(Signal::SIGTERM);
+            assert!(server.wait().success());
+            assert!(!pids.exists());
+        }
+        // Another server's file is left alone.
+        let server = Server::start("replaced", &flag);
+        assert_eq!(server.client().ask("version"), "VERSION 1.6.45");
+        std::fs::write(&pids, "1\n").unwrap();
+        server.signal(Signal::SIGTERM);
+        assert!(server.wait().success());
+        assert_eq!(std::fs::read_to_string(&pids).unwrap(), "1\n");
+    }
+
+    #[test]
+    fn an_id_that_cannot_be_written_is_no_reason_not_to_serve() {
+        let server = Server::start("no-pid", "-P /no/such/folder/pid");
+        assert_eq!(server.client().ask("version"), "VERSION 1.6.45");
+        server.wait_for_log("Could not open the pid file /no/such/folder/pid.tmp for writing: ");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn core_files_may_be_as_large_as_they_get() {
+        use nix::sys::resource::{Resource, getrlimit};
+        let (_, hard) = getrlimit(Resource::RLIMIT_CORE).unwrap();
+        let limit = |server: &Server| {
+            let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.pid())).unwrap();
+            limits.lines().find(|line| line.starts_with("Max core file size")).unwrap().to_owned()
+        };
+        if hard == 0 && !nix::unistd::Uid::effective().is_root() {
+            let output = run("-p -1 -r");
+            assert_eq!(output.status.code(), Some(71));
+            assert!(String::from_utf8_lossy(&output.stderr).contains("failed to ensure corefile creation"));
+            return;
+        }
+        let server = Server::start("cores", "-r");
+        let words: Vec<_> = limit(&server).split_whitespace().map(str::to_owned).collect();
+        assert!(words[4] == words[5] && words[4] != "0", "{words:?}");
+    }
+
+    /// With all that it reserves, it locks what it uses, or says why it locks nothing; it serves either way.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn memory_is_locked_or_the_reason_told() {
+        let server = Server::start("locked", "-k -t 2 -m 1024");
+        let value = "x".repeat(100_000);
+        for index in 0..200 {
+            assert_eq!(server.client().set(&format!("key{index}"), &value), "STORED");
+        }
+        let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
+        let locked = status.lines().find_map(|line| line.strip_prefix("VmLck:")).unwrap().trim().to_owned();
+        let refused = server.log().contains("warning: -k invalid, mlockall() failed: ");
+        assert_eq!(locked == "0 kB", refused, "{locked}: {}", server.log());
+        // Locked or not, only what is used is in memory.
+        assert!(server.resident_kib() < 400 * 1024, "{} KiB", server.resident_kib());
+    }
+
+    #[test]
     fn root_becomes_somebody_else() {
         if !nix::unistd::Uid::effective().is_root() {
             // For everybody else -u counts for nothing.
@@ -208,5 +278,7 @@ mod unix {
         let nobody = nix::unistd::User::from_name("nobody").unwrap().unwrap();
         let ids: Vec<_> = status.lines().find(|line| line.starts_with("Uid:")).unwrap().split_whitespace().collect();
         assert!(ids[1..].iter().all(|id| *id == nobody.uid.to_string()), "{ids:?}");
+        let groups = status.lines().find_map(|line| line.strip_prefix("Groups:")).unwrap().trim();
+        assert_eq!(groups, nobody.gid.to_string());
     }
 }
