@@ -86,6 +86,8 @@ pub struct Config {
     pub binding: Binding,
     /// `-S`, `-Y`: who has to say who it is.
     pub authentication: Authentication,
+    /// `-o debugtime`: clients may stop and move the clock, for tests.
+    pub debug_time: bool,
     /// `-D`: prefix statistics from the start.
     pub detail: bool,
     /// `-D`: what ends a prefix.
@@ -113,6 +115,7 @@ impl Default for Config {
             shutdown: false,
             binding: Binding::Auto,
             authentication: Authentication::None,
+            debug_time: false,
             detail: false,
             prefix_delimiter: b':',
             requests_per_event: 20,
@@ -134,7 +137,7 @@ impl Config {
         w.u64(self.memory_bytes_capacity);
         w.u32(self.segment_bytes);
         w.u32(self.item_bytes_max);
-        for flag in [self.evictions, self.cas, self.flush, self.shutdown, self.detail] {
+        for flag in [self.evictions, self.cas, self.flush, self.shutdown, self.debug_time, self.detail] {
             w.u8(u8::from(flag));
         }
         w.u8(self.eviction as u8);
@@ -169,6 +172,7 @@ impl Config {
             cas: r.u8()? != 0,
             flush: r.u8()? != 0,
             shutdown: r.u8()? != 0,
+            debug_time: r.u8()? != 0,
             detail: r.u8()? != 0,
             eviction: Eviction::decode(u32::from(r.u8()?))?,
             binding: *Binding::ALL.get(usize::from(r.u8()?))?,

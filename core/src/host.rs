@@ -34,6 +34,19 @@ pub enum HostRequest {
         /// Let connections finish first.
         graceful: bool,
     },
+    /// Stop or move the clock, for tests. Answer: nothing.
+    Clock(ClockOrder),
+}
+
+/// What a test wants of the host's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClockOrder {
+    /// Stand still.
+    Pause,
+    /// Show the time again.
+    Resume,
+    /// Seconds forward, or back where it is negative.
+    Move(i64),
 }
 
 impl HostRequest {
@@ -46,6 +59,9 @@ impl HostRequest {
             Self::Verbosity(level) => (3, u64::from(level)),
             Self::MemoryLimit(bytes) => (4, bytes),
             Self::Shutdown { graceful } => (5, u64::from(graceful)),
+            Self::Clock(ClockOrder::Pause) => (20, 0),
+            Self::Clock(ClockOrder::Resume) => (21, 0),
+            Self::Clock(ClockOrder::Move(seconds)) => (22, seconds.cast_unsigned()),
         };
         let mut w = Writer(out);
         w.u32(tag);
@@ -63,6 +79,9 @@ impl HostRequest {
             3 => Self::Verbosity(argument as u32),
             4 => Self::MemoryLimit(argument),
             5 => Self::Shutdown { graceful: argument != 0 },
+            20 => Self::Clock(ClockOrder::Pause),
+            21 => Self::Clock(ClockOrder::Resume),
+            22 => Self::Clock(ClockOrder::Move(argument.cast_signed())),
             _ => return None,
         })
     }

@@ -53,7 +53,7 @@ impl Engine {
         self.now = now;
         let Some(front) = &mut self.front else { return Status::CLOSE };
         match self.barrier.take() {
-            Some(barrier) => front.answer_barrier(&barrier),
+            Some(barrier) => front.answer_barrier(&barrier, now),
             None => front.answer_carried(),
         }
         self.go_on()
@@ -81,7 +81,7 @@ impl Engine {
                         }
                     }
                     if front.runs().0.is_empty() {
-                        front.answer_barrier(&barrier);
+                        front.answer_barrier(&barrier, self.now);
                     } else {
                         self.barrier = Some(barrier);
                         return Status::RUNS;

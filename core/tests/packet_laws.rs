@@ -24,6 +24,7 @@ const CONTEXT: Context = Context {
     flush: true,
     shutdown: true,
     sasl: true,
+    debug_time: true,
 };
 
 fn packet() -> impl Strategy<Value = Vec<u8>> {

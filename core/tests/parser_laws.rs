@@ -31,6 +31,7 @@ const CONTEXT: Context = Context {
     flush: true,
     shutdown: true,
     sasl: true,
+    debug_time: true,
 };
 
 /// What either parser found.

@@ -19,6 +19,7 @@ const CONTEXT: Context = Context {
     flush: true,
     shutdown: true,
     sasl: true,
+    debug_time: true,
 };
 
 fuzz_target!(|input: &[u8]| {

@@ -1,12 +1,14 @@
-//! Time as the guests get it: Unix seconds that never go back.
+//! Time as the guests get it: Unix seconds that never go back, unless a test moves them.
 //!
 //! One thread moves it once a second; everybody else reads one atomic. So asking for the time costs nothing, however
 //! slow the machine's clock is.
 
+use parking_lot::Mutex;
 use std::{
     sync::atomic::{AtomicU32, Ordering},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
+use wasmcached_core::host::ClockOrder;
 
 /// The server's clock.
 #[derive(Debug)]
@@ -15,13 +17,22 @@ pub(crate) struct Clock {
     /// Unix time when the server started. A later step of the wall clock does not touch the age of items.
     started_unix: Duration,
     now: AtomicU32,
+    orders: Mutex<Orders>,
+}
+
+/// What tests did to the clock.
+#[derive(Debug, Default)]
+struct Orders {
+    paused: bool,
+    moved_s: i64,
 }
 
 impl Clock {
     /// Reads the wall clock, for the only time.
     pub(crate) fn start() -> Self {
         let started_unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self { started: Instant::now(), started_unix, now: AtomicU32::new(unix_seconds(started_unix)) }
+        let now = AtomicU32::new(unix_seconds(started_unix, 0));
+        Self { started: Instant::now(), started_unix, now, orders: Mutex::default() }
     }
 
     /// Unix time, in seconds.
@@ -32,19 +43,44 @@ impl Clock {
 
     /// Seconds since the start.
     pub(crate) fn uptime_s(&self) -> u64 {
-        self.started.elapsed().as_secs()
+        self.now().saturating_sub(unix_seconds(self.started_unix, 0)).into()
     }
 
     /// Moves the clock, and says how long it is until the next second begins.
     pub(crate) fn advance(&self) -> Duration {
-        let unix = self.started_unix + self.started.elapsed();
-        self.now.store(unix_seconds(unix), Ordering::Relaxed);
+        let orders = self.orders.lock();
+        let unix = self.unix();
+        if !orders.paused {
+            self.now.store(unix_seconds(unix, orders.moved_s), Ordering::Relaxed);
+        }
         Duration::from_secs(1) - Duration::from_nanos(u64::from(unix.subsec_nanos()))
+    }
+
+    /// Does what a test wants.
+    pub(crate) fn obey(&self, order: ClockOrder) {
+        let mut orders = self.orders.lock();
+        match order {
+            ClockOrder::Pause => orders.paused = true,
+            ClockOrder::Resume => {
+                orders.paused = false;
+                self.now.store(unix_seconds(self.unix(), orders.moved_s), Ordering::Relaxed);
+            }
+            ClockOrder::Move(seconds) => {
+                orders.moved_s = orders.moved_s.saturating_add(seconds);
+                let now = i64::from(self.now()).saturating_add(seconds).clamp(0, u32::MAX.into());
+                self.now.store(now as u32, Ordering::Relaxed);
+            }
+        }
+    }
+
+    fn unix(&self) -> Duration {
+        self.started_unix + self.started.elapsed()
     }
 }
 
-fn unix_seconds(unix: Duration) -> u32 {
-    u32::try_from(unix.as_secs()).unwrap_or(u32::MAX)
+fn unix_seconds(unix: Duration, moved_s: i64) -> u32 {
+    let seconds = i64::try_from(unix.as_secs()).unwrap_or(i64::MAX);
+    seconds.saturating_add(moved_s).clamp(0, u32::MAX.into()) as u32
 }
 
 #[cfg(test)]
@@ -58,5 +94,27 @@ mod tests {
         let rest = clock.advance();
         assert!(rest > Duration::ZERO && rest <= Duration::from_secs(1));
         assert!(clock.now() >= before);
+    }
+
+    #[test]
+    fn a_test_may_stop_and_move_it() {
+        let clock = Clock::start();
+        clock.obey(ClockOrder::Pause);
+        let before = clock.now();
+        clock.obey(ClockOrder::Move(1000));
+        clock.advance();
+        assert_eq!(clock.now(), before + 1000);
+        clock.obey(ClockOrder::Move(-10));
+        clock.advance();
+        assert_eq!((clock.now(), clock.uptime_s() >= 990), (before + 990, true));
+        clock.obey(ClockOrder::Resume);
+        assert!(clock.now() >= before + 990);
+        clock.obey(ClockOrder::Move(i64::MAX));
+        clock.obey(ClockOrder::Move(i64::MAX));
+        assert_eq!(clock.now(), u32::MAX);
+        clock.obey(ClockOrder::Move(i64::MIN));
+        clock.obey(ClockOrder::Move(i64::MIN));
+        clock.advance();
+        assert_eq!(clock.now(), 0);
     }
 }

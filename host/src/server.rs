@@ -261,6 +261,7 @@ fn config(options: &Options, shards: u32, role: Role) -> Result<Config, Refusal>
         shutdown: options.shutdown,
         binding: options.binding(),
         authentication: Authentication::None,
+        debug_time: options.debug_time,
         detail: options.prefix_delimiter.is_some(),
         prefix_delimiter: options.prefix_delimiter.unwrap_or(b':'),
         requests_per_event: options.requests_per_event,

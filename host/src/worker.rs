@@ -234,6 +234,8 @@ impl Worker {
     fn settle(&mut self, index: usize, mut status: Status) -> Result<(), Fault> {
         while status.runs() {
             self.carry(index)?;
+            // What was carried may have moved it.
+            self.now = self.shared.clock.now();
             status = self.front.resume(self.now)?;
         }
         if status.output() {
@@ -418,6 +420,7 @@ fn answer(shared: &Shared, front: &mut Front, asker: &Entry, request: HostReques
             }
             return Ok(vec![u8::from(done)]);
         }
+        HostRequest::Clock(order) => shared.clock.obey(order),
         HostRequest::Shutdown { .. } => shared.stop("a client"),
     }
     Ok(Vec::new())

@@ -60,6 +60,7 @@ impl Barrier {
             Control::Stats(Group::Reset) => Some(HostRequest::ResetStatistics),
             Control::Verbosity { level } => Some(HostRequest::Verbosity(level)),
             Control::MemoryLimit { mebibytes } => Some(HostRequest::MemoryLimit(u64::from(mebibytes) << 20)),
+            Control::Clock(order) => Some(HostRequest::Clock(order)),
             Control::Shutdown { graceful } => Some(HostRequest::Shutdown { graceful }),
             _ => None,
         }
@@ -71,7 +72,7 @@ impl Barrier {
         let (first, second, host) =
             (carry.brought(Slot::First), carry.brought(Slot::Second), carry.brought(Slot::Host));
         match self.control {
-            Control::Flush { .. } | Control::Verbosity { .. } => out.extend_from_slice(words::OK),
+            Control::Flush { .. } | Control::Verbosity { .. } | Control::Clock(_) => out.extend_from_slice(words::OK),
             Control::Evict(eviction) => {
                 set(config, Setting::LruSegmented, if eviction == Eviction::Lru { "no" } else { "yes" });
                 out.extend_from_slice(words::OK);

@@ -110,6 +110,7 @@ impl Front {
             flush: config.flush,
             shutdown: config.shutdown,
             sasl: config.authentication == Authentication::Sasl,
+            debug_time: config.debug_time,
         };
         Self {
             carry: Carry::new(config.shards),
@@ -263,9 +264,10 @@ impl Front {
         self.pending.clear();
     }
 
-    /// Answers a barrier with what its runs brought.
-    pub fn answer_barrier(&mut self, barrier: &Barrier) {
+    /// Answers a barrier with what its runs brought. It may have moved the clock: `now` is what that shows afterwards.
+    pub fn answer_barrier(&mut self, barrier: &Barrier, now: Seconds) {
         let closes = barrier.answer(&mut self.output, &mut self.config, &self.carry, self.context.now);
+        self.context.now = now;
         if closes && let Some(connection) = self.connections.get_mut(self.current) {
             connection.state = State::Closing;
         }

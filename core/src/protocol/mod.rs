@@ -29,6 +29,8 @@ pub struct Context {
     pub shutdown: bool,
     /// `-S`: logins over the binary protocol are understood.
     pub sasl: bool,
+    /// `-o debugtime` sets it.
+    pub debug_time: bool,
 }
 
 /// What a parser says of the bytes it was shown.

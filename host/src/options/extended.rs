@@ -26,6 +26,9 @@ pub(super) enum Effect {
 }
 use Effect::{Inert, Nothing, Number, Refused, Switch, Word};
 
+/// The help of a name that is for tests: none.
+pub(super) const HIDDEN: &str = "";
+
 const NO_SLABS: &str = "memory is a log of segments, there are no slabs";
 const NO_LRU_PARTS: &str = "recency is not kept in lists that need tuning";
 const OWN_SWEEP: &str = "expired items are swept out by the server's own clock";
@@ -56,6 +59,7 @@ pub(super) const NAMES: &[Extended] = &[
     ),
     name("lru_maintainer", Switch(|o| set_maintainer(o, true), "the same as eviction=s3fifo")),
     name("no_lru_maintainer", Switch(|o| set_maintainer(o, false), "the same as eviction=lru")),
+    name("debugtime", Switch(|o| o.debug_time = true, HIDDEN)),
     name("no_huge_pages", Switch(|o| o.huge_pages = HugePages::Never, "keep memory in small pages")),
     name("hashpower", Inert(inert::hash_power, OWN_INDEX)),
     name("no_hashexpand", Nothing(OWN_INDEX)),

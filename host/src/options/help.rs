@@ -33,6 +33,7 @@ pub(super) fn after() -> String {
     let mut text = "Names for -o:\n".to_owned();
     for known in extended::NAMES {
         let (name, help) = match known.effect {
+            Effect::Switch(_, extended::HIDDEN) => continue,
             Effect::Switch(_, help) => (known.name.to_owned(), help),
             Effect::Number(_, unit, help) | Effect::Word(_, unit, help) => (format!("{}={unit}", known.name), help),
             Effect::Nothing(_) | Effect::Inert(..) | Effect::Refused(_) => continue,

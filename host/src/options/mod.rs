@@ -96,6 +96,8 @@ pub(crate) struct Options {
     pub(crate) cas: bool,
     pub(crate) flush: bool,
     pub(crate) shutdown: bool,
+    /// Clients may stop and move the clock.
+    pub(crate) debug_time: bool,
     /// `-D`: collect statistics by prefix, which ends with this byte.
     pub(crate) prefix_delimiter: Option<u8>,
     /// `-B`, if it was given.
@@ -140,6 +142,7 @@ impl Default for Options {
             cas: true,
             flush: true,
             shutdown: false,
+            debug_time: false,
             prefix_delimiter: None,
             binding: None,
             requests_per_event: 20,

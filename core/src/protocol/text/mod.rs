@@ -9,7 +9,7 @@
 //! change   = "delete" key | ("incr" | "decr") key delta | "touch" key exptime       each with ["noreply"]
 //! control  = "flush_all" [exptime] | "cache_memlimit" megabytes | "lru" ("mode" | "tune" | "temp_ttl") …
 //!          | "verbosity" level | "version" | "quit"
-//!          | "shutdown" ["graceful"] | "stats" [group]
+//!          | "shutdown" ["graceful"] | "stats" [group] | "debugtime" ("p" | "r" | seconds)
 //! ```
 
 mod encode;
@@ -26,6 +26,7 @@ use super::Span;
 use crate::{
     clock::Expiry,
     command::{Detail, Eviction, Operation},
+    host::ClockOrder,
 };
 
 /// What a client asked.
@@ -108,6 +109,8 @@ pub enum Control {
         /// Let connections finish.
         graceful: bool,
     },
+    /// `debugtime`.
+    Clock(ClockOrder),
     /// `stats` and its groups.
     Stats(Group),
 }

@@ -6,6 +6,7 @@ use super::{Control, Group, KeyRequest, Request, Retrieve, words};
 use crate::{
     clock::Expiry,
     command::{ArithmeticOptions, Detail, Direction, Eviction, Operation, StoreMode, StoreOptions, Touched},
+    host::ClockOrder,
     limits,
     protocol::{Context, Span, Verdict, token, token::Tokens},
 };
@@ -44,6 +45,7 @@ pub fn parse(input: &[u8], context: &Context) -> Verdict<Request> {
         b"lru" => l.lru(),
         b"verbosity" => l.verbosity(),
         b"shutdown" => l.shutdown(),
+        b"debugtime" if context.debug_time => l.debug_time(),
         b"quit" => Verdict::Complete { request: Request::Quit, consumed },
         _ => l.unknown(),
     }
@@ -348,6 +350,18 @@ impl Line<'_> {
         }
     }
 
+    fn debug_time(&self) -> Verdict<Request> {
+        let order = match Tokens::new(self.arguments).next_bytes() {
+            b"p" => ClockOrder::Pause,
+            b"r" => ClockOrder::Resume,
+            seconds => match core::str::from_utf8(seconds).map(str::parse) {
+                Ok(Ok(seconds)) => ClockOrder::Move(seconds),
+                _ => return self.answer(words::ERROR),
+            },
+        };
+        self.control(Control::Clock(order))
+    }
+
     /// Groups are found by prefix (`stats r` resets), but for items, slabs and sizes, which want the whole word.
     fn stats(&self) -> Verdict<Request> {
         let mut tokens = Tokens::new(self.arguments);
@@ -397,6 +411,7 @@ mod tests {
         flush: true,
         shutdown: false,
         sasl: false,
+        debug_time: false,
     };
 
     fn refusal(input: &[u8]) -> &'static [u8] {
@@ -404,6 +419,22 @@ mod tests {
             Verdict::Complete { request: Request::Answer { text, .. }, .. } => text,
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn the_clock_obeys_only_where_it_is_allowed() {
+        let allowed = Context { debug_time: true, ..CONTEXT };
+        let order = |input: &[u8]| match parse(input, &allowed) {
+            Verdict::Complete { request: Request::Control { control: Control::Clock(order), .. }, .. } => Some(order),
+            Verdict::Complete { request: Request::Answer { text: words::ERROR, .. }, .. } => None,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(order(b"debugtime p\r\n"), Some(ClockOrder::Pause));
+        assert_eq!(order(b"debugtime r\r\n"), Some(ClockOrder::Resume));
+        assert_eq!(order(b"debugtime 100\r\n"), Some(ClockOrder::Move(100)));
+        assert_eq!(order(b"debugtime -1\r\n"), Some(ClockOrder::Move(-1)));
+        assert_eq!((order(b"debugtime\r\n"), order(b"debugtime x\r\n")), (None, None));
+        assert_eq!(refusal(b"debugtime p\r\n"), words::ERROR);
     }
 
     #[test]
