@@ -44,7 +44,7 @@ pub(crate) struct ListenAddress {
 
 impl ListenAddress {
     /// Reads `host`, `host:port`, `[v6]`, `[v6]:port` or a bare IPv6 address.
-    pub(super) fn parse(text: &str) -> Result<Self, Refusal> {
+    pub(crate) fn parse(text: &str) -> Result<Self, Refusal> {
         let text = without_prefixes(text)?;
         let (host, rest) = match text.strip_prefix('[') {
             Some(inner) => inner.split_once(']').ok_or_else(|| bad_address(text, "the bracket is not closed"))?,

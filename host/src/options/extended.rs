@@ -157,12 +157,16 @@ fn apply_one(options: &mut Options, item: &str) -> Result<(), Refusal> {
 
 /// memcached's words, and the name that was probably meant.
 fn unknown(item: &str, given: &str) -> String {
-    let likeness = |known: &&Extended| strsim::jaro_winkler(known.name, given);
-    let nearest = NAMES.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
-    match nearest.filter(|known| likeness(known) > 0.8) {
-        Some(known) => format!("Illegal suboption \"{item}\" (did you mean \"{}\"?)", known.name),
+    match nearest(given, NAMES.iter().map(|known| known.name)) {
+        Some(nearest) => format!("Illegal suboption \"{item}\" (did you mean \"{nearest}\"?)"),
         None => format!("Illegal suboption \"{item}\""),
     }
+}
+
+/// The name that was probably meant.
+pub(super) fn nearest<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let likeness = |name: &str| strsim::jaro_winkler(name, given);
+    names.max_by(|a, b| likeness(a).total_cmp(&likeness(b))).filter(|name| likeness(name) > 0.8)
 }
 
 fn idle_timeout(options: &mut Options, seconds: u32) -> Result<(), Refusal> {

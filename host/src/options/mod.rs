@@ -5,6 +5,8 @@
 
 mod address;
 mod extended;
+mod file;
+mod given;
 mod help;
 mod inert;
 mod table;
@@ -13,6 +15,7 @@ mod value;
 pub(crate) use address::{ListenAddress, TcpPort};
 pub(crate) use help::version;
 
+use given::Given;
 use std::{ffi::OsString, path::PathBuf};
 use wasmcached_core::{
     config::{Binding, Setting},
@@ -52,6 +55,13 @@ impl Refusal {
 pub(crate) enum Request {
     /// To serve.
     Serve(Box<Options>),
+    /// To ask the server at `address` whether it answers; empty: where `options` have it listen.
+    Ping {
+        /// As given.
+        address: String,
+        /// All other flags.
+        options: Box<Options>,
+    },
     /// To print this to standard output and end.
     Print(Vec<u8>),
 }
@@ -173,10 +183,17 @@ impl Options {
         if let Some(text) = help::requested(&matches)? {
             return Ok(Request::Print(text));
         }
-        let mut options = Self::default();
-        table::apply(&mut options, &matches)?;
+        let given = Given::collect(&matches)?;
+        let mut options = Box::new(Self::default());
+        given.apply(&mut options)?;
         options.check()?;
-        Ok(Request::Serve(Box::new(options)))
+        if matches.get_flag("print-config") {
+            return Ok(Request::Print(file::write(&given).into_bytes()));
+        }
+        match matches.get_one::<String>("ping") {
+            Some(address) => Ok(Request::Ping { address: address.clone(), options }),
+            None => Ok(Request::Serve(options)),
+        }
     }
 
     /// The lines of `stats settings` that the command line decides.

@@ -1,7 +1,7 @@
 //! The one table of flags. The parser, `--help`, the man page, the completions and `stats settings` derive from it.
 
 use super::{HugePages, Options, Refusal, TcpPort, address::ListenAddress, exit, extended, help, value};
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{Arg, ArgAction, Command};
 use wasmcached_core::{
     config::{Binding, Setting},
     store::Eviction,
@@ -32,16 +32,20 @@ pub(super) enum Action {
     Count(fn(&mut Options, u8)),
     /// Looked at by [`help`] instead.
     Print,
+    /// Looked at by [`Options::parse`] itself, with a value of that name; one in brackets may be missing.
+    Instead(&'static str),
 }
-use Action::{Count, Print, Switch, Value, Values};
+use Action::{Count, Instead, Print, Switch, Value, Values};
 
-const SURPLUS: &str = "surplus";
+/// Words that belong to no flag: memcached does not look at them, so start scripts may have some.
+pub(super) const SURPLUS: &str = "surplus";
 
 const NETWORK: &str = "Where to listen";
 const CACHE: &str = "Cache";
 const WORK: &str = "Connections and threads";
 const PROCESS: &str = "Process";
 const OTHER: &str = "Accepted for memcached's sake, or refused until it is there";
+const FILE: &str = "Configuration file";
 const INFORMATION: &str = "Information";
 
 fn set<T>(place: &mut T, value: Result<T, Refusal>) -> Result<(), Refusal> {
@@ -404,6 +408,31 @@ pub(super) const FLAGS: &[Flag] = &[
         }),
         setting: None,
     },
+    Flag {
+        short: None,
+        long: "config",
+        group: FILE,
+        help: "Read flags from this file (TOML: `port = 11211`, the names of -o below `[extended]`); those given here win",
+        action: Instead("FILE"),
+        setting: None,
+    },
+    Flag {
+        short: None,
+        long: "print-config",
+        group: FILE,
+        help: "Print what file and flags come to, as such a file, and end",
+        action: Print,
+        setting: None,
+    },
+    Flag {
+        short: None,
+        long: "ping",
+        group: INFORMATION,
+        help: "Ask the server at this address (host:port or a socket's path; else where the other flags have it listen) \
+               whether it answers: one line, and 0 or 1 as exit code. For health checks",
+        action: Instead("[ADDR]"),
+        setting: None,
+    },
     Flag { short: Some('h'), long: "help", group: INFORMATION, help: "Print this", action: Print, setting: None },
     Flag {
         short: Some('V'),
@@ -444,7 +473,6 @@ pub(super) fn command() -> Command {
     FLAGS.iter().map(argument).fold(command, Command::arg).arg(help::generate_argument()).arg(surplus_argument())
 }
 
-/// Words that belong to no flag: memcached does not look at them, so start scripts may have some.
 fn surplus_argument() -> Arg {
     Arg::new(SURPLUS).hide(true).num_args(0..)
 }
@@ -463,6 +491,13 @@ fn argument(flag: &Flag) -> Arg {
             argument.action(ArgAction::Set).value_name(name).overrides_with(flag.long).allow_hyphen_values(true)
         }
         Values(name, _) => argument.action(ArgAction::Append).value_name(name).allow_hyphen_values(true),
+        Instead(name) => {
+            let argument = argument.action(ArgAction::Set).overrides_with(flag.long);
+            match name.strip_prefix('[').and_then(|name| name.strip_suffix(']')) {
+                Some(name) => argument.value_name(name).num_args(0..=1).default_missing_value(""),
+                None => argument.value_name(name),
+            }
+        }
     }
 }
 
@@ -477,30 +512,6 @@ fn abbreviations(flag: &Flag) -> Vec<&'static str> {
     }
     let starts = (1..flag.long.len()).filter_map(|bytes| flag.long.get(..bytes));
     starts.filter(|start| starting_with(start, true) == 1 && starting_with(start, false) > 0).collect()
-}
-
-/// Puts what was given into `options`.
-pub(super) fn apply(options: &mut Options, matches: &ArgMatches) -> Result<(), Refusal> {
-    for flag in FLAGS {
-        match flag.action {
-            Print => {}
-            Switch(action) if matches.get_flag(flag.long) => action(options),
-            Switch(_) => {}
-            Count(action) => action(options, matches.get_count(flag.long)),
-            Value(_, action) | Values(_, action) => {
-                for value in matches.get_many::<String>(flag.long).into_iter().flatten() {
-                    action(options, value)?;
-                }
-            }
-        }
-    }
-    for word in matches.get_many::<String>(SURPLUS).into_iter().flatten() {
-        options.warn(&format!("\"{word}\" does nothing: it belongs to no flag"));
-    }
-    match options.refused.take() {
-        Some(message) => Err(Refusal::new(exit::USAGE, message)),
-        None => Ok(()),
-    }
 }
 
 /// The lines of `stats settings` that flags decide.

@@ -1,0 +1,422 @@
+//! The configuration file: TOML with every flag by its long name, and the names of `-o` below `[extended]`.
+//!
+//! Nothing about a flag is known here: what a key is and what its value means, the table says.
+
+use super::{
+    Refusal, exit,
+    extended::{self, NAMES},
+    given::{EXTENDED, Given, Said},
+    help,
+    table::{Action, FLAGS, Flag},
+};
+use crate::listener::reason;
+use std::{fmt::Write as _, path::Path};
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+/// Reads a file.
+///
+/// # Errors
+/// What is wrong with it, with the line and the key.
+pub(super) fn read(path: &Path) -> Result<Given, Refusal> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| refusal(format!("--config: cannot read {}: {}", path.display(), reason(&error))))?;
+    let file = File { name: path.display().to_string(), text: &text };
+    let table = DeTable::parse(&text).map_err(|error| {
+        let message = error.message().lines().collect::<Vec<_>>().join(", ");
+        refusal(format!("{}{message}", file.place(error.span().unwrap_or_default().start)))
+    })?;
+    let mut given = Given::default();
+    for (key, value) in in_order(table.get_ref()) {
+        file.read_flag(key, value, &mut given)?;
+    }
+    Ok(given)
+}
+
+/// The same, written down so that it can be read again. What was not given stands there as a comment.
+pub(super) fn write(given: &Given) -> String {
+    let mut text = format!(
+        "# The configuration of {}# Read with --config FILE. Lines that begin with # are not in force.\n",
+        help::version()
+    );
+    let flags: Vec<_> = FLAGS.iter().filter(|flag| is_configurable(flag) && flag.long != EXTENDED).collect();
+    for (index, first) in flags.iter().enumerate() {
+        if flags[..index].iter().any(|before| before.group == first.group) {
+            continue;
+        }
+        let _ = write!(text, "\n# {}\n", first.group);
+        for flag in flags.iter().filter(|flag| flag.group == first.group) {
+            let _ = writeln!(text, "{}", line_of(flag, given.said(flag)));
+        }
+    }
+    let _ = write!(text, "\n# What follows -o on the command line\n[{EXTENDED}]\n");
+    let said = FLAGS.iter().find(|flag| flag.long == EXTENDED).map_or(&[][..], |flag| given.said(flag));
+    for (index, item) in said.iter().enumerate() {
+        let (name, value) = split(&item.text);
+        // Of several the last counts.
+        if said[index + 1..].iter().all(|later| split(&later.text).0 != name) {
+            let value = value.map_or("true".to_owned(), literal);
+            let _ = writeln!(text, "{name} = {value}");
+        }
+    }
+    text
+}
+
+struct File<'a> {
+    name: String,
+    text: &'a str,
+}
+
+impl File<'_> {
+    /// What an error about that byte begins with.
+    fn place(&self, at: usize) -> String {
+        let before = self.text.get(..at).unwrap_or(self.text);
+        format!("{}:{}: ", self.name, before.matches('\n').count() + 1)
+    }
+
+    fn read_flag(&self, key: &Key<'_>, value: &Spanned<DeValue<'_>>, given: &mut Given) -> Result<(), Refusal> {
+        let name = key.get_ref().as_ref();
+        let refuse = |message: String| Err(refusal(self.place(key.span().start) + &message));
+        let Some(flag) = FLAGS.iter().find(|flag| flag.long == name && is_configurable(flag)) else {
+            return refuse(unknown_flag(name));
+        };
+        let place = format!("{}{name}: ", self.place(key.span().start));
+        let mut add = |text: String| given.add(flag, Said { text, place: place.clone() });
+        match (&flag.action, value.get_ref()) {
+            (Action::Values(..), DeValue::Table(names)) if flag.long == EXTENDED => {
+                for (key, value) in in_order(names) {
+                    self.read_extended(key, value, given)?;
+                }
+            }
+            (Action::Switch(_), DeValue::Boolean(true)) => add(String::new()),
+            (Action::Switch(_), DeValue::Boolean(false)) => {}
+            (Action::Switch(_), _) => return refuse(format!("{name}: is either true or false")),
+            (Action::Count(_), DeValue::Integer(count)) if count.as_str().parse::<u8>().is_ok() => {
+                add(count.as_str().to_owned());
+            }
+            (Action::Count(_), _) => return refuse(format!("{name}: is a number from 0 to 255")),
+            (Action::Values(..), DeValue::Array(values)) => {
+                for value in values.iter() {
+                    match text_of(value.get_ref()) {
+                        Some(text) => add(text),
+                        None => return refuse(format!("{name}: is a list of strings")),
+                    }
+                }
+            }
+            (_, value) => match text_of(value) {
+                Some(text) => add(text),
+                None => return refuse(format!("{name}: is a string or a decimal number, as on the command line")),
+            },
+        }
+        Ok(())
+    }
+
+    fn read_extended(&self, key: &Key<'_>, value: &Spanned<DeValue<'_>>, given: &mut Given) -> Result<(), Refusal> {
+        let name = key.get_ref().as_ref();
+        let refuse = |message: String| Err(refusal(self.place(key.span().start) + &message));
+        if !NAMES.iter().any(|known| known.name == name) {
+            return refuse(unknown_extended(name));
+        }
+        let text = match value.get_ref() {
+            DeValue::Boolean(true) => name.to_owned(),
+            DeValue::Boolean(false) => match opposite(name) {
+                Some(opposite) => opposite,
+                None => return Ok(()),
+            },
+            value => match text_of(value) {
+                Some(value) if !value.contains(',') => format!("{name}={value}"),
+                _ => return refuse(format!("{name}: is true, false, a number or a string without commas")),
+            },
+        };
+        if let Some(flag) = FLAGS.iter().find(|flag| flag.long == EXTENDED) {
+            given.add(flag, Said { text, place: format!("{}{name}: ", self.place(key.span().start)) });
+        }
+        Ok(())
+    }
+}
+
+type Key<'a> = Spanned<std::borrow::Cow<'a, str>>;
+
+fn in_order<'a, 'i>(table: &'a DeTable<'i>) -> Vec<(&'a Key<'i>, &'a Spanned<DeValue<'i>>)> {
+    let mut entries: Vec<_> = table.iter().collect();
+    entries.sort_by_key(|(key, _)| key.span().start);
+    entries
+}
+
+fn refusal(message: String) -> Refusal {
+    Refusal::new(exit::USAGE, message)
+}
+
+/// Some flags only make sense on the command line.
+pub(super) fn is_configurable(flag: &Flag) -> bool {
+    !matches!(flag.action, Action::Print | Action::Instead(_))
+}
+
+/// What the command line would have had.
+fn text_of(value: &DeValue<'_>) -> Option<String> {
+    match value {
+        DeValue::String(text) => Some(text.as_ref().to_owned()),
+        DeValue::Integer(number) if number.radix() == 10 => Some(number.as_str().to_owned()),
+        DeValue::Float(number) => Some(number.as_str().to_owned()),
+        _ => None,
+    }
+}
+
+/// `name` and `no_name`, each from the other, where there are both.
+fn opposite(name: &str) -> Option<String> {
+    let opposite = name.strip_prefix("no_").map_or_else(|| format!("no_{name}"), str::to_owned);
+    NAMES.iter().any(|known| known.name == opposite).then_some(opposite)
+}
+
+fn unknown_flag(name: &str) -> String {
+    let flags = FLAGS.iter().filter(|flag| is_configurable(flag));
+    if FLAGS.iter().any(|flag| flag.long == name) {
+        return format!("\"{name}\" belongs on the command line");
+    }
+    if NAMES.iter().any(|known| known.name == name) {
+        return format!("\"{name}\" belongs below [{EXTENDED}]");
+    }
+    if let Some(flag) = flags.clone().find(|flag| flag.short.is_some_and(|short| name == short.to_string())) {
+        return format!("unknown key \"{name}\": a file has the long names, here \"{}\"", flag.long);
+    }
+    unknown(name, flags.map(|flag| flag.long))
+}
+
+fn unknown_extended(name: &str) -> String {
+    if FLAGS.iter().any(|flag| flag.long == name && is_configurable(flag)) {
+        return format!("\"{name}\" belongs above [{EXTENDED}]");
+    }
+    unknown(name, NAMES.iter().map(|known| known.name))
+}
+
+fn unknown<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
+    match extended::nearest(name, known) {
+        Some(nearest) => format!("unknown key \"{name}\" (did you mean \"{nearest}\"?)"),
+        None => format!("unknown key \"{name}\""),
+    }
+}
+
+/// A name of `-o` and its value.
+fn split(item: &str) -> (&str, Option<&str>) {
+    item.split_once('=').map_or((item, None), |(name, value)| (name, Some(value)))
+}
+
+fn line_of(flag: &Flag, said: &[Said]) -> String {
+    let name = flag.long;
+    let texts: Vec<_> = said.iter().map(|said| said.text.as_str()).collect();
+    match (&flag.action, texts.as_slice()) {
+        (Action::Switch(_), []) => format!("# {name} = false"),
+        (Action::Switch(_), _) => format!("{name} = true"),
+        (Action::Count(_), []) => format!("# {name} = 0"),
+        (Action::Values(..), texts @ [_, ..]) => {
+            format!("{name} = [{}]", texts.iter().copied().map(string).collect::<Vec<_>>().join(", "))
+        }
+        (_, [.., last]) => format!("{name} = {}", literal(last)),
+        (_, []) => match documented_default(flag) {
+            Some(default) => format!("# {name} = {}", literal(default)),
+            None => format!("# {name} = {}", string("")),
+        },
+    }
+}
+
+/// The one word that the help gives.
+pub(super) fn documented_default(flag: &Flag) -> Option<&'static str> {
+    let (_, default) = flag.help.split_once("[default: ")?;
+    Some(default.strip_suffix(']')?).filter(|default| !default.contains(' '))
+}
+
+/// A number where it reads back as the same text, else a string.
+fn literal(text: &str) -> String {
+    let is_plain = |byte: &u8| byte.is_ascii_digit() || *byte == b'.' || *byte == b'-';
+    let is_number = text.bytes().all(|byte| is_plain(&byte))
+        && (text.parse::<i64>().is_ok_and(|number| number.to_string() == text)
+            || text.parse::<f64>().is_ok_and(|number| number.to_string() == text && text.contains('.')));
+    if is_number { text.to_owned() } else { string(text) }
+}
+
+fn string(text: &str) -> String {
+    toml::Value::from(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{Options, Request},
+        *,
+    };
+    use std::ffi::OsString;
+
+    fn parse(arguments: &[&str]) -> Result<Request, Refusal> {
+        Options::parse(std::iter::once("wasmcached").chain(arguments.iter().copied()).map(OsString::from))
+    }
+
+    fn options(arguments: &[&str]) -> String {
+        match parse(arguments) {
+            Ok(Request::Serve(options)) => format!("{options:?}"),
+            other => panic!("{arguments:?}: {other:?}"),
+        }
+    }
+
+    fn printed(arguments: &[&str]) -> String {
+        match parse(&[arguments, &["--print-config"]].concat()) {
+            Ok(Request::Print(text)) => String::from_utf8(text).unwrap(),
+            other => panic!("{arguments:?}: {other:?}"),
+        }
+    }
+
+    /// Calls `action` with the path of a file that holds `text`.
+    fn with_file<T>(text: &str, action: impl FnOnce(&str) -> T) -> T {
+        use std::sync::atomic::{AtomicU32, Ordering};
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("wasmcached-{}-{number}.toml", std::process::id()));
+        std::fs::write(&path, text).unwrap();
+        let result = action(path.to_str().unwrap());
+        std::fs::remove_file(&path).unwrap();
+        result
+    }
+
+    fn refusal(text: &str) -> String {
+        with_file(text, |path| match parse(&["--config", path]) {
+            Err(refusal) => refusal.message.replace(path, "FILE"),
+            other => panic!("{text}: {other:?}"),
+        })
+    }
+
+    /// Something that this flag or name takes.
+    fn sample(start: &[&str], join: &str) -> Option<Vec<String>> {
+        let values = [
+            "",
+            "10",
+            "auto",
+            "127.0.0.1:5",
+            "/a \"b\"\\c",
+            "0.5",
+            "murmur3",
+            "lru",
+            "/x:1g",
+            "20",
+            "64",
+            "1m",
+            "5-9",
+            "0",
+        ];
+        let lines = values.iter().map(|value| {
+            let mut line: Vec<String> = start.iter().map(|&word| word.to_owned()).collect();
+            match (line.last_mut(), value.is_empty()) {
+                (Some(last), false) if !join.is_empty() => *last += &format!("{join}{value}"),
+                (_, false) => line.push((*value).to_owned()),
+                (_, true) => {}
+            }
+            line
+        });
+        lines.into_iter().find(|line| {
+            let words: Vec<_> = line.iter().map(String::as_str).collect();
+            matches!(parse(&words), Ok(Request::Serve(options)) if options.warnings.iter().all(|w| !w.starts_with('"')))
+        })
+    }
+
+    #[test]
+    fn whatever_is_printed_reads_back_the_same() {
+        let flags = FLAGS.iter().filter(|flag| is_configurable(flag) && flag.long != EXTENDED);
+        let flags = flags.map(|flag| (sample(&[&format!("--{}", flag.long)], ""), flag.long));
+        let names = NAMES.iter().map(|known| (sample(&["-o", known.name], "="), known.name));
+        let mut all = Vec::new();
+        for (line, name) in flags.chain(names) {
+            let Some(line) = line else {
+                // What is refused on the command line whatever its value is.
+                assert!(is_refused(name), "{name}");
+                continue;
+            };
+            let words: Vec<_> = line.iter().map(String::as_str).collect();
+            let text = printed(&words);
+            let again = with_file(&text, |path| options(&["--config", path]));
+            assert_eq!(again, options(&words), "{words:?}: {text}");
+            // Some exclude others.
+            let longer: Vec<String> = [all.as_slice(), line.as_slice()].concat();
+            if parse(&longer.iter().map(String::as_str).collect::<Vec<_>>()).is_ok() {
+                all = longer;
+            }
+        }
+        let all: Vec<_> = all.iter().map(String::as_str).collect();
+        assert!(all.len() > 100, "{all:?}");
+        let text = printed(&all);
+        assert_eq!(with_file(&text, |path| options(&["--config", path])), options(&all), "{text}");
+        assert_eq!(with_file(&text, |path| printed(&["--config", path])), text);
+    }
+
+    fn is_refused(name: &str) -> bool {
+        let flag = FLAGS.iter().any(|flag| flag.long == name && flag.help.starts_with("Refused: "));
+        flag || NAMES.iter().any(|known| known.name == name && matches!(known.effect, extended::Effect::Refused(_)))
+    }
+
+    #[test]
+    fn the_defaults_that_help_tells_are_the_defaults() {
+        let told = FLAGS.iter().filter_map(|flag| Some((flag.long, documented_default(flag)?)));
+        let words: Vec<_> = told.flat_map(|(long, default)| [format!("--{long}"), default.to_owned()]).collect();
+        assert!(words.len() > 20, "{words:?}");
+        let words: Vec<_> = words.iter().map(String::as_str).collect();
+        let without_listen =
+            |text: String| text.replace("listen: [ListenAddress { host: \"127.0.0.1\", port: None }]", "listen: []");
+        assert_eq!(without_listen(options(&words)), options(&[]));
+    }
+
+    #[test]
+    fn flags_win_and_names_add_up() {
+        let text = "memory-limit = 100\nlisten = [\"127.0.0.1:1\", '[::1]:2']\nverbose = 2\n\
+                    [extended]\nidle_timeout = 5\nmaxconns_fast = false\n";
+        with_file(text, |path| {
+            let all = options(&["--config", path, "-m", "200", "-l", "127.0.0.1:3", "-o", "idle_timeout=7"]);
+            let expected = options(&["-m", "200", "-vv", "-l", "127.0.0.1:3", "-o", "no_maxconns_fast,idle_timeout=7"]);
+            assert_eq!(all, expected);
+        });
+        let text = "port = 1\nport-is-not-a-flag = 2";
+        assert!(refusal(text).contains("FILE:2: unknown key"), "{}", refusal(text));
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_line_and_key() {
+        for (text, expected) in [
+            ("prot = 1", "FILE:1: unknown key \"prot\" (did you mean \"port\"?)"),
+            ("\nmemory_limit = 1", "FILE:2: unknown key \"memory_limit\" (did you mean \"memory-limit\"?)"),
+            ("m = 1", "FILE:1: unknown key \"m\": a file has the long names, here \"memory-limit\""),
+            ("xyz = 1", "FILE:1: unknown key \"xyz\""),
+            ("help = true", "FILE:1: \"help\" belongs on the command line"),
+            ("config = 'x'", "FILE:1: \"config\" belongs on the command line"),
+            ("idle_timeout = 1", "FILE:1: \"idle_timeout\" belongs below [extended]"),
+            ("[extended]\nport = 1", "FILE:2: \"port\" belongs above [extended]"),
+            ("[extended]\nidle_timout = 1", "FILE:2: unknown key \"idle_timout\" (did you mean \"idle_timeout\"?)"),
+            ("[extended]\nhashpower = 11", "FILE:2: hashpower: Initial hashtable multiplier of 11 is too low"),
+            ("[extended]\nshards = []", "FILE:2: shards: is true, false, a number or a string without commas"),
+            ("port = 70000", "FILE:1: port: ERROR: Invalid port number 70000."),
+            ("port = true", "FILE:1: port: is a string or a decimal number, as on the command line"),
+            ("port = 0x10", "FILE:1: port: is a string or a decimal number, as on the command line"),
+            ("daemon = 1", "FILE:1: daemon: is either true or false"),
+            ("verbose = 300", "FILE:1: verbose: is a number from 0 to 255"),
+            ("listen = [1.5, []]", "FILE:1: listen: is a list of strings"),
+            ("port = 1\nport = 2", "FILE:2: duplicate key"),
+            ("\n\nport 1", "FILE:3: "),
+            ("port = 0", "nothing to listen on"),
+        ] {
+            let message = refusal(text);
+            assert!(message.starts_with(expected) && !message.contains('\n'), "{text:?}: {message:?}");
+        }
+        let Err(refusal) = parse(&["--config", "/no/such/file"]) else { panic!("there is no such file") };
+        assert!(refusal.message.starts_with("--config: cannot read /no/such/file: "), "{}", refusal.message);
+        assert_eq!(refusal.code, exit::USAGE);
+    }
+
+    #[test]
+    fn false_is_the_opposite_where_there_is_one() {
+        for (text, line) in [
+            ("maxconns_fast = false", "no_maxconns_fast"),
+            ("no_maxconns_fast = false", "maxconns_fast"),
+            ("no_huge_pages = false", ""),
+        ] {
+            let text = format!("[extended]\n{text}\n");
+            assert_eq!(with_file(&text, |path| options(&["--config", path])), options(&["-o", line]), "{text}");
+        }
+    }
+}
