@@ -17,6 +17,7 @@ pub mod command;
 pub mod config;
 pub mod front;
 pub mod hash;
+pub mod health;
 pub mod host;
 pub mod limits;
 pub mod prefixes;

@@ -15,6 +15,7 @@ mod listener;
 mod log;
 mod machine;
 mod options;
+mod ping;
 mod process;
 mod registry;
 mod reload;
@@ -33,6 +34,9 @@ use std::{
 fn main() -> ExitCode {
     let done = match Options::parse(std::env::args_os()) {
         Ok(Request::Serve(options)) => server::serve(&options),
+        Ok(Request::Ping { address, options }) => {
+            ping::ping(&address, &options).and_then(|line| print(line.as_bytes()))
+        }
         Ok(Request::Print(text)) => print(&text),
         Err(refusal) => Err(refusal),
     };

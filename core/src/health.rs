@@ -1,0 +1,125 @@
+//! A question that every server of this kind answers, for whoever wants to know whether one is alive: what to send, and
+//! what the reply means. So a health check needs to know no protocol.
+
+/// The question, in one of the languages that a server may be restricted to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// `version`.
+    Text,
+    /// Opcode 0x0b.
+    Binary,
+}
+
+/// What a reply means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer<'a> {
+    /// It serves, and this is its version.
+    Version(&'a [u8]),
+    /// It serves those who say who they are.
+    Guarded,
+    /// It serves nobody now; in its words.
+    Refusal(&'a [u8]),
+    /// Something else listens there.
+    Foreign,
+}
+
+/// No reply to such a question is longer.
+const REPLY_BYTES_MAX: usize = 1024;
+const HEADER_BYTES: usize = 24;
+const BINARY_REQUEST: [u8; HEADER_BYTES] = {
+    let mut header = [0; HEADER_BYTES];
+    header[0] = 0x80;
+    header[1] = 0x0b;
+    header
+};
+
+impl Question {
+    /// What to send.
+    pub fn bytes(self) -> &'static [u8] {
+        match self {
+            Self::Text => b"version\r\n",
+            Self::Binary => &BINARY_REQUEST,
+        }
+    }
+
+    /// What came back means. `None`: it is not whole.
+    pub fn judge(self, reply: &[u8]) -> Option<Answer<'_>> {
+        let answer = match self {
+            Self::Text => text(reply),
+            Self::Binary => binary(reply),
+        };
+        answer.or((reply.len() > REPLY_BYTES_MAX).then_some(Answer::Foreign))
+    }
+}
+
+fn text(reply: &[u8]) -> Option<Answer<'_>> {
+    let end = memchr::memchr(b'\n', reply)?;
+    let line = reply.get(..end).unwrap_or_default().trim_ascii_end();
+    Some(match line.strip_prefix(b"VERSION ") {
+        Some(version) => Answer::Version(version),
+        None if line == b"CLIENT_ERROR unauthenticated" => Answer::Guarded,
+        None if ["ERROR", "SERVER_ERROR", "CLIENT_ERROR"].iter().any(|word| line.starts_with(word.as_bytes())) => {
+            Answer::Refusal(line)
+        }
+        None => Answer::Foreign,
+    })
+}
+
+fn binary(reply: &[u8]) -> Option<Answer<'_>> {
+    const AUTHENTICATION_ERROR: [u8; 2] = [0, 0x20];
+    if reply.first().is_some_and(|&magic| magic != 0x81) {
+        return Some(Answer::Foreign);
+    }
+    let header = reply.get(..HEADER_BYTES)?;
+    let (Some(0x0b), Some(&[high, low]), Some(length)) = (header.get(1), header.get(6..8), header.get(8..12)) else {
+        return Some(Answer::Foreign);
+    };
+    let length = length.iter().fold(0_usize, |sum, &byte| sum.wrapping_shl(8) | usize::from(byte));
+    if length > REPLY_BYTES_MAX {
+        return Some(Answer::Foreign);
+    }
+    let body = reply.get(HEADER_BYTES..HEADER_BYTES.saturating_add(length))?;
+    Some(match [high, low] {
+        [0, 0] => Answer::Version(body),
+        AUTHENTICATION_ERROR => Answer::Guarded,
+        _ => Answer::Refusal(body),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+
+    fn reply(opcode: u8, status: u8, body: &[u8]) -> Vec<u8> {
+        let mut bytes = Vec::from(BINARY_REQUEST);
+        (bytes[0], bytes[1], bytes[7], bytes[11]) = (0x81, opcode, status, body.len() as u8);
+        bytes.extend_from_slice(body);
+        bytes
+    }
+
+    #[test]
+    fn what_a_server_says_is_understood() {
+        let text = |reply: &'static [u8]| Question::Text.judge(reply);
+        assert_eq!(text(b"VERSION 1.6.45\r\n"), Some(Answer::Version(b"1.6.45")));
+        assert_eq!(
+            text(b"ERROR Too many open connections\r\n"),
+            Some(Answer::Refusal(b"ERROR Too many open connections"))
+        );
+        assert_eq!(text(b"CLIENT_ERROR unauthenticated\r\n"), Some(Answer::Guarded));
+        assert_eq!(text(b"HTTP/1.1 400 Bad Request\r\n"), Some(Answer::Foreign));
+        assert_eq!((text(b""), text(b"VERSION 1.6")), (None, None));
+        let version = reply(0x0b, 0, b"1.6.45");
+        assert_eq!(Question::Binary.judge(&version), Some(Answer::Version(b"1.6.45")));
+        for end in 0..version.len() {
+            assert_eq!(Question::Binary.judge(&version[..end]), None, "{end}");
+        }
+        assert_eq!(Question::Binary.judge(&reply(0x0b, 0x20, b"no")), Some(Answer::Guarded));
+        assert_eq!(Question::Binary.judge(&reply(0x0b, 0x84, b"busy")), Some(Answer::Refusal(b"busy")));
+        assert_eq!(Question::Binary.judge(&reply(0x0a, 0, b"")), Some(Answer::Foreign));
+        assert_eq!(Question::Binary.judge(b"ERROR\r\n"), Some(Answer::Foreign));
+        for question in [Question::Text, Question::Binary] {
+            assert_eq!(question.judge(&[b'x'; 2000]), Some(Answer::Foreign));
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! The health check: what it says of servers that answer, refuse, are silent, or are something else.
+
+mod common;
+
+use common::{Server, run};
+use std::{
+    io::{Read, Write},
+    net::TcpListener,
+    process::Output,
+    thread::JoinHandle,
+};
+
+/// Its exit code and its one line.
+fn line(output: &Output) -> (i32, String) {
+    let (good, bad) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let text = format!("{good}{bad}");
+    assert_eq!((text.lines().count(), good.is_empty()), (1, !output.status.success()), "{text}");
+    (output.status.code().unwrap(), text.trim_end().to_owned())
+}
+
+/// Something that takes `clients` connections, reads a little and says `replies` to them, one after the other.
+fn listener(replies: &'static [&'static [u8]]) -> (String, JoinHandle<Vec<Vec<u8>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let serve = move || {
+        let mut heard = Vec::new();
+        for reply in replies {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut bytes = [0; 100];
+            let length = stream.read(&mut bytes).unwrap();
+            heard.push(bytes[..length].to_vec());
+            // Whoever has heard enough may be gone.
+            let _ = stream.write_all(reply);
+        }
+        heard
+    };
+    (address, std::thread::spawn(serve))
+}
+
+#[test]
+fn a_server_that_answers_is_well() {
+    let server = Server::start("ping", "");
+    let (port, address) = (server.address.port(), server.address);
+    for flags in [
+        format!("--ping {address}"),
+        format!("--ping {port}"),
+        format!("--ping -p {port}"),
+        format!("-p {port} --ping"),
+        format!("--ping localhost:{port}"),
+        format!("--ping -l 0.0.0.0:{port}"),
+        format!("--ping localhost -p {port} -d -u nobody"),
+    ] {
+        let (code, text) = line(&run(&flags));
+        assert!(code == 0 && text.contains(" answers: version 1.6.45, after "), "{flags}: {text}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_socket_in_the_file_system_is_asked_too() {
+    let folder = common::Folder::new("ping-socket");
+    let path = folder.0.join("socket");
+    let path = path.display();
+    let mut server = std::process::Command::new(common::program())
+        .args(["-s", &path.to_string()])
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    common::wait_for("the socket", || std::os::unix::net::UnixStream::connect(path.to_string()).ok());
+    for flags in [format!("--ping {path}"), format!("-s {path} --ping")] {
+        let (code, text) = line(&run(&flags));
+        assert!(code == 0 && text.starts_with(&format!("{path} answers: ")), "{flags}: {text}");
+    }
+    server.kill().unwrap();
+    server.wait().unwrap();
+    let (code, text) = line(&run(&format!("--ping {path}")));
+    assert_eq!((code, text), (1, format!("{path} does not answer: Connection refused")));
+    let (code, text) = line(&run("--ping /no/such/socket"));
+    assert_eq!((code, text.as_str()), (1, "/no/such/socket does not answer: No such file or directory"));
+}
+
+#[test]
+fn what_is_not_well_is_told() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (code, text) = line(&run(&format!("--ping {free}")));
+    assert!(code == 1 && text.starts_with(&format!("{free} does not answer: ")), "{text}");
+    let cases: [(&'static [&'static [u8]], i32, &str); 6] = [
+        (&[b"SERVER_ERROR busy\r\n"], 1, "does not answer: it says \"SERVER_ERROR busy\""),
+        (&[b"HTTP/1.1 400 Bad\x1b[2J Request\r\n\r\n"], 1, "does not answer: what listens there is no such server"),
+        (&[b"VERS", b""], 1, "does not answer: it hangs up"),
+        (&[b"", b""], 1, "does not answer: it hangs up"),
+        (&[b"CLIENT_ERROR unauthenticated\r\n"], 0, "answers: it wants authentication"),
+        (&[b"VERSION 9\x1b[2J\r\n"], 0, "answers: version 9\\u{1b}[2J, after"),
+    ];
+    for (replies, expected, words) in cases {
+        let (address, other) = listener(replies);
+        let (code, text) = line(&run(&format!("--ping {address}")));
+        assert!(code == expected && text.contains(words), "{words}: {code} {text}");
+        assert_eq!(other.join().unwrap().len(), replies.len());
+    }
+}
+
+#[test]
+fn a_server_of_the_other_protocol_is_well() {
+    let (address, other) = listener(&[b"", b"\x81\x0b\0\0\0\0\0\0\0\0\0\x03\0\0\0\0\0\0\0\0\0\0\0\x001.6"]);
+    let (code, text) = line(&run(&format!("--ping {address}")));
+    assert!(code == 0 && text.contains("answers: version 1.6, after"), "{text}");
+    let heard = other.join().unwrap();
+    assert_eq!((heard[0].as_slice(), heard[1].len(), heard[1][0]), (&b"version\r\n"[..], 24, 0x80));
+}
+
+#[test]
+fn silence_is_not_waited_for() {
+    // It accepts in the kernel, and says nothing.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap();
+    let (code, text) = line(&run(&format!("--ping {address}")));
+    assert_eq!((code, text), (1, format!("{address} does not answer: nothing came within 3 seconds")));
+}
+
+#[test]
+fn what_cannot_be_asked_is_a_mistake() {
+    for (flags, words) in [
+        ("--ping h:99999", "ERROR: Invalid port number 99999."),
+        ("--ping -p -1", "--ping: the other flags do not say at which port"),
+    ] {
+        let (code, text) = line(&run(flags));
+        assert!(code == 64 && text.contains(words), "{flags}: {text}");
+    }
+}
