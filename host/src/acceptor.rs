@@ -6,6 +6,7 @@ use crate::{
     options::{Refusal, exit},
     server::Shared,
     signals::{Asked, Signals},
+    supervisor,
 };
 use mio::{Events, Poll, Token, Waker};
 use std::{
@@ -93,7 +94,11 @@ impl Reception {
                 match asked {
                     Asked::Stop(who) => self.shared.stop(who),
                     #[cfg(unix)]
-                    Asked::Reload => self.shared.reloads.run("SIGHUP"),
+                    Asked::Reload => {
+                        supervisor::reloading();
+                        self.shared.reloads.run("SIGHUP");
+                        supervisor::ready();
+                    }
                 }
             }
             if !self.shared.is_stopping() {

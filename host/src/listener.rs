@@ -1,5 +1,7 @@
 //! Opens the sockets that listen, and explains in one line why one cannot be opened.
 
+#[cfg(unix)]
+use crate::supervisor;
 use crate::{
     connection::Socket,
     options::{ListenAddress, Options, Refusal, TcpPort, exit},
@@ -18,6 +20,8 @@ use std::{
 pub(crate) struct Listener {
     socket: Listening,
     address: Address,
+    /// Somebody else opened it, and removes its file.
+    passed: bool,
 }
 
 #[derive(Debug)]
@@ -33,6 +37,13 @@ impl Listener {
     /// # Errors
     /// The first socket that cannot be opened.
     pub(crate) fn open_all(options: &Options) -> Result<Vec<Self>, Refusal> {
+        #[cfg(unix)]
+        {
+            let passed = supervisor::passed_sockets()?;
+            if !passed.is_empty() {
+                return unix::take_over(passed);
+            }
+        }
         #[cfg(unix)]
         if let Some(path) = &options.unix_socket {
             return Ok(vec![unix::open(path, options.unix_mask, options.backlog)?]);
@@ -64,12 +75,14 @@ impl Listener {
         let mut acceptor = match self.socket {
             Listening::Tcp(socket) => Acceptor::Tcp(mio::net::TcpListener::from_std(socket)),
             #[cfg(unix)]
-            Listening::Unix(socket) => Acceptor::Unix(mio::net::UnixListener::from_std(socket), self.address),
+            Listening::Unix(socket) => {
+                Acceptor::Unix(mio::net::UnixListener::from_std(socket), self.address, self.passed)
+            }
         };
         match &mut acceptor {
             Acceptor::Tcp(socket) => socket.register(registry, token, Interest::READABLE)?,
             #[cfg(unix)]
-            Acceptor::Unix(socket, _) => socket.register(registry, token, Interest::READABLE)?,
+            Acceptor::Unix(socket, ..) => socket.register(registry, token, Interest::READABLE)?,
         }
         Ok(acceptor)
     }
@@ -80,9 +93,9 @@ impl Listener {
 pub(crate) enum Acceptor {
     /// TCP.
     Tcp(mio::net::TcpListener),
-    /// In the file system, under that address.
+    /// In the file system, under that address; whether somebody else made its file.
     #[cfg(unix)]
-    Unix(mio::net::UnixListener, Address),
+    Unix(mio::net::UnixListener, Address, bool),
 }
 
 impl Acceptor {
@@ -100,7 +113,7 @@ impl Acceptor {
                 Ok((Socket::Tcp(stream), Address::Tcp(peer)))
             }
             #[cfg(unix)]
-            Self::Unix(listener, address) => Ok((Socket::Unix(listener.accept()?.0), address.clone())),
+            Self::Unix(listener, address, _) => Ok((Socket::Unix(listener.accept()?.0), address.clone())),
         }
     }
 
@@ -111,7 +124,7 @@ impl Acceptor {
             use std::os::fd::AsRawFd;
             match self {
                 Self::Tcp(listener) => listener.as_raw_fd() as u32,
-                Self::Unix(listener, _) => listener.as_raw_fd() as u32,
+                Self::Unix(listener, ..) => listener.as_raw_fd() as u32,
             }
         }
         #[cfg(windows)]
@@ -126,7 +139,7 @@ impl Acceptor {
 impl Drop for Acceptor {
     fn drop(&mut self) {
         #[cfg(unix)]
-        if let Self::Unix(_, Address::Unix(path)) = self {
+        if let Self::Unix(_, Address::Unix(path), false) = self {
             // If it is gone already, that is what was wanted.
             let _ = std::fs::remove_file(path);
         }
@@ -182,7 +195,7 @@ fn bind_tcp(at: SocketAddr, backlog: i32) -> io::Result<Listener> {
     socket.listen(backlog)?;
     let socket = std::net::TcpListener::from(socket);
     let address = Address::Tcp(socket.local_addr()?);
-    Ok(Listener { socket: Listening::Tcp(socket), address })
+    Ok(Listener { socket: Listening::Tcp(socket), address, passed: false })
 }
 
 /// Tells test suites which port was free, as memcached does.
@@ -212,6 +225,7 @@ fn write_port_file(listeners: &[Listener]) -> Result<(), Refusal> {
 #[cfg(unix)]
 mod unix {
     use super::*;
+    use crate::supervisor::Passed;
     use std::{fs, os::unix::fs::FileTypeExt, path::Path};
 
     /// Binds `path`, in the place of a socket that nobody listens on any more.
@@ -230,6 +244,36 @@ mod unix {
         crate::process::with_creation_mask(mask, || socket.bind(&address)).map_err(refused)?;
         socket.listen(backlog).map_err(refused)?;
         let socket = std::os::fd::OwnedFd::from(socket).into();
-        Ok(Listener { socket: Listening::Unix(socket), address: Address::Unix(path.into()) })
+        Ok(Listener { socket: Listening::Unix(socket), address: Address::Unix(path.into()), passed: false })
+    }
+
+    /// What the service manager opened: where it listens is its business, and what `-p`, `-l` and `-s` say does not count.
+    pub(super) fn take_over(passed: Vec<Passed>) -> Result<Vec<Listener>, Refusal> {
+        let refused = |error: io::Error| {
+            Refusal::new(exit::SYSTEM, format!("a socket that was passed on cannot be used: {}", reason(&error)))
+        };
+        let take = |passed| {
+            let (socket, address) = match passed {
+                Passed::Tcp(socket) => {
+                    socket.set_nonblocking(true)?;
+                    let reference = socket2::SockRef::from(&socket);
+                    reference.set_keepalive(true)?;
+                    reference.set_tcp_nodelay(true)?;
+                    let address = Address::Tcp(socket.local_addr()?);
+                    (Listening::Tcp(socket), address)
+                }
+                Passed::Unix(socket) => {
+                    socket.set_nonblocking(true)?;
+                    let address = socket.local_addr()?;
+                    let path = address.as_pathname().unwrap_or(Path::new("(unnamed)"));
+                    let path = Address::Unix(path.into());
+                    (Listening::Unix(socket), path)
+                }
+            };
+            Ok(Listener { socket, address, passed: true })
+        };
+        let listeners = passed.into_iter().map(take).collect::<io::Result<Vec<_>>>().map_err(refused)?;
+        write_port_file(&listeners)?;
+        Ok(listeners)
     }
 }

@@ -20,9 +20,12 @@ mod process;
 mod registry;
 mod reload;
 mod server;
+#[cfg(windows)]
+mod service;
 mod shards;
 mod signals;
 mod statistics;
+mod supervisor;
 mod worker;
 
 use options::{Options, Refusal, Request};
@@ -33,6 +36,8 @@ use std::{
 
 fn main() -> ExitCode {
     let done = match Options::parse(std::env::args_os()) {
+        #[cfg(windows)]
+        Ok(Request::Serve(options)) if options.service => service::run(*options),
         Ok(Request::Serve(options)) => server::serve(&options),
         Ok(Request::Ping { address, options }) => {
             ping::ping(&address, &options).and_then(|line| print(line.as_bytes()))

@@ -14,6 +14,7 @@ use crate::{
     reload::Reloads,
     shards::{FaultCounters, Shards},
     statistics::{Baseline, ListenerCounters, WorkerCounters},
+    supervisor,
     worker::{self, SWEEP_PAUSE, SWEEP_STEPS, SWEEPS_PER_TICK_MAX, Worker},
 };
 use mio::{Poll, Waker};
@@ -157,7 +158,10 @@ pub(crate) fn serve(options: &Options) -> Result<(), Refusal> {
         let shared = Arc::clone(&shared);
         spawn("upkeep".to_owned(), move || sweep_shards(&shared))?;
     }
-    let outlets = Reception::new(shared, poll, listeners, outlets, refusal, options.refuse_fast)?.run();
+    let reception = Reception::new(shared, poll, listeners, outlets, refusal, options.refuse_fast)?;
+    supervisor::ready();
+    let outlets = reception.run();
+    supervisor::stopping();
     for thread in threads {
         // A worker that panicked has ended the process already.
         let _ = thread.join();
@@ -179,12 +183,12 @@ fn announce(options: &Options, listeners: &[Listener]) {
         plural(threads),
         plural(shards as usize),
     );
-    if options.listen.is_empty() && options.unix_socket.is_none() {
+    if listeners.iter().any(Listener::is_public) {
+        eprintln!("other machines are served, and there is no authentication: keep strangers out");
+    } else if options.listen.is_empty() && options.unix_socket.is_none() {
         eprintln!(
             "only this machine is served; -l 0.0.0.0 opens it to others (there is no authentication: keep strangers out)"
         );
-    } else if listeners.iter().any(Listener::is_public) {
-        eprintln!("other machines are served, and there is no authentication: keep strangers out");
     }
 }
 

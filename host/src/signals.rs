@@ -3,7 +3,7 @@
 #[cfg(unix)]
 pub(crate) use unix::Signals;
 #[cfg(windows)]
-pub(crate) use windows::Signals;
+pub(crate) use windows::{Signals, stop_as_if_pressed};
 
 /// What a signal asks of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,10 +52,21 @@ mod windows {
     use std::{
         io,
         sync::{
-            Arc,
+            Arc, OnceLock,
             atomic::{AtomicBool, Ordering},
         },
     };
+
+    /// The running server's.
+    static KEY: OnceLock<(Arc<AtomicBool>, Arc<Waker>)> = OnceLock::new();
+
+    /// Does what Ctrl-C does; nothing before the server listens for it.
+    pub(crate) fn stop_as_if_pressed() {
+        let Some((pressed, waker)) = KEY.get() else { return };
+        pressed.store(true, Ordering::Release);
+        // The loop looks by itself too, only later.
+        let _ = waker.wake();
+    }
 
     /// Receives Ctrl-C and the closing of the console.
     pub(crate) struct Signals(Arc<AtomicBool>);
@@ -63,14 +74,10 @@ mod windows {
     impl Signals {
         /// Takes over from the system's defaults.
         pub(crate) fn listen(_registry: &Registry, _token: Token, waker: &Arc<Waker>) -> io::Result<Self> {
-            let (pressed, waker) = (Arc::new(AtomicBool::new(false)), Arc::clone(waker));
-            let seen = Arc::clone(&pressed);
-            let handler = move || {
-                pressed.store(true, Ordering::Release);
-                // The loop looks by itself too, only later.
-                let _ = waker.wake();
-            };
-            ctrlc::set_handler(handler).map_err(io::Error::other)?;
+            let pressed = Arc::new(AtomicBool::new(false));
+            let (key, seen) = ((Arc::clone(&pressed), Arc::clone(waker)), pressed);
+            KEY.set(key).map_err(|_| io::Error::other("a process is one server"))?;
+            ctrlc::set_handler(stop_as_if_pressed).map_err(io::Error::other)?;
             Ok(Self(seen))
         }
 

@@ -121,6 +121,8 @@ pub(crate) struct Options {
     pub(crate) lock_memory: bool,
     /// `-r`.
     pub(crate) core_files: bool,
+    /// `--service`.
+    pub(crate) service: bool,
     /// What was asked for by names that have no effect, for `stats settings`.
     inert: Vec<(Setting, String)>,
     /// What was accepted and does nothing: a line each.
@@ -162,6 +164,7 @@ impl Default for Options {
             user: None,
             lock_memory: false,
             core_files: false,
+            service: false,
             inert: Vec::new(),
             warnings: Vec::new(),
             refused: None,
@@ -189,6 +192,11 @@ impl Options {
         options.check()?;
         if matches.get_flag("print-config") {
             return Ok(Request::Print(file::write(&given).into_bytes()));
+        }
+        options.service = matches.get_flag("service");
+        if options.service && !cfg!(windows) {
+            let message = "--service: only Windows has such services; elsewhere see -d, or packaging/ for unit files";
+            return Err(Refusal::new(exit::USAGE, message));
         }
         match matches.get_one::<String>("ping") {
             Some(address) => Ok(Request::Ping { address: address.clone(), options }),

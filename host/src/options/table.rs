@@ -262,6 +262,14 @@ pub(super) const FLAGS: &[Flag] = &[
         setting: None,
     },
     Flag {
+        short: None,
+        long: "service",
+        group: PROCESS,
+        help: "Windows: live as a service, started by the service manager",
+        action: Print,
+        setting: None,
+    },
+    Flag {
         short: Some('k'),
         long: "lock-memory",
         group: PROCESS,

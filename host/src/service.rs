@@ -1,0 +1,104 @@
+//! `--service`: life as a service of Windows, whose manager starts the program, asks it to stop, and wants to be told.
+
+use crate::{
+    options::{Options, Refusal, exit},
+    server, signals,
+};
+use std::{
+    ffi::OsString,
+    sync::{Mutex, OnceLock},
+    time::Duration,
+};
+use windows_service::{
+    service::{ServiceControl, ServiceControlAccept, ServiceExitCode, ServiceState, ServiceStatus, ServiceType},
+    service_control_handler::{self, ServiceControlHandlerResult, ServiceStatusHandle},
+    service_dispatcher,
+};
+
+/// A service in a process of its own may have any name.
+const NAME: &str = "wasmcached";
+/// How long the manager waits for the next word while the server starts or stops.
+const WAIT_HINT: Duration = Duration::from_secs(10);
+
+static OPTIONS: OnceLock<Options> = OnceLock::new();
+static HANDLE: OnceLock<ServiceStatusHandle> = OnceLock::new();
+static OUTCOME: Mutex<Result<(), Refusal>> = Mutex::new(Ok(()));
+
+/// Serves as a service, until the manager wants it to stop.
+///
+/// # Errors
+/// The manager did not start this process, or the server could not start.
+pub(crate) fn run(options: Options) -> Result<(), Refusal> {
+    if OPTIONS.set(options).is_err() {
+        return Err(Refusal::new(exit::SYSTEM, "a process is one service"));
+    }
+    service_dispatcher::start(NAME, entry::service_main).map_err(|error| {
+        Refusal::new(exit::SYSTEM, format!("--service: the service manager did not start this: {error}"))
+    })?;
+    OUTCOME.lock().map_or(Ok(()), |mut outcome| std::mem::replace(&mut *outcome, Ok(())))
+}
+
+/// The server takes clients.
+pub(crate) fn report_running() {
+    report(ServiceState::Running, ServiceExitCode::NO_ERROR);
+}
+
+/// The server begins to stop.
+pub(crate) fn report_stopping() {
+    report(ServiceState::StopPending, ServiceExitCode::NO_ERROR);
+}
+
+/// The manager calls in through a function of C's conventions, whose arguments the macro reads.
+#[allow(unsafe_code, reason = "the macro's, which checks what the manager passes")]
+mod entry {
+    windows_service::define_windows_service!(service_main, serve);
+
+    fn serve(_: Vec<std::ffi::OsString>) {
+        super::serve(Vec::new());
+    }
+}
+
+fn serve(_: Vec<OsString>) {
+    let handler = |control| match control {
+        ServiceControl::Stop | ServiceControl::Shutdown => {
+            signals::stop_as_if_pressed();
+            ServiceControlHandlerResult::NoError
+        }
+        ServiceControl::Interrogate => ServiceControlHandlerResult::NoError,
+        _ => ServiceControlHandlerResult::NotImplemented,
+    };
+    // Without the manager there is nobody to tell.
+    let Ok(handle) = service_control_handler::register(NAME, handler) else { return };
+    let _ = HANDLE.set(handle);
+    report(ServiceState::StartPending, ServiceExitCode::NO_ERROR);
+    let outcome = OPTIONS.get().map_or(Ok(()), server::serve);
+    let code = match &outcome {
+        Ok(()) => ServiceExitCode::NO_ERROR,
+        Err(refusal) => ServiceExitCode::ServiceSpecific(refusal.code.into()),
+    };
+    if let Ok(mut kept) = OUTCOME.lock() {
+        *kept = outcome;
+    }
+    report(ServiceState::Stopped, code);
+}
+
+/// Tells the manager, if this is a service.
+fn report(current_state: ServiceState, exit_code: ServiceExitCode) {
+    let Some(handle) = HANDLE.get() else { return };
+    let is_pending = matches!(current_state, ServiceState::StartPending | ServiceState::StopPending);
+    let status = ServiceStatus {
+        service_type: ServiceType::OWN_PROCESS,
+        current_state,
+        controls_accepted: match current_state {
+            ServiceState::Running => ServiceControlAccept::STOP | ServiceControlAccept::SHUTDOWN,
+            _ => ServiceControlAccept::empty(),
+        },
+        exit_code,
+        checkpoint: 0,
+        wait_hint: if is_pending { WAIT_HINT } else { Duration::ZERO },
+        process_id: None,
+    };
+    if let Err(error) = handle.set_service_status(status) {
+        tracing::error!("the service manager cannot be told: {error}");
+    }
+}
