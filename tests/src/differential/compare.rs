@@ -3,6 +3,9 @@
 use super::replies::{self, Names};
 use std::fmt;
 
+/// The answer to a no-op.
+pub(super) const NO_OP: [u8; 24] = [0x81, 0x0a, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+
 /// Two answers that do not.
 #[derive(Clone, Debug)]
 pub(super) struct Difference {
@@ -14,13 +17,13 @@ pub(super) struct Difference {
 
 /// Compares what was said to one connection.
 pub(super) fn replies(
-    our_names: &mut Names,
-    ours: &[u8],
-    their_names: &mut Names,
-    theirs: &[u8],
+    binary: bool,
+    (our_names, ours): (&mut Names, &[u8]),
+    (their_names, theirs): (&mut Names, &[u8]),
 ) -> Option<Difference> {
-    let our_pieces = replies::pieces(our_names, ours);
-    let their_pieces = replies::pieces(their_names, theirs);
+    let pieces = if binary { replies::packets } else { replies::lines };
+    let our_pieces = pieces(our_names, ours);
+    let their_pieces = pieces(their_names, theirs);
     let is_same = our_pieces.len() == their_pieces.len()
         && our_pieces.iter().zip(&their_pieces).all(|(ours, theirs)| ours.is_like(theirs));
     (!is_same).then(|| Difference { ours: ours.to_vec(), theirs: theirs.to_vec(), afterwards: false })
@@ -38,10 +41,10 @@ impl fmt::Display for Difference {
 
 /// The answers to what is said at the end of each conversation are as many as they are.
 fn without_tail(answer: &[u8]) -> String {
-    const TAIL: &[u8] = b"MN\r\n";
+    let tail: &[u8] = if answer.first() == Some(&0x81) { &NO_OP } else { b"MN\r\n" };
     let (mut rest, mut count) = (answer, 0);
-    while let Some(before) = rest.strip_suffix(TAIL) {
+    while let Some(before) = rest.strip_suffix(tail) {
         (rest, count) = (before, count + 1);
     }
-    format!("{} and {count} MN", rest.escape_ascii())
+    format!("{} and {count} more", rest.escape_ascii())
 }

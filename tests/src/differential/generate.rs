@@ -15,6 +15,9 @@ const UNIQUE_FIRST: u64 = 7_777_777_777_777_770_000;
 /// Of few requests, since memcached sends the answer of each by itself.
 const TAIL_LINE_BYTES: usize = 800;
 const TAIL_LINES: usize = (ITEM_BYTES_MAX + 4096) / TAIL_LINE_BYTES;
+/// The same as packets: that is a no-op.
+const TAIL_PACKET: [u8; 24] = [0x80, 0x0a, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+const TAIL_PACKETS: usize = (ITEM_BYTES_MAX + 4096) / TAIL_PACKET.len();
 
 /// What one world hears: the requests of its connections, one connection after the other.
 #[derive(Clone, Debug)]
@@ -25,6 +28,8 @@ pub(super) struct Script {
 /// The requests of one connection, sent in one go or in pieces, before the client says that it has no more.
 #[derive(Clone, Debug)]
 pub(super) struct Conversation {
+    /// Packets, not lines.
+    pub(super) binary: bool,
     pub(super) requests: Vec<Vec<u8>>,
     /// After how many bytes a piece ends; the last goes on to the end.
     pub(super) pieces: Vec<usize>,
@@ -98,6 +103,8 @@ impl Script {
 impl Conversation {
     fn generate(random: &mut Random, kind: &Kind, keys: &[Vec<u8>], is_old: bool) -> Self {
         let known = |key: &[u8]| keys.iter().position(|known| known == key).map(|index| UNIQUE_FIRST + index as u64);
+        let binary = random.once_in(4);
+        let kind = &Kind { binary, ..kind.clone() };
         let count = if random.once_in(10) { random.within(1..60) } else { random.within(1..12) };
         let mut requests: Vec<Vec<u8>> = (0..count).map(|_| one(random, kind, &known, is_old)).collect();
         // memcached forgets the answers that it has not sent when it refuses a key in a retrieval: it may come first only.
@@ -110,7 +117,7 @@ impl Conversation {
         let cuts = if random.once_in(4) { random.within(1..6) } else { 0 };
         let mut pieces: Vec<usize> = (0..cuts).map(|_| random.within(0..bytes)).collect();
         pieces.sort_unstable();
-        Self { requests, pieces }
+        Self { binary, requests, pieces }
     }
 
     /// The bytes to send in the world of `keys`; `unique` knows the unique of a key by its number.
@@ -122,14 +129,21 @@ impl Conversation {
                 if first == b'w' && rest.starts_with(PREFIX.as_bytes()) {
                     bytes.extend_from_slice(&keys.prefix);
                     rest = &rest[PREFIX.len()..];
-                } else if let Some((number, digits)) = named_unique(rest) {
+                } else if let Some((number, digits)) = named_unique(rest).filter(|_| !self.binary) {
                     bytes.extend_from_slice(unique(number).to_string().as_bytes());
                     rest = &rest[digits..];
+                } else if let Some(number) = packed_unique(rest).filter(|_| self.binary) {
+                    bytes.extend_from_slice(&unique(number).to_be_bytes());
+                    rest = &rest[8..];
                 } else {
                     bytes.push(first);
                     rest = tail;
                 }
             }
+        }
+        if self.binary {
+            bytes.extend_from_slice(&TAIL_PACKET.repeat(TAIL_PACKETS));
+            return bytes;
         }
         for _ in 0..TAIL_LINES {
             bytes.extend_from_slice(b"mn ");
@@ -141,7 +155,7 @@ impl Conversation {
 }
 
 fn one(random: &mut Random, kind: &Kind, known: &dyn Fn(&[u8]) -> Option<u64>, is_old: bool) -> Vec<u8> {
-    if !is_old && random.once_in(40) {
+    if !is_old && !kind.binary && random.once_in(40) {
         return administration(random);
     }
     let mut request = requests::request(random, kind, known);
@@ -172,8 +186,6 @@ fn administration(random: &mut Random) -> Vec<u8> {
             "lru tune 10 25 0.1 2.0\r\n",
             "lru tune 50 50 0.1 2.0\r\n",
             "lru\r\n",
-            "stats foo\r\n",
-            "stats detail\r\n",
             "config get cluster\r\n",
         ])
         .into()
@@ -204,6 +216,12 @@ fn named_unique(bytes: &[u8]) -> Option<(usize, usize)> {
     let text = bytes.get(..DIGITS).filter(|text| text.starts_with(b"77777777777777"))?;
     let number: u64 = std::str::from_utf8(text).ok()?.parse().ok()?;
     Some((number.checked_sub(UNIQUE_FIRST).filter(|number| *number < KEYS as u64)? as usize, DIGITS))
+}
+
+/// The same for the eight bytes of a packet.
+fn packed_unique(bytes: &[u8]) -> Option<usize> {
+    let number = u64::from_be_bytes(bytes.get(..8)?.try_into().ok()?);
+    Some(number.checked_sub(UNIQUE_FIRST).filter(|number| *number < KEYS as u64)? as usize)
 }
 
 impl fmt::Display for Script {

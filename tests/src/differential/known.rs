@@ -1,11 +1,16 @@
 //! The differences that have a reason: those of `docs/compatibility.md`, and those of Debian's older memcached.
 
-use super::{compare::Difference, generate::Script};
+use super::{
+    compare::{Difference, NO_OP},
+    generate::Script,
+};
 
 /// A difference that may be met.
 #[derive(Debug)]
 pub struct Known {
-    /// Where its reason stands, or what it is.
+    /// Whether it is of packets; else it is of lines.
+    binary: bool,
+    /// What it is.
     pub reason: &'static str,
     /// Whether this is it: the smallest script, and the two answers.
     is_it: fn(&Case<'_>) -> bool,
@@ -23,6 +28,7 @@ struct Case<'a> {
 /// See the module.
 pub const KNOWN: &[Known] = &[
     Known {
+        binary: false,
         reason: "a refused store is answered before its data block has come, not after",
         is_it: |case| {
             let (kept, more) = case.ours.split_at_checked(case.theirs.len()).unwrap_or_default();
@@ -32,6 +38,7 @@ pub const KNOWN: &[Known] = &[
         },
     },
     Known {
+        binary: false,
         reason: "answers that were not sent when the client ends in the middle of a data block are lost there",
         is_it: |case| {
             let is_at_work = |answer: &[u8]| answer.ends_with(b"MN\r\n");
@@ -39,6 +46,41 @@ pub const KNOWN: &[Known] = &[
         },
     },
     Known {
+        binary: true,
+        reason: "answers that were not sent when the client ends in the middle of a packet are lost there",
+        is_it: |case| {
+            case.ours.starts_with(case.theirs) && !case.ours.ends_with(&NO_OP) && !case.theirs.ends_with(&NO_OP)
+        },
+    },
+    Known {
+        binary: true,
+        reason: "an opcode that nobody knows, with a body: it is skipped once",
+        is_it: |case| {
+            let is_unknown = |opcode: u8| matches!(opcode, 0x1b | 0x1f | 0x20..=0x22 | 0x25..);
+            case.requests
+                .iter()
+                .filter_map(|request| header(request))
+                .any(|header| is_unknown(header[1]) && body_bytes(header) > 0)
+        },
+    },
+    Known {
+        binary: true,
+        reason: "touch, gat and stat with a value behind the key are refused",
+        is_it: |case| {
+            let is_surplus = |header: &[u8; 24]| {
+                let used = u32::from(header[4]) + u32::from(u16::from_be_bytes([header[2], header[3]]));
+                matches!(header[1], 0x10 | 0x1c..=0x1e | 0x23 | 0x24) && body_bytes(header) > used
+            };
+            case.requests.iter().filter_map(|request| header(request)).any(is_surplus)
+        },
+    },
+    Known {
+        binary: true,
+        reason: "a value of blanks is no number, whatever lies behind it in memory",
+        is_it: |case| contains(case.ours, b"Non-numeric") && !contains(case.theirs, b"Non-numeric"),
+    },
+    Known {
+        binary: false,
         reason: "a line over 2048 bytes closes here as there, but depends on its packets, and answers before it are lost there",
         is_it: |case| {
             let is_longer = |request: &&[u8]| request.split(|&byte| byte == b'\n').any(|line| line.len() > 2048);
@@ -47,6 +89,7 @@ pub const KNOWN: &[Known] = &[
         },
     },
     Known {
+        binary: false,
         reason: "answers before a refused retrieval are lost there",
         is_it: |case| {
             matches!(first_word(case.request.trim_ascii_start()), b"get" | b"gets" | b"gat" | b"gats")
@@ -54,12 +97,14 @@ pub const KNOWN: &[Known] = &[
         },
     },
     Known {
+        binary: false,
         reason: "a number is looked for in its own word, not in what follows blanks",
         is_it: |case| {
             is_store(case.request) && words(case.request).any(|word| !word.is_empty() && word.trim_ascii().is_empty())
         },
     },
     Known {
+        binary: false,
         reason: "a value of blanks is no number, whatever lies behind it in memory",
         is_it: |case| {
             let is_blank = |request: &&[u8]| {
@@ -72,6 +117,7 @@ pub const KNOWN: &[Known] = &[
         },
     },
     Known {
+        binary: false,
         reason: "`T`, `E` of an `ma` that makes a number longer belong to the new item",
         is_it: |case| {
             let has = |request: &&[u8]| {
@@ -82,14 +128,17 @@ pub const KNOWN: &[Known] = &[
         },
     },
     Known {
+        binary: false,
         reason: "a space before an administrative command is refused as before any other",
         is_it: |case| case.request.starts_with(b" ") && case.ours.starts_with(b"ERROR"),
     },
     Known {
+        binary: false,
         reason: "`t` after `T-1` or `N-1` is 0, not a number just under 2^32",
         is_it: |case| contains(case.theirs, b" t42949") && contains(case.ours, b" t0"),
     },
     Known {
+        binary: false,
         reason: "a number that is being read by a pipelined get is changed in place",
         is_it: |case| {
             let is_arithmetic = |request: &&[u8]| matches!(first_word(request), b"incr" | b"decr" | b"ma");
@@ -101,20 +150,24 @@ pub const KNOWN: &[Known] = &[
         },
     },
     Known {
+        binary: false,
         reason: "`me <base64> b` decodes the key",
         is_it: |case| first_word(case.request) == b"me" && words(case.request).any(|word| word.starts_with(b"b")),
     },
     Known {
+        binary: false,
         reason: "a NUL does not end a number",
         is_it: |case| words(case.request).any(|word| word.contains(&0) && word.iter().any(u8::is_ascii_digit)),
     },
     Known {
+        binary: false,
         reason: "an opaque that is too long is refused before anything is done",
         is_it: |case| {
             case.requests.iter().any(|request| words(request).any(|word| word.starts_with(b"O") && word.len() > 32))
         },
     },
     Known {
+        binary: false,
         reason: "a sign without digits, or before zeros, makes no number",
         is_it: |case| {
             words(case.request).any(|word| {
@@ -125,6 +178,14 @@ pub const KNOWN: &[Known] = &[
         },
     },
 ];
+
+fn header(packet: &[u8]) -> Option<&[u8; 24]> {
+    packet.first_chunk()
+}
+
+fn body_bytes(header: &[u8; 24]) -> u32 {
+    u32::from_be_bytes([header[8], header[9], header[10], header[11]])
+}
 
 fn words(request: &[u8]) -> impl Iterator<Item = &[u8]> {
     let line = request.split(|&byte| byte == b'\n').next().unwrap_or_default();
@@ -149,5 +210,6 @@ pub(super) fn find(script: &Script, difference: &Difference) -> Option<usize> {
     let requests =
         script.connections.iter().flat_map(|connection| connection.requests.iter().map(Vec::as_slice)).collect();
     let case = Case { requests, request, ours: &difference.ours, theirs: &difference.theirs };
-    KNOWN.iter().position(|known| (known.is_it)(&case))
+    let binary = script.connections.last()?.binary && !difference.afterwards;
+    KNOWN.iter().position(|known| known.binary == binary && (known.is_it)(&case))
 }

@@ -11,6 +11,8 @@ mod known;
 mod replies;
 mod side;
 
+#[path = "../../../core/tests/common/packets.rs"]
+mod packets;
 #[allow(dead_code, reason = "the engine's own tests use the rest")]
 #[path = "../../../core/tests/common/random.rs"]
 mod random;
@@ -158,14 +160,20 @@ impl Pair {
         self.ours.begin();
         self.theirs.begin();
         for connection in &script.connections {
+            let binary = connection.binary;
             let ours = self.ours.converse(connection, &keys)?;
             let theirs = self.theirs.converse(connection, &keys)?;
-            if let Some(difference) = compare::replies(&mut self.ours.names, &ours, &mut self.theirs.names, &theirs) {
+            if let Some(difference) =
+                compare::replies(binary, (&mut self.ours.names, &ours), (&mut self.theirs.names, &theirs))
+            {
                 return Ok(Some(difference));
             }
+            let binary = false;
             let ours = self.ours.look(&keys, !self.theirs.is_old)?;
             let theirs = self.theirs.look(&keys, !self.theirs.is_old)?;
-            if let Some(difference) = compare::replies(&mut self.ours.names, &ours, &mut self.theirs.names, &theirs) {
+            if let Some(difference) =
+                compare::replies(binary, (&mut self.ours.names, &ours), (&mut self.theirs.names, &theirs))
+            {
                 return Ok(Some(Difference { afterwards: true, ..difference }));
             }
         }

@@ -40,8 +40,29 @@ impl Names {
     }
 }
 
-/// Takes an answer apart.
-pub(super) fn pieces(names: &mut Names, answer: &[u8]) -> Vec<Piece> {
+/// Takes an answer in packets apart: their fields, and whatever is no packet.
+pub(super) fn packets(names: &mut Names, answer: &[u8]) -> Vec<Piece> {
+    const HEADER_BYTES: usize = 24;
+    let mut pieces = Vec::new();
+    let mut rest = answer;
+    while let Some((header, tail)) = rest.split_first_chunk::<HEADER_BYTES>() {
+        let body_bytes = u32::from_be_bytes([header[8], header[9], header[10], header[11]]) as usize;
+        let (body, tail) = tail.split_at(body_bytes.min(tail.len()));
+        // The version's text is its server's own.
+        if header[1] != 0x0b {
+            pieces.push(Piece::Word(header[..16].to_vec()));
+            pieces.push(Piece::Data(body.to_vec()));
+        }
+        pieces.push(Piece::Unique(names.name(u64::from_be_bytes(header[16..].try_into().unwrap_or_default()))));
+        pieces.push(Piece::End);
+        rest = tail;
+    }
+    pieces.push(Piece::Data(rest.to_vec()));
+    pieces
+}
+
+/// Takes an answer in lines apart.
+pub(super) fn lines(names: &mut Names, answer: &[u8]) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let mut rest = answer;
     while !rest.is_empty() {
