@@ -14,7 +14,7 @@ use std::{
 const NODE_MAJOR_MIN: u32 = 20;
 
 /// Debian's packages that the tests use, with a program or file by which other systems are asked for them.
-const TEST_PACKAGES: [(&str, &str); 9] = [
+const TEST_PACKAGES: [(&str, &str); 22] = [
     ("memcached", "memcached"),
     ("libmemcached-tools", "memccapable"),
     ("libmemcached-dev", ""),
@@ -24,7 +24,29 @@ const TEST_PACKAGES: [(&str, &str); 9] = [
     ("g++", "c++"),
     ("zlib1g-dev", ""),
     ("valgrind", "valgrind"),
+    // Clients that are not asked for elsewhere, because there their tests are not run.
+    ("php-cli", ""),
+    ("php-memcached", ""),
+    ("ruby", ""),
+    ("ruby-dalli", ""),
+    ("libcache-memcached-fast-perl", ""),
+    (JAVA, ""),
+    ("libspymemcached-java", ""),
+    ("golang-go", ""),
+    ("golang-github-bradfitz-gomemcache-dev", ""),
+    // What `damemtop` of memcached's package wants.
+    ("libanyevent-perl", ""),
+    ("libyaml-perl", ""),
+    ("libterm-readkey-perl", ""),
+    // `script`: a terminal for it.
+    ("bsdutils", ""),
 ];
+
+/// Any Java will do: its package is not wanted where one is, or all of an older one would be replaced.
+const JAVA: &str = "default-jre-headless";
+
+/// Where packages of Node are wanted: the package's own development, and the clients of the tests.
+const NODE_FOLDERS: [&str; 2] = ["js", "tests/clients/node"];
 
 /// What compiles and links C for other systems, with its driver for cargo.
 const ZIG_PACKAGES: [&str; 2] = ["cargo-zigbuild==0.24.0", "ziglang==0.17.1"];
@@ -59,7 +81,8 @@ pub(crate) fn system_packages() -> Outcome {
 /// # Errors
 /// Names the command to run, if this user may not install.
 pub(crate) fn install_debian(packages: &[&str]) -> Outcome {
-    let missing: Vec<&str> = packages.iter().copied().filter(|package| !is_installed(package)).collect();
+    let is_there = |package: &str| is_installed(package) || package == JAVA && machine::find_program("java").is_some();
+    let missing: Vec<&str> = packages.iter().copied().filter(|package| !is_there(package)).collect();
     eprintln!(
         "    found: {}",
         packages.iter().filter(|name| !missing.contains(name)).copied().collect::<Vec<_>>().join(" ")
@@ -103,12 +126,12 @@ fn stop_services(installed: &[&str]) {
     }
 }
 
-/// The Python of the tests, with the clients that `tests/clients/requirements.txt` names.
+/// The Python of the tests, with the clients that `tests/clients/python/requirements.txt` names.
 pub(crate) fn python() -> Outcome<PathBuf> {
     let venv = machine::root().join("target/venv");
     let folder = venv.join(if cfg!(windows) { "Scripts" } else { "bin" });
     let python = folder.join(format!("python{}", env::consts::EXE_SUFFIX));
-    let requirements = machine::root().join("tests/clients/requirements.txt");
+    let requirements = machine::root().join("tests/clients/python/requirements.txt");
     let wanted = fs::read_to_string(&requirements).map_err(|error| format!("{}: {error}", requirements.display()))?;
     let stamp = venv.join("requirements.installed");
     if python.exists() && fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
@@ -144,7 +167,6 @@ pub(crate) fn zigbuild() -> Outcome<PathBuf> {
 
 /// The folder of a Node that is new enough: the system's, or one from Python's packages.
 pub(crate) fn node() -> Outcome<PathBuf> {
-    let root = machine::root();
     let found = machine::find_program("node").filter(|node| node_major(node) >= Some(NODE_MAJOR_MIN));
     let node = match found.filter(|node| npm(node).exists()) {
         Some(node) => node,
@@ -152,23 +174,33 @@ pub(crate) fn node() -> Outcome<PathBuf> {
     };
     let folder = node.parent().map(Path::to_owned).unwrap_or_default();
     eprintln!("    found: {}", node.display());
-    let lock = fs::read_to_string(root.join("js/package-lock.json"))
-        .map_err(|error| format!("js/package-lock.json: {error}"))?;
-    let stamp = root.join("js/node_modules/.package-lock.installed");
-    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == lock) {
-        eprintln!("    found: js/node_modules");
-        return Ok(folder);
-    }
-    eprintln!("    installing: js/node_modules");
-    run_command(in_js(&folder).args(["ci", "--no-audit", "--no-fund"]))?;
-    fs::write(&stamp, lock).map_err(|error| format!("{}: {error}", stamp.display()))?;
+    NODE_FOLDERS.iter().try_for_each(|packages| install_locked(&folder, packages))?;
     Ok(folder)
+}
+
+/// What the lock file of a folder names.
+fn install_locked(node: &Path, packages: &str) -> Outcome {
+    let place = machine::root().join(packages);
+    let lock = fs::read_to_string(place.join("package-lock.json"))
+        .map_err(|error| format!("{packages}/package-lock.json: {error}"))?;
+    let stamp = place.join("node_modules/.package-lock.installed");
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == lock) {
+        eprintln!("    found: {packages}/node_modules");
+        return Ok(());
+    }
+    eprintln!("    installing: {packages}/node_modules");
+    run_command(npm_in(node, packages).args(["ci", "--no-audit", "--no-fund"]))?;
+    fs::write(&stamp, lock).map_err(|error| format!("{}: {error}", stamp.display()))
 }
 
 /// `npm` in `js/`, with the Node of that folder.
 pub(crate) fn in_js(folder: &Path) -> Command {
+    npm_in(folder, "js")
+}
+
+fn npm_in(folder: &Path, packages: &str) -> Command {
     let mut command = Command::new(npm(&folder.join("node")));
-    command.current_dir(machine::root().join("js")).env("PATH", search_path(folder));
+    command.current_dir(machine::root().join(packages)).env("PATH", search_path(folder));
     command
 }
 

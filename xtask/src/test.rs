@@ -80,5 +80,6 @@ fn cargo_test(tools: &Tools) -> Command {
     command.env("WASMCACHED_BIN", build::binary());
     command.env("WASMCACHED_FAULT_INJECTION_BIN", build::fault_injection_binary());
     command.env("PYTHON", &tools.python);
+    command.env("NODE", tools.node.join(format!("node{}", std::env::consts::EXE_SUFFIX)));
     command
 }

@@ -1,7 +1,4 @@
-"""Everything that pymemcache offers, against the server named by SERVER (host:port).
-
-Run by `cargo test -p wasmcached-tests --test clients`, against real memcached too.
-"""
+"""Everything that pymemcache offers, over TCP, TLS and Unix sockets."""
 
 import os
 import socket
@@ -9,6 +6,8 @@ import threading
 import time
 import unittest
 
+import common
+import pymemcache
 from pymemcache import exceptions, serde
 from pymemcache.client.base import Client, PooledClient
 from pymemcache.client.hash import HashClient
@@ -16,17 +15,19 @@ from pymemcache.client.rendezvous import RendezvousHash
 from pymemcache.client.retrying import RetryingClient
 from pymemcache.fallback import FallbackClient
 
-HOST, PORT = os.environ["SERVER"].rsplit(":", 1)
-SERVER = (HOST, int(PORT))
-FURTHER = [(host, int(port)) for host, port in
-           (address.rsplit(":", 1) for address in os.environ.get("FURTHER", "").split(",") if address)]
+SERVER = common.address(common.SERVER)
+FURTHER = [common.address(one) for one in common.FURTHER]
+
+
+def client_of(server, **options):
+    return Client(server, **{"timeout": 10, "tls_context": common.tls_context(), **options})
 
 
 class Basic(unittest.TestCase):
     """One client, every command."""
 
     def make(self, **options):
-        client = Client(SERVER, **{"timeout": 10, "connect_timeout": 10, "default_noreply": False, **options})
+        client = client_of(SERVER, **{"connect_timeout": 10, "default_noreply": False, **options})
         self.addCleanup(client.close)
         return client
 
@@ -256,7 +257,7 @@ class Basic(unittest.TestCase):
             self.client["k"]
 
     def test_timeout(self):
-        silent = socket.create_server((HOST, 0))
+        silent = socket.create_server(("127.0.0.1", 0))
         self.addCleanup(silent.close)
         client = Client(silent.getsockname(), timeout=0.2, connect_timeout=2)
         self.addCleanup(client.close)
@@ -271,7 +272,8 @@ class Others(unittest.TestCase):
     """The clients around the client."""
 
     def test_pooled(self):
-        client = PooledClient(SERVER, max_pool_size=8, timeout=10, default_noreply=False)
+        client = PooledClient(SERVER, max_pool_size=8, timeout=10, default_noreply=False,
+                              tls_context=common.tls_context())
         client.flush_all()
         wrong = []
 
@@ -298,30 +300,30 @@ class Others(unittest.TestCase):
         client.close()
 
     def test_retrying(self):
-        client = RetryingClient(Client(SERVER, timeout=10), attempts=2, retry_delay=0.01)
+        client = RetryingClient(client_of(SERVER), attempts=2, retry_delay=0.01)
         client.set("retry", b"1", noreply=False)
         self.assertEqual(client.get("retry"), b"1")
         client.close()
 
     def test_fallback(self):
-        new, old = Client(SERVER, key_prefix=b"new:", timeout=10), Client(SERVER, key_prefix=b"old:", timeout=10)
+        new, old = client_of(SERVER, key_prefix=b"new:"), client_of(SERVER, key_prefix=b"old:")
         old.set("k", b"from the old one", noreply=False)
         client = FallbackClient((new, old))
         self.assertEqual(client.get("k"), b"from the old one")
         client.close()
 
-    @unittest.skipUnless(FURTHER, "needs further servers")
     def test_hashed(self):
         servers = [SERVER, *FURTHER]
         for pooled in (False, True):
-            client = HashClient(servers, hasher=RendezvousHash, use_pooling=pooled, timeout=10, default_noreply=False)
+            client = HashClient(servers, hasher=RendezvousHash, use_pooling=pooled, timeout=10, default_noreply=False,
+                                tls_context=common.tls_context())
             client.flush_all()
             values = {f"hash{i}": b"%d" % i for i in range(300)}
             self.assertEqual(client.set_many(values), [])
             self.assertEqual(client.get_many(list(values)), values)
             held = []
             for server in servers:
-                one = Client(server, timeout=10)
+                one = client_of(server)
                 held.append(len(one.get_many(list(values))))
                 one.close()
             self.assertEqual(sum(held), 300)
@@ -336,4 +338,4 @@ class Others(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    common.main(pymemcache.__version__)

@@ -1,17 +1,15 @@
-"""Everything that pylibmc (libmemcached) offers over text, against the server named by SERVER (host:port).
-
-Run by `cargo test -p wasmcached-tests --test clients`, against real memcached too.
-"""
+"""Everything that pylibmc (libmemcached) offers, over text and, where BINARY is set, over the binary protocol."""
 
 import os
 import threading
 import time
 import unittest
 
+import common
 import pylibmc
+from common import FURTHER, SERVER
 
-SERVER = os.environ["SERVER"]
-FURTHER = [address for address in os.environ.get("FURTHER", "").split(",") if address]
+BINARY = "BINARY" in os.environ
 
 
 def text(value):
@@ -23,7 +21,7 @@ class Basic(unittest.TestCase):
     """One client, every command and behaviour."""
 
     def make(self, **behaviors):
-        return pylibmc.Client([SERVER], binary=False, behaviors={"tcp_nodelay": True, **behaviors})
+        return pylibmc.Client([SERVER], binary=BINARY, behaviors={"tcp_nodelay": True, **behaviors})
 
     def setUp(self):
         self.client = self.make(cas=True)
@@ -194,7 +192,7 @@ class Others(unittest.TestCase):
     """Pools and more than one server."""
 
     def test_pools(self):
-        client = pylibmc.Client([SERVER], binary=False)
+        client = pylibmc.Client([SERVER], binary=BINARY)
         pools = (pylibmc.ClientPool(client, 4), pylibmc.ThreadMappedPool(client))
         wrong = []
 
@@ -215,18 +213,17 @@ class Others(unittest.TestCase):
                 thread.join()
         self.assertEqual(wrong, [])
 
-    @unittest.skipUnless(FURTHER, "needs further servers")
     def test_several_servers(self):
         for behaviors in ({}, {"ketama": True}, {"distribution": "consistent", "hash": "murmur"}, {"hash": "crc"}):
-            client = pylibmc.Client([SERVER, *FURTHER], binary=False, behaviors=behaviors)
+            client = pylibmc.Client([SERVER, *FURTHER], binary=BINARY, behaviors=behaviors)
             client.flush_all()
             values = {f"spread{i}": i for i in range(300)}
             self.assertEqual(client.set_multi(values), [])
             self.assertEqual(client.get_multi(list(values)), values)
-            held = [len(pylibmc.Client([one], binary=False).get_multi(list(values))) for one in (SERVER, *FURTHER)]
+            held = [len(pylibmc.Client([one], binary=BINARY).get_multi(list(values))) for one in (SERVER, *FURTHER)]
             self.assertEqual(sum(held), 300)
             self.assertTrue(all(held), held)
 
 
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    common.main(f"{pylibmc.__version__} with libmemcached {pylibmc.libmemcached_version}")

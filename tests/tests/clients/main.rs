@@ -1,0 +1,73 @@
+//! Real clients against the product, and against memcached to test the tests: each suite of `suite::SUITES` starts
+//! servers of its own and has a client do everything it can.
+//!
+//! What they did to the product is the table in `docs/compatibility.md`: a suite fails if its row says something else,
+//! and `CLIENTS_TABLE=write` writes the table anew.
+//!
+//! `PYTHON` and `NODE` name interpreters that have the packages of `clients/python/requirements.txt` and
+//! `clients/node/package.json`; without `PYTHON` an environment is made below `target/`.
+
+mod examples;
+mod interpreters;
+mod process;
+mod servers;
+mod statistics;
+mod suite;
+mod table;
+mod tools;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+};
+use suite::{SUITES, Site};
+use table::Table;
+use wasmcached_tests::server::{memcached_program, wasmcached_program};
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let Some(memcached) = memcached_program() else {
+        eprintln!("memcached is not installed: it is what the tests of clients are tested against");
+        std::process::exit(101);
+    };
+    let table = Arc::new(Mutex::new(Table::read()));
+    let mut trials = trials("memcached", &Ok(memcached), &table);
+    trials.extend(self::trials("wasmcached", &wasmcached_program(), &table));
+    if !table::is_written() {
+        let table = Arc::clone(&table);
+        trials.push(Trial::test("the table of clients names these suites", move || {
+            table.lock().map_err(|error| error.to_string())?.check_names(&SUITES).map_err(Failed::from)
+        }));
+    }
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    if table::is_written()
+        && let Err(message) = table.lock().map_err(|error| error.to_string()).and_then(|table| table.write(&SUITES))
+    {
+        eprintln!("{message}");
+        std::process::exit(101);
+    }
+    conclusion.exit();
+}
+
+/// Whether there are Debian's packages.
+fn is_debian() -> bool {
+    Path::new("/usr/bin/dpkg-query").exists()
+}
+
+/// Every suite against one program. A missing program fails each of them, with the reason.
+fn trials(name: &'static str, program: &Result<PathBuf, String>, table: &Arc<Mutex<Table>>) -> Vec<Trial> {
+    let is_oracle = name == "memcached";
+    let trial = |suite: &'static suite::Suite| {
+        let (program, table) = (program.clone(), Arc::clone(table));
+        Trial::test(format!("{name}: {} over {}", suite.client, suite.over.name()), move || {
+            let site = Site { program: program?, is_oracle, over: suite.over };
+            let report = suite.run(&site)?;
+            if !is_oracle {
+                table.lock().map_err(|error| error.to_string())?.enter(suite, &report)?;
+            }
+            Ok(())
+        })
+    };
+    SUITES.iter().map(|suite| trial(suite).with_ignored_flag(suite.wants_debian() && !is_debian())).collect()
+}
