@@ -207,7 +207,7 @@ macro_rules! settings {
                 match self { $(Self::$variant => $name,)* }
             }
 
-            /// What is shown where the host said nothing.
+            /// What is shown where the host said nothing; empty: no line at all.
             pub fn default_value(self) -> &'static str {
                 match self { $(Self::$variant => $default,)* }
             }
@@ -268,6 +268,17 @@ settings! {
     ReadBufMemLimit "read_buf_mem_limit" "0",
     TrackSizes "track_sizes" "no",
     InlineAsciiResponse "inline_ascii_response" "no",
+    SslEnabled "ssl_enabled" "",
+    SslChainCert "ssl_chain_cert" "",
+    SslKey "ssl_key" "",
+    SslVerifyMode "ssl_verify_mode" "",
+    SslKeyFormat "ssl_keyformat" "",
+    SslCiphers "ssl_ciphers" "",
+    SslCaCert "ssl_ca_cert" "",
+    SslWbufSize "ssl_wbuf_size" "",
+    SslSessionCache "ssl_session_cache" "",
+    SslKernelTls "ssl_kernel_tls" "",
+    SslMinVersion "ssl_min_version" "",
     NumNapiIds "num_napi_ids" "(null)",
     MemoryFile "memory_file" "(null)",
     ClientFlagsSize "client_flags_size" "4",

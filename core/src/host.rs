@@ -36,6 +36,8 @@ pub enum HostRequest {
     },
     /// Stop or move the clock, for tests. Answer: nothing.
     Clock(ClockOrder),
+    /// Read the server's certificates again. Answer: [`Refreshed::encode`].
+    RefreshCertificates,
 }
 
 /// What a test wants of the host's clock.
@@ -62,6 +64,7 @@ impl HostRequest {
             Self::Clock(ClockOrder::Pause) => (20, 0),
             Self::Clock(ClockOrder::Resume) => (21, 0),
             Self::Clock(ClockOrder::Move(seconds)) => (22, seconds.cast_unsigned()),
+            Self::RefreshCertificates => (16, 0),
         };
         let mut w = Writer(out);
         w.u32(tag);
@@ -82,8 +85,40 @@ impl HostRequest {
             20 => Self::Clock(ClockOrder::Pause),
             21 => Self::Clock(ClockOrder::Resume),
             22 => Self::Clock(ClockOrder::Move(argument.cast_signed())),
+            16 => Self::RefreshCertificates,
             _ => return None,
         })
+    }
+}
+
+/// What became of [`HostRequest::RefreshCertificates`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refreshed {
+    /// There are none: nothing here is encrypted.
+    Off,
+    /// The new ones serve whoever connects from now on.
+    Done,
+    /// The old ones stay, for this reason.
+    Refused(String),
+}
+
+impl Refreshed {
+    /// The form that crosses the boundary: nothing, a byte, or a byte and the reason.
+    pub fn encode(&self) -> Vec<u8> {
+        match self {
+            Self::Off => Vec::new(),
+            Self::Done => Vec::from([1]),
+            Self::Refused(reason) => [&[0], reason.as_bytes()].concat(),
+        }
+    }
+
+    /// Reads what [`Refreshed::encode`] wrote.
+    pub fn decode(bytes: &[u8]) -> Self {
+        match bytes.split_first() {
+            None => Self::Off,
+            Some((0, reason)) => Self::Refused(String::from_utf8_lossy(reason).into_owned()),
+            Some(_) => Self::Done,
+        }
     }
 }
 
@@ -160,6 +195,14 @@ host_statistics! {
     front_traps,
     /// Of both, those that were interrupted because they did not return.
     guest_interrupts,
+    /// Encrypted connections that were agreed on anew, not resumed.
+    tls_new_sessions,
+    /// Connections that did not come to an agreement.
+    tls_handshake_errors,
+    /// Connections that broke the encryption's rules afterwards.
+    tls_protocol_errors,
+    /// Seconds since the certificates were read.
+    tls_certificates_age_s,
 }
 
 /// What a connection is doing, as `stats conns` names it.

@@ -3,10 +3,11 @@
 use crate::{
     connection::{Incoming, Socket},
     listener::{Acceptor, Listener, reason},
-    options::{Refusal, exit},
+    options::{Refusal, Security, exit},
     server::Shared,
     signals::{Asked, Signals},
     supervisor,
+    tls::Scratch,
 };
 use mio::{Events, Poll, Token, Waker};
 use std::{
@@ -46,6 +47,7 @@ pub(crate) struct Reception {
 struct Door {
     acceptor: Acceptor,
     number: u32,
+    security: Security,
     /// Somebody may be waiting.
     ready: bool,
 }
@@ -63,10 +65,10 @@ impl Reception {
         let refused = |error| Refusal::new(exit::SYSTEM, format!("failed to start the event loop: {}", reason(&error)));
         let signals = Signals::listen(poll.registry(), SIGNALS, &shared.reception_waker).map_err(refused)?;
         let doors = listeners.into_iter().enumerate().map(|(index, listener)| {
-            let address = listener.address().clone();
+            let (address, security) = (listener.address().clone(), listener.security());
             let acceptor = listener.register(poll.registry(), Token(index)).map_err(refused)?;
             let number = shared.registry.add_listener(acceptor.descriptor(), address);
-            Ok(Door { acceptor, number, ready: false })
+            Ok(Door { acceptor, number, security, ready: false })
         });
         let doors = doors.collect::<Result<_, _>>()?;
         let reception =
@@ -143,11 +145,11 @@ impl Reception {
                         if self.refuse_fast && is_full {
                             self.refuse(socket);
                         } else {
-                            let number = door.number;
+                            let (number, security) = (door.number, door.security);
                             tracing::info!("{peer} connected");
                             let now = self.shared.clock.now();
                             let entry = self.shared.registry.add(descriptor, peer, number, now);
-                            self.deal_out(Incoming { socket, entry });
+                            self.deal_out(Incoming { socket, security, entry });
                         }
                         budget -= 1;
                     }
@@ -169,10 +171,11 @@ impl Reception {
         self.shared.registry.count() >= self.shared.connections_max
     }
 
+    /// In the clear even where others are encrypted, as memcached does: nothing was agreed on yet.
     fn refuse(&self, mut socket: Socket) {
         self.shared.listening.rejected_connections.fetch_add(1, Ordering::Relaxed);
         // A fresh socket takes so few bytes at once; if it does not, the peer is gone.
-        let _ = socket.send(&self.refusal);
+        let _ = socket.send(&self.refusal, &mut Scratch::default());
     }
 
     fn deal_out(&mut self, incoming: Incoming) {

@@ -4,7 +4,7 @@
 use crate::supervisor;
 use crate::{
     connection::Socket,
-    options::{ListenAddress, Options, Refusal, TcpPort, exit},
+    options::{ListenAddress, Options, Refusal, Security, TcpPort, exit},
     registry::Address,
 };
 use mio::{Interest, Registry, Token, event::Source};
@@ -22,6 +22,7 @@ pub(crate) struct Listener {
     address: Address,
     /// Somebody else opened it, and removes its file.
     passed: bool,
+    security: Security,
 }
 
 #[derive(Debug)]
@@ -41,7 +42,7 @@ impl Listener {
         {
             let passed = supervisor::passed_sockets()?;
             if !passed.is_empty() {
-                return unix::take_over(passed);
+                return unix::take_over(passed, options.tls.enabled);
             }
         }
         #[cfg(unix)]
@@ -50,8 +51,7 @@ impl Listener {
         }
         let mut listeners = Vec::new();
         if options.listen.is_empty() {
-            let loopback = ListenAddress { host: "127.0.0.1".to_owned(), port: None };
-            open_tcp(&loopback, options, &mut listeners)?;
+            open_tcp(&ListenAddress::loopback(), options, &mut listeners)?;
         }
         for address in &options.listen {
             open_tcp(address, options, &mut listeners)?;
@@ -63,6 +63,11 @@ impl Listener {
     /// Where it listens.
     pub(crate) fn address(&self) -> &Address {
         &self.address
+    }
+
+    /// How connections that come in by it are protected.
+    pub(crate) fn security(&self) -> Security {
+        self.security
     }
 
     /// Whether anybody but this machine can reach it.
@@ -166,10 +171,14 @@ fn open_tcp(address: &ListenAddress, options: &Options, listeners: &mut Vec<List
         };
         Refusal::new(exit::SYSTEM, format!("failed to listen on TCP {place}: {}", reason(error)))
     };
+    let security = match (options.tls.enabled, address.security) {
+        (false, _) => Security::Plain,
+        (true, chosen) => chosen.unwrap_or(Security::Tls),
+    };
     let resolved = (address.host.as_str(), port).to_socket_addrs().map_err(|error| refused(&error))?;
     let (before, mut last_error) = (listeners.len(), io::Error::other("the name has no address"));
     for at in resolved {
-        match bind_tcp(at, options.backlog) {
+        match bind_tcp(at, options.backlog, security) {
             Ok(listener) => listeners.push(listener),
             // A name may have addresses that this machine does not have, but a port in use is always a mistake.
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => return Err(refused(&error)),
@@ -179,7 +188,7 @@ fn open_tcp(address: &ListenAddress, options: &Options, listeners: &mut Vec<List
     if listeners.len() == before { Err(refused(&last_error)) } else { Ok(()) }
 }
 
-fn bind_tcp(at: SocketAddr, backlog: i32) -> io::Result<Listener> {
+fn bind_tcp(at: SocketAddr, backlog: i32, security: Security) -> io::Result<Listener> {
     let socket = socket2::Socket::new(Domain::for_address(at), Type::STREAM, Some(Protocol::TCP))?;
     // On Windows the option means that others may take the port.
     if cfg!(unix) {
@@ -195,7 +204,7 @@ fn bind_tcp(at: SocketAddr, backlog: i32) -> io::Result<Listener> {
     socket.listen(backlog)?;
     let socket = std::net::TcpListener::from(socket);
     let address = Address::Tcp(socket.local_addr()?);
-    Ok(Listener { socket: Listening::Tcp(socket), address, passed: false })
+    Ok(Listener { socket: Listening::Tcp(socket), address, passed: false, security })
 }
 
 /// Tells test suites which port was free, as memcached does.
@@ -244,11 +253,16 @@ mod unix {
         crate::process::with_creation_mask(mask, || socket.bind(&address)).map_err(refused)?;
         socket.listen(backlog).map_err(refused)?;
         let socket = std::os::fd::OwnedFd::from(socket).into();
-        Ok(Listener { socket: Listening::Unix(socket), address: Address::Unix(path.into()), passed: false })
+        Ok(Listener {
+            socket: Listening::Unix(socket),
+            address: Address::Unix(path.into()),
+            passed: false,
+            security: Security::Plain,
+        })
     }
 
     /// What the service manager opened: where it listens is its business, and what `-p`, `-l` and `-s` say does not count.
-    pub(super) fn take_over(passed: Vec<Passed>) -> Result<Vec<Listener>, Refusal> {
+    pub(super) fn take_over(passed: Vec<Passed>, tls: bool) -> Result<Vec<Listener>, Refusal> {
         let refused = |error: io::Error| {
             Refusal::new(exit::SYSTEM, format!("a socket that was passed on cannot be used: {}", reason(&error)))
         };
@@ -270,7 +284,11 @@ mod unix {
                     (Listening::Unix(socket), path)
                 }
             };
-            Ok(Listener { socket, address, passed: true })
+            let security = match &socket {
+                Listening::Tcp(_) if tls => Security::Tls,
+                _ => Security::Plain,
+            };
+            Ok(Listener { socket, address, passed: true, security })
         };
         let listeners = passed.into_iter().map(take).collect::<io::Result<Vec<_>>>().map_err(refused)?;
         write_port_file(&listeners)?;

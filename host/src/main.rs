@@ -26,6 +26,7 @@ mod shards;
 mod signals;
 mod statistics;
 mod supervisor;
+mod tls;
 mod worker;
 
 use options::{Options, Refusal, Request};

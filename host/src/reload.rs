@@ -12,7 +12,6 @@ pub(crate) struct Reloads(Mutex<Vec<(&'static str, Action)>>);
 
 impl Reloads {
     /// From now on `what` is read again by `action`, which says in one line why it cannot.
-    #[cfg_attr(not(test), expect(dead_code, reason = "nothing is kept from files yet"))]
     pub(crate) fn register(&self, what: &'static str, action: impl Fn() -> Result<(), String> + Send + 'static) {
         self.0.lock().push((what, Box::new(action)));
     }

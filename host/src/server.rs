@@ -15,6 +15,7 @@ use crate::{
     shards::{FaultCounters, Shards},
     statistics::{Baseline, ListenerCounters, WorkerCounters},
     supervisor,
+    tls::Tls,
     worker::{self, SWEEP_PAUSE, SWEEP_STEPS, SWEEPS_PER_TICK_MAX, Worker},
 };
 use mio::{Poll, Waker};
@@ -58,6 +59,7 @@ pub(crate) struct Shared {
     pub(crate) log: Log,
     /// What is read again when the server is told to.
     pub(crate) reloads: Reloads,
+    pub(crate) tls: Option<Arc<Tls>>,
     stopping: AtomicBool,
     /// Nobody is let in until a connection closes.
     pub(crate) doors_closed: AtomicBool,
@@ -125,6 +127,7 @@ pub(crate) fn serve(options: &Options) -> Result<(), Refusal> {
         process::raise_core_limit()?;
     }
     let identity = Identity::find(options.user.as_deref())?;
+    let tls = Tls::start(&options.tls)?;
     let listeners = Listener::open_all(options)?;
     let pid_file = options.pid_file.as_deref().map(process::fixed_path);
     if options.daemon {
@@ -138,7 +141,7 @@ pub(crate) fn serve(options: &Options) -> Result<(), Refusal> {
     }
     identity.assume()?;
     let log = Log::start(options.verbosity);
-    let Assembled { shared, poll, refusal, fronts } = assemble(options, reserved, log)?;
+    let Assembled { shared, poll, refusal, fronts } = assemble(options, reserved, log, tls)?;
     if options.lock_memory {
         process::lock_memory();
     }
@@ -204,7 +207,7 @@ struct Assembled {
 }
 
 /// Makes the guests and what they share.
-fn assemble(options: &Options, reserved: usize, log: Log) -> Result<Assembled, Refusal> {
+fn assemble(options: &Options, reserved: usize, log: Log, tls: Option<Tls>) -> Result<Assembled, Refusal> {
     let refused = |message: String| Refusal::new(exit::SYSTEM, message);
     let faulted = |fault: Fault| refused(format!("failed to start: {}", fault.message));
     let engine = Engine::load(options.huge_pages).map_err(refused)?;
@@ -215,6 +218,10 @@ fn assemble(options: &Options, reserved: usize, log: Log) -> Result<Assembled, R
     let shards = Shards::create(&engine, &config, if solo { 0 } else { shard_count }, clock.now()).map_err(faulted)?;
     let poll = Poll::new().map_err(|error| refused(event_loop_failed(&error)))?;
     let waker = Waker::new(poll.registry(), acceptor::WAKER).map_err(|error| refused(event_loop_failed(&error)))?;
+    let (tls, reloads) = (tls.map(Arc::new), Reloads::default());
+    if let Some(tls) = tls.clone() {
+        reloads.register("certificates", move || tls.refresh());
+    }
     let shared = Shared {
         clock,
         engine,
@@ -230,7 +237,8 @@ fn assemble(options: &Options, reserved: usize, log: Log) -> Result<Assembled, R
         memory_bytes: AtomicU64::new(options.memory_bytes),
         idle_timeout_s: options.idle_timeout_s,
         log,
-        reloads: Reloads::default(),
+        reloads,
+        tls,
         stopping: AtomicBool::new(false),
         doors_closed: AtomicBool::new(false),
         reception_waker: Arc::new(waker),

@@ -1,6 +1,6 @@
 //! What the host counts: each worker in a place of its own, added up when somebody asks.
 
-use crate::server::Shared;
+use crate::{server::Shared, tls::Tls};
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use wasmcached_core::host::HostStatistics;
@@ -45,6 +45,10 @@ pub(crate) struct ListenerCounters {
 #[derive(Debug, Default)]
 pub(crate) struct Baseline(Mutex<HostStatistics>);
 
+fn load(counter: &AtomicU64) -> u64 {
+    counter.load(Ordering::Relaxed)
+}
+
 /// Everything, as it is now.
 pub(crate) fn gather(shared: &Shared) -> HostStatistics {
     let mut statistics = measure(shared);
@@ -62,7 +66,7 @@ pub(crate) fn reset(shared: &Shared) {
 }
 
 /// The fields that a reset sets to zero. Guests that were replaced stay counted: nobody is to lose sight of them.
-fn counters(statistics: &mut HostStatistics) -> [&mut u64; 8] {
+fn counters(statistics: &mut HostStatistics) -> [&mut u64; 11] {
     [
         &mut statistics.total_connections,
         &mut statistics.rejected_connections,
@@ -72,13 +76,16 @@ fn counters(statistics: &mut HostStatistics) -> [&mut u64; 8] {
         &mut statistics.time_in_listen_disabled_us,
         &mut statistics.conn_yields,
         &mut statistics.idle_kicks,
+        &mut statistics.tls_new_sessions,
+        &mut statistics.tls_handshake_errors,
+        &mut statistics.tls_protocol_errors,
     ]
 }
 
 fn measure(shared: &Shared) -> HostStatistics {
     let sum = |of: fn(&WorkerCounters) -> &Count| shared.workers.iter().map(|worker| of(worker).value()).sum();
     let (rusage_user_us, rusage_system_us) = crate::process::cpu_time_us();
-    let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    let tls = |of: fn(&Tls) -> u64| shared.tls.as_deref().map_or(0, of);
     HostStatistics {
         pid: u64::from(std::process::id()),
         uptime_s: shared.clock.uptime_s(),
@@ -104,5 +111,9 @@ fn measure(shared: &Shared) -> HostStatistics {
         front_traps: load(&shared.faults.front_traps),
         guest_interrupts: load(&shared.faults.interrupts),
         verbosity: shared.log.verbosity().into(),
+        tls_new_sessions: tls(|tls| load(&tls.counters.new_sessions)),
+        tls_handshake_errors: tls(|tls| load(&tls.counters.handshake_errors)),
+        tls_protocol_errors: tls(|tls| load(&tls.counters.protocol_errors)),
+        tls_certificates_age_s: tls(Tls::age_s),
     }
 }

@@ -4,11 +4,13 @@
 //! it. A connection that has more to do waits in the ready queue until all others had their turn.
 
 use crate::{
-    connection::{Connection, Flag, Incoming},
+    connection::{Connection, Flag, Incoming, Socket},
     guest::{ConnectionKind, Fault, Front, Status},
+    options::Security,
     registry::Entry,
     server::Shared,
     statistics::{self, WorkerCounters},
+    tls::{HANDSHAKE_S_MAX, Scratch},
 };
 use mio::{Events, Poll, Token, event::Event};
 use slab::Slab;
@@ -19,7 +21,7 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
-use wasmcached_core::host::HostRequest;
+use wasmcached_core::host::{HostRequest, Refreshed};
 
 /// The token of a worker's waker; connections have their index.
 pub(crate) const WAKER: Token = Token(usize::MAX);
@@ -48,6 +50,7 @@ pub(crate) struct Worker {
     /// When the last upkeep began.
     upkeep_at: u32,
     sweeps_left: u32,
+    scratch: Scratch,
 }
 
 impl Worker {
@@ -72,6 +75,7 @@ impl Worker {
             now,
             upkeep_at: now,
             sweeps_left: 0,
+            scratch: Scratch::default(),
         }
     }
 
@@ -123,7 +127,7 @@ impl Worker {
             Some(Duration::ZERO)
         } else if self.sweeps_left > 0 {
             Some(SWEEP_PAUSE)
-        } else if self.shared.is_solo() || self.shared.idle_timeout_s > 0 {
+        } else if self.shared.is_solo() || self.shared.idle_timeout_s > 0 || self.shared.tls.is_some() {
             Some(Duration::from_secs(1))
         } else {
             None
@@ -148,7 +152,22 @@ impl Worker {
 
     fn take_incoming(&mut self) -> Result<(), Fault> {
         while let Ok(incoming) = self.incoming.try_recv() {
-            let Incoming { mut socket, entry } = incoming;
+            let Incoming { socket, security, entry } = incoming;
+            let socket = match (socket, &self.shared.tls, security) {
+                (socket, _, Security::Plain) | (socket, None, _) => Ok(socket),
+                (Socket::Tcp(stream), Some(tls), _) => {
+                    tls.accept(stream, security, self.now).map(|stream| Socket::Tls(Box::new(stream)))
+                }
+                (socket, Some(_), _) => Ok(socket),
+            };
+            let mut socket = match socket {
+                Ok(socket) => socket,
+                Err(error) => {
+                    tracing::warn!("{}: {error}", entry.peer);
+                    self.shared.forget(&entry);
+                    continue;
+                }
+            };
             let slot = self.connections.vacant_entry();
             if let Err(error) = socket.register(self.poll.registry(), Token(slot.key())) {
                 tracing::warn!("{}: {error}", entry.peer);
@@ -176,6 +195,10 @@ impl Worker {
                 connection.set(Flag::HungUp, true);
             }
         }
+        // Nobody else asks for what the socket itself has to say.
+        if event.is_writable() && connection.socket.has_unsent() {
+            connection.set(Flag::Readable, true);
+        }
         if connection.is(Flag::Writing) {
             if event.is_writable() || event.is_write_closed() || event.is_error() { self.flush(index) } else { Ok(()) }
         } else if connection.is(Flag::Queued) {
@@ -200,11 +223,12 @@ impl Worker {
             return Ok(());
         }
         let window = self.front.window(connection.guest, connection.is(Flag::Partial))?;
-        match connection.socket.receive(window) {
+        match connection.socket.receive(window, &mut self.scratch) {
             Ok(0) => self.close(index),
             Ok(received) => {
                 // Less than was asked for: there is no more. Windows tells again only after it has said so itself.
-                let drained = cfg!(unix) && received < window.len() && !connection.is(Flag::HungUp);
+                let drained =
+                    cfg!(unix) && connection.socket.is_drained(received, window.len()) && !connection.is(Flag::HungUp);
                 connection.set(Flag::Readable, !drained);
                 // A turn may last, and who was told by another worker that a second is over must not find what it ended.
                 self.now = self.shared.clock.now();
@@ -255,7 +279,7 @@ impl Worker {
             if bytes == 0 {
                 break;
             }
-            let sent = match connection.socket.send(output) {
+            let sent = match connection.socket.send(output, &mut self.scratch) {
                 Ok(sent) => sent,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
@@ -315,7 +339,8 @@ impl Worker {
     }
 
     fn close(&mut self, index: usize) -> Result<(), Fault> {
-        let connection = self.connections.remove(index);
+        let mut connection = self.connections.remove(index);
+        connection.socket.end();
         tracing::info!("{} closed", connection.entry.peer);
         self.shared.forget(&connection.entry);
         self.front.close(connection.guest)
@@ -330,13 +355,19 @@ impl Worker {
             .carry(&mut self.front, now, &shared.faults, |front, request| answer(shared, front, entry, request, now))
     }
 
+    /// Closes those who are silent for too long, and those who take too long to agree on how to talk.
     fn close_idle(&mut self) -> Result<(), Fault> {
         let limit_s = self.shared.idle_timeout_s;
-        if limit_s == 0 {
+        if limit_s == 0 && self.shared.tls.is_none() {
             return Ok(());
         }
         for index in 0..self.connections.capacity() {
-            if self.connections.get(index).is_some_and(|connection| connection.entry.idle_s(self.now) > limit_s) {
+            let Some(connection) = self.connections.get(index) else { continue };
+            let opening = connection.socket.opening_since();
+            if opening.is_some_and(|since| self.now.saturating_sub(since) > HANDSHAKE_S_MAX) {
+                self.shared.tls.iter().for_each(|tls| tls.count_overdue());
+                self.close(index)?;
+            } else if limit_s > 0 && connection.entry.idle_s(self.now) > limit_s {
                 self.counters().idle_kicks.add(1);
                 self.close(index)?;
             }
@@ -422,6 +453,13 @@ fn answer(shared: &Shared, front: &mut Front, asker: &Entry, request: HostReques
         }
         HostRequest::Clock(order) => shared.clock.obey(order),
         HostRequest::Shutdown { .. } => shared.stop("a client"),
+        HostRequest::RefreshCertificates => {
+            let refreshed = match &shared.tls {
+                None => Refreshed::Off,
+                Some(tls) => tls.refresh().map_or_else(Refreshed::Refused, |()| Refreshed::Done),
+            };
+            return Ok(refreshed.encode());
+        }
     }
     Ok(Vec::new())
 }

@@ -430,7 +430,7 @@ impl Host {
                 }
                 vec![u8::from(done)]
             }
-            HostRequest::Shutdown { .. } => Vec::new(),
+            HostRequest::Shutdown { .. } | HostRequest::RefreshCertificates => Vec::new(),
         }
     }
 

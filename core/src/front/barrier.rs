@@ -5,7 +5,7 @@ use crate::{
     clock::{Expiry, Seconds},
     command::{Broadcast, Detail, Eviction},
     config::{Config, Setting},
-    host::{HostRequest, HostStatistics},
+    host::{HostRequest, HostStatistics, Refreshed},
     prefixes::Prefixes,
     protocol::{
         binary,
@@ -62,6 +62,7 @@ impl Barrier {
             Control::MemoryLimit { mebibytes } => Some(HostRequest::MemoryLimit(u64::from(mebibytes) << 20)),
             Control::Clock(order) => Some(HostRequest::Clock(order)),
             Control::Shutdown { graceful } => Some(HostRequest::Shutdown { graceful }),
+            Control::RefreshCertificates => Some(HostRequest::RefreshCertificates),
             _ => None,
         }
     }
@@ -81,6 +82,18 @@ impl Barrier {
             Control::MemoryLimit { .. } if host == [1] => out.extend_from_slice(words::OK),
             Control::MemoryLimit { .. } => out.extend_from_slice(words::MEMLIMIT_FAILED),
             Control::Shutdown { .. } => return true,
+            Control::RefreshCertificates => match Refreshed::decode(host) {
+                Refreshed::Done => out.extend_from_slice(words::OK),
+                // A client that wants no answer learns of a failure nevertheless, as with memcached.
+                Refreshed::Off => {
+                    out.extend_from_slice(words::TLS_OFF);
+                    return false;
+                }
+                Refreshed::Refused(reason) => {
+                    text::answer_refusal(out, &reason);
+                    return false;
+                }
+            },
             Control::Stats(group) => match group {
                 Group::General => {
                     let host = HostStatistics::decode(host);

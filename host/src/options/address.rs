@@ -1,6 +1,6 @@
 //! `-p` and `-l`: where to listen.
 
-use super::{Refusal, exit};
+use super::{Refusal, Security, exit};
 
 /// `-p`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,53 +38,84 @@ impl TcpPort {
 pub(crate) struct ListenAddress {
     /// A name or a numeric address.
     pub(crate) host: String,
-    /// `None`: `-p` says.
+    /// `None`: `-p` says. 0: any that is free.
     pub(crate) port: Option<u16>,
+    /// `None`: `-Z` says.
+    pub(crate) security: Option<Security>,
+    /// As it was given.
+    pub(super) given: String,
 }
 
 impl ListenAddress {
-    /// Reads `host`, `host:port`, `[v6]`, `[v6]:port` or a bare IPv6 address.
-    pub(crate) fn parse(text: &str) -> Result<Self, Refusal> {
-        let text = without_prefixes(text)?;
+    /// This machine, where `-l` says nothing.
+    pub(crate) fn loopback() -> Self {
+        let host = "127.0.0.1".to_owned();
+        Self { given: host.clone(), host, port: None, security: None }
+    }
+
+    /// Reads `host`, `host:port`, `[v6]`, `[v6]:port` or a bare IPv6 address, after any prefixes.
+    pub(crate) fn parse(given: &str) -> Result<Self, Refusal> {
+        let (security, text) = without_prefixes(given)?;
         let (host, rest) = match text.strip_prefix('[') {
             Some(inner) => inner.split_once(']').ok_or_else(|| bad_address(text, "the bracket is not closed"))?,
             None if text.matches(':').count() == 1 => text.split_at(text.find(':').unwrap_or(text.len())),
             None => (text, ""),
         };
         if host.is_empty() {
-            return Err(bad_address(text, "the host is missing"));
+            return Err(bad_address(given, "the host is missing"));
         }
         let port = match rest.strip_prefix(':') {
             Some(digits) => match digits.parse::<i64>() {
-                Ok(number) if number > 0 => Some(port(number)?),
+                Ok(number) if number >= 0 => Some(port(number)?),
                 _ => return Err(bad_port(digits)),
             },
             None if rest.is_empty() => None,
-            None => return Err(bad_address(text, "a port follows the bracket after a colon")),
+            None => return Err(bad_address(given, "a port follows the bracket after a colon")),
         };
         let host = if host == "*" { "0.0.0.0" } else { host };
-        Ok(Self { host: host.to_owned(), port })
+        Ok(Self { host: host.to_owned(), port, security, given: given.to_owned() })
     }
 }
 
+/// Longest name in `tag[…]:`, as in memcached.
+const TAG_BYTES_MAX: usize = 8;
+
 /// memcached lets an address say which protocol and which encryption it is for.
-fn without_prefixes(mut text: &str) -> Result<&str, Refusal> {
+fn without_prefixes(given: &str) -> Result<(Option<Security>, &str), Refusal> {
+    let (mut security, mut text) = (None, given);
     loop {
         if let Some(rest) = text.strip_prefix("notls:") {
+            (security, text) = (Some(Security::Plain), rest);
+        } else if let Some(rest) = text.strip_prefix("btls:") {
+            (security, text) = (Some(Security::TlsBasic), rest);
+        } else if let Some(rest) = text.strip_prefix("mtls:") {
+            (security, text) = (Some(Security::TlsMutual), rest);
+        } else if let Some((tag, rest)) = bracketed(text, "tag") {
+            if !(1..=TAG_BYTES_MAX).contains(&tag.len()) {
+                let message = format!("Listener tags must be between 1 and 8 characters: \"{tag}\"");
+                return Err(Refusal::new(exit::USAGE, message));
+            }
+            // Names are for a proxy's routes, which are not here.
             text = rest;
-        } else if text.starts_with("btls:") || text.starts_with("mtls:") {
-            return Err(Refusal::new(exit::USAGE, format!("TLS is not served yet: -l {text}")));
-        } else if let Some((_, rest)) = text.strip_prefix("tag[").and_then(|rest| rest.split_once("]:")) {
-            text = rest;
-        } else if let Some((protocol, rest)) = text.strip_prefix("proto[").and_then(|rest| rest.split_once("]:")) {
+        } else if let Some((protocol, rest)) = bracketed(text, "proto") {
             match protocol {
                 "asc" | "ascii" | "negotiating" => text = rest,
                 _ => return Err(Refusal::new(exit::USAGE, format!("only proto[asc] is served yet: -l {text}"))),
             }
         } else {
-            return Ok(text);
+            return Ok((security, text));
         }
     }
+}
+
+/// `name[what]:rest`, or `name_what_:rest` where a shell would take brackets for its own.
+fn bracketed<'t>(text: &'t str, name: &str) -> Option<(&'t str, &'t str)> {
+    let text = text.strip_prefix(name)?;
+    let (text, end) = match text.strip_prefix('[') {
+        Some(text) => (text, "]:"),
+        None => (text.strip_prefix('_')?, "_:"),
+    };
+    text.split_once(end)
 }
 
 fn port(number: i64) -> Result<u16, Refusal> {
@@ -105,18 +136,38 @@ mod tests {
 
     #[test]
     fn addresses_of_every_form() {
-        for (text, host, port) in [
-            ("127.0.0.1", "127.0.0.1", None),
-            ("localhost:1234", "localhost", Some(1234)),
-            ("[::1]:1234", "::1", Some(1234)),
-            ("[::1]", "::1", None),
-            ("::1", "::1", None),
-            ("*:7", "0.0.0.0", Some(7)),
-            ("notls:proto[asc]:tag[web]:10.0.0.1:5", "10.0.0.1", Some(5)),
+        for (text, host, port, security) in [
+            ("127.0.0.1", "127.0.0.1", None, None),
+            ("localhost:1234", "localhost", Some(1234), None),
+            ("127.0.0.1:0", "127.0.0.1", Some(0), None),
+            ("[::1]:1234", "::1", Some(1234), None),
+            ("[::1]", "::1", None, None),
+            ("::1", "::1", None, None),
+            ("*:7", "0.0.0.0", Some(7), None),
+            ("notls:proto[asc]:tag[web]:10.0.0.1:5", "10.0.0.1", Some(5), Some(Security::Plain)),
+            ("mtls:tag_web_:[::1]:5", "::1", Some(5), Some(Security::TlsMutual)),
+            ("tag[x]:btls:h", "h", None, Some(Security::TlsBasic)),
         ] {
-            assert_eq!(ListenAddress::parse(text), Ok(ListenAddress { host: host.into(), port }), "{text}");
+            let given = text.to_owned();
+            assert_eq!(
+                ListenAddress::parse(text),
+                Ok(ListenAddress { host: host.into(), port, security, given }),
+                "{text}"
+            );
         }
-        for text in ["", ":1", "h:0", "h:70000", "h:x", "[::1", "[::1]x", "mtls:h", "proto[bin]:h"] {
+        for text in [
+            "",
+            ":1",
+            "h:-1",
+            "h:70000",
+            "h:x",
+            "[::1",
+            "[::1]x",
+            "notls:",
+            "proto[bin]:h",
+            "tag[toolongtag]:h",
+            "tag[]:h",
+        ] {
             assert_eq!(ListenAddress::parse(text).unwrap_err().code, exit::USAGE, "{text}");
         }
     }

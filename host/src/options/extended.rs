@@ -1,6 +1,6 @@
 //! The names of `-o`.
 
-use super::{HugePages, Options, Refusal, exit, inert, value};
+use super::{HugePages, Options, Refusal, exit, inert, tls, value};
 use wasmcached_core::{config::Setting, limits, store::Eviction};
 
 /// A name of `-o`.
@@ -36,7 +36,6 @@ const OWN_INDEX: &str = "the index grows by itself, under a keyed hash";
 const NO_FLASH: &str = "there is no storage but memory";
 const NO_PROXY: &str = "there is no proxy";
 const OWN_BUFFERS: &str = "buffers are bounded by the engine";
-const NO_TLS: &str = "TLS is not there yet";
 
 /// The names, those that do something first.
 pub(super) const NAMES: &[Extended] = &[
@@ -61,6 +60,26 @@ pub(super) const NAMES: &[Extended] = &[
     name("no_lru_maintainer", Switch(|o| set_maintainer(o, false), "the same as eviction=lru")),
     name("debugtime", Switch(|o| o.debug_time = true, HIDDEN)),
     name("no_huge_pages", Switch(|o| o.huge_pages = HugePages::Never, "keep memory in small pages")),
+    name(
+        "ssl_chain_cert",
+        Word(tls::chain, "FILE", "with -Z: the server's certificate and those between it and its root (PEM)"),
+    ),
+    name("ssl_key", Word(tls::key, "FILE", "its private key (default: in the same file)")),
+    name("ssl_keyformat", Word(tls::key_format, "PEM|DER", "the form of that file (default: PEM)")),
+    name(
+        "ssl_verify_mode",
+        Word(
+            tls::verify_mode,
+            "0|1|2|3",
+            "clients show nothing, a certificate or nothing, or (2, 3) a certificate (default: 0)",
+        ),
+    ),
+    name("ssl_ca_cert", Word(tls::authorities, "FILE", "what clients' certificates have to come from (PEM)")),
+    name("ssl_ciphers", Word(tls::ciphers, "LIST", "what to use with TLS 1.2, by OpenSSL's names with colons between")),
+    name("ssl_min_version", Word(tls::min_version, "2|3", "TLS 1.2 or 1.3 is the least (default: 2)")),
+    name("ssl_session_cache", Switch(|o| o.tls.resumption = true, "let clients resume (default: off)")),
+    name("ssl_wbuf_size", Word(tls::batch_kib, "KB", "how much is encrypted and sent at once (default: 16)")),
+    name("ssl_kernel_tls", Nothing("records are encrypted by the server itself")),
     name("hashpower", Inert(inert::hash_power, OWN_INDEX)),
     name("no_hashexpand", Nothing(OWN_INDEX)),
     name("hash_algorithm", Inert(inert::hash_algorithm, OWN_INDEX)),
@@ -114,16 +133,6 @@ pub(super) const NAMES: &[Extended] = &[
     name("proxy_arg", Refused(NO_PROXY)),
     name("proxy_uring", Refused(NO_PROXY)),
     name("proxy_memprofile", Refused(NO_PROXY)),
-    name("ssl_chain_cert", Refused(NO_TLS)),
-    name("ssl_key", Refused(NO_TLS)),
-    name("ssl_verify_mode", Refused(NO_TLS)),
-    name("ssl_keyformat", Refused(NO_TLS)),
-    name("ssl_ciphers", Refused(NO_TLS)),
-    name("ssl_ca_cert", Refused(NO_TLS)),
-    name("ssl_wbuf_size", Refused(NO_TLS)),
-    name("ssl_session_cache", Refused(NO_TLS)),
-    name("ssl_kernel_tls", Refused(NO_TLS)),
-    name("ssl_min_version", Refused(NO_TLS)),
 ];
 
 /// Puts one `-o` into `options`.

@@ -10,10 +10,12 @@ mod given;
 mod help;
 mod inert;
 mod table;
+mod tls;
 mod value;
 
 pub(crate) use address::{ListenAddress, TcpPort};
 pub(crate) use help::version;
+pub(crate) use tls::{KeyFormat, Security, TlsOptions, Verify};
 
 use given::Given;
 use std::{ffi::OsString, path::PathBuf};
@@ -125,6 +127,7 @@ pub(crate) struct Options {
     pub(crate) service: bool,
     /// What was asked for by names that have no effect, for `stats settings`.
     inert: Vec<(Setting, String)>,
+    pub(crate) tls: TlsOptions,
     /// What was accepted and does nothing: a line each.
     pub(crate) warnings: Vec<String>,
     /// The first flag that was refused.
@@ -166,6 +169,7 @@ impl Default for Options {
             core_files: false,
             service: false,
             inert: Vec::new(),
+            tls: TlsOptions::default(),
             warnings: Vec::new(),
             refused: None,
         }
@@ -206,7 +210,7 @@ impl Options {
 
     /// The lines of `stats settings` that the command line decides.
     pub(crate) fn settings(&self) -> Vec<(Setting, String)> {
-        table::settings(self)
+        table::settings(self).into_iter().chain(tls::settings(self)).collect()
     }
 
     /// Which protocols are spoken.
@@ -256,6 +260,7 @@ impl Options {
         if self.unix_socket.is_none() && self.tcp_port == TcpPort::Off && self.listen.iter().all(|l| l.port.is_none()) {
             return usage("nothing to listen on: -p 0 turns TCP off, and there is no -s".to_owned());
         }
+        tls::check(self)?;
         if self.pid_file.is_some() && cfg!(windows) {
             self.warnings.push("-P: a file is written, but no service manager of this system reads it".to_owned());
         }

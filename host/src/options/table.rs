@@ -75,7 +75,8 @@ pub(super) const FLAGS: &[Flag] = &[
         short: Some('l'),
         long: "listen",
         group: NETWORK,
-        help: "Addresses to listen on: host, host:port or [ipv6]:port, with commas between or given several times. \
+        help: "Addresses to listen on: host, host:port or [ipv6]:port, with commas between or given several times; with -Z \
+               each may begin notls:, btls: (clients show no certificate) or mtls: (they have to). \
                Unlike memcached, which then listens everywhere, only this machine is served without it [default: 127.0.0.1]",
         action: Values("ADDR", |o, v| {
             v.split(',').filter(|a| !a.is_empty()).try_for_each(|a| {
@@ -84,11 +85,10 @@ pub(super) const FLAGS: &[Flag] = &[
             })
         }),
         setting: Some((Setting::Inter, |o| {
-            let text = |l: &ListenAddress| l.port.map_or(l.host.clone(), |port| format!("{}:{port}", l.host));
             if o.listen.is_empty() {
                 "127.0.0.1".into()
             } else {
-                o.listen.iter().map(text).collect::<Vec<_>>().join(",")
+                o.listen.iter().map(|l| l.given.as_str()).collect::<Vec<_>>().join(",")
             }
         })),
     },
@@ -400,9 +400,9 @@ pub(super) const FLAGS: &[Flag] = &[
     Flag {
         short: Some('Z'),
         long: "enable-ssl",
-        group: OTHER,
-        help: "Refused: TLS is not there yet",
-        action: Switch(|o| o.refuse("-Z: TLS is not there yet, and everything would go over the network in the clear")),
+        group: NETWORK,
+        help: "Encrypt by TLS, with -o ssl_chain_cert and ssl_key; SIGHUP reads them again",
+        action: Switch(|o| o.tls.enabled = true),
         setting: None,
     },
     Flag {

@@ -36,6 +36,7 @@ pub mod words {
     pub const SHARD_LOST: &[u8] = b"SERVER_ERROR a part of the cache was restarted empty\r\n";
     pub const SHUTDOWN_DISABLED: &[u8] = b"SERVER_ERROR: shutdown not enabled\r\n";
     pub const STORED: &[u8] = b"STORED\r\n";
+    pub const TLS_OFF: &[u8] = b"Error TLS not enabled\r\n";
     pub const TOO_LARGE: &[u8] = b"SERVER_ERROR object too large for cache\r\n";
     pub const TOO_MANY_CONNECTIONS: &[u8] = b"ERROR Too many open connections\r\n";
     pub const TOUCHED: &[u8] = b"TOUCHED\r\n";
@@ -63,6 +64,12 @@ pub fn answer_found(out: &mut Vec<u8>, key: &[u8], found: &Found<'_>, cas: bool)
     }
     out.extend_from_slice(b"\r\n");
     found.value.for_each_piece(|piece| out.extend_from_slice(piece));
+    out.extend_from_slice(b"\r\n");
+}
+
+/// A reason in the host's words, as one line.
+pub fn answer_refusal(out: &mut Vec<u8>, reason: &str) {
+    out.extend(reason.bytes().map(|byte| if byte.is_ascii_control() { b' ' } else { byte }));
     out.extend_from_slice(b"\r\n");
 }
 

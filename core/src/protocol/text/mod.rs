@@ -8,7 +8,7 @@
 //! retrieve = ("get" | "gets") 1*key | ("gat" | "gats") exptime 1*key
 //! change   = "delete" key | ("incr" | "decr") key delta | "touch" key exptime       each with ["noreply"]
 //! control  = "flush_all" [exptime] | "cache_memlimit" megabytes | "lru" ("mode" | "tune" | "temp_ttl") …
-//!          | "verbosity" level | "version" | "quit"
+//!          | "verbosity" level | "version" | "quit" | "refresh_certs"
 //!          | "shutdown" ["graceful"] | "stats" [group] | "debugtime" ("p" | "r" | seconds)
 //! ```
 
@@ -16,7 +16,7 @@ mod encode;
 mod parse;
 mod statistics;
 
-pub use encode::{answer_found, answer_status, words};
+pub use encode::{answer_found, answer_refusal, answer_status, words};
 pub use parse::{continue_retrieval, parse};
 pub use statistics::{
     answer_classes, answer_connections, answer_general, answer_prefixes, answer_settings, answer_sizes, answer_slabs,
@@ -111,6 +111,8 @@ pub enum Control {
     },
     /// `debugtime`.
     Clock(ClockOrder),
+    /// `refresh_certs`.
+    RefreshCertificates,
     /// `stats` and its groups.
     Stats(Group),
 }

@@ -46,6 +46,7 @@ pub fn parse(input: &[u8], context: &Context) -> Verdict<Request> {
         b"verbosity" => l.verbosity(),
         b"shutdown" => l.shutdown(),
         b"debugtime" if context.debug_time => l.debug_time(),
+        b"refresh_certs" => l.control(Control::RefreshCertificates),
         b"quit" => Verdict::Complete { request: Request::Quit, consumed },
         _ => l.unknown(),
     }

@@ -123,6 +123,14 @@ pub fn answer_general(out: &mut Vec<u8>, config: &Config, counters: &Counters, h
     {
         l.put(name, 0);
     }
+    if is_told(config, Setting::SslEnabled) {
+        if is_on(config, Setting::SslSessionCache) {
+            l.put("ssl_new_sessions", host.tls_new_sessions);
+        }
+        l.put("ssl_handshake_errors", host.tls_handshake_errors);
+        l.put("ssl_proto_errors", host.tls_protocol_errors);
+        l.put("time_since_server_cert_refresh", host.tls_certificates_age_s);
+    }
     l.put("unexpected_napi_ids", 0);
     l.put("round_robin_fallback", 0);
     l.put("bytes", c.bytes);
@@ -152,12 +160,23 @@ pub fn answer_general(out: &mut Vec<u8>, config: &Config, counters: &Counters, h
     l.end();
 }
 
+fn is_told(config: &Config, setting: Setting) -> bool {
+    config.settings.iter().any(|(told, _)| *told == setting)
+}
+
+fn is_on(config: &Config, setting: Setting) -> bool {
+    config.settings.iter().any(|(told, value)| *told == setting && value == "yes")
+}
+
 /// `stats settings`.
 pub fn answer_settings(out: &mut Vec<u8>, config: &Config) {
     let mut l = Lines(out);
     for setting in Setting::ALL {
         let told = config.settings.iter().find(|(told, _)| told == setting);
-        l.put(setting.name(), told.map_or(setting.default_value(), |(_, value)| value));
+        let value = told.map_or(setting.default_value(), |(_, value)| value);
+        if !value.is_empty() {
+            l.put(setting.name(), value);
+        }
     }
     l.end();
 }

@@ -1,0 +1,221 @@
+//! `-Z` and the `ssl_` names of `-o`: what is encrypted, and how.
+
+use super::{Options, Refusal, exit, value};
+use std::path::PathBuf;
+use wasmcached_core::config::Setting;
+
+/// How connections to an address are protected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Security {
+    /// Not at all.
+    #[default]
+    Plain,
+    /// By TLS; `ssl_verify_mode` says what clients have to show.
+    Tls,
+    /// By TLS, and clients show nothing (`btls:`).
+    TlsBasic,
+    /// By TLS, and clients show a certificate (`mtls:`).
+    TlsMutual,
+}
+
+/// What clients have to show.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Verify {
+    /// Nothing.
+    #[default]
+    None,
+    /// A good certificate, or none.
+    Request,
+    /// A good certificate.
+    Require,
+}
+
+/// The form of the private key's file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum KeyFormat {
+    /// Text.
+    #[default]
+    Pem,
+    /// Bytes.
+    Der,
+}
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub(crate) struct TlsOptions {
+    /// `-Z`.
+    pub(crate) enabled: bool,
+    pub(crate) chain: PathBuf,
+    /// `None`: in the chain's file.
+    pub(crate) key: Option<PathBuf>,
+    pub(crate) key_format: KeyFormat,
+    pub(crate) verify: Verify,
+    /// As it was given: 0 to 3.
+    verify_mode: u32,
+    /// What the clients' certificates must come from.
+    pub(crate) authorities: Option<PathBuf>,
+    /// OpenSSL's names with colons between, of TLS 1.2.
+    pub(crate) ciphers: Option<String>,
+    /// Whether clients may resume.
+    pub(crate) resumption: bool,
+    /// Whether TLS 1.2 is refused.
+    pub(crate) only_1_3: bool,
+    /// How much output is encrypted at once, in KiB.
+    pub(crate) batch_kib: u32,
+}
+
+/// memcached's, and the longest record that there is.
+const BATCH_KIB_DEFAULT: u32 = 16;
+/// More would only be held by connections that do not read.
+const BATCH_KIB_MAX: u32 = 1024;
+
+impl Default for TlsOptions {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            chain: PathBuf::new(),
+            key: None,
+            key_format: KeyFormat::Pem,
+            verify: Verify::None,
+            verify_mode: 0,
+            authorities: None,
+            ciphers: None,
+            resumption: false,
+            only_1_3: false,
+            batch_kib: BATCH_KIB_DEFAULT,
+        }
+    }
+}
+
+/// What no single flag can know.
+pub(super) fn check(options: &mut Options) -> Result<(), Refusal> {
+    let usage = |message: String| Err(Refusal::new(exit::USAGE, message));
+    let tls = &options.tls;
+    if !tls.enabled {
+        let encrypted = options.listen.iter().find(|l| l.security.is_some_and(|s| s != Security::Plain));
+        return match encrypted {
+            Some(address) => usage(format!("-l {}: btls: and mtls: need -Z and its certificates", address.host)),
+            None => Ok(()),
+        };
+    }
+    if tls.chain.as_os_str().is_empty() {
+        return usage("-Z needs a certificate: add -o ssl_chain_cert=FILE,ssl_key=FILE".to_owned());
+    }
+    let mutual = options.listen.iter().any(|l| l.security == Some(Security::TlsMutual));
+    if tls.authorities.is_none() && (tls.verify == Verify::Require || mutual) {
+        return usage(
+            "no client's certificate can be checked without -o ssl_ca_cert=FILE, which mtls: and ssl_verify_mode=2 need"
+                .to_owned(),
+        );
+    }
+    if tls.authorities.is_none() && tls.verify == Verify::Request {
+        options.tls.verify = Verify::None;
+        options.warn("-o ssl_verify_mode=1 does nothing: without ssl_ca_cert no client's certificate could be checked");
+    }
+    Ok(())
+}
+
+/// The lines of `stats settings`; none without `-Z`.
+pub(super) fn settings(options: &Options) -> Vec<(Setting, String)> {
+    let tls = &options.tls;
+    if !tls.enabled {
+        return Vec::new();
+    }
+    let path = |path: &PathBuf| path.display().to_string();
+    let yes_no = |yes| if yes { "yes" } else { "no" }.to_owned();
+    vec![
+        (Setting::SslEnabled, yes_no(true)),
+        (Setting::SslChainCert, path(&tls.chain)),
+        (Setting::SslKey, path(tls.key.as_ref().unwrap_or(&tls.chain))),
+        (Setting::SslVerifyMode, tls.verify_mode.to_string()),
+        (Setting::SslKeyFormat, if tls.key_format == KeyFormat::Pem { "1" } else { "2" }.to_owned()),
+        (Setting::SslCiphers, tls.ciphers.clone().unwrap_or_else(|| "NULL".to_owned())),
+        (Setting::SslCaCert, tls.authorities.as_ref().map_or_else(|| "NULL".to_owned(), path)),
+        (Setting::SslWbufSize, (tls.batch_kib << 10).to_string()),
+        (Setting::SslSessionCache, yes_no(tls.resumption)),
+        (Setting::SslKernelTls, yes_no(false)),
+        (Setting::SslMinVersion, if tls.only_1_3 { "tlsv1.3" } else { "tlsv1.2" }.to_owned()),
+    ]
+}
+
+/// `ssl_chain_cert`.
+pub(super) fn chain(options: &mut Options, path: &str) -> Result<(), Refusal> {
+    options.tls.chain = file(path, "ssl_chain_cert")?;
+    Ok(())
+}
+
+/// `ssl_key`.
+pub(super) fn key(options: &mut Options, path: &str) -> Result<(), Refusal> {
+    options.tls.key = Some(file(path, "ssl_key")?);
+    Ok(())
+}
+
+/// `ssl_ca_cert`.
+pub(super) fn authorities(options: &mut Options, path: &str) -> Result<(), Refusal> {
+    options.tls.authorities = Some(file(path, "ssl_ca_cert")?);
+    Ok(())
+}
+
+/// `ssl_keyformat`: memcached's help speaks of names, its parser wants OpenSSL's numbers; both do here.
+pub(super) fn key_format(options: &mut Options, word: &str) -> Result<(), Refusal> {
+    options.tls.key_format = match word {
+        "1" | "PEM" | "pem" => KeyFormat::Pem,
+        "2" | "DER" | "der" => KeyFormat::Der,
+        _ => return Err(Refusal::new(exit::FLAG, "ssl_keyformat must be PEM or DER")),
+    };
+    Ok(())
+}
+
+/// `ssl_verify_mode`. With 3 OpenSSL asks again at no renegotiation; there is none here, so it is 2.
+pub(super) fn verify_mode(options: &mut Options, number: &str) -> Result<(), Refusal> {
+    let mode: u32 =
+        number.parse().map_err(|_| Refusal::new(exit::FLAG, "could not parse argument to ssl_verify_mode"))?;
+    options.tls.verify = match mode {
+        0 => Verify::None,
+        1 => Verify::Request,
+        2 | 3 => Verify::Require,
+        _ => return Err(Refusal::new(exit::FLAG, "Invalid ssl_verify_mode. Use help to see valid options.")),
+    };
+    options.tls.verify_mode = mode;
+    Ok(())
+}
+
+/// `ssl_ciphers`.
+pub(super) fn ciphers(options: &mut Options, list: &str) -> Result<(), Refusal> {
+    if list.is_empty() {
+        return Err(Refusal::new(exit::FLAG, "Missing argument for ssl_ciphers"));
+    }
+    options.tls.ciphers = Some(list.to_owned());
+    Ok(())
+}
+
+/// `ssl_wbuf_size`.
+pub(super) fn batch_kib(options: &mut Options, number: &str) -> Result<(), Refusal> {
+    let kib: u32 = value::number(number, "ssl_wbuf_size")?;
+    if !(1..=BATCH_KIB_MAX).contains(&kib) {
+        return Err(Refusal::new(exit::FLAG, format!("ssl_wbuf_size must be from 1 to {BATCH_KIB_MAX}")));
+    }
+    options.tls.batch_kib = kib;
+    Ok(())
+}
+
+/// `ssl_min_version`: memcached's numbers, or the names that it shows.
+pub(super) fn min_version(options: &mut Options, word: &str) -> Result<(), Refusal> {
+    options.tls.only_1_3 = match word {
+        "0" | "1" | "tlsv1.0" | "tlsv1.1" => {
+            options.warn("-o ssl_min_version: TLS 1.0 and 1.1 are broken and not spoken here; 1.2 is the least");
+            false
+        }
+        "2" | "tlsv1.2" => false,
+        "3" | "tlsv1.3" => true,
+        _ => return Err(Refusal::new(exit::FLAG, "Invalid ssl_min_version. Use help to see valid options.")),
+    };
+    Ok(())
+}
+
+fn file(path: &str, name: &str) -> Result<PathBuf, Refusal> {
+    if path.is_empty() {
+        return Err(Refusal::new(exit::FLAG, format!("Missing argument for {name}")));
+    }
+    Ok(path.into())
+}

@@ -1,0 +1,146 @@
+//! From files to what rustls serves with. Everything is read and checked before anything of it is used.
+
+use super::ciphers;
+use crate::{
+    listener::reason,
+    options::{KeyFormat, Security, TlsOptions, Verify},
+};
+use rustls::{
+    RootCertStore, ServerConfig,
+    crypto::{CryptoProvider, ring},
+    pki_types::{
+        CertificateDer, PrivateKeyDer,
+        pem::{self, PemObject},
+    },
+    server::{NoServerSessionStorage, WebPkiClientVerifier, danger::ClientCertVerifier},
+    version,
+};
+use std::{fs, path::Path, sync::Arc};
+
+/// How connections of each kind are served.
+#[derive(Clone)]
+pub(super) struct Configurations {
+    ordinary: Arc<ServerConfig>,
+    basic: Arc<ServerConfig>,
+    /// `None`: there is nothing to check clients by.
+    mutual: Option<Arc<ServerConfig>>,
+}
+
+impl Configurations {
+    /// Reads the files.
+    ///
+    /// # Errors
+    /// One line: which file, and what is wrong with it.
+    pub(super) fn read(options: &TlsOptions) -> Result<Self, String> {
+        let files = Files::read(options)?;
+        let ordinary = files.configuration(options, options.verify)?;
+        // What clients may resume they were checked for: each kind has tickets of its own.
+        let basic = files.configuration(options, Verify::None)?;
+        let mutual = match files.authorities {
+            Some(_) => Some(files.configuration(options, Verify::Require)?),
+            None => None,
+        };
+        Ok(Self { ordinary, basic, mutual })
+    }
+
+    /// The one for such connections.
+    pub(super) fn of(&self, security: Security) -> Arc<ServerConfig> {
+        Arc::clone(match security {
+            Security::TlsBasic => &self.basic,
+            // The options are checked: there is one where it can be asked for.
+            Security::TlsMutual => self.mutual.as_ref().unwrap_or(&self.ordinary),
+            Security::Plain | Security::Tls => &self.ordinary,
+        })
+    }
+}
+
+/// What was read.
+struct Files {
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+    authorities: Option<Arc<RootCertStore>>,
+}
+
+impl Files {
+    fn read(options: &TlsOptions) -> Result<Self, String> {
+        let authorities = match &options.authorities {
+            Some(path) => Some(Arc::new(read_authorities(path)?)),
+            None => None,
+        };
+        Ok(Self { chain: read_chain(&options.chain)?, key: read_key(options)?, authorities })
+    }
+
+    fn configuration(&self, options: &TlsOptions, verify: Verify) -> Result<Arc<ServerConfig>, String> {
+        let provider =
+            CryptoProvider { cipher_suites: ciphers::choose(options.ciphers.as_deref())?, ..ring::default_provider() };
+        let versions: &[_] = if options.only_1_3 { &[&version::TLS13] } else { &[&version::TLS12, &version::TLS13] };
+        let described = |error: rustls::Error| {
+            let path = options.key.as_ref().unwrap_or(&options.chain).display();
+            format!("Error loading the key: {path} : {error}")
+        };
+        let provider = Arc::new(provider);
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(versions)
+            .map_err(described)?;
+        let builder = match self.verifier(verify, provider)? {
+            Some(verifier) => builder.with_client_cert_verifier(verifier),
+            None => builder.with_no_client_auth(),
+        };
+        let mut configuration =
+            builder.with_single_cert(self.chain.clone(), self.key.clone_key()).map_err(described)?;
+        configuration.session_storage = Arc::new(NoServerSessionStorage {});
+        if options.resumption {
+            // Tickets: what is to be remembered, the client keeps. New keys make all of them worthless.
+            configuration.ticketer = ring::Ticketer::new().map_err(described)?;
+        } else {
+            configuration.send_tls13_tickets = 0;
+        }
+        Ok(Arc::new(configuration))
+    }
+
+    fn verifier(
+        &self,
+        verify: Verify,
+        provider: Arc<CryptoProvider>,
+    ) -> Result<Option<Arc<dyn ClientCertVerifier>>, String> {
+        let (Some(roots), Verify::Request | Verify::Require) = (&self.authorities, verify) else { return Ok(None) };
+        let builder = WebPkiClientVerifier::builder_with_provider(Arc::clone(roots), provider);
+        let builder = if verify == Verify::Request { builder.allow_unauthenticated() } else { builder };
+        builder.build().map(Some).map_err(|error| format!("Error loading the CA certificate: {error}"))
+    }
+}
+
+fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let refused = |why: String| format!("Error loading the certificate chain: {} : {why}", path.display());
+    let chain = certificates(path).map_err(refused)?;
+    if chain.is_empty() { Err(refused("there is no certificate in it".to_owned())) } else { Ok(chain) }
+}
+
+fn read_authorities(path: &Path) -> Result<RootCertStore, String> {
+    let refused = |why: String| format!("Error loading the CA certificate: {} : {why}", path.display());
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(path).map_err(refused)? {
+        roots.add(certificate).map_err(|error| refused(error.to_string()))?;
+    }
+    if roots.is_empty() { Err(refused("there is no certificate in it".to_owned())) } else { Ok(roots) }
+}
+
+fn read_key(options: &TlsOptions) -> Result<PrivateKeyDer<'static>, String> {
+    let path = options.key.as_ref().unwrap_or(&options.chain);
+    let refused = |why: String| format!("Error loading the key: {} : {why}", path.display());
+    let bytes = fs::read(path).map_err(|error| refused(reason(&error)))?;
+    match options.key_format {
+        KeyFormat::Pem => PrivateKeyDer::from_pem_slice(&bytes).map_err(|error| match error {
+            pem::Error::NoItemsFound => refused(
+                "there is no private key in it that is not encrypted; name its file with -o ssl_key=FILE".to_owned(),
+            ),
+            error => refused(error.to_string()),
+        }),
+        KeyFormat::Der => PrivateKeyDer::try_from(bytes).map_err(|why| refused(why.to_owned())),
+    }
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let bytes = fs::read(path).map_err(|error| reason(&error))?;
+    CertificateDer::pem_slice_iter(&bytes).collect::<Result<_, _>>().map_err(|error| error.to_string())
+}

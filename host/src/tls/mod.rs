@@ -1,0 +1,103 @@
+//! TLS by rustls: the server's certificates, how they are read again, and what is counted.
+//!
+//! Bytes of clients are decrypted here and interpreted nowhere but in guests. [`stream`] is one encrypted connection.
+
+mod certificates;
+mod ciphers;
+mod stream;
+
+pub(crate) use stream::{Scratch, TlsStream};
+
+use crate::options::{Refusal, Security, TlsOptions, exit};
+use certificates::Configurations;
+use parking_lot::Mutex;
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
+};
+
+/// A client that has not come to an agreement after so long is closed.
+pub(crate) const HANDSHAKE_S_MAX: u32 = 10;
+
+/// What TLS connections count.
+#[derive(Debug, Default)]
+pub(crate) struct TlsCounters {
+    /// Agreed on anew, where clients may resume.
+    pub(crate) new_sessions: AtomicU64,
+    pub(crate) handshake_errors: AtomicU64,
+    pub(crate) protocol_errors: AtomicU64,
+}
+
+/// See the module.
+pub(crate) struct Tls {
+    options: TlsOptions,
+    current: Mutex<Current>,
+    pub(crate) counters: Arc<TlsCounters>,
+}
+
+struct Current {
+    configurations: Configurations,
+    since: Instant,
+}
+
+impl Tls {
+    /// Reads the certificates that `options` name; `None` if nothing is to be encrypted.
+    ///
+    /// # Errors
+    /// One line: which file, and what is wrong with it.
+    pub(crate) fn start(options: &TlsOptions) -> Result<Option<Self>, Refusal> {
+        if !options.enabled {
+            return Ok(None);
+        }
+        // The process may change its folder, and the files are read again later.
+        let mut options = options.clone();
+        options.chain = crate::process::fixed_path(&options.chain);
+        options.key = options.key.as_deref().map(crate::process::fixed_path);
+        options.authorities = options.authorities.as_deref().map(crate::process::fixed_path);
+        let configurations = Configurations::read(&options).map_err(|message| Refusal::new(exit::USAGE, message))?;
+        let current = Mutex::new(Current { configurations, since: Instant::now() });
+        Ok(Some(Self { options, current, counters: Arc::default() }))
+    }
+
+    /// Reads the certificates again, for those who connect from now on. Who is connected stays so.
+    ///
+    /// # Errors
+    /// What is wrong with the new ones. The old ones stay.
+    pub(crate) fn refresh(&self) -> Result<(), String> {
+        let configurations = Configurations::read(&self.options)?;
+        *self.current.lock() = Current { configurations, since: Instant::now() };
+        Ok(())
+    }
+
+    /// Seconds since the certificates were read.
+    pub(crate) fn age_s(&self) -> u64 {
+        self.current.lock().since.elapsed().as_secs()
+    }
+
+    /// The server's side of a new connection, at `now`.
+    ///
+    /// # Errors
+    /// The library refuses, which it has no reason for.
+    pub(crate) fn accept(&self, socket: mio::net::TcpStream, security: Security, now: u32) -> io::Result<TlsStream> {
+        let configuration = self.current.lock().configurations.of(security);
+        let batch_bytes = self.options.batch_kib as usize * 1024;
+        TlsStream::new(socket, configuration, batch_bytes, now, Arc::clone(&self.counters))
+    }
+}
+
+impl Tls {
+    /// A client took too long.
+    pub(crate) fn count_overdue(&self) {
+        TlsCounters::count(&self.counters.handshake_errors);
+    }
+}
+
+impl TlsCounters {
+    fn count(counter: &AtomicU64) {
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+}

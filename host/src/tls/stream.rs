@@ -1,0 +1,383 @@
+//! One encrypted connection: ciphertext of the socket on one side, plaintext of a guest's memory on the other.
+//!
+//! It looks like a socket that does not block. Between two events it holds the part of a record that has not arrived
+//! whole, and of what is sent at most one batch that the socket did not take: that batch counts as sent only when all
+//! of it is, so until then the plaintext stays where it was, in the guest, which is the back-pressure. The buffers for
+//! work at hand are the worker's ([`Scratch`]).
+
+use super::TlsCounters;
+use mio::net::TcpStream;
+use rustls::{
+    HandshakeKind, ServerConfig,
+    server::{ServerConnectionData, UnbufferedServerConnection},
+    unbuffered::{ConnectionState, EncodeError, EncodeTlsData, EncryptError, UnbufferedStatus},
+};
+use std::{
+    fmt,
+    io::{self, ErrorKind, Read, Write},
+    mem,
+    sync::Arc,
+};
+
+/// Ciphertext that is received at once.
+const RECEIVED_BYTES_MAX: usize = 64 * 1024;
+/// With what was left of the last time: more than the longest message of a handshake.
+const INCOMING_BYTES_MAX: usize = RECEIVED_BYTES_MAX + 128 * 1024;
+/// Receives without a byte of plaintext before others get their turn.
+const FRUITLESS_RECEIVES_MAX: u32 = 8;
+/// What encryption adds to a batch, generously: a header and a tag for each record, and what else wants to be said.
+const BATCH_OVERHEAD_BYTES: usize = 8 * 1024;
+/// Longest farewell.
+const FAREWELL_BYTES_MAX: usize = 256;
+
+/// Buffers that connections of one worker use in turn; empty until the first one does.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    incoming: Vec<u8>,
+    outgoing: Vec<u8>,
+}
+
+/// See the module.
+pub(crate) struct TlsStream {
+    socket: TcpStream,
+    session: UnbufferedServerConnection,
+    counters: Arc<TlsCounters>,
+    /// Received and not worked on: the beginning of a record, or more where the guest's window was too small.
+    incoming: Vec<u8>,
+    /// Whole records may be in `incoming`.
+    more: bool,
+    /// The last receive took all that the socket had.
+    drained: bool,
+    /// Decrypted, but the guest's window was too small for it.
+    plaintext: Vec<u8>,
+    /// Encrypted, but the socket did not take it.
+    outgoing: Vec<u8>,
+    /// So many bytes of the guest's output are in `outgoing`, and are not said to be sent yet.
+    sealed: usize,
+    batch_bytes: usize,
+    /// When it was accepted.
+    since: u32,
+    is_opening: bool,
+    heard: bool,
+}
+
+impl fmt::Debug for TlsStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsStream").field("socket", &self.socket).finish_non_exhaustive()
+    }
+}
+
+/// What [`TlsStream::open`] made of some ciphertext.
+struct Opened {
+    consumed: usize,
+    received: usize,
+    ended: bool,
+}
+
+impl TlsStream {
+    /// The server's side of `socket`, where nothing was said yet.
+    pub(super) fn new(
+        socket: TcpStream,
+        configuration: Arc<ServerConfig>,
+        batch_bytes: usize,
+        since: u32,
+        counters: Arc<TlsCounters>,
+    ) -> io::Result<Self> {
+        Ok(Self {
+            socket,
+            session: UnbufferedServerConnection::new(configuration).map_err(io::Error::other)?,
+            counters,
+            incoming: Vec::new(),
+            more: false,
+            drained: false,
+            plaintext: Vec::new(),
+            outgoing: Vec::new(),
+            sealed: 0,
+            batch_bytes,
+            since,
+            is_opening: true,
+            heard: false,
+        })
+    }
+
+    /// The socket below.
+    pub(crate) fn socket(&self) -> &TcpStream {
+        &self.socket
+    }
+
+    /// The socket below.
+    pub(crate) fn socket_mut(&mut self) -> &mut TcpStream {
+        &mut self.socket
+    }
+
+    /// When it was accepted, if its two sides have not come to an agreement yet.
+    pub(crate) fn opening_since(&self) -> Option<u32> {
+        self.is_opening.then_some(self.since)
+    }
+
+    /// The last receive left nothing behind, neither here nor in the socket.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.drained && !self.more && self.plaintext.is_empty()
+    }
+
+    /// There is something to send besides the guest's output.
+    pub(crate) fn has_unsent(&self) -> bool {
+        !self.outgoing.is_empty()
+    }
+
+    /// Receives plaintext, as a socket does.
+    ///
+    /// # Errors
+    /// The socket's; and where the peer breaks the rules, `InvalidData`.
+    pub(crate) fn receive(&mut self, window: &mut [u8], scratch: &mut Scratch) -> io::Result<usize> {
+        if !self.flush()? {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        if !self.plaintext.is_empty() {
+            let fits = self.plaintext.len().min(window.len());
+            window[..fits].copy_from_slice(&self.plaintext[..fits]);
+            self.plaintext = self.plaintext.split_off(fits);
+            return Ok(fits);
+        }
+        scratch.incoming.resize(INCOMING_BYTES_MAX, 0);
+        let buffer = &mut scratch.incoming[..];
+        let held = mem::take(&mut self.incoming);
+        let Some(place) = buffer.get_mut(..held.len()) else { return Err(broken("a message without end")) };
+        place.copy_from_slice(&held);
+        let (mut start, mut end) = (0, held.len());
+        let result = self.receive_into(window, buffer, &mut start, &mut end);
+        self.incoming = buffer[start..end].to_vec();
+        self.count(&result);
+        result
+    }
+
+    /// Sends plaintext, as a socket does. Where less than all was sent, the rest has to come again, unchanged.
+    ///
+    /// # Errors
+    /// The socket's.
+    pub(crate) fn send(&mut self, output: &[u8], scratch: &mut Scratch) -> io::Result<usize> {
+        if !self.flush()? {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        let mut sent = mem::take(&mut self.sealed).min(output.len());
+        while sent < output.len() {
+            let batch = &output[sent..output.len().min(sent + self.batch_bytes)];
+            let bytes = self.seal(batch, scratch)?;
+            let sealed = &scratch.outgoing[..bytes];
+            if self.outgoing.is_empty() {
+                let taken = write(&mut self.socket, sealed)?;
+                self.outgoing.extend_from_slice(&sealed[taken..]);
+            } else {
+                self.outgoing.extend_from_slice(sealed);
+                self.flush()?;
+            }
+            if self.has_unsent() {
+                self.sealed = batch.len();
+                break;
+            }
+            sent += batch.len();
+        }
+        Ok(sent)
+    }
+
+    /// Says that nothing more will come, if the socket takes that at once.
+    pub(crate) fn end(&mut self) {
+        if self.has_unsent() || self.is_opening {
+            return;
+        }
+        let mut farewell = [0; FAREWELL_BYTES_MAX];
+        let status = self.session.process_tls_records(&mut self.incoming);
+        if let Ok(ConnectionState::WriteTraffic(mut traffic)) = status.state
+            && let Ok(bytes) = traffic.queue_close_notify(&mut farewell)
+        {
+            // A peer that is gone need not be told.
+            let _ = write(&mut self.socket, &farewell[..bytes]);
+        }
+    }
+
+    /// Receives and decrypts `buffer[start..end]` and what follows, until there is plaintext or nothing more.
+    fn receive_into(
+        &mut self,
+        window: &mut [u8],
+        buffer: &mut [u8],
+        start: &mut usize,
+        end: &mut usize,
+    ) -> io::Result<usize> {
+        for _ in 0..FRUITLESS_RECEIVES_MAX {
+            if !mem::take(&mut self.more) {
+                let room_end = buffer.len().min(*end + RECEIVED_BYTES_MAX);
+                let room = &mut buffer[*end..room_end];
+                if room.is_empty() {
+                    return Err(broken("a message without end"));
+                }
+                let bytes = self.socket.read(room)?;
+                if bytes == 0 {
+                    return Ok(0);
+                }
+                self.drained = bytes < room.len();
+                self.heard = true;
+                *end += bytes;
+            }
+            let opened = self.open(&mut buffer[*start..*end], window);
+            // An answer of the handshake, or the reason for which it failed.
+            let flushed = self.flush();
+            let opened = opened?;
+            flushed?;
+            *start += opened.consumed;
+            if opened.received > 0 || opened.ended {
+                return Ok(opened.received);
+            }
+        }
+        // Much came and nothing was said: others first.
+        Err(ErrorKind::Interrupted.into())
+    }
+
+    /// Decrypts whole records into `window`, until it is full or there are no more.
+    fn open(&mut self, records: &mut [u8], window: &mut [u8]) -> io::Result<Opened> {
+        let mut opened = Opened { consumed: 0, received: 0, ended: false };
+        while !opened.ended {
+            let UnbufferedStatus { mut discard, state } =
+                self.session.process_tls_records(&mut records[opened.consumed..]);
+            let mut waits = false;
+            match state {
+                Ok(ConnectionState::ReadTraffic(mut traffic)) => {
+                    while let Some(record) = traffic.next_record() {
+                        let record = record.map_err(|error| broken(error))?;
+                        discard += record.discard;
+                        let free = &mut window[opened.received..];
+                        let (fits, rest) = record.payload.split_at(record.payload.len().min(free.len()));
+                        free[..fits.len()].copy_from_slice(fits);
+                        self.plaintext.extend_from_slice(rest);
+                        opened.received += fits.len();
+                    }
+                }
+                Ok(ConnectionState::EncodeTlsData(data)) => encode(data, &mut self.outgoing),
+                Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
+                Ok(ConnectionState::PeerClosed | ConnectionState::Closed) => opened.ended = true,
+                // Nothing else is asked for: more has to come.
+                Ok(_) => waits = true,
+                Err(error) => {
+                    self.take_alert(&mut records[opened.consumed + discard..]);
+                    return Err(broken(error));
+                }
+            }
+            opened.consumed += discard;
+            if waits {
+                break;
+            }
+            if opened.received == window.len() {
+                self.more = true;
+                break;
+            }
+        }
+        self.note_agreement();
+        Ok(opened)
+    }
+
+    /// After an error: what the peer is to be told of it.
+    fn take_alert(&mut self, records: &mut [u8]) {
+        if let Ok(ConnectionState::EncodeTlsData(data)) = self.session.process_tls_records(records).state {
+            encode(data, &mut self.outgoing);
+        }
+    }
+
+    /// Encrypts all of `batch` into the scratch buffer. What has to be sent before it is left in `outgoing`.
+    fn seal(&mut self, batch: &[u8], scratch: &mut Scratch) -> io::Result<usize> {
+        loop {
+            let UnbufferedStatus { mut discard, state } = self.session.process_tls_records(&mut self.incoming);
+            let mut sealed = None;
+            match state {
+                Ok(ConnectionState::WriteTraffic(mut traffic)) => {
+                    scratch.outgoing.resize(scratch.outgoing.len().max(self.batch_bytes + BATCH_OVERHEAD_BYTES), 0);
+                    match traffic.encrypt(batch, &mut scratch.outgoing) {
+                        Ok(bytes) => sealed = Some(bytes),
+                        Err(EncryptError::InsufficientSize(more)) => scratch.outgoing.resize(more.required_size, 0),
+                        Err(error) => return Err(broken(error)),
+                    }
+                }
+                // It came while the guest's output was waiting.
+                Ok(ConnectionState::ReadTraffic(mut traffic)) => {
+                    while let Some(record) = traffic.next_record() {
+                        let record = record.map_err(|error| broken(error))?;
+                        discard += record.discard;
+                        self.plaintext.extend_from_slice(record.payload);
+                    }
+                }
+                Ok(ConnectionState::EncodeTlsData(data)) => encode(data, &mut self.outgoing),
+                Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
+                Ok(ConnectionState::PeerClosed) => {}
+                Ok(_) => return Err(ErrorKind::BrokenPipe.into()),
+                Err(error) => return Err(broken(error)),
+            }
+            self.incoming.drain(..discard);
+            if let Some(bytes) = sealed {
+                return Ok(bytes);
+            }
+        }
+    }
+
+    /// Sends what is waiting; whether that is all of it.
+    fn flush(&mut self) -> io::Result<bool> {
+        if !self.outgoing.is_empty() {
+            let taken = write(&mut self.socket, &self.outgoing)?;
+            self.outgoing.drain(..taken);
+            if self.outgoing.is_empty() {
+                self.outgoing = Vec::new();
+            }
+        }
+        Ok(self.outgoing.is_empty())
+    }
+
+    fn note_agreement(&mut self) {
+        if self.is_opening && !self.session.is_handshaking() {
+            self.is_opening = false;
+            if self.session.handshake_kind() != Some(HandshakeKind::Resumed) {
+                TlsCounters::count(&self.counters.new_sessions);
+            }
+        }
+    }
+
+    /// Counts how it went wrong, if it did.
+    fn count(&self, result: &io::Result<usize>) {
+        let ended = match result {
+            Ok(received) => *received == 0,
+            Err(error) => !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted),
+        };
+        // Who only looks whether anybody listens has done nothing wrong.
+        if ended && self.is_opening && self.heard {
+            TlsCounters::count(&self.counters.handshake_errors);
+        } else if !self.is_opening && result.as_ref().is_err_and(|error| error.kind() == ErrorKind::InvalidData) {
+            TlsCounters::count(&self.counters.protocol_errors);
+        }
+    }
+}
+
+/// As much as the socket takes, which may be nothing.
+fn write(socket: &mut TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    let mut taken = 0;
+    while taken < bytes.len() {
+        match socket.write(&bytes[taken..]) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(more) => taken += more,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(taken)
+}
+
+/// Appends a message of the handshake.
+fn encode(mut data: EncodeTlsData<'_, ServerConnectionData>, out: &mut Vec<u8>) {
+    let start = out.len();
+    if let Err(EncodeError::InsufficientSize(needed)) = data.encode(&mut []) {
+        out.resize(start + needed.required_size, 0);
+        let written = data.encode(&mut out[start..]).unwrap_or(0);
+        out.truncate(start + written);
+    }
+}
+
+/// The peer does not keep to the rules.
+fn broken(why: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, why)
+}
