@@ -243,7 +243,7 @@ fn string(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::{Options, Request},
+        super::{ListenAddress, Options, Request},
         *,
     };
     use std::ffi::OsString;

@@ -21,6 +21,8 @@ Examples:
   wasmcached -l 0.0.0.0             every interface; there is no authentication
   wasmcached -s /run/cache.sock -a 770
                                     a socket in the file system, for one group
+  wasmcached -l 0.0.0.0,notls:127.0.0.1:11212 -Z -o ssl_chain_cert=chain.pem,ssl_key=key.pem
+                                    encrypted for others, in the clear for this machine
   wasmcached -d -u nobody -P /run/wasmcached.pid
                                     in the background, as an ordinary user
   printf 'stats\\r\\nquit\\r\\n' | nc 127.0.0.1 11211

@@ -46,7 +46,7 @@ pub(crate) struct TlsStream {
     incoming: Vec<u8>,
     /// Whole records may be in `incoming`.
     more: bool,
-    /// The last receive took all that the socket had.
+    /// The last receive took all that the socket had at that time.
     drained: bool,
     /// Decrypted, but the guest's window was too small for it.
     plaintext: Vec<u8>,
@@ -59,6 +59,8 @@ pub(crate) struct TlsStream {
     since: u32,
     is_opening: bool,
     heard: bool,
+    /// The peer broke the rules: the session is not to be asked anything any more, or it panics.
+    is_broken: bool,
 }
 
 impl fmt::Debug for TlsStream {
@@ -97,6 +99,7 @@ impl TlsStream {
             since,
             is_opening: true,
             heard: false,
+            is_broken: false,
         })
     }
 
@@ -133,6 +136,11 @@ impl TlsStream {
         if !self.flush()? {
             return Err(ErrorKind::WouldBlock.into());
         }
+        if self.is_broken {
+            return Err(ErrorKind::BrokenPipe.into());
+        }
+        // What was said of the socket some time ago is not true any more: an event may have told of more since.
+        self.drained = false;
         if !self.plaintext.is_empty() {
             let fits = self.plaintext.len().min(window.len());
             window[..fits].copy_from_slice(&self.plaintext[..fits]);
@@ -159,6 +167,9 @@ impl TlsStream {
         if !self.flush()? {
             return Err(ErrorKind::WouldBlock.into());
         }
+        if self.is_broken {
+            return Err(ErrorKind::BrokenPipe.into());
+        }
         let mut sent = mem::take(&mut self.sealed).min(output.len());
         while sent < output.len() {
             let batch = &output[sent..output.len().min(sent + self.batch_bytes)];
@@ -182,7 +193,7 @@ impl TlsStream {
 
     /// Says that nothing more will come, if the socket takes that at once.
     pub(crate) fn end(&mut self) {
-        if self.has_unsent() || self.is_opening {
+        if self.has_unsent() || self.is_opening || self.is_broken {
             return;
         }
         let mut farewell = [0; FAREWELL_BYTES_MAX];
@@ -242,7 +253,7 @@ impl TlsStream {
             match state {
                 Ok(ConnectionState::ReadTraffic(mut traffic)) => {
                     while let Some(record) = traffic.next_record() {
-                        let record = record.map_err(|error| broken(error))?;
+                        let record = record.map_err(broken)?;
                         discard += record.discard;
                         let free = &mut window[opened.received..];
                         let (fits, rest) = record.payload.split_at(record.payload.len().min(free.len()));
@@ -276,7 +287,10 @@ impl TlsStream {
 
     /// After an error: what the peer is to be told of it.
     fn take_alert(&mut self, records: &mut [u8]) {
-        if let Ok(ConnectionState::EncodeTlsData(data)) = self.session.process_tls_records(records).state {
+        self.is_broken = true;
+        if self.session.wants_write()
+            && let Ok(ConnectionState::EncodeTlsData(data)) = self.session.process_tls_records(records).state
+        {
             encode(data, &mut self.outgoing);
         }
     }
@@ -298,7 +312,7 @@ impl TlsStream {
                 // It came while the guest's output was waiting.
                 Ok(ConnectionState::ReadTraffic(mut traffic)) => {
                     while let Some(record) = traffic.next_record() {
-                        let record = record.map_err(|error| broken(error))?;
+                        let record = record.map_err(broken)?;
                         discard += record.discard;
                         self.plaintext.extend_from_slice(record.payload);
                     }
@@ -307,7 +321,11 @@ impl TlsStream {
                 Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
                 Ok(ConnectionState::PeerClosed) => {}
                 Ok(_) => return Err(ErrorKind::BrokenPipe.into()),
-                Err(error) => return Err(broken(error)),
+                Err(error) => {
+                    self.is_broken = true;
+                    TlsCounters::count(&self.counters.protocol_errors);
+                    return Err(broken(error));
+                }
             }
             self.incoming.drain(..discard);
             if let Some(bytes) = sealed {

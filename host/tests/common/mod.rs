@@ -50,6 +50,8 @@ pub(crate) struct Server {
     child: Child,
     log: Arc<Mutex<String>>,
     pub(crate) address: SocketAddr,
+    /// Of every listener over TCP, in the order of the flags.
+    pub(crate) addresses: Vec<SocketAddr>,
     _folder: Folder,
 }
 
@@ -74,14 +76,15 @@ impl Server {
                 log.push('\n');
             }
         });
-        let port = wait_for("the port file", || {
+        let text = wait_for("the port file", || {
             if let Some(status) = child.try_wait().unwrap() {
                 panic!("the server ended at once ({status}): {}", log.lock().unwrap());
             }
-            let text = std::fs::read_to_string(&ports).ok()?;
-            text.lines().next()?.strip_prefix("TCP INET: ")?.parse::<u16>().ok()
+            std::fs::read_to_string(&ports).ok()
         });
-        Self { child, log, address: SocketAddr::from(([127, 0, 0, 1], port)), _folder: folder }
+        let ports = text.lines().filter_map(|line| line.strip_prefix("TCP INET: ")?.parse::<u16>().ok());
+        let addresses: Vec<_> = ports.map(|port| SocketAddr::from(([127, 0, 0, 1], port))).collect();
+        Self { child, log, address: addresses[0], addresses, _folder: folder }
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -128,7 +131,7 @@ impl Drop for Server {
 }
 
 /// A client that speaks lines.
-pub(crate) struct Client(pub(crate) BufReader<TcpStream>);
+pub(crate) struct Client<S: Read + Write = TcpStream>(pub(crate) BufReader<S>);
 
 impl Client {
     pub(crate) fn connect(address: SocketAddr) -> Self {
@@ -137,7 +140,9 @@ impl Client {
         stream.set_nodelay(true).unwrap();
         Self(BufReader::new(stream))
     }
+}
 
+impl<S: Read + Write> Client<S> {
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.0.get_mut().write_all(bytes.as_ref()).unwrap();
     }
