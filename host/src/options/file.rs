@@ -301,6 +301,7 @@ mod tests {
             "64",
             "1m",
             "5-9",
+            "1",
             "0",
         ];
         let lines = values.iter().map(|value| {

@@ -87,7 +87,6 @@ fn what_cannot_be_obeyed_is_refused_with_a_reason() {
         ("-B foo", exit::USAGE, "should be one of auto, binary, or ascii"),
         ("-S", exit::USAGE, "authentication is not there yet"),
         ("-Y file", exit::USAGE, "authentication is not there yet"),
-        ("-Z", exit::USAGE, "-Z needs a certificate"),
         ("-e file", exit::USAGE, "not there yet"),
         ("-o ssl_key=", exit::FLAG, "Missing argument for ssl_key"),
         ("-o foo", exit::FLAG, "Illegal suboption \"foo\""),

@@ -98,9 +98,6 @@ pub(super) fn check(options: &mut Options) -> Result<(), Refusal> {
             None => Ok(()),
         };
     }
-    if tls.chain.as_os_str().is_empty() {
-        return usage("-Z needs a certificate: add -o ssl_chain_cert=FILE,ssl_key=FILE".to_owned());
-    }
     let mutual = options.listen.iter().any(|l| l.security == Some(Security::TlsMutual));
     if tls.authorities.is_none() && (tls.verify == Verify::Require || mutual) {
         return usage(

@@ -53,6 +53,10 @@ impl Tls {
         if !options.enabled {
             return Ok(None);
         }
+        if options.chain.as_os_str().is_empty() {
+            let message = "-Z needs a certificate: add -o ssl_chain_cert=FILE,ssl_key=FILE";
+            return Err(Refusal::new(exit::USAGE, message));
+        }
         // The process may change its folder, and the files are read again later.
         let mut options = options.clone();
         options.chain = crate::process::fixed_path(&options.chain);
