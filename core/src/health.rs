@@ -37,7 +37,8 @@ impl Question {
     /// What to send.
     pub fn bytes(self) -> &'static [u8] {
         match self {
-            Self::Text => b"version\r\n",
+            // As long as a header of the binary protocol: who speaks only that sees at once that this is none.
+            Self::Text => b"version               \r\n",
             Self::Binary => &BINARY_REQUEST,
         }
     }
@@ -96,6 +97,12 @@ mod tests {
         (bytes[0], bytes[1], bytes[7], bytes[11]) = (0x81, opcode, status, body.len() as u8);
         bytes.extend_from_slice(body);
         bytes
+    }
+
+    #[test]
+    fn both_questions_are_whole_requests_of_either_protocol() {
+        assert_eq!((Question::Text.bytes().len(), Question::Binary.bytes().len()), (HEADER_BYTES, HEADER_BYTES));
+        assert!(Question::Text.bytes().ends_with(b" \r\n"));
     }
 
     #[test]
