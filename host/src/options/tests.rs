@@ -307,3 +307,35 @@ fn no_flag_is_listed_twice() {
         assert!(extended::NAMES[..index].iter().all(|other| other.name != known.name), "{}", known.name);
     }
 }
+
+/// `docs/compatibility.md` lists what means nothing, and why; `WASMCACHED_WRITE_DOCS=1` writes the list anew.
+#[test]
+fn what_means_nothing_is_documented() {
+    const MARKS: [&str; 2] = ["<!-- without-effect -->\n", "<!-- /without-effect -->"];
+    let mut reasons: Vec<(&str, Vec<String>)> = Vec::new();
+    let mut add = |reason, name| match reasons.iter_mut().find(|(known, _)| *known == reason) {
+        Some((_, names)) => names.push(name),
+        None => reasons.push((reason, vec![name])),
+    };
+    for flag in table::FLAGS {
+        if let (Some(reason), Some(short)) = (flag.help.strip_prefix("Does nothing: "), flag.short) {
+            add(reason, format!("`-{short}`"));
+        }
+    }
+    for known in extended::NAMES {
+        if let extended::Effect::Nothing(reason) | extended::Effect::Inert(_, reason) = known.effect {
+            add(reason, format!("`{}`", known.name));
+        }
+    }
+    let rows: String = reasons.iter().map(|(reason, names)| format!("| {} | {reason} |\n", names.join(" "))).collect();
+    let table = format!("| flags and names of `-o` | why they mean nothing here |\n|---|---|\n{rows}");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/compatibility.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    let (before, rest) = page.split_once(MARKS[0]).unwrap();
+    let (written, after) = rest.split_once(MARKS[1]).unwrap();
+    if std::env::var_os("WASMCACHED_WRITE_DOCS").is_some() {
+        std::fs::write(path, [before, MARKS[0], &table, MARKS[1], after].concat()).unwrap();
+    } else {
+        assert_eq!(written, table, "run this test with WASMCACHED_WRITE_DOCS=1");
+    }
+}
