@@ -25,10 +25,19 @@ Examples:
                                     encrypted for others, in the clear for this machine
   wasmcached -d -u nobody -P /run/wasmcached.pid
                                     in the background, as an ordinary user
+  wasmcached --config /etc/wasmcached.toml -m 2048
+                                    flags from a file; those given here win
+  wasmcached --ping -p 11211        does it answer?
   printf 'stats\\r\\nquit\\r\\n' | nc 127.0.0.1 11211
                                     ask a server how it is
 
-Signals: SIGINT, SIGTERM and SIGUSR1 finish what is under way and stop. SIGHUP has files read again.";
+Signals: SIGINT, SIGTERM and SIGUSR1 finish what is under way and stop. SIGHUP has files read again.
+
+Environment:
+  MEMCACHED_PORT_FILENAME           a file that gets the ports, for -p -1
+  LISTEN_FDS                        sockets that a service manager opened: they are served
+                                    instead of those of -p, -l and -s
+  NOTIFY_SOCKET                     where a service manager wants to be told how things stand";
 
 /// What follows the flags in `--help`.
 pub(super) fn after() -> String {
