@@ -57,10 +57,14 @@ impl Given {
                     0 => {}
                     count => given.add(flag, said(&count.to_string())),
                 },
-                Action::Value(..) | Action::Values(..) => {
-                    let values = matches.get_many::<String>(flag.long).into_iter().flatten();
-                    let names = values.flat_map(|value| value.split(if flag.long == EXTENDED { ',' } else { '\0' }));
-                    for text in names.filter(|text| flag.long != EXTENDED || !text.is_empty()) {
+                Action::Value(..) => {
+                    for text in matches.get_many::<String>(flag.long).into_iter().flatten() {
+                        given.add(flag, said(text));
+                    }
+                }
+                Action::Values(..) => {
+                    let lists = matches.get_many::<String>(flag.long).into_iter().flatten();
+                    for text in lists.flat_map(|list| list.split(',')).filter(|text| !text.is_empty()) {
                         given.add(flag, said(text));
                     }
                 }

@@ -26,7 +26,7 @@ pub(super) enum Action {
     Switch(fn(&mut Options)),
     /// With a value, of that name; of several the last counts.
     Value(&'static str, fn(&mut Options, &str) -> Result<(), Refusal>),
-    /// With a value, and each counts.
+    /// With values, commas between them, and each counts.
     Values(&'static str, fn(&mut Options, &str) -> Result<(), Refusal>),
     /// How often it is given counts.
     Count(fn(&mut Options, u8)),
