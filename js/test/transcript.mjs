@@ -29,6 +29,7 @@ export function parse(name, text) {
     const scope = file.cases.at(-1);
     if (scope === undefined) {
       if (word === '@flags') file.flags = rest.trim().split(/\s+/);
+      else if (word === '@oracle-flags') return;
       else if (word === '@server-only') file.serverOnly = rest;
       else throw new Error(`${name}.txt:${at}: \`${line}\` before the first case`);
       return;

@@ -35,6 +35,10 @@ const BYTEWISE_MAX: usize = 600;
 /// # Errors
 /// File, line, what was expected and what came.
 pub fn replay(transcript: &Transcript, factory: &dyn Factory, split: Split) -> Result<(), String> {
+    let mut flags = transcript.flags.clone();
+    if factory.kind() == Kind::Memcached {
+        flags.extend_from_slice(&transcript.oracle_flags);
+    }
     let mut target: Option<Box<dyn Target>> = None;
     for case in &transcript.cases {
         if is_skipped(case, factory.kind()) || (split != Split::Whole && case.whole.is_some()) {
@@ -45,7 +49,7 @@ pub fn replay(transcript: &Transcript, factory: &dyn Factory, split: Split) -> R
         }
         let target = match &mut target {
             Some(target) => target,
-            none => none.insert(factory.start(&transcript.flags)?),
+            none => none.insert(factory.start(&flags)?),
         };
         let mut run = Run::new(target.as_mut(), factory.kind(), split);
         run.case(case).map_err(|(line, message)| {

@@ -12,6 +12,8 @@ pub struct Transcript {
     pub name: String,
     /// Command-line flags of the server, as memcached spells them.
     pub flags: Vec<String>,
+    /// Flags that Debian's memcached needs besides.
+    pub oracle_flags: Vec<String>,
     /// Why only a whole server can run the file (flags that the engine alone does not have).
     pub server_only: Option<String>,
     /// The cases in order. They share one server unless a case is `fresh`.
@@ -229,12 +231,20 @@ impl<'a> Parser<'a> {
     }
 
     fn transcript(&mut self) -> Result<Transcript, Failure> {
-        let mut transcript =
-            Transcript { name: self.file.clone(), flags: Vec::new(), server_only: None, cases: Vec::new() };
+        let mut transcript = Transcript {
+            name: self.file.clone(),
+            flags: Vec::new(),
+            oracle_flags: Vec::new(),
+            server_only: None,
+            cases: Vec::new(),
+        };
         while let Some((number, line)) = self.line() {
             let (directive, rest) = line.split_once(' ').unwrap_or((line, ""));
             let Some(case) = transcript.cases.last_mut() else {
                 match directive {
+                    "@oracle-flags" => {
+                        transcript.oracle_flags = rest.split_whitespace().map(str::to_owned).collect();
+                    }
                     "@flags" => transcript.flags = rest.split_whitespace().map(str::to_owned).collect(),
                     "@server-only" => transcript.server_only = Some(reason(number, rest)?),
                     "@case" => {
