@@ -88,6 +88,8 @@ pub struct Config {
     pub authentication: Authentication,
     /// `-o debugtime`: clients may stop and move the clock, for tests.
     pub debug_time: bool,
+    /// Random, and in no other guest: nonces of logins come from it.
+    pub entropy: [u64; 4],
     /// `-D`: prefix statistics from the start.
     pub detail: bool,
     /// `-D`: what ends a prefix.
@@ -115,6 +117,7 @@ impl Default for Config {
             shutdown: false,
             binding: Binding::Auto,
             authentication: Authentication::None,
+            entropy: [0; 4],
             debug_time: false,
             detail: false,
             prefix_delimiter: b':',
@@ -143,6 +146,7 @@ impl Config {
         w.u8(self.eviction as u8);
         w.u8(self.binding as u8);
         w.u8(self.authentication as u8);
+        self.entropy.iter().for_each(|&number| w.u64(number));
         w.u8(self.prefix_delimiter);
         w.u32(self.requests_per_event);
         for (setting, value) in &self.settings {
@@ -177,6 +181,7 @@ impl Config {
             eviction: Eviction::decode(u32::from(r.u8()?))?,
             binding: *Binding::ALL.get(usize::from(r.u8()?))?,
             authentication: *Authentication::ALL.get(usize::from(r.u8()?))?,
+            entropy: [r.u64()?, r.u64()?, r.u64()?, r.u64()?],
             prefix_delimiter: r.u8()?,
             requests_per_event: r.u32()?,
             settings: Vec::new(),
@@ -298,6 +303,7 @@ mod tests {
             cas: false,
             binding: Binding::Binary,
             authentication: Authentication::Text,
+            entropy: [1, 2, 3, u64::MAX],
             settings: vec![(Setting::TcpPort, "0".into()), (Setting::Inter, "127.0.0.1".into())],
             ..Config::default()
         };

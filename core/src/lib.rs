@@ -11,6 +11,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod authentication;
 pub mod batch;
 pub mod clock;
 pub mod command;

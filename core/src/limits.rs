@@ -25,6 +25,33 @@ pub const SASL_MECHANISM_BYTES_MAX: usize = 32;
 /// Longest message of a login: user, password or what SCRAM says, with room to spare.
 pub const SASL_MESSAGE_BYTES_MAX: usize = 4096;
 
+/// Most users of a list: all of them are looked at for each login, so that none is found sooner than another.
+pub const USERS_MAX: usize = 4096;
+
+/// Longest list of users that a host should hand over.
+pub const USERS_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Longest name of a user.
+pub const USER_NAME_BYTES_MAX: usize = 255;
+
+/// Longest password, or hash of one.
+pub const PASSWORD_BYTES_MAX: usize = 1024;
+
+/// Most iterations of a hashed password: a check must not keep a worker for longer than about a tenth of a second.
+pub const SCRAM_ITERATIONS_MAX: u32 = 100_000;
+
+/// Longest nonce of a SCRAM client.
+pub const SCRAM_NONCE_BYTES_MAX: usize = 256;
+
+/// Refused logins after which a connection is closed. After each, further ones in the same second are refused unseen.
+pub const LOGIN_FAILURES_MAX: u32 = 5;
+
+/// Longest token of a login over text (memcached's limit).
+pub const LOGIN_TOKEN_BYTES_MAX: usize = 16_384;
+
+/// A login over text has no shorter line, its end included (memcached closes the connection).
+pub const LOGIN_LINE_BYTES_MIN: usize = 7;
+
 /// The window into which every connection of a front reads.
 pub const WINDOW_BYTES: usize = 64 * 1024;
 

@@ -1,8 +1,8 @@
 //! One client: where it is in its conversation, and the bytes that could not be dealt with yet.
 
-use super::Status;
+use super::{Status, login::Logins};
 use crate::clock::Expiry;
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 
 /// Least space that a connection's own buffer offers to a read.
 const READ_BYTES_MIN: usize = 4096;
@@ -19,6 +19,8 @@ pub(super) enum State {
     Fresh,
     /// Between requests of the text protocol.
     Requests,
+    /// Before a login by text.
+    Locked,
     /// Between packets of the binary protocol. `locked`: before a login.
     Packets { locked: bool },
     /// In a retrieval, with `remaining` bytes of keys to go, then `ending` bytes of line end. No line end: the line is
@@ -33,10 +35,12 @@ pub(super) enum State {
 }
 
 /// See the module. An idle client owns no buffer: this struct is all it costs here.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Connection {
     pub(super) state: State,
     pub(super) status: Status,
+    /// Its attempts to log in, once it has made one.
+    pub(super) logins: Option<Box<Logins>>,
     /// What the parser said the request at hand needs at least, in bytes.
     pub(super) needed: usize,
     /// The beginning of a request; while receiving into it, also the space for more.

@@ -7,6 +7,7 @@
 mod barrier;
 mod carry;
 mod connection;
+mod login;
 mod pending;
 
 pub use barrier::Barrier;
@@ -26,6 +27,7 @@ use crate::{
 use alloc::{vec, vec::Vec};
 use carry::Carry;
 use connection::{Connection, State};
+use login::Gate;
 use pending::Input;
 use slab::Slab;
 
@@ -95,6 +97,7 @@ pub struct Front {
     /// Bytes of the input that are answered.
     cursor: usize,
     requests_left: u32,
+    gate: Gate,
     buffers_bytes: usize,
     yields: u32,
 }
@@ -125,6 +128,7 @@ impl Front {
             source: Source::Own,
             cursor: 0,
             requests_left: 0,
+            gate: Gate::default(),
             buffers_bytes: 0,
             yields: 0,
         }
@@ -143,9 +147,11 @@ impl Front {
     /// Where a conversation begins.
     fn first_state(&self) -> State {
         match self.config.binding {
+            _ if self.config.authentication == Authentication::Text => State::Locked,
+            _ if self.config.authentication == Authentication::Sasl => State::Packets { locked: true },
             Binding::Auto => State::Fresh,
             Binding::Ascii => State::Requests,
-            Binding::Binary => State::Packets { locked: self.config.authentication == Authentication::Sasl },
+            Binding::Binary => State::Packets { locked: false },
         }
     }
 
@@ -199,9 +205,18 @@ impl Front {
 
     /// Finds the next work of the connection at hand.
     pub fn step(&mut self) -> Step {
-        let Some(connection) = self.connections.get(self.current) else { return Step::Rest };
+        loop {
+            if let Some(step) = self.look() {
+                return step;
+            }
+        }
+    }
+
+    /// One look at the input; `None` after a part of a login, which was answered at once.
+    fn look(&mut self) -> Option<Step> {
+        let Some(connection) = self.connections.get(self.current) else { return Some(Step::Rest) };
         if self.output.len() >= limits::OUTPUT_BYTES_HIGH || connection.has_output() {
-            return Step::Rest;
+            return Some(Step::Rest);
         }
         let input = bytes(self.source, &self.window, &self.connections, self.current);
         self.decoded.clear();
@@ -215,16 +230,17 @@ impl Front {
             &mut self.requests_left,
         );
         if !self.pending.is_empty() {
-            return Step::Execute;
+            return Some(Step::Execute);
         }
         self.cursor = collected.cursor;
         let connection = &mut self.connections[self.current];
         connection.state = collected.state;
         connection.needed = collected.needed;
-        match collected.barrier {
-            Some(barrier) => Step::Barrier(barrier),
-            None => Step::Rest,
+        if let Some(login) = collected.login {
+            self.log_in(login);
+            return None;
         }
+        Some(collected.barrier.map_or(Step::Rest, Step::Barrier))
     }
 
     /// How many answers are pending.

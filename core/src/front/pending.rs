@@ -3,6 +3,7 @@
 use super::{
     barrier::{self, Barrier},
     connection::State,
+    login::Login,
 };
 use crate::{
     clock::{Expiry, Seconds},
@@ -144,6 +145,8 @@ pub(super) struct Collected {
     /// See [`super::connection::Connection::needed`].
     pub(super) needed: usize,
     pub(super) barrier: Option<Barrier>,
+    /// A part of a login, which stands alone as well.
+    pub(super) login: Option<Login>,
 }
 
 /// Parses from `cursor` on until the input or the batch is full, or a barrier stands at its beginning.
@@ -157,7 +160,7 @@ pub(super) fn collect(
     requests_left: &mut u32,
 ) -> Collected {
     let mut c = Collector { pending, decoded, input, seed, cursor, state, needed: 0 };
-    let mut barrier = None;
+    let (mut barrier, mut login) = (None, None);
     while c.pending.len() < limits::BATCH_COMMANDS_MAX {
         let rest = c.rest();
         let verdict = match c.state {
@@ -193,10 +196,9 @@ pub(super) fn collect(
                 c.state = if is_binary { State::Packets { locked: false } } else { State::Requests };
                 continue;
             }
-            State::Packets { .. } if *requests_left == 0 => break,
-            State::Packets { locked } => {
-                let left = c.packet(context, locked);
-                match left {
+            State::Packets { .. } | State::Locked if *requests_left == 0 => break,
+            State::Packets { .. } | State::Locked => {
+                match if let State::Packets { locked } = c.state { c.packet(context, locked) } else { c.locked() } {
                     Packet::Waits => break,
                     Packet::Taken => *requests_left -= 1,
                     Packet::Barrier(control, style, consumed) => {
@@ -204,6 +206,14 @@ pub(super) fn collect(
                             *requests_left -= 1;
                             c.cursor += consumed;
                             barrier = Some(Barrier { control, style: barrier::Style::Binary(style) });
+                        }
+                        break;
+                    }
+                    Packet::Login(part, consumed) => {
+                        if c.pending.is_empty() {
+                            *requests_left -= 1;
+                            c.cursor += consumed;
+                            login = Some(part);
                         }
                         break;
                     }
@@ -247,7 +257,7 @@ pub(super) fn collect(
             }
         }
     }
-    Collected { cursor: c.cursor, state: c.state, needed: c.needed, barrier }
+    Collected { cursor: c.cursor, state: c.state, needed: c.needed, barrier, login }
 }
 
 struct Collector<'a> {
@@ -371,9 +381,35 @@ impl Collector<'_> {
             Verdict::Complete { request: binary::Request::Control { control, style }, consumed } => {
                 return Packet::Barrier(control, style, consumed);
             }
-            Verdict::Complete { request: binary::Request::Login(_), .. } => return Packet::Waits,
+            Verdict::Complete { request: binary::Request::Login(login), consumed } => {
+                let (mechanism, message) = (login.mechanism.shifted(start), login.message.shifted(start));
+                return Packet::Login(Login::Packet(binary::Login { mechanism, message, ..login }), consumed);
+            }
         }
         Packet::Taken
+    }
+
+    /// A command before a login by text.
+    fn locked(&mut self) -> Packet {
+        let start = self.cursor;
+        match text::parse_login(self.rest()) {
+            Verdict::Incomplete { needed } => {
+                self.needed = needed;
+                Packet::Waits
+            }
+            Verdict::Close => {
+                self.close();
+                Packet::Waits
+            }
+            Verdict::Complete { request: text::Login::Refused(text), consumed } => {
+                self.cursor = start + consumed;
+                self.push(Span::default(), Span::default(), Task::Answer(text));
+                Packet::Taken
+            }
+            Verdict::Complete { request: text::Login::Attempt { user, password }, consumed } => {
+                Packet::Login(Login::Text { user: user.shifted(start), password: password.shifted(start) }, consumed)
+            }
+        }
     }
 
     /// Everything before it is answered first; a pending nothing carries the state.
@@ -418,7 +454,7 @@ impl Collector<'_> {
     }
 }
 
-/// What became of a packet.
+/// What became of a packet, or of a command before a login.
 enum Packet {
     /// It pends.
     Taken,
@@ -426,6 +462,8 @@ enum Packet {
     Waits,
     /// It stands alone, and is not taken yet.
     Barrier(text::Control, binary::Style, usize),
+    /// The same.
+    Login(Login, usize),
 }
 
 fn skip_body(swallow: u64, locked: bool) -> State {

@@ -42,6 +42,11 @@ pub fn status(out: &mut Vec<u8>, style: Style, status: Status) {
     packet(out, style, status, 0, &[], &[], text);
 }
 
+/// Appends the answer to a part of a login.
+pub fn login(out: &mut Vec<u8>, style: Style, status: Status, message: &[u8]) {
+    packet(out, style, status, 0, &[], &[], message);
+}
+
 /// Appends a packet whole.
 pub(super) fn packet(
     out: &mut Vec<u8>,

@@ -24,7 +24,7 @@ mod encode;
 mod parse;
 mod statistics;
 
-pub use encode::{answer, status};
+pub use encode::{answer, login, status};
 pub use parse::parse;
 pub use statistics::encode_statistics;
 

@@ -220,8 +220,11 @@ impl Packet<'_> {
         if !self.context.sasl {
             return self.answer(Status::UnknownCommand, message_bytes as u64, false);
         }
-        if self.key.bytes() > limits::SASL_MECHANISM_BYTES_MAX || message_bytes > limits::SASL_MESSAGE_BYTES_MAX {
+        if self.key.bytes() > limits::SASL_MECHANISM_BYTES_MAX {
             return self.answer(Status::Invalid, message_bytes as u64, false);
+        }
+        if message_bytes > limits::SASL_MESSAGE_BYTES_MAX {
+            return self.answer(Status::AuthError, message_bytes as u64, false);
         }
         let end = self.head_bytes.saturating_add(message_bytes);
         if self.input.len() < end {

@@ -10,6 +10,8 @@ pub mod words {
     pub const BAD_FORMAT: &[u8] = b"CLIENT_ERROR bad command line format\r\n";
     /// memcached sends a stray line end after the refusal of a retrieval, and has done so for years.
     pub const BAD_FORMAT_RETRIEVAL: &[u8] = b"CLIENT_ERROR bad command line format\r\n\r\n";
+    pub const BAD_LOGIN: &[u8] = b"CLIENT_ERROR bad authentication token format\r\n";
+    pub const BAD_LOGIN_END: &[u8] = b"CLIENT_ERROR bad command line termination\r\n";
     pub const BAD_COMMAND_LINE: &[u8] = b"CLIENT_ERROR bad command line\r\n";
     pub const DELETED: &[u8] = b"DELETED\r\n";
     pub const DETAIL_USAGE: &[u8] = b"CLIENT_ERROR usage: stats detail on|off|dump\r\n";
@@ -22,6 +24,8 @@ pub mod words {
     pub const INVALID_SHUTDOWN: &[u8] = b"CLIENT_ERROR invalid shutdown mode\r\n";
     pub const MEMLIMIT_FAILED: &[u8] = b"MEMLIMIT_ADJUST_FAILED out of bounds or unable to adjust\r\n";
     pub const MEMLIMIT_NOT_BYTES: &[u8] = b"MEMLIMIT_ADJUST_FAILED input value is megabytes not bytes\r\n";
+    pub const LOGIN_FAILED: &[u8] = b"CLIENT_ERROR authentication failure\r\n";
+    pub const LONG_LOGIN: &[u8] = b"CLIENT_ERROR auth token too long\r\n";
     pub const LRU_TOO_MUCH: &[u8] = b"ERROR hot and warm pcts must not exceed 80\r\n";
     pub const LRU_NO_AGE: &[u8] = b"ERROR hot/warm age factors must be greater than 0\r\n";
     pub const MEMLIMIT_TOO_SMALL: &[u8] = b"MEMLIMIT_TOO_SMALL cannot set maxbytes to less than 8m\r\n";
@@ -40,6 +44,7 @@ pub mod words {
     pub const TOO_LARGE: &[u8] = b"SERVER_ERROR object too large for cache\r\n";
     pub const TOO_MANY_CONNECTIONS: &[u8] = b"ERROR Too many open connections\r\n";
     pub const TOUCHED: &[u8] = b"TOUCHED\r\n";
+    pub const UNAUTHENTICATED: &[u8] = b"CLIENT_ERROR unauthenticated\r\n";
     pub const VERSION: &[u8] = b"VERSION 1.6.45\r\n";
 }
 

@@ -13,10 +13,12 @@
 //! ```
 
 mod encode;
+mod login;
 mod parse;
 mod statistics;
 
 pub use encode::{answer_found, answer_refusal, answer_status, words};
+pub use login::{Login, parse_login};
 pub use parse::{continue_retrieval, parse};
 pub use statistics::{
     answer_classes, answer_connections, answer_general, answer_prefixes, answer_settings, answer_sizes, answer_slabs,

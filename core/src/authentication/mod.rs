@@ -1,0 +1,70 @@
+//! Who a client is: the list of users, and the two mechanisms by which it shows that it is one of them.
+//!
+//! What a client sends is looked at here, inside the guest; the host only hands over the bytes of the list
+//! ([`crate::front::Front::set_users`]). A check takes the same work whoever is asked for, somebody who does not exist
+//! included, and compares in constant time. Limits of attempts are `front`'s.
+//!
+//! Without the feature `authentication` nobody is known, so that a build that carries no cryptography refuses everybody.
+
+#[cfg(feature = "authentication")]
+mod crypto;
+#[cfg(feature = "authentication")]
+mod scram;
+#[cfg(feature = "authentication")]
+mod users;
+
+#[cfg(feature = "authentication")]
+pub use {
+    scram::{Exchange, Step},
+    users::Users,
+};
+
+#[cfg(not(feature = "authentication"))]
+mod refusal;
+#[cfg(not(feature = "authentication"))]
+pub use refusal::{Exchange, Step, Users};
+
+/// The names of the mechanisms, as a client is told them.
+pub const MECHANISMS: &[u8] = b"PLAIN SCRAM-SHA-256";
+
+/// The secrets of one guest, from its [`crate::config::Config`].
+#[derive(Clone, Copy, Debug)]
+pub struct Secrets {
+    /// The same in every front of a server: salts come from it, and a client may meet any front.
+    pub common: [u64; 2],
+    /// In no other guest: nonces come from it.
+    pub own: [u64; 4],
+}
+
+/// Why a list of users is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The line, from 1.
+    pub line: u32,
+    /// What is wrong with it.
+    pub reason: &'static str,
+}
+
+/// Name and password of a PLAIN message: `[name] NUL name NUL password`. Nobody acts for somebody else here.
+pub fn split_plain(message: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut parts = message.split(|&byte| byte == 0);
+    let (acting, name, password) = (parts.next()?, parts.next()?, parts.next()?);
+    let is_one = parts.next().is_none() && (acting.is_empty() || acting == name);
+    (is_one && !name.is_empty() && !password.is_empty()).then_some((name, password))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_messages() {
+        assert_eq!(split_plain(b"\0user\0password"), Some((&b"user"[..], &b"password"[..])));
+        assert_eq!(split_plain(b"user\0user\0p w"), Some((&b"user"[..], &b"p w"[..])));
+        for message in
+            [&b""[..], b"user", b"\0user", b"\0user\0", b"\0\0password", b"bob\0user\0password", b"\0u\0p\0x"]
+        {
+            assert_eq!(split_plain(message), None);
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! SCRAM-SHA-256 (RFC 5802, RFC 7677), the server's side, without channel binding. Bytes are taken as they are: names and
+//! passwords are not normalised.
+
+use super::{
+    Users,
+    crypto::{HASH_BYTES, hmac, sha256},
+    users::Challenge,
+};
+use crate::limits;
+use alloc::{format, string::String, vec::Vec};
+use base64ct::{Base64, Encoding};
+use subtle::ConstantTimeEq;
+
+/// Random bytes of our part of the nonce.
+const NONCE_BYTES: usize = 18;
+
+/// A conversation that has begun.
+pub struct Exchange {
+    challenge: Challenge,
+    /// `c=`: the header with which the client began.
+    header: String,
+    /// The client's first message without its header, and our answer.
+    messages: String,
+    nonce: String,
+}
+
+/// What follows from a client's message.
+pub enum Step {
+    /// It is to go on from this.
+    Continue(Vec<u8>),
+    /// It is not who it says, or does not speak this.
+    Refused,
+}
+
+impl Exchange {
+    /// Takes a client's first message. `count` must never come twice in one guest: the nonce is made of it.
+    pub fn begin(users: &Users, message: &[u8], count: u64) -> Option<(Self, Vec<u8>)> {
+        let message = core::str::from_utf8(message).ok()?;
+        // `y`: the client could bind to a channel and thinks that we cannot, which is so.
+        let rest = message.strip_prefix("n,").or_else(|| message.strip_prefix("y,"))?;
+        let (acting, bare) = rest.split_once(',')?;
+        let header = &message[..message.len() - bare.len()];
+        let mut attributes = bare.split(',');
+        let name = unescape(attributes.next()?.strip_prefix("n=")?)?;
+        let theirs = attributes.next()?.strip_prefix("r=")?;
+        let is_printable = theirs.bytes().all(|byte| byte.is_ascii_graphic());
+        if name.is_empty() || theirs.is_empty() || theirs.len() > limits::SCRAM_NONCE_BYTES_MAX || !is_printable {
+            return None;
+        }
+        if !acting.is_empty() && unescape(acting.strip_prefix("a=")?)? != name {
+            return None;
+        }
+        let ours = hmac(&users.keys().own, &[b"nonce", &count.to_le_bytes()]);
+        let nonce = format!("{theirs}{}", Base64::encode_string(&ours[..NONCE_BYTES]));
+        let challenge = users.challenge(name.as_bytes());
+        let answer = format!("r={nonce},s={},i={}", Base64::encode_string(&challenge.salt), challenge.iterations);
+        let exchange = Self { challenge, header: header.into(), messages: format!("{bare},{answer}"), nonce };
+        Some((exchange, answer.into_bytes()))
+    }
+
+    /// Takes its last message, with the proof; the answer proves who we are.
+    pub fn finish(&self, users: &Users, message: &[u8]) -> Step {
+        self.prove(users, message).map_or(Step::Refused, Step::Continue)
+    }
+
+    fn prove(&self, users: &Users, message: &[u8]) -> Option<Vec<u8>> {
+        let message = core::str::from_utf8(message).ok()?;
+        let (unproven, proof) = message.rsplit_once(",p=")?;
+        let mut attributes = unproven.split(',');
+        let header = attributes.next()?.strip_prefix("c=")?;
+        let nonce = attributes.next()?.strip_prefix("r=")?;
+        if Base64::decode_vec(header).ok()? != self.header.as_bytes() || nonce != self.nonce {
+            return None;
+        }
+        let mut key = [0; HASH_BYTES];
+        if Base64::decode(proof, &mut key).ok()?.len() != HASH_BYTES {
+            return None;
+        }
+        let verifier = users.verifier(&self.challenge);
+        let messages: [&[u8]; 3] = [self.messages.as_bytes(), b",", unproven.as_bytes()];
+        let signature = hmac(&verifier.stored_key, &messages);
+        key.iter_mut().zip(signature).for_each(|(byte, other)| *byte ^= other);
+        let passes = sha256(&key).ct_eq(&verifier.stored_key) & self.challenge.exists;
+        let ours = hmac(&verifier.server_key, &messages);
+        bool::from(passes).then(|| format!("v={}", Base64::encode_string(&ours)).into_bytes())
+    }
+}
+
+/// A name as SCRAM writes it: `=2C` is a comma, `=3D` an equals sign, and neither stands for itself.
+fn unescape(text: &str) -> Option<String> {
+    let mut name = String::with_capacity(text.len());
+    let mut parts = text.split('=');
+    name.push_str(parts.next()?);
+    for part in parts {
+        let (byte, rest) = match (part.strip_prefix("2C"), part.strip_prefix("3D")) {
+            (Some(rest), _) => (',', rest),
+            (_, Some(rest)) => ('=', rest),
+            _ => return None,
+        };
+        name.push(byte);
+        name.push_str(rest);
+    }
+    Some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::Secrets, *};
+    use crate::authentication::crypto::salted;
+
+    const SECRETS: Secrets = Secrets { common: [1, 2], own: [3, 4, 5, 6] };
+
+    /// The client's side, from a password.
+    fn talk(users: &Users, first: &str, header: &str, password: &str, count: u64) -> Option<bool> {
+        let (exchange, answer) = Exchange::begin(users, format!("{header}{first}").as_bytes(), count)?;
+        let answer = String::from_utf8(answer).unwrap();
+        let mut attributes = answer.split(',').map(|attribute| &attribute[2..]);
+        let (nonce, salt) = (attributes.next()?, Base64::decode_vec(attributes.next()?).unwrap());
+        let iterations = attributes.next()?.parse().unwrap();
+        let unproven = format!("c={},r={nonce}", Base64::encode_string(header.as_bytes()));
+        let messages = format!("{first},{answer},{unproven}");
+        let key = hmac(&salted(password.as_bytes(), &salt, iterations), &[b"Client Key"]);
+        let signature = hmac(&sha256(&key), &[messages.as_bytes()]);
+        let proof: Vec<u8> = key.iter().zip(signature).map(|(byte, other)| byte ^ other).collect();
+        let last = format!("{unproven},p={}", Base64::encode_string(&proof));
+        let server_key = hmac(&salted(password.as_bytes(), &salt, iterations), &[b"Server Key"]);
+        let expected = format!("v={}", Base64::encode_string(&hmac(&server_key, &[messages.as_bytes()])));
+        Some(match exchange.finish(users, last.as_bytes()) {
+            Step::Continue(ours) => {
+                assert_eq!(ours, expected.as_bytes());
+                true
+            }
+            Step::Refused => false,
+        })
+    }
+
+    #[test]
+    fn whoever_knows_the_password_is_let_in() {
+        let foreign = "foo:SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=";
+        let list = format!("user:pencil\na=b,c:pencil\n{foreign}\n");
+        let users = Users::parse(list.as_bytes(), &SECRETS).unwrap_or_else(|problem| panic!("{problem:?}"));
+        for (name, header) in
+            [("user", "n,,"), ("user", "y,,"), ("user", "n,a=user,"), ("foo", "n,,"), ("a=3Db=2Cc", "n,,")]
+        {
+            let first = format!("n={name},r=fyko");
+            assert_eq!(talk(&users, &first, header, "pencil", 1), Some(true), "{name} {header}");
+            assert_eq!(talk(&users, &first, header, "Pencil", 2), Some(false), "{name} {header}");
+        }
+        assert_eq!(talk(&users, "n=nobody,r=fyko", "n,,", "pencil", 3), Some(false));
+        assert_eq!(talk(&users, "n=nobody,r=fyko", "n,,", "", 4), Some(false));
+    }
+
+    #[test]
+    fn strangers_meet_what_users_meet() {
+        let parse = |own| {
+            let secrets = Secrets { own, ..SECRETS };
+            Users::parse(b"user:pencil\n", &secrets).unwrap_or_else(|problem| panic!("{problem:?}"))
+        };
+        let (here, there) = (parse([3, 4, 5, 6]), parse([7, 8, 9, 10]));
+        let salt_and_more = |users: &Users, name: &str, count| {
+            let (_, answer) = Exchange::begin(users, format!("n,,n={name},r=x").as_bytes(), count).unwrap();
+            let answer = String::from_utf8(answer).unwrap();
+            let (nonce, rest) = answer.split_once(',').unwrap();
+            (String::from(nonce), String::from(rest))
+        };
+        // Salts stay from try to try and from front to front; nonces never do.
+        for name in ["user", "nobody"] {
+            let (first, second, third) =
+                (salt_and_more(&here, name, 1), salt_and_more(&here, name, 2), salt_and_more(&there, name, 1));
+            assert_eq!((&first.1, &first.1), (&second.1, &third.1));
+            assert!(first.1.ends_with(",i=4096"));
+            assert!(first.0 != second.0 && first.0 != third.0);
+        }
+    }
+
+    #[test]
+    fn what_is_no_message_is_refused() {
+        let users = Users::parse(b"user:pencil\n", &SECRETS).unwrap_or_else(|problem| panic!("{problem:?}"));
+        for first in [
+            "",
+            "n",
+            "n,",
+            "n,,",
+            "n,,n=user",
+            "n,,n=,r=x",
+            "n,,n=user,r=",
+            "n,,r=x,n=user",
+            "n,,m=x,n=user,r=x",
+            "p=tls-unique,,n=user,r=x",
+            "n,a=bob,n=user,r=x",
+            "n,bob,n=user,r=x",
+            "n,,n=us=er,r=x",
+            "n,,n=user,r=a\u{7f}",
+        ] {
+            assert!(Exchange::begin(&users, first.as_bytes(), 1).is_none(), "{first:?}");
+        }
+        assert!(Exchange::begin(&users, b"n,,n=\xff,r=x", 1).is_none());
+        let (exchange, answer) = Exchange::begin(&users, b"n,,n=user,r=x", 1).unwrap();
+        let answer = String::from_utf8(answer).unwrap();
+        let nonce = &answer[2..answer.find(',').unwrap()];
+        let proof = Base64::encode_string(&[0; HASH_BYTES]);
+        for last in [
+            String::new(),
+            format!("c=biws,r={nonce}"),
+            format!("c=biws,r={nonce},p="),
+            format!("c=biws,r={nonce},p={}", &proof[..20]),
+            format!("c=biws,r={nonce}x,p={proof}"),
+            format!("c=eSws,r={nonce},p={proof}"),
+            format!("r={nonce},c=biws,p={proof}"),
+            format!("c=biws,r={nonce},p={proof}"),
+        ] {
+            assert!(matches!(exchange.finish(&users, last.as_bytes()), Step::Refused), "{last:?}");
+        }
+    }
+}

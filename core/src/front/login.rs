@@ -1,0 +1,200 @@
+//! Logins of connections: who may try, how often, and what follows. Who is known, `authentication` knows.
+
+use super::{Front, bytes, connection::State};
+use crate::{
+    authentication::{Exchange, MECHANISMS, Problem, Secrets, Step, Users, split_plain},
+    clock::Seconds,
+    limits,
+    protocol::{
+        Span,
+        binary::{self, Status, Verb},
+        text::words,
+    },
+};
+use alloc::vec::Vec;
+
+/// A part of a login, as a parser found it.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Login {
+    /// The one command of the text protocol.
+    Text { user: Span, password: Span },
+    /// A packet of SASL.
+    Packet(binary::Login),
+}
+
+/// What one connection has tried.
+#[derive(Default)]
+pub(super) struct Logins {
+    failures: u32,
+    failed_at: Option<Seconds>,
+    progress: Progress,
+}
+
+/// Where a login stands that takes several packets.
+#[derive(Default)]
+enum Progress {
+    /// None has begun.
+    #[default]
+    Nothing,
+    /// PLAIN, and the message is to come.
+    Plain,
+    /// SCRAM, and the message is to come.
+    Scram,
+    /// SCRAM, and the proof is to come.
+    Challenged(Exchange),
+    /// The client is to say that it believes us.
+    Proven,
+}
+
+/// What follows from a message.
+enum Outcome {
+    LoggedIn,
+    Continue(Vec<u8>),
+    Refused,
+}
+
+/// All logins of one front.
+#[derive(Default)]
+pub(super) struct Gate {
+    users: Users,
+    tries: u32,
+    refusals: u32,
+    /// Conversations begun, for their nonces.
+    conversations: u64,
+}
+
+impl Front {
+    /// Puts the list of users in force; who is logged in stays so. On an error the list before it stays.
+    ///
+    /// # Errors
+    /// Which line is wrong, and why.
+    pub fn set_users(&mut self, list: &[u8]) -> Result<(), Problem> {
+        let seed = self.config.seed;
+        let secrets = Secrets { common: [seed.0, seed.1], own: self.config.entropy };
+        self.gate.users = Users::parse(list, &secrets)?;
+        Ok(())
+    }
+
+    /// How many logins were tried, and how many of them refused.
+    pub fn logins(&self) -> (u32, u32) {
+        (self.gate.tries, self.gate.refusals)
+    }
+
+    /// Answers a part of a login of the connection at hand.
+    pub(super) fn log_in(&mut self, login: Login) {
+        let Some(connection) = self.connections.get_mut(self.current) else { return };
+        let mut logins = connection.logins.take().unwrap_or_default();
+        let input = bytes(self.source, &self.window, &self.connections, self.current);
+        let now = self.context.now;
+        let state = match login {
+            Login::Text { user, password } => {
+                let passes = logins.attempt(&mut self.gate, now, |gate, _| {
+                    let passes = gate.users.check(user.of(input), password.of(input));
+                    if passes { Outcome::LoggedIn } else { Outcome::Refused }
+                });
+                let passes = matches!(passes, Outcome::LoggedIn);
+                self.output.extend_from_slice(if passes { words::STORED } else { words::LOGIN_FAILED });
+                if passes { State::Requests } else { State::Locked }
+            }
+            Login::Packet(login) if login.style.verb == Verb::SaslList => {
+                // A client that asks begins anew.
+                logins.progress = Progress::Nothing;
+                binary::login(&mut self.output, login.style, Status::Success, MECHANISMS);
+                State::Packets { locked: true }
+            }
+            Login::Packet(login) => {
+                let outcome = logins.attempt(&mut self.gate, now, |gate, progress| {
+                    let message = login.message.of(input);
+                    if login.style.verb == Verb::SaslStep {
+                        gate.go_on(progress, message)
+                    } else {
+                        *progress = Progress::of(login.mechanism.of(input));
+                        if message.is_empty() && !matches!(progress, Progress::Nothing) {
+                            return Outcome::Continue(Vec::new());
+                        }
+                        gate.go_on(progress, message)
+                    }
+                });
+                let (status, message) = match &outcome {
+                    Outcome::LoggedIn => (Status::Success, &b"Authenticated"[..]),
+                    Outcome::Continue(message) => (Status::AuthContinue, message.as_slice()),
+                    Outcome::Refused => (Status::AuthError, Status::AuthError.text()),
+                };
+                binary::login(&mut self.output, login.style, status, message);
+                State::Packets { locked: !matches!(outcome, Outcome::LoggedIn) }
+            }
+        };
+        let closes = logins.failures >= limits::LOGIN_FAILURES_MAX;
+        if let Some(connection) = self.connections.get_mut(self.current) {
+            connection.logins = Some(logins);
+            connection.state = if closes { State::Closing } else { state };
+        }
+    }
+}
+
+impl Logins {
+    /// Lets `check` look at a message, unless the last failure was in this very second; counts what came of it.
+    fn attempt(
+        &mut self,
+        gate: &mut Gate,
+        now: Seconds,
+        check: impl FnOnce(&mut Gate, &mut Progress) -> Outcome,
+    ) -> Outcome {
+        let outcome = if self.failed_at == Some(now) { Outcome::Refused } else { check(gate, &mut self.progress) };
+        match outcome {
+            Outcome::Continue(_) => return outcome,
+            Outcome::LoggedIn => self.failures = 0,
+            Outcome::Refused => {
+                gate.refusals = gate.refusals.wrapping_add(1);
+                self.failures += 1;
+                self.failed_at = Some(now);
+            }
+        }
+        gate.tries = gate.tries.wrapping_add(1);
+        self.progress = Progress::Nothing;
+        outcome
+    }
+}
+
+impl Progress {
+    /// The beginning of a mechanism.
+    fn of(mechanism: &[u8]) -> Self {
+        if mechanism.eq_ignore_ascii_case(b"PLAIN") {
+            Self::Plain
+        } else if mechanism.eq_ignore_ascii_case(b"SCRAM-SHA-256") {
+            Self::Scram
+        } else {
+            Self::Nothing
+        }
+    }
+}
+
+impl Gate {
+    /// Takes the next message of a login.
+    fn go_on(&mut self, progress: &mut Progress, message: &[u8]) -> Outcome {
+        match core::mem::take(progress) {
+            Progress::Nothing => Outcome::Refused,
+            Progress::Plain => match split_plain(message) {
+                Some((name, password)) if self.users.check(name, password) => Outcome::LoggedIn,
+                _ => Outcome::Refused,
+            },
+            Progress::Scram => {
+                self.conversations += 1;
+                let Some((exchange, answer)) = Exchange::begin(&self.users, message, self.conversations) else {
+                    return Outcome::Refused;
+                };
+                *progress = Progress::Challenged(exchange);
+                Outcome::Continue(answer)
+            }
+            Progress::Challenged(exchange) => match exchange.finish(&self.users, message) {
+                Step::Continue(answer) => {
+                    *progress = Progress::Proven;
+                    Outcome::Continue(answer)
+                }
+                Step::Refused => Outcome::Refused,
+            },
+            Progress::Proven if message.is_empty() => Outcome::LoggedIn,
+            Progress::Proven => Outcome::Refused,
+        }
+    }
+}
