@@ -187,6 +187,10 @@ host_statistics! {
     conn_yields,
     /// Connections closed for idleness.
     idle_kicks,
+    /// Logins that were tried.
+    logins,
+    /// Of those, the ones that were refused.
+    logins_refused,
     /// The log level now.
     verbosity,
     /// Shards replaced after a trap.

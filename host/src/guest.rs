@@ -47,7 +47,7 @@ pub(crate) struct Fault {
 }
 
 impl Fault {
-    fn new(message: impl Into<String>) -> Self {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), interrupted: false }
     }
 }
@@ -144,6 +144,7 @@ pub(crate) enum Carried {
 pub(crate) struct Front {
     guest: Guest,
     verbs: FrontVerbs,
+    login: LoginVerbs,
     upkeep: UpkeepVerbs,
     /// Where connections without a part of a request receive; asked for once.
     plain_window: Option<Range<usize>>,
@@ -164,8 +165,10 @@ impl Front {
             close: guest.verb("close")?,
             reply: guest.verb("reply")?,
         };
+        let login =
+            LoginVerbs { reserve: guest.verb("reserve")?, users: guest.verb("users")?, logins: guest.verb("logins")? };
         let upkeep = guest.upkeep_verbs()?;
-        Ok(Self { guest, verbs, upkeep, plain_window: None })
+        Ok(Self { guest, verbs, login, upkeep, plain_window: None })
     }
 
     /// A new connection's number.
@@ -259,6 +262,26 @@ impl Front {
         self.guest.bytes_mut(range(at, bytes as u32))
     }
 
+    /// Puts a list of users in force. The inner error is one line for the user: the list is none, and the one before it stays.
+    pub(crate) fn users(&mut self, list: &[u8]) -> Result<Result<(), String>, Fault> {
+        let bytes = list.len() as u32;
+        let at = self.guest.call(&self.login.reserve, bytes)?;
+        self.guest.bytes_mut(range(at, bytes))?.copy_from_slice(list);
+        let line = self.guest.call(&self.login.users, bytes)?;
+        if line == 0 {
+            return Ok(Ok(()));
+        }
+        let reason = self.guest.bytes(self.guest.named(Word::Message))?;
+        let reason = String::from_utf8_lossy(&reason[..reason.len().min(MESSAGE_BYTES_MAX)]);
+        Ok(Err(format!("line {line}: {reason}")))
+    }
+
+    /// How many logins were tried since the guest was made, and how many of them refused.
+    pub(crate) fn logins(&mut self) -> Result<(u32, u32), Fault> {
+        let logins = self.guest.call(&self.login.logins, ())?;
+        Ok((logins as u32, (logins >> 32) as u32))
+    }
+
     /// Solo: see [`Shard::sweep`].
     pub(crate) fn sweep(&mut self, now: u32, steps: u32) -> Result<bool, Fault> {
         self.guest.sweep(&self.upkeep, now, steps)
@@ -340,6 +363,12 @@ struct FrontVerbs {
     consume: TypedFunc<(u32, u32), u32>,
     close: TypedFunc<u32, ()>,
     reply: TypedFunc<(u32, u32, u32), u32>,
+}
+
+struct LoginVerbs {
+    reserve: TypedFunc<u32, u32>,
+    users: TypedFunc<u32, u32>,
+    logins: TypedFunc<(), u64>,
 }
 
 struct UpkeepVerbs {

@@ -27,6 +27,7 @@ mod signals;
 mod statistics;
 mod supervisor;
 mod tls;
+mod users;
 mod worker;
 
 use options::{Options, Refusal, Request};

@@ -16,6 +16,7 @@ use crate::{
     statistics::{Baseline, ListenerCounters, WorkerCounters},
     supervisor,
     tls::Tls,
+    users::UserList,
     worker::{self, SWEEP_PAUSE, SWEEP_STEPS, SWEEPS_PER_TICK_MAX, Worker},
 };
 use mio::{Poll, Waker};
@@ -57,6 +58,8 @@ pub(crate) struct Shared {
     /// 0: never.
     pub(crate) idle_timeout_s: u32,
     pub(crate) log: Log,
+    /// Who may log in; `None`: nobody has to.
+    pub(crate) users: Option<UserList>,
     /// What is read again when the server is told to.
     pub(crate) reloads: Reloads,
     pub(crate) tls: Option<Arc<Tls>>,
@@ -76,7 +79,23 @@ impl Shared {
     pub(crate) fn create_front(&self) -> Result<Front, Fault> {
         let memory_bytes =
             if self.is_solo() { self.memory_bytes.load(Ordering::Relaxed) } else { self.config.memory_bytes };
-        Front::create(&self.engine, &Config { memory_bytes, ..self.config.clone() }, self.clock.now())
+        let entropy = match self.users {
+            Some(_) => random().map_err(|error| Fault::new(no_randomness(&error)))?,
+            None => [0; 4],
+        };
+        let config = Config { memory_bytes, entropy, ..self.config.clone() };
+        let mut front = Front::create(&self.engine, &config, self.clock.now())?;
+        if let Some(users) = &self.users
+            && let Err(problem) = users.hand_to(&mut front)?
+        {
+            return Err(Fault::new(problem));
+        }
+        Ok(front)
+    }
+
+    /// See [`UserList::version`].
+    pub(crate) fn users_version(&self) -> u32 {
+        self.users.as_ref().map_or(0, UserList::version)
     }
 
     /// A connection has ended.
@@ -129,6 +148,7 @@ pub(crate) fn serve(options: &Options) -> Result<(), Refusal> {
     let identity = Identity::find(options.user.as_deref())?;
     let tls = Tls::start(&options.tls)?;
     let listeners = Listener::open_all(options)?;
+    let users = UserList::find(options)?;
     let pid_file = options.pid_file.as_deref().map(process::fixed_path);
     if options.daemon {
         // Afterwards there is nobody to read it.
@@ -141,7 +161,8 @@ pub(crate) fn serve(options: &Options) -> Result<(), Refusal> {
     }
     identity.assume()?;
     let log = Log::start(options.verbosity);
-    let Assembled { shared, poll, refusal, fronts } = assemble(options, reserved, log, tls)?;
+    let Assembled { shared, poll, refusal, fronts } = assemble(options, reserved, log, tls, users)?;
+    reload_users(&shared);
     if options.lock_memory {
         process::lock_memory();
     }
@@ -186,7 +207,9 @@ fn announce(options: &Options, listeners: &[Listener]) {
         plural(threads),
         plural(shards as usize),
     );
-    if listeners.iter().any(Listener::is_public) {
+    if options.authentication() != Authentication::None {
+        eprintln!("clients have to log in; nothing is encrypted");
+    } else if listeners.iter().any(Listener::is_public) {
         eprintln!("other machines are served, and there is no authentication: keep strangers out");
     } else if options.listen.is_empty() && options.unix_socket.is_none() {
         eprintln!(
@@ -207,7 +230,13 @@ struct Assembled {
 }
 
 /// Makes the guests and what they share.
-fn assemble(options: &Options, reserved: usize, log: Log, tls: Option<Tls>) -> Result<Assembled, Refusal> {
+fn assemble(
+    options: &Options,
+    reserved: usize,
+    log: Log,
+    tls: Option<Tls>,
+    users: Option<UserList>,
+) -> Result<Assembled, Refusal> {
     let refused = |message: String| Refusal::new(exit::SYSTEM, message);
     let faulted = |fault: Fault| refused(format!("failed to start: {}", fault.message));
     let engine = Engine::load(options.huge_pages).map_err(refused)?;
@@ -239,6 +268,7 @@ fn assemble(options: &Options, reserved: usize, log: Log, tls: Option<Tls>) -> R
         log,
         reloads,
         tls,
+        users,
         stopping: AtomicBool::new(false),
         doors_closed: AtomicBool::new(false),
         reception_waker: Arc::new(waker),
@@ -254,14 +284,11 @@ fn assemble(options: &Options, reserved: usize, log: Log, tls: Option<Tls>) -> R
 /// # Errors
 /// Without randomness from the system: clients must not be able to predict the hash of keys.
 fn config(options: &Options, shards: u32, role: Role) -> Result<Config, Refusal> {
-    let entropy = || {
-        getrandom::u64()
-            .map_err(|error| Refusal::new(exit::SYSTEM, format!("the system gives no random numbers: {error}")))
-    };
+    let [first, second] = random().map_err(|error| Refusal::new(exit::SYSTEM, no_randomness(&error)))?;
     Ok(Config {
         role,
         shards,
-        seed: Seed(entropy()?, entropy()?),
+        seed: Seed(first, second),
         memory_bytes: options.memory_bytes,
         memory_bytes_capacity: capacity_bytes(options.memory_bytes / u64::from(shards)),
         segment_bytes: options.segment_bytes,
@@ -272,13 +299,38 @@ fn config(options: &Options, shards: u32, role: Role) -> Result<Config, Refusal>
         flush: options.flush,
         shutdown: options.shutdown,
         binding: options.binding(),
-        authentication: Authentication::None,
+        authentication: options.authentication(),
+        entropy: [0; 4],
         debug_time: options.debug_time,
         detail: options.prefix_delimiter.is_some(),
         prefix_delimiter: options.prefix_delimiter.unwrap_or(b':'),
         requests_per_event: options.requests_per_event,
         settings: options.settings(),
     })
+}
+
+/// Numbers that nobody can predict.
+fn random<const COUNT: usize>() -> Result<[u64; COUNT], getrandom::Error> {
+    let mut numbers = [0; COUNT];
+    for number in &mut numbers {
+        *number = getrandom::u64()?;
+    }
+    Ok(numbers)
+}
+
+fn no_randomness(error: &getrandom::Error) -> String {
+    format!("the system gives no random numbers: {error}")
+}
+
+/// Lets the list of users be read again.
+fn reload_users(shared: &Arc<Shared>) {
+    if shared.users.is_some() {
+        let server = Arc::downgrade(shared);
+        shared.reloads.register("users", move || {
+            let Some(server) = server.upgrade() else { return Ok(()) };
+            server.users.as_ref().map_or(Ok(()), |users| users.reload(&server.engine, &server.config))
+        });
+    }
 }
 
 /// How far a shard's memory may be raised later. Unix gives address space away for nothing; Windows sets memory aside

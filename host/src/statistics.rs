@@ -13,6 +13,8 @@ pub(crate) struct WorkerCounters {
     pub(crate) bytes_written: Count,
     pub(crate) yields: Count,
     pub(crate) idle_kicks: Count,
+    pub(crate) logins: Count,
+    pub(crate) logins_refused: Count,
 }
 
 /// A counter with one writer.
@@ -66,7 +68,7 @@ pub(crate) fn reset(shared: &Shared) {
 }
 
 /// The fields that a reset sets to zero. Guests that were replaced stay counted: nobody is to lose sight of them.
-fn counters(statistics: &mut HostStatistics) -> [&mut u64; 11] {
+fn counters(statistics: &mut HostStatistics) -> [&mut u64; 13] {
     [
         &mut statistics.total_connections,
         &mut statistics.rejected_connections,
@@ -79,6 +81,8 @@ fn counters(statistics: &mut HostStatistics) -> [&mut u64; 11] {
         &mut statistics.tls_new_sessions,
         &mut statistics.tls_handshake_errors,
         &mut statistics.tls_protocol_errors,
+        &mut statistics.logins,
+        &mut statistics.logins_refused,
     ]
 }
 
@@ -107,6 +111,8 @@ fn measure(shared: &Shared) -> HostStatistics {
         threads: shared.workers.len() as u64,
         conn_yields: sum(|worker| &worker.yields),
         idle_kicks: sum(|worker| &worker.idle_kicks),
+        logins: sum(|worker| &worker.logins),
+        logins_refused: sum(|worker| &worker.logins_refused),
         shard_traps: load(&shared.faults.shard_traps),
         front_traps: load(&shared.faults.front_traps),
         guest_interrupts: load(&shared.faults.interrupts),

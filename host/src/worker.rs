@@ -44,6 +44,10 @@ pub(crate) struct Worker {
     front: Front,
     /// Calls of the front that had already given way, in guests that were replaced.
     yields_seen: u32,
+    /// What the front has counted of logins when it was last asked.
+    logins_seen: (u32, u32),
+    /// The list of users that the front has.
+    users_seen: u32,
     connections: Slab<Connection>,
     ready: VecDeque<usize>,
     now: u32,
@@ -63,6 +67,7 @@ impl Worker {
         front: Front,
     ) -> Self {
         let now = shared.clock.now();
+        let users_seen = shared.users_version();
         Self {
             shared,
             index,
@@ -70,6 +75,8 @@ impl Worker {
             incoming,
             front,
             yields_seen: 0,
+            logins_seen: (0, 0),
+            users_seen,
             connections: Slab::new(),
             ready: VecDeque::new(),
             now,
@@ -100,6 +107,8 @@ impl Worker {
             return;
         }
         self.now = self.shared.clock.now();
+        let result = self.take_users();
+        self.survive(result);
         for event in events.iter() {
             let result = match event.token() {
                 WAKER => self.take_incoming(),
@@ -120,6 +129,36 @@ impl Worker {
             self.counters().yields.add(u64::from(yields.wrapping_sub(self.yields_seen)));
             self.yields_seen = yields;
         }
+        let result = self.publish_logins();
+        self.survive(result);
+    }
+
+    /// Hands the list of users to the front, if there is another.
+    fn take_users(&mut self) -> Result<(), Fault> {
+        let Some(users) = &self.shared.users else { return Ok(()) };
+        let version = users.version();
+        if version == self.users_seen {
+            return Ok(());
+        }
+        self.users_seen = version;
+        // It was tried on another guest, so this one takes it too.
+        if let Err(problem) = users.hand_to(&mut self.front)? {
+            tracing::error!("worker {}: {problem}; what was read before stays in force", self.index);
+        }
+        Ok(())
+    }
+
+    /// Adds what the front has counted of logins to the statistics.
+    fn publish_logins(&mut self) -> Result<(), Fault> {
+        if self.shared.users.is_none() {
+            return Ok(());
+        }
+        let (tries, refused) = self.front.logins()?;
+        let (tries_seen, refused_seen) = std::mem::replace(&mut self.logins_seen, (tries, refused));
+        let counters = self.counters();
+        counters.logins.add(u64::from(tries.wrapping_sub(tries_seen)));
+        counters.logins_refused.add(u64::from(refused.wrapping_sub(refused_seen)));
+        Ok(())
     }
 
     fn timeout(&self) -> Option<Duration> {
@@ -348,6 +387,7 @@ impl Worker {
 
     /// Carries the runs that a request of this connection made.
     fn carry(&mut self, index: usize) -> Result<(), Fault> {
+        self.publish_logins()?;
         let (shared, now) = (&self.shared, self.now);
         let entry = &self.connections[index].entry;
         shared
@@ -388,6 +428,8 @@ impl Worker {
         }
         self.ready.clear();
         self.yields_seen = 0;
+        self.logins_seen = (0, 0);
+        self.users_seen = self.shared.users_version();
         loop {
             match self.shared.create_front() {
                 Ok(front) => {

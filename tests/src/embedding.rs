@@ -4,13 +4,19 @@
 //! To be unkind it sends output in pieces, as a slow client would take it.
 
 use crate::target::{Received, Target};
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 use wasmcached_core::{
-    config::{Binding, Config, Role, Setting},
+    config::{Authentication, Binding, Config, Role, Setting},
     host::{HostRequest, HostStatistics, Target as RunTarget},
     limits,
 };
 
+/// The users of every transcript, below this crate.
+const USERS_FILE: &str = "data/users.txt";
 /// The moment at which every replay begins, in Unix seconds.
 const START: u32 = 1_800_000_000;
 /// At most so many bytes of output are taken at a time.
@@ -51,6 +57,10 @@ pub trait Verbs {
     fn execute(&mut self, commands: &[u8], count: u32, now: u32, room: u32) -> (u32, Vec<u8>);
     /// See the boundary.
     fn sweep(&mut self, now: u32, steps: u32) -> u32;
+    /// See the boundary: `reserve`, the copy, `users`.
+    fn users(&mut self, list: &[u8]) -> u32;
+    /// See the boundary.
+    fn logins(&mut self) -> u64;
     /// See the boundary.
     fn limit(&mut self, bytes: u64) -> u32;
 }
@@ -98,7 +108,8 @@ impl Embedding {
             threads: 1,
             ..HostStatistics::default()
         };
-        let (front, shards) = if shards == 0 {
+        let asks_logins = config.authentication != Authentication::None;
+        let (mut front, shards) = if shards == 0 {
             (make(&config, START)?, Vec::new())
         } else {
             config.shards = shards;
@@ -110,6 +121,13 @@ impl Embedding {
             let shards: Result<_, _> = (0..shards).map(|_| make(&config, START)).collect();
             (front, shards?)
         };
+        if asks_logins {
+            let list = std::fs::read(users_file()).map_err(|error| format!("{USERS_FILE}: {error}"))?;
+            match front.users(&list) {
+                0 => {}
+                line => return Err(format!("{USERS_FILE}:{line}: no user")),
+            }
+        }
         Ok(Self { front, shards, now: START, connections: HashMap::new(), statistics })
     }
 
@@ -182,6 +200,9 @@ impl Embedding {
     fn answer(&mut self, request: Option<HostRequest>) -> Vec<u8> {
         match request {
             Some(HostRequest::Statistics) => {
+                let logins = self.front.logins();
+                self.statistics.logins = logins & u64::from(u32::MAX);
+                self.statistics.logins_refused = logins >> 32;
                 self.statistics.uptime_s = u64::from(self.now - START);
                 self.statistics.curr_connections = self.connections.len() as u64;
                 self.statistics.encode()
@@ -277,6 +298,11 @@ impl Target for Embedding {
     }
 }
 
+/// Where the users of the transcripts are.
+pub fn users_file() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(USERS_FILE)
+}
+
 /// The flags that mean something to an engine without a server.
 ///
 /// # Errors
@@ -319,6 +345,16 @@ pub fn configuration(flags: &[String]) -> Result<Config, String> {
             "-I" => {
                 config.item_bytes_max = size(&value()?).ok_or(flag.clone())?;
                 shown(Setting::ItemSizeMax, config.item_bytes_max.to_string());
+            }
+            "-S" => {
+                config.authentication = Authentication::Sasl;
+                shown(Setting::AuthEnabledSasl, "yes".into());
+                shown(Setting::BindingProtocol, "binary".into());
+            }
+            "-Y" => {
+                config.authentication = Authentication::Text;
+                shown(Setting::AuthEnabledAscii, value()?);
+                shown(Setting::BindingProtocol, "ascii".into());
             }
             "-B" => {
                 (config.binding, _) = match value()?.as_str() {

@@ -102,6 +102,15 @@ impl Verbs for Native {
         u32::from(self.shard().sweep(now, steps))
     }
 
+    fn users(&mut self, list: &[u8]) -> u32 {
+        self.front().set_users(list).map_or_else(|problem| problem.line, |()| 0)
+    }
+
+    fn logins(&mut self) -> u64 {
+        let (tries, refused) = self.front().logins();
+        u64::from(tries) | u64::from(refused) << 32
+    }
+
     fn limit(&mut self, bytes: u64) -> u32 {
         u32::from(self.shard().set_limit(bytes))
     }

@@ -1,6 +1,9 @@
 //! Servers as child processes on loopback: real memcached and the product. A server lives as long as its handle.
 
-use crate::target::{Factory, Kind, Received, Target};
+use crate::{
+    embedding::users_file,
+    target::{Factory, Kind, Received, Target},
+};
 use std::{
     collections::HashMap,
     io::{ErrorKind, Read, Write},
@@ -50,6 +53,8 @@ impl Server {
         if cfg!(unix) && !flags.iter().any(|flag| flag == "-u") {
             command.args(["-u", "root"]);
         }
+        // The users of transcripts: `-S` reads them from here, and `-Y` names the same file.
+        command.env("MEMCACHED_SASL_PWDB", users_file()).current_dir(env!("CARGO_MANIFEST_DIR"));
         command.args(flags).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let child = command.spawn().map_err(|error| format!("{}: {error}", program.display()))?;
         let address = SocketAddr::from(([127, 0, 0, 1], port));

@@ -121,6 +121,34 @@ pub extern "C" fn create(config_bytes: u32, now: u32) -> u32 {
     (&raw const guest.mailbox).addr() as u32
 }
 
+/// Takes the first `bytes` of the scratch buffer as the list of users. 0, or the number of a line that is none: then the
+/// mailbox's message says why, and the list before it stays in force.
+#[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
+pub extern "C" fn users(bytes: u32) -> u32 {
+    let guest = guest();
+    let mut list = core::mem::take(&mut guest.scratch);
+    let front = guest.engine.as_mut().and_then(Engine::front);
+    let taken = list.get(..bytes as usize).zip(front).map(|(list, front)| front.set_users(list));
+    // Nothing of it is to stay where a later buffer shows it.
+    list.fill(0);
+    match taken {
+        Some(Ok(())) => 0,
+        Some(Err(problem)) => {
+            guest.mailbox.message_at = address(problem.reason.as_bytes());
+            guest.mailbox.message_bytes = problem.reason.len() as u32;
+            problem.line
+        }
+        None => u32::MAX,
+    }
+}
+
+/// How many logins were tried (low half), and how many of them refused (high half).
+#[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
+pub extern "C" fn logins() -> u64 {
+    let logins = guest().engine.as_mut().and_then(Engine::front).map(|front| front.logins());
+    logins.map_or(0, |(tries, refused)| u64::from(tries) | u64::from(refused) << 32)
+}
+
 /// The version of these verbs.
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn abi_version() -> u32 {

@@ -20,7 +20,7 @@ pub(crate) use tls::{KeyFormat, Security, TlsOptions, Verify};
 use given::Given;
 use std::{ffi::OsString, path::PathBuf};
 use wasmcached_core::{
-    config::{Binding, Setting},
+    config::{Authentication, Binding, Setting},
     limits,
     store::Eviction,
 };
@@ -112,6 +112,10 @@ pub(crate) struct Options {
     pub(crate) debug_time: bool,
     /// `-D`: collect statistics by prefix, which ends with this byte.
     pub(crate) prefix_delimiter: Option<u8>,
+    /// `-S`
+    pub(crate) sasl: bool,
+    /// `-Y`
+    pub(crate) auth_file: Option<PathBuf>,
     /// `-B`, if it was given.
     pub(crate) binding: Option<Binding>,
     pub(crate) requests_per_event: u32,
@@ -159,6 +163,8 @@ impl Default for Options {
             shutdown: false,
             debug_time: false,
             prefix_delimiter: None,
+            sasl: false,
+            auth_file: None,
             binding: None,
             requests_per_event: 20,
             verbosity: 0,
@@ -215,7 +221,20 @@ impl Options {
 
     /// Which protocols are spoken.
     pub(crate) fn binding(&self) -> Binding {
-        self.binding.unwrap_or_default()
+        match self.authentication() {
+            Authentication::None => self.binding.unwrap_or_default(),
+            Authentication::Sasl => Binding::Binary,
+            Authentication::Text => Binding::Ascii,
+        }
+    }
+
+    /// Who has to log in, and how.
+    pub(crate) fn authentication(&self) -> Authentication {
+        match (self.sasl, &self.auth_file) {
+            (true, _) => Authentication::Sasl,
+            (false, Some(_)) => Authentication::Text,
+            (false, None) => Authentication::None,
+        }
     }
 
     /// How many shards there are to be.
@@ -241,10 +260,23 @@ impl Options {
         self.refused.get_or_insert_with(|| message.to_owned());
     }
 
+    /// A server that asks for logins speaks the one protocol that has them.
+    fn check_authentication(&self) -> Result<(), Refusal> {
+        let usage = |message: &str| Err(Refusal::new(exit::USAGE, message));
+        if self.sasl && !matches!(self.binding, None | Some(Binding::Binary)) {
+            return usage("ERROR: You cannot allow the ASCII protocol while using SASL.");
+        }
+        if self.auth_file.is_some() && (self.sasl || !matches!(self.binding, None | Some(Binding::Ascii))) {
+            return usage("ERROR: You cannot allow the BINARY protocol while using ascii authentication tokens.");
+        }
+        Ok(())
+    }
+
     /// What no single flag can know.
     fn check(&mut self) -> Result<(), Refusal> {
         let usage = |message: String| Err(Refusal::new(exit::USAGE, message));
         inert::check_together(&self.inert)?;
+        self.check_authentication()?;
         let shards = u64::from(self.shard_count());
         let shard_bytes = self.memory_bytes / shards;
         if u64::from(self.item_bytes_max) > self.memory_bytes / 2 {

@@ -381,21 +381,23 @@ pub(super) const FLAGS: &[Flag] = &[
     Flag {
         short: Some('S'),
         long: "enable-sasl",
-        group: OTHER,
-        help: "Refused: authentication is not there yet",
-        action: Switch(|o| o.refuse("-S: authentication is not there yet, and the server would be open to everyone")),
-        setting: None,
+        group: NETWORK,
+        help: "Packets alone, and only from clients that log in (SASL: PLAIN, SCRAM-SHA-256) as one of the users in the file that MEMCACHED_SASL_PWDB names",
+        action: Switch(|o| o.sasl = true),
+        setting: Some((Setting::AuthEnabledSasl, |o| yes_no(o.sasl))),
     },
     Flag {
         short: Some('Y'),
         long: "auth-file",
-        group: OTHER,
-        help: "Refused: authentication is not there yet",
-        action: Value("FILE", |o, _| {
-            o.refuse("-Y: authentication is not there yet, and the server would be open to everyone");
+        group: NETWORK,
+        help: "Text alone, and only from clients that log in (by a set of \"user password\") as one of the users in FILE: lines of user:password, or with a hash for the password; SIGHUP reads it again",
+        action: Value("FILE", |o, v| {
+            o.auth_file = Some(v.into());
             Ok(())
         }),
-        setting: None,
+        setting: Some((Setting::AuthEnabledAscii, |o| {
+            o.auth_file.as_ref().map_or("no".to_owned(), |path| path.display().to_string())
+        })),
     },
     Flag {
         short: Some('Z'),

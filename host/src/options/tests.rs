@@ -85,8 +85,11 @@ fn what_cannot_be_obeyed_is_refused_with_a_reason() {
         ("-a 999", exit::FLAG, "octal"),
         ("-N 0", exit::FLAG, "Maximum number of NAPI IDs must be greater than 0"),
         ("-B foo", exit::USAGE, "should be one of auto, binary, or ascii"),
-        ("-S", exit::USAGE, "authentication is not there yet"),
-        ("-Y file", exit::USAGE, "authentication is not there yet"),
+        ("-S -B ascii", exit::USAGE, "ERROR: You cannot allow the ASCII protocol while using SASL."),
+        ("-S -B auto", exit::USAGE, "ERROR: You cannot allow the ASCII protocol while using SASL."),
+        ("-Y file -B binary", exit::USAGE, "ERROR: You cannot allow the BINARY protocol while using ascii"),
+        ("-Y file -B auto", exit::USAGE, "ERROR: You cannot allow the BINARY protocol while using ascii"),
+        ("-Y file -S", exit::USAGE, "ERROR: You cannot allow the BINARY protocol while using ascii"),
         ("-e file", exit::USAGE, "not there yet"),
         ("-o ssl_key=", exit::FLAG, "Missing argument for ssl_key"),
         ("-o foo", exit::FLAG, "Illegal suboption \"foo\""),
@@ -192,6 +195,8 @@ fn what_means_nothing_is_accepted_with_one_line_each() {
     assert_eq!(options("-D ab").prefix_delimiter, Some(b'a'));
     assert_eq!(options("-B ascii -B auto -U 0").warnings.len(), 0);
     assert_eq!(options("-B binary").binding(), Binding::Binary);
+    assert_eq!(options("-S").binding(), Binding::Binary);
+    assert_eq!(options("-Y file").binding(), Binding::Ascii);
     assert!(options("-t 100").warnings[0].starts_with("WARNING: Setting a high number"));
 }
 

@@ -208,6 +208,16 @@ impl Verbs for Guest {
         self.call("sweep", (now, steps))
     }
 
+    fn users(&mut self, list: &[u8]) -> u32 {
+        let at: u32 = self.call("reserve", list.len() as u32);
+        self.write(at, list);
+        self.call("users", list.len() as u32)
+    }
+
+    fn logins(&mut self) -> u64 {
+        self.call("logins", ())
+    }
+
     fn limit(&mut self, bytes: u64) -> u32 {
         self.call("limit", bytes)
     }

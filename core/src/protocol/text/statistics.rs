@@ -87,8 +87,8 @@ pub fn answer_general(out: &mut Vec<u8>, config: &Config, counters: &Counters, h
     l.put("touch_misses", c.touch_misses);
     l.put("store_too_large", c.store_too_large);
     l.put("store_no_memory", c.store_no_memory);
-    l.put("auth_cmds", 0);
-    l.put("auth_errors", 0);
+    l.put("auth_cmds", host.logins);
+    l.put("auth_errors", host.logins_refused);
     if config.settings.iter().any(|(setting, value)| *setting == Setting::IdleTimeout && value != "0") {
         l.put("idle_kicks", host.idle_kicks);
     }
