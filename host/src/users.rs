@@ -43,6 +43,8 @@ impl UserList {
             Authentication::Sasl => std::env::var_os(PATH_VARIABLE).map(PathBuf::from),
         };
         let path = path.ok_or_else(|| refused(format!("-S: {PATH_VARIABLE} has to name the file of users")))?;
+        // A daemon leaves the folder in which it was started.
+        let path = std::path::absolute(&path).unwrap_or(path);
         let list = read(&path).map_err(refused)?;
         let users = Self { path, list: Mutex::new(list), version: AtomicU32::new(0) };
         let engine = Engine::load(HugePages::Never).map_err(refused)?;

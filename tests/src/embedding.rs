@@ -78,6 +78,8 @@ pub struct Embedding {
     now: u32,
     connections: HashMap<usize, Connection>,
     statistics: HostStatistics,
+    /// What the front had counted of logins when the statistics were reset.
+    logins_at_reset: u64,
 }
 
 #[derive(Default)]
@@ -128,7 +130,7 @@ impl Embedding {
                 line => return Err(format!("{USERS_FILE}:{line}: no user")),
             }
         }
-        Ok(Self { front, shards, now: START, connections: HashMap::new(), statistics })
+        Ok(Self { front, shards, now: START, connections: HashMap::new(), statistics, logins_at_reset: 0 })
     }
 
     /// Does what a status asks for until the connection is at rest.
@@ -201,13 +203,16 @@ impl Embedding {
         match request {
             Some(HostRequest::Statistics) => {
                 let logins = self.front.logins();
-                self.statistics.logins = logins & u64::from(u32::MAX);
-                self.statistics.logins_refused = logins >> 32;
+                let halves = |logins: u64| (logins & u64::from(u32::MAX), logins >> 32);
+                let ((tries, refused), (tries_then, refused_then)) = (halves(logins), halves(self.logins_at_reset));
+                self.statistics.logins = tries - tries_then;
+                self.statistics.logins_refused = refused - refused_then;
                 self.statistics.uptime_s = u64::from(self.now - START);
                 self.statistics.curr_connections = self.connections.len() as u64;
                 self.statistics.encode()
             }
             Some(HostRequest::ResetStatistics) => {
+                self.logins_at_reset = self.front.logins();
                 self.statistics.total_connections = 0;
                 self.statistics.bytes_read = 0;
                 self.statistics.bytes_written = 0;
