@@ -94,6 +94,18 @@ fn get(out: &mut Vec<u8>, key: u32) {
     out.extend_from_slice(format!("get {key:020}\r\n").as_bytes());
 }
 
+/// A packet of the binary protocol.
+fn packet(out: &mut Vec<u8>, opcode: u8, extras: &[u8], key: u32, value: &[u8]) {
+    let key = format!("{key:020}");
+    let body_bytes = (extras.len() + key.len() + value.len()) as u32;
+    out.extend_from_slice(&[0x80, opcode, 0, key.len() as u8, extras.len() as u8, 0, 0, 0]);
+    out.extend_from_slice(&body_bytes.to_be_bytes());
+    out.extend_from_slice(&[0; 12]);
+    out.extend_from_slice(extras);
+    out.extend_from_slice(key.as_bytes());
+    out.extend_from_slice(value);
+}
+
 fn main() {
     let keys = env::args().nth(1).and_then(|keys| keys.parse().ok()).unwrap_or(1_000_000);
     let requests = env::args().nth(2).and_then(|requests| requests.parse().ok()).unwrap_or(1_000_000);
@@ -109,6 +121,13 @@ fn main() {
     bench.run("get a, a miss", 16, requests, |out, key| get(out, key + 2_000_000_000));
     bench.run("set", 1, requests, set);
     bench.run("set, 8 a read", 8, requests, set);
+    bench.id = bench.engine.front().expect("a solo engine has a front").open(false);
+    bench.run("packets: get", 1, requests, |out, key| packet(out, 0x00, &[], key, &[]));
+    bench.run("packets: get, 16 a read", 16, requests, |out, key| packet(out, 0x00, &[], key, &[]));
+    bench.run("packets: getkq, 50 a read", 50, requests, |out, key| packet(out, 0x0d, &[], key, &[]));
+    bench.run("packets: set", 1, requests, |out, key| packet(out, 0x01, &[0; 8], key, &VALUE));
+    bench.run("packets: set, 8 a read", 8, requests, |out, key| packet(out, 0x01, &[0; 8], key, &VALUE));
+    bench.id = bench.engine.front().expect("a solo engine has a front").open(false);
     let requests = requests / 50;
     let lines: Vec<Vec<u8>> = (0..requests)
         .map(|_| {

@@ -3,6 +3,7 @@
 use crate::{
     guest::{Engine, Fault, Front},
     options::{HugePages, Options, Refusal, exit},
+    process,
 };
 use parking_lot::Mutex;
 use std::{
@@ -44,7 +45,7 @@ impl UserList {
         };
         let path = path.ok_or_else(|| refused(format!("-S: {PATH_VARIABLE} has to name the file of users")))?;
         // A daemon leaves the folder in which it was started.
-        let path = std::path::absolute(&path).unwrap_or(path);
+        let path = process::fixed_path(&path);
         let list = read(&path).map_err(refused)?;
         let users = Self { path, list: Mutex::new(list), version: AtomicU32::new(0) };
         let engine = Engine::load(HugePages::Never).map_err(refused)?;

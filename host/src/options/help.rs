@@ -18,7 +18,7 @@ const EXAMPLES: &str = "\
 Examples:
   wasmcached                        64 MB on 127.0.0.1:11211
   wasmcached -m 1024 -t 2           one gigabyte, two worker threads
-  wasmcached -l 0.0.0.0             every interface; there is no authentication
+  wasmcached -l 0.0.0.0             every interface; nobody has to log in
   wasmcached -s /run/cache.sock -a 770
                                     a socket in the file system, for one group
   wasmcached -l 0.0.0.0,notls:127.0.0.1:11212 -Z -o ssl_chain_cert=chain.pem,ssl_key=key.pem
