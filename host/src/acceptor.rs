@@ -95,10 +95,9 @@ impl Reception {
             for asked in self.signals.pending() {
                 match asked {
                     Asked::Stop(who) => self.shared.stop(who),
-                    #[cfg(unix)]
-                    Asked::Reload => {
+                    Asked::Reload(who) => {
                         supervisor::reloading();
-                        self.shared.reloads.run("SIGHUP");
+                        self.shared.reloads.run(who);
                         supervisor::ready();
                     }
                 }

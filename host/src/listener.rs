@@ -21,6 +21,7 @@ pub(crate) struct Listener {
     socket: Listening,
     address: Address,
     /// Somebody else opened it, and removes its file.
+    #[cfg(unix)]
     passed: bool,
     security: Security,
 }
@@ -204,7 +205,13 @@ fn bind_tcp(at: SocketAddr, backlog: i32, security: Security) -> io::Result<List
     socket.listen(backlog)?;
     let socket = std::net::TcpListener::from(socket);
     let address = Address::Tcp(socket.local_addr()?);
-    Ok(Listener { socket: Listening::Tcp(socket), address, passed: false, security })
+    Ok(Listener {
+        socket: Listening::Tcp(socket),
+        address,
+        #[cfg(unix)]
+        passed: false,
+        security,
+    })
 }
 
 /// Tells test suites which port was free, as memcached does.

@@ -46,7 +46,6 @@ pub(crate) fn ping(address: &str, options: &Options) -> Result<String, Refusal> 
 #[derive(Debug)]
 enum Peer {
     Tcp(String, u16),
-    #[cfg_attr(not(unix), expect(dead_code, reason = "there are no such sockets"))]
     Unix(PathBuf),
 }
 

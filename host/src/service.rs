@@ -5,7 +5,6 @@ use crate::{
     server, signals,
 };
 use std::{
-    ffi::OsString,
     sync::{Mutex, OnceLock},
     time::Duration,
 };
@@ -32,7 +31,7 @@ pub(crate) fn run(options: Options) -> Result<(), Refusal> {
     if OPTIONS.set(options).is_err() {
         return Err(Refusal::new(exit::SYSTEM, "a process is one service"));
     }
-    service_dispatcher::start(NAME, entry::service_main).map_err(|error| {
+    service_dispatcher::start(NAME, entry::MAIN).map_err(|error| {
         Refusal::new(exit::SYSTEM, format!("--service: the service manager did not start this: {error}"))
     })?;
     OUTCOME.lock().map_or(Ok(()), |mut outcome| std::mem::replace(&mut *outcome, Ok(())))
@@ -53,15 +52,22 @@ pub(crate) fn report_stopping() {
 mod entry {
     windows_service::define_windows_service!(service_main, serve);
 
+    pub(super) const MAIN: extern "system" fn(u32, *mut *mut u16) = service_main;
+
+    /// What the manager calls the service is of no interest.
     fn serve(_: Vec<std::ffi::OsString>) {
-        super::serve(Vec::new());
+        super::serve();
     }
 }
 
-fn serve(_: Vec<OsString>) {
+fn serve() {
     let handler = |control| match control {
         ServiceControl::Stop | ServiceControl::Shutdown => {
-            signals::stop_as_if_pressed();
+            signals::ask_to_stop();
+            ServiceControlHandlerResult::NoError
+        }
+        ServiceControl::ParamChange => {
+            signals::ask_to_reload();
             ServiceControlHandlerResult::NoError
         }
         ServiceControl::Interrogate => ServiceControlHandlerResult::NoError,
@@ -90,7 +96,9 @@ fn report(current_state: ServiceState, exit_code: ServiceExitCode) {
         service_type: ServiceType::OWN_PROCESS,
         current_state,
         controls_accepted: match current_state {
-            ServiceState::Running => ServiceControlAccept::STOP | ServiceControlAccept::SHUTDOWN,
+            ServiceState::Running => {
+                ServiceControlAccept::STOP | ServiceControlAccept::SHUTDOWN | ServiceControlAccept::PARAM_CHANGE
+            }
             _ => ServiceControlAccept::empty(),
         },
         exit_code,

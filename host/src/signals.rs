@@ -3,7 +3,7 @@
 #[cfg(unix)]
 pub(crate) use unix::Signals;
 #[cfg(windows)]
-pub(crate) use windows::{Signals, stop_as_if_pressed};
+pub(crate) use windows::{Signals, ask_to_reload, ask_to_stop};
 
 /// What a signal asks of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,8 +11,7 @@ pub(crate) enum Asked {
     /// To finish what is under way and end.
     Stop(&'static str),
     /// To read its files again.
-    #[cfg(unix)]
-    Reload,
+    Reload(&'static str),
 }
 
 #[cfg(unix)]
@@ -36,7 +35,7 @@ mod unix {
         /// What has arrived since the last call.
         pub(crate) fn pending(&mut self) -> impl Iterator<Item = Asked> {
             self.0.pending().map(|signal| match signal {
-                SIGHUP => Asked::Reload,
+                SIGHUP => Asked::Reload("SIGHUP"),
                 SIGINT => Asked::Stop("SIGINT"),
                 SIGUSR1 => Asked::Stop("SIGUSR1"),
                 _ => Asked::Stop("SIGTERM"),
@@ -58,32 +57,56 @@ mod windows {
     };
 
     /// The running server's.
-    static KEY: OnceLock<(Arc<AtomicBool>, Arc<Waker>)> = OnceLock::new();
+    static BELL: OnceLock<Bell> = OnceLock::new();
 
-    /// Does what Ctrl-C does; nothing before the server listens for it.
-    pub(crate) fn stop_as_if_pressed() {
-        let Some((pressed, waker)) = KEY.get() else { return };
-        pressed.store(true, Ordering::Release);
-        // The loop looks by itself too, only later.
-        let _ = waker.wake();
+    /// What was asked for, and the loop to tell of it.
+    struct Bell {
+        stop: AtomicBool,
+        reload: AtomicBool,
+        waker: Arc<Waker>,
     }
 
-    /// Receives Ctrl-C and the closing of the console.
-    pub(crate) struct Signals(Arc<AtomicBool>);
+    /// Does what Ctrl-C does; nothing before the server listens for it.
+    pub(crate) fn ask_to_stop() {
+        ring(|bell| &bell.stop);
+    }
+
+    /// Has files read again.
+    pub(crate) fn ask_to_reload() {
+        ring(|bell| &bell.reload);
+    }
+
+    fn ring(which: fn(&Bell) -> &AtomicBool) {
+        let Some(bell) = BELL.get() else { return };
+        which(bell).store(true, Ordering::Release);
+        // The loop looks by itself too, only later.
+        let _ = bell.waker.wake();
+    }
+
+    /// Receives Ctrl-C, the closing of the console, and what the service manager wants.
+    pub(crate) struct Signals(&'static Bell);
 
     impl Signals {
         /// Takes over from the system's defaults.
         pub(crate) fn listen(_registry: &Registry, _token: Token, waker: &Arc<Waker>) -> io::Result<Self> {
-            let pressed = Arc::new(AtomicBool::new(false));
-            let (key, seen) = ((Arc::clone(&pressed), Arc::clone(waker)), pressed);
-            KEY.set(key).map_err(|_| io::Error::other("a process is one server"))?;
-            ctrlc::set_handler(stop_as_if_pressed).map_err(io::Error::other)?;
-            Ok(Self(seen))
+            let mut is_first = false;
+            let bell = BELL.get_or_init(|| {
+                is_first = true;
+                Bell { stop: AtomicBool::new(false), reload: AtomicBool::new(false), waker: Arc::clone(waker) }
+            });
+            if !is_first {
+                return Err(io::Error::other("a process is one server"));
+            }
+            ctrlc::set_handler(ask_to_stop).map_err(io::Error::other)?;
+            Ok(Self(bell))
         }
 
         /// What has arrived since the last call.
         pub(crate) fn pending(&mut self) -> impl Iterator<Item = Asked> {
-            self.0.swap(false, Ordering::Acquire).then_some(Asked::Stop("Ctrl-C")).into_iter()
+            let reload = self.0.reload.swap(false, Ordering::Acquire).then_some(Asked::Reload("the service manager"));
+            let stop =
+                self.0.stop.swap(false, Ordering::Acquire).then_some(Asked::Stop("Ctrl-C or the service manager"));
+            reload.into_iter().chain(stop)
         }
     }
 }

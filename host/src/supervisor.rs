@@ -49,7 +49,6 @@ pub(crate) fn ready() {
 }
 
 /// Files are read again; call [`ready`] afterwards.
-#[cfg(unix)]
 pub(crate) fn reloading() {
     system::reloading();
 }
@@ -91,6 +90,9 @@ mod system {
     pub(super) fn ready() {
         crate::service::report_running();
     }
+
+    /// The manager has no word for it.
+    pub(super) fn reloading() {}
 
     pub(super) fn stopping() {
         crate::service::report_stopping();

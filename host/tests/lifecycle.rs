@@ -2,12 +2,8 @@
 
 mod common;
 
-use common::{Client, Folder, Server, program, run, wait_for};
-use std::{
-    net::TcpListener,
-    process::{Command, Stdio},
-    time::Instant,
-};
+use common::{Server, run};
+use std::{net::TcpListener, time::Instant};
 
 #[test]
 fn serves_at_once_and_tells_where() {
@@ -98,11 +94,15 @@ fn clients_may_stop_it_only_if_allowed() {
 
 #[cfg(unix)]
 mod unix {
-    use super::*;
+    use super::{
+        common::{Client, Folder, program, wait_for},
+        *,
+    };
     use nix::sys::signal::Signal;
     use std::{
         io::{Read, Write},
         os::unix::{fs::PermissionsExt, net::UnixStream},
+        process::{Command, Stdio},
     };
 
     #[test]
