@@ -3,7 +3,8 @@
 
 use crate::{
     listener::reason,
-    options::{ListenAddress, Options, Refusal, TcpPort, exit},
+    options::{ListenAddress, Options, Refusal, Security, TcpPort, exit},
+    tls,
 };
 use std::{
     fmt, io,
@@ -45,33 +46,36 @@ pub(crate) fn ping(address: &str, options: &Options) -> Result<String, Refusal> 
 /// Who is asked.
 #[derive(Debug)]
 enum Peer {
-    Tcp(String, u16),
+    Tcp { host: String, port: u16, encrypted: bool },
     Unix(PathBuf),
 }
 
 impl Peer {
-    fn find(address: &str, options: &Options) -> Result<Self, String> {
-        if address.contains('/') {
-            return Ok(Self::Unix(address.into()));
+    fn find(given: &str, options: &Options) -> Result<Self, String> {
+        if given.contains('/') {
+            return Ok(Self::Unix(given.into()));
         }
-        let (host, port) = if let Ok(port) = address.parse::<u16>() {
-            ("127.0.0.1".to_owned(), Some(port))
-        } else if !address.is_empty() {
-            let address = ListenAddress::parse(address).map_err(|refusal| refusal.message)?;
-            (address.host, address.port)
+        let address = if given.parse::<u16>().is_ok() {
+            ListenAddress::parse(&format!("127.0.0.1:{given}"))
+        } else if !given.is_empty() {
+            ListenAddress::parse(given)
         } else if let Some(path) = &options.unix_socket {
             return Ok(Self::Unix(path.clone()));
         } else {
-            let first = options.listen.first();
-            first.map_or(("127.0.0.1".to_owned(), None), |address| (address.host.clone(), address.port))
+            Ok(options.listen.first().cloned().unwrap_or_else(ListenAddress::loopback))
         };
-        let port = match (port, options.tcp_port) {
-            (Some(port), _) | (None, TcpPort::Number(port)) => port,
-            (None, TcpPort::Off | TcpPort::Ephemeral) => {
+        let address = address.map_err(|refusal| refusal.message)?;
+        let port = match (address.port, options.tcp_port) {
+            (Some(port @ 1..), _) | (None, TcpPort::Number(port)) => port,
+            (Some(0), _) | (None, TcpPort::Off | TcpPort::Ephemeral) => {
                 return Err("--ping: the other flags do not say at which port: give an address".to_owned());
             }
         };
-        Ok(Self::Tcp(reachable(host), port))
+        let encrypted = match address.security {
+            Some(security) => security != Security::Plain,
+            None => options.tls.enabled,
+        };
+        Ok(Self::Tcp { host: reachable(address.host), port, encrypted })
     }
 }
 
@@ -87,8 +91,8 @@ fn reachable(host: String) -> String {
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Tcp(host, port) if host.contains(':') => write!(f, "[{host}]:{port}"),
-            Self::Tcp(host, port) => write!(f, "{host}:{port}"),
+            Self::Tcp { host, port, .. } if host.contains(':') => write!(f, "[{host}]:{port}"),
+            Self::Tcp { host, port, .. } => write!(f, "{host}:{port}"),
             Self::Unix(path) => write!(f, "{}", path.display()),
         }
     }
@@ -105,20 +109,39 @@ enum Heard {
 
 fn ask(peer: &Peer, question: Question, deadline: Instant) -> io::Result<Heard> {
     match peer {
-        Peer::Tcp(host, port) => {
+        Peer::Tcp { host, port, encrypted } => {
             let stream = connect((host.as_str(), *port).to_socket_addrs()?, deadline)?;
             stream.set_write_timeout(Some(left(deadline)?))?;
-            converse(&stream, question, || stream.set_read_timeout(Some(left(deadline)?)))
+            let patience = || stream.set_read_timeout(Some(left(deadline)?));
+            if !encrypted {
+                return converse(&mut &stream, question, patience);
+            }
+            let mut connection = tls::client::connection(host).map_err(io::Error::other)?;
+            patience()?;
+            match converse(&mut rustls::Stream::new(&mut connection, &mut &stream), question, patience) {
+                Err(error) if wants_a_certificate(&error) => Ok(Heard::Guarded),
+                heard => heard,
+            }
         }
         #[cfg(unix)]
         Peer::Unix(path) => {
             let stream = std::os::unix::net::UnixStream::connect(path)?;
             stream.set_write_timeout(Some(left(deadline)?))?;
-            converse(&stream, question, || stream.set_read_timeout(Some(left(deadline)?)))
+            converse(&mut &stream, question, || stream.set_read_timeout(Some(left(deadline)?)))
         }
         #[cfg(not(unix))]
         Peer::Unix(_) => Err(io::Error::other("this system has no sockets in the file system")),
     }
+}
+
+/// Whether that is how a server ends a conversation with a client that has to show a certificate.
+fn wants_a_certificate(error: &io::Error) -> bool {
+    use rustls::{
+        AlertDescription::{CertificateRequired, HandshakeFailure},
+        Error::AlertReceived,
+    };
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    matches!(inner, Some(AlertReceived(CertificateRequired | HandshakeFailure)))
 }
 
 fn connect(addresses: impl Iterator<Item = SocketAddr>, deadline: Instant) -> io::Result<TcpStream> {
@@ -132,11 +155,11 @@ fn connect(addresses: impl Iterator<Item = SocketAddr>, deadline: Instant) -> io
     Err(last)
 }
 
-fn converse<S>(stream: &S, question: Question, patience: impl Fn() -> io::Result<()>) -> io::Result<Heard>
-where
-    for<'a> &'a S: Read + Write,
-{
-    let mut stream: &S = stream;
+fn converse(
+    stream: &mut (impl Read + Write),
+    question: Question,
+    patience: impl Fn() -> io::Result<()>,
+) -> io::Result<Heard> {
     stream.write_all(question.bytes())?;
     let mut reply = Vec::new();
     let mut piece = [0; 256];
@@ -154,7 +177,10 @@ where
             Ok(0) => return Ok(Heard::HungUp),
             Ok(bytes) => reply.extend_from_slice(&piece[..bytes]),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == ErrorKind::ConnectionReset => return Ok(Heard::HungUp),
+            // Under TLS, an end without a farewell.
+            Err(error) if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof) => {
+                return Ok(Heard::HungUp);
+            }
             Err(error) => return Err(error),
         }
     }

@@ -1,5 +1,8 @@
 //! The health check: what it says of servers that answer, refuse, are silent, or are something else.
 
+#[path = "tls/certificates.rs"]
+#[allow(dead_code, reason = "each test uses its part")]
+mod certificates;
 mod common;
 
 use common::{Server, run};
@@ -132,4 +135,28 @@ fn what_cannot_be_asked_is_a_mistake() {
         let (code, text) = line(&run(flags));
         assert!(code == 64 && text.contains(words), "{flags}: {text}");
     }
+}
+
+#[test]
+fn encrypted_servers_are_asked_too() {
+    let (folder, root) = (common::Folder::new("ping-tls"), certificates::Authority::new());
+    let flags = root.flags_in(&folder.0);
+    for (more, words) in [
+        ("", " answers: version 1.6.45, after "),
+        (" -B binary", " answers: version 1.6.45, after "),
+        (",ssl_min_version=3", " answers: version 1.6.45, after "),
+        (",ssl_verify_mode=2", " answers: it wants authentication"),
+    ] {
+        let server = Server::start("ping-tls-server", &format!("{flags}{more}"));
+        let (address, port) = (server.address, server.address.port());
+        for ask in [format!("--ping -p {port} {flags}{more}"), format!("--ping btls:{address}")] {
+            let (code, text) = line(&run(&ask));
+            assert!(code == 0 && text.contains(words), "{ask}: {text}");
+        }
+        let (code, text) = line(&run(&format!("--ping {address}")));
+        assert!(code == 1 && text.contains(" does not answer: "), "{text}");
+    }
+    let plain = Server::start("ping-plain", "");
+    let (code, text) = line(&run(&format!("--ping btls:{}", plain.address)));
+    assert!(code == 1 && text.contains(" does not answer: "), "{text}");
 }

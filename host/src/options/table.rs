@@ -439,7 +439,8 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "ping",
         group: INFORMATION,
         help: "Ask the server at this address (host:port or a socket's path; else where the other flags have it listen) \
-               whether it answers: one line, and 0 or 1 as exit code. For health checks",
+               whether it answers: one line, and 0 or 1 as exit code. For health checks. btls: before the address: encrypted; \
+               -Z says so of all",
         action: Instead("[ADDR]"),
         setting: None,
     },

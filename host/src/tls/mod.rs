@@ -4,6 +4,7 @@
 
 mod certificates;
 mod ciphers;
+pub(crate) mod client;
 mod stream;
 
 pub(crate) use stream::{Scratch, TlsStream};
