@@ -22,6 +22,8 @@ async def make(nodes=(NODE,), **options):
     authority = os.environ.get("TLS_CA")
     if authority:
         options |= {"ssl": True, "ssl_extra_ca": authority}
+    if common.USER:
+        options = {"username": common.USER, "password": common.PASSWORD, **options}
     return await emcache.create_client(list(nodes), timeout=10, **options)
 
 
@@ -224,6 +226,17 @@ class Others(unittest.IsolatedAsyncioTestCase):
             await alone.close()
         self.assertEqual(sum(held), 300)
         self.assertTrue(all(held), held)
+
+
+if common.USER:
+
+    class Strangers(unittest.IsolatedAsyncioTestCase):
+        """What happens before a login."""
+
+        async def test_a_wrong_password(self):
+            with self.assertRaises((emcache.CommandError, asyncio.TimeoutError)):
+                stranger = await make(password="wrong")
+                await stranger.get(b"k")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import pylibmc
 from common import FURTHER, SERVER
 
 BINARY = "BINARY" in os.environ
+LOGIN = {"username": common.USER, "password": common.PASSWORD} if common.USER else {}
 
 
 def text(value):
@@ -21,7 +22,7 @@ class Basic(unittest.TestCase):
     """One client, every command and behaviour."""
 
     def make(self, **behaviors):
-        return pylibmc.Client([SERVER], binary=BINARY, behaviors={"tcp_nodelay": True, **behaviors})
+        return pylibmc.Client([SERVER], binary=BINARY, **LOGIN, behaviors={"tcp_nodelay": True, **behaviors})
 
     def setUp(self):
         self.client = self.make(cas=True)
@@ -35,7 +36,11 @@ class Basic(unittest.TestCase):
         self.assertEqual(self.client.get("missing", "default"), "default")
 
     def test_add_replace(self):
-        self.assertIs(self.client.replace("k", "1"), False)
+        if BINARY:
+            with self.assertRaises(pylibmc.NotFound):
+                self.client.replace("k", "1")
+        else:
+            self.assertIs(self.client.replace("k", "1"), False)
         self.assertIs(self.client.add("k", "1"), True)
         self.assertIs(self.client.add("k", "2"), False)
         self.assertIs(self.client.replace("k", "3"), True)
@@ -91,7 +96,8 @@ class Basic(unittest.TestCase):
         self.client.set("n", "words")
         with self.assertRaises(pylibmc.Error):
             self.client.incr("n")
-        self.assertEqual(self.client.get("n"), "words")
+        # Over the binary protocol this client gives up the connection on such an error.
+        self.assertEqual(self.make().get("n"), "words")
 
     def test_touch(self):
         self.client.set("k", "1")
@@ -192,7 +198,7 @@ class Others(unittest.TestCase):
     """Pools and more than one server."""
 
     def test_pools(self):
-        client = pylibmc.Client([SERVER], binary=BINARY)
+        client = pylibmc.Client([SERVER], binary=BINARY, **LOGIN)
         pools = (pylibmc.ClientPool(client, 4), pylibmc.ThreadMappedPool(client))
         wrong = []
 
@@ -215,14 +221,29 @@ class Others(unittest.TestCase):
 
     def test_several_servers(self):
         for behaviors in ({}, {"ketama": True}, {"distribution": "consistent", "hash": "murmur"}, {"hash": "crc"}):
-            client = pylibmc.Client([SERVER, *FURTHER], binary=BINARY, behaviors=behaviors)
+            client = pylibmc.Client([SERVER, *FURTHER], binary=BINARY, **LOGIN, behaviors=behaviors)
             client.flush_all()
             values = {f"spread{i}": i for i in range(300)}
             self.assertEqual(client.set_multi(values), [])
             self.assertEqual(client.get_multi(list(values)), values)
-            held = [len(pylibmc.Client([one], binary=BINARY).get_multi(list(values))) for one in (SERVER, *FURTHER)]
+            held = [len(pylibmc.Client([one], binary=BINARY, **LOGIN).get_multi(list(values))) for one in (SERVER, *FURTHER)]
             self.assertEqual(sum(held), 300)
             self.assertTrue(all(held), held)
+
+
+if LOGIN:
+
+    class Strangers(unittest.TestCase):
+        """What happens before a login."""
+
+        def test_a_wrong_password(self):
+            stranger = pylibmc.Client([SERVER], binary=True, **{**LOGIN, "password": "wrong"})
+            with self.assertRaises(pylibmc.Error):
+                stranger.set("k", "1")
+
+        def test_no_login(self):
+            with self.assertRaises(pylibmc.Error):
+                pylibmc.Client([SERVER], binary=True).set("k", "1")
 
 
 if __name__ == "__main__":

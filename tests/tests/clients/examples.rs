@@ -5,15 +5,13 @@ use crate::{
     process,
     servers::Servers,
     suite::{Report, Site},
-    tools::Folder,
 };
 use std::process::Command;
 
 /// The example of the README, with the counts it prints.
 pub(crate) fn cache_aside(site: &Site) -> Result<Report, String> {
     let servers = Servers::start(site, 1)?;
-    let temporary = Folder::new(&servers)?;
-    let database = temporary.0.join("example.sqlite");
+    let database = servers.folder().join("example.sqlite");
     let mut command = Command::new(python()?);
     command.arg(folder().join("../examples/cache_aside/cache_aside.py"));
     command.arg("--server").arg(servers.addresses().concat()).arg("--database").arg(&database);

@@ -25,6 +25,7 @@ pub(crate) enum Language {
     Perl,
     Php,
     Python,
+    Ruby,
 }
 
 /// Runs a script against servers of its own.
@@ -87,6 +88,7 @@ fn command(language: Language, file: &str) -> Result<Command, String> {
             command.arg(script("python"));
             command
         }
+        Language::Ruby => simple("ruby", "ruby"),
     })
 }
 

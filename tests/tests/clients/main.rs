@@ -7,6 +7,7 @@
 //! `PYTHON` and `NODE` name interpreters that have the packages of `clients/python/requirements.txt` and
 //! `clients/node/package.json`; without `PYTHON` an environment is made below `target/`.
 
+mod credentials;
 mod examples;
 mod interpreters;
 mod process;
@@ -25,8 +26,13 @@ use suite::{SUITES, Site};
 use table::Table;
 use wasmcached_tests::server::{memcached_program, wasmcached_program};
 
+/// How many suites run at a time.
+const THREADS: usize = 6;
+
 fn main() {
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
+    // They mostly wait, for items to expire.
+    arguments.test_threads.get_or_insert(THREADS);
     let Some(memcached) = memcached_program() else {
         eprintln!("memcached is not installed: it is what the tests of clients are tested against");
         std::process::exit(101);

@@ -4,7 +4,6 @@ use crate::{
     process,
     servers::Servers,
     suite::{Report, Site},
-    tools::Folder,
 };
 use std::{
     io::{Read, Write},
@@ -46,7 +45,7 @@ pub(crate) fn damemtop(site: &Site) -> Result<Report, String> {
         ["hostname", "all_version", "all_fill_rate", "all_cmd_set", "all_curr_items", "all_active_slabs", "hit_rate"];
     let servers = Servers::start(site, 3)?;
     let addresses = servers.addresses();
-    let home = Folder::new(&servers)?;
+    let home = servers.folder();
     let list =
         |items: &[&str], indent: &str| items.iter().map(|item| format!("{indent}- {item}\n")).collect::<String>();
     let names: Vec<&str> = addresses.iter().map(String::as_str).collect();
@@ -55,14 +54,14 @@ pub(crate) fn damemtop(site: &Site) -> Result<Report, String> {
         list(&COLUMNS, "    "),
         list(&names, "  ")
     );
-    std::fs::create_dir_all(home.0.join(".damemtop")).map_err(|error| error.to_string())?;
-    std::fs::write(home.0.join(".damemtop/damemtop.yaml"), settings).map_err(|error| error.to_string())?;
+    std::fs::create_dir_all(home.join(".damemtop")).map_err(|error| error.to_string())?;
+    std::fs::write(home.join(".damemtop/damemtop.yaml"), settings).map_err(|error| error.to_string())?;
     for address in &addresses {
         store(address)?;
     }
     let shown = format!("stty rows 40 cols 200; timeout -s INT {DAMEMTOP_SECONDS} {}", script("damemtop")?);
     let mut command = Command::new("script");
-    command.args(["--quiet", "--command", &shown, "/dev/null"]).env("HOME", &home.0).env("TERM", "xterm");
+    command.args(["--quiet", "--command", &shown, "/dev/null"]).env("HOME", home).env("TERM", "xterm");
     let text = process::run(&mut command)?.text();
     for address in &addresses {
         let rows = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());

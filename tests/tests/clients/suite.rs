@@ -10,19 +10,48 @@ use std::path::PathBuf;
 /// The fewest tests of a script: a suite must not shrink without notice.
 const SCRIPT_TESTS_MIN: usize = 15;
 
+/// What is spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    Text,
+    Binary,
+}
+
+/// What it is carried by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Transport {
+    Tcp,
+    Tls,
+    Unix,
+}
+
 /// How a client talks to its servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Over {
-    /// The text protocol over TCP.
-    Text,
+pub(crate) struct Over {
+    pub(crate) protocol: Protocol,
+    pub(crate) transport: Transport,
+    /// Whether the servers ask for a name and a password.
+    pub(crate) login: bool,
 }
+
+const TEXT: Over = Over { protocol: Protocol::Text, transport: Transport::Tcp, login: false };
+const BINARY: Over = Over { protocol: Protocol::Binary, ..TEXT };
 
 impl Over {
     /// As the table has it.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-        }
+    pub(crate) fn name(self) -> String {
+        let protocol = match (self.protocol, self.login) {
+            (Protocol::Text, false) => "text",
+            (Protocol::Text, true) => "text, login",
+            (Protocol::Binary, false) => "binary",
+            (Protocol::Binary, true) => "binary, SASL",
+        };
+        let transport = match self.transport {
+            Transport::Tcp => "",
+            Transport::Tls => ", TLS",
+            Transport::Unix => ", Unix socket",
+        };
+        format!("{protocol}{transport}")
     }
 }
 
@@ -69,28 +98,36 @@ pub(crate) struct Suite {
 }
 
 /// All of them, in the order of the table.
-pub(crate) static SUITES: [Suite; SUITES_COUNT] = [
-    script("pymemcache", Over::Text, Language::Python, "pymemcache_suite.py"),
-    script("pylibmc", Over::Text, Language::Python, "pylibmc_suite.py"),
-    script("emcache", Over::Text, Language::Python, "emcache_suite.py"),
-    script("aiomcache", Over::Text, Language::Python, "aiomcache_suite.py"),
-    script("Django, PyMemcacheCache", Over::Text, Language::Python, "django_pymemcache.py"),
-    script("Django, PyLibMCCache", Over::Text, Language::Python, "django_pylibmc.py"),
-    script("Flask-Caching, MemcachedCache", Over::Text, Language::Python, "flask_suite.py"),
-    script("memcached (npm)", Over::Text, Language::Node, "memcached.mjs"),
-    script("memcache-client (npm)", Over::Text, Language::Node, "memcache-client.mjs"),
-    script("php-memcached", Over::Text, Language::Php, "memcached.php"),
-    script("Cache::Memcached::Fast", Over::Text, Language::Perl, "fast.pl"),
-    script("spymemcached", Over::Text, Language::Java, "Spymemcached.java"),
-    script("gomemcache", Over::Text, Language::Go, "gomemcache.go"),
-    program("memccapable", Over::Text, tools::capable),
-    program("tools of libmemcached", Over::Text, tools::all),
-    program("memcached-tool", Over::Text, statistics::memcached_tool),
-    program("damemtop", Over::Text, statistics::damemtop),
-    program("example cache_aside", Over::Text, examples::cache_aside),
+pub(crate) static SUITES: [Suite; 28] = [
+    script("pymemcache", TEXT, Language::Python, "pymemcache_suite.py"),
+    script("pylibmc", TEXT, Language::Python, "pylibmc_suite.py"),
+    script("pylibmc", BINARY, Language::Python, "pylibmc_suite.py"),
+    script("python-binary-memcached", BINARY, Language::Python, "bmemcached_suite.py"),
+    script("emcache", TEXT, Language::Python, "emcache_suite.py"),
+    script("aiomcache", TEXT, Language::Python, "aiomcache_suite.py"),
+    script("Django, PyMemcacheCache", TEXT, Language::Python, "django_pymemcache.py"),
+    script("Django, PyLibMCCache", TEXT, Language::Python, "django_pylibmc.py"),
+    script("Django, PyLibMCCache", BINARY, Language::Python, "django_pylibmc.py"),
+    script("Flask-Caching, MemcachedCache", TEXT, Language::Python, "flask_suite.py"),
+    script("memcached (npm)", TEXT, Language::Node, "memcached.mjs"),
+    script("memcache-client (npm)", TEXT, Language::Node, "memcache-client.mjs"),
+    script("memjs (npm)", BINARY, Language::Node, "memjs.mjs"),
+    script("@keyv/memcache (npm)", BINARY, Language::Node, "keyv.mjs"),
+    script("php-memcached", TEXT, Language::Php, "memcached.php"),
+    script("php-memcached", BINARY, Language::Php, "memcached.php"),
+    script("dalli (Ruby)", BINARY, Language::Ruby, "dalli.rb"),
+    script("Cache::Memcached::Fast (Perl)", TEXT, Language::Perl, "fast.pl"),
+    script("spymemcached (Java)", TEXT, Language::Java, "Spymemcached.java"),
+    script("spymemcached (Java)", BINARY, Language::Java, "Spymemcached.java"),
+    script("gomemcache (Go)", TEXT, Language::Go, "gomemcache.go"),
+    program("memccapable", TEXT, tools::capable),
+    program("memccapable", BINARY, tools::capable),
+    program("tools of libmemcached", TEXT, tools::all),
+    program("tools of libmemcached", BINARY, tools::all),
+    program("memcached-tool", TEXT, statistics::memcached_tool),
+    program("damemtop", TEXT, statistics::damemtop),
+    program("example cache_aside", TEXT, examples::cache_aside),
 ];
-
-const SUITES_COUNT: usize = 18;
 
 const fn script(client: &'static str, over: Over, language: Language, file: &'static str) -> Suite {
     Suite { client, over, way: Way::Script(language, file) }

@@ -85,7 +85,7 @@ impl Table {
 }
 
 fn name(suite: &Suite) -> (String, String) {
-    (suite.client.to_owned(), suite.over.name().to_owned())
+    (suite.client.to_owned(), suite.over.name())
 }
 
 fn row(suite: &Suite, report: &Report) -> [String; COLUMNS] {
@@ -98,7 +98,7 @@ fn row(suite: &Suite, report: &Report) -> [String; COLUMNS] {
     let cell = |text: &str| text.replace('|', "/");
     let mut names = report.passed.clone();
     names.dedup();
-    [suite.client, &report.version, suite.over.name(), &names.join(", "), &result].map(cell)
+    [suite.client, &report.version, &suite.over.name(), &names.join(", "), &result].map(cell)
 }
 
 fn document() -> PathBuf {

@@ -3,9 +3,9 @@
 use crate::{
     process::{self, Done},
     servers::Servers,
-    suite::{Report, Site},
+    suite::{Protocol, Report, Site},
 };
-use std::{collections::BTreeMap, path::PathBuf, process::Command};
+use std::{collections::BTreeMap, process::Command};
 
 /// What `memccapable` finds wrong with memcached 1.6.45, and so with us: it wants surplus arguments refused.
 const CAPABLE_FAILURES: [&str; 2] = ["ascii delete", "ascii delete noreply"];
@@ -14,13 +14,17 @@ const CAPABLE_TESTS: usize = 27;
 /// The width of their names in its output.
 const CAPABLE_NAME_COLUMNS: usize = 40;
 
+/// Tools that have no flag for the protocol.
+const TEXT_ONLY: [&str; 1] = ["memcping"];
+
 /// The conformance test: each of its results is compared.
 pub(crate) fn capable(site: &Site) -> Result<Report, String> {
     let servers = Servers::start(site, 1)?;
     let address = servers.addresses().concat();
     let (host, port) = address.split_once(':').ok_or("not IPv4")?;
     let mut command = Command::new("memccapable");
-    command.args(["-h", host, "-p", port, "-a"]);
+    let is_binary = site.over.protocol == Protocol::Binary;
+    command.args(["-h", host, "-p", port, if is_binary { "-b" } else { "-a" }]);
     let text = process::run(&mut command)?.stdout;
     let results = capable_results(&text);
     let names = |passed: bool| -> Vec<String> {
@@ -28,7 +32,7 @@ pub(crate) fn capable(site: &Site) -> Result<Report, String> {
     };
     let (passed, failed) = (names(true), names(false));
     // Debian's 1.6.18 still refuses surplus arguments of delete, 1.6.45 does not.
-    let expected: &[&str] = if site.is_oracle { &[] } else { &CAPABLE_FAILURES };
+    let expected: &[&str] = if site.is_oracle || is_binary { &[] } else { &CAPABLE_FAILURES };
     if results.len() == CAPABLE_TESTS && failed == expected {
         Ok(Report { version: version_of("memccat")?, passed, failed_alike: failed })
     } else {
@@ -52,8 +56,7 @@ fn capable_results(text: &str) -> BTreeMap<String, bool> {
 /// All of the others, one after another.
 pub(crate) fn all(site: &Site) -> Result<Report, String> {
     let servers = Servers::start(site, 1)?;
-    let folder = Folder::new(&servers)?;
-    let mut tools = Tools { servers, folder, passed: Vec::new() };
+    let mut tools = Tools { site, servers, passed: Vec::new() };
     tools.items()?;
     tools.statistics()?;
     tools.load()?;
@@ -61,16 +64,16 @@ pub(crate) fn all(site: &Site) -> Result<Report, String> {
 }
 
 /// The tools at one server.
-struct Tools {
+struct Tools<'a> {
+    site: &'a Site,
     servers: Servers,
-    folder: Folder,
     passed: Vec<String>,
 }
 
-impl Tools {
+impl Tools<'_> {
     fn items(&mut self) -> Result<(), String> {
-        std::fs::write(self.folder.0.join("one"), "first\n").map_err(|error| error.to_string())?;
-        std::fs::write(self.folder.0.join("two"), [b'x'; 100_000]).map_err(|error| error.to_string())?;
+        std::fs::write(self.servers.folder().join("one"), "first\n").map_err(|error| error.to_string())?;
+        std::fs::write(self.servers.folder().join("two"), [b'x'; 100_000]).map_err(|error| error.to_string())?;
         self.expect("memcping", &[], true, "")?;
         self.expect("memccp", &["--flags=7", "--expire=1000", "one", "two"], true, "")?;
         self.expect("memccp", &["--add", "one"], false, "")?;
@@ -80,7 +83,7 @@ impl Tools {
         self.expect("memccat", &["--flags", "one"], true, "7")?;
         self.expect("memccat", &["missing"], false, "")?;
         self.expect("memccat", &["--file=copy", "two"], true, "")?;
-        let copy = std::fs::read(self.folder.0.join("copy")).map_err(|error| error.to_string())?;
+        let copy = std::fs::read(self.servers.folder().join("copy")).map_err(|error| error.to_string())?;
         if copy != [b'x'; 100_000] {
             return Err(format!("memccat wrote {} bytes", copy.len()));
         }
@@ -110,7 +113,10 @@ impl Tools {
         }
         let server = self.servers.addresses().concat();
         // Every tenth value is read back and compared.
-        let arguments = ["-s", &server, "-x", "5000", "-T", "1", "-c", "8", "-v", "0.1"];
+        let mut arguments = vec!["-s", &server, "-x", "5000", "-T", "1", "-c", "8", "-v", "0.1"];
+        if self.site.over.protocol == Protocol::Binary {
+            arguments.push("-B");
+        }
         let done = self.run("memcaslap", &arguments)?;
         let text = done.text();
         let has = |line: &str| text.lines().any(|other| other == line);
@@ -125,7 +131,11 @@ impl Tools {
     /// Whether a tool succeeds as it should and its output has a certain part.
     fn expect(&mut self, tool: &str, arguments: &[&str], succeeds: bool, part: &str) -> Result<(), String> {
         let server = format!("--servers={}", self.servers.addresses().concat());
-        let all: Vec<&str> = [server.as_str()].iter().chain(arguments).copied().collect();
+        let mut all = vec![server.as_str()];
+        if self.site.over.protocol == Protocol::Binary && !TEXT_ONLY.contains(&tool) {
+            all.push("--binary");
+        }
+        all.extend(arguments);
         let done = self.run(tool, &all)?;
         if done.status.success() != succeeds || !done.text().contains(part) {
             return Err(format!("{tool} {arguments:?}, {}:\n{}", done.status, done.text()));
@@ -136,27 +146,7 @@ impl Tools {
     }
 
     fn run(&self, tool: &str, arguments: &[&str]) -> Result<Done, String> {
-        process::run(Command::new(tool).args(arguments).current_dir(&self.folder.0))
-    }
-}
-
-/// A folder that is removed when dropped.
-#[derive(Debug)]
-pub(crate) struct Folder(pub(crate) PathBuf);
-
-impl Folder {
-    /// Named after the first server, which nobody else has.
-    pub(crate) fn new(servers: &Servers) -> Result<Self, String> {
-        let name = servers.addresses().first().map(|address| address.replace([':', '/'], "-")).unwrap_or_default();
-        let path = std::env::temp_dir().join(format!("wasmcached-clients-{name}"));
-        std::fs::create_dir_all(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
+        process::run(Command::new(tool).args(arguments).current_dir(self.servers.folder()))
     }
 }
 

@@ -1,0 +1,98 @@
+//! Certificates and passwords: what servers are started with, and what clients are told.
+
+use crate::{
+    process,
+    suite::{Protocol, Site, Transport},
+};
+use std::{path::Path, process::Command};
+
+const USER: &str = "tester";
+const PASSWORD: &str = "correct-horse";
+
+/// Flags and variables of the environment.
+#[derive(Debug, Default)]
+pub(crate) struct Credentials {
+    /// Flags of the servers.
+    pub(crate) flags: Vec<String>,
+    /// What the servers find in their environment.
+    pub(crate) of_servers: Vec<(String, String)>,
+    /// What scripts find in theirs.
+    pub(crate) of_clients: Vec<(String, String)>,
+}
+
+/// Makes what the site's way of talking needs, in `folder`.
+///
+/// # Errors
+/// If it cannot be made.
+pub(crate) fn prepare(site: &Site, folder: &Path) -> Result<Credentials, String> {
+    let mut credentials = Credentials::default();
+    if site.over.transport == Transport::Tls {
+        credentials.certificate(folder)?;
+    }
+    if site.over.login {
+        match site.over.protocol {
+            Protocol::Binary if site.is_oracle => credentials.sasl_database(folder)?,
+            Protocol::Binary => credentials.sasl_file(folder)?,
+            Protocol::Text => credentials.text_file(folder)?,
+        }
+        credentials.of_clients.push(pair("SASL_USER", USER));
+        credentials.of_clients.push(pair("SASL_PASSWORD", PASSWORD));
+    }
+    Ok(credentials)
+}
+
+impl Credentials {
+    /// A certificate that signs itself, for the address that the servers listen at.
+    fn certificate(&mut self, folder: &Path) -> Result<(), String> {
+        let (certificate, key) = (path(folder, "certificate.pem"), path(folder, "key.pem"));
+        let mut command = Command::new("openssl");
+        command.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]);
+        command.args(["-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]);
+        process::succeed(command.args(["-keyout", &key, "-out", &certificate]))?;
+        self.flags.push("-Z".to_owned());
+        self.flags.extend(["-o".to_owned(), format!("ssl_chain_cert={certificate},ssl_key={key}")]);
+        self.of_clients.push(pair("TLS_CA", &certificate));
+        Ok(())
+    }
+
+    /// Ours reads a file of users.
+    fn sasl_file(&mut self, folder: &Path) -> Result<(), String> {
+        let file = path(folder, "users");
+        write(&file, &format!("{USER}:{PASSWORD}\n"))?;
+        self.flags.push("-S".to_owned());
+        self.of_servers.push(pair("MEMCACHED_SASL_PWDB", &file));
+        Ok(())
+    }
+
+    /// Debian's memcached asks Cyrus SASL, which has a database.
+    fn sasl_database(&mut self, folder: &Path) -> Result<(), String> {
+        let database = path(folder, "sasldb2");
+        write(&path(folder, "memcached.conf"), &format!("mech_list: plain\nsasldb_path: {database}\nlog_level: 0\n"))?;
+        write(&path(folder, "password"), PASSWORD)?;
+        let command = format!("saslpasswd2 -p -c -a memcached -f '{database}' {USER} < '{}'", path(folder, "password"));
+        process::succeed(Command::new("sh").args(["-c", &command]))?;
+        self.flags.push("-S".to_owned());
+        self.of_servers.push(pair("SASL_CONF_PATH", &folder.to_string_lossy()));
+        Ok(())
+    }
+
+    /// The file of `-Y`.
+    fn text_file(&mut self, folder: &Path) -> Result<(), String> {
+        let file = path(folder, "users");
+        write(&file, &format!("{USER}:{PASSWORD}\n"))?;
+        self.flags.extend(["-Y".to_owned(), file]);
+        Ok(())
+    }
+}
+
+fn path(folder: &Path, name: &str) -> String {
+    folder.join(name).to_string_lossy().into_owned()
+}
+
+fn write(file: &str, text: &str) -> Result<(), String> {
+    std::fs::write(file, text).map_err(|error| format!("{file}: {error}"))
+}
+
+fn pair(name: &str, value: &str) -> (String, String) {
+    (name.to_owned(), value.to_owned())
+}
