@@ -2,7 +2,11 @@
 //!
 //! What only an encoder needs (noreply, quiet, opaque, echoed flags) never appears here.
 
-use crate::clock::{Expiry, Seconds};
+use crate::{
+    clock::{Expiry, Seconds},
+    config::Setting,
+    inventory::Walk,
+};
 use core::num::NonZeroU64;
 
 /// One operation on one key. The store owns nothing of it: key and value are borrowed from the connection's input.
@@ -236,6 +240,33 @@ pub enum Broadcast {
     Evict(Eviction),
     /// Start, stop or read the statistics by key prefix (`stats detail`). The shard around the store answers it.
     Detail(Detail),
+    /// Remove at once what has expired, as far as a bounded piece of work goes, and the rest with the sweeps that
+    /// follow. Answer: one byte, 0 if background work is turned off, and then nothing happens.
+    Crawl,
+    /// A walk over all items begins. Answer: as of `Crawl`.
+    BeginWalk,
+    /// A piece of a walk. Unlike the others it goes to one shard. Answer: [`crate::inventory::Piece`].
+    Walk(Walk),
+    /// Remember these settings. Answer: the value that the first of them had, eight bytes, or `u64::MAX`.
+    Tune(Tuning),
+    /// Answer with the settings that were changed ([`Tuning`]s one after the other).
+    Tuned,
+}
+
+/// Settings that commands change. Every shard remembers them, so that every front shows the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tuning(pub [Option<(Setting, u64)>; 4]);
+
+impl Tuning {
+    /// One setting.
+    pub fn one(setting: Setting, value: u64) -> Self {
+        Self([Some((setting, value)), None, None, None])
+    }
+
+    /// The settings.
+    pub fn iter(&self) -> impl Iterator<Item = (Setting, u64)> + '_ {
+        self.0.iter().copied().flatten()
+    }
 }
 
 /// What is evicted when room is needed.

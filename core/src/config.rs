@@ -90,6 +90,12 @@ pub struct Config {
     pub debug_time: bool,
     /// Random, and in no other guest: nonces of logins come from it.
     pub entropy: [u64; 4],
+    /// `-X` clears it.
+    pub dump: bool,
+    /// `-W` clears it.
+    pub watch: bool,
+    /// `-o track_sizes` sets it.
+    pub track_sizes: bool,
     /// `-D`: prefix statistics from the start.
     pub detail: bool,
     /// `-D`: what ends a prefix.
@@ -119,6 +125,9 @@ impl Default for Config {
             authentication: Authentication::None,
             entropy: [0; 4],
             debug_time: false,
+            dump: true,
+            watch: true,
+            track_sizes: false,
             detail: false,
             prefix_delimiter: b':',
             requests_per_event: 20,
@@ -140,7 +149,8 @@ impl Config {
         w.u64(self.memory_bytes_capacity);
         w.u32(self.segment_bytes);
         w.u32(self.item_bytes_max);
-        for flag in [self.evictions, self.cas, self.flush, self.shutdown, self.debug_time, self.detail] {
+        let flags = [self.evictions, self.cas, self.flush, self.shutdown, self.debug_time, self.detail];
+        for flag in flags.into_iter().chain([self.dump, self.watch, self.track_sizes]) {
             w.u8(u8::from(flag));
         }
         w.u8(self.eviction as u8);
@@ -154,6 +164,17 @@ impl Config {
             w.bytes(value.as_bytes());
         }
         bytes
+    }
+
+    /// What the host said of a setting, or its default.
+    pub fn setting(&self, setting: Setting) -> &str {
+        let told = self.settings.iter().find(|(told, _)| *told == setting);
+        told.map_or(setting.default_value(), |(_, value)| value)
+    }
+
+    /// The same as a number; 0 where it is none.
+    pub fn number(&self, setting: Setting) -> usize {
+        self.setting(setting).parse().unwrap_or(0)
     }
 
     /// Reads what [`Config::encode`] wrote; `None` if it is not that.
@@ -178,6 +199,9 @@ impl Config {
             shutdown: r.u8()? != 0,
             debug_time: r.u8()? != 0,
             detail: r.u8()? != 0,
+            dump: r.u8()? != 0,
+            watch: r.u8()? != 0,
+            track_sizes: r.u8()? != 0,
             eviction: Eviction::decode(u32::from(r.u8()?))?,
             binding: *Binding::ALL.get(usize::from(r.u8()?))?,
             authentication: *Authentication::ALL.get(usize::from(r.u8()?))?,
@@ -212,12 +236,32 @@ macro_rules! settings {
                 match self { $(Self::$variant => $name,)* }
             }
 
+            /// The setting of that number (its place in [`Setting::ALL`]).
+            pub fn of(number: u8) -> Option<Self> {
+                Self::ALL.get(usize::from(number)).copied()
+            }
+
             /// What is shown where the host said nothing; empty: no line at all.
             pub fn default_value(self) -> &'static str {
                 match self { $(Self::$variant => $default,)* }
             }
         }
     };
+}
+
+impl Setting {
+    /// How a value that a command changed is shown.
+    pub fn shown(self, value: u64) -> String {
+        match self {
+            Self::LruCrawler | Self::LruSegmented | Self::DetailEnabled | Self::TempLru => {
+                if value == 0 { "no" } else { "yes" }.into()
+            }
+            Self::SlabAutomoveRatio | Self::HotMaxFactor | Self::WarmMaxFactor => {
+                alloc::format!("{:.2}", f64::from_bits(value))
+            }
+            _ => alloc::format!("{value}"),
+        }
+    }
 }
 
 settings! {

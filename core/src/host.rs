@@ -29,6 +29,9 @@ pub enum HostRequest {
     Verbosity(u32),
     /// Change the memory of all shards together. Answer: one byte, 1 if done, 0 if it cannot be done.
     MemoryLimit(u64),
+    /// The connection that asks wants events of these kinds ([`crate::event::Kinds`]). Answer: one byte, 1 if it gets
+    /// them, 0 if too many others do; nothing where there are none to be had.
+    Watch(u32),
     /// Stop the server; the connection is closed. Answer: nothing.
     Shutdown {
         /// Let connections finish first.
@@ -65,6 +68,7 @@ impl HostRequest {
             Self::Clock(ClockOrder::Resume) => (21, 0),
             Self::Clock(ClockOrder::Move(seconds)) => (22, seconds.cast_unsigned()),
             Self::RefreshCertificates => (16, 0),
+            Self::Watch(kinds) => (6, u64::from(kinds)),
         };
         let mut w = Writer(out);
         w.u32(tag);
@@ -86,6 +90,7 @@ impl HostRequest {
             21 => Self::Clock(ClockOrder::Resume),
             22 => Self::Clock(ClockOrder::Move(argument.cast_signed())),
             16 => Self::RefreshCertificates,
+            6 => Self::Watch(argument as u32),
             _ => return None,
         })
     }
@@ -191,6 +196,16 @@ host_statistics! {
     logins,
     /// Of those, the ones that were refused.
     logins_refused,
+    /// Events that guests had no room for.
+    events_dropped,
+    /// Events that guests recorded.
+    events_recorded,
+    /// Lines that watching connections had no room for.
+    events_skipped,
+    /// Lines that they were sent.
+    events_sent,
+    /// Connections that watch.
+    watchers,
     /// The log level now.
     verbosity,
     /// Shards replaced after a trap.
@@ -223,6 +238,8 @@ pub enum ConnectionState {
     Writing,
     /// The one that asks.
     Parsing,
+    /// Is shown what happens.
+    Watching,
 }
 
 /// A socket of the host, for `stats conns`.
@@ -261,6 +278,7 @@ impl ConnectionRecord {
                 2 => ConnectionState::Reading,
                 3 => ConnectionState::Writing,
                 4 => ConnectionState::Parsing,
+                5 => ConnectionState::Watching,
                 _ => return None,
             },
             idle_s: r.u32()?,

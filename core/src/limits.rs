@@ -58,6 +58,9 @@ pub const WINDOW_BYTES: usize = 64 * 1024;
 /// Output beyond which a connection stops parsing until the client has read.
 pub const OUTPUT_BYTES_HIGH: usize = 64 * 1024;
 
+/// What a front's output buffer holds without growing.
+pub const OUTPUT_BYTES_KEPT: usize = 2 * OUTPUT_BYTES_HIGH;
+
 /// A front's output buffer larger than this is given back after use.
 pub const OUTPUT_BYTES_KEPT_MAX: usize = 1024 * 1024;
 
@@ -90,6 +93,12 @@ pub const NUMBER_VALUE_BYTES_MAX: usize = 512 * 1024;
 
 /// Most prefixes that `stats detail` keeps apart; keys with further ones are not counted.
 pub const PREFIXES_MAX: usize = 65_536;
+
+/// What an item's header takes at least.
+pub const ITEM_HEADER_BYTES: usize = 12;
+
+/// Most connections of a server that watch (memcached's `WATCHER_LIMIT`).
+pub const WATCHERS_MAX: usize = 20;
 
 /// Smallest `-I`.
 pub const ITEM_BYTES_MAX_MIN: u32 = 1024;

@@ -3,8 +3,9 @@
 use crate::{
     batch::{self, Order},
     clock::Seconds,
-    command::{Broadcast, Command, Detail, Operation, Touched},
-    config::Config,
+    command::{Broadcast, Command, Detail, Eviction, Operation, Touched, Tuning},
+    config::{Config, Setting},
+    event::Events,
     prefixes::Prefixes,
     reply::Reply,
     store::{Store, StoreConfig},
@@ -16,12 +17,14 @@ use alloc::vec::Vec;
 pub struct Shard {
     store: Store,
     prefixes: Prefixes,
+    /// What commands changed of the settings.
+    tuned: Vec<(Setting, u64)>,
 }
 
 impl Shard {
     /// An empty one. `None` if the address space for its pool is not to be had.
     pub fn new(config: &Config) -> Option<Self> {
-        let store = Store::new(StoreConfig {
+        let mut store = Store::new(StoreConfig {
             memory_bytes: config.memory_bytes,
             memory_bytes_capacity: config.memory_bytes_capacity,
             segment_bytes: config.segment_bytes,
@@ -31,7 +34,16 @@ impl Shard {
             cas: config.cas,
             seed: config.seed,
         })?;
-        Some(Self { store, prefixes: Prefixes::new(config.prefix_delimiter, config.detail) })
+        if config.track_sizes {
+            store.track_sizes();
+        }
+        store.keep_events(config.number(Setting::WorkerLogbufSize));
+        let mut shard =
+            Self { store, prefixes: Prefixes::new(config.prefix_delimiter, config.detail), tuned: Vec::new() };
+        if config.setting(Setting::LruCrawler) == "no" {
+            shard.tune(Setting::LruCrawler, 0);
+        }
+        Some(shard)
     }
 
     /// Brings the memory that these commands will need close: first all index lines, then the items.
@@ -75,15 +87,46 @@ impl Shard {
     /// Executes an operation on the whole shard; its answer is appended to `answer`.
     pub fn broadcast(&mut self, operation: Broadcast, now: Seconds, answer: &mut Vec<u8>) {
         match operation {
-            Broadcast::Detail(Detail::On) => self.prefixes.enabled = true,
-            Broadcast::Detail(Detail::Off) => self.prefixes.enabled = false,
+            Broadcast::Detail(detail @ (Detail::On | Detail::Off)) => {
+                self.prefixes.enabled = detail == Detail::On;
+                self.tune(Setting::DetailEnabled, self.prefixes.enabled.into());
+            }
             Broadcast::Detail(Detail::Dump) => self.prefixes.encode(answer),
             Broadcast::ResetCounters => {
                 self.prefixes.clear();
                 self.store.broadcast(operation, now, answer);
             }
+            Broadcast::Tune(tuning) => {
+                for (number, (setting, value)) in tuning.iter().enumerate() {
+                    let before = self.tune(setting, value);
+                    if number == 0 {
+                        answer.extend_from_slice(&before.unwrap_or(u64::MAX).to_le_bytes());
+                    }
+                }
+            }
+            Broadcast::Tuned => {
+                for &(setting, value) in &self.tuned {
+                    batch::encode_tuning(answer, &Tuning::one(setting, value));
+                }
+            }
+            Broadcast::Evict(eviction) => {
+                self.tune(Setting::LruSegmented, (eviction != Eviction::Lru).into());
+                self.store.broadcast(operation, now, answer);
+            }
             _ => self.store.broadcast(operation, now, answer),
         }
+    }
+
+    /// Remembers a setting; the value that it had, if it was changed before.
+    fn tune(&mut self, setting: Setting, value: u64) -> Option<u64> {
+        if setting == Setting::LruCrawler {
+            self.store.set_expiry(value != 0);
+        }
+        if let Some((_, tuned)) = self.tuned.iter_mut().find(|(tuned, _)| *tuned == setting) {
+            return Some(core::mem::replace(tuned, value));
+        }
+        self.tuned.push((setting, value));
+        None
     }
 
     /// Executes the `count` orders in `orders` and appends a reply for each (broadcasts: their answer) to `replies`,
@@ -133,6 +176,11 @@ impl Shard {
     /// See [`Store::surplus`].
     pub fn surplus(&mut self) -> Option<&mut [u8]> {
         self.store.surplus()
+    }
+
+    /// See [`Store::events`].
+    pub fn events(&mut self) -> &mut Events {
+        self.store.events()
     }
 
     /// The store, for tests that look inside.

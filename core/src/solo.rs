@@ -4,9 +4,12 @@
 use crate::{
     clock::Seconds,
     config::{Config, Role},
+    event::{Events, Kinds},
     front::{Barrier, ConnectionId, Front, Status, Step},
     shard::Shard,
 };
+
+use alloc::vec::Vec;
 
 /// An engine in any role: the front, the shard, or both.
 pub struct Engine {
@@ -36,6 +39,26 @@ impl Engine {
     /// The shard's part.
     pub fn shard(&mut self) -> Option<&mut Shard> {
         self.shard.as_mut()
+    }
+
+    /// What is recorded from now on.
+    pub fn watch(&mut self, kinds: Kinds) {
+        for events in self.events() {
+            events.watch(kinds);
+        }
+    }
+
+    /// Moves what was recorded to `out`; how many events that is, and how many had no room.
+    pub fn take_events(&mut self, out: &mut Vec<u8>) -> (u32, u32) {
+        self.events().fold((0, 0), |(count, dropped), events| {
+            let (more, lost) = events.take(out);
+            (count + more, dropped + lost)
+        })
+    }
+
+    fn events(&mut self) -> impl Iterator<Item = &mut Events> {
+        let front = self.front.as_mut().map(Front::events);
+        front.into_iter().chain(self.shard.as_mut().map(Shard::events))
     }
 
     /// Takes `received` bytes of a connection as far as it goes. See `docs/boundary.md` for the status.

@@ -1,7 +1,7 @@
 //! What a store counts: one list makes fields, reset, merge and the record that crosses the boundary.
 
 use crate::wire::{Reader, Writer};
-use alloc::vec::Vec;
+use alloc::{collections::BTreeMap, vec::Vec};
 
 /// How a field behaves under `stats reset`.
 macro_rules! reset_field {
@@ -107,6 +107,8 @@ counters! {
         counter reclaimed,
         /// Expired and flushed items removed by the sweep.
         counter crawler_reclaimed,
+        /// Walks over all items that clients asked for, and wishes for expiry.
+        gauge lru_crawler_starts,
         /// Items the sweep looked at.
         counter crawler_items_checked,
         /// Used items carried over to the open segment instead of being evicted.
@@ -226,7 +228,7 @@ impl Classes {
 
     /// Merges the concatenated answers of all shards, in order of class.
     pub fn decode_merged(bytes: &[u8]) -> Self {
-        let mut merged = alloc::collections::BTreeMap::<u32, Class>::new();
+        let mut merged = BTreeMap::<u32, Class>::new();
         let mut r = Reader(bytes);
         while let (Some(number), Some(age_s), Some(evicted_time_s), Some(counters)) =
             (r.u32(), r.u32(), r.u32(), ClassCounters::decode(&mut r))
@@ -237,6 +239,62 @@ impl Classes {
             class.evicted_time_s = class.evicted_time_s.max(evicted_time_s);
         }
         Self(merged.into_iter().collect())
+    }
+}
+
+/// How many items there are of each size, in steps of [`SIZE_STEP_BYTES`] (`stats sizes`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sizes(Option<BTreeMap<u32, u64>>);
+
+/// See [`Sizes`].
+pub const SIZE_STEP_BYTES: u32 = 32;
+
+impl Sizes {
+    /// No items; `tracked`: whether to count any.
+    pub fn new(tracked: bool) -> Self {
+        Self(tracked.then(BTreeMap::new))
+    }
+
+    /// An item of `bytes` bytes came (1) or went (-1).
+    #[inline]
+    pub fn add(&mut self, bytes: u32, change: i64) {
+        if let Some(counts) = &mut self.0 {
+            let step = bytes.div_ceil(SIZE_STEP_BYTES) * SIZE_STEP_BYTES;
+            let count = counts.entry(step).or_default();
+            *count = count.wrapping_add_signed(change);
+            if *count == 0 {
+                counts.remove(&step);
+            }
+        }
+    }
+
+    /// Appends the form that crosses the boundary; nothing if they are not tracked.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        let Some(counts) = &self.0 else { return };
+        // So that none is not the same as not tracked.
+        Writer(out).u32(0);
+        Writer(out).u64(0);
+        for (bytes, count) in counts {
+            Writer(out).u32(*bytes);
+            Writer(out).u64(*count);
+        }
+    }
+
+    /// Merges the concatenated answers of all shards.
+    pub fn decode_merged(bytes: &[u8]) -> Self {
+        let mut r = Reader(bytes);
+        let mut merged = Self::new(!r.is_empty());
+        while let (Some(bytes), Some(count), Some(counts)) = (r.u32(), r.u64(), &mut merged.0) {
+            if count > 0 {
+                *counts.entry(bytes).or_default() += count;
+            }
+        }
+        merged
+    }
+
+    /// Size and number, in order; `None` if they are not tracked.
+    pub fn iter(&self) -> Option<impl Iterator<Item = (u32, u64)> + '_> {
+        Some(self.0.as_ref()?.iter().map(|(bytes, count)| (*bytes, *count)))
     }
 }
 

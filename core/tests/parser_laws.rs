@@ -24,6 +24,9 @@ use wasmcached_core::{
 };
 
 const CONTEXT: Context = Context {
+    dump: true,
+    watch: true,
+    slab_reassign: true,
     item_bytes_max: 2048,
     item_overhead_bytes: limits::item_overhead_bytes(true),
     cas: true,

@@ -20,6 +20,9 @@ const CONTEXT: Context = Context {
     shutdown: true,
     sasl: true,
     debug_time: true,
+    dump: true,
+    watch: true,
+    slab_reassign: true,
 };
 
 fuzz_target!(|input: &[u8]| {

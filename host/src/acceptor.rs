@@ -27,7 +27,7 @@ const ACCEPTED_AT_ONCE_MAX: usize = 256;
 /// The way to a worker.
 pub(crate) struct Outlet {
     pub(crate) incoming: Sender<Incoming>,
-    pub(crate) waker: Waker,
+    pub(crate) waker: Arc<Waker>,
 }
 
 /// See the module.

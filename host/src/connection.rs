@@ -143,6 +143,8 @@ pub(crate) enum Flag {
     Partial = 16,
     /// In the worker's ready queue.
     Queued = 32,
+    /// Is shown what happens.
+    Watching = 64,
 }
 
 impl Connection {
@@ -170,7 +172,9 @@ impl Connection {
     /// Tells the registry what the connection is doing.
     #[inline]
     pub(crate) fn publish(&self) {
-        self.entry.set_state(if self.is(Flag::Writing) {
+        self.entry.set_state(if self.is(Flag::Watching) {
+            ConnectionState::Watching
+        } else if self.is(Flag::Writing) {
             ConnectionState::Writing
         } else if self.is(Flag::Partial) {
             ConnectionState::Reading

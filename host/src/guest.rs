@@ -7,10 +7,12 @@ use crate::{
     engine_config::engine_config,
     machine::{self, Pages},
     options::HugePages,
+    watching::{Letter, Recorded},
 };
 use std::{ops::Range, time::Duration};
 use wasmcached_core::{
     config::{Config, Role},
+    event::Kinds,
     host::Target,
     limits,
 };
@@ -34,6 +36,8 @@ const GUEST_BYTES: u64 = 128 << 20;
 const SURPLUS_PIECES_MAX: usize = 64;
 /// No system that this runs on has smaller pages.
 const PAGE_BYTES: usize = 4096;
+/// Before the records of events: three words.
+const EVENTS_HEAD_BYTES: u32 = 12;
 /// Longest message that is taken from a trapped guest.
 const MESSAGE_BYTES_MAX: usize = 4096;
 
@@ -164,6 +168,9 @@ impl Front {
             consume: guest.verb("consume")?,
             close: guest.verb("close")?,
             reply: guest.verb("reply")?,
+            label: guest.verb("label")?,
+            deliver: guest.verb("deliver")?,
+            reserve: guest.verb("reserve")?,
         };
         let login =
             LoginVerbs { reserve: guest.verb("reserve")?, users: guest.verb("users")?, logins: guest.verb("logins")? };
@@ -282,6 +289,32 @@ impl Front {
         Ok((logins as u32, (logins >> 32) as u32))
     }
 
+    /// Names a connection by the number that people know it by.
+    pub(crate) fn label(&mut self, connection: u32, descriptor: u32) -> Result<(), Fault> {
+        self.guest.call(&self.verbs.label, (connection, descriptor))
+    }
+
+    /// See [`Shard::watch`].
+    pub(crate) fn watch(&mut self, kinds: Kinds) -> Result<(), Fault> {
+        self.guest.call(&self.upkeep.watch, kinds.0)
+    }
+
+    /// See [`Shard::events`].
+    pub(crate) fn events(&mut self) -> Result<Option<Recorded<'_>>, Fault> {
+        self.guest.events(&self.upkeep)
+    }
+
+    /// Shows events to the connections that watch: how many lines will be sent, and how many had no room.
+    pub(crate) fn deliver(&mut self, letter: &Letter) -> Result<(u32, u32), Fault> {
+        let bytes = letter.records.len() as u32;
+        let at = self.guest.call(&self.verbs.reserve, bytes)?;
+        self.guest.bytes_mut(range(at, bytes))?.copy_from_slice(&letter.records);
+        let seconds = u32::try_from(letter.at.as_secs()).unwrap_or(u32::MAX);
+        let arguments = (bytes, letter.number, seconds, letter.at.subsec_micros());
+        let lines = self.guest.call(&self.verbs.deliver, arguments)?;
+        Ok(((lines >> 32) as u32, lines as u32))
+    }
+
     /// Solo: see [`Shard::sweep`].
     pub(crate) fn sweep(&mut self, now: u32, steps: u32) -> Result<bool, Fault> {
         self.guest.sweep(&self.upkeep, now, steps)
@@ -337,6 +370,16 @@ impl Shard {
     pub(crate) fn limit(&mut self, bytes: u64) -> Result<bool, Fault> {
         self.guest.call(&self.upkeep.limit, bytes).map(|done| done != 0)
     }
+
+    /// Records events of these kinds from now on.
+    pub(crate) fn watch(&mut self, kinds: Kinds) -> Result<(), Fault> {
+        self.guest.call(&self.upkeep.watch, kinds.0)
+    }
+
+    /// What was recorded since the last call.
+    pub(crate) fn events(&mut self) -> Result<Option<Recorded<'_>>, Fault> {
+        self.guest.events(&self.upkeep)
+    }
 }
 
 /// The first word of each entry in the mailbox.
@@ -363,6 +406,9 @@ struct FrontVerbs {
     consume: TypedFunc<(u32, u32), u32>,
     close: TypedFunc<u32, ()>,
     reply: TypedFunc<(u32, u32, u32), u32>,
+    label: TypedFunc<(u32, u32), ()>,
+    deliver: TypedFunc<(u32, u64, u32, u32), u64>,
+    reserve: TypedFunc<u32, u32>,
 }
 
 struct LoginVerbs {
@@ -375,6 +421,8 @@ struct UpkeepVerbs {
     sweep: TypedFunc<(u32, u32), u32>,
     limit: TypedFunc<u64, u32>,
     surplus: TypedFunc<(), u32>,
+    watch: TypedFunc<u32, ()>,
+    events: TypedFunc<(), u32>,
 }
 
 /// What is kept of a guest outside of it.
@@ -447,7 +495,13 @@ impl Guest {
     }
 
     fn upkeep_verbs(&mut self) -> Result<UpkeepVerbs, Fault> {
-        Ok(UpkeepVerbs { sweep: self.verb("sweep")?, limit: self.verb("limit")?, surplus: self.verb("surplus")? })
+        Ok(UpkeepVerbs {
+            sweep: self.verb("sweep")?,
+            limit: self.verb("limit")?,
+            surplus: self.verb("surplus")?,
+            watch: self.verb("watch")?,
+            events: self.verb("events")?,
+        })
     }
 
     #[inline]
@@ -471,6 +525,17 @@ impl Guest {
             machine::advise(bytes, Pages::Absent);
         }
         Ok(true)
+    }
+
+    fn events(&mut self, verbs: &UpkeepVerbs) -> Result<Option<Recorded<'_>>, Fault> {
+        let at = self.call(&verbs.events, ())?;
+        if at == 0 {
+            return Ok(None);
+        }
+        let head = self.bytes(range(at, EVENTS_HEAD_BYTES))?;
+        let [bytes, count, dropped] = [0, 1, 2].map(|index| word_at(head, index));
+        let first = at.checked_add(EVENTS_HEAD_BYTES).ok_or_else(out_of_memory)?;
+        Ok(Some(Recorded { records: self.bytes(range(first, bytes))?, count, dropped }))
     }
 
     /// Asks for the pages that the store of a guest is to lie in, of which `memory_bytes` will be used.

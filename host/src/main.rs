@@ -28,6 +28,7 @@ mod statistics;
 mod supervisor;
 mod tls;
 mod users;
+mod watching;
 mod worker;
 
 use options::{Options, Refusal, Request};

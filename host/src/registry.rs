@@ -65,6 +65,11 @@ impl Entry {
         }
     }
 
+    /// Whether it is shown what happens.
+    pub(crate) fn is_watching(&self) -> bool {
+        self.state.load(Ordering::Relaxed) == ConnectionState::Watching as u8
+    }
+
     /// Seconds since something was received.
     pub(crate) fn idle_s(&self, now: u32) -> u32 {
         now.saturating_sub(self.active_s.load(Ordering::Relaxed))
@@ -72,7 +77,7 @@ impl Entry {
 
     fn state(&self) -> ConnectionState {
         let state = self.state.load(Ordering::Relaxed);
-        [ConnectionState::Reading, ConnectionState::Writing, ConnectionState::Parsing]
+        [ConnectionState::Reading, ConnectionState::Writing, ConnectionState::Parsing, ConnectionState::Watching]
             .into_iter()
             .find(|candidate| *candidate as u8 == state)
             .unwrap_or(ConnectionState::Waiting)

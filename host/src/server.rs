@@ -17,6 +17,7 @@ use crate::{
     supervisor,
     tls::Tls,
     users::UserList,
+    watching::Watching,
     worker::{self, SWEEP_PAUSE, SWEEP_STEPS, SWEEPS_PER_TICK_MAX, Worker},
 };
 use mio::{Poll, Waker};
@@ -48,6 +49,7 @@ pub(crate) struct Shared {
     config: Config,
     pub(crate) shards: Shards,
     pub(crate) registry: Registry,
+    pub(crate) watching: Arc<Watching>,
     pub(crate) workers: Box<[WorkerCounters]>,
     pub(crate) faults: FaultCounters,
     pub(crate) listening: ListenerCounters,
@@ -244,7 +246,9 @@ fn assemble(
     let shard_count = options.shard_count();
     let solo = options.solo && options.threads == 1 && shard_count == 1;
     let config = config(options, shard_count, if solo { Role::Solo } else { Role::Front })?;
-    let shards = Shards::create(&engine, &config, if solo { 0 } else { shard_count }, clock.now()).map_err(faulted)?;
+    let watching = Arc::new(Watching::new(options.threads));
+    let shards = if solo { 0 } else { shard_count };
+    let shards = Shards::create(&engine, &config, shards, clock.now(), Arc::clone(&watching)).map_err(faulted)?;
     let poll = Poll::new().map_err(|error| refused(event_loop_failed(&error)))?;
     let waker = Waker::new(poll.registry(), acceptor::WAKER).map_err(|error| refused(event_loop_failed(&error)))?;
     let (tls, reloads) = (tls.map(Arc::new), Reloads::default());
@@ -257,6 +261,7 @@ fn assemble(
         config,
         shards,
         registry: Registry::default(),
+        watching,
         workers: (0..options.threads).map(|_| WorkerCounters::default()).collect(),
         faults: FaultCounters::default(),
         listening: ListenerCounters::default(),
@@ -302,6 +307,9 @@ fn config(options: &Options, shards: u32, role: Role) -> Result<Config, Refusal>
         authentication: options.authentication(),
         entropy: [0; 4],
         debug_time: options.debug_time,
+        dump: options.dump,
+        watch: options.watch,
+        track_sizes: options.track_sizes,
         detail: options.prefix_delimiter.is_some(),
         prefix_delimiter: options.prefix_delimiter.unwrap_or(b':'),
         requests_per_event: options.requests_per_event,
@@ -352,7 +360,8 @@ fn refusal_bytes(front: &mut Front) -> Result<Vec<u8>, Fault> {
 fn make_worker(shared: &Arc<Shared>, index: usize, front: Front) -> Result<(Outlet, Worker), Refusal> {
     let refused = |error| Refusal::new(exit::SYSTEM, event_loop_failed(&error));
     let poll = Poll::new().map_err(refused)?;
-    let waker = Waker::new(poll.registry(), worker::WAKER).map_err(refused)?;
+    let waker = Arc::new(Waker::new(poll.registry(), worker::WAKER).map_err(refused)?);
+    shared.watching.set_waker(index, Arc::clone(&waker));
     let (sender, receiver) = mpsc::channel::<Incoming>();
     let worker = Worker::new(Arc::clone(shared), index, poll, receiver, front);
     Ok((Outlet { incoming: sender, waker }, worker))

@@ -2,11 +2,18 @@
 //!
 //! A shard sits behind its own lock, and nobody ever holds two. The bytes that are carried are not looked at.
 
-use crate::guest::{Carried, Engine, Fault, Front, Run, Shard};
+use crate::{
+    guest::{Carried, Engine, Fault, Front, Run, Shard},
+    watching::Watching,
+};
 use parking_lot::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 use wasmcached_core::{
     config::{Config, Role},
+    event::Kinds,
     host::{HostRequest, Target},
     limits,
 };
@@ -34,6 +41,7 @@ impl FaultCounters {
 pub(crate) struct Shards {
     slots: Box<[Mutex<Slot>]>,
     engine: Engine,
+    watching: Arc<Watching>,
 }
 
 struct Slot {
@@ -45,18 +53,27 @@ struct Slot {
     shard: Option<Shard>,
     /// When a new one was last tried.
     tried_at: u32,
+    /// What the shard was told to record.
+    watched: Kinds,
 }
 
 impl Shards {
     /// Makes `count` empty shards (0 for a solo server) that share the memory of `config`.
-    pub(crate) fn create(engine: &Engine, config: &Config, count: u32, now: u32) -> Result<Self, Fault> {
+    pub(crate) fn create(
+        engine: &Engine,
+        config: &Config,
+        count: u32,
+        now: u32,
+        watching: Arc<Watching>,
+    ) -> Result<Self, Fault> {
         let slots = (0..count).map(|index| {
             let memory_bytes = part(config.memory_bytes, count, index);
             let config = Config { role: Role::Shard, memory_bytes, ..config.clone() };
             let shard = Some(Shard::create(engine, &config, now)?);
-            Ok(Mutex::new(Slot { shard, config, memory_bytes_before: memory_bytes, tried_at: now }))
+            let watched = Kinds::NONE;
+            Ok(Mutex::new(Slot { shard, config, memory_bytes_before: memory_bytes, tried_at: now, watched }))
         });
-        Ok(Self { slots: slots.collect::<Result<_, Fault>>()?, engine: engine.clone() })
+        Ok(Self { slots: slots.collect::<Result<_, Fault>>()?, engine: engine.clone(), watching })
     }
 
     /// How many there are.
@@ -104,7 +121,12 @@ impl Shards {
     /// Does a bounded piece of upkeep on one shard; whether there is more to do.
     pub(crate) fn sweep(&self, index: usize, now: u32, steps: u32, faults: &FaultCounters) -> bool {
         let mut slot = self.slots[index].lock();
-        match slot.shard(&self.engine, now).map(|shard| shard.sweep(now, steps)) {
+        let swept = match slot.shard(&self.engine, now) {
+            None => None,
+            Some(shard) => Some(shard.sweep(now, steps)),
+        };
+        slot.report(&self.engine, index, now, &self.watching, faults);
+        match swept {
             Some(Ok(more)) => more,
             Some(Err(fault)) => {
                 slot.replace(&self.engine, index, now, faults, &fault);
@@ -148,18 +170,23 @@ impl Shards {
     ) -> Result<bool, Fault> {
         let slot = self.slots.get(shard_index).ok_or_else(|| misled("a shard that does not exist"))?;
         let mut slot = slot.lock();
-        let Some(shard) = slot.shard(&self.engine, now) else {
+        if slot.shard(&self.engine, now).is_none() {
             front.reply(index, Carried::Lost, 0)?;
             return Ok(true);
-        };
+        }
+        let Slot { shard: Some(shard), watched, .. } = &mut *slot else { return Ok(true) };
         let commands = front.commands(run)?;
-        let executed = shard.commands(commands.len()).map(|room| room.copy_from_slice(commands));
+        let kinds = self.watching.kinds();
+        let told = if kinds == *watched { Ok(()) } else { shard.watch(kinds) };
+        *watched = kinds;
+        let executed = told.and_then(|()| shard.commands(commands.len()).map(|room| room.copy_from_slice(commands)));
         let executed = executed.and_then(|()| shard.execute(run.commands_bytes, run.count, now, *room as u32));
         let result = executed.and_then(|executed| Ok((executed, shard.replies()?)));
         match result {
             Ok((executed, replies)) => {
                 *room = room.saturating_sub(replies.len());
                 front.reply(index, Carried::Executed(executed), replies.len())?.copy_from_slice(replies);
+                slot.report(&self.engine, shard_index, now, &self.watching, faults);
                 Ok(executed >= run.count)
             }
             Err(fault) => {
@@ -192,9 +219,22 @@ impl Slot {
 
     fn make(&mut self, engine: &Engine, now: u32) {
         self.tried_at = now;
+        self.watched = Kinds::NONE;
         match Shard::create(engine, &self.config, now) {
             Ok(shard) => self.shard = Some(shard),
             Err(fault) => tracing::error!("a shard cannot be replaced yet: {}", fault.message),
+        }
+    }
+
+    /// Sends on what the shard has recorded.
+    #[inline]
+    fn report(&mut self, engine: &Engine, index: usize, now: u32, watching: &Watching, faults: &FaultCounters) {
+        if self.watched == Kinds::NONE {
+            return;
+        }
+        let told = self.shard.as_mut().map(|shard| shard.events().map(|recorded| recorded.map(|r| watching.post(r))));
+        if let Some(Err(fault)) = told {
+            self.replace(engine, index, now, faults, &fault);
         }
     }
 

@@ -17,11 +17,14 @@ use slab::Slab;
 use std::{
     collections::VecDeque,
     io::ErrorKind,
-    sync::{Arc, mpsc::Receiver},
+    sync::{Arc, atomic::Ordering, mpsc::Receiver},
     thread,
     time::{Duration, Instant},
 };
-use wasmcached_core::host::{HostRequest, Refreshed};
+use wasmcached_core::{
+    event::{Kinds, Reason},
+    host::{ConnectionState, HostRequest, Refreshed},
+};
 
 /// The token of a worker's waker; connections have their index.
 pub(crate) const WAKER: Token = Token(usize::MAX);
@@ -51,6 +54,10 @@ pub(crate) struct Worker {
     connections: Slab<Connection>,
     ready: VecDeque<usize>,
     now: u32,
+    /// What the front was told to record.
+    watched: Kinds,
+    /// Connections that watch.
+    watchers: Vec<usize>,
     /// When the last upkeep began.
     upkeep_at: u32,
     sweeps_left: u32,
@@ -80,6 +87,8 @@ impl Worker {
             connections: Slab::new(),
             ready: VecDeque::new(),
             now,
+            watched: Kinds::NONE,
+            watchers: Vec::new(),
             upkeep_at: now,
             sweeps_left: 0,
             scratch: Scratch::default(),
@@ -123,6 +132,10 @@ impl Worker {
                 let result = self.drive(index);
                 self.survive(result);
             }
+        }
+        if !self.watchers.is_empty() {
+            let result = self.show_events();
+            self.survive(result);
         }
         let yields = self.front.yields();
         if yields != self.yields_seen {
@@ -182,7 +195,8 @@ impl Worker {
             self.survive(result);
         }
         if self.sweeps_left > 0 {
-            match self.front.sweep(self.now, SWEEP_STEPS) {
+            let swept = self.front.sweep(self.now, SWEEP_STEPS).and_then(|more| self.report().map(|()| more));
+            match swept {
                 Ok(more) => self.sweeps_left = if more { self.sweeps_left - 1 } else { 0 },
                 Err(fault) => self.survive(Err(fault)),
             }
@@ -220,7 +234,10 @@ impl Worker {
                     return Err(fault);
                 }
             };
+            let label = self.front.label(guest, entry.descriptor);
+            self.shared.watching.opened(&entry.peer, entry.descriptor);
             slot.insert(Connection::new(socket, guest, entry));
+            label?;
         }
         Ok(())
     }
@@ -253,6 +270,11 @@ impl Worker {
         let Some(connection) = self.connections.get_mut(index) else { return Ok(()) };
         if connection.is(Flag::Writing) {
             return Ok(());
+        }
+        let kinds = self.shared.watching.kinds();
+        if kinds != self.watched {
+            self.watched = kinds;
+            self.front.watch(kinds)?;
         }
         if connection.is(Flag::More) {
             let status = self.front.advance(connection.guest, 0, self.now)?;
@@ -287,7 +309,7 @@ impl Worker {
             }
             Err(error) => {
                 tracing::warn!("{}: receiving: {error}", connection.entry.peer);
-                self.close(index)
+                self.close_because(index, Reason::Error)
             }
         }
     }
@@ -301,6 +323,7 @@ impl Worker {
             self.now = self.shared.clock.now();
             status = self.front.resume(self.now)?;
         }
+        self.report()?;
         if status.output() {
             return self.send(index, status);
         }
@@ -324,7 +347,7 @@ impl Worker {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => {
                     tracing::warn!("{}: sending: {error}", connection.entry.peer);
-                    return self.close(index);
+                    return self.close_because(index, Reason::Error);
                 }
             };
             counters.bytes_written.add(sent as u64);
@@ -378,21 +401,72 @@ impl Worker {
     }
 
     fn close(&mut self, index: usize) -> Result<(), Fault> {
+        self.close_because(index, Reason::Normal)
+    }
+
+    fn close_because(&mut self, index: usize, reason: Reason) -> Result<(), Fault> {
         let mut connection = self.connections.remove(index);
         connection.socket.end();
-        tracing::info!("{} closed", connection.entry.peer);
+        let Entry { peer, descriptor, .. } = &*connection.entry;
+        tracing::info!("{peer} closed");
+        if connection.is(Flag::Watching) {
+            self.watchers.retain(|&watching| watching != index);
+            self.shared.watching.forget(self.index, connection.guest);
+        }
+        self.shared.watching.closed(peer, *descriptor, reason);
         self.shared.forget(&connection.entry);
         self.front.close(connection.guest)
+    }
+
+    /// Sends on what the front has recorded.
+    #[inline]
+    fn report(&mut self) -> Result<(), Fault> {
+        if self.watched != Kinds::NONE
+            && let Some(recorded) = self.front.events()?
+        {
+            self.shared.watching.post(recorded);
+        }
+        Ok(())
+    }
+
+    /// Shows what has come to those who watch.
+    fn show_events(&mut self) -> Result<(), Fault> {
+        let letters = self.shared.watching.take(self.index);
+        if letters.is_empty() {
+            return Ok(());
+        }
+        for letter in letters {
+            let (sent, skipped) = self.front.deliver(&letter)?;
+            let watching = &self.shared.watching;
+            watching.sent.fetch_add(sent.into(), Ordering::Relaxed);
+            watching.skipped.fetch_add(skipped.into(), Ordering::Relaxed);
+        }
+        for index in self.watchers.clone() {
+            if let Some(connection) = self.connections.get_mut(index)
+                && !connection.is(Flag::Writing)
+            {
+                // Its output is kept by the guest, which has to hear of all that is sent.
+                connection.set(Flag::Writing, true);
+                self.flush(index)?;
+            }
+        }
+        Ok(())
     }
 
     /// Carries the runs that a request of this connection made.
     fn carry(&mut self, index: usize) -> Result<(), Fault> {
         self.publish_logins()?;
         let (shared, now) = (&self.shared, self.now);
-        let entry = &self.connections[index].entry;
-        shared
-            .shards
-            .carry(&mut self.front, now, &shared.faults, |front, request| answer(shared, front, entry, request, now))
+        let asker = Asker { connection: &self.connections[index], worker: self.index };
+        shared.shards.carry(&mut self.front, now, &shared.faults, |front, request| {
+            answer(shared, front, &asker, request, now)
+        })?;
+        let connection = &mut self.connections[index];
+        if connection.entry.is_watching() && !connection.is(Flag::Watching) {
+            connection.set(Flag::Watching, true);
+            self.watchers.push(index);
+        }
+        Ok(())
     }
 
     /// Closes those who are silent for too long, and those who take too long to agree on how to talk.
@@ -404,12 +478,13 @@ impl Worker {
         for index in 0..self.connections.capacity() {
             let Some(connection) = self.connections.get(index) else { continue };
             let opening = connection.socket.opening_since();
+            let is_idle = || !connection.is(Flag::Watching) && connection.entry.idle_s(self.now) > limit_s;
             if opening.is_some_and(|since| self.now.saturating_sub(since) > HANDSHAKE_S_MAX) {
                 self.shared.tls.iter().for_each(|tls| tls.count_overdue());
-                self.close(index)?;
-            } else if limit_s > 0 && connection.entry.idle_s(self.now) > limit_s {
+                self.close_because(index, Reason::Error)?;
+            } else if limit_s > 0 && is_idle() {
                 self.counters().idle_kicks.add(1);
-                self.close(index)?;
+                self.close_because(index, Reason::Idle)?;
             }
         }
         Ok(())
@@ -421,9 +496,14 @@ impl Worker {
         let faults = &self.shared.faults;
         faults.record(&faults.front_traps, "front", self.index, &fault);
         if self.shared.is_solo() {
-            faults.shard_traps.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            faults.shard_traps.fetch_add(1, Ordering::Relaxed);
         }
+        self.shared.watching.forget_worker(self.index);
+        self.watchers.clear();
+        self.watched = Kinds::NONE;
         for connection in self.connections.drain() {
+            let Entry { peer, descriptor, .. } = &*connection.entry;
+            self.shared.watching.closed(peer, *descriptor, Reason::Error);
             self.shared.forget(&connection.entry);
         }
         self.ready.clear();
@@ -468,7 +548,9 @@ impl Worker {
         connection.set(Flag::Readable, true);
         self.drive(index)?;
         match self.connections.get(index) {
-            Some(connection) if !connection.is(Flag::Writing) && !connection.is(Flag::Queued) => self.close(index),
+            Some(connection) if !connection.is(Flag::Writing) && !connection.is(Flag::Queued) => {
+                self.close_because(index, Reason::Shutdown)
+            }
             _ => Ok(()),
         }
     }
@@ -478,11 +560,24 @@ impl Worker {
     }
 }
 
+/// The connection that asks.
+struct Asker<'w> {
+    connection: &'w Connection,
+    worker: usize,
+}
+
 /// What the host knows or does for a guest that was asked for it.
-fn answer(shared: &Shared, front: &mut Front, asker: &Entry, request: HostRequest, now: u32) -> Result<Vec<u8>, Fault> {
+fn answer(
+    shared: &Shared,
+    front: &mut Front,
+    asker: &Asker<'_>,
+    request: HostRequest,
+    now: u32,
+) -> Result<Vec<u8>, Fault> {
+    let entry = &asker.connection.entry;
     match request {
         HostRequest::Statistics => return Ok(statistics::gather(shared).encode()),
-        HostRequest::Connections => return Ok(shared.registry.records(asker, now)),
+        HostRequest::Connections => return Ok(shared.registry.records(entry, now)),
         HostRequest::ResetStatistics => statistics::reset(shared),
         HostRequest::Verbosity(level) => shared.log.set_level(level),
         HostRequest::MemoryLimit(bytes) => {
@@ -494,6 +589,13 @@ fn answer(shared: &Shared, front: &mut Front, asker: &Entry, request: HostReques
             return Ok(vec![u8::from(done)]);
         }
         HostRequest::Clock(order) => shared.clock.obey(order),
+        HostRequest::Watch(kinds) => {
+            let done = shared.watching.watch(asker.worker, asker.connection.guest, Kinds(kinds));
+            if done {
+                entry.set_state(ConnectionState::Watching);
+            }
+            return Ok(vec![u8::from(done)]);
+        }
         HostRequest::Shutdown { .. } => shared.stop("a client"),
         HostRequest::RefreshCertificates => {
             let refreshed = match &shared.tls {

@@ -56,6 +56,8 @@ export function parse(name, text) {
         return void step('packet', packets.answer(rest));
       case '<~':
         return void step('line', pattern(rest));
+      case '<n':
+        return void step('bare', pattern(rest));
       case '<+':
         return void step('lines', pattern(rest));
       case '@closed':
@@ -199,6 +201,8 @@ class Run {
         return void Object.assign(this.variables, packets.compare(value, this.takePacket(), this.fill));
       case 'line':
         return this.expectLine(value);
+      case 'bare':
+        return this.expectLine(value, '\n');
       case 'lines':
         this.expectLine(value);
         while (value.test(cut(current.inbox, '\r\n')[0]) && current.inbox.includes('\r\n')) this.expectLine(value);
@@ -262,13 +266,13 @@ class Run {
     return 1 + Number(this.random % (left > 65536 ? 32768n : 40n));
   }
 
-  takeLine() {
+  takeLine(ending = '\r\n') {
     const current = this.connections.get(this.current);
     const at = current.inbox.indexOf('\n');
-    if (at < 1 || current.inbox[at - 1] !== '\r') throw new Error(`expected a line, got ${show(current.inbox)}`);
-    const line = current.inbox.slice(0, at - 1);
+    const line = current.inbox.slice(0, at + 1);
+    if (at < 0 || !line.endsWith(ending)) throw new Error(`expected a line, got ${show(current.inbox)}`);
     current.inbox = current.inbox.slice(at + 1);
-    return line;
+    return line.slice(0, -ending.length);
   }
 
   takePacket() {
@@ -279,8 +283,8 @@ class Run {
     return packet;
   }
 
-  expectLine(expected) {
-    const line = this.takeLine();
+  expectLine(expected, ending) {
+    const line = this.takeLine(ending);
     const found = expected.exec(line);
     if (found === null) throw new Error(`${show(line)} does not match ${expected}`);
     Object.assign(this.variables, found.groups);

@@ -370,8 +370,20 @@ pub fn configuration(flags: &[String]) -> Result<Config, String> {
                 }
             }
             "-R" => config.requests_per_event = value()?.parse().map_err(|_| flag.clone())?,
-            // Options for real memcached that mean nothing to this engine.
-            "-o" => drop(value()?),
+            "-X" => {
+                config.dump = false;
+                shown(Setting::DumpEnabled, "no".into());
+            }
+            "-W" => config.watch = false,
+            "-o" => match value()?.as_str() {
+                "track_sizes" => {
+                    config.track_sizes = true;
+                    shown(Setting::TrackSizes, "yes".into());
+                }
+                "no_slab_reassign" => shown(Setting::SlabReassign, "no".into()),
+                // Options for real memcached that mean nothing to this engine.
+                _ => {}
+            },
             _ => return Err(flag.clone()),
         }
     }

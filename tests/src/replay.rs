@@ -141,7 +141,8 @@ impl<'a> Run<'a> {
                 self.expect(&expected)
             }
             Action::ExpectPacket(packet) => self.expect_packet(packet),
-            Action::ExpectLine(pattern) => self.expect_line(pattern),
+            Action::ExpectLine(pattern) => self.expect_line(pattern, b"\r\n"),
+            Action::ExpectBareLine(pattern) => self.expect_line(pattern, b"\n"),
             Action::ExpectLines(pattern) => self.expect_lines(pattern),
             Action::ExpectClosed => self.expect_closed(),
             Action::ExpectSilence => self.expect_silence(),
@@ -265,7 +266,8 @@ impl<'a> Run<'a> {
         Err(format!("expected {}, got {}{end}", show(expected), show(&connection.inbox)))
     }
 
-    fn take_line(&mut self) -> Result<Vec<u8>, String> {
+    /// A line that ends as it must, without its end.
+    fn take_line(&mut self, ending: &[u8]) -> Result<Vec<u8>, String> {
         let is_there = self.receive_until(ANSWER_WAIT, |inbox| inbox.contains(&b'\n'))?;
         let connection = self.connection()?;
         if !is_there {
@@ -273,15 +275,15 @@ impl<'a> Run<'a> {
         }
         let at = connection.inbox.iter().position(|byte| *byte == b'\n').unwrap_or(0);
         let mut line: Vec<u8> = connection.inbox.drain(..=at).collect();
-        line.pop();
-        if line.pop() != Some(b'\r') {
-            return Err(format!("the line {} does not end in CR LF", show(&line)));
+        if !line.ends_with(ending) {
+            return Err(format!("the line {} does not end in {}", show(&line), show(ending)));
         }
+        line.truncate(line.len() - ending.len());
         Ok(line)
     }
 
-    fn expect_line(&mut self, pattern: &Regex) -> Result<(), String> {
-        let line = self.take_line()?;
+    fn expect_line(&mut self, pattern: &Regex, ending: &[u8]) -> Result<(), String> {
+        let line = self.take_line(ending)?;
         let captures = pattern.captures(&line).ok_or_else(|| format!("{} does not match {pattern}", show(&line)))?;
         for name in pattern.capture_names().flatten() {
             if let Some(value) = captures.name(name) {
@@ -333,7 +335,7 @@ impl<'a> Run<'a> {
     }
 
     fn expect_lines(&mut self, pattern: &Regex) -> Result<(), String> {
-        self.expect_line(pattern)?;
+        self.expect_line(pattern, b"\r\n")?;
         loop {
             self.receive_until(ANSWER_WAIT, |inbox| inbox.contains(&b'\n'))?;
             let connection = self.connection()?;
@@ -342,7 +344,7 @@ impl<'a> Run<'a> {
             if !pattern.is_match(line.strip_suffix(b"\r").unwrap_or(line)) {
                 return Ok(());
             }
-            self.expect_line(pattern)?;
+            self.expect_line(pattern, b"\r\n")?;
         }
     }
 
@@ -374,7 +376,7 @@ impl<'a> Run<'a> {
         self.flush()?;
         let mut found = HashMap::new();
         loop {
-            let line = String::from_utf8_lossy(&self.take_line()?).into_owned();
+            let line = String::from_utf8_lossy(&self.take_line(b"\r\n")?).into_owned();
             if line == "END" {
                 return Ok(found);
             }
@@ -408,7 +410,7 @@ impl<'a> Run<'a> {
             }
             self.outgoing = b"version\r\n".to_vec();
             self.flush()?;
-            let line = self.take_line().map_err(|message| format!("after the case, on `{name}`: {message}"))?;
+            let line = self.take_line(b"\r\n").map_err(|message| format!("after the case, on `{name}`: {message}"))?;
             let connection = self.connection()?;
             if !line.starts_with(b"VERSION ") || !connection.inbox.is_empty() {
                 let (line, more) = (show(&line), show(&connection.inbox));

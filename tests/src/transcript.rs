@@ -61,6 +61,8 @@ pub enum Action {
     ExpectPacket(Packet),
     /// One line that matches; named groups become variables.
     ExpectLine(Regex),
+    /// The same, but the line ends in LF alone.
+    ExpectBareLine(Regex),
     /// One or more lines that match, as many as there are.
     ExpectLines(Regex),
     /// The server closed the connection, after nothing else.
@@ -282,6 +284,7 @@ impl<'a> Parser<'a> {
             ">b" => Action::SendPacket(Packet::request(rest).map_err(wrong)?),
             "<b" => Action::ExpectPacket(Packet::answer(rest).map_err(wrong)?),
             "<~" => Action::ExpectLine(pattern(rest).map_err(wrong)?),
+            "<n" => Action::ExpectBareLine(pattern(rest).map_err(wrong)?),
             "<+" => Action::ExpectLines(pattern(rest).map_err(wrong)?),
             "@closed" => Action::ExpectClosed,
             "@silent" => Action::ExpectSilence,

@@ -5,7 +5,12 @@
 
 use core::{cell::UnsafeCell, fmt};
 use std_or_alloc::vec::Vec;
-use wasmcached_core::{config::Config, front::ConnectionId, front::Status, solo::Engine};
+use wasmcached_core::{
+    config::Config,
+    event::{Kinds, Stamp},
+    front::{ConnectionId, Status},
+    solo::Engine,
+};
 
 #[cfg(target_family = "wasm")]
 use alloc as std_or_alloc;
@@ -17,6 +22,9 @@ pub const ABI_VERSION: u32 = 1;
 
 /// A shard's command buffer larger than this is given back after use.
 const COMMANDS_BYTES_KEPT_MAX: usize = 4 * 1024 * 1024;
+
+/// Before the records that [`events`] shows.
+const EVENTS_HEAD_BYTES: usize = 3 * 4;
 
 /// The words through which verbs return more than one number; the order is in `docs/boundary.md`.
 #[derive(Default)]
@@ -100,7 +108,7 @@ impl Guest {
     }
 }
 
-/// A scratch buffer of `bytes` bytes, for [`create`].
+/// A scratch buffer of `bytes` bytes, for [`create`] and [`deliver`].
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn reserve(bytes: u32) -> u32 {
     let guest = guest();
@@ -265,6 +273,51 @@ pub extern "C" fn execute(bytes: u32, count: u32, now: u32, room: u32) {
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn sweep(now: u32, steps: u32) -> u32 {
     guest().engine.as_mut().and_then(Engine::shard).map_or(0, |shard| u32::from(shard.sweep(now, steps)))
+}
+
+/// Names `connection` by the host's number for it, in what is shown to those who watch.
+#[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
+pub extern "C" fn label(connection: u32, number: u32) {
+    if let Some(front) = guest().engine.as_mut().and_then(Engine::front) {
+        front.label(ConnectionId(connection), number);
+    }
+}
+
+/// Records events of these kinds from now on.
+#[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
+pub extern "C" fn watch(kinds: u32) {
+    if let Some(engine) = &mut guest().engine {
+        engine.watch(Kinds(kinds));
+    }
+}
+
+/// What was recorded since the last call: the address of three words (bytes of records, events, events without room)
+/// and the records; 0 if there is nothing.
+#[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
+pub extern "C" fn events() -> u32 {
+    let guest = guest();
+    guest.scratch.clear();
+    guest.scratch.resize(EVENTS_HEAD_BYTES, 0);
+    let Some(engine) = &mut guest.engine else { return 0 };
+    let (count, dropped) = engine.take_events(&mut guest.scratch);
+    let bytes = (guest.scratch.len() - EVENTS_HEAD_BYTES) as u32;
+    for (word, value) in guest.scratch.chunks_exact_mut(4).zip([bytes, count, dropped]) {
+        word.copy_from_slice(&value.to_le_bytes());
+    }
+    if count == 0 && dropped == 0 { 0 } else { address(&guest.scratch) }
+}
+
+/// Shows the events in the first `bytes` bytes of the scratch buffer to the connections that watch. They happened at
+/// that time, and `number` counts the first of them. Lines that will be sent in the high half, lines without room in
+/// the low half.
+#[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
+pub extern "C" fn deliver(bytes: u32, number: u64, seconds: u32, micros: u32) -> u64 {
+    let guest = guest();
+    let records = guest.scratch.get(..bytes as usize).unwrap_or_default();
+    let stamp = Stamp { seconds, micros, number };
+    let delivered = guest.engine.as_mut().and_then(Engine::front).map(|front| front.deliver(records, stamp));
+    guest.scratch = Vec::new();
+    delivered.map_or(0, |delivered| u64::from(delivered.sent) << 32 | u64::from(delivered.skipped))
 }
 
 /// Changes the pool's size; 1 if done.

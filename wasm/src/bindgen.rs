@@ -430,7 +430,8 @@ impl Host {
                 }
                 vec![u8::from(done)]
             }
-            HostRequest::Shutdown { .. } | HostRequest::RefreshCertificates => Vec::new(),
+            // Nobody can watch here, and the client is told so.
+            HostRequest::Shutdown { .. } | HostRequest::RefreshCertificates | HostRequest::Watch(_) => Vec::new(),
         }
     }
 

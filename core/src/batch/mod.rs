@@ -6,7 +6,7 @@
 mod order;
 mod reply;
 
-pub use order::{Order, decode_order, encode_broadcast, encode_command};
+pub use order::{Order, decode_order, decode_tuned, encode_broadcast, encode_command, encode_tuning};
 pub use reply::{decode_reply, encode_reply};
 
 #[cfg(test)]
@@ -16,8 +16,10 @@ mod tests {
         clock::Expiry,
         command::{
             ArithmeticOptions, Broadcast, Command, Create, Detail, Direction, Discard, Fetch, Operation, Renew,
-            StoreMode, StoreOptions, Touched,
+            StoreMode, StoreOptions, Touched, Tuning,
         },
+        config::Setting,
+        inventory::Walk,
         reply::{Fetched, Found, Reply, Value},
         wire::Reader,
     };
@@ -92,15 +94,27 @@ mod tests {
         for operation in operations {
             encode_command(&mut bytes, &Command { hash: 1 << 63 | 5, key: b"key", operation });
         }
-        encode_broadcast(&mut bytes, Broadcast::Flush { at: 8 });
-        encode_broadcast(&mut bytes, Broadcast::Detail(Detail::Dump));
+        let broadcasts = [
+            Broadcast::Flush { at: 8 },
+            Broadcast::Detail(Detail::Dump),
+            Broadcast::Walk(Walk { cursor: u64::MAX - 1, classes: 1 << 63, room: 9 }),
+            Broadcast::Tune(Tuning([
+                Some((Setting::LruCrawlerSleep, 7)),
+                Some((Setting::SlabAutomoveRatio, u64::MAX)),
+                None,
+                None,
+            ])),
+            Broadcast::Tuned,
+        ];
+        broadcasts.iter().for_each(|&broadcast| encode_broadcast(&mut bytes, broadcast));
         let mut r = Reader(&bytes);
         for operation in operations {
             let command = Command { hash: 1 << 63 | 5, key: b"key", operation };
             assert_eq!(decode_order(&mut r), Some(Order::Command(command)));
         }
-        assert_eq!(decode_order(&mut r), Some(Order::Broadcast(Broadcast::Flush { at: 8 })));
-        assert_eq!(decode_order(&mut r), Some(Order::Broadcast(Broadcast::Detail(Detail::Dump))));
+        for broadcast in broadcasts {
+            assert_eq!(decode_order(&mut r), Some(Order::Broadcast(broadcast)));
+        }
         assert_eq!(decode_order(&mut r), None);
         for cut in 0..40 {
             assert!(cut < 35 || decode_order(&mut Reader(&bytes[..cut])).is_some());

@@ -4,8 +4,10 @@ use crate::{
     clock::Expiry,
     command::{
         ArithmeticOptions, Broadcast, Command, Create, Detail, Direction, Discard, Eviction, Fetch, Operation, Renew,
-        StoreMode, StoreOptions, Touched,
+        StoreMode, StoreOptions, Touched, Tuning,
     },
+    config::Setting,
+    inventory::Walk,
     wire::{Reader, Writer},
 };
 use alloc::vec::Vec;
@@ -191,10 +193,35 @@ pub fn encode_broadcast(out: &mut Vec<u8>, broadcast: Broadcast) {
         Broadcast::Detail(detail) => (5, detail as u32),
         Broadcast::RefuseFlush => (6, 0),
         Broadcast::Evict(eviction) => (7, eviction as u32),
+        Broadcast::Crawl => (8, 0),
+        Broadcast::BeginWalk => (9, 0),
+        Broadcast::Walk(_) => (10, 0),
+        Broadcast::Tune(tuning) => (11, tuning.iter().count() as u32),
+        Broadcast::Tuned => (12, 0),
     };
     let mut w = Writer(out);
     w.u8(BROADCAST | tag);
     w.u32(argument);
+    match broadcast {
+        Broadcast::Walk(walk) => walk.encode(out),
+        Broadcast::Tune(tuning) => encode_tuning(out, &tuning),
+        _ => {}
+    }
+}
+
+/// Appends settings: number and value of each.
+pub fn encode_tuning(out: &mut Vec<u8>, tuning: &Tuning) {
+    let mut w = Writer(out);
+    for (setting, value) in tuning.iter() {
+        w.u8(setting as u8);
+        w.u64(value);
+    }
+}
+
+/// Takes one setting from the front of `r`; `None` at the end or where it is not one.
+pub fn decode_tuned(r: &mut Reader<'_>) -> Option<(Setting, u64)> {
+    let setting = *Setting::ALL.get(usize::from(r.u8()?))?;
+    Some((setting, r.u64()?))
 }
 
 /// Takes one order from the front of `r`.
@@ -298,6 +325,17 @@ fn decode_broadcast(r: &mut Reader<'_>) -> Option<Broadcast> {
         }),
         6 => Broadcast::RefuseFlush,
         7 => Broadcast::Evict(Eviction::decode(argument)?),
+        8 => Broadcast::Crawl,
+        9 => Broadcast::BeginWalk,
+        10 => Broadcast::Walk(Walk::decode(r)?),
+        11 => {
+            let mut tuning = Tuning::default();
+            for slot in tuning.0.iter_mut().take(argument as usize) {
+                *slot = Some(decode_tuned(r)?);
+            }
+            Broadcast::Tune(tuning)
+        }
+        12 => Broadcast::Tuned,
         _ => return None,
     })
 }

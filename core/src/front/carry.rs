@@ -181,7 +181,7 @@ impl Carry {
             for (slot, broadcast) in barrier.broadcasts(now) {
                 let start = self.orders.len();
                 batch::encode_broadcast(&mut self.orders, broadcast);
-                self.add_run(Target::EVERY_SHARD, start, 1);
+                self.add_run(barrier.target(), start, 1);
                 self.slots.push(slot);
             }
         }

@@ -1,7 +1,7 @@
 //! One client: where it is in its conversation, and the bytes that could not be dealt with yet.
 
-use super::{Status, login::Logins};
-use crate::clock::Expiry;
+use super::{Status, dump::Dumping, login::Logins};
+use crate::{clock::Expiry, event::Kinds};
 use alloc::{boxed::Box, vec::Vec};
 
 /// Least space that a connection's own buffer offers to a read.
@@ -49,6 +49,12 @@ pub(super) struct Connection {
     space: usize,
     /// `input` is at the beginning of the window as well, and more follows it there.
     in_window: bool,
+    /// Items that it is being shown; nothing else is answered before.
+    pub(super) dumping: Option<Box<Dumping>>,
+    /// The events that it is shown; then it asks for nothing any more.
+    pub(super) watches: Kinds,
+    /// The host's number for it.
+    pub(super) descriptor: u32,
     output: Vec<u8>,
     /// How many bytes of `output` are sent.
     sent: usize,
@@ -75,7 +81,7 @@ impl Connection {
 
     /// Whether `advance` could do something without further bytes.
     pub(super) fn has_work(&self) -> bool {
-        self.has_input()
+        self.has_input() || self.dumping.is_some()
     }
 
     pub(super) fn input(&self) -> &[u8] {
@@ -171,6 +177,14 @@ impl Connection {
     pub(super) fn keep_output(&mut self, rest: &[u8]) {
         self.output = rest.to_vec();
         self.sent = 0;
+    }
+
+    pub(super) fn append_output(&mut self, bytes: &[u8]) {
+        if self.sent > 0 {
+            self.output.drain(..self.sent);
+            self.sent = 0;
+        }
+        self.output.extend_from_slice(bytes);
     }
 
     pub(super) fn forget_output(&mut self) {

@@ -7,29 +7,40 @@
 mod barrier;
 mod carry;
 mod connection;
+mod dump;
 mod login;
 mod pending;
+mod watch;
 
 pub use barrier::Barrier;
 pub use carry::{Run, Slot};
 pub use connection::ConnectionId;
 pub use pending::Pending;
+pub use watch::Delivered;
 
 use crate::{
     clock::Seconds,
     command::Command,
-    config::{Authentication, Binding, Config},
+    config::{Authentication, Binding, Config, Setting},
+    event::{Events, Kinds, Stamp},
     hash::Seed,
     limits,
-    protocol::{Context, text::words},
+    protocol::{
+        Context,
+        text::{Control, words},
+    },
     reply::Reply,
 };
+use alloc::boxed::Box;
 use alloc::{vec, vec::Vec};
+use barrier::After;
 use carry::Carry;
 use connection::{Connection, State};
+use dump::Dumping;
 use login::Gate;
 use pending::Input;
 use slab::Slab;
+use watch::Watchers;
 
 /// What the host does next with a connection: a set of bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -100,6 +111,8 @@ pub struct Front {
     gate: Gate,
     buffers_bytes: usize,
     yields: u32,
+    events: Events,
+    watchers: Watchers,
 }
 
 impl Front {
@@ -114,14 +127,19 @@ impl Front {
             shutdown: config.shutdown,
             sasl: config.authentication == Authentication::Sasl,
             debug_time: config.debug_time,
+            dump: config.dump,
+            watch: config.watch,
+            slab_reassign: config.setting(Setting::SlabReassign) != "no",
         };
+        let events = Events::new(config.number(Setting::WorkerLogbufSize));
+        let watchers = Watchers::new(config.number(Setting::WatcherLogbufSize));
         Self {
             carry: Carry::new(config.shards),
             config,
             context,
             connections: Slab::new(),
             window: vec![0; limits::WINDOW_BYTES],
-            output: Vec::with_capacity(2 * limits::OUTPUT_BYTES_HIGH),
+            output: Vec::with_capacity(limits::OUTPUT_BYTES_KEPT),
             pending: Vec::with_capacity(limits::BATCH_COMMANDS_MAX),
             decoded: Vec::new(),
             current: usize::MAX,
@@ -131,6 +149,8 @@ impl Front {
             gate: Gate::default(),
             buffers_bytes: 0,
             yields: 0,
+            events,
+            watchers,
         }
     }
 
@@ -155,10 +175,38 @@ impl Front {
         }
     }
 
+    /// Names a client by the host's number for it, in what is shown to those who watch.
+    pub fn label(&mut self, id: ConnectionId, descriptor: u32) {
+        if let Some(connection) = self.connections.get_mut(id.0 as usize) {
+            connection.descriptor = descriptor;
+        }
+    }
+
+    /// What happens here and is to be told.
+    pub fn events(&mut self) -> &mut Events {
+        &mut self.events
+    }
+
+    /// Shows events to the connections that watch; `stamp` is that of the first.
+    pub fn deliver(&mut self, records: &[u8], stamp: Stamp) -> Delivered {
+        let held = |connections: &Slab<Connection>, watchers: &Watchers| -> usize {
+            watchers.iter().filter_map(|number| connections.get(number)).map(Connection::buffers_bytes).sum()
+        };
+        // What the last connection had to say was sent, or is kept with it: it must not be taken for new output.
+        self.output.clear();
+        let before = held(&self.connections, &self.watchers);
+        let delivered = self.watchers.deliver(records, stamp, &mut self.connections);
+        self.buffers_bytes = self.buffers_bytes + held(&self.connections, &self.watchers) - before;
+        delivered
+    }
+
     /// Forgets a client. Unknown ones are ignored.
     pub fn close(&mut self, id: ConnectionId) {
         if let Some(connection) = self.connections.try_remove(id.0 as usize) {
             self.buffers_bytes -= connection.buffers_bytes();
+            if connection.watches != Kinds::NONE {
+                self.watchers.remove(id.0 as usize);
+            }
         }
         if self.current == id.0 as usize {
             self.current = usize::MAX;
@@ -186,7 +234,7 @@ impl Front {
         self.requests_left = self.config.requests_per_event.max(1);
         self.pending.clear();
         if self.output.capacity() > limits::OUTPUT_BYTES_KEPT_MAX {
-            self.output = Vec::with_capacity(2 * limits::OUTPUT_BYTES_HIGH);
+            self.output = Vec::with_capacity(limits::OUTPUT_BYTES_KEPT);
         }
         self.output.clear();
         self.source = match self.connections.get_mut(self.current) {
@@ -218,6 +266,18 @@ impl Front {
         if self.output.len() >= limits::OUTPUT_BYTES_HIGH || connection.has_output() {
             return Some(Step::Rest);
         }
+        if connection.watches != Kinds::NONE {
+            // What it says now nobody hears.
+            self.cursor = bytes(self.source, &self.window, &self.connections, self.current).len();
+            return Some(Step::Rest);
+        }
+        if let Some(dumping) = &connection.dumping {
+            if self.requests_left == 0 {
+                return Some(Step::Rest);
+            }
+            self.requests_left -= 1;
+            return Some(Step::Barrier(dumping.barrier()));
+        }
         let input = bytes(self.source, &self.window, &self.connections, self.current);
         self.decoded.clear();
         let collected = pending::collect(
@@ -240,7 +300,10 @@ impl Front {
             self.log_in(login);
             return None;
         }
-        Some(collected.barrier.map_or(Step::Rest, Step::Barrier))
+        Some(collected.barrier.map_or(Step::Rest, |barrier| {
+            let follows = self.requests_left + 1 < self.config.requests_per_event.max(1);
+            Step::Barrier(Barrier { follows, ..barrier })
+        }))
     }
 
     /// How many answers are pending.
@@ -264,7 +327,13 @@ impl Front {
     pub fn answer(&mut self, number: usize, reply: Option<&Reply<'_>>) -> bool {
         let bytes = bytes(self.source, &self.window, &self.connections, self.current);
         let input = Input { bytes, decoded: &self.decoded, now: self.context.now };
-        self.pending[number].answer(&mut self.output, input, reply);
+        let pending = &self.pending[number];
+        pending.answer(&mut self.output, input, reply);
+        if self.events.wants(watch::KINDS)
+            && let (Some(reply), Some(connection)) = (reply, self.connections.get(self.current))
+        {
+            watch::record(&mut self.events, pending, input, reply, connection.descriptor);
+        }
         self.output.len() < limits::OUTPUT_BYTES_HIGH
     }
 
@@ -282,10 +351,23 @@ impl Front {
 
     /// Answers a barrier with what its runs brought. It may have moved the clock: `now` is what that shows afterwards.
     pub fn answer_barrier(&mut self, barrier: &Barrier, now: Seconds) {
-        let closes = barrier.answer(&mut self.output, &mut self.config, &self.carry, self.context.now);
+        let after = barrier.answer(&mut self.output, &self.config, &self.carry, self.context.now);
         self.context.now = now;
-        if closes && let Some(connection) = self.connections.get_mut(self.current) {
-            connection.state = State::Closing;
+        let Some(connection) = self.connections.get_mut(self.current) else { return };
+        match after {
+            After::Requests => {}
+            After::Closing => connection.state = State::Closing,
+            After::Watching(kinds) => {
+                connection.watches = kinds;
+                self.watchers.add(self.current);
+            }
+            After::Dumping(dump) => connection.dumping = Some(Box::new(Dumping::new(dump, self.config.shards.max(1)))),
+        }
+        if matches!(barrier.control, Control::Walk { .. })
+            && let Some(dumping) = &mut connection.dumping
+            && dumping.answer(&mut self.output, self.carry.brought(Slot::First))
+        {
+            connection.dumping = None;
         }
     }
 
@@ -309,7 +391,7 @@ impl Front {
             connection.state = State::Closing;
         }
         let full = self.output.len() >= limits::OUTPUT_BYTES_HIGH || connection.has_output();
-        let gave_way = self.requests_left == 0 && connection.has_input();
+        let gave_way = self.requests_left == 0 && connection.has_work();
         self.yields = self.yields.wrapping_add(u32::from(gave_way));
         let closing = connection.state == State::Closing;
         connection.status = Status::default()
@@ -413,6 +495,11 @@ impl Front {
                 None
             };
             pending.answer(&mut self.output, input, reply.as_ref());
+            if self.events.wants(watch::KINDS)
+                && let (Some(reply), Some(connection)) = (&reply, self.connections.get(self.current))
+            {
+                watch::record(&mut self.events, pending, input, reply, connection.descriptor);
+            }
             answered += 1;
         }
         self.carry.finish(answered == self.pending.len());

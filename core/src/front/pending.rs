@@ -94,11 +94,16 @@ impl Pending {
     }
 
     #[inline]
-    fn key<'i>(&self, style: Style, input: Input<'i>) -> &'i [u8] {
+    pub(super) fn key<'i>(&self, style: Style, input: Input<'i>) -> &'i [u8] {
         match style {
             Style::Meta(meta::Style { encoded_key: true, .. }) => self.key.of(input.decoded),
             _ => self.key.of(input.bytes),
         }
+    }
+
+    /// Of the value that the client sent.
+    pub(super) fn value_bytes(&self) -> u32 {
+        self.value.length
     }
 
     #[inline]
@@ -205,7 +210,8 @@ pub(super) fn collect(
                         if c.pending.is_empty() {
                             *requests_left -= 1;
                             c.cursor += consumed;
-                            barrier = Some(Barrier { control, style: barrier::Style::Binary(style) });
+                            let style = barrier::Style::Binary(style);
+                            barrier = Some(Barrier { control, style, follows: false });
                         }
                         break;
                     }
@@ -250,7 +256,7 @@ pub(super) fn collect(
                 if let Request::Control { control, noreply } = request {
                     c.cursor += consumed;
                     let style = if noreply { barrier::Style::Silent } else { barrier::Style::Text };
-                    barrier = Some(Barrier { control, style });
+                    barrier = Some(Barrier { control, style, follows: false });
                     break;
                 }
                 c.request(request, consumed);

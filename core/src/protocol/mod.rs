@@ -31,6 +31,12 @@ pub struct Context {
     pub sasl: bool,
     /// `-o debugtime` sets it.
     pub debug_time: bool,
+    /// `-X` clears it.
+    pub dump: bool,
+    /// `-W` clears it.
+    pub watch: bool,
+    /// `-o no_slab_reassign` clears it.
+    pub slab_reassign: bool,
 }
 
 /// What a parser says of the bytes it was shown.

@@ -59,10 +59,7 @@ impl Store {
     fn read_and_touch(&mut self, key: Key<'_>, expiry: Expiry, now: Seconds) -> Reply<'_> {
         self.tally.counters.cmd_touch += 1;
         match self.lookup_and_touch(key, expiry, now) {
-            Ok(item) => {
-                self.tally.counters.get_hits += 1;
-                Reply::Found(self.found(&item))
-            }
+            Ok(item) => Reply::Found(self.found(&item)),
             Err(reply) => reply,
         }
     }
@@ -107,6 +104,7 @@ impl Store {
         };
         self.tally.counters.delete_hits += 1;
         self.tally.class(hit.item.total_bytes()).delete_hits += 1;
+        self.tell_deleted(&hit.item, false);
         self.remove(key.0, hit);
         Reply::Deleted
     }

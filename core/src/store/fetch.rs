@@ -100,6 +100,7 @@ impl Store {
                 Err(reply) => return reply,
             };
         } else {
+            self.tell_deleted(&hit.item, true);
             self.remove(key.0, hit);
             return Reply::Deleted;
         }

@@ -68,6 +68,16 @@ pub(super) struct Slot {
     number: u32,
 }
 
+/// See [`Index::stretch`].
+pub(super) struct Stretch {
+    /// Offset of the main bucket in the pool.
+    pub(super) bucket: usize,
+    /// The first place of it.
+    pub(super) begin: u32,
+    /// The first place after it.
+    pub(super) end: u64,
+}
+
 /// A slot without an entry. Its word is free for a memory (see [`super::ghost`]) until an entry takes its place.
 #[derive(Clone, Copy)]
 pub(super) struct Hole(Slot);
@@ -360,6 +370,35 @@ impl Index {
     /// Takes a segment for overflow buckets; false if there is none.
     pub(super) fn add_overflow_segment(&mut self, pool: &mut Pool) -> bool {
         self.overflow.add_segment(pool)
+    }
+
+    /// The stretch of the order of hashes (as [`super::walk`] has it) that `place` lies in, and its bucket: the hashes
+    /// that share the low bits by which the bucket is chosen.
+    pub(super) fn stretch(&self, pool: &Pool, place: u32) -> Stretch {
+        let wide = place.reverse_bits() & self.mask;
+        let (number, mask) =
+            if wide < self.buckets { (wide, self.mask) } else { (wide & self.mask >> 1, self.mask >> 1) };
+        // One that is not split yet takes the hashes of the one that will be split from it.
+        let half = (self.mask >> 1) + 1;
+        let mask = if mask == self.mask && number < half && number + half >= self.buckets { mask >> 1 } else { mask };
+        let begin = number.reverse_bits();
+        let end = u64::from(begin) + (1 << (u32::BITS - mask.count_ones()));
+        Stretch { bucket: self.bucket_at(pool, number), begin, end }
+    }
+
+    /// Calls `visit` with each entry of a chain.
+    pub(super) fn for_each_in(&self, pool: &Pool, main: usize, mut visit: impl FnMut(Entry)) {
+        let mut bucket = main;
+        loop {
+            let head: [u8; 16] = pool.chunk(bucket);
+            for number in (0..SLOTS).filter(|&number| head[number] != 0) {
+                visit(self.entry(pool, Slot { bucket, number: number as u32 }));
+            }
+            match link_of(&head) {
+                Some(next) => bucket = next,
+                None => return,
+            }
+        }
     }
 
     /// Entries of a chain, and its buckets.

@@ -17,6 +17,7 @@
 //! | `write` | how an item gets into the log |
 //! | `reclaim` | eviction, compaction, expiry |
 //! | `tally` | statistics |
+//! | `walk` | lists of items |
 //! | `number` | the text of `incr` and `decr` |
 //! | `check` | the invariants |
 
@@ -32,10 +33,18 @@ mod overflow;
 mod pool;
 mod reclaim;
 mod tally;
+mod walk;
 mod write;
 
 pub use crate::command::Eviction;
-use crate::{clock::Seconds, command::Broadcast, hash::Seed, reply::Pieces, statistics::Counters};
+use crate::{
+    clock::Seconds,
+    command::Broadcast,
+    event::{Event, Events, Kinds},
+    hash::Seed,
+    reply::Pieces,
+    statistics::{Counters, Sizes, class_of},
+};
 use alloc::vec::Vec;
 use ghost::Ghosts;
 use index::{Index, Slot};
@@ -82,7 +91,13 @@ pub struct Store {
     flushed: Option<u64>,
     /// A flush that has not happened yet.
     flush_at: Option<Seconds>,
+    /// Whether the sweep removes what has expired.
+    expires: bool,
+    events: Events,
 }
+
+/// Segments that a wish for expiry walks over at once; the sweep does the rest.
+const CRAWL_STEPS: u32 = 64;
 
 /// Most buckets that one removal merges.
 const SHRINKING_STEPS_MAX: u32 = 2;
@@ -121,6 +136,8 @@ impl Store {
             unique: 0,
             flushed: None,
             flush_at: None,
+            expires: true,
+            events: Events::default(),
         })
     }
 
@@ -145,10 +162,22 @@ impl Store {
             Broadcast::RefuseFlush => self.tally.counters.cmd_flush += 1,
             Broadcast::Counters => self.counters().encode(answer),
             Broadcast::Classes => self.classes(now).encode(answer),
-            // The histogram would cost every command its share; like memcached's it is off.
-            Broadcast::Sizes => {}
-            // Prefixes are not known here.
-            Broadcast::Detail(_) => {}
+            Broadcast::Sizes => self.tally.sizes.encode(answer),
+            // Prefixes and settings are not known here.
+            Broadcast::Detail(_) | Broadcast::Tune(_) | Broadcast::Tuned => {}
+            Broadcast::Crawl => {
+                answer.push(u8::from(self.expires));
+                if self.expires {
+                    self.tally.counters.lru_crawler_starts += 1;
+                    self.reclaim.restart_sweep();
+                    self.sweep(now, CRAWL_STEPS);
+                }
+            }
+            Broadcast::BeginWalk => {
+                answer.push(u8::from(self.expires));
+                self.tally.counters.lru_crawler_starts += u64::from(self.expires);
+            }
+            Broadcast::Walk(walk) => self.take_inventory(&walk, now, answer),
             Broadcast::ResetCounters => self.tally.reset(),
             Broadcast::Evict(eviction) => self.config.eviction = eviction,
         }
@@ -166,6 +195,35 @@ impl Store {
         self.pool.set_limit(target.max(above.min(self.pool.limit())));
         self.target = target;
         true
+    }
+
+    /// Counts items by size from now on; to be called while there are none.
+    pub fn track_sizes(&mut self) {
+        self.tally.sizes = Sizes::new(true);
+    }
+
+    /// What happens here and is to be told: deletes and evictions.
+    pub fn events(&mut self) -> &mut Events {
+        &mut self.events
+    }
+
+    /// Keeps so many bytes of events at most.
+    pub fn keep_events(&mut self, bytes_max: usize) {
+        self.events = Events::new(bytes_max);
+    }
+
+    /// A client removes the item.
+    fn tell_deleted(&mut self, item: &Item, conditional: bool) {
+        if self.events.wants(Kinds::DELETIONS) {
+            let (class, bytes) = (class_of(item.total_bytes() as usize) as u32, item.value_bytes);
+            let key = item.key(&self.pool);
+            self.events.record(&Event::Deleted { key, conditional, class, bytes });
+        }
+    }
+
+    /// Whether sweeps remove what has expired. Without, it goes when it is found or its room is needed.
+    pub fn set_expiry(&mut self, expires: bool) {
+        self.expires = expires;
     }
 
     /// Memory that a lowered limit left without use: a piece a call, as long as there are more. The caller may give it

@@ -12,7 +12,11 @@ use super::{
     log::{List, Log, Part},
     pool::{Kind, Location, SegmentId},
 };
-use crate::clock::{Expiry, Seconds};
+use crate::{
+    clock::{Expiry, Seconds},
+    event::{Event, Kinds},
+    statistics::class_of,
+};
 
 /// Bytes walked for each byte appended while room is short.
 const PACE: u64 = 4;
@@ -134,6 +138,9 @@ impl Store {
         let round = self.reclaim.sweep_left;
         self.reclaim.sweep_left = if round == 0 { segments } else { round.min(segments) };
         let (mut walked, mut scanned) = (0, 0);
+        if !self.expires {
+            self.reclaim.sweep_left = 0;
+        }
         while self.reclaim.sweep_left > 0 && walked < steps && scanned / SWEEP_SCAN_SEGMENTS < steps {
             let id = SegmentId(self.reclaim.sweep_at % segments);
             self.reclaim.sweep_at = id.0 + 1;
@@ -438,7 +445,7 @@ impl Store {
         (walked, (offset < filled).then_some(Victim { offset, ..victim }))
     }
 
-    fn is_gone(&self, item: &Item, now: Seconds) -> bool {
+    pub(super) fn is_gone(&self, item: &Item, now: Seconds) -> bool {
         item.expiry(&self.pool).has_passed(now) || self.is_flushed(item)
     }
 
@@ -470,6 +477,12 @@ impl Store {
                 }
                 let idle_s = now.saturating_sub(hit.item.access(&self.pool));
                 self.tally.evicted(&hit.item, expiry != Expiry::NEVER, used, fetched, idle_s);
+                if self.events.wants(Kinds::EVICTIONS) {
+                    let item = &hit.item;
+                    let (class, bytes) = (class_of(item.total_bytes() as usize) as u32, item.value_bytes);
+                    let key = item.key(&self.pool);
+                    self.events.record(&Event::Evicted { key, fetched, expiry, now, idle_s, class, bytes });
+                }
                 self.reclaim.moves += 1;
                 let part = self.part_of(&hit.item);
                 self.remove(hash, hit);

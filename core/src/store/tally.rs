@@ -3,7 +3,7 @@
 use super::{Store, item::Item, log::List, pool::SegmentId};
 use crate::{
     clock::Seconds,
-    statistics::{CLASSES, Class, ClassCounters, Classes, Counters, class_of},
+    statistics::{CLASSES, Class, ClassCounters, Classes, Counters, Sizes, class_of},
 };
 use alloc::{vec, vec::Vec};
 
@@ -13,13 +13,14 @@ const AGE_SEGMENTS_MAX: usize = 4;
 /// See the module.
 pub(super) struct Tally {
     pub(super) counters: Counters,
+    pub(super) sizes: Sizes,
     classes: Vec<Class>,
 }
 
 impl Tally {
     /// Everything zero.
     pub(super) fn new() -> Self {
-        Self { counters: Counters::default(), classes: vec![Class::default(); CLASSES + 1] }
+        Self { counters: Counters::default(), sizes: Sizes::default(), classes: vec![Class::default(); CLASSES + 1] }
     }
 
     /// `stats reset`.
@@ -43,6 +44,7 @@ impl Tally {
         let bytes = item.total_bytes();
         self.counters.total_items += 1;
         self.counters.bytes += u64::from(bytes);
+        self.sizes.add(bytes, 1);
         let class = self.class(bytes);
         class.number += 1;
         class.mem_requested += u64::from(bytes);
@@ -53,6 +55,7 @@ impl Tally {
     pub(super) fn unlink(&mut self, item: &Item) {
         let bytes = item.total_bytes();
         self.counters.bytes -= u64::from(bytes);
+        self.sizes.add(bytes, -1);
         let class = self.class(bytes);
         class.number -= 1;
         class.mem_requested -= u64::from(bytes);

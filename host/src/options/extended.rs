@@ -59,6 +59,21 @@ pub(super) const NAMES: &[Extended] = &[
     name("lru_maintainer", Switch(|o| set_maintainer(o, true), "the same as eviction=s3fifo")),
     name("no_lru_maintainer", Switch(|o| set_maintainer(o, false), "the same as eviction=lru")),
     name("debugtime", Switch(|o| o.debug_time = true, HIDDEN)),
+    name("lru_crawler", Switch(|o| o.crawler = true, "remove what has expired in the background (default)")),
+    name("no_lru_crawler", Switch(|o| o.crawler = false, "only when it is found, or its room is needed")),
+    name("track_sizes", Switch(|o| o.track_sizes = true, "count items by size, for `stats sizes`")),
+    name(
+        "watcher_logbuf_size",
+        Number(
+            |o, kib| kibibytes(&mut o.watcher_bytes, kib),
+            "KB",
+            "what a client that watches may leave unread (default: 256)",
+        ),
+    ),
+    name(
+        "worker_logbuf_size",
+        Number(|o, kib| kibibytes(&mut o.events_bytes, kib), "KB", "what an engine keeps to be watched (default: 64)"),
+    ),
     name("no_huge_pages", Switch(|o| o.huge_pages = HugePages::Never, "keep memory in small pages")),
     name(
         "ssl_chain_cert",
@@ -94,8 +109,6 @@ pub(super) const NAMES: &[Extended] = &[
     name("slab_chunk_max", Inert(inert::slab_chunk_max, NO_SLABS)),
     name("no_chunked_items", Inert(inert::no_chunked_items, NO_SLABS)),
     name("tail_repair_time", Inert(inert::tail_repair_time, "no item can be left locked")),
-    name("lru_crawler", Inert(inert::lru_crawler, OWN_SWEEP)),
-    name("no_lru_crawler", Inert(inert::no_lru_crawler, OWN_SWEEP)),
     name("lru_crawler_sleep", Inert(inert::lru_crawler_sleep, OWN_SWEEP)),
     name("lru_crawler_tocrawl", Inert(inert::lru_crawler_tocrawl, OWN_SWEEP)),
     name("hot_lru_pct", Inert(inert::hot_lru_pct, NO_LRU_PARTS)),
@@ -103,9 +116,6 @@ pub(super) const NAMES: &[Extended] = &[
     name("hot_max_factor", Inert(inert::hot_max_factor, NO_LRU_PARTS)),
     name("warm_max_factor", Inert(inert::warm_max_factor, NO_LRU_PARTS)),
     name("temporary_ttl", Inert(inert::temporary_ttl, NO_LRU_PARTS)),
-    name("watcher_logbuf_size", Nothing("live logs are not served yet")),
-    name("worker_logbuf_size", Nothing("live logs are not served yet")),
-    name("track_sizes", Nothing("sizes are not tracked one by one")),
     name("inline_ascii_resp", Nothing("it does nothing in memcached either")),
     name("no_inline_ascii_resp", Nothing("it does nothing in memcached either")),
     name("modern", Nothing("it does nothing in memcached either")),
@@ -195,6 +205,12 @@ fn eviction(options: &mut Options, word: &str) -> Result<(), Refusal> {
 fn set_maintainer(options: &mut Options, on: bool) {
     options.eviction = if on { Eviction::S3Fifo } else { Eviction::Lru };
     options.show_inert(Setting::LruMaintainerThread, if on { "yes" } else { "no" }.to_owned());
+}
+
+fn kibibytes(place: &mut u32, kib: u32) -> Result<(), Refusal> {
+    let too_large = || Refusal::new(exit::FLAG, "a log buffer is smaller than 4 GiB");
+    *place = kib.checked_mul(1024).ok_or_else(too_large)?;
+    Ok(())
 }
 
 fn shards(options: &mut Options, count: u32) -> Result<(), Refusal> {

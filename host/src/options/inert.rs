@@ -34,14 +34,6 @@ pub(super) fn hash_algorithm(value: Option<&str>) -> Checked {
     }
 }
 
-pub(super) fn lru_crawler(_: Option<&str>) -> Checked {
-    shown(Setting::LruCrawler, "yes")
-}
-
-pub(super) fn no_lru_crawler(_: Option<&str>) -> Checked {
-    shown(Setting::LruCrawler, "no")
-}
-
 pub(super) fn slab_reassign(_: Option<&str>) -> Checked {
     shown(Setting::SlabReassign, "yes")
 }

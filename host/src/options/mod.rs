@@ -110,6 +110,17 @@ pub(crate) struct Options {
     pub(crate) shutdown: bool,
     /// Clients may stop and move the clock.
     pub(crate) debug_time: bool,
+    /// Clients may list keys.
+    pub(crate) dump: bool,
+    /// Clients may follow what happens.
+    pub(crate) watch: bool,
+    /// What a client that watches may have unread.
+    pub(crate) watcher_bytes: u32,
+    /// What a guest keeps of events until its host comes by.
+    pub(crate) events_bytes: u32,
+    pub(crate) track_sizes: bool,
+    /// The sweep removes what has expired.
+    pub(crate) crawler: bool,
     /// `-D`: collect statistics by prefix, which ends with this byte.
     pub(crate) prefix_delimiter: Option<u8>,
     /// `-S`
@@ -162,6 +173,12 @@ impl Default for Options {
             flush: true,
             shutdown: false,
             debug_time: false,
+            dump: true,
+            watch: true,
+            watcher_bytes: 256 * 1024,
+            events_bytes: 64 * 1024,
+            track_sizes: false,
+            crawler: true,
             prefix_delimiter: None,
             sasl: false,
             auth_file: None,

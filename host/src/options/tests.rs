@@ -190,7 +190,7 @@ fn what_means_nothing_is_accepted_with_one_line_each() {
         assert!(options.warnings.len() == 1 && options.warnings[0].starts_with(&expected), "{:?}", options.warnings);
         assert!(!options.warnings[0].contains('\n'));
     }
-    assert_eq!(options("-o slab_reassign,lru_crawler,,no_hashexpand -o maxconns_fast").warnings.len(), 3);
+    assert_eq!(options("-o slab_reassign,lru_crawler,,no_hashexpand -o maxconns_fast").warnings.len(), 2);
     assert_eq!(options("-D ab").warnings, ["-D: only the first character of \"ab\" counts"]);
     assert_eq!(options("-D ab").prefix_delimiter, Some(b'a'));
     assert_eq!(options("-B ascii -B auto -U 0").warnings.len(), 0);

@@ -35,7 +35,11 @@ pub(crate) fn memcached_tool(site: &Site) -> Result<Report, String> {
     expect_row(&stats, "cmd_set", "2")?;
     expect_row(&output("settings")?, "item_size_max", "1048576")?;
     expect_row(&output("sizes")?, "sizes_status", "disabled")?;
-    let passed = ["display", "stats", "settings", "sizes"].map(str::to_owned).to_vec();
+    let dump = output("dump")?.replace('\r', "");
+    if !dump.contains("add tool-a 0 0 1\n1") || !dump.contains("add tool-b 5 ") {
+        return Err(format!("dump does not show the items:\n{dump}"));
+    }
+    let passed = ["display", "stats", "settings", "sizes", "dump"].map(str::to_owned).to_vec();
     Ok(Report { version: package_version("memcached")?, passed, failed_alike: Vec::new() })
 }
 

@@ -34,7 +34,7 @@ pub(super) fn decoded_bytes(encoded: &[u8]) -> Option<usize> {
 }
 
 /// Appends `key` in base64.
-pub(super) fn encode_key(out: &mut Vec<u8>, key: &[u8]) {
+pub fn encode_key(out: &mut Vec<u8>, key: &[u8]) {
     for group in key.chunks(3) {
         let mut bytes = [0; 4];
         for (to, from) in bytes.iter_mut().skip(1).zip(group) {

@@ -23,7 +23,7 @@ mod key;
 mod parse;
 
 pub use encode::{Echo, answer, words};
-pub use key::decode_key;
+pub use key::{decode_key, encode_key};
 pub use parse::{parse, speaks};
 
 use super::Span;

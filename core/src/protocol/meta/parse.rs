@@ -126,16 +126,13 @@ impl Line<'_> {
         if flags.long_opaque {
             return Err(words::LONG_OPAQUE);
         }
-        let operation = match (flags.compare, flags.empty, flags.stale) {
-            (None, false, false) => Operation::Delete,
-            (compare, empty, stale) => Operation::Discard(Discard {
-                compare,
-                empty: empty.then_some(flags.client_flags),
-                stale,
-                touch: flags.touch.map(|touch| touch.expiry),
-                unique: flags.unique,
-            }),
-        };
+        let operation = Operation::Discard(Discard {
+            compare: flags.compare,
+            empty: flags.empty.then_some(flags.client_flags),
+            stale: flags.stale,
+            touch: flags.touch.map(|touch| touch.expiry),
+            unique: flags.unique,
+        });
         Ok(request(Verb::Delete, key, span, &flags, operation))
     }
 

@@ -10,25 +10,38 @@
 //! control  = "flush_all" [exptime] | "cache_memlimit" megabytes | "lru" ("mode" | "tune" | "temp_ttl") …
 //!          | "verbosity" level | "version" | "quit" | "refresh_certs"
 //!          | "shutdown" ["graceful"] | "stats" [group] | "debugtime" ("p" | "r" | seconds)
+//!          | "lru_crawler" (("crawl" | "metadump" | "mgdump") classes | "enable" | "disable" | ("sleep" | "tocrawl") number)
+//!          | "slabs" ("reassign" class class | "automove" (number | ("ratio" | "freeratio" | "window") number))
+//!          | "watch" *kind
+//! classes  = "all" | "hash" | number *("," number)
 //! ```
 
+mod admin;
 mod encode;
+mod listing;
 mod login;
 mod parse;
 mod statistics;
+mod watch;
 
 pub use encode::{answer_found, answer_refusal, answer_status, words};
+pub use listing::{Form, answer_listed};
 pub use login::{Login, parse_login};
 pub use parse::{continue_retrieval, parse};
 pub use statistics::{
     answer_classes, answer_connections, answer_general, answer_prefixes, answer_settings, answer_sizes, answer_slabs,
 };
 
+pub use watch::answer_event;
+
 use super::Span;
 use crate::{
     clock::Expiry,
     command::{Detail, Eviction, Operation},
+    config::Setting,
+    event::Kinds,
     host::ClockOrder,
+    inventory::Walk,
 };
 
 /// What a client asked.
@@ -117,6 +130,55 @@ pub enum Control {
     RefreshCertificates,
     /// `stats` and its groups.
     Stats(Group),
+    /// `watch`; no kinds: it asked for something that there is not.
+    Watch(Kinds),
+    /// `lru_crawler crawl`. This is the answer, unless background work is off.
+    Crawl(&'static [u8]),
+    /// `lru_crawler enable` and `disable`.
+    Crawler {
+        /// Which.
+        enable: bool,
+    },
+    /// Commands that show items.
+    Dump(Dump),
+    /// A piece of what [`Control::Dump`] began; no client sends it.
+    Walk {
+        /// Which shard.
+        shard: u32,
+        /// Which piece.
+        walk: Walk,
+    },
+    /// Something that `stats settings` shows from now on.
+    Tune {
+        /// What.
+        setting: Setting,
+        /// Its value; of a ratio, the bits of the number.
+        value: u64,
+    },
+    /// `lru tune`.
+    TuneLru {
+        /// Part of the memory in percent.
+        hot_percent: u32,
+        /// The same.
+        warm_percent: u32,
+        /// The bits of a number.
+        hot_factor: u32,
+        /// The same.
+        warm_factor: u32,
+    },
+    /// `lru temp_ttl`; negative turns it off.
+    TemporaryTtl(i32),
+}
+
+/// A wish to see items.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dump {
+    /// How.
+    pub form: Form,
+    /// Bit `n`: those of size class `n`; no bit: the client asked for classes that there cannot be.
+    pub classes: u64,
+    /// At most so many; 0: all.
+    pub limit: u32,
 }
 
 /// A group of statistics.

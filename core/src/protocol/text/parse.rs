@@ -43,6 +43,9 @@ pub fn parse(input: &[u8], context: &Context) -> Verdict<Request> {
         b"flush_all" => l.flush(),
         b"cache_memlimit" => l.memory_limit(),
         b"lru" => l.lru(),
+        b"lru_crawler" => l.crawler(),
+        b"slabs" => l.slabs(),
+        b"watch" => l.watch(),
         b"verbosity" => l.verbosity(),
         b"shutdown" => l.shutdown(),
         b"debugtime" if context.debug_time => l.debug_time(),
@@ -115,28 +118,28 @@ fn has_long_key(keys: &[u8]) -> bool {
 }
 
 /// A whole line and what belongs to it.
-struct Line<'a> {
+pub(super) struct Line<'a> {
     input: &'a [u8],
     line: &'a [u8],
     /// The line after its first word.
-    arguments: &'a [u8],
+    pub(super) arguments: &'a [u8],
     word_end: usize,
     /// The line's bytes with its end.
     consumed: usize,
-    context: &'a Context,
+    pub(super) context: &'a Context,
 }
 
 impl Line<'_> {
-    fn answer(&self, text: &'static [u8]) -> Verdict<Request> {
+    pub(super) fn answer(&self, text: &'static [u8]) -> Verdict<Request> {
         answer(text, self.consumed)
     }
 
     /// `noreply` counts if it is the last token, whatever it stands for otherwise.
-    fn noreply(&self) -> bool {
+    pub(super) fn noreply(&self) -> bool {
         token::last(self.arguments) == b"noreply"
     }
 
-    fn answer_unless_noreply(&self, text: &'static [u8]) -> Verdict<Request> {
+    pub(super) fn answer_unless_noreply(&self, text: &'static [u8]) -> Verdict<Request> {
         self.answer(if self.noreply() { b"" } else { text })
     }
 
@@ -151,8 +154,13 @@ impl Line<'_> {
         Verdict::Complete { request: Request::Command(request), consumed: self.consumed }
     }
 
-    fn control(&self, control: Control) -> Verdict<Request> {
+    pub(super) fn control(&self, control: Control) -> Verdict<Request> {
         Verdict::Complete { request: Request::Control { control, noreply: self.noreply() }, consumed: self.consumed }
+    }
+
+    /// A control that `noreply` does not silence.
+    pub(super) fn control_with_answer(&self, control: Control) -> Verdict<Request> {
+        Verdict::Complete { request: Request::Control { control, noreply: false }, consumed: self.consumed }
     }
 
     fn retrieve(&self, cas: bool) -> Verdict<Request> {
@@ -241,7 +249,7 @@ impl Line<'_> {
         Ok(key)
     }
 
-    fn argument(&self, number: usize) -> &[u8] {
+    pub(super) fn argument(&self, number: usize) -> &[u8] {
         Tokens::new(self.arguments).nth(number).map_or(&[], |span| span.of(self.arguments))
     }
 
@@ -313,22 +321,23 @@ impl Line<'_> {
                 _ => None,
             },
             b"tune" => self.lru_tune(),
-            b"temp_ttl" => token::loose_i32(self.argument(1)).map(|_| words::OK),
+            b"temp_ttl" => token::loose_i32(self.argument(1)).map(|ttl| self.control(Control::TemporaryTtl(ttl))),
             _ => None,
         };
-        self.answer_unless_noreply(tuned.unwrap_or(words::ERROR))
+        tuned.unwrap_or_else(|| self.answer_unless_noreply(words::ERROR))
     }
 
-    fn lru_tune(&self) -> Option<&'static [u8]> {
+    fn lru_tune(&self) -> Option<Verdict<Request>> {
         let percent = |number| token::digits_u32(self.argument(number));
         let factor = |number| core::str::from_utf8(self.argument(number)).ok()?.parse::<f64>().ok();
-        let (hot, warm, hot_age, warm_age) = (percent(1)?, percent(2)?, factor(3)?, factor(4)?);
-        Some(if hot.saturating_add(warm) > 80 {
-            words::LRU_TOO_MUCH
+        let (hot_percent, warm_percent, hot_age, warm_age) = (percent(1)?, percent(2)?, factor(3)?, factor(4)?);
+        Some(if hot_percent.saturating_add(warm_percent) > 80 {
+            self.answer_unless_noreply(words::LRU_TOO_MUCH)
         } else if hot_age <= 0.0 || warm_age <= 0.0 {
-            words::LRU_NO_AGE
+            self.answer_unless_noreply(words::LRU_NO_AGE)
         } else {
-            words::OK
+            let (hot_factor, warm_factor) = ((hot_age as f32).to_bits(), (warm_age as f32).to_bits());
+            self.control(Control::TuneLru { hot_percent, warm_percent, hot_factor, warm_factor })
         })
     }
 
@@ -369,6 +378,7 @@ impl Line<'_> {
         let group = match tokens.next_bytes() {
             b"" => Group::General,
             word if b"reset".starts_with(word) => Group::Reset,
+            word if b"detail".starts_with(word) && !self.context.dump => return self.answer(words::DETAIL_NOT_ALLOWED),
             word if b"detail".starts_with(word) => match tokens.next_bytes() {
                 b"" => return self.answer(words::DETAIL_USAGE),
                 word if b"on".starts_with(word) => Group::Detail(Detail::On),
@@ -377,16 +387,14 @@ impl Line<'_> {
                 _ => return self.answer(words::DETAIL_USAGE),
             },
             word if b"settings".starts_with(word) => Group::Settings,
-            word if b"conns".starts_with(word) && word.len() > 1 => Group::Connections,
+            word if b"cachedump".starts_with(word) => return self.cachedump(),
+            word if b"conns".starts_with(word) => Group::Connections,
             b"items" => Group::Items,
             b"slabs" => Group::Slabs,
             b"sizes" => Group::Sizes,
             _ => return self.answer(words::ERROR),
         };
-        Verdict::Complete {
-            request: Request::Control { control: Control::Stats(group), noreply: false },
-            consumed: self.consumed,
-        }
+        self.control_with_answer(Control::Stats(group))
     }
 
     /// A browser's request line closes the connection; anything else is an error.
@@ -413,6 +421,9 @@ mod tests {
         shutdown: false,
         sasl: false,
         debug_time: false,
+        dump: true,
+        watch: true,
+        slab_reassign: true,
     };
 
     fn refusal(input: &[u8]) -> &'static [u8] {

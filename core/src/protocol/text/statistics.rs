@@ -4,11 +4,12 @@ use crate::{
     clock::Seconds,
     config::{Config, Setting},
     host::{ConnectionRecord, ConnectionState, HostStatistics},
+    limits,
     prefixes::{PrefixCounts, Prefixes},
-    statistics::{Classes, Counters, class_bytes},
+    statistics::{Classes, Counters, Sizes, class_bytes},
     wire::Reader,
 };
-use alloc::vec::Vec;
+use alloc::{string::String, vec::Vec};
 use core::fmt::{Display, Write};
 
 /// Lines of `STAT <name> <value>`.
@@ -58,12 +59,14 @@ pub fn answer_general(out: &mut Vec<u8>, config: &Config, counters: &Counters, h
     l.put("total_connections", host.total_connections);
     l.put("rejected_connections", host.rejected_connections);
     l.put("connection_structures", host.connection_structures);
-    for name in ["response_obj_oom", "response_obj_count", "response_obj_bytes"] {
-        l.put(name, 0);
-    }
-    for name in ["read_buf_count", "read_buf_bytes", "read_buf_bytes_free", "read_buf_oom"] {
-        l.put(name, 0);
-    }
+    // One output and one window a worker, that all of its connections share.
+    l.put("response_obj_oom", 0);
+    l.put("response_obj_count", host.threads);
+    l.put("response_obj_bytes", host.threads * limits::OUTPUT_BYTES_KEPT as u64);
+    l.put("read_buf_count", host.threads);
+    l.put("read_buf_bytes", host.threads * limits::WINDOW_BYTES as u64);
+    l.put("read_buf_bytes_free", 0);
+    l.put("read_buf_oom", 0);
     l.put("reserved_fds", host.reserved_fds);
     l.put("cmd_get", c.cmd_get);
     l.put("cmd_set", c.cmd_set);
@@ -110,19 +113,21 @@ pub fn answer_general(out: &mut Vec<u8>, config: &Config, counters: &Counters, h
         "slab_reassign_busy_items",
         "slab_reassign_busy_deletes",
         "slab_reassign_busy_nomem",
-        "slab_reassign_last_busy_status",
-        "slab_reassign_running",
     ] {
         l.put(name, 0);
     }
+    l.put("slab_reassign_last_busy_status", "none");
+    l.put("slab_reassign_running", 0);
     l.put("slabs_moved", c.slabs_moved);
-    for name in ["lru_crawler_running", "lru_crawler_starts", "lru_maintainer_juggles", "malloc_fails"] {
-        l.put(name, 0);
-    }
-    for name in ["log_worker_dropped", "log_worker_written", "log_watcher_skipped", "log_watcher_sent", "log_watchers"]
-    {
-        l.put(name, 0);
-    }
+    l.put("lru_crawler_running", 0);
+    l.put("lru_crawler_starts", c.lru_crawler_starts);
+    l.put("lru_maintainer_juggles", 0);
+    l.put("malloc_fails", 0);
+    l.put("log_worker_dropped", host.events_dropped);
+    l.put("log_worker_written", host.events_recorded);
+    l.put("log_watcher_skipped", host.events_skipped);
+    l.put("log_watcher_sent", host.events_sent);
+    l.put("log_watchers", host.watchers);
     if is_told(config, Setting::SslEnabled) {
         if is_on(config, Setting::SslSessionCache) {
             l.put("ssl_new_sessions", host.tls_new_sessions);
@@ -169,10 +174,10 @@ fn is_on(config: &Config, setting: Setting) -> bool {
 }
 
 /// `stats settings`.
-pub fn answer_settings(out: &mut Vec<u8>, config: &Config) {
+pub fn answer_settings(out: &mut Vec<u8>, settings: &[(Setting, String)]) {
     let mut l = Lines(out);
     for setting in Setting::ALL {
-        let told = config.settings.iter().find(|(told, _)| told == setting);
+        let told = settings.iter().find(|(told, _)| told == setting);
         let value = told.map_or(setting.default_value(), |(_, value)| value);
         if !value.is_empty() {
             l.put(setting.name(), value);
@@ -227,13 +232,11 @@ pub fn answer_classes(out: &mut Vec<u8>, classes: &Classes) {
 pub fn answer_slabs(out: &mut Vec<u8>, classes: &Classes, counters: &Counters) {
     const PAGE_BYTES: u64 = 1024 * 1024;
     let mut l = Lines(out);
-    let mut active = 0;
+    let mut active = 0u64;
     for (number, class) in &classes.0 {
         let c = &class.counters;
-        if c.number == 0 {
-            continue;
-        }
-        active += 1;
+        // One that holds nothing any more is still shown: its counters are what tools divide.
+        active += u64::from(c.number > 0);
         let chunk_bytes = class_bytes(*number as usize) as u64;
         let chunks_per_page = (PAGE_BYTES / chunk_bytes).max(1);
         let mut put = |name: &str, value: u64| l.put(format_args!("{number}:{name}"), value);
@@ -258,15 +261,12 @@ pub fn answer_slabs(out: &mut Vec<u8>, classes: &Classes, counters: &Counters) {
     l.end();
 }
 
-/// `stats sizes` from pairs (size, count); without any, the answer of a server that does not track them.
-pub fn answer_sizes(out: &mut Vec<u8>, histogram: &[u8]) {
+/// `stats sizes`; where they are not tracked, the answer of a server that does not track them.
+pub fn answer_sizes(out: &mut Vec<u8>, sizes: &Sizes) {
     let mut l = Lines(out);
-    let mut r = Reader(histogram);
-    if r.is_empty() {
-        l.put("sizes_status", "disabled");
-    }
-    while let (Some(bytes), Some(count)) = (r.u32(), r.u64()) {
-        l.put(bytes, count);
+    match sizes.iter() {
+        Some(sizes) => sizes.for_each(|(bytes, count)| l.put(bytes, count)),
+        None => l.put("sizes_status", "disabled"),
     }
     l.end();
 }
@@ -282,6 +282,7 @@ pub fn answer_connections(out: &mut Vec<u8>, records: &[u8]) {
             ConnectionState::Reading => "conn_nread",
             ConnectionState::Writing => "conn_mwrite",
             ConnectionState::Parsing => "conn_parse_cmd",
+            ConnectionState::Watching => "conn_watch",
         };
         let number = record.descriptor;
         l.put(format_args!("{number}:addr"), &record.address);

@@ -1,0 +1,170 @@
+//! `lru_crawler`, `slabs`, `stats cachedump`, `watch`: what asks for the store's upkeep or contents, or for what happens.
+
+#![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::arithmetic_side_effects)]
+
+use super::{Control, Dump, Form, Request, parse::Line, watch, words};
+use crate::{
+    config::Setting,
+    event::Kinds,
+    protocol::{Verdict, token, token::Tokens},
+    statistics::CLASSES,
+};
+
+/// Every class.
+const ALL_CLASSES: u64 = !1;
+/// Longest sleep of the crawler, microseconds.
+const SLEEP_US_MAX: u32 = 1_000_000;
+/// Seconds of `slabs automove window`.
+const WINDOW_S: core::ops::RangeInclusive<u32> = 3..=1800;
+
+impl Line<'_> {
+    /// Tokens after the first word, a trailing `noreply` aside.
+    fn arguments_count(&self) -> usize {
+        Tokens::new(self.arguments).count().saturating_sub(usize::from(self.noreply()))
+    }
+
+    /// What `lru_crawler` begins with.
+    pub(super) fn crawler(&self) -> Verdict<Request> {
+        let control = match (self.argument(0), self.arguments_count()) {
+            (b"enable", 1) => Control::Crawler { enable: true },
+            (b"disable", 1) => Control::Crawler { enable: false },
+            (b"crawl", 2) => Control::Crawl(match self.argument(1) {
+                b"hash" => words::CRAWLER_UNKNOWN,
+                ids if classes(ids) == 0 => words::BAD_CLASS,
+                _ => words::OK,
+            }),
+            (b"metadump", 2) => return self.dump(Form::Metadata),
+            (b"mgdump", 2) => return self.dump(Form::Keys),
+            (b"sleep", 2) => match token::digits_u32(self.argument(1)) {
+                None => return self.answer_unless_noreply(words::BAD_FORMAT),
+                Some(value) if value > SLEEP_US_MAX => return self.answer_unless_noreply(words::SLEEP_TOO_LONG),
+                Some(value) => Control::Tune { setting: Setting::LruCrawlerSleep, value: value.into() },
+            },
+            (b"tocrawl", 2) => match token::digits_u32(self.argument(1)) {
+                None => return self.answer_unless_noreply(words::BAD_FORMAT),
+                Some(value) => Control::Tune { setting: Setting::LruCrawlerTocrawl, value: value.into() },
+            },
+            _ => return self.answer_unless_noreply(words::ERROR),
+        };
+        self.control(control)
+    }
+
+    fn dump(&self, form: Form) -> Verdict<Request> {
+        // memcached counts `noreply` among the arguments here, and refuses it, in silence.
+        if self.noreply() {
+            return self.answer(b"");
+        }
+        let classes = if self.argument(1) == b"hash" { ALL_CLASSES } else { classes(self.argument(1)) };
+        self.control(Control::Dump(Dump { form, classes, limit: 0 }))
+    }
+
+    /// There is nothing to reassign: every class uses the same memory.
+    pub(super) fn slabs(&self) -> Verdict<Request> {
+        match (self.argument(0), self.arguments_count()) {
+            (b"reassign", 3) => {
+                let class = |number| token::loose_i32(self.argument(number));
+                let (Some(from), Some(to)) = (class(1), class(2)) else {
+                    return self.answer_unless_noreply(words::BAD_FORMAT);
+                };
+                let is_class = |class: i32| usize::try_from(class).is_ok_and(|class| class < CLASSES);
+                self.answer_unless_noreply(if !self.context.slab_reassign {
+                    words::REASSIGN_DISABLED
+                } else if from == to {
+                    words::SAME_CLASS
+                } else if is_class(from) && is_class(to) {
+                    words::NO_SPARE_PAGES
+                } else {
+                    words::BAD_CLASSES
+                })
+            }
+            (b"automove", 2..) => self.automove(),
+            _ => self.answer_unless_noreply(words::ERROR),
+        }
+    }
+
+    fn automove(&self) -> Verdict<Request> {
+        let ratio = || core::str::from_utf8(self.argument(2)).ok()?.parse::<f64>().ok().filter(|ratio| !ratio.is_nan());
+        let refusal = match (self.argument(1), self.arguments_count()) {
+            (b"ratio", 3..) => match ratio() {
+                Some(ratio) => {
+                    return self.control(Control::Tune { setting: Setting::SlabAutomoveRatio, value: ratio.to_bits() });
+                }
+                None => words::ERROR,
+            },
+            (b"freeratio", 3..) => ratio().map_or(words::ERROR, |_| words::OK),
+            (b"ratio" | b"freeratio", _) => words::ERROR,
+            (b"window", 3..) => match token::digits_u32(self.argument(2)) {
+                Some(value) if WINDOW_S.contains(&value) => {
+                    return self.control(Control::Tune { setting: Setting::SlabAutomoveWindow, value: value.into() });
+                }
+                Some(_) => words::BAD_WINDOW,
+                None => words::BAD_FORMAT,
+            },
+            (mode, _) => match token::digits_u32(mode) {
+                Some(value @ 0..=2) => {
+                    return self.control(Control::Tune { setting: Setting::SlabAutomove, value: value.into() });
+                }
+                Some(_) => words::ERROR,
+                None => words::BAD_FORMAT,
+            },
+        };
+        self.answer_unless_noreply(refusal)
+    }
+
+    /// `watch`, which no `noreply` silences.
+    pub(super) fn watch(&self) -> Verdict<Request> {
+        if !self.context.watch {
+            return self.answer(words::WATCH_NOT_ALLOWED);
+        }
+        let words = || Tokens::new(self.arguments).map(|word| watch::kind(word.of(self.arguments)));
+        let kinds = match words().next() {
+            None => Some(Kinds::FETCHES),
+            Some(_) => words().try_fold(Kinds::NONE, |kinds, kind| Some(kinds.with(kind?))),
+        };
+        self.control_with_answer(Control::Watch(kinds.unwrap_or(Kinds::NONE)))
+    }
+
+    /// `stats cachedump <class> <limit>`.
+    pub(super) fn cachedump(&self) -> Verdict<Request> {
+        if !self.context.dump {
+            return self.answer(words::CACHEDUMP_NOT_ALLOWED);
+        }
+        if self.argument(2).is_empty() {
+            return self.answer(words::BAD_COMMAND_LINE);
+        }
+        let (Some(class), Some(limit)) = (token::digits_u32(self.argument(1)), token::digits_u32(self.argument(2)))
+        else {
+            return self.answer(words::BAD_FORMAT);
+        };
+        match 1u64.checked_shl(class) {
+            Some(classes) => self.control_with_answer(Control::Dump(Dump { form: Form::Items, classes, limit })),
+            None => self.answer(words::ILLEGAL_CLASS),
+        }
+    }
+}
+
+/// The classes of `all` or of numbers with commas between; 0 if one of them is none.
+fn classes(ids: &[u8]) -> u64 {
+    if ids == b"all" {
+        return ALL_CLASSES;
+    }
+    let bits = ids.split(|&byte| byte == b',').map(|id| {
+        let class = token::digits_u32(id).filter(|&class| class != 0)?;
+        1u64.checked_shl(class)
+    });
+    bits.collect::<Option<alloc::vec::Vec<_>>>().map_or(0, |bits| bits.iter().fold(0, |all, bit| all | bit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_are_numbers_or_all() {
+        assert_eq!(classes(b"all"), ALL_CLASSES);
+        assert_eq!(classes(b"1,3,63"), 1 << 1 | 1 << 3 | 1 << 63);
+        for bad in [&b""[..], b"0", b"64", b"1,", b"1,x", b"-1", b"hash", b"4294967297"] {
+            assert_eq!(classes(bad), 0, "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Lines that show items one by one.
+
+use super::words;
+use crate::{clock::Expiry, inventory::Listed, protocol::meta};
+use alloc::vec::Vec;
+use core::fmt::Write;
+
+/// How items are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// `lru_crawler metadump`: everything but the value.
+    Metadata,
+    /// `lru_crawler mgdump`: meta commands that read them.
+    Keys,
+    /// `stats cachedump`: key, length, expiry.
+    Items,
+}
+
+impl Form {
+    /// What stands before the first line.
+    pub fn head(self) -> &'static [u8] {
+        match self {
+            Self::Metadata | Self::Keys => words::OK,
+            Self::Items => b"",
+        }
+    }
+
+    /// What stands after the last.
+    pub fn tail(self) -> &'static [u8] {
+        match self {
+            Self::Metadata | Self::Items => words::END,
+            Self::Keys => words::END_META,
+        }
+    }
+
+    /// With dumps turned off (`-X`). [`Form::Items`] is refused by the parser.
+    pub fn not_allowed(self) -> &'static [u8] {
+        match self {
+            Self::Keys => words::MGDUMP_NOT_ALLOWED,
+            Self::Metadata | Self::Items => words::METADUMP_NOT_ALLOWED,
+        }
+    }
+
+    /// Behind other commands of the same read.
+    pub fn pipelined(self) -> &'static [u8] {
+        match self {
+            Self::Keys => words::MGDUMP_PIPELINED,
+            Self::Metadata | Self::Items => words::METADUMP_PIPELINED,
+        }
+    }
+}
+
+/// One item.
+pub fn answer_listed(out: &mut Vec<u8>, form: Form, item: &Listed<'_>) {
+    match form {
+        Form::Metadata => metadata(out, item),
+        Form::Keys => {
+            out.extend_from_slice(b"mg ");
+            let is_plain = !item.encoded_key && item.key.iter().all(|byte| !matches!(byte, b' ' | b'\r' | b'\n'));
+            if is_plain {
+                out.extend_from_slice(item.key);
+                out.extend_from_slice(b"\r\n");
+            } else {
+                meta::encode_key(out, item.key);
+                out.extend_from_slice(b" b\r\n");
+            }
+        }
+        Form::Items => {
+            out.extend_from_slice(b"ITEM ");
+            out.extend_from_slice(item.key);
+            let _ = write!(Text(out), " [{} b; {} s]\r\n", item.value_bytes, item.expiry.0);
+        }
+    }
+}
+
+fn metadata(out: &mut Vec<u8>, item: &Listed<'_>) {
+    out.extend_from_slice(b"key=");
+    encode_uri(out, item.key);
+    let exp = if item.expiry == Expiry::NEVER { -1 } else { i64::from(item.expiry.0) };
+    let fetch = if item.fetched { "yes" } else { "no" };
+    let Listed { access, cas, class, item_bytes, flags, .. } = item;
+    let _ = writeln!(
+        Text(out),
+        " exp={exp} la={access} cas={cas} fetch={fetch} cls={class} size={item_bytes} flags={flags} "
+    );
+}
+
+/// Letters, digits and `-._~` as they are, everything else as `%XX`.
+pub(super) fn encode_uri(out: &mut Vec<u8>, bytes: &[u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    for &byte in bytes {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            out.push(byte);
+        } else {
+            out.extend_from_slice(&[b'%', DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+        }
+    }
+}
+
+/// Formats into a vector, which cannot fail.
+pub(super) struct Text<'a>(pub(super) &'a mut Vec<u8>);
+
+impl Write for Text<'_> {
+    fn write_str(&mut self, text: &str) -> core::fmt::Result {
+        self.0.extend_from_slice(text.as_bytes());
+        Ok(())
+    }
+}

@@ -1,0 +1,67 @@
+//! Walks over all items in an order that neither moving nor growing disturbs; see [`crate::inventory`].
+
+use super::{
+    Store,
+    index::FETCHED,
+    item::{ENCODED_KEY, Item},
+};
+use crate::{
+    clock::Seconds,
+    inventory::{END, Listed, Piece, Walk},
+    statistics::class_of,
+};
+use alloc::vec::Vec;
+
+/// Buckets that one piece looks at: with seven items each about as much work as a batch of large commands.
+const PIECE_BUCKETS_MAX: u32 = 128;
+
+impl Store {
+    /// Appends a [`Piece`]: the live items of the wished classes from the cursor on, until there is no room or enough
+    /// was done.
+    pub(super) fn take_inventory(&self, walk: &Walk, now: Seconds, answer: &mut Vec<u8>) {
+        let at = Piece::begin(answer);
+        let room = answer.len() + walk.room as usize;
+        let mut cursor = walk.cursor.min(END);
+        for _ in 0..PIECE_BUCKETS_MAX {
+            if cursor >= END || answer.len() > room {
+                break;
+            }
+            let from = cursor as u32;
+            let stretch = self.index.stretch(&self.pool, from);
+            // Of a bucket that was merged meanwhile, a part was visited already.
+            let is_whole = stretch.begin == from;
+            self.index.for_each_in(&self.pool, stretch.bucket, |entry| {
+                let item = Item::parse(&self.pool, entry.location());
+                let class = class_of(item.total_bytes() as usize);
+                let is_next = || is_whole || place_of(self.index.hash(item.key(&self.pool))) >= from;
+                if walk.classes >> class & 1 != 0 && !self.is_gone(&item, now) && is_next() {
+                    self.list(&item, class as u32, entry.has(FETCHED), answer);
+                }
+            });
+            cursor = stretch.end;
+        }
+        Piece::end(answer, at, cursor);
+    }
+
+    fn list(&self, item: &Item, class: u32, fetched: bool, answer: &mut Vec<u8>) {
+        let pool = &self.pool;
+        let listed = Listed {
+            key: item.key(pool),
+            expiry: item.expiry(pool),
+            access: item.access(pool),
+            cas: item.unique(pool),
+            class,
+            item_bytes: item.total_bytes(),
+            value_bytes: item.value_bytes,
+            flags: item.flags(pool),
+            fetched,
+            encoded_key: item.marks() & ENCODED_KEY != 0,
+        };
+        listed.encode(answer);
+    }
+}
+
+/// Where a key stands in the order: the bits that choose its bucket, the lowest first.
+fn place_of(hash: u64) -> u32 {
+    (hash as u32).reverse_bits()
+}

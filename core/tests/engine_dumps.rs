@@ -1,0 +1,134 @@
+//! Lists of all items while other clients change what there is: what stays is listed once, a slow reader holds little,
+//! and nobody waits for a list.
+
+mod common;
+
+use common::{
+    START,
+    host::{Client, Cuts, Server},
+    random::Random,
+};
+use std::collections::BTreeMap;
+use wasmcached_core::{config::Config, front::Status, limits};
+
+const STAYING: usize = 20_000;
+
+fn servers() -> [Server; 2] {
+    let config = Config { memory_bytes: 64 << 20, memory_bytes_capacity: 64 << 20, ..common::config() };
+    let part = Config { memory_bytes: 32 << 20, memory_bytes_capacity: 32 << 20, ..common::config() };
+    [Server::solo(&config, START), Server::sharded(&part, 3, START)]
+}
+
+/// Stores (or deletes) the numbers of `range` under `name`.
+fn change(server: &mut Server, client: &mut Client, name: &str, range: std::ops::Range<usize>, store: bool) {
+    let mut requests = Vec::new();
+    for number in range {
+        let request = if store {
+            format!("set {name}-{number} 0 0 {0} noreply\r\n{1:2$}\r\n", number % 90 + 6, number, number % 90 + 6)
+        } else {
+            format!("delete {name}-{number} noreply\r\n")
+        };
+        requests.extend_from_slice(request.as_bytes());
+    }
+    assert_eq!(client.ask(server, &requests), b"");
+}
+
+/// How often each key that begins `stays` was listed.
+fn listed(answer: &[u8], before: &str, after: &str) -> BTreeMap<String, usize> {
+    let text = std::str::from_utf8(answer).unwrap();
+    let mut counts = BTreeMap::new();
+    for line in text.lines() {
+        if let Some(rest) = line.strip_prefix(before)
+            && rest.starts_with("stays")
+        {
+            let key = if after.is_empty() { rest } else { rest.split_once(after).unwrap().0 };
+            *counts.entry(key.to_owned()).or_default() += 1;
+        }
+    }
+    counts
+}
+
+#[test]
+fn what_stays_is_listed_once_whatever_else_happens() {
+    for (command, before, after, last) in
+        [("lru_crawler metadump all\r\n", "key=", " ", "END\r\n"), ("lru_crawler mgdump hash\r\n", "mg ", "", "EN\r\n")]
+    {
+        for (seed, mut server) in servers().into_iter().enumerate() {
+            let mut random = Random::new(seed as u64);
+            let mut other = Client::new(&mut server);
+            change(&mut server, &mut other, "stays", 0..STAYING, true);
+            let mut client = Client::new(&mut server);
+            client.unread.extend_from_slice(command.as_bytes());
+            let mut round = 0;
+            while client.is_busy() {
+                client.event(&mut server, &mut random, Cuts::Every(8 * 1024));
+                // The index grows, shrinks, and items move, again and again.
+                let from = round % 40 * 1000;
+                change(&mut server, &mut other, "other", from..from + 1000, round / 40 % 2 == 0);
+                change(
+                    &mut server,
+                    &mut other,
+                    "stays",
+                    round * 7 % STAYING..(round * 7 % STAYING + 5).min(STAYING),
+                    true,
+                );
+                server.sweep();
+                round += 1;
+            }
+            server.check();
+            assert!(round > 40, "{round} rounds");
+            assert!(client.received.starts_with(b"OK\r\n") && client.received.ends_with(last.as_bytes()));
+            let counts = listed(&client.received, before, after);
+            assert_eq!(counts.len(), STAYING);
+            let twice: Vec<_> = counts.iter().filter(|(_, count)| **count != 1).collect();
+            assert!(twice.is_empty(), "{twice:?}");
+        }
+    }
+}
+
+#[test]
+fn a_reader_that_reads_nothing_holds_one_output() {
+    for mut server in servers() {
+        let mut other = Client::new(&mut server);
+        change(&mut server, &mut other, "stays", 0..STAYING, true);
+        let mut clients: Vec<Client> = (0..10).map(|_| Client::new(&mut server)).collect();
+        for client in &mut clients {
+            let (taken, mut status) = server.receive(client.id, b"lru_crawler metadump all\r\n");
+            assert_eq!(taken, 26);
+            while status.has(Status::MORE) && !status.has(Status::OUTPUT) {
+                status = server.advance(client.id, 0);
+            }
+            assert!(status.has(Status::OUTPUT));
+            client.status = server.consume(client.id, 0);
+        }
+        let held = server.front().buffers_bytes();
+        assert!(held <= clients.len() * 2 * limits::OUTPUT_BYTES_HIGH, "{held}");
+        // Others are served meanwhile, and those that do read get it all.
+        assert_eq!(other.ask(&mut server, b"get none\r\n"), b"END\r\n");
+        let mut random = Random::new(1);
+        for client in &mut clients {
+            client.drain(&mut server, &mut random, Cuts::None);
+            assert_eq!(listed(&client.received, "key=", " ").len(), STAYING);
+        }
+        assert_eq!(server.front().buffers_bytes(), 0);
+    }
+}
+
+#[test]
+fn a_class_is_shown_up_to_two_megabytes() {
+    for mut server in servers() {
+        let mut client = Client::new(&mut server);
+        let mut requests = Vec::new();
+        for number in 0..12_000 {
+            requests.extend_from_slice(format!("set {number:0>200} 0 0 1 noreply\r\n1\r\n").as_bytes());
+        }
+        assert_eq!(client.ask(&mut server, &requests), b"");
+        let items = String::from_utf8(client.ask(&mut server, b"stats items\r\n")).unwrap();
+        let class = items.split(':').nth(1).unwrap();
+        let shown = client.ask(&mut server, format!("stats cachedump {class} 0\r\n").as_bytes());
+        assert!((2_000_000..=2 * 1024 * 1024 + 5).contains(&shown.len()), "{}", shown.len());
+        assert!(shown.ends_with(b"s]\r\nEND\r\n"));
+        let shown = client.ask(&mut server, format!("stats cachedump {class} 7\r\n").as_bytes());
+        assert_eq!(shown.split(|&byte| byte == b'\n').count(), 7 + 2);
+    }
+}
