@@ -11,7 +11,7 @@ use common::{
 use std::collections::BTreeMap;
 use wasmcached_core::{config::Config, front::Status, limits};
 
-const STAYING: usize = 20_000;
+const STAYING: usize = 10_000;
 
 fn servers() -> [Server; 2] {
     let config = Config { memory_bytes: 64 << 20, memory_bytes_capacity: 64 << 20, ..common::config() };
@@ -61,10 +61,10 @@ fn what_stays_is_listed_once_whatever_else_happens() {
             client.unread.extend_from_slice(command.as_bytes());
             let mut round = 0;
             while client.is_busy() {
-                client.event(&mut server, &mut random, Cuts::Every(8 * 1024));
+                client.event(&mut server, &mut random, Cuts::Every(2 * 1024));
                 // The index grows, shrinks, and items move, again and again.
-                let from = round % 40 * 1000;
-                change(&mut server, &mut other, "other", from..from + 1000, round / 40 % 2 == 0);
+                let from = round % 20 * 1000;
+                change(&mut server, &mut other, "other", from..from + 1000, round / 20 % 2 == 0);
                 change(
                     &mut server,
                     &mut other,

@@ -239,7 +239,9 @@ impl Model {
                 }
             };
             let Some(item) = found else { continue };
-            self.count("get_hits");
+            if touch.is_none() {
+                self.count("get_hits");
+            }
             let mut head = [b"VALUE ", key].concat();
             head.extend_from_slice(format!(" {} {}", item.flags, item.value.len()).as_bytes());
             if word.ends_with(b"s") {
