@@ -121,10 +121,7 @@ impl Shards {
     /// Does a bounded piece of upkeep on one shard; whether there is more to do.
     pub(crate) fn sweep(&self, index: usize, now: u32, steps: u32, faults: &FaultCounters) -> bool {
         let mut slot = self.slots[index].lock();
-        let swept = match slot.shard(&self.engine, now) {
-            None => None,
-            Some(shard) => Some(shard.sweep(now, steps)),
-        };
+        let swept = slot.shard(&self.engine, now).map(|shard| shard.sweep(now, steps));
         slot.report(&self.engine, index, now, &self.watching, faults);
         match swept {
             Some(Ok(more)) => more,

@@ -25,7 +25,7 @@ fn events_of_all_workers_and_shards_reach_all_who_watch() {
             [watch(&server, "fetchers mutations deletions"), watch(&server, "mutations deletions fetchers")];
         let mut clients: Vec<Client> = (0..6).map(|_| server.client()).collect();
         for (number, client) in clients.iter_mut().enumerate() {
-            client.send(&format!("set key-{number} 0 0 1\r\n1\r\nget key-{number}\r\ndelete key-{number}\r\n"));
+            client.send(format!("set key-{number} 0 0 1\r\n1\r\nget key-{number}\r\ndelete key-{number}\r\n"));
             let answer: Vec<String> = (0..5).map(|_| client.line()).collect();
             assert_eq!(answer[0], "STORED");
             assert_eq!(answer[4], "DELETED");
