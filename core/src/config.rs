@@ -100,6 +100,8 @@ pub struct Config {
     pub detail: bool,
     /// `-D`: what ends a prefix.
     pub prefix_delimiter: u8,
+    /// `-o udp_amplification`: how many times what it sent a peer that may be another is sent; 0: anything.
+    pub udp_amplification: u32,
     /// `-R`: requests of one connection before others get their turn.
     pub requests_per_event: u32,
     /// What `stats settings` shows, by setting; what is missing here shows its default.
@@ -130,6 +132,7 @@ impl Default for Config {
             track_sizes: false,
             detail: false,
             prefix_delimiter: b':',
+            udp_amplification: limits::DATAGRAM_AMPLIFICATION_DEFAULT,
             requests_per_event: 20,
             settings: Vec::new(),
         }
@@ -158,6 +161,7 @@ impl Config {
         w.u8(self.authentication as u8);
         self.entropy.iter().for_each(|&number| w.u64(number));
         w.u8(self.prefix_delimiter);
+        w.u32(self.udp_amplification);
         w.u32(self.requests_per_event);
         for (setting, value) in &self.settings {
             w.u8(*setting as u8);
@@ -207,6 +211,7 @@ impl Config {
             authentication: *Authentication::ALL.get(usize::from(r.u8()?))?,
             entropy: [r.u64()?, r.u64()?, r.u64()?, r.u64()?],
             prefix_delimiter: r.u8()?,
+            udp_amplification: r.u32()?,
             requests_per_event: r.u32()?,
             settings: Vec::new(),
         };

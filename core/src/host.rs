@@ -240,6 +240,8 @@ pub enum ConnectionState {
     Parsing,
     /// Is shown what happens.
     Watching,
+    /// A socket for datagrams.
+    Datagrams,
 }
 
 /// A socket of the host, for `stats conns`.
@@ -279,6 +281,7 @@ impl ConnectionRecord {
                 3 => ConnectionState::Writing,
                 4 => ConnectionState::Parsing,
                 5 => ConnectionState::Watching,
+                6 => ConnectionState::Datagrams,
                 _ => return None,
             },
             idle_s: r.u32()?,

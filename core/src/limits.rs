@@ -64,6 +64,18 @@ pub const OUTPUT_BYTES_KEPT: usize = 2 * OUTPUT_BYTES_HIGH;
 /// A front's output buffer larger than this is given back after use.
 pub const OUTPUT_BYTES_KEPT_MAX: usize = 1024 * 1024;
 
+/// Longest datagram that is sent, header included (memcached's `UDP_MAX_PAYLOAD_SIZE`): what passes every network whole.
+pub const DATAGRAM_BYTES_MAX: usize = 1400;
+
+/// Of that, the header.
+pub const DATAGRAM_HEADER_BYTES: usize = 8;
+
+/// To one datagram at most a largest item and this much is answered: a thousand names of large items fit into one.
+pub const DATAGRAM_REPLY_EXTRA_BYTES: usize = 64 * 1024;
+
+/// A peer that may not be who it says is sent at most so many times what it sent (as QUIC does, RFC 9000, 8.1).
+pub const DATAGRAM_AMPLIFICATION_DEFAULT: u32 = 3;
+
 /// Most commands that one batch carries.
 pub const BATCH_COMMANDS_MAX: usize = 64;
 

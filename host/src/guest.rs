@@ -124,6 +124,10 @@ pub(crate) enum ConnectionKind {
     Client,
     /// A client beyond the connection limit.
     Refused,
+    /// Datagrams of peers that are who they say.
+    Datagrams,
+    /// Datagrams of others.
+    UnverifiedDatagrams,
 }
 
 /// Commands on their way to one target.

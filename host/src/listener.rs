@@ -4,6 +4,7 @@
 use crate::supervisor;
 use crate::{
     connection::Socket,
+    datagram::Mailbox,
     options::{ListenAddress, Options, Refusal, Security, TcpPort, exit},
     registry::Address,
 };
@@ -57,7 +58,6 @@ impl Listener {
         for address in &options.listen {
             open_tcp(address, options, &mut listeners)?;
         }
-        write_port_file(&listeners)?;
         Ok(listeners)
     }
 
@@ -214,19 +214,23 @@ fn bind_tcp(at: SocketAddr, backlog: i32, security: Security) -> io::Result<List
     })
 }
 
-/// Tells test suites which port was free, as memcached does.
-fn write_port_file(listeners: &[Listener]) -> Result<(), Refusal> {
+/// Tells test suites which ports were free, as memcached does.
+///
+/// # Errors
+/// The file cannot be written.
+pub(crate) fn write_port_file(listeners: &[Listener], mailboxes: &[Mailbox]) -> Result<(), Refusal> {
     let Some(path) = std::env::var_os("MEMCACHED_PORT_FILENAME") else { return Ok(()) };
+    let streams = listeners.iter().filter_map(|listener| match &listener.address {
+        Address::Tcp(address) => Some(("TCP", *address)),
+        _ => None,
+    });
     let mut text = String::new();
-    for listener in listeners {
-        match &listener.address {
-            Address::Tcp(address) => {
-                let family = if address.is_ipv6() { "INET6" } else { "INET" };
-                let _ = writeln!(text, "TCP {family}: {}", address.port());
-            }
-            #[cfg(unix)]
-            Address::Unix(_) => {}
-        }
+    for (kind, address) in streams.chain(mailboxes.iter().map(|mailbox| ("UDP", mailbox.address()))) {
+        let family = if address.is_ipv6() { "INET6" } else { "INET" };
+        let _ = writeln!(text, "{kind} {family}: {}", address.port());
+    }
+    if text.is_empty() {
+        return Ok(());
     }
     // Whoever waits for the file must never see half of it.
     let mut temporary = path.clone();
@@ -297,8 +301,6 @@ mod unix {
             };
             Ok(Listener { socket, address, passed: true, security })
         };
-        let listeners = passed.into_iter().map(take).collect::<io::Result<Vec<_>>>().map_err(refused)?;
-        write_port_file(&listeners)?;
-        Ok(listeners)
+        passed.into_iter().map(take).collect::<io::Result<_>>().map_err(refused)
     }
 }

@@ -9,6 +9,7 @@
 mod acceptor;
 mod clock;
 mod connection;
+mod datagram;
 mod engine_config;
 mod guest;
 mod listener;

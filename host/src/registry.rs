@@ -19,6 +19,8 @@ use wasmcached_core::host::{ConnectionRecord, ConnectionState};
 pub(crate) enum Address {
     /// TCP over IPv4 or IPv6.
     Tcp(SocketAddr),
+    /// UDP.
+    Udp(SocketAddr),
     /// A socket in the file system: the path is the listener's, peers have none.
     #[cfg(unix)]
     Unix(Arc<std::path::Path>),
@@ -29,6 +31,8 @@ impl fmt::Display for Address {
         match self {
             Self::Tcp(address @ SocketAddr::V4(_)) => write!(f, "tcp:{address}"),
             Self::Tcp(address @ SocketAddr::V6(_)) => write!(f, "tcp6:{address}"),
+            Self::Udp(address @ SocketAddr::V4(_)) => write!(f, "udp:{address}"),
+            Self::Udp(address @ SocketAddr::V6(_)) => write!(f, "udp6:{address}"),
             #[cfg(unix)]
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
         }
@@ -99,6 +103,19 @@ impl Registry {
         listeners.len() as u32 - 1
     }
 
+    /// Adds a socket for datagrams, which is nobody's connection; its entry is who asks there.
+    pub(crate) fn add_datagrams(&self, descriptor: u32, address: Address, now: u32) -> Arc<Entry> {
+        self.add_listener(descriptor, address.clone());
+        Arc::new(Entry {
+            descriptor,
+            peer: address,
+            listener: u32::MAX,
+            active_s: AtomicU32::new(now),
+            state: AtomicU8::new(ConnectionState::Datagrams as u8),
+            key: AtomicU32::new(u32::MAX),
+        })
+    }
+
     /// Adds a connection that came in by `listener`.
     pub(crate) fn add(&self, descriptor: u32, peer: Address, listener: u32, now: u32) -> Arc<Entry> {
         let entry = Arc::new(Entry {
@@ -141,7 +158,10 @@ impl Registry {
         for (descriptor, address) in listeners.iter() {
             let record = ConnectionRecord {
                 descriptor: *descriptor,
-                state: ConnectionState::Listening,
+                state: match address {
+                    Address::Udp(_) => ConnectionState::Datagrams,
+                    _ => ConnectionState::Listening,
+                },
                 idle_s: 0,
                 address: address.to_string(),
                 listen_address: String::new(),

@@ -4,13 +4,14 @@ use crate::{
     acceptor::{self, Outlet, Reception},
     clock::Clock,
     connection::Incoming,
+    datagram::Mailbox,
     guest::{ConnectionKind, Engine, Fault, Front, TICK},
-    listener::{Listener, reason},
+    listener::{self, Listener, reason},
     log::Log,
     machine,
     options::{Options, Refusal, exit, version},
     process::{self, Identity, PidFile},
-    registry::{Entry, Registry},
+    registry::{Address, Entry, Registry},
     reload::Reloads,
     shards::{FaultCounters, Shards},
     statistics::{Baseline, ListenerCounters, WorkerCounters},
@@ -151,10 +152,12 @@ pub(crate) fn serve(options: &Options) -> Result<(), Refusal> {
     let tls = Tls::start(&options.tls)?;
     let listeners = Listener::open_all(options)?;
     let users = UserList::find(options)?;
+    let mut mailboxes = Mailbox::open_all(options)?;
+    listener::write_port_file(&listeners, &mailboxes)?;
     let pid_file = options.pid_file.as_deref().map(process::fixed_path);
     if options.daemon {
         // Afterwards there is nobody to read it.
-        announce(options, &listeners);
+        announce(options, &listeners, &mailboxes);
         process::daemonize(options.verbosity > 0)?;
     }
     let _pid_file = pid_file.as_deref().and_then(PidFile::write);
@@ -169,14 +172,17 @@ pub(crate) fn serve(options: &Options) -> Result<(), Refusal> {
         process::lock_memory();
     }
     if !options.daemon {
-        announce(options, &listeners);
+        announce(options, &listeners, &mailboxes);
         eprintln!("{}", machine::describe_pages(options.huge_pages));
     }
     start_clock(&shared)?;
     let mut outlets = Vec::new();
     let mut threads = Vec::new();
+    let mut left = fronts.len();
     for (index, front) in fronts.into_iter().enumerate() {
-        let (outlet, worker) = make_worker(&shared, index, front)?;
+        let own = (0..mailboxes.len().div_ceil(left)).filter_map(|_| mailboxes.pop()).collect();
+        let (outlet, worker) = make_worker(&shared, index, front, own)?;
+        left -= 1;
         outlets.push(outlet);
         threads.push(spawn(format!("worker-{index}"), move || worker.run())?);
     }
@@ -197,8 +203,9 @@ pub(crate) fn serve(options: &Options) -> Result<(), Refusal> {
 }
 
 /// What the user sees at the start.
-fn announce(options: &Options, listeners: &[Listener]) {
-    let addresses: Vec<_> = listeners.iter().map(|listener| listener.address().to_string()).collect();
+fn announce(options: &Options, listeners: &[Listener], mailboxes: &[Mailbox]) {
+    let mut addresses: Vec<_> = listeners.iter().map(|listener| listener.address().to_string()).collect();
+    addresses.extend(mailboxes.iter().map(|mailbox| Address::Udp(mailbox.address()).to_string()));
     let (threads, shards) = (options.threads, options.shard_count());
     let plural = |count: usize| if count == 1 { "" } else { "s" };
     eprintln!(
@@ -209,9 +216,12 @@ fn announce(options: &Options, listeners: &[Listener]) {
         plural(threads),
         plural(shards as usize),
     );
+    let is_public = listeners.iter().any(Listener::is_public)
+        || mailboxes.iter().any(|mailbox| !mailbox.address().ip().is_loopback());
     if options.authentication() != Authentication::None {
-        eprintln!("clients have to log in; nothing is encrypted");
-    } else if listeners.iter().any(Listener::is_public) {
+        let encrypted = if options.tls.enabled { "" } else { "; nothing is encrypted" };
+        eprintln!("clients have to log in{encrypted}");
+    } else if is_public {
         eprintln!("other machines are served, and there is no authentication: keep strangers out");
     } else if options.listen.is_empty() && options.unix_socket.is_none() {
         eprintln!(
@@ -312,6 +322,7 @@ fn config(options: &Options, shards: u32, role: Role) -> Result<Config, Refusal>
         track_sizes: options.track_sizes,
         detail: options.prefix_delimiter.is_some(),
         prefix_delimiter: options.prefix_delimiter.unwrap_or(b':'),
+        udp_amplification: options.udp_amplification,
         requests_per_event: options.requests_per_event,
         settings: options.settings(),
     })
@@ -357,13 +368,18 @@ fn refusal_bytes(front: &mut Front) -> Result<Vec<u8>, Fault> {
     Ok(bytes)
 }
 
-fn make_worker(shared: &Arc<Shared>, index: usize, front: Front) -> Result<(Outlet, Worker), Refusal> {
+fn make_worker(
+    shared: &Arc<Shared>,
+    index: usize,
+    front: Front,
+    mailboxes: Vec<Mailbox>,
+) -> Result<(Outlet, Worker), Refusal> {
     let refused = |error| Refusal::new(exit::SYSTEM, event_loop_failed(&error));
     let poll = Poll::new().map_err(refused)?;
     let waker = Arc::new(Waker::new(poll.registry(), worker::WAKER).map_err(refused)?);
     shared.watching.set_waker(index, Arc::clone(&waker));
     let (sender, receiver) = mpsc::channel::<Incoming>();
-    let worker = Worker::new(Arc::clone(shared), index, poll, receiver, front);
+    let worker = Worker::new(Arc::clone(shared), index, poll, receiver, front, mailboxes).map_err(refused)?;
     Ok((Outlet { incoming: sender, waker }, worker))
 }
 

@@ -219,6 +219,7 @@ impl Post {
 fn parts(peer: &Address) -> (String, u16, Transport) {
     match peer {
         Address::Tcp(address) => (address.ip().to_string(), address.port(), Transport::Tcp),
+        Address::Udp(address) => (address.ip().to_string(), address.port(), Transport::Udp),
         #[cfg(unix)]
         Address::Unix(_) => ("unix".to_owned(), 0, Transport::Local),
     }

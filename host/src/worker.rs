@@ -5,6 +5,7 @@
 
 use crate::{
     connection::{Connection, Flag, Incoming, Socket},
+    datagram::{Datagrams, Mailbox},
     guest::{ConnectionKind, Fault, Front, Status},
     options::Security,
     registry::Entry,
@@ -16,7 +17,7 @@ use mio::{Events, Poll, Token, event::Event};
 use slab::Slab;
 use std::{
     collections::VecDeque,
-    io::ErrorKind,
+    io::{self, ErrorKind},
     sync::{Arc, atomic::Ordering, mpsc::Receiver},
     thread,
     time::{Duration, Instant},
@@ -28,6 +29,10 @@ use wasmcached_core::{
 
 /// The token of a worker's waker; connections have their index.
 pub(crate) const WAKER: Token = Token(usize::MAX);
+/// Of the sockets for datagrams, the first one's token.
+const FIRST_DATAGRAMS: usize = usize::MAX / 2;
+/// Datagrams of one socket before others have their turn.
+const DATAGRAMS_AT_ONCE_MAX: usize = 32;
 /// Events taken at once.
 const EVENTS_MAX: usize = 1024;
 /// Upkeep steps of one call into a solo guest, and calls a second at most.
@@ -62,20 +67,29 @@ pub(crate) struct Worker {
     upkeep_at: u32,
     sweeps_left: u32,
     scratch: Scratch,
+    datagrams: Vec<Datagrams>,
 }
 
 impl Worker {
-    /// Number `index` of the server's workers, with its front.
+    /// Number `index` of the server's workers, with its front and its sockets for datagrams.
+    ///
+    /// # Errors
+    /// The event loop does not take one of those.
     pub(crate) fn new(
         shared: Arc<Shared>,
         index: usize,
         poll: Poll,
         incoming: Receiver<Incoming>,
         front: Front,
-    ) -> Self {
+        mailboxes: Vec<Mailbox>,
+    ) -> io::Result<Self> {
         let now = shared.clock.now();
         let users_seen = shared.users_version();
-        Self {
+        let datagrams = mailboxes.into_iter().enumerate().map(|(number, mailbox)| {
+            Datagrams::new(mailbox, poll.registry(), Token(FIRST_DATAGRAMS + number), &shared.registry, now)
+        });
+        let datagrams = datagrams.collect::<io::Result<_>>()?;
+        Ok(Self {
             shared,
             index,
             poll,
@@ -92,12 +106,15 @@ impl Worker {
             upkeep_at: now,
             sweeps_left: 0,
             scratch: Scratch::default(),
-        }
+            datagrams,
+        })
     }
 
     /// Serves until the server stops.
     pub(crate) fn run(mut self) {
         let mut events = Events::with_capacity(EVENTS_MAX);
+        let introduced = self.introduce_datagrams();
+        self.survive(introduced);
         while !self.shared.is_stopping() {
             let timeout = self.timeout();
             self.turn(&mut events, timeout);
@@ -121,6 +138,7 @@ impl Worker {
         for event in events.iter() {
             let result = match event.token() {
                 WAKER => self.take_incoming(),
+                Token(number @ FIRST_DATAGRAMS..) => self.on_datagrams(number - FIRST_DATAGRAMS, event),
                 Token(index) => self.on_event(index, event),
             };
             self.survive(result);
@@ -132,6 +150,10 @@ impl Worker {
                 let result = self.drive(index);
                 self.survive(result);
             }
+        }
+        for number in 0..self.datagrams.len() {
+            let result = self.drive_datagrams(number);
+            self.survive(result);
         }
         if !self.watchers.is_empty() {
             let result = self.show_events();
@@ -175,7 +197,7 @@ impl Worker {
     }
 
     fn timeout(&self) -> Option<Duration> {
-        if !self.ready.is_empty() {
+        if !self.ready.is_empty() || self.datagrams.iter().any(Datagrams::is_ready) {
             Some(Duration::ZERO)
         } else if self.sweeps_left > 0 {
             Some(SWEEP_PAUSE)
@@ -456,12 +478,9 @@ impl Worker {
     /// Carries the runs that a request of this connection made.
     fn carry(&mut self, index: usize) -> Result<(), Fault> {
         self.publish_logins()?;
-        let (shared, now) = (&self.shared, self.now);
-        let asker = Asker { connection: &self.connections[index], worker: self.index };
-        shared.shards.carry(&mut self.front, now, &shared.faults, |front, request| {
-            answer(shared, front, &asker, request, now)
-        })?;
         let connection = &mut self.connections[index];
+        let asker = Asker { entry: &connection.entry, stream: Some(connection.guest), worker: self.index };
+        carry(&self.shared, &mut self.front, &asker, self.now)?;
         if connection.entry.is_watching() && !connection.is(Flag::Watching) {
             connection.set(Flag::Watching, true);
             self.watchers.push(index);
@@ -514,12 +533,86 @@ impl Worker {
             match self.shared.create_front() {
                 Ok(front) => {
                     self.front = front;
-                    return;
+                    match self.introduce_datagrams() {
+                        Ok(()) => return,
+                        Err(fault) => tracing::error!("front {} is not well: {}", self.index, fault.message),
+                    }
                 }
                 Err(fault) => tracing::error!("front {} cannot be replaced yet: {}", self.index, fault.message),
             }
             thread::sleep(Duration::from_millis(100));
         }
+    }
+
+    /// Makes a new front know the sockets for datagrams.
+    fn introduce_datagrams(&mut self) -> Result<(), Fault> {
+        self.datagrams.iter_mut().try_for_each(|datagrams| datagrams.introduce(&mut self.front))
+    }
+
+    fn on_datagrams(&mut self, number: usize, event: &Event) -> Result<(), Fault> {
+        let Some(datagrams) = self.datagrams.get_mut(number) else { return Ok(()) };
+        datagrams.is_readable |= event.is_readable();
+        match datagrams.unsent {
+            Some((guest, _)) if event.is_writable() => {
+                self.front.load_output(guest)?;
+                self.send_datagrams(number)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes some datagrams and answers each.
+    fn drive_datagrams(&mut self, number: usize) -> Result<(), Fault> {
+        for _ in 0..DATAGRAMS_AT_ONCE_MAX {
+            let datagrams = &mut self.datagrams[number];
+            if !datagrams.is_ready() {
+                break;
+            }
+            let (received, guest, peer) = match datagrams.receive(&mut self.front)? {
+                Ok(received) => received,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    datagrams.is_readable = false;
+                    break;
+                }
+                // What the network says of an earlier answer.
+                Err(error) => {
+                    tracing::debug!("{}: receiving: {error}", datagrams.entry.peer);
+                    continue;
+                }
+            };
+            self.now = self.shared.clock.now();
+            self.shared.workers[self.index].bytes_read.add(received as u64);
+            let mut status = self.front.advance(guest, received, self.now)?;
+            while status.runs() {
+                let asker = Asker { entry: &self.datagrams[number].entry, stream: None, worker: self.index };
+                carry(&self.shared, &mut self.front, &asker, self.now)?;
+                status = self.front.resume(self.shared.clock.now())?;
+            }
+            if status.output() {
+                self.datagrams[number].unsent = Some((guest, peer));
+                self.send_datagrams(number)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends the rest of an answer, a datagram after the other. What the network refuses is lost, as datagrams may be.
+    fn send_datagrams(&mut self, number: usize) -> Result<(), Fault> {
+        let datagrams = &mut self.datagrams[number];
+        while let Some((guest, peer)) = datagrams.unsent {
+            let output = self.front.output()?;
+            let bytes = output.len();
+            match datagrams.send(output, peer) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => tracing::debug!("{}: sending: {error}", datagrams.entry.peer),
+                Ok(sent) => self.shared.workers[self.index].bytes_written.add(sent as u64),
+            }
+            if !self.front.consume(guest, bytes)?.output() {
+                datagrams.unsent = None;
+            }
+        }
+        Ok(())
     }
 
     /// Answers what has arrived, waits a little for clients that are slow to read, and closes everything.
@@ -560,10 +653,17 @@ impl Worker {
     }
 }
 
-/// The connection that asks.
+/// Who asks.
 struct Asker<'w> {
-    connection: &'w Connection,
+    entry: &'w Arc<Entry>,
+    /// The front's number of the connection; `None` for datagrams, whose sender cannot be shown what comes later.
+    stream: Option<u32>,
     worker: usize,
+}
+
+/// Carries the runs that a request made.
+fn carry(shared: &Shared, front: &mut Front, asker: &Asker<'_>, now: u32) -> Result<(), Fault> {
+    shared.shards.carry(front, now, &shared.faults, |front, request| answer(shared, front, asker, request, now))
 }
 
 /// What the host knows or does for a guest that was asked for it.
@@ -574,7 +674,7 @@ fn answer(
     request: HostRequest,
     now: u32,
 ) -> Result<Vec<u8>, Fault> {
-    let entry = &asker.connection.entry;
+    let entry = asker.entry;
     match request {
         HostRequest::Statistics => return Ok(statistics::gather(shared).encode()),
         HostRequest::Connections => return Ok(shared.registry.records(entry, now)),
@@ -590,7 +690,9 @@ fn answer(
         }
         HostRequest::Clock(order) => shared.clock.obey(order),
         HostRequest::Watch(kinds) => {
-            let done = shared.watching.watch(asker.worker, asker.connection.guest, Kinds(kinds));
+            // Neither yes nor no: it cannot be.
+            let Some(stream) = asker.stream else { return Ok(vec![2]) };
+            let done = shared.watching.watch(asker.worker, stream, Kinds(kinds));
             if done {
                 entry.set_state(ConnectionState::Watching);
             }

@@ -173,10 +173,14 @@ pub extern "C" fn message() -> u32 {
     u32::from(!text.is_empty())
 }
 
-/// A new connection: kind 0 a client, 1 one that is refused.
+/// A new connection: kind 0 a client, 1 one that is refused, 2 datagrams of verified peers, 3 of others.
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn open(kind: u32) -> u32 {
-    guest().engine.as_mut().and_then(Engine::front).map_or(u32::MAX, |front| front.open(kind == 1).0)
+    let Some(front) = guest().engine.as_mut().and_then(Engine::front) else { return u32::MAX };
+    match kind {
+        2 | 3 => front.open_datagrams(kind == 2).0,
+        _ => front.open(kind == 1).0,
+    }
 }
 
 /// Shows where the next received bytes of `connection` go.

@@ -1,7 +1,7 @@
 //! One client: where it is in its conversation, and the bytes that could not be dealt with yet.
 
-use super::{Status, dump::Dumping, login::Logins};
-use crate::{clock::Expiry, event::Kinds};
+use super::{Status, datagram::Datagrams, dump::Dumping, login::Logins};
+use crate::{clock::Expiry, event::Kinds, limits};
 use alloc::{boxed::Box, vec::Vec};
 
 /// Least space that a connection's own buffer offers to a read.
@@ -58,6 +58,8 @@ pub(super) struct Connection {
     output: Vec<u8>,
     /// How many bytes of `output` are sent.
     sent: usize,
+    /// It is no stream: each input stands for itself, and `output` is datagrams.
+    pub(super) datagrams: Option<Datagrams>,
 }
 
 impl Connection {
@@ -171,7 +173,11 @@ impl Connection {
     }
 
     pub(super) fn output(&self) -> &[u8] {
-        &self.output[self.sent..]
+        let output = &self.output[self.sent..];
+        match self.datagrams {
+            None => output,
+            Some(_) => &output[..output.len().min(limits::DATAGRAM_BYTES_MAX)],
+        }
     }
 
     pub(super) fn keep_output(&mut self, rest: &[u8]) {
@@ -193,6 +199,8 @@ impl Connection {
     }
 
     pub(super) fn drop_output(&mut self, sent: usize) {
+        // A datagram is sent or lost, never in part.
+        let sent = if self.datagrams.is_some() { self.output().len() } else { sent };
         self.sent = self.sent.saturating_add(sent).min(self.output.len());
         if self.sent == self.output.len() {
             self.forget_output();

@@ -7,6 +7,7 @@
 mod barrier;
 mod carry;
 mod connection;
+mod datagram;
 mod dump;
 mod login;
 mod pending;
@@ -36,6 +37,7 @@ use alloc::{vec, vec::Vec};
 use barrier::After;
 use carry::Carry;
 use connection::{Connection, State};
+use datagram::Datagrams;
 use dump::Dumping;
 use login::Gate;
 use pending::Input;
@@ -109,6 +111,8 @@ pub struct Front {
     cursor: usize,
     requests_left: u32,
     gate: Gate,
+    /// Output of the connection at hand beyond which it stops parsing.
+    output_bytes_high: usize,
     buffers_bytes: usize,
     yields: u32,
     events: Events,
@@ -147,6 +151,7 @@ impl Front {
             cursor: 0,
             requests_left: 0,
             gate: Gate::default(),
+            output_bytes_high: limits::OUTPUT_BYTES_HIGH,
             buffers_bytes: 0,
             yields: 0,
             events,
@@ -161,6 +166,13 @@ impl Front {
             connection.refuse(words::TOO_MANY_CONNECTIONS);
             self.buffers_bytes += connection.buffers_bytes();
         }
+        ConnectionId(self.connections.insert(connection) as u32)
+    }
+
+    /// One end of a socket for datagrams; `verified`: those that it receives come from whom they say.
+    pub fn open_datagrams(&mut self, verified: bool) -> ConnectionId {
+        let mut connection = Connection::new(State::Fresh);
+        connection.datagrams = Some(Datagrams::new(verified));
         ConnectionId(self.connections.insert(connection) as u32)
     }
 
@@ -232,6 +244,7 @@ impl Front {
         self.current = id.0 as usize;
         self.cursor = 0;
         self.requests_left = self.config.requests_per_event.max(1);
+        self.output_bytes_high = limits::OUTPUT_BYTES_HIGH;
         self.pending.clear();
         if self.output.capacity() > limits::OUTPUT_BYTES_KEPT_MAX {
             self.output = Vec::with_capacity(limits::OUTPUT_BYTES_KEPT);
@@ -249,6 +262,55 @@ impl Front {
                 source
             }
         };
+        self.begin_datagram();
+    }
+
+    /// Where the input is a datagram: takes its header off, and forgets all that was before.
+    fn begin_datagram(&mut self) {
+        let (first_state, most) = (self.first_state(), self.datagram_reply_bytes_max());
+        let Some(connection) = self.connections.get_mut(self.current) else { return };
+        let Some(datagrams) = &mut connection.datagrams else { return };
+        let Source::Window(bytes) = self.source else { return };
+        // Nobody can log in here.
+        if datagrams.accept(&self.window[..bytes]) && self.config.authentication == Authentication::None {
+            self.cursor = limits::DATAGRAM_HEADER_BYTES;
+        } else {
+            self.source = Source::Window(0);
+        }
+        // What it asks is answered in one series, so all of it at once. A byte more than allowed shows that it is more.
+        self.requests_left = u32::MAX / 2;
+        self.output_bytes_high = datagrams.reply_bytes_max(self.config.udp_amplification, most) + 1;
+        connection.state = first_state;
+        connection.dumping = None;
+        let before = connection.buffers_bytes();
+        connection.forget_output();
+        self.buffers_bytes -= before - connection.buffers_bytes();
+    }
+
+    /// Where the input was a datagram: the output becomes datagrams, and what is left of the input is nothing.
+    fn rest_datagram(&mut self) -> Status {
+        let most = self.datagram_reply_bytes_max();
+        let Some(connection) = self.connections.get_mut(self.current) else { return Status::default() };
+        let Some(datagrams) = connection.datagrams else { return Status::default() };
+        let speaks_text = !matches!(connection.state, State::Packets { .. } | State::SkipBody { .. });
+        let framed = datagrams.frame(&self.output, self.config.udp_amplification, most, speaks_text);
+        self.output.clear();
+        self.cursor = 0;
+        self.source = Source::Own;
+        let before = connection.buffers_bytes();
+        connection.keep_output(&framed);
+        self.buffers_bytes = self.buffers_bytes + connection.buffers_bytes() - before;
+        connection.status = Status::default();
+        connection.status.with(Status::OUTPUT, connection.has_output())
+    }
+
+    fn datagram_reply_bytes_max(&self) -> usize {
+        self.config.item_bytes_max as usize + limits::DATAGRAM_REPLY_EXTRA_BYTES
+    }
+
+    /// Whether the connection at hand is one for datagrams.
+    fn takes_datagrams(&self) -> bool {
+        self.connections.get(self.current).is_some_and(|connection| connection.datagrams.is_some())
     }
 
     /// Finds the next work of the connection at hand.
@@ -263,7 +325,7 @@ impl Front {
     /// One look at the input; `None` after a part of a login, which was answered at once.
     fn look(&mut self) -> Option<Step> {
         let Some(connection) = self.connections.get(self.current) else { return Some(Step::Rest) };
-        if self.output.len() >= limits::OUTPUT_BYTES_HIGH || connection.has_output() {
+        if self.output.len() >= self.output_bytes_high || connection.has_output() {
             return Some(Step::Rest);
         }
         if connection.watches != Kinds::NONE {
@@ -334,7 +396,7 @@ impl Front {
         {
             watch::record(&mut self.events, pending, input, reply, connection.descriptor);
         }
-        self.output.len() < limits::OUTPUT_BYTES_HIGH
+        self.output.len() < self.output_bytes_high
     }
 
     /// The first `count` pending answers were given: their input is done with. The others are forgotten and will be
@@ -373,6 +435,9 @@ impl Front {
 
     /// Puts what is left of the input aside and says what the host does next.
     pub fn rest(&mut self) -> Status {
+        if self.takes_datagrams() {
+            return self.rest_datagram();
+        }
         let buffers_bytes_max = self.buffers_bytes_max();
         let Some(connection) = self.connections.get_mut(self.current) else { return Status::CLOSE };
         let before = connection.buffers_bytes();

@@ -76,6 +76,17 @@ pub(super) const NAMES: &[Extended] = &[
     ),
     name("no_huge_pages", Switch(|o| o.huge_pages = HugePages::Never, "keep memory in small pages")),
     name(
+        "udp_amplification",
+        Number(
+            |o, times| {
+                o.udp_amplification = times;
+                Ok(())
+            },
+            "NUM",
+            "UDP clients beyond this machine are sent at most so many times what they sent (default: 3; 0: anything)",
+        ),
+    ),
+    name(
         "ssl_chain_cert",
         Word(tls::chain, "FILE", "with -Z: the server's certificate and those between it and its root (PEM)"),
     ),

@@ -85,6 +85,10 @@ pub(crate) struct Options {
     pub(crate) tcp_port: TcpPort,
     /// Empty: loopback.
     pub(crate) listen: Vec<ListenAddress>,
+    /// `-U`.
+    pub(crate) udp_port: TcpPort,
+    /// How many times what it sent a UDP client beyond this machine is sent; 0: anything.
+    pub(crate) udp_amplification: u32,
     pub(crate) unix_socket: Option<PathBuf>,
     pub(crate) unix_mask: u32,
     pub(crate) backlog: i32,
@@ -154,6 +158,8 @@ impl Default for Options {
         Self {
             tcp_port: TcpPort::Number(11211),
             listen: Vec::new(),
+            udp_port: TcpPort::Off,
+            udp_amplification: limits::DATAGRAM_AMPLIFICATION_DEFAULT,
             unix_socket: None,
             unix_mask: 0o700,
             backlog: 1024,
@@ -283,6 +289,12 @@ impl Options {
         if self.sasl && !matches!(self.binding, None | Some(Binding::Binary)) {
             return usage("ERROR: You cannot allow the ASCII protocol while using SASL.");
         }
+        if self.udp_port != TcpPort::Off && self.sasl {
+            return usage("ERROR: Cannot enable UDP while using binary SASL authentication.");
+        }
+        if self.udp_port != TcpPort::Off && self.auth_file.is_some() {
+            return usage("Cannot use UDP with ascii authentication enabled (-U 0 to disable)");
+        }
         if self.auth_file.is_some() && (self.sasl || !matches!(self.binding, None | Some(Binding::Ascii))) {
             return usage("ERROR: You cannot allow the BINARY protocol while using ascii authentication tokens.");
         }
@@ -306,10 +318,16 @@ impl Options {
             let most_mib = (limits::SHARD_BYTES_MAX * shards) >> 20;
             return usage(format!("-m is too much for {shards} shards, which hold {most_mib} MiB at most"));
         }
-        if self.unix_socket.is_none() && self.tcp_port == TcpPort::Off && self.listen.iter().all(|l| l.port.is_none()) {
+        let nothing = self.tcp_port == TcpPort::Off && self.udp_port == TcpPort::Off;
+        if self.unix_socket.is_none() && nothing && self.listen.iter().all(|l| l.port.is_none()) {
             return usage("nothing to listen on: -p 0 turns TCP off, and there is no -s".to_owned());
         }
         tls::check(self)?;
+        if self.udp_port != TcpPort::Off && self.unix_socket.is_some() {
+            self.warn("-U does nothing: -s turns the network off");
+        } else if self.udp_port != TcpPort::Off && self.tls.enabled {
+            self.warn("-U: what comes and goes by UDP is not encrypted, -Z or not");
+        }
         if self.pid_file.is_some() && cfg!(windows) {
             self.warnings.push("-P: a file is written, but no service manager of this system reads it".to_owned());
         }

@@ -120,13 +120,14 @@ pub(super) const FLAGS: &[Flag] = &[
         short: Some('U'),
         long: "udp-port",
         group: NETWORK,
-        help: "UDP port; only 0, off, is served yet [default: 0]",
-        action: Value("NUM", |_, v| match v.parse::<u16>() {
-            Ok(0) => Ok(()),
-            Ok(_) => Err(Refusal::new(exit::USAGE, "UDP is not served yet: start without -U, or with -U 0")),
-            Err(_) => Err(Refusal::new(exit::USAGE, format!("ERROR: Invalid UDP port number {v}."))),
+        help: "UDP port; 0: no UDP, -1: any free one. Clients beyond this machine are sent little: see udp_amplification \
+               [default: 0]",
+        action: Value("NUM", |o, v| {
+            let port = TcpPort::parse(v);
+            let refused = |_| Refusal::new(exit::USAGE, format!("ERROR: Invalid UDP port number {v}."));
+            set(&mut o.udp_port, port.map_err(refused))
         }),
-        setting: None,
+        setting: Some((Setting::UdpPort, |o| o.udp_port.to_setting())),
     },
     Flag {
         short: Some('b'),
@@ -472,7 +473,8 @@ const MORE_SETTINGS: &[ShownAs] = &[
     (Setting::WatcherLogbufSize, |o| o.watcher_bytes.to_string()),
     (Setting::WorkerLogbufSize, |o| o.events_bytes.to_string()),
     (Setting::TrackSizes, |o| yes_no(o.track_sizes)),
-    (Setting::NumThreadsPerUdp, |o| o.threads.to_string()),
+    // Each socket has one worker.
+    (Setting::NumThreadsPerUdp, |o| if o.udp_port == TcpPort::Off { o.threads.to_string() } else { "1".to_owned() }),
     (Setting::LruSegmented, |o| yes_no(o.eviction != Eviction::Lru)),
 ];
 

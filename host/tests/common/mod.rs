@@ -52,6 +52,8 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     /// Of every listener over TCP, in the order of the flags.
     pub(crate) addresses: Vec<SocketAddr>,
+    /// The same over UDP.
+    pub(crate) datagrams: Vec<SocketAddr>,
     _folder: Folder,
 }
 
@@ -82,9 +84,12 @@ impl Server {
             }
             std::fs::read_to_string(&ports).ok()
         });
-        let ports = text.lines().filter_map(|line| line.strip_prefix("TCP INET: ")?.parse::<u16>().ok());
-        let addresses: Vec<_> = ports.map(|port| SocketAddr::from(([127, 0, 0, 1], port))).collect();
-        Self { child, log, address: addresses[0], addresses, _folder: folder }
+        let listed = |kind: &str| -> Vec<_> {
+            let ports = text.lines().filter_map(|line| line.strip_prefix(kind)?.parse::<u16>().ok());
+            ports.map(|port| SocketAddr::from(([127, 0, 0, 1], port))).collect()
+        };
+        let (addresses, datagrams) = (listed("TCP INET: "), listed("UDP INET: "));
+        Self { child, log, address: addresses[0], addresses, datagrams, _folder: folder }
     }
 
     pub(crate) fn pid(&self) -> u32 {

@@ -278,15 +278,18 @@ pub fn answer_connections(out: &mut Vec<u8>, records: &[u8]) {
     while let Some(record) = ConnectionRecord::decode(&mut r) {
         let state = match record.state {
             ConnectionState::Listening => "conn_listening",
-            ConnectionState::Waiting => "conn_read",
+            ConnectionState::Waiting | ConnectionState::Datagrams => "conn_read",
             ConnectionState::Reading => "conn_nread",
             ConnectionState::Writing => "conn_mwrite",
             ConnectionState::Parsing => "conn_parse_cmd",
             ConnectionState::Watching => "conn_watch",
         };
         let number = record.descriptor;
+        if record.state == ConnectionState::Datagrams {
+            l.put(format_args!("{number}:UDP"), "UDP");
+        }
         l.put(format_args!("{number}:addr"), &record.address);
-        if record.state != ConnectionState::Listening {
+        if !matches!(record.state, ConnectionState::Listening | ConnectionState::Datagrams) {
             l.put(format_args!("{number}:listen_addr"), &record.listen_address);
         }
         l.put(format_args!("{number}:state"), state);
