@@ -14,7 +14,7 @@ use std::{
 const NODE_MAJOR_MIN: u32 = 20;
 
 /// Debian's packages that the tests use, with a program or file by which other systems are asked for them.
-const TEST_PACKAGES: [(&str, &str); 22] = [
+const TEST_PACKAGES: [(&str, &str); 25] = [
     ("memcached", "memcached"),
     ("libmemcached-tools", "memccapable"),
     ("libmemcached-dev", ""),
@@ -38,7 +38,11 @@ const TEST_PACKAGES: [(&str, &str); 22] = [
     ("libanyevent-perl", ""),
     ("libyaml-perl", ""),
     ("libterm-readkey-perl", ""),
-    // `script`: a terminal for it.
+    // Certificates and passwords for servers that want some.
+    ("openssl", ""),
+    ("sasl2-bin", ""),
+    ("libsasl2-modules", ""),
+    // `script`: a terminal for damemtop.
     ("bsdutils", ""),
 ];
 

@@ -37,6 +37,8 @@ pub(crate) fn prepare(site: &Site, folder: &Path) -> Result<Credentials, String>
         }
         credentials.of_clients.push(pair("SASL_USER", USER));
         credentials.of_clients.push(pair("SASL_PASSWORD", PASSWORD));
+        // The wheel of pylibmc has a SASL of its own, which finds no mechanisms where it was built.
+        credentials.of_clients.extend(mechanisms().map(|place| pair("SASL_PATH", &place)));
     }
     Ok(credentials)
 }
@@ -83,6 +85,12 @@ impl Credentials {
         self.flags.extend(["-Y".to_owned(), file]);
         Ok(())
     }
+}
+
+/// Where Debian keeps the mechanisms of Cyrus SASL.
+fn mechanisms() -> Option<String> {
+    let mut places = std::fs::read_dir("/usr/lib").ok()?.filter_map(|entry| Some(entry.ok()?.path().join("sasl2")));
+    places.find(|place| place.is_dir()).map(|place| place.to_string_lossy().into_owned())
 }
 
 fn path(folder: &Path, name: &str) -> String {
