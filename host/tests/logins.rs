@@ -63,7 +63,7 @@ fn there_are_more_than_eight_users() {
     let list: String = (0..1000).map(|number| format!("user{number}:password{number}\n")).collect();
     std::fs::write(&path, list).unwrap();
     for flags in ["-t 1", "-t 4", "-t 4 -o shards=3"] {
-        let server = Server::start("many-users", &format!("-Y {} {flags}", path.display()));
+        let server = Server::start("many-users-server", &format!("-Y {} {flags}", path.display()));
         for number in [0, 8, 999] {
             assert_eq!(log_in(&server, &format!("user{number}"), &format!("password{number}")), "STORED");
         }
@@ -85,7 +85,7 @@ fn a_hangup_reads_the_list_again() {
     let path = folder.0.join("users");
     for flags in ["-t 1", "-t 3"] {
         std::fs::write(&path, "user:old\n").unwrap();
-        let server = Server::start("reload-users", &format!("-v -Y {} {flags}", path.display()));
+        let server = Server::start("reload-users-server", &format!("-v -Y {} {flags}", path.display()));
         let mut early = server.client();
         assert_eq!(early.ask("set token 0 0 8\r\nuser old"), "STORED");
         std::fs::write(&path, "user:new\n").unwrap();
