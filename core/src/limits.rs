@@ -43,6 +43,9 @@ pub const SCRAM_ITERATIONS_MAX: u32 = 100_000;
 /// Longest nonce of a SCRAM client.
 pub const SCRAM_NONCE_BYTES_MAX: usize = 256;
 
+/// Longest first message of a SCRAM client: it is kept until the proof comes.
+pub const SCRAM_MESSAGE_BYTES_MAX: usize = 2048;
+
 /// Refused logins after which a connection is closed. After each, further ones in the same second are refused unseen.
 pub const LOGIN_FAILURES_MAX: u32 = 5;
 
@@ -128,6 +131,8 @@ pub const SHARD_BYTES_MIN: u64 = 64 * 1024;
 pub const SHARDS_MAX: u32 = 256;
 
 const _: () = assert!(LINE_BYTES_MAX < WINDOW_BYTES);
+const _: () = assert!(3 * USER_NAME_BYTES_MAX + SCRAM_NONCE_BYTES_MAX < SCRAM_MESSAGE_BYTES_MAX);
+const _: () = assert!(SCRAM_MESSAGE_BYTES_MAX <= SASL_MESSAGE_BYTES_MAX);
 const _: () = assert!(RETRIEVAL_LINE_BYTES_MAX <= WINDOW_BYTES);
 const _: () = assert!(OUTPUT_BYTES_HIGH <= REPLY_BYTES_HIGH);
 const _: () = assert!((ITEM_BYTES_MAX_MAX as u64) < SHARD_BYTES_MAX);

@@ -35,6 +35,9 @@ pub enum Step {
 impl Exchange {
     /// Takes a client's first message. `count` must never come twice in one guest: the nonce is made of it.
     pub fn begin(users: &Users, message: &[u8], count: u64) -> Option<(Self, Vec<u8>)> {
+        if message.len() > limits::SCRAM_MESSAGE_BYTES_MAX {
+            return None;
+        }
         let message = core::str::from_utf8(message).ok()?;
         // `y`: the client could bind to a channel and thinks that we cannot, which is so.
         let rest = message.strip_prefix("n,").or_else(|| message.strip_prefix("y,"))?;
@@ -195,6 +198,8 @@ mod tests {
             assert!(Exchange::begin(&users, first.as_bytes(), 1).is_none(), "{first:?}");
         }
         assert!(Exchange::begin(&users, b"n,,n=\xff,r=x", 1).is_none());
+        let long = format!("n,,n=user,r=x,{}", "x".repeat(limits::SCRAM_MESSAGE_BYTES_MAX));
+        assert!(Exchange::begin(&users, long.as_bytes(), 1).is_none());
         let (exchange, answer) = Exchange::begin(&users, b"n,,n=user,r=x", 1).unwrap();
         let answer = String::from_utf8(answer).unwrap();
         let nonce = &answer[2..answer.find(',').unwrap()];

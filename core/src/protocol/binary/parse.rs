@@ -201,6 +201,7 @@ impl Packet<'_> {
             b"" => Group::General,
             key if key.starts_with(b"reset") => Group::Reset,
             key if key.starts_with(b"settings") => Group::Settings,
+            key if key.starts_with(b"detail") && !self.context.dump => return self.answer(Status::NotFound, 0, false),
             key if key.starts_with(b"detail dump") => Group::Detail(Detail::Dump),
             key if key.starts_with(b"detail on") => Group::Detail(Detail::On),
             key if key.starts_with(b"detail off") => Group::Detail(Detail::Off),
