@@ -204,3 +204,41 @@ mod linux {
         }
     }
 }
+
+#[test]
+fn a_list_of_all_items_goes_beside_everybody() {
+    const ITEMS: usize = 100_000;
+    for flags in ["-t 1 -m 64", "-t 2 -m 64 -o shards=2"] {
+        let server = Server::start("list", flags);
+        let mut writer = server.client();
+        for first in (0..ITEMS).step_by(1000) {
+            let sets = (first..first + 1000).map(|number| format!("set a-key-{number:0>60} 0 0 1 noreply\r\n1\r\n"));
+            writer.send(sets.collect::<String>());
+        }
+        assert_eq!(writer.ask("version"), "VERSION 1.6.45");
+        let mut readers = [server.client(), server.client(), server.client()];
+        for reader in &mut readers {
+            assert_eq!(reader.ask("lru_crawler metadump all"), "OK");
+        }
+        // None of them reads; more than ten megabytes wait for each.
+        for _ in 0..20 {
+            assert_eq!(writer.ask("get none"), "END");
+            assert_eq!(writer.set("other", "value"), "STORED");
+        }
+        for reader in &mut readers {
+            let mut lines = 0;
+            loop {
+                let line = reader.line();
+                if line == "END" {
+                    break;
+                }
+                assert!(line.starts_with("key="), "{line}");
+                lines += usize::from(line.starts_with("key=a-key-"));
+            }
+            assert_eq!(lines, ITEMS);
+            assert_eq!(reader.ask("version"), "VERSION 1.6.45");
+        }
+        // All of them began a walk; `stats` counts what clients asked for.
+        assert_eq!(writer.statistic("lru_crawler_starts"), "3");
+    }
+}

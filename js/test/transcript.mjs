@@ -102,6 +102,9 @@ export function parse(name, text) {
   return file;
 }
 
+/** Names of `-o` that change what a client sees; the others are for real memcached. */
+const SERVER_NAMES = new Set(['track_sizes', 'no_slab_reassign']);
+
 /** The options of a cache for memcached's flags; the first flag that has none is thrown. */
 export function options(flags) {
   const made = { maxSize: 64 * 1024 * 1024, protocol: {} };
@@ -114,7 +117,8 @@ export function options(flags) {
     else if (flag === '-D') made.protocol.prefixDelimiter = flags[++i];
     else if (flag === '-m') made.maxSize = Number(flags[++i]) * 1024 * 1024;
     else if (flag === '-I') made.maxEntrySize = bytes(flags[++i]);
-    else if (flag === '-o') i++;
+    else if (flag === '-o' && SERVER_NAMES.has(flags[++i])) throw new Error(`-o ${flags[i]} needs a server`);
+    else if (flag === '-o') continue;
     else throw new Error(`the flag ${flag} needs a server`);
   }
   return made;
