@@ -431,7 +431,10 @@ impl Host {
                 vec![u8::from(done)]
             }
             // Nobody can watch here, and the client is told so.
-            HostRequest::Shutdown { .. } | HostRequest::RefreshCertificates | HostRequest::Watch(_) => Vec::new(),
+            HostRequest::Shutdown { .. }
+            | HostRequest::RefreshCertificates
+            | HostRequest::Watch(_)
+            | HostRequest::Clock(_) => Vec::new(),
         }
     }
 
