@@ -14,7 +14,7 @@ use std::{
 const NODE_MAJOR_MIN: u32 = 20;
 
 /// Debian's packages that the tests use, with a program or file by which other systems are asked for them.
-const TEST_PACKAGES: [(&str, &str); 25] = [
+const TEST_PACKAGES: [(&str, &str); 28] = [
     ("memcached", "memcached"),
     ("libmemcached-tools", "memccapable"),
     ("libmemcached-dev", ""),
@@ -42,6 +42,10 @@ const TEST_PACKAGES: [(&str, &str); 25] = [
     ("openssl", ""),
     ("sasl2-bin", ""),
     ("libsasl2-modules", ""),
+    // Statistics for Prometheus, and what its two plugins want.
+    ("collectd-core", ""),
+    ("libmicrohttpd12", ""),
+    ("libprotobuf-c1", ""),
     // `script`: a terminal for damemtop.
     ("bsdutils", ""),
 ];
@@ -120,12 +124,14 @@ fn is_installed(package: &str) -> bool {
     status.is_some_and(|status| status == "install ok installed")
 }
 
-/// Debian starts a server with its package; the port is ours to use.
+/// Debian starts servers with their packages; the port is ours to use.
 fn stop_services(installed: &[&str]) {
-    if installed.contains(&"memcached") && Path::new("/run/systemd/system").is_dir() {
-        let stopped = run_command(Command::new("systemctl").args(["disable", "--now", "--quiet", "memcached"]));
-        if let Err(message) = stopped {
-            eprintln!("    memcached's service goes on: {message}");
+    for (package, service) in [("memcached", "memcached"), ("collectd-core", "collectd")] {
+        if installed.contains(&package) && Path::new("/run/systemd/system").is_dir() {
+            let stopped = run_command(Command::new("systemctl").args(["disable", "--now", "--quiet", service]));
+            if let Err(message) = stopped {
+                eprintln!("    the service {service} goes on: {message}");
+            }
         }
     }
 }

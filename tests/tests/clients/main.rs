@@ -7,6 +7,7 @@
 //! `PYTHON` and `NODE` name interpreters that have the packages of `clients/python/requirements.txt` and
 //! `clients/node/package.json`; without `PYTHON` an environment is made below `target/`.
 
+mod collectd;
 mod credentials;
 mod examples;
 mod interpreters;

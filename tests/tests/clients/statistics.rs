@@ -39,7 +39,11 @@ pub(crate) fn memcached_tool(site: &Site) -> Result<Report, String> {
     if !dump.contains("add tool-a 0 0 1\n1") || !dump.contains("add tool-b 5 ") {
         return Err(format!("dump does not show the items:\n{dump}"));
     }
-    let passed = ["display", "stats", "settings", "sizes", "dump"].map(str::to_owned).to_vec();
+    let dump = output("dump")?.replace('\r', "");
+    if !dump.contains("add tool-a 0 0 1\n1\n") || !dump.contains("add tool-b 5 ") {
+        return Err(format!("dump does not show the items:\n{dump}"));
+    }
+    let passed = ["display", "stats", "settings", "sizes", "dump", "dump"].map(str::to_owned).to_vec();
     Ok(Report { version: package_version("memcached")?, passed, failed_alike: Vec::new() })
 }
 
@@ -95,7 +99,7 @@ pub(crate) fn package_version(package: &str) -> Result<String, String> {
 }
 
 /// Two items, one of them with flags and a time to live.
-fn store(address: &str) -> Result<(), String> {
+pub(crate) fn store(address: &str) -> Result<(), String> {
     let mut client = TcpStream::connect(address).map_err(|error| error.to_string())?;
     let request = [b"set tool-a 0 0 1\r\n1\r\nset tool-b 5 1000 100\r\n".as_slice(), &[b'x'; 100], b"\r\n"].concat();
     let wanted = b"STORED\r\nSTORED\r\n";

@@ -1,7 +1,7 @@
 //! The list of suites: which client, over what, and how it is run.
 
 use crate::{
-    examples,
+    collectd, examples,
     interpreters::{Language, run_script},
     statistics, tools,
 };
@@ -106,7 +106,7 @@ pub(crate) struct Suite {
 }
 
 /// All of them, in the order of the table.
-pub(crate) static SUITES: [Suite; 42] = [
+pub(crate) static SUITES: [Suite; 43] = [
     script("pymemcache", TEXT, Language::Python, "pymemcache_suite.py"),
     script("pymemcache", TEXT.tls(), Language::Python, "pymemcache_suite.py"),
     script("pymemcache", TEXT.unix(), Language::Python, "pymemcache_suite.py"),
@@ -148,6 +148,7 @@ pub(crate) static SUITES: [Suite; 42] = [
     program("tools of libmemcached", BINARY, tools::all),
     program("memcached-tool", TEXT, statistics::memcached_tool),
     program("damemtop", TEXT, statistics::damemtop),
+    program("collectd for Prometheus", TEXT, collectd::exporter),
     program("example cache_aside", TEXT, examples::cache_aside),
 ];
 
@@ -164,7 +165,7 @@ impl Suite {
     pub(crate) fn wants_debian(&self) -> bool {
         match self.way {
             Way::Script(language, _) => !matches!(language, Language::Node | Language::Python),
-            Way::Program(_) => self.client == "damemtop",
+            Way::Program(_) => self.client.starts_with("collectd") || self.client == "damemtop",
         }
     }
 
