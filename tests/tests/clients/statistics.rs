@@ -39,11 +39,7 @@ pub(crate) fn memcached_tool(site: &Site) -> Result<Report, String> {
     if !dump.contains("add tool-a 0 0 1\n1") || !dump.contains("add tool-b 5 ") {
         return Err(format!("dump does not show the items:\n{dump}"));
     }
-    let dump = output("dump")?.replace('\r', "");
-    if !dump.contains("add tool-a 0 0 1\n1\n") || !dump.contains("add tool-b 5 ") {
-        return Err(format!("dump does not show the items:\n{dump}"));
-    }
-    let passed = ["display", "stats", "settings", "sizes", "dump", "dump"].map(str::to_owned).to_vec();
+    let passed = ["display", "stats", "settings", "sizes", "dump"].map(str::to_owned).to_vec();
     Ok(Report { version: package_version("memcached")?, passed, failed_alike: Vec::new() })
 }
 

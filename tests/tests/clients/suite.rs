@@ -46,6 +46,10 @@ impl Over {
         Self { transport: Transport::Unix, ..self }
     }
 
+    const fn login(self) -> Self {
+        Self { login: true, ..self }
+    }
+
     /// As the table has it.
     pub(crate) fn name(self) -> String {
         let protocol = match (self.protocol, self.login) {
@@ -106,16 +110,20 @@ pub(crate) struct Suite {
 }
 
 /// All of them, in the order of the table.
-pub(crate) static SUITES: [Suite; 43] = [
+pub(crate) static SUITES: [Suite; 54] = [
     script("pymemcache", TEXT, Language::Python, "pymemcache_suite.py"),
     script("pymemcache", TEXT.tls(), Language::Python, "pymemcache_suite.py"),
     script("pymemcache", TEXT.unix(), Language::Python, "pymemcache_suite.py"),
     script("pylibmc", TEXT, Language::Python, "pylibmc_suite.py"),
     script("pylibmc", TEXT.unix(), Language::Python, "pylibmc_suite.py"),
     script("pylibmc", BINARY, Language::Python, "pylibmc_suite.py"),
+    script("pylibmc", BINARY.login(), Language::Python, "pylibmc_suite.py"),
     script("python-binary-memcached", BINARY, Language::Python, "bmemcached_suite.py"),
+    script("python-binary-memcached", BINARY.login(), Language::Python, "bmemcached_suite.py"),
+    script("python-binary-memcached", BINARY.login().tls(), Language::Python, "bmemcached_suite.py"),
     script("python-binary-memcached", BINARY.unix(), Language::Python, "bmemcached_suite.py"),
     script("emcache", TEXT, Language::Python, "emcache_suite.py"),
+    script("emcache", TEXT.login(), Language::Python, "emcache_suite.py"),
     script("emcache", TEXT.tls(), Language::Python, "emcache_suite.py"),
     script("emcache", TEXT.unix(), Language::Python, "emcache_suite.py"),
     script("aiomcache", TEXT, Language::Python, "aiomcache_suite.py"),
@@ -125,21 +133,28 @@ pub(crate) static SUITES: [Suite; 43] = [
     script("Django, PyLibMCCache", TEXT, Language::Python, "django_pylibmc.py"),
     script("Django, PyLibMCCache", TEXT.unix(), Language::Python, "django_pylibmc.py"),
     script("Django, PyLibMCCache", BINARY, Language::Python, "django_pylibmc.py"),
+    script("Django, PyLibMCCache", BINARY.login(), Language::Python, "django_pylibmc.py"),
     script("Flask-Caching, MemcachedCache", TEXT, Language::Python, "flask_suite.py"),
+    script("Flask-Caching, SASLMemcachedCache", BINARY.login(), Language::Python, "flask_suite.py"),
     script("memcached (npm)", TEXT, Language::Node, "memcached.mjs"),
     script("memcache-client (npm)", TEXT, Language::Node, "memcache-client.mjs"),
     script("memcache-client (npm)", TEXT.tls(), Language::Node, "memcache-client.mjs"),
     script("memjs (npm)", BINARY, Language::Node, "memjs.mjs"),
+    script("memjs (npm)", BINARY.login(), Language::Node, "memjs.mjs"),
     script("@keyv/memcache (npm)", BINARY, Language::Node, "keyv.mjs"),
+    script("@keyv/memcache (npm)", BINARY.login(), Language::Node, "keyv.mjs"),
     script("php-memcached", TEXT, Language::Php, "memcached.php"),
     script("php-memcached", TEXT.unix(), Language::Php, "memcached.php"),
     script("php-memcached", BINARY, Language::Php, "memcached.php"),
+    script("php-memcached", BINARY.login(), Language::Php, "memcached.php"),
     script("dalli (Ruby)", BINARY, Language::Ruby, "dalli.rb"),
+    script("dalli (Ruby)", BINARY.login(), Language::Ruby, "dalli.rb"),
     script("dalli (Ruby)", BINARY.unix(), Language::Ruby, "dalli.rb"),
     script("Cache::Memcached::Fast (Perl)", TEXT, Language::Perl, "fast.pl"),
     script("Cache::Memcached::Fast (Perl)", TEXT.unix(), Language::Perl, "fast.pl"),
     script("spymemcached (Java)", TEXT, Language::Java, "Spymemcached.java"),
     script("spymemcached (Java)", BINARY, Language::Java, "Spymemcached.java"),
+    script("spymemcached (Java)", BINARY.login(), Language::Java, "Spymemcached.java"),
     script("gomemcache (Go)", TEXT, Language::Go, "gomemcache.go"),
     script("gomemcache (Go)", TEXT.unix(), Language::Go, "gomemcache.go"),
     program("memccapable", TEXT, tools::capable),
