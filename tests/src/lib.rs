@@ -18,3 +18,4 @@ pub mod soak;
 pub mod suite;
 pub mod target;
 pub mod transcript;
+pub mod transport;

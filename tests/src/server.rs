@@ -6,7 +6,7 @@ use crate::{
 };
 use std::{
     collections::HashMap,
-    io::{ErrorKind, Read, Write},
+    io::{self, ErrorKind, Read, Write},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
@@ -48,8 +48,20 @@ impl Server {
     }
 
     fn start_on(program: &Path, flags: &[String], port: u16) -> Result<Self, String> {
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        let own = ["-l", "127.0.0.1", "-p", &port.to_string()].map(str::to_owned);
+        let probe = || TcpStream::connect(address).is_ok_and(|stream| is_served(stream, flags));
+        Self::launch(program, &[&own, flags].concat(), address, &probe)
+    }
+
+    /// Starts `program` with these flags alone, and waits until `probe` finds it.
+    pub(crate) fn launch(
+        program: &Path,
+        flags: &[String],
+        address: SocketAddr,
+        probe: &dyn Fn() -> bool,
+    ) -> Result<Self, String> {
         let mut command = Command::new(program);
-        command.args(["-l", "127.0.0.1", "-p", &port.to_string()]);
         if cfg!(unix) && !flags.iter().any(|flag| flag == "-u") {
             command.args(["-u", "root"]);
         }
@@ -57,7 +69,6 @@ impl Server {
         command.env("MEMCACHED_SASL_PWDB", users_file()).current_dir(env!("CARGO_MANIFEST_DIR"));
         command.args(flags).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let child = command.spawn().map_err(|error| format!("{}: {error}", program.display()))?;
-        let address = SocketAddr::from(([127, 0, 0, 1], port));
         let mut server = Self { child, address, log: Arc::default() };
         let deadline = Instant::now() + READY_WAIT;
         loop {
@@ -68,7 +79,7 @@ impl Server {
                 }
                 return Err(format!("{} {flags:?} ended at once ({status}): {}", program.display(), text.trim()));
             }
-            if TcpStream::connect(server.address).is_ok_and(|stream| is_served(stream, flags)) {
+            if probe() {
                 break;
             }
             if Instant::now() > deadline {
@@ -137,7 +148,7 @@ fn drain(mut errors: impl Read, log: &Mutex<Vec<u8>>) {
 }
 
 /// Whether the one who accepted is the server we want: memcached's own probe, and the connection is gone afterwards.
-fn is_served(mut stream: TcpStream, flags: &[String]) -> bool {
+pub(crate) fn is_served(mut stream: impl Wire, flags: &[String]) -> bool {
     const BINARY_VERSION_AND_QUIT: [u8; 48] = {
         let mut packets = [0; 48];
         [packets[0], packets[1], packets[24], packets[25]] = [0x80, 0x0b, 0x80, 0x07];
@@ -147,27 +158,27 @@ fn is_served(mut stream: TcpStream, flags: &[String]) -> bool {
     if binary {
         // The magic of an answer, before any login; whether it may quit then is another matter.
         let mut magic = [0];
-        return stream.set_read_timeout(Some(Duration::from_secs(5))).is_ok()
+        return stream.set_patience(Duration::from_secs(5)).is_ok()
             && stream.write_all(&BINARY_VERSION_AND_QUIT).is_ok()
             && stream.read_exact(&mut magic).is_ok()
             && magic == [0x81]
-            && std::io::copy(&mut stream, &mut std::io::sink()).is_ok();
+            && io::copy(&mut stream, &mut io::sink()).is_ok();
     }
     if flags.iter().any(|flag| flag == "-Y") {
         // Whatever is asked, the answer is that one has to log in.
         let mut answer = [0; 13];
-        return stream.set_read_timeout(Some(Duration::from_secs(5))).is_ok()
+        return stream.set_patience(Duration::from_secs(5)).is_ok()
             && stream.write_all(b"version\r\n").is_ok()
             && stream.read_exact(&mut answer).is_ok()
             && &answer == b"CLIENT_ERROR ";
     }
     let mut answer = [0; 8];
-    stream.set_read_timeout(Some(Duration::from_secs(5))).is_ok()
+    stream.set_patience(Duration::from_secs(5)).is_ok()
         && stream.write_all(b"version\r\n").is_ok()
         && stream.read_exact(&mut answer).is_ok()
         && &answer == b"VERSION "
         && stream.write_all(b"quit\r\n").is_ok()
-        && std::io::copy(&mut stream, &mut std::io::sink()).is_ok()
+        && io::copy(&mut stream, &mut io::sink()).is_ok()
 }
 
 /// A port of loopback that nobody uses now.
@@ -227,23 +238,85 @@ impl Factory for ServerFactory {
     fn start(&self, flags: &[String]) -> Result<Box<dyn Target>, String> {
         let flags: Vec<String> = self.flags.iter().chain(flags).cloned().collect();
         let server = Server::start(&self.program, &flags)?;
-        Ok(Box::new(TcpTarget { server, streams: HashMap::new(), early: HashMap::new(), opened: 0 }))
+        let address = server.address;
+        let connect = move || {
+            let stream = TcpStream::connect(address).map_err(|error| format!("connect: {error}"))?;
+            stream.set_nodelay(true).map_err(|error| error.to_string())?;
+            Ok(Box::new(stream) as Box<dyn Wire>)
+        };
+        Ok(Box::new(StreamTarget::new(server, Box::new(connect))))
     }
 }
 
+/// A connection of any kind.
+pub(crate) trait Wire: Read + Write {
+    /// Whether reading and writing wait.
+    fn set_blocking(&self, blocking: bool) -> io::Result<()>;
+
+    /// How long reading waits.
+    fn set_patience(&self, wait: Duration) -> io::Result<()>;
+
+    /// Whether something that was written is still here.
+    fn has_unsent(&self) -> bool {
+        false
+    }
+
+    /// Closes both ways.
+    fn end(&mut self);
+}
+
+impl Wire for TcpStream {
+    fn set_blocking(&self, blocking: bool) -> io::Result<()> {
+        self.set_nonblocking(!blocking)
+    }
+
+    fn set_patience(&self, wait: Duration) -> io::Result<()> {
+        self.set_read_timeout(Some(wait))
+    }
+
+    fn end(&mut self) {
+        let _ = self.shutdown(Shutdown::Both);
+    }
+}
+
+#[cfg(unix)]
+impl Wire for std::os::unix::net::UnixStream {
+    fn set_blocking(&self, blocking: bool) -> io::Result<()> {
+        self.set_nonblocking(!blocking)
+    }
+
+    fn set_patience(&self, wait: Duration) -> io::Result<()> {
+        self.set_read_timeout(Some(wait))
+    }
+
+    fn end(&mut self) {
+        let _ = self.shutdown(Shutdown::Both);
+    }
+}
+
+/// Makes a connection.
+pub(crate) type Connect = Box<dyn Fn() -> Result<Box<dyn Wire>, String>>;
+
 /// A server and its connections.
-struct TcpTarget {
-    server: Server,
-    streams: HashMap<usize, TcpStream>,
+pub(crate) struct StreamTarget {
+    /// Ends with this value.
+    _server: Server,
+    connect: Connect,
+    streams: HashMap<usize, Box<dyn Wire>>,
     /// What arrived while we were sending.
     early: HashMap<usize, Vec<u8>>,
     opened: usize,
 }
 
-impl Target for TcpTarget {
+impl StreamTarget {
+    pub(crate) fn new(server: Server, connect: Connect) -> Self {
+        Self { _server: server, connect, streams: HashMap::new(), early: HashMap::new(), opened: 0 }
+    }
+}
+
+impl Target for StreamTarget {
     fn open(&mut self) -> Result<usize, String> {
-        let stream = TcpStream::connect(self.server.address).map_err(|error| format!("connect: {error}"))?;
-        stream.set_nodelay(true).map_err(|error| error.to_string())?;
+        let stream = (self.connect)()?;
         self.opened += 1;
         self.streams.insert(self.opened, stream);
         Ok(self.opened)
@@ -251,13 +324,14 @@ impl Target for TcpTarget {
 
     fn send(&mut self, connection: usize, bytes: &[u8]) -> Result<(), String> {
         let stream = self.streams.get_mut(&connection).ok_or("no such connection")?;
-        stream.set_nonblocking(true).map_err(|error| error.to_string())?;
+        stream.set_blocking(false).map_err(|error| error.to_string())?;
         let mut rest = bytes;
         let mut buffer = [0; 16 * 1024];
         let deadline = Instant::now() + Duration::from_secs(30);
         // A server that we do not listen to may stop listening to us, so read while writing.
-        while !rest.is_empty() {
-            match stream.write(rest) {
+        while !rest.is_empty() || stream.has_unsent() {
+            let written = if rest.is_empty() { stream.flush().map(|()| 0) } else { stream.write(rest) };
+            match written {
                 Ok(sent) => rest = &rest[sent..],
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     match stream.read(&mut buffer) {
@@ -276,7 +350,7 @@ impl Target for TcpTarget {
                 Err(_) => break,
             }
         }
-        stream.set_nonblocking(false).map_err(|error| error.to_string())
+        stream.set_blocking(true).map_err(|error| error.to_string())
     }
 
     fn receive(&mut self, connection: usize, inbox: &mut Vec<u8>, wait: Duration) -> Result<Received, String> {
@@ -285,7 +359,7 @@ impl Target for TcpTarget {
             return Ok(Received::Bytes);
         }
         let stream = self.streams.get_mut(&connection).ok_or("no such connection")?;
-        stream.set_read_timeout(Some(wait.max(Duration::from_millis(1)))).map_err(|error| error.to_string())?;
+        stream.set_patience(wait.max(Duration::from_millis(1))).map_err(|error| error.to_string())?;
         let mut buffer = [0; 64 * 1024];
         match stream.read(&mut buffer) {
             Ok(0) => Ok(Received::Closed),
@@ -300,8 +374,8 @@ impl Target for TcpTarget {
     }
 
     fn close(&mut self, connection: usize) {
-        if let Some(stream) = self.streams.remove(&connection) {
-            let _ = stream.shutdown(Shutdown::Both);
+        if let Some(mut stream) = self.streams.remove(&connection) {
+            stream.end();
         }
     }
 

@@ -1,4 +1,5 @@
-//! The transcripts against the product over TCP: with one worker, and with four workers and many shards.
+//! The transcripts against the product over TCP: with one worker, and with four workers and many shards. Over a Unix socket
+//! and over TLS as well, where how the input is split is not asked again.
 
 use libtest_mimic::Arguments;
 use wasmcached_tests::{
@@ -6,6 +7,7 @@ use wasmcached_tests::{
     server::{ServerFactory, wasmcached_program},
     suite,
     target::Kind,
+    transport::{Transport, TransportFactory},
 };
 
 fn main() {
@@ -21,5 +23,12 @@ fn main() {
         Box::leak(Box::new(ServerFactory { program: program.clone(), kind: Kind::Server, flags }))
     };
     let splits = [Split::Whole, Split::Bytes, Split::Random(1)];
-    suite::run(&arguments, Vec::new(), &[("one worker", with("1"), &splits), ("four workers", with("4"), &splits)]);
+    let over = |transport| -> &'static TransportFactory {
+        Box::leak(Box::new(TransportFactory { program: program.clone(), transport }))
+    };
+    let mut ways: Vec<suite::Way<'_>> = vec![("one worker", with("1"), &splits), ("four workers", with("4"), &splits)];
+    #[cfg(unix)]
+    ways.push(("unix socket", over(Transport::Unix), &splits[..1]));
+    ways.push(("tls", over(Transport::Tls), &splits[..1]));
+    suite::run(&arguments, Vec::new(), &ways);
 }
