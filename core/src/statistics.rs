@@ -108,7 +108,7 @@ counters! {
         /// Expired and flushed items removed by the sweep.
         counter crawler_reclaimed,
         /// Walks over all items that clients asked for, and wishes for expiry.
-        gauge lru_crawler_starts,
+        counter lru_crawler_starts,
         /// Items the sweep looked at.
         counter crawler_items_checked,
         /// Used items carried over to the open segment instead of being evicted.

@@ -9,9 +9,17 @@ use common::{
     random::Random,
 };
 use std::collections::BTreeMap;
-use wasmcached_core::{config::Config, front::Status, limits};
+use wasmcached_core::{
+    clock::Expiry,
+    command::{Broadcast, Command, Operation, StoreMode, StoreOptions},
+    config::Config,
+    front::Status,
+    inventory::{BEGIN, END, Piece, Walk},
+    limits,
+    shard::Shard,
+};
 
-const STAYING: usize = 10_000;
+const STAYING: usize = 4_000;
 
 fn servers() -> [Server; 2] {
     let config = Config { memory_bytes: 64 << 20, memory_bytes_capacity: 64 << 20, ..common::config() };
@@ -61,10 +69,10 @@ fn what_stays_is_listed_once_whatever_else_happens() {
             client.unread.extend_from_slice(command.as_bytes());
             let mut round = 0;
             while client.is_busy() {
-                client.event(&mut server, &mut random, Cuts::Every(2 * 1024));
+                client.event(&mut server, &mut random, Cuts::Every(1024));
                 // The index grows, shrinks, and items move, again and again.
-                let from = round % 20 * 1000;
-                change(&mut server, &mut other, "other", from..from + 1000, round / 20 % 2 == 0);
+                let from = round % 20 * 400;
+                change(&mut server, &mut other, "other", from..from + 400, round / 20 % 2 == 0);
                 change(
                     &mut server,
                     &mut other,
@@ -130,5 +138,55 @@ fn a_class_is_shown_up_to_two_megabytes() {
         assert!(shown.ends_with(b"s]\r\nEND\r\n"));
         let shown = client.ask(&mut server, format!("stats cachedump {class} 7\r\n").as_bytes());
         assert_eq!(shown.split(|&byte| byte == b'\n').count(), 7 + 2);
+    }
+}
+
+/// Stores or deletes a key.
+fn put(shard: &mut Shard, key: &str, store: bool) {
+    let (mode, options, flags) = (StoreMode::Set, StoreOptions::default(), 0);
+    let operation = match store {
+        true => Operation::Store { mode, flags, expiry: Expiry::NEVER, compare: None, options, value: b"v" },
+        false => Operation::Delete,
+    };
+    let key = key.as_bytes();
+    shard.execute(&Command { hash: common::config().seed.hash(key), key, operation }, START);
+}
+
+/// One piece of a walk: where it goes on, and whom it met of those who stay.
+fn piece(shard: &mut Shard, cursor: u64, met: &mut BTreeMap<Vec<u8>, usize>) -> u64 {
+    let mut answer = Vec::new();
+    shard.broadcast(Broadcast::Walk(Walk { cursor, classes: !1, room: 1 }), START, &mut answer);
+    let mut piece = Piece::decode(&answer);
+    for item in piece.by_ref().filter(|item| item.key.starts_with(b"stays")) {
+        *met.entry(item.key.to_vec()).or_default() += 1;
+    }
+    piece.cursor
+}
+
+#[test]
+fn an_index_that_shrinks_and_grows_under_the_cursor_loses_nothing() {
+    const FEW: usize = 300;
+    const MANY: usize = 3000;
+    for shrinks in [true, false] {
+        for pieces in 0..40 {
+            let mut shard = Shard::new(&common::config()).unwrap();
+            (0..FEW).for_each(|number| put(&mut shard, &format!("stays-{number}"), true));
+            let others = |shard: &mut Shard, store| {
+                (0..MANY).for_each(|number| put(shard, &format!("other-{number}"), store));
+            };
+            others(&mut shard, shrinks);
+            let mut met = BTreeMap::new();
+            let mut cursor = BEGIN;
+            for _ in 0..pieces {
+                cursor = piece(&mut shard, cursor, &mut met);
+            }
+            assert!(cursor < END);
+            others(&mut shard, !shrinks);
+            while cursor < END {
+                cursor = piece(&mut shard, cursor, &mut met);
+            }
+            assert_eq!(met.len(), FEW, "after {pieces} pieces, {shrinks}");
+            assert!(met.values().all(|&count| count == 1), "after {pieces} pieces, {shrinks}: {met:?}");
+        }
     }
 }

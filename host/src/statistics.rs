@@ -68,7 +68,7 @@ pub(crate) fn reset(shared: &Shared) {
 }
 
 /// The fields that a reset sets to zero. Guests that were replaced stay counted: nobody is to lose sight of them.
-fn counters(statistics: &mut HostStatistics) -> [&mut u64; 13] {
+fn counters(statistics: &mut HostStatistics) -> [&mut u64; 17] {
     [
         &mut statistics.total_connections,
         &mut statistics.rejected_connections,
@@ -83,6 +83,10 @@ fn counters(statistics: &mut HostStatistics) -> [&mut u64; 13] {
         &mut statistics.tls_protocol_errors,
         &mut statistics.logins,
         &mut statistics.logins_refused,
+        &mut statistics.events_dropped,
+        &mut statistics.events_recorded,
+        &mut statistics.events_skipped,
+        &mut statistics.events_sent,
     ]
 }
 

@@ -48,6 +48,9 @@ fn events_of_all_workers_and_shards_reach_all_who_watch() {
         assert_eq!(asker.statistic("log_worker_written"), "18");
         assert_eq!(asker.statistic("log_watcher_sent"), "36");
         assert_eq!(asker.statistic("log_watcher_skipped"), "0");
+        assert_eq!(asker.ask("stats reset"), "RESET");
+        assert_eq!(asker.statistic("log_watcher_sent"), "0");
+        assert_eq!(asker.statistic("log_watchers"), "2");
     }
 }
 
