@@ -129,6 +129,11 @@ pub const KNOWN: &[Known] = &[
     },
     Known {
         binary: false,
+        reason: "`extstore` is not there",
+        is_it: |case| words(case.request).any(|word| word == b"extstore"),
+    },
+    Known {
+        binary: false,
         reason: "a space before an administrative command is refused as before any other",
         is_it: |case| case.request.starts_with(b" ") && case.ours.starts_with(b"ERROR"),
     },
