@@ -129,6 +129,14 @@ pub const KNOWN: &[Known] = &[
     },
     Known {
         binary: false,
+        reason: "`mn`, and the end of a packet, make a new beginning for `watch` and `lru_crawler metadump` there",
+        is_it: |case| {
+            let (here, there) = (b"cannot pipeline".as_slice(), case.theirs);
+            contains(case.ours, here) && !contains(there, here)
+        },
+    },
+    Known {
+        binary: false,
         reason: "`extstore` is not there",
         is_it: |case| words(case.request).any(|word| word == b"extstore"),
     },
