@@ -126,7 +126,7 @@ var tests = []struct {
 	}},
 	{"touch", func() {
 		same(client.Touch("k", 100), memcache.ErrCacheMiss)
-		same(client.Set(&memcache.Item{Key: "k", Value: []byte("1"), Expiration: 1}), nil)
+		same(client.Set(&memcache.Item{Key: "k", Value: []byte("1"), Expiration: 2}), nil)
 		same(client.Touch("k", 100), nil)
 		time.Sleep(2200 * time.Millisecond)
 		same(get("k"), "1")

@@ -260,14 +260,14 @@ public class Spymemcached {
         });
         TESTS.put("touch", () -> {
             same(client.touch("k", 100).get(), false);
-            client.set("k", 1, "1");
+            client.set("k", 2, "1");
             same(client.touch("k", 100).get(), true);
             Thread.sleep(2200);
             same(get("k"), "1");
         });
         if (BINARY) {
             TESTS.put("get and touch", () -> {
-                client.set("k", 1, "1");
+                client.set("k", 2, "1");
                 same(client.getAndTouch("k", 100).getValue(), "1");
                 same(client.getAndTouch("missing", 100), null);
                 Thread.sleep(2200);

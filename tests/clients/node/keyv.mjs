@@ -52,7 +52,7 @@ const tests = {
     assert.equal(await keyv.get("k"), "new");
   },
   ttl: async () => {
-    await keyv.set("soon", 1, 1000);
+    await keyv.set("soon", 1, 2000);
     await keyv.set("later", 1, 1_000_000);
     assert.equal(await keyv.get("soon"), 1);
     await sleep(2200);

@@ -76,7 +76,7 @@ const tests = {
   },
   touch: async () => {
     await assert.rejects(client.touch("k", 100), /NOT_FOUND/);
-    await client.set("k", "1", { lifetime: 1 });
+    await client.set("k", "1", { lifetime: 2 });
     assert.deepEqual(await client.touch("k", 100), ["TOUCHED"]);
     await sleep(2200);
     assert.equal(await value("k"), "1");

@@ -65,7 +65,7 @@ const tests = {
   },
   touch: async () => {
     assert.equal(await call("touch", "k", 100), false);
-    await call("set", "k", "1", 1);
+    await call("set", "k", "1", 2);
     assert.equal(await call("touch", "k", 100), true);
     await sleep(2200);
     assert.equal(await call("get", "k"), "1");

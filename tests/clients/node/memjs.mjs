@@ -74,7 +74,7 @@ const tests = {
   },
   touch: async () => {
     assert.equal(await client.touch("k", 100), false);
-    await client.set("k", "1", { expires: 1 });
+    await client.set("k", "1", { expires: 2 });
     assert.equal(await client.touch("k", 100), true);
     await sleep(2200);
     assert.equal(await get("k"), "1");

@@ -122,14 +122,14 @@ my @tests = (
     },
     'touch' => sub {
         same($client->touch('k', 100), '');
-        $client->set('k', 1, 1);
+        $client->set('k', 1, 2);
         same($client->touch('k', 100), 1);
         same(join('', $client->touch_multi([k => 100])), '1');
         sleep 2.2;
         same($client->get('k'), 1);
     },
     'gat' => sub {
-        $client->set('k', 1, 1);
+        $client->set('k', 1, 2);
         same($client->gat(100, 'k'), 1);
         same($client->gats(100, 'k')->[1], 1);
         same($client->gat_multi(100, 'k', 'none')->{k}, 1);

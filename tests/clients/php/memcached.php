@@ -127,7 +127,7 @@ $tests = [
     },
     'touch' => function () use ($client) {
         same($client->touch('k', 100), false);
-        $client->set('k', '1', 1);
+        $client->set('k', '1', 2);
         same($client->touch('k', 100), true);
         sleep(2);
         usleep(200_000);

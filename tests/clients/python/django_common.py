@@ -89,7 +89,7 @@ class Backend(unittest.TestCase):
 
     def test_touch(self):
         self.assertIs(self.cache.touch("missing"), False)
-        self.cache.set("k", 1, timeout=1)
+        self.cache.set("k", 1, timeout=2)
         self.assertIs(self.cache.touch("k", timeout=1000), True)
         self.cache.set("short", 1)
         self.assertIs(self.cache.touch("short", timeout=0), True)

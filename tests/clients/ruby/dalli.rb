@@ -131,14 +131,14 @@ tests = {
   },
   'touch' => lambda {
     same client.touch('k', 100), nil
-    client.set('k', 1, 1)
+    client.set('k', 1, 2)
     same client.touch('k', 100), true
     sleep 2.2
     same client.get('k'), 1
   },
   'gat' => lambda {
     same client.gat('k', 100), nil
-    client.set('k', 1, 1)
+    client.set('k', 1, 2)
     same client.gat('k', 100), 1
     sleep 2.2
     same client.gat('k', 1), 1
