@@ -35,7 +35,8 @@ pub enum Binding {
 }
 
 impl Binding {
-    const ALL: [Self; 3] = [Self::Auto, Self::Ascii, Self::Binary];
+    /// Each, at its number.
+    pub const ALL: [Self; 3] = [Self::Auto, Self::Ascii, Self::Binary];
 }
 
 /// Whether clients have to say who they are, and how. See [`crate::front::Front::set_users`].

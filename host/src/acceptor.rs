@@ -15,6 +15,7 @@ use std::{
     sync::{Arc, atomic::Ordering, mpsc::Sender},
     time::{Duration, Instant},
 };
+use wasmcached_core::config::Binding;
 
 /// The token of this loop's waker.
 pub(crate) const WAKER: Token = Token(usize::MAX);
@@ -48,6 +49,7 @@ struct Door {
     acceptor: Acceptor,
     number: u32,
     security: Security,
+    binding: Option<Binding>,
     /// Somebody may be waiting.
     ready: bool,
 }
@@ -65,10 +67,11 @@ impl Reception {
         let refused = |error| Refusal::new(exit::SYSTEM, format!("failed to start the event loop: {}", reason(&error)));
         let signals = Signals::listen(poll.registry(), SIGNALS, &shared.reception_waker).map_err(refused)?;
         let doors = listeners.into_iter().enumerate().map(|(index, listener)| {
-            let (address, security) = (listener.address().clone(), listener.security());
+            let address = listener.address().clone();
+            let (security, binding) = (listener.security(), listener.binding());
             let acceptor = listener.register(poll.registry(), Token(index)).map_err(refused)?;
             let number = shared.registry.add_listener(acceptor.descriptor(), address);
-            Ok(Door { acceptor, number, security, ready: false })
+            Ok(Door { acceptor, number, security, binding, ready: false })
         });
         let doors = doors.collect::<Result<_, _>>()?;
         let reception =
@@ -144,11 +147,11 @@ impl Reception {
                         if self.refuse_fast && is_full {
                             self.refuse(socket);
                         } else {
-                            let (number, security) = (door.number, door.security);
+                            let (number, security, binding) = (door.number, door.security, door.binding);
                             tracing::info!("{peer} connected");
                             let now = self.shared.clock.now();
                             let entry = self.shared.registry.add(descriptor, peer, number, now);
-                            self.deal_out(Incoming { socket, security, entry });
+                            self.deal_out(Incoming { socket, security, binding, entry });
                         }
                         budget -= 1;
                     }

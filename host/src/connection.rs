@@ -10,7 +10,7 @@ use std::{
     io::{self, Read, Write},
     sync::Arc,
 };
-use wasmcached_core::host::ConnectionState;
+use wasmcached_core::{config::Binding, host::ConnectionState};
 
 /// A connected socket of either family.
 #[derive(Debug)]
@@ -115,6 +115,8 @@ pub(crate) struct Incoming {
     pub(crate) socket: Socket,
     /// How it is to be protected.
     pub(crate) security: Security,
+    /// What it is to speak, if its listener says so.
+    pub(crate) binding: Option<Binding>,
     pub(crate) entry: Arc<Entry>,
 }
 

@@ -11,7 +11,7 @@ use crate::{
 };
 use std::{ops::Range, time::Duration};
 use wasmcached_core::{
-    config::{Config, Role},
+    config::{Binding, Config, Role},
     event::Kinds,
     host::Target,
     limits,
@@ -128,6 +128,8 @@ pub(crate) enum ConnectionKind {
     Datagrams,
     /// Datagrams of others.
     UnverifiedDatagrams,
+    /// A client whose listener was given protocols of its own.
+    Bound(Binding),
 }
 
 /// Commands on their way to one target.
@@ -184,7 +186,14 @@ impl Front {
 
     /// A new connection's number.
     pub(crate) fn open(&mut self, kind: ConnectionKind) -> Result<u32, Fault> {
-        self.guest.call(&self.verbs.open, kind as u32)
+        let number = match kind {
+            ConnectionKind::Client => 0,
+            ConnectionKind::Refused => 1,
+            ConnectionKind::Datagrams => 2,
+            ConnectionKind::UnverifiedDatagrams => 3,
+            ConnectionKind::Bound(binding) => 4 + binding as u32,
+        };
+        self.guest.call(&self.verbs.open, number)
     }
 
     /// Where to receive, never empty. `partial` is what the connection's last status said.

@@ -15,6 +15,7 @@ use std::{
     io,
     net::{SocketAddr, ToSocketAddrs},
 };
+use wasmcached_core::config::Binding;
 
 /// A bound socket that the event loop does not know yet.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub(crate) struct Listener {
     #[cfg(unix)]
     passed: bool,
     security: Security,
+    /// `None`: `-B` says.
+    binding: Option<Binding>,
 }
 
 #[derive(Debug)]
@@ -69,6 +72,11 @@ impl Listener {
     /// How connections that come in by it are protected.
     pub(crate) fn security(&self) -> Security {
         self.security
+    }
+
+    /// Which protocols its clients speak, if it was told.
+    pub(crate) fn binding(&self) -> Option<Binding> {
+        self.binding
     }
 
     /// Whether anybody but this machine can reach it.
@@ -180,7 +188,7 @@ fn open_tcp(address: &ListenAddress, options: &Options, listeners: &mut Vec<List
     let (before, mut last_error) = (listeners.len(), io::Error::other("the name has no address"));
     for at in resolved {
         match bind_tcp(at, options.backlog, security) {
-            Ok(listener) => listeners.push(listener),
+            Ok(listener) => listeners.push(Listener { binding: address.binding, ..listener }),
             // A name may have addresses that this machine does not have, but a port in use is always a mistake.
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => return Err(refused(&error)),
             Err(error) => last_error = error,
@@ -211,6 +219,7 @@ fn bind_tcp(at: SocketAddr, backlog: i32, security: Security) -> io::Result<List
         #[cfg(unix)]
         passed: false,
         security,
+        binding: None,
     })
 }
 
@@ -269,6 +278,7 @@ mod unix {
             address: Address::Unix(path.into()),
             passed: false,
             security: Security::Plain,
+            binding: None,
         })
     }
 
@@ -299,7 +309,7 @@ mod unix {
                 Listening::Tcp(_) if tls => Security::Tls,
                 _ => Security::Plain,
             };
-            Ok(Listener { socket, address, passed: true, security })
+            Ok(Listener { socket, address, passed: true, security, binding: None })
         };
         passed.into_iter().map(take).collect::<io::Result<_>>().map_err(refused)
     }

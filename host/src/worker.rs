@@ -227,7 +227,7 @@ impl Worker {
 
     fn take_incoming(&mut self) -> Result<(), Fault> {
         while let Ok(incoming) = self.incoming.try_recv() {
-            let Incoming { socket, security, entry } = incoming;
+            let Incoming { socket, security, binding, entry } = incoming;
             let socket = match (socket, &self.shared.tls, security) {
                 (socket, _, Security::Plain) | (socket, None, _) => Ok(socket),
                 (Socket::Tcp(stream), Some(tls), _) => {
@@ -249,7 +249,7 @@ impl Worker {
                 self.shared.forget(&entry);
                 continue;
             }
-            let guest = match self.front.open(ConnectionKind::Client) {
+            let guest = match self.front.open(binding.map_or(ConnectionKind::Client, ConnectionKind::Bound)) {
                 Ok(guest) => guest,
                 Err(fault) => {
                     self.shared.forget(&entry);

@@ -50,6 +50,27 @@ fn the_silent_are_closed_if_wanted() {
 }
 
 #[test]
+fn each_listener_speaks_what_it_was_told() {
+    let listen = "-l 127.0.0.1:0,proto[asc]:127.0.0.1:0,proto[bin]:127.0.0.1:0,proto[auto]:tag[x]:127.0.0.1:0";
+    let packet: Vec<u8> = [0x80, 0x0b].into_iter().chain([0; 22]).collect();
+    for (more, first) in [("-t 1", [true, true]), ("-t 2 -B binary", [false, true])] {
+        let server = Server::start("protocols", &format!("{listen} {more}"));
+        for (address, [text, binary]) in
+            server.addresses.iter().zip([first, [true, false], [false, true], [true, true]])
+        {
+            let speaks = |request: &[u8], magic: u8| {
+                let mut client = common::Client::connect(*address);
+                client.0.get_ref().set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+                client.send(request);
+                let mut answer = [0];
+                std::io::Read::read_exact(&mut client.0, &mut answer).is_ok() && answer[0] == magic
+            };
+            assert_eq!((speaks(b"version\r\n", b'V'), speaks(&packet, 0x81)), (text, binary), "{more} {address}");
+        }
+    }
+}
+
+#[test]
 fn connections_are_listed() {
     let server = Server::start("listed", "-t 2");
     let (mut asker, mut other) = (server.client(), server.client());

@@ -6,7 +6,7 @@
 use core::{cell::UnsafeCell, fmt};
 use std_or_alloc::vec::Vec;
 use wasmcached_core::{
-    config::Config,
+    config::{Binding, Config},
     event::{Kinds, Stamp},
     front::{ConnectionId, Status},
     solo::Engine,
@@ -173,12 +173,14 @@ pub extern "C" fn message() -> u32 {
     u32::from(!text.is_empty())
 }
 
-/// A new connection: kind 0 a client, 1 one that is refused, 2 datagrams of verified peers, 3 of others.
+/// A new connection: kind 0 a client, 1 one that is refused, 2 datagrams of verified peers, 3 of others,
+/// 4 to 6 a client whose listener speaks protocols of its own choice ([`Binding`]).
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn open(kind: u32) -> u32 {
     let Some(front) = guest().engine.as_mut().and_then(Engine::front) else { return u32::MAX };
-    match kind {
-        2 | 3 => front.open_datagrams(kind == 2).0,
+    match (kind, kind.checked_sub(4).and_then(|number| Binding::ALL.get(number as usize))) {
+        (2 | 3, _) => front.open_datagrams(kind == 2).0,
+        (_, Some(binding)) => front.open_bound(*binding).0,
         _ => front.open(kind == 1).0,
     }
 }

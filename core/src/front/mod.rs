@@ -161,11 +161,18 @@ impl Front {
 
     /// A new client; `refused`: one over the connection limit, that gets its refusal as output.
     pub fn open(&mut self, refused: bool) -> ConnectionId {
-        let mut connection = Connection::new(self.first_state());
+        let mut connection = Connection::new(self.first_state(self.config.binding));
         if refused {
             connection.refuse(words::TOO_MANY_CONNECTIONS);
             self.buffers_bytes += connection.buffers_bytes();
         }
+        ConnectionId(self.connections.insert(connection) as u32)
+    }
+
+    /// A new client of a listener that speaks these protocols. Where clients have to log in, they speak the one that has
+    /// logins.
+    pub fn open_bound(&mut self, binding: Binding) -> ConnectionId {
+        let connection = Connection::new(self.first_state(binding));
         ConnectionId(self.connections.insert(connection) as u32)
     }
 
@@ -177,8 +184,8 @@ impl Front {
     }
 
     /// Where a conversation begins.
-    fn first_state(&self) -> State {
-        match self.config.binding {
+    fn first_state(&self, binding: Binding) -> State {
+        match binding {
             _ if self.config.authentication == Authentication::Text => State::Locked,
             _ if self.config.authentication == Authentication::Sasl => State::Packets { locked: true },
             Binding::Auto => State::Fresh,
@@ -267,7 +274,7 @@ impl Front {
 
     /// Where the input is a datagram: takes its header off, and forgets all that was before.
     fn begin_datagram(&mut self) {
-        let (first_state, most) = (self.first_state(), self.datagram_reply_bytes_max());
+        let (first_state, most) = (self.first_state(self.config.binding), self.datagram_reply_bytes_max());
         let Some(connection) = self.connections.get_mut(self.current) else { return };
         let Some(datagrams) = &mut connection.datagrams else { return };
         let Source::Window(bytes) = self.source else { return };

@@ -1,6 +1,7 @@
 //! `-p` and `-l`: where to listen.
 
 use super::{Refusal, Security, exit};
+use wasmcached_core::config::Binding;
 
 /// `-p`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +43,8 @@ pub(crate) struct ListenAddress {
     pub(crate) port: Option<u16>,
     /// `None`: `-Z` says.
     pub(crate) security: Option<Security>,
+    /// `None`: `-B` says.
+    pub(crate) binding: Option<Binding>,
     /// As it was given.
     pub(super) given: String,
 }
@@ -50,12 +53,12 @@ impl ListenAddress {
     /// This machine, where `-l` says nothing.
     pub(crate) fn loopback() -> Self {
         let host = "127.0.0.1".to_owned();
-        Self { given: host.clone(), host, port: None, security: None }
+        Self { given: host.clone(), host, port: None, security: None, binding: None }
     }
 
     /// Reads `host`, `host:port`, `[v6]`, `[v6]:port` or a bare IPv6 address, after any prefixes.
     pub(crate) fn parse(given: &str) -> Result<Self, Refusal> {
-        let (security, text) = without_prefixes(given)?;
+        let (security, binding, text) = without_prefixes(given)?;
         let (host, rest) = match text.strip_prefix('[') {
             Some(inner) => inner.split_once(']').ok_or_else(|| bad_address(text, "the bracket is not closed"))?,
             None if text.matches(':').count() == 1 => text.split_at(text.find(':').unwrap_or(text.len())),
@@ -73,7 +76,7 @@ impl ListenAddress {
             None => return Err(bad_address(given, "a port follows the bracket after a colon")),
         };
         let host = if host == "*" { "0.0.0.0" } else { host };
-        Ok(Self { host: host.to_owned(), port, security, given: given.to_owned() })
+        Ok(Self { host: host.to_owned(), port, security, binding, given: given.to_owned() })
     }
 }
 
@@ -81,8 +84,8 @@ impl ListenAddress {
 const TAG_BYTES_MAX: usize = 8;
 
 /// memcached lets an address say which protocol and which encryption it is for.
-fn without_prefixes(given: &str) -> Result<(Option<Security>, &str), Refusal> {
-    let (mut security, mut text) = (None, given);
+fn without_prefixes(given: &str) -> Result<(Option<Security>, Option<Binding>, &str), Refusal> {
+    let (mut security, mut binding, mut text) = (None, None, given);
     loop {
         if let Some(rest) = text.strip_prefix("notls:") {
             (security, text) = (Some(Security::Plain), rest);
@@ -98,12 +101,19 @@ fn without_prefixes(given: &str) -> Result<(Option<Security>, &str), Refusal> {
             // Names are for a proxy's routes, which are not here.
             text = rest;
         } else if let Some((protocol, rest)) = bracketed(text, "proto") {
-            match protocol {
-                "asc" | "ascii" | "negotiating" => text = rest,
-                _ => return Err(Refusal::new(exit::USAGE, format!("only proto[asc] is served yet: -l {text}"))),
-            }
+            text = rest;
+            binding = Some(match protocol {
+                "asc" | "ascii" => Binding::Ascii,
+                "bin" | "binary" => Binding::Binary,
+                "auto" | "negotiating" => Binding::Auto,
+                _ => {
+                    let message =
+                        format!("-l {given}: proto[{protocol}] is none of proto[asc], proto[bin], proto[auto]");
+                    return Err(Refusal::new(exit::USAGE, message));
+                }
+            });
         } else {
-            return Ok((security, text));
+            return Ok((security, binding, text));
         }
     }
 }
@@ -148,12 +158,17 @@ mod tests {
             ("mtls:tag_web_:[::1]:5", "::1", Some(5), Some(Security::TlsMutual)),
             ("tag[x]:btls:h", "h", None, Some(Security::TlsBasic)),
         ] {
-            let given = text.to_owned();
-            assert_eq!(
-                ListenAddress::parse(text),
-                Ok(ListenAddress { host: host.into(), port, security, given }),
-                "{text}"
-            );
+            let parsed = ListenAddress::parse(text).unwrap();
+            assert_eq!((parsed.host.as_str(), parsed.port, parsed.security), (host, port, security), "{text}");
+            assert_eq!(parsed.given, text);
+        }
+        for (text, binding) in [
+            ("h", None),
+            ("proto[asc]:h", Some(Binding::Ascii)),
+            ("proto_binary_:tag[x]:h:5", Some(Binding::Binary)),
+            ("proto[auto]:h", Some(Binding::Auto)),
+        ] {
+            assert_eq!(ListenAddress::parse(text).unwrap().binding, binding, "{text}");
         }
         for text in [
             "",
@@ -164,7 +179,7 @@ mod tests {
             "[::1",
             "[::1]x",
             "notls:",
-            "proto[bin]:h",
+            "proto[foo]:h",
             "tag[toolongtag]:h",
             "tag[]:h",
         ] {
