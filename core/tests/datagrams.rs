@@ -63,6 +63,7 @@ fn requests_are_answered_in_one_series() {
         assert_eq!(ask(b"mg a v\r\nmn\r\n"), b"VA 1\r\n1\r\nMN\r\n");
         assert_eq!(ask(b"quit\r\nversion\r\n"), b"");
         assert_eq!(ask(b"foo\r\n"), b"ERROR\r\n");
+        assert_eq!(ask(b"watch\r\n"), b"CLIENT_ERROR watch commands not allowed\r\n");
         let mut packet = vec![0x80, 0x0b];
         packet.resize(24, 0);
         assert!(ask(&packet).ends_with(b"1.6.45"));

@@ -251,6 +251,7 @@ impl Front {
         self.current = id.0 as usize;
         self.cursor = 0;
         self.requests_left = self.config.requests_per_event.max(1);
+        self.context.watch = self.config.watch;
         self.output_bytes_high = limits::OUTPUT_BYTES_HIGH;
         self.pending.clear();
         if self.output.capacity() > limits::OUTPUT_BYTES_KEPT_MAX {
@@ -284,6 +285,8 @@ impl Front {
         } else {
             self.source = Source::Window(0);
         }
+        // There is no end at which somebody could go on listening.
+        self.context.watch = false;
         // What it asks is answered in one series, so all of it at once. A byte more than allowed shows that it is more.
         self.requests_left = u32::MAX / 2;
         self.output_bytes_high = datagrams.reply_bytes_max(self.config.udp_amplification, most) + 1;
