@@ -9,7 +9,7 @@ use std::{env, time::Instant};
 use store_loops::{KEY_BYTES, Loops, VALUE_BYTES, Work};
 use wasmcached_core::{
     clock::{Expiry, Seconds},
-    command::{Command, Operation, StoreMode, StoreOptions},
+    command::{Command, Operation},
     hash::Seed,
     store::{Eviction, Store, StoreConfig},
 };
@@ -97,14 +97,7 @@ fn key(number: u64) -> [u8; KEY_BYTES] {
 }
 
 fn set(value: &[u8]) -> Operation<'_> {
-    Operation::Store {
-        mode: StoreMode::Set,
-        flags: 0,
-        expiry: Expiry::NEVER,
-        compare: None,
-        options: StoreOptions::default(),
-        value,
-    }
+    Operation::set(value, Expiry::NEVER)
 }
 
 fn run(store: &mut Store, number: u64, value: &[u8]) {

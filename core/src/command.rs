@@ -78,7 +78,13 @@ pub enum Operation<'a> {
     },
 }
 
-impl Operation<'_> {
+impl<'a> Operation<'a> {
+    /// A store without conditions, client flags or options.
+    pub fn set(value: &'a [u8], expiry: Expiry) -> Self {
+        let options = StoreOptions::default();
+        Self::Store { mode: StoreMode::Set, flags: 0, expiry, compare: None, options, value }
+    }
+
     /// A read that changes nothing that could be seen: neighbouring ones may be grouped by shard, and executed again when their reply was
     /// cut off, without anybody noticing. A `gat` is none: with a negative expiry its second execution is a miss.
     pub fn is_read(&self) -> bool {

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{
-    START,
+    CONTEXT,
     requests::{self, Kind},
 };
 use proptest::{collection::vec, prelude::*, sample::Index};
@@ -14,20 +14,6 @@ use wasmcached_core::{
         Context, Span, Verdict,
         binary::{HEADER_BYTES, Request, Status, parse},
     },
-};
-
-const CONTEXT: Context = Context {
-    dump: true,
-    watch: true,
-    slab_reassign: true,
-    item_bytes_max: 2048,
-    item_overhead_bytes: limits::item_overhead_bytes(true),
-    cas: true,
-    now: START,
-    flush: true,
-    shutdown: true,
-    sasl: true,
-    debug_time: true,
 };
 
 fn packet() -> impl Strategy<Value = Vec<u8>> {

@@ -11,7 +11,7 @@
 mod common;
 
 use common::{
-    START,
+    CONTEXT,
     requests::{self, Kind},
 };
 use proptest::{collection::vec, prelude::*, sample::Index};
@@ -21,20 +21,6 @@ use wasmcached_core::{
         Context, Span, Verdict, meta,
         text::{self, Request, Retrieve, continue_retrieval},
     },
-};
-
-const CONTEXT: Context = Context {
-    dump: true,
-    watch: true,
-    slab_reassign: true,
-    item_bytes_max: 2048,
-    item_overhead_bytes: limits::item_overhead_bytes(true),
-    cas: true,
-    now: START,
-    flush: true,
-    shutdown: true,
-    sasl: true,
-    debug_time: true,
 };
 
 /// What either parser found.

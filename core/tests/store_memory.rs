@@ -2,7 +2,7 @@
 
 use wasmcached_core::{
     clock::{Expiry, Seconds},
-    command::{Broadcast, Command, Operation, StoreMode, StoreOptions},
+    command::{Broadcast, Command, Operation},
     hash::Seed,
     reply::Reply,
     store::{Eviction, Store, StoreConfig},
@@ -28,14 +28,7 @@ fn new_store(memory_bytes: u64, capacity: u64, evictions: bool) -> Store {
 
 fn set(store: &mut Store, number: u64, value: &[u8], expiry: Expiry, now: Seconds) -> bool {
     let key = format!("{number:020}");
-    let operation = Operation::Store {
-        mode: StoreMode::Set,
-        flags: 0,
-        expiry,
-        compare: None,
-        options: StoreOptions::default(),
-        value,
-    };
+    let operation = Operation::set(value, expiry);
     let command = Command { hash: SEED.hash(key.as_bytes()), key: key.as_bytes(), operation };
     matches!(store.execute(&command, now), Reply::Stored { .. })
 }

@@ -8,7 +8,7 @@ mod random;
 use random::Random;
 use wasmcached_core::{
     clock::{Expiry, Seconds},
-    command::{Command, Operation, StoreMode, StoreOptions},
+    command::{Command, Operation},
     hash::Seed,
     reply::Reply,
     store::{Eviction, Store, StoreConfig},
@@ -50,14 +50,7 @@ fn execute(store: &mut Store, key: &str, operation: Operation<'_>, now: Seconds)
 }
 
 fn set(store: &mut Store, key: &str, value: &[u8], expiry: Expiry, now: Seconds) {
-    let operation = Operation::Store {
-        mode: StoreMode::Set,
-        flags: 0,
-        expiry,
-        compare: None,
-        options: StoreOptions::default(),
-        value,
-    };
+    let operation = Operation::set(value, expiry);
     assert!(execute(store, key, operation, now), "{key} is stored");
 }
 

@@ -19,3 +19,4 @@ pub mod suite;
 pub mod target;
 pub mod transcript;
 pub mod transport;
+pub mod trial;

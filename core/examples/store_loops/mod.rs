@@ -12,7 +12,7 @@ use alloc::{vec, vec::Vec};
 use core::hint::black_box;
 use wasmcached_core::{
     clock::{Expiry, Seconds},
-    command::{Command, Operation, StoreMode, StoreOptions},
+    command::{Command, Operation},
     hash::Seed,
     limits::ITEM_BYTES_MAX_DEFAULT,
     reply::Reply,
@@ -217,14 +217,7 @@ fn sum_of_lines(piece: &[u8]) -> u32 {
 }
 
 fn set(value: &[u8]) -> Operation<'_> {
-    Operation::Store {
-        mode: StoreMode::Set,
-        flags: 0,
-        expiry: Expiry::NEVER,
-        compare: None,
-        options: StoreOptions::default(),
-        value,
-    }
+    Operation::set(value, Expiry::NEVER)
 }
 
 /// The key of a number, and its hash.

@@ -4,6 +4,7 @@ use std::{process::ExitCode, time::Duration};
 use wasmcached_tests::{
     differential::{KNOWN, Plan, compare},
     server::{memcached_program, wasmcached_program},
+    trial::Arguments,
 };
 
 const SECONDS_DEFAULT: u64 = 600;
@@ -19,18 +20,8 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<(), String> {
-    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
-    let flags = match arguments.iter().position(|argument| argument == "--") {
-        Some(place) => arguments.split_off(place)[1..].to_vec(),
-        None => Vec::new(),
-    };
-    let seconds = match &arguments[..] {
-        [] => SECONDS_DEFAULT,
-        [seconds] => seconds.parse().map_err(|error| format!("{seconds}: {error}"))?,
-        _ => return Err("it takes a number of seconds, and the server's flags after `--`".to_owned()),
-    };
+    let Arguments { seconds, flags, seed } = Arguments::read(SECONDS_DEFAULT)?;
     let theirs = memcached_program().ok_or("memcached is not installed: install it, or name it in MEMCACHED_BIN")?;
-    let seed = std::env::var("WASMCACHED_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
     let plan = Plan { duration: Duration::from_secs(seconds), seed, flags };
     let outcome = compare(&wasmcached_program()?, &theirs, &plan)?;
     println!("{outcome}");

@@ -5,6 +5,7 @@ use std::{process::ExitCode, time::Duration};
 use wasmcached_tests::{
     server::wasmcached_program,
     soak::{Plan, soak},
+    trial::Arguments,
 };
 
 const SECONDS_DEFAULT: u64 = 600;
@@ -23,18 +24,8 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<(), String> {
-    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
-    let flags = match arguments.iter().position(|argument| argument == "--") {
-        Some(place) => arguments.split_off(place)[1..].to_vec(),
-        None => Vec::new(),
-    };
-    let seconds = match &arguments[..] {
-        [] => SECONDS_DEFAULT,
-        [seconds] => seconds.parse().map_err(|error| format!("{seconds}: {error}"))?,
-        _ => return Err("it takes a number of seconds, and the server's flags after `--`".to_owned()),
-    };
+    let Arguments { seconds, flags, seed } = Arguments::read(SECONDS_DEFAULT)?;
     let program = wasmcached_program()?;
-    let seed = std::env::var("WASMCACHED_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
     let servers = if flags.is_empty() { vec![words("-t 4"), words("-t 1")] } else { vec![flags] };
     let duration = Duration::from_secs(seconds) / servers.len() as u32;
     for flags in servers {

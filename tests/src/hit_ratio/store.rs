@@ -2,7 +2,7 @@
 
 use wasmcached_core::{
     clock::{Expiry, Seconds},
-    command::{Command, Operation, StoreMode, StoreOptions},
+    command::{Command, Operation},
     hash::Seed,
     reply::Reply,
     statistics::Counters,
@@ -106,14 +106,7 @@ impl Replay {
         self.missed.add(request);
         let value = &self.value[..request.value_bytes as usize];
         let expiry = Expiry::from_exptime(i64::from(request.ttl_s), self.now);
-        let set = Operation::Store {
-            mode: StoreMode::Set,
-            flags: 0,
-            expiry,
-            compare: None,
-            options: StoreOptions::default(),
-            value,
-        };
+        let set = Operation::set(value, expiry);
         let reply = self.store.execute(&command(set), self.now);
         // The largest values of a load may be larger than a small cache.
         assert!(matches!(reply, Reply::Stored { .. } | Reply::TooLarge | Reply::OutOfMemory), "{reply:?}");
