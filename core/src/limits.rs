@@ -49,6 +49,11 @@ pub const SCRAM_MESSAGE_BYTES_MAX: usize = 2048;
 /// Refused logins after which a connection is closed. After each, further ones in the same second are refused unseen.
 pub const LOGIN_FAILURES_MAX: u32 = 5;
 
+/// Iterations a second that refused logins of all connections of one front may take together; beyond, logins that need
+/// any are refused unseen until the next second. However many connections an attacker has, a worker keeps most of its
+/// time for those who are logged in.
+pub const LOGIN_ITERATIONS_PER_SECOND_MAX: u32 = 2 * SCRAM_ITERATIONS_MAX;
+
 /// Longest token of a login over text (memcached's limit).
 pub const LOGIN_TOKEN_BYTES_MAX: usize = 16_384;
 
@@ -132,6 +137,7 @@ pub const SHARDS_MAX: u32 = 256;
 
 const _: () = assert!(LINE_BYTES_MAX < WINDOW_BYTES);
 const _: () = assert!(3 * USER_NAME_BYTES_MAX + SCRAM_NONCE_BYTES_MAX < SCRAM_MESSAGE_BYTES_MAX);
+const _: () = assert!(SCRAM_ITERATIONS_MAX <= LOGIN_ITERATIONS_PER_SECOND_MAX);
 const _: () = assert!(SCRAM_MESSAGE_BYTES_MAX <= SASL_MESSAGE_BYTES_MAX);
 const _: () = assert!(RETRIEVAL_LINE_BYTES_MAX <= WINDOW_BYTES);
 const _: () = assert!(OUTPUT_BYTES_HIGH <= REPLY_BYTES_HIGH);

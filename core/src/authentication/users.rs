@@ -1,5 +1,6 @@
 //! The list of users: lines of `name:password` or `name:SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>`, the form
-//! in which PostgreSQL keeps its own. Several lines for one name are several passwords.
+//! in which PostgreSQL keeps its own. Several lines for one name are several passwords, but of its hashed ones the first
+//! counts, and SCRAM, whose client is told one salt, knows the first line only.
 
 use super::{
     Problem, Secrets,
@@ -133,6 +134,16 @@ impl Users {
     /// Under a key that nobody knows, so that what differs says nothing about what was hashed.
     fn hash(&self, bytes: &[u8]) -> Hash {
         hmac(&self.keys.own, &[b"compare", bytes])
+    }
+
+    /// Iterations that [`Users::check`] takes, whoever it is asked for.
+    pub fn check_iterations(&self) -> u32 {
+        self.check_iterations
+    }
+
+    /// The same of the proof with which SCRAM ends.
+    pub fn proof_iterations(&self) -> u32 {
+        self.proof_iterations
     }
 
     /// Whether that is a user and the password.

@@ -28,6 +28,8 @@ pub(super) struct Logins {
     failures: u32,
     failed_at: Option<Seconds>,
     progress: Progress,
+    /// The list of users under which that began.
+    list: u32,
 }
 
 /// Where a login stands that takes several packets.
@@ -57,10 +59,23 @@ enum Outcome {
 #[derive(Default)]
 pub(super) struct Gate {
     users: Users,
+    /// How many lists there were: a login that began under one does not end under another.
+    list: u32,
     tries: u32,
     refusals: u32,
     /// Conversations begun, for their nonces.
     conversations: u64,
+    work: Work,
+}
+
+/// What hashed checks cost.
+#[derive(Default)]
+struct Work {
+    /// All that were made.
+    checks: u32,
+    second: Seconds,
+    /// Iterations of the refused logins of that second.
+    iterations: u32,
 }
 
 impl Front {
@@ -72,6 +87,7 @@ impl Front {
         let seed = self.config.seed;
         let secrets = Secrets { common: [seed.0, seed.1], own: self.config.entropy };
         self.gate.users = Users::parse(list, &secrets)?;
+        self.gate.list = self.gate.list.wrapping_add(1);
         Ok(())
     }
 
@@ -86,12 +102,11 @@ impl Front {
         let mut logins = connection.logins.take().unwrap_or_default();
         let input = bytes(self.source, &self.window, &self.connections, self.current);
         let now = self.context.now;
+        let checks_before = self.gate.work.checks;
         let state = match login {
             Login::Text { user, password } => {
-                let passes = logins.attempt(&mut self.gate, now, |gate, _| {
-                    let passes = gate.users.check(user.of(input), password.of(input));
-                    if passes { Outcome::LoggedIn } else { Outcome::Refused }
-                });
+                let passes =
+                    logins.attempt(&mut self.gate, now, |gate, _| gate.check(user.of(input), password.of(input), now));
                 let passes = matches!(passes, Outcome::LoggedIn);
                 self.output.extend_from_slice(if passes { words::STORED } else { words::LOGIN_FAILED });
                 if passes { State::Requests } else { State::Locked }
@@ -106,13 +121,13 @@ impl Front {
                 let outcome = logins.attempt(&mut self.gate, now, |gate, progress| {
                     let message = login.message.of(input);
                     if login.style.verb == Verb::SaslStep {
-                        gate.go_on(progress, message)
+                        gate.go_on(progress, message, now)
                     } else {
                         *progress = Progress::of(login.mechanism.of(input));
                         if message.is_empty() && !matches!(progress, Progress::Nothing) {
                             return Outcome::Continue(Vec::new());
                         }
-                        gate.go_on(progress, message)
+                        gate.go_on(progress, message, now)
                     }
                 });
                 let (status, message) = match &outcome {
@@ -124,6 +139,10 @@ impl Front {
                 State::Packets { locked: !matches!(outcome, Outcome::LoggedIn) }
             }
         };
+        if self.gate.work.checks != checks_before {
+            // Long enough for one turn: others wait.
+            self.requests_left = 0;
+        }
         let closes = logins.failures >= limits::LOGIN_FAILURES_MAX;
         if let Some(connection) = self.connections.get_mut(self.current) {
             connection.logins = Some(logins);
@@ -140,6 +159,9 @@ impl Logins {
         now: Seconds,
         check: impl FnOnce(&mut Gate, &mut Progress) -> Outcome,
     ) -> Outcome {
+        if self.list != gate.list {
+            (self.list, self.progress) = (gate.list, Progress::Nothing);
+        }
         let outcome = if self.failed_at == Some(now) { Outcome::Refused } else { check(gate, &mut self.progress) };
         match outcome {
             Outcome::Continue(_) => return outcome,
@@ -170,13 +192,23 @@ impl Progress {
 }
 
 impl Gate {
+    /// Takes a name and its password.
+    fn check(&mut self, name: &[u8], password: &[u8], now: Seconds) -> Outcome {
+        let iterations = self.users.check_iterations();
+        if !self.work.begin(iterations, now) || !self.users.check(name, password) {
+            return Outcome::Refused;
+        }
+        self.work.was_worth_it(iterations);
+        Outcome::LoggedIn
+    }
+
     /// Takes the next message of a login.
-    fn go_on(&mut self, progress: &mut Progress, message: &[u8]) -> Outcome {
+    fn go_on(&mut self, progress: &mut Progress, message: &[u8], now: Seconds) -> Outcome {
         match core::mem::take(progress) {
             Progress::Nothing => Outcome::Refused,
             Progress::Plain => match split_plain(message) {
-                Some((name, password)) if self.users.check(name, password) => Outcome::LoggedIn,
-                _ => Outcome::Refused,
+                Some((name, password)) => self.check(name, password, now),
+                None => Outcome::Refused,
             },
             Progress::Scram => {
                 self.conversations += 1;
@@ -186,15 +218,45 @@ impl Gate {
                 *progress = Progress::Challenged(exchange);
                 Outcome::Continue(answer)
             }
-            Progress::Challenged(exchange) => match exchange.finish(&self.users, message) {
-                Step::Continue(answer) => {
-                    *progress = Progress::Proven;
-                    Outcome::Continue(answer)
+            Progress::Challenged(exchange) => {
+                let iterations = self.users.proof_iterations();
+                if !self.work.begin(iterations, now) {
+                    return Outcome::Refused;
                 }
-                Step::Refused => Outcome::Refused,
-            },
+                match exchange.finish(&self.users, message) {
+                    Step::Continue(answer) => {
+                        self.work.was_worth_it(iterations);
+                        *progress = Progress::Proven;
+                        Outcome::Continue(answer)
+                    }
+                    Step::Refused => Outcome::Refused,
+                }
+            }
             Progress::Proven if message.is_empty() => Outcome::LoggedIn,
             Progress::Proven => Outcome::Refused,
         }
+    }
+}
+
+impl Work {
+    /// Whether there may be a check of so many iterations; it counts as one of a refused login.
+    fn begin(&mut self, iterations: u32, now: Seconds) -> bool {
+        if iterations == 0 {
+            return true;
+        }
+        if self.second != now {
+            (self.second, self.iterations) = (now, 0);
+        }
+        let sum = self.iterations.saturating_add(iterations);
+        if sum > limits::LOGIN_ITERATIONS_PER_SECOND_MAX {
+            return false;
+        }
+        (self.iterations, self.checks) = (sum, self.checks.wrapping_add(1));
+        true
+    }
+
+    /// It was no refused login.
+    fn was_worth_it(&mut self, iterations: u32) {
+        self.iterations = self.iterations.saturating_sub(iterations);
     }
 }
