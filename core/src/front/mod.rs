@@ -11,19 +11,21 @@ mod datagram;
 mod dump;
 mod login;
 mod pending;
+mod status;
 mod watch;
 
 pub use barrier::Barrier;
 pub use carry::{Run, Slot};
 pub use connection::ConnectionId;
 pub use pending::Pending;
+pub use status::Status;
 pub use watch::Delivered;
 
 use crate::{
     clock::Seconds,
     command::Command,
     config::{Authentication, Binding, Config, Setting},
-    event::{Events, Kinds, Stamp},
+    event::{Events, Kinds},
     hash::Seed,
     limits,
     protocol::{
@@ -37,40 +39,11 @@ use alloc::{vec, vec::Vec};
 use barrier::After;
 use carry::Carry;
 use connection::{Connection, State};
-use datagram::Datagrams;
 use dump::Dumping;
 use login::Gate;
 use pending::Input;
 use slab::Slab;
 use watch::Watchers;
-
-/// What the host does next with a connection: a set of bits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Status(pub u32);
-
-impl Status {
-    /// There is something to send.
-    pub const OUTPUT: Self = Self(1);
-    /// There is more to do without reading.
-    pub const MORE: Self = Self(2);
-    /// Close when the output is sent.
-    pub const CLOSE: Self = Self(4);
-    /// Runs are to be carried first.
-    pub const RUNS: Self = Self(8);
-    /// A part of a request is held.
-    pub const PARTIAL: Self = Self(16);
-
-    /// Whether all bits of `other` are set.
-    pub fn has(self, other: Self) -> bool {
-        self.0 & other.0 == other.0
-    }
-
-    /// With the bits of `other` if `condition` holds.
-    #[must_use]
-    pub fn with(self, other: Self, condition: bool) -> Self {
-        Self(self.0 | if condition { other.0 } else { 0 })
-    }
-}
 
 /// What [`Front::step`] found.
 #[derive(Clone, Copy, Debug)]
@@ -176,13 +149,6 @@ impl Front {
         ConnectionId(self.connections.insert(connection) as u32)
     }
 
-    /// One end of a socket for datagrams; `verified`: those that it receives come from whom they say.
-    pub fn open_datagrams(&mut self, verified: bool) -> ConnectionId {
-        let mut connection = Connection::new(State::Fresh);
-        connection.datagrams = Some(Datagrams::new(verified));
-        ConnectionId(self.connections.insert(connection) as u32)
-    }
-
     /// Where a conversation begins.
     fn first_state(&self, binding: Binding) -> State {
         match binding {
@@ -199,24 +165,6 @@ impl Front {
         if let Some(connection) = self.connections.get_mut(id.0 as usize) {
             connection.descriptor = descriptor;
         }
-    }
-
-    /// What happens here and is to be told.
-    pub fn events(&mut self) -> &mut Events {
-        &mut self.events
-    }
-
-    /// Shows events to the connections that watch; `stamp` is that of the first.
-    pub fn deliver(&mut self, records: &[u8], stamp: Stamp) -> Delivered {
-        let held = |connections: &Slab<Connection>, watchers: &Watchers| -> usize {
-            watchers.iter().filter_map(|number| connections.get(number)).map(Connection::buffers_bytes).sum()
-        };
-        // What the last connection had to say was sent, or is kept with it: it must not be taken for new output.
-        self.output.clear();
-        let before = held(&self.connections, &self.watchers);
-        let delivered = self.watchers.deliver(records, stamp, &mut self.connections);
-        self.buffers_bytes = self.buffers_bytes + held(&self.connections, &self.watchers) - before;
-        delivered
     }
 
     /// Forgets a client. Unknown ones are ignored.
@@ -271,56 +219,6 @@ impl Front {
             }
         };
         self.begin_datagram();
-    }
-
-    /// Where the input is a datagram: takes its header off, and forgets all that was before.
-    fn begin_datagram(&mut self) {
-        let (first_state, most) = (self.first_state(self.config.binding), self.datagram_reply_bytes_max());
-        let Some(connection) = self.connections.get_mut(self.current) else { return };
-        let Some(datagrams) = &mut connection.datagrams else { return };
-        let Source::Window(bytes) = self.source else { return };
-        // Nobody can log in here.
-        if datagrams.accept(&self.window[..bytes]) && self.config.authentication == Authentication::None {
-            self.cursor = limits::DATAGRAM_HEADER_BYTES;
-        } else {
-            self.source = Source::Window(0);
-        }
-        // There is no end at which somebody could go on listening.
-        self.context.watch = false;
-        // What it asks is answered in one series, so all of it at once. A byte more than allowed shows that it is more.
-        self.requests_left = u32::MAX / 2;
-        self.output_bytes_high = datagrams.reply_bytes_max(self.config.udp_amplification, most) + 1;
-        connection.state = first_state;
-        connection.dumping = None;
-        let before = connection.buffers_bytes();
-        connection.forget_output();
-        self.buffers_bytes -= before - connection.buffers_bytes();
-    }
-
-    /// Where the input was a datagram: the output becomes datagrams, and what is left of the input is nothing.
-    fn rest_datagram(&mut self) -> Status {
-        let most = self.datagram_reply_bytes_max();
-        let Some(connection) = self.connections.get_mut(self.current) else { return Status::default() };
-        let Some(datagrams) = connection.datagrams else { return Status::default() };
-        let speaks_text = !matches!(connection.state, State::Packets { .. } | State::SkipBody { .. });
-        let framed = datagrams.frame(&self.output, self.config.udp_amplification, most, speaks_text);
-        self.output.clear();
-        self.cursor = 0;
-        self.source = Source::Own;
-        let before = connection.buffers_bytes();
-        connection.keep_output(&framed);
-        self.buffers_bytes = self.buffers_bytes + connection.buffers_bytes() - before;
-        connection.status = Status::default();
-        connection.status.with(Status::OUTPUT, connection.has_output())
-    }
-
-    fn datagram_reply_bytes_max(&self) -> usize {
-        self.config.item_bytes_max as usize + limits::DATAGRAM_REPLY_EXTRA_BYTES
-    }
-
-    /// Whether the connection at hand is one for datagrams.
-    fn takes_datagrams(&self) -> bool {
-        self.connections.get(self.current).is_some_and(|connection| connection.datagrams.is_some())
     }
 
     /// Finds the next work of the connection at hand.

@@ -1,6 +1,7 @@
 //! What a front tells of what it answers, and the connections that watch.
 
 use super::{
+    Front,
     connection::Connection,
     pending::{Input, Pending, Task},
 };
@@ -16,6 +17,26 @@ use crate::{
 };
 use alloc::vec::Vec;
 use slab::Slab;
+
+impl Front {
+    /// What happens here and is to be told.
+    pub fn events(&mut self) -> &mut Events {
+        &mut self.events
+    }
+
+    /// Shows events to the connections that watch; `stamp` is that of the first.
+    pub fn deliver(&mut self, records: &[u8], stamp: Stamp) -> Delivered {
+        let held = |connections: &Slab<Connection>, watchers: &Watchers| -> usize {
+            watchers.iter().filter_map(|number| connections.get(number)).map(Connection::buffers_bytes).sum()
+        };
+        // What the last connection had to say was sent, or is kept with it: it must not be taken for new output.
+        self.output.clear();
+        let before = held(&self.connections, &self.watchers);
+        let delivered = self.watchers.deliver(records, stamp, &mut self.connections);
+        self.buffers_bytes = self.buffers_bytes + held(&self.connections, &self.watchers) - before;
+        delivered
+    }
+}
 
 /// Connections that watch, and what they may hold.
 #[derive(Debug)]

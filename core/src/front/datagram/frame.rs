@@ -1,4 +1,4 @@
-//! Requests and replies in datagrams (UDP): a header of eight bytes before each, no state between them.
+//! Datagrams on the wire (UDP): a header of eight bytes before each, no state between them.
 //!
 //! ```text
 //! datagram = request_id sequence count reserved payload        two bytes each, the high one first
@@ -18,19 +18,19 @@ use alloc::vec::Vec;
 
 /// What one end of a socket for datagrams remembers of the request at hand.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Datagrams {
+pub(in crate::front) struct Datagrams {
     verified: bool,
     request_id: [u8; 2],
     request_bytes: usize,
 }
 
 impl Datagrams {
-    pub(super) fn new(verified: bool) -> Self {
+    pub(in crate::front) fn new(verified: bool) -> Self {
         Self { verified, request_id: [0; 2], request_bytes: 0 }
     }
 
     /// Takes a datagram; whether it is a request. Parts of larger ones are not, nor is one without a payload.
-    pub(super) fn accept(&mut self, datagram: &[u8]) -> bool {
+    pub(in crate::front) fn accept(&mut self, datagram: &[u8]) -> bool {
         let [a, b, _, _, count @ .., _, _] = match datagram.first_chunk::<DATAGRAM_HEADER_BYTES>() {
             Some(header) if datagram.len() > DATAGRAM_HEADER_BYTES => *header,
             _ => return false,
@@ -40,13 +40,13 @@ impl Datagrams {
     }
 
     /// How many bytes of reply are worth making: with more it is refused anyway.
-    pub(super) fn reply_bytes_max(&self, amplification: u32, most: usize) -> usize {
+    pub(in crate::front) fn reply_bytes_max(&self, amplification: u32, most: usize) -> usize {
         self.sent_bytes_max(amplification).saturating_sub(DATAGRAM_HEADER_BYTES).min(most)
     }
 
     /// The datagrams that carry `reply`, one after the other, all but the last of full length. Where it is too much, they say
     /// so if `speaks_text`; empty: nothing is sent.
-    pub(super) fn frame(&self, reply: &[u8], amplification: u32, most: usize, speaks_text: bool) -> Vec<u8> {
+    pub(in crate::front) fn frame(&self, reply: &[u8], amplification: u32, most: usize, speaks_text: bool) -> Vec<u8> {
         if !self.verified && is_only_errors(reply) {
             // Two servers would say it to each other for ever, if somebody told each that the other had begun.
             return Vec::new();

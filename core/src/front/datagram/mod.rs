@@ -1,0 +1,73 @@
+//! The ends of sockets for datagrams among the connections of a front: each input is one datagram, answered by one series,
+//! and nothing is kept from one to the next. What is on the wire, [`frame`] knows.
+
+mod frame;
+
+pub(super) use frame::Datagrams;
+
+use super::{
+    ConnectionId, Front, Source, Status,
+    connection::{Connection, State},
+};
+use crate::{config::Authentication, limits};
+
+impl Front {
+    /// One end of a socket for datagrams; `verified`: those that it receives come from whom they say.
+    pub fn open_datagrams(&mut self, verified: bool) -> ConnectionId {
+        let mut connection = Connection::new(State::Fresh);
+        connection.datagrams = Some(Datagrams::new(verified));
+        ConnectionId(self.connections.insert(connection) as u32)
+    }
+
+    /// Where the input is a datagram: takes its header off, and forgets all that was before.
+    pub(super) fn begin_datagram(&mut self) {
+        if !self.takes_datagrams() {
+            return;
+        }
+        let (first_state, most) = (self.first_state(self.config.binding), self.datagram_reply_bytes_max());
+        let Some(connection) = self.connections.get_mut(self.current) else { return };
+        let Some(datagrams) = &mut connection.datagrams else { return };
+        let Source::Window(bytes) = self.source else { return };
+        // Nobody can log in here.
+        if datagrams.accept(&self.window[..bytes]) && self.config.authentication == Authentication::None {
+            self.cursor = limits::DATAGRAM_HEADER_BYTES;
+        } else {
+            self.source = Source::Window(0);
+        }
+        // What it asks is answered in one series, so all of it at once. A byte more than allowed shows that it is more.
+        self.requests_left = u32::MAX / 2;
+        self.output_bytes_high = datagrams.reply_bytes_max(self.config.udp_amplification, most) + 1;
+        connection.state = first_state;
+        connection.dumping = None;
+        let before = connection.buffers_bytes();
+        connection.forget_output();
+        self.buffers_bytes -= before - connection.buffers_bytes();
+    }
+
+    /// Where the input was a datagram: the output becomes datagrams, and what is left of the input is nothing.
+    pub(super) fn rest_datagram(&mut self) -> Status {
+        let most = self.datagram_reply_bytes_max();
+        let Some(connection) = self.connections.get_mut(self.current) else { return Status::default() };
+        let Some(datagrams) = connection.datagrams else { return Status::default() };
+        let speaks_text = !matches!(connection.state, State::Packets { .. } | State::SkipBody { .. });
+        let framed = datagrams.frame(&self.output, self.config.udp_amplification, most, speaks_text);
+        self.output.clear();
+        self.cursor = 0;
+        self.source = Source::Own;
+        let before = connection.buffers_bytes();
+        connection.keep_output(&framed);
+        self.buffers_bytes = self.buffers_bytes + connection.buffers_bytes() - before;
+        connection.status = Status::default();
+        connection.status.with(Status::OUTPUT, connection.has_output())
+    }
+
+    fn datagram_reply_bytes_max(&self) -> usize {
+        self.config.item_bytes_max as usize + limits::DATAGRAM_REPLY_EXTRA_BYTES
+    }
+
+    /// Whether the connection at hand is one for datagrams.
+    #[inline]
+    pub(super) fn takes_datagrams(&self) -> bool {
+        self.connections.get(self.current).is_some_and(|connection| connection.datagrams.is_some())
+    }
+}

@@ -1,0 +1,29 @@
+//! What a front tells its host of a connection; `docs/boundary.md` has the bits.
+
+/// What the host does next with a connection: a set of bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Status(pub u32);
+
+impl Status {
+    /// There is something to send.
+    pub const OUTPUT: Self = Self(1);
+    /// There is more to do without reading.
+    pub const MORE: Self = Self(2);
+    /// Close when the output is sent.
+    pub const CLOSE: Self = Self(4);
+    /// Runs are to be carried first.
+    pub const RUNS: Self = Self(8);
+    /// A part of a request is held.
+    pub const PARTIAL: Self = Self(16);
+
+    /// Whether all bits of `other` are set.
+    pub fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// With the bits of `other` if `condition` holds.
+    #[must_use]
+    pub fn with(self, other: Self, condition: bool) -> Self {
+        Self(self.0 | if condition { other.0 } else { 0 })
+    }
+}
