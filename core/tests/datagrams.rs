@@ -6,6 +6,7 @@ use common::host::Server;
 use wasmcached_core::{
     config::Config,
     front::{ConnectionId, Status},
+    host::HostRequest,
     limits::{DATAGRAM_BYTES_MAX, DATAGRAM_HEADER_BYTES},
 };
 
@@ -107,6 +108,34 @@ fn nothing_is_left_for_the_next_datagram() {
             window[..junk.len()].copy_from_slice(junk);
             assert_eq!(server.advance(id, junk.len()), Status::default(), "{junk:?}");
         }
+    });
+}
+
+#[test]
+fn nothing_is_shown_for_longer_than_an_answer_takes() {
+    each_server(&Config::default(), |server| {
+        for id in [server.front().open_datagrams(true), server.front().open_datagrams(false)] {
+            let mut ask = |payload: &[u8]| joined(&exchange(server, id, payload));
+            assert_eq!(ask(b"watch fetchers mutations evictions\r\n"), b"CLIENT_ERROR watch commands not allowed\r\n");
+            assert_eq!(ask(b"lru_crawler metadump all\r\n"), b"ERROR metadump not allowed\r\n");
+            assert_eq!(ask(b"lru_crawler mgdump hash\r\n"), b"ERROR key dump not allowed\r\n");
+            assert_eq!(ask(b"stats cachedump 1 0\r\n"), b"CLIENT_ERROR stats cachedump not allowed\r\n");
+            assert_eq!(ask(b"version\r\n"), b"VERSION 1.6.45\r\n");
+            let watched = server.asked.iter().any(|request| matches!(request, HostRequest::Watch(_)));
+            assert!(!watched, "the host was asked");
+        }
+    });
+}
+
+#[test]
+fn a_datagram_asks_everybody_no_more_often_than_a_turn_does() {
+    let config = Config { requests_per_event: 3, ..Config::default() };
+    each_server(&config, |server| {
+        let id = server.front().open_datagrams(true);
+        let requests = b"verbosity 1 noreply\r\n".repeat(100);
+        assert!(exchange(server, id, &requests).is_empty());
+        assert_eq!(server.asked, [HostRequest::Verbosity(1); 3]);
+        assert_eq!(joined(&exchange(server, id, &b"version\r\n".repeat(9))), b"VERSION 1.6.45\r\n".repeat(9));
     });
 }
 

@@ -28,6 +28,8 @@ pub struct Barrier {
     pub(super) style: Style,
     /// Other requests of its connection came before it in the same turn.
     pub(super) follows: bool,
+    /// It came in a datagram: nothing can be shown for longer than one answer takes.
+    pub(super) in_datagram: bool,
 }
 
 /// How a barrier is answered.
@@ -55,6 +57,11 @@ pub(super) enum After {
 }
 
 impl Barrier {
+    /// The first of its turn, in a stream.
+    pub(super) fn new(control: Control, style: Style) -> Self {
+        Self { control, style, follows: false, in_datagram: false }
+    }
+
     /// What every shard is told, in this order.
     pub fn broadcasts(&self, now: Seconds) -> impl Iterator<Item = (Slot, Broadcast)> {
         let (first, second) = match self.control {
@@ -63,7 +70,7 @@ impl Barrier {
             Control::Evict(eviction) => (Some(Broadcast::Evict(eviction)), None),
             Control::Crawl(text) if text == words::OK => (Some(Broadcast::Crawl), None),
             Control::Crawl(_) | Control::Stats(Group::Settings) => (Some(Broadcast::Tuned), None),
-            Control::Dump(dump) if dump.form != Form::Items => (Some(Broadcast::BeginWalk), None),
+            Control::Dump(dump) if dump.form != Form::Items && !self.in_datagram => (Some(Broadcast::BeginWalk), None),
             Control::Walk { walk, .. } => (Some(Broadcast::Walk(walk)), None),
             Control::Crawler { .. } | Control::Tune { .. } | Control::TuneLru { .. } | Control::TemporaryTtl(_) => {
                 (Some(Broadcast::Tune(self.tuning())), None)
@@ -117,7 +124,9 @@ impl Barrier {
             Control::Clock(order) => Some(HostRequest::Clock(order)),
             Control::Shutdown { graceful } => Some(HostRequest::Shutdown { graceful }),
             Control::RefreshCertificates => Some(HostRequest::RefreshCertificates),
-            Control::Watch(kinds) if kinds != Kinds::NONE && !self.follows => Some(HostRequest::Watch(kinds.0)),
+            Control::Watch(kinds) if kinds != Kinds::NONE && !self.follows && !self.in_datagram => {
+                Some(HostRequest::Watch(kinds.0))
+            }
             _ => None,
         }
     }
@@ -146,6 +155,7 @@ impl Barrier {
                 let before = Reader(first).u64().unwrap_or(u64::MAX);
                 out.extend_from_slice(if enable && before != 0 { words::CRAWLER_RUNS } else { words::OK });
             }
+            Control::Dump(dump) if self.in_datagram => out.extend_from_slice(dump.form.not_allowed()),
             Control::Dump(dump) => match self.refuse_dump(dump, config, first) {
                 Some(refusal) => out.extend_from_slice(refusal),
                 None => {
@@ -157,6 +167,7 @@ impl Barrier {
             Control::RefuseFlush(text) => out.extend_from_slice(text),
             Control::MemoryLimit { .. } if host == [1] => out.extend_from_slice(words::OK),
             Control::MemoryLimit { .. } => out.extend_from_slice(words::MEMLIMIT_FAILED),
+            Control::Watch(_) if self.in_datagram => out.extend_from_slice(words::WATCH_NOT_ALLOWED),
             Control::Watch(_) if self.follows => out.extend_from_slice(words::WATCH_PIPELINED),
             Control::Watch(Kinds::NONE) => out.extend_from_slice(words::ERROR),
             Control::Watch(kinds) if host == [1] => {

@@ -43,7 +43,7 @@ impl Dumping {
     /// What asks for the next piece.
     pub(super) fn barrier(&self) -> Barrier {
         let walk = Walk { cursor: self.cursor, classes: self.dump.classes, room: PIECE_BYTES };
-        Barrier { control: Control::Walk { shard: self.shard, walk }, style: Style::Text, follows: false }
+        Barrier::new(Control::Walk { shard: self.shard, walk }, Style::Text)
     }
 
     /// Shows a piece. True: that was the last.

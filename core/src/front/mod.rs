@@ -264,16 +264,21 @@ impl Front {
         }
         self.cursor = collected.cursor;
         let connection = &mut self.connections[self.current];
+        let in_datagram = connection.datagrams.is_some();
         connection.state = collected.state;
         connection.needed = collected.needed;
         if let Some(login) = collected.login {
             self.log_in(login);
             return None;
         }
-        Some(collected.barrier.map_or(Step::Rest, |barrier| {
-            let follows = self.requests_left + 1 < self.config.requests_per_event.max(1);
-            Step::Barrier(Barrier { follows, ..barrier })
-        }))
+        let Some(barrier) = collected.barrier else { return Some(Step::Rest) };
+        let turn = self.config.requests_per_event.max(1);
+        let follows = self.requests_left + 1 < turn;
+        if in_datagram {
+            // Each of these concerns everything: with one among them, a datagram has one turn like a stream.
+            self.requests_left = self.requests_left.min(turn - 1);
+        }
+        Some(Step::Barrier(Barrier { follows, in_datagram, ..barrier }))
     }
 
     /// How many answers are pending.

@@ -211,7 +211,7 @@ pub(super) fn collect(
                             *requests_left -= 1;
                             c.cursor += consumed;
                             let style = barrier::Style::Binary(style);
-                            barrier = Some(Barrier { control, style, follows: false });
+                            barrier = Some(Barrier::new(control, style));
                         }
                         break;
                     }
@@ -256,7 +256,7 @@ pub(super) fn collect(
                 if let Request::Control { control, noreply } = request {
                     c.cursor += consumed;
                     let style = if noreply { barrier::Style::Silent } else { barrier::Style::Text };
-                    barrier = Some(Barrier { control, style, follows: false });
+                    barrier = Some(Barrier::new(control, style));
                     break;
                 }
                 c.request(request, consumed);

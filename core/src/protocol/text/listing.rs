@@ -33,11 +33,12 @@ impl Form {
         }
     }
 
-    /// With dumps turned off (`-X`). [`Form::Items`] is refused by the parser.
+    /// With dumps turned off (`-X`), and in datagrams.
     pub fn not_allowed(self) -> &'static [u8] {
         match self {
             Self::Keys => words::MGDUMP_NOT_ALLOWED,
-            Self::Metadata | Self::Items => words::METADUMP_NOT_ALLOWED,
+            Self::Metadata => words::METADUMP_NOT_ALLOWED,
+            Self::Items => words::CACHEDUMP_NOT_ALLOWED,
         }
     }
 
