@@ -2,16 +2,17 @@
 
 #[path = "tls/certificates.rs"]
 mod certificates;
+#[path = "tls/client.rs"]
+mod client;
 mod common;
 
-use certificates::{Authority, Identity};
+use certificates::Authority;
+use client::{EVERY_VERSION, TlsClient, configuration, connect, stream};
 use common::{Client, PATIENCE, Server, run};
 use rustls::{
-    ClientConfig, ClientConnection, HandshakeKind, RootCertStore, StreamOwned, SupportedProtocolVersion,
+    ClientConfig, ClientConnection, HandshakeKind,
     client::Resumption,
-    crypto::ring,
     pki_types::{CertificateDer, ServerName},
-    version,
 };
 use std::{
     fs,
@@ -20,40 +21,6 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-
-type TlsClient = Client<StreamOwned<ClientConnection, TcpStream>>;
-
-const EVERY_VERSION: &[&SupportedProtocolVersion] = &[&version::TLS12, &version::TLS13];
-
-/// What a client knows and shows.
-fn configuration(
-    root: &Authority,
-    shown: Option<&Identity>,
-    versions: &[&'static SupportedProtocolVersion],
-) -> ClientConfig {
-    let mut roots = RootCertStore::empty();
-    roots.add(root.certificate()).unwrap();
-    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_protocol_versions(versions)
-        .unwrap()
-        .with_root_certificates(roots);
-    match shown {
-        Some(identity) => builder.with_client_auth_cert(vec![identity.certificate()], identity.key()).unwrap(),
-        None => builder.with_no_client_auth(),
-    }
-}
-
-fn stream(address: SocketAddr, configuration: &Arc<ClientConfig>) -> StreamOwned<ClientConnection, TcpStream> {
-    let socket = TcpStream::connect(address).unwrap();
-    socket.set_read_timeout(Some(PATIENCE)).unwrap();
-    socket.set_nodelay(true).unwrap();
-    let name = ServerName::try_from("localhost").unwrap();
-    StreamOwned::new(ClientConnection::new(Arc::clone(configuration), name).unwrap(), socket)
-}
-
-fn connect(address: SocketAddr, configuration: &Arc<ClientConfig>) -> TlsClient {
-    Client(std::io::BufReader::new(stream(address, configuration)))
-}
 
 /// Whether the server serves this client at all.
 fn is_served(address: SocketAddr, configuration: &Arc<ClientConfig>) -> bool {
@@ -368,6 +335,76 @@ fn a_client_that_does_not_read_costs_bounded_memory() {
     // A reply each, which the guest keeps, and what encryption holds of it.
     assert!(grown_kib < 10 * 2 * 1024, "{grown_kib} KiB");
     drop(slow);
+}
+
+#[test]
+fn a_farewell_with_the_last_request_is_heard() {
+    let (folder, root) = (common::Folder::new("tls-farewell"), Authority::new());
+    let server = Server::start("tls-farewell-server", &format!("{} -t 2", root.flags_in(&folder.0)));
+    for versions in [&EVERY_VERSION[..1], &EVERY_VERSION[1..]] {
+        let mut client = connect(server.address, &Arc::new(configuration(&root, None, versions)));
+        assert_eq!(client.set("a", "1"), "STORED");
+        // Both in one piece, and the socket stays open: only the farewell says that nothing more will come.
+        let stream = client.0.get_mut();
+        stream.conn.writer().write_all(b"get a\r\n").unwrap();
+        stream.conn.send_close_notify();
+        let mut ciphertext = Vec::new();
+        while stream.conn.wants_write() {
+            stream.conn.write_tls(&mut ciphertext).unwrap();
+        }
+        stream.sock.write_all(&ciphertext).unwrap();
+        let mut rest = Vec::new();
+        // An error, were it no proper end.
+        client.0.read_to_end(&mut rest).unwrap();
+        assert_eq!(rest, b"VALUE a 0 1\r\n1\r\nEND\r\n");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_stop_finishes_what_is_under_way() {
+    use nix::sys::signal::Signal;
+    let (folder, root) = (common::Folder::new("tls-stop"), Authority::new());
+    let configuration = Arc::new(configuration(&root, None, EVERY_VERSION));
+    for threads in [1, 2] {
+        let server = Server::start("tls-stop-server", &format!("{} -t {threads}", root.flags_in(&folder.0)));
+        let (mut idle, mut busy) = (connect(server.address, &configuration), connect(server.address, &configuration));
+        // One that has not said a word yet.
+        let mut silent = Client::connect(server.address);
+        assert_eq!(idle.ask("version"), "VERSION 1.6.45");
+        assert_eq!(busy.set("big", &"x".repeat(1_000_000)), "STORED");
+        busy.send("get big big big big big big big big\r\n".repeat(2));
+        assert!(busy.line().starts_with("VALUE big"));
+        server.signal(Signal::SIGTERM);
+        let mut rest = Vec::new();
+        busy.0.read_to_end(&mut rest).unwrap();
+        assert!(rest.len() > 16_000_000 && rest.ends_with(b"END\r\n"), "{}", rest.len());
+        assert_eq!(idle.0.read_to_end(&mut rest).unwrap(), 0, "and says farewell");
+        assert!(silent.is_closed());
+        assert!(server.wait().success());
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_idle_connection_keeps_no_buffers() {
+    const CONNECTIONS: u64 = 400;
+    let (folder, root) = (common::Folder::new("tls-idle"), Authority::new());
+    let server = Server::start("tls-idle-server", &format!("{} -t 1", root.flags_in(&folder.0)));
+    let configuration = Arc::new(configuration(&root, None, EVERY_VERSION));
+    let open = || {
+        let mut client = connect(server.address, &configuration);
+        client.send("set a 0 0 20000\r\n".to_owned() + &"x".repeat(20_000) + "\r\n");
+        assert_eq!(client.line(), "STORED");
+        assert_eq!(client.get("a").map(|value| value.len()), Some(20_000));
+        client
+    };
+    let mut clients: Vec<_> = (0..50).map(|_| open()).collect();
+    let before_kib = server.resident_kib();
+    clients.extend((0..CONNECTIONS).map(|_| open()));
+    let each_bytes = server.resident_kib().saturating_sub(before_kib) * 1024 / CONNECTIONS;
+    // One record, or the buffer of one receive, would be more.
+    assert!(each_bytes < 6 * 1024, "{each_bytes}");
 }
 
 #[test]

@@ -59,6 +59,8 @@ pub(crate) struct TlsStream {
     since: u32,
     is_opening: bool,
     heard: bool,
+    /// The peer has said goodbye: there is nothing more to receive, whatever its socket does.
+    has_ended: bool,
     /// The peer broke the rules: the session is not to be asked anything any more, or it panics.
     is_broken: bool,
 }
@@ -73,7 +75,6 @@ impl fmt::Debug for TlsStream {
 struct Opened {
     consumed: usize,
     received: usize,
-    ended: bool,
 }
 
 impl TlsStream {
@@ -99,6 +100,7 @@ impl TlsStream {
             since,
             is_opening: true,
             heard: false,
+            has_ended: false,
             is_broken: false,
         })
     }
@@ -120,7 +122,7 @@ impl TlsStream {
 
     /// The last receive left nothing behind, neither here nor in the socket.
     pub(crate) fn is_drained(&self) -> bool {
-        self.drained && !self.more && self.plaintext.is_empty()
+        self.drained && !self.more && self.plaintext.is_empty() && !self.has_ended
     }
 
     /// There is something to send besides the guest's output.
@@ -146,6 +148,9 @@ impl TlsStream {
             window[..fits].copy_from_slice(&self.plaintext[..fits]);
             self.plaintext = self.plaintext.split_off(fits);
             return Ok(fits);
+        }
+        if self.has_ended {
+            return Ok(0);
         }
         scratch.incoming.resize(INCOMING_BYTES_MAX, 0);
         let buffer = &mut scratch.incoming[..];
@@ -235,7 +240,7 @@ impl TlsStream {
             let opened = opened?;
             flushed?;
             *start += opened.consumed;
-            if opened.received > 0 || opened.ended {
+            if opened.received > 0 || self.has_ended {
                 return Ok(opened.received);
             }
         }
@@ -245,8 +250,8 @@ impl TlsStream {
 
     /// Decrypts whole records into `window`, until it is full or there are no more.
     fn open(&mut self, records: &mut [u8], window: &mut [u8]) -> io::Result<Opened> {
-        let mut opened = Opened { consumed: 0, received: 0, ended: false };
-        while !opened.ended {
+        let mut opened = Opened { consumed: 0, received: 0 };
+        while !self.has_ended {
             let UnbufferedStatus { mut discard, state } =
                 self.session.process_tls_records(&mut records[opened.consumed..]);
             let mut waits = false;
@@ -264,7 +269,7 @@ impl TlsStream {
                 }
                 Ok(ConnectionState::EncodeTlsData(data)) => encode(data, &mut self.outgoing),
                 Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
-                Ok(ConnectionState::PeerClosed | ConnectionState::Closed) => opened.ended = true,
+                Ok(ConnectionState::PeerClosed | ConnectionState::Closed) => self.has_ended = true,
                 // Nothing else is asked for: more has to come.
                 Ok(_) => waits = true,
                 Err(error) => {
@@ -319,7 +324,7 @@ impl TlsStream {
                 }
                 Ok(ConnectionState::EncodeTlsData(data)) => encode(data, &mut self.outgoing),
                 Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
-                Ok(ConnectionState::PeerClosed) => {}
+                Ok(ConnectionState::PeerClosed) => self.has_ended = true,
                 Ok(_) => return Err(ErrorKind::BrokenPipe.into()),
                 Err(error) => {
                     self.is_broken = true;
