@@ -137,7 +137,10 @@ impl Worker {
         self.survive(result);
         for event in events.iter() {
             let result = match event.token() {
-                WAKER => self.take_incoming(),
+                WAKER => {
+                    self.take_incoming();
+                    Ok(())
+                }
                 Token(number @ FIRST_DATAGRAMS..) => self.on_datagrams(number - FIRST_DATAGRAMS, event),
                 Token(index) => self.on_event(index, event),
             };
@@ -225,43 +228,47 @@ impl Worker {
         }
     }
 
-    fn take_incoming(&mut self) -> Result<(), Fault> {
+    /// Takes in whoever waits. The waker is not heard again for those who are there already, so a fault must not leave any.
+    fn take_incoming(&mut self) {
         while let Ok(incoming) = self.incoming.try_recv() {
-            let Incoming { socket, security, binding, entry } = incoming;
-            let socket = match (socket, &self.shared.tls, security) {
-                (socket, _, Security::Plain) | (socket, None, _) => Ok(socket),
-                (Socket::Tcp(stream), Some(tls), _) => {
-                    tls.accept(stream, security, self.now).map(|stream| Socket::Tls(Box::new(stream)))
-                }
-                (socket, Some(_), _) => Ok(socket),
-            };
-            let mut socket = match socket {
-                Ok(socket) => socket,
-                Err(error) => {
-                    tracing::warn!("{}: {error}", entry.peer);
-                    self.shared.forget(&entry);
-                    continue;
-                }
-            };
-            let slot = self.connections.vacant_entry();
-            if let Err(error) = socket.register(self.poll.registry(), Token(slot.key())) {
+            let result = self.take_in(incoming);
+            self.survive(result);
+        }
+    }
+
+    fn take_in(&mut self, incoming: Incoming) -> Result<(), Fault> {
+        let Incoming { socket, security, binding, entry } = incoming;
+        let socket = match (socket, &self.shared.tls, security) {
+            (socket, _, Security::Plain) | (socket, None, _) => Ok(socket),
+            (Socket::Tcp(stream), Some(tls), _) => {
+                tls.accept(stream, security, self.now).map(|stream| Socket::Tls(Box::new(stream)))
+            }
+            (socket, Some(_), _) => Ok(socket),
+        };
+        let slot = self.connections.vacant_entry();
+        let registered = socket.and_then(|mut socket| {
+            socket.register(self.poll.registry(), Token(slot.key()))?;
+            Ok(socket)
+        });
+        let socket = match registered {
+            Ok(socket) => socket,
+            Err(error) => {
                 tracing::warn!("{}: {error}", entry.peer);
                 self.shared.forget(&entry);
-                continue;
+                return Ok(());
             }
-            let guest = match self.front.open(binding.map_or(ConnectionKind::Client, ConnectionKind::Bound)) {
-                Ok(guest) => guest,
-                Err(fault) => {
-                    self.shared.forget(&entry);
-                    return Err(fault);
-                }
-            };
-            let label = self.front.label(guest, entry.descriptor);
-            self.shared.watching.opened(&entry.peer, entry.descriptor);
-            slot.insert(Connection::new(socket, guest, entry));
-            label?;
-        }
-        Ok(())
+        };
+        let guest = match self.front.open(binding.map_or(ConnectionKind::Client, ConnectionKind::Bound)) {
+            Ok(guest) => guest,
+            Err(fault) => {
+                self.shared.forget(&entry);
+                return Err(fault);
+            }
+        };
+        let label = self.front.label(guest, entry.descriptor);
+        self.shared.watching.opened(&entry.peer, entry.descriptor);
+        slot.insert(Connection::new(socket, guest, entry));
+        label
     }
 
     fn on_event(&mut self, index: usize, event: &Event) -> Result<(), Fault> {
@@ -273,7 +280,7 @@ impl Worker {
                 connection.set(Flag::HungUp, true);
             }
         }
-        // Nobody else asks for what the socket itself has to say.
+        // Nobody else asks for what the socket itself has to say: it goes out before anything is received.
         if event.is_writable() && connection.socket.has_unsent() {
             connection.set(Flag::Readable, true);
         }
@@ -321,8 +328,11 @@ impl Worker {
                 self.settle(index, status)
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                connection.set(Flag::Readable, false);
-                connection.set(Flag::HungUp, false);
+                // Where it is its own output that waits, nothing is known of what there is to receive: the event stays.
+                if !connection.socket.has_unsent() {
+                    connection.set(Flag::Readable, false);
+                    connection.set(Flag::HungUp, false);
+                }
                 Ok(())
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => {

@@ -1,8 +1,15 @@
 //! Guests that trap or hang on demand, and a server that goes on. Needs a build with the feature `fault-injection`.
 
+#[path = "tls/certificates.rs"]
+#[allow(dead_code, reason = "each test uses its part")]
+mod certificates;
+#[path = "tls/client.rs"]
+#[allow(dead_code, reason = "each test uses its part")]
+mod client;
 mod common;
 
-use common::{Client, Server, faulty_program, wait_for};
+use common::{Client, PATIENCE, Server, faulty_program, wait_for};
+use std::{net::UdpSocket, sync::Arc};
 
 /// What a store command gets whose shard trapped.
 const LOST: &str = "SERVER_ERROR a part of the cache was restarted empty";
@@ -131,4 +138,107 @@ fn a_storm_of_traps_is_survived() {
     });
     assert_eq!(client.get("a").as_deref(), Some("1"));
     assert_eq!(traps(&mut client), ["25", "25", "0"]);
+}
+
+#[test]
+fn encrypted_connections_of_a_front_that_trapped_are_closed_and_new_ones_served() {
+    let (folder, root) = (common::Folder::new("fault-tls"), certificates::Authority::new());
+    let configuration = Arc::new(client::configuration(&root, None, client::EVERY_VERSION));
+    for threads in [1, 2] {
+        let server = start("fault-tls-server", &format!("{} -t {threads}", root.flags_in(&folder.0)));
+        for round in 1..4 {
+            // On each worker one that has agreed, and one that is about to.
+            let mut clients: Vec<_> =
+                (0..2 * threads).map(|_| client::connect(server.address, &configuration)).collect();
+            let (agreed, opening) = clients.split_at_mut(threads);
+            assert!(agreed.iter_mut().all(|client| client.ask("version") == "VERSION 1.6.45"));
+            agreed[0].send("get !trap-front\r\n");
+            assert!(agreed[0].is_closed());
+            let served = |client: &mut client::TlsClient| {
+                use std::io::Write;
+                client.0.get_mut().write_all(b"version\r\n").is_ok() && {
+                    let mut line = String::new();
+                    std::io::BufRead::read_line(&mut client.0, &mut line).is_ok() && line == "VERSION 1.6.45\r\n"
+                }
+            };
+            // Only those of the same worker are lost.
+            let left = agreed[1..].iter_mut().chain(opening).map(served).filter(|&served| served).count();
+            assert!(left >= 2 * (threads - 1), "{left} of {threads} workers");
+            let mut fresh: Vec<_> = (0..threads).map(|_| client::connect(server.address, &configuration)).collect();
+            assert!(fresh.iter_mut().all(served));
+            assert_eq!(fresh[0].statistic("front_traps"), round.to_string());
+        }
+    }
+}
+
+#[test]
+fn datagrams_are_answered_after_a_trap() {
+    for flags in ["-t 1", "-t 1 -o shards=2", "-t 3"] {
+        let server = start("fault-udp", &format!("-U -1 {flags}"));
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.connect(server.datagrams[0]).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        let send = |payload: &[u8]| {
+            socket.send(&[b"\0\x05\0\0\0\x01\0\0", payload].concat()).unwrap();
+        };
+        for round in 1..4 {
+            // What waits behind the one that traps is lost or answered; what comes later is answered.
+            send(b"get !trap-front\r\n");
+            send(b"get a\r\n");
+            wait_for("the trap", || (server.log().matches("trapped and is replaced").count() == round).then_some(()));
+            send(b"version\r\n");
+            let mut answer = [0; 100];
+            loop {
+                let bytes = socket.recv(&mut answer).unwrap();
+                if answer[8..bytes] == *b"VERSION 1.6.45\r\n" {
+                    break;
+                }
+                assert_eq!(answer[8..bytes], *b"END\r\n");
+            }
+        }
+    }
+}
+
+#[test]
+fn who_watches_goes_on_watching_unless_its_own_front_traps() {
+    // Connections are dealt out in turn: the first watcher shares its worker with the third client.
+    let server = start("fault-watch", "-t 2 -o shards=2");
+    let mut watchers = clients(&server, 2);
+    for watcher in &mut watchers {
+        assert_eq!(watcher.ask("watch mutations"), "OK");
+    }
+    let mut others = clients(&server, 2);
+    let mut next = 0;
+    let mut heard = |watcher: &mut Client, client: &mut Client| {
+        next += 1;
+        assert_eq!(client.set(&format!("key-{next}"), "1"), "STORED");
+        let line = watcher.line();
+        assert!(line.contains(&format!("key=key-{next} ")), "{line}");
+    };
+    // Each key goes to one of the two shards, so both have begun to record.
+    for _ in 0..20 {
+        heard(&mut watchers[1], &mut others[1]);
+    }
+    // A shard that is made anew records, too.
+    for _ in 0..4 {
+        assert_eq!(others[1].get("!trap-shard"), None);
+        for _ in 0..10 {
+            heard(&mut watchers[1], &mut others[1]);
+        }
+    }
+    others[0].send("get !trap-front\r\n");
+    assert!(others[0].is_closed());
+    let rest = watchers[0].rest();
+    assert!(rest.ends_with(b"\n") && rest.starts_with(b"ts="), "whole lines, then the end");
+    assert_eq!(others[1].statistic("log_watchers"), "1");
+    let mut fresh = clients(&server, 2);
+    for client in &mut fresh {
+        heard(&mut watchers[1], client);
+    }
+    // The new front of that worker has watchers again.
+    let mut again = clients(&server, 2);
+    for watcher in &mut again {
+        assert_eq!(watcher.ask("watch mutations"), "OK");
+        heard(watcher, &mut others[1]);
+    }
 }
