@@ -6,6 +6,7 @@ use crate::{
     connection::Socket,
     datagram::Mailbox,
     options::{ListenAddress, Options, Refusal, Security, TcpPort, exit},
+    process,
     registry::Address,
 };
 use mio::{Interest, Registry, Token, event::Source};
@@ -244,7 +245,7 @@ pub(crate) fn write_port_file(listeners: &[Listener], mailboxes: &[Mailbox]) -> 
     // Whoever waits for the file must never see half of it.
     let mut temporary = path.clone();
     temporary.push(".lck");
-    let written = std::fs::write(&temporary, text).and_then(|()| std::fs::rename(&temporary, &path));
+    let written = process::write_anew(temporary.as_ref(), &text).and_then(|()| std::fs::rename(&temporary, &path));
     written.map_err(|error| {
         let path = path.display();
         Refusal::new(exit::SYSTEM, format!("cannot write the port to {path}: {}", reason(&error)))
@@ -270,7 +271,7 @@ mod unix {
         let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None).map_err(refused)?;
         socket.set_nonblocking(true).map_err(refused)?;
         let address = SockAddr::unix(&path).map_err(refused)?;
-        crate::process::with_creation_mask(mask, || socket.bind(&address)).map_err(refused)?;
+        process::with_creation_mask(mask, || socket.bind(&address)).map_err(refused)?;
         socket.listen(backlog).map_err(refused)?;
         let socket = std::os::fd::OwnedFd::from(socket).into();
         Ok(Listener {

@@ -11,7 +11,11 @@ use crate::{
     listener::reason,
     options::{Refusal, exit},
 };
-use std::path::{Path, PathBuf};
+use std::{
+    fs::{self, File},
+    io::{self, ErrorKind, Write},
+    path::{Path, PathBuf},
+};
 
 /// A file with the process id, removed with this value.
 #[derive(Debug)]
@@ -29,12 +33,12 @@ impl PidFile {
         let mut temporary = path.as_os_str().to_owned();
         temporary.push(".tmp");
         let temporary = PathBuf::from(temporary);
-        if let Err(error) = std::fs::write(&temporary, format!("{}\n", std::process::id())) {
+        if let Err(error) = write_anew(&temporary, &format!("{}\n", std::process::id())) {
             let path = temporary.display();
             eprintln!("Could not open the pid file {path} for writing: {}", reason(&error));
             return None;
         }
-        match std::fs::rename(&temporary, path) {
+        match fs::rename(&temporary, path) {
             Ok(()) => Some(Self(path.to_owned())),
             Err(error) => {
                 let (from, to) = (temporary.display(), path.display());
@@ -51,15 +55,28 @@ impl Drop for PidFile {
         if read_pid(&self.0) != Some(std::process::id()) {
             return;
         }
-        if let Err(error) = std::fs::remove_file(&self.0) {
+        if let Err(error) = fs::remove_file(&self.0) {
             // It gave up its rights, or somebody was faster: the next start finds that this process is gone.
             tracing::warn!("Could not remove the pid file {}: {}", self.0.display(), reason(&error));
         }
     }
 }
 
+/// Writes a file that is new, in the place of what a crash may have left. It is written with all rights that the process
+/// still has, so a link that somebody put there is not followed.
+///
+/// # Errors
+/// As for any file; and where somebody else was faster.
+pub(crate) fn write_anew(path: &Path, text: &str) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    File::create_new(path)?.write_all(text.as_bytes())
+}
+
 fn read_pid(path: &Path) -> Option<u32> {
-    std::fs::read_to_string(path).ok()?.trim().parse().ok()
+    fs::read_to_string(path).ok()?.trim().parse().ok()
 }
 
 /// The path that `path` is also after the process has changed its folder.
@@ -299,5 +316,27 @@ mod windows {
             exit::USAGE,
             "-d: this system has no daemons: start it as a service, or in a window of its own",
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_is_not_followed() {
+        let folder = std::env::temp_dir().join(format!("wasmcached-anew-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let (precious, path) = (folder.join("precious"), folder.join("pid.tmp"));
+        fs::write(&precious, "all of it").unwrap();
+        std::os::unix::fs::symlink(&precious, &path).unwrap();
+        for text in ["1\n", "2\n"] {
+            write_anew(&path, text).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), text);
+        }
+        assert_eq!(fs::read_to_string(&precious).unwrap(), "all of it");
+        assert!(write_anew(&folder.join("none/pid.tmp"), "").is_err());
+        fs::remove_dir_all(&folder).unwrap();
     }
 }
