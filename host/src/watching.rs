@@ -184,6 +184,12 @@ impl Watching {
     fn retain(&self, stays: impl FnMut(&Watcher) -> bool) {
         let mut hub = self.hub.lock();
         hub.watchers.retain(stays);
+        for (index, post) in self.posts.iter().enumerate() {
+            if hub.watchers.iter().all(|watcher| watcher.worker != index) {
+                // The next one who watches there is not to be shown what was before.
+                *post.waiting.lock() = Default::default();
+            }
+        }
         self.tell(&hub);
     }
 
@@ -258,7 +264,11 @@ mod tests {
         let numbers: Vec<u64> = watching.take(1).iter().map(|letter| letter.number).collect();
         assert_eq!(numbers, [1, 6]);
         assert!(watching.take(1).is_empty());
-        assert_eq!(watching.recorded.load(Ordering::Relaxed), 15);
+        watching.post(Recorded { records: &[1], count: 1, dropped: 0 });
+        watching.forget(1, 7);
+        assert!(watching.watch(1, 8, Kinds::FETCHES));
+        assert!(watching.take(1).is_empty(), "nobody is shown what was before");
+        assert_eq!(watching.recorded.load(Ordering::Relaxed), 16);
         assert_eq!(watching.dropped.load(Ordering::Relaxed), 6 + 5);
     }
 }
