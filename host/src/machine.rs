@@ -1,5 +1,6 @@
 //! What the machine is asked for and the compiler cannot check: to run machine code, and what it does with pages of
-//! memory. The one file of the host with `unsafe`; knows neither guests nor their verbs.
+//! memory. The one file of the host with `unsafe` (but for what a macro writes in the
+//! `service` of Windows); knows neither guests nor their verbs.
 
 use crate::options::HugePages;
 #[cfg(unix)]

@@ -150,8 +150,8 @@ pub(crate) fn serve(options: &Options) -> Result<(), Refusal> {
     }
     let identity = Identity::find(options.user.as_deref())?;
     let tls = Tls::start(&options.tls)?;
-    let listeners = Listener::open_all(options)?;
     let users = UserList::find(options)?;
+    let listeners = Listener::open_all(options)?;
     let mut mailboxes = Mailbox::open_all(options)?;
     listener::write_port_file(&listeners, &mailboxes)?;
     let pid_file = options.pid_file.as_deref().map(process::fixed_path);
