@@ -78,7 +78,7 @@ impl Client {
     pub fn start(program: &Program, memory_mib: u64, flags: &[&str]) -> Outcome<Self> {
         let mut program = program.clone();
         program.extra.extend(flags.iter().map(ToString::to_string));
-        let settings = Settings { threads: 1, memory_mib, connections: CONNECTIONS };
+        let settings = Settings { threads: 1, memory_mib, connections: CONNECTIONS, certificate: None };
         let server = program.start(settings, &environment::cores()?)?;
         let stream = TcpStream::connect(server.address).doing("connect")?;
         stream.set_nodelay(true).doing("no delay")?;

@@ -9,8 +9,10 @@ use super::dataset::Dataset;
 use super::driver::{self, Run};
 use super::environment::Placement;
 use super::fill::fill;
+use super::protocol::Protocol;
 use super::server::{Program, Server, Settings, launch};
 use super::summary::{CellResult, Numbers};
+use super::tls::Certificate;
 use super::{Doing as _, Outcome};
 
 /// The name of the benchmark's own subcommand that serves the floor.
@@ -26,7 +28,7 @@ pub struct Method {
     pub ours: Program,
     /// The server it is compared with.
     pub theirs: Program,
-    /// Whether the floor is measured too, where the server has one thread.
+    /// Whether the floor is measured too, where the server has one thread and speaks plain text.
     pub floor: bool,
     /// The cores of this machine.
     pub cores: Vec<usize>,
@@ -48,6 +50,7 @@ pub struct Pair<'m> {
     memory_mib: u64,
     dataset: Dataset,
     placement: Placement,
+    certificate: Option<Certificate>,
     ours: Server,
     theirs: Server,
 }
@@ -57,7 +60,13 @@ impl<'m> Pair<'m> {
     pub fn start(method: &'m Method, cell: &Cell) -> Outcome<Self> {
         let dataset = Dataset::new(cell.keys, cell.value_bytes);
         let placement = Placement::new(&method.cores, cell.threads);
-        let settings = Settings { threads: cell.threads, memory_mib: memory_mib(cell, &dataset), connections: 2000 };
+        let certificate = cell.encrypted.then(Certificate::new).transpose()?;
+        let settings = Settings {
+            threads: cell.threads,
+            memory_mib: memory_mib(cell, &dataset),
+            connections: 2000,
+            certificate: certificate.as_ref(),
+        };
         let start = |program: &Program| {
             let server = program.start(settings, &placement.server)?;
             fill(server.address, &dataset, 0..dataset.keys).map_err(|error| format!("{}: {error}", program.label))?;
@@ -65,7 +74,7 @@ impl<'m> Pair<'m> {
             Ok::<_, String>(server)
         };
         let (ours, theirs) = (start(&method.ours)?, start(&method.theirs)?);
-        Ok(Self { method, memory_mib: settings.memory_mib, dataset, placement, ours, theirs })
+        Ok(Self { method, memory_mib: settings.memory_mib, dataset, placement, certificate, ours, theirs })
     }
 
     /// What holds for all cells of this pair, in one line.
@@ -73,37 +82,52 @@ impl<'m> Pair<'m> {
         format!("-m {}; {}", self.memory_mib, self.placement.describe())
     }
 
-    /// Measures one cell: every round visits every server, each second round in reverse order.
+    /// Measures one cell: every round visits every server, each second round in reverse order. Where the cell's protocol
+    /// is not text, each round also measures the same work in text on our server.
     pub fn measure(&self, cell: &Cell) -> Outcome<CellResult> {
         let floor = self.start_floor(cell)?;
-        let (mut ours, mut theirs, mut floors) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut ours, mut theirs, mut floors, mut text) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for round in 0..self.method.rounds {
-            let mut visits: Vec<(&mut Vec<Numbers>, &Server, &str)> = vec![
-                (&mut ours, &self.ours, &self.method.ours.label),
-                (&mut theirs, &self.theirs, &self.method.theirs.label),
+            let mut visits = vec![
+                Visit { numbers: &mut ours, server: &self.ours, label: &self.method.ours.label, cell: *cell },
+                Visit { numbers: &mut theirs, server: &self.theirs, label: &self.method.theirs.label, cell: *cell },
             ];
-            visits.extend(floor.as_ref().map(|server| (&mut floors, server, FLOOR)));
+            if cell.protocol != Protocol::Text {
+                let label = &self.method.ours.label;
+                visits.push(Visit { numbers: &mut text, server: &self.ours, label, cell: cell.in_text() });
+            }
+            let floor = floor.as_ref();
+            visits.extend(floor.map(|server| Visit { numbers: &mut floors, server, label: FLOOR, cell: *cell }));
             if round % 2 == 1 {
                 visits.reverse();
             }
-            for (numbers, server, label) in visits {
-                // The floor knows one value only, so what it says is counted and not compared.
-                let check_every = if label == FLOOR { 0 } else { self.method.check_every };
-                let counted = driver::run(&self.run(cell, server, check_every), || server.usage());
-                let counted = counted.map_err(|error| format!("{label}, {cell}: {error}"))?;
-                if counted.requests == 0 {
-                    return Err(format!("{label}, {cell}: not one request was answered in time"));
-                }
-                numbers.push(Numbers::of(&counted));
+            for visit in visits {
+                let numbers = self.visit(&visit)?;
+                visit.numbers.push(numbers);
             }
         }
-        Ok(CellResult::new(*cell, &ours, &theirs, &floors))
+        Ok(CellResult::new(*cell, &ours, &theirs, &floors).beside_text(&ours, &text))
     }
 
-    fn run<'s>(&'s self, cell: &Cell, server: &Server, check_every: u32) -> Run<'s> {
-        Run {
-            address: server.address,
+    fn visit(&self, visit: &Visit<'_>) -> Outcome<Numbers> {
+        let Visit { server, label, cell, .. } = visit;
+        // The floor knows one value only, so what it says is counted and not compared.
+        let check_every = if *label == FLOOR { 0 } else { self.method.check_every };
+        let counted = driver::run(&self.run(cell, server, check_every)?, || server.usage());
+        let counted = counted.map_err(|error| format!("{label}, {cell}: {error}"))?;
+        if counted.requests == 0 {
+            return Err(format!("{label}, {cell}: not one request was answered in time"));
+        }
+        Ok(Numbers::of(&counted))
+    }
+
+    fn run<'s>(&'s self, cell: &Cell, server: &Server, check_every: u32) -> Outcome<Run<'s>> {
+        let tls = self.certificate.as_ref().map(Certificate::client).transpose()?;
+        Ok(Run {
+            address: server.tls_address.unwrap_or(server.address),
+            tls,
             dataset: &self.dataset,
+            protocol: cell.protocol,
             operation: cell.operation,
             popularity: cell.popularity,
             connections: cell.connections,
@@ -113,11 +137,11 @@ impl<'m> Pair<'m> {
             warmup: self.method.warmup,
             duration: self.method.duration,
             check_every,
-        }
+        })
     }
 
     fn start_floor(&self, cell: &Cell) -> Outcome<Option<Server>> {
-        if !self.method.floor || cell.threads > 1 {
+        if !self.method.floor || cell.threads > 1 || cell.encrypted || cell.protocol != Protocol::Text {
             return Ok(None);
         }
         let program = std::env::current_exe().doing("this program's path")?;
@@ -125,6 +149,14 @@ impl<'m> Pair<'m> {
         let arguments = |port: u16| [FLOOR.to_owned(), port.to_string()].into_iter().chain(numbers).collect();
         launch(Path::new(&program), &self.placement.server, arguments).map(Some)
     }
+}
+
+/// One server's part of a round.
+struct Visit<'v> {
+    numbers: &'v mut Vec<Numbers>,
+    server: &'v Server,
+    label: &'v str,
+    cell: Cell,
 }
 
 fn memory_mib(cell: &Cell, dataset: &Dataset) -> u64 {
@@ -172,7 +204,9 @@ mod tests {
     fn run_of(dataset: &Dataset, operation: Operation, pace: Pace, check_every: u32) -> Outcome<driver::Counted<()>> {
         let run = Run {
             address: floor_address(dataset.value_bytes, operation.keys_a_request()),
+            tls: None,
             dataset,
+            protocol: Protocol::Text,
             operation,
             popularity: Popularity::Uniform,
             connections: 5,

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::dataset::Popularity;
 use super::driver::Pace;
+use super::protocol::Protocol;
 use super::workload::Operation;
 
 /// A combination that is measured on every server.
@@ -11,6 +12,10 @@ use super::workload::Operation;
 pub struct Cell {
     /// What clients do.
     pub operation: Operation,
+    /// In which protocol they do it.
+    pub protocol: Protocol,
+    /// Whether they do it over TLS.
+    pub encrypted: bool,
     /// How many keys the server holds.
     pub keys: u32,
     /// Bytes a value.
@@ -32,6 +37,8 @@ impl Cell {
     pub fn base(operation: Operation) -> Self {
         Self {
             operation,
+            protocol: Protocol::Text,
+            encrypted: false,
             keys: 1_000_000,
             value_bytes: 100,
             connections: 20,
@@ -43,8 +50,13 @@ impl Cell {
     }
 
     /// What must be equal for two cells to share a running server and its data.
-    pub fn group(&self) -> (u32, usize, u32, bool) {
-        (self.keys, self.value_bytes, self.threads, self.scarce)
+    pub fn group(&self) -> (u32, usize, u32, bool, bool) {
+        (self.keys, self.value_bytes, self.threads, self.scarce, self.encrypted)
+    }
+
+    /// Values that go over the wire in a second, of so many requests.
+    pub fn megabytes_a_second(&self, requests_a_second: f64) -> f64 {
+        requests_a_second * f64::from(self.operation.keys_a_request()) * self.value_bytes as f64 / 1e6
     }
 
     /// The data in words.
@@ -52,9 +64,20 @@ impl Cell {
         format!("{}x{}B", short_count(self.keys), short_count(self.value_bytes as u32))
     }
 
-    /// What differs from a closed loop over uniform keys, in words; empty where nothing does.
+    /// The same work in the text protocol.
+    pub fn in_text(self) -> Self {
+        Self { protocol: Protocol::Text, ..self }
+    }
+
+    /// What differs from a closed loop of plain text over uniform keys, in words; empty where nothing does.
     pub fn variant_name(&self) -> String {
         let mut words = Vec::new();
+        if self.protocol != Protocol::Text {
+            words.push(self.protocol.name().to_owned());
+        }
+        if self.encrypted {
+            words.push("tls".to_owned());
+        }
         if self.scarce {
             words.push("evicting".to_owned());
         }
@@ -97,5 +120,9 @@ mod tests {
         assert_eq!(base.to_string(), "get-x16 1Mx100B c20 t1");
         let open = Cell { pace: Pace::Open(50_000.0), popularity: Popularity::Zipf(0.99), ..base };
         assert_eq!(open.to_string(), "get-x16 1Mx100B c20 t1 zipf0.99-open50k");
+        let meta = Cell { protocol: Protocol::Meta, ..base };
+        assert_eq!(meta.to_string(), "get-x16 1Mx100B c20 t1 meta");
+        assert_eq!(Cell { encrypted: true, ..meta }.to_string(), "get-x16 1Mx100B c20 t1 meta-tls");
+        assert_eq!(meta.in_text(), base);
     }
 }

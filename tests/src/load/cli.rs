@@ -11,10 +11,11 @@ use super::cell::{Cell, short_count};
 use super::dataset::Popularity;
 use super::driver::Pace;
 use super::environment::{self, Placement, Preference};
+use super::protocol::Protocol;
 use super::report::{self, Findings};
 use super::server::{Program, become_program};
 use super::workload::Operation;
-use super::{Doing as _, Outcome, documentation, floor, memory, plan};
+use super::{Doing as _, Outcome, documentation, floor, memory, plan, tls};
 use crate::hit_ratio;
 
 const TEACHING: &str = "\
@@ -35,8 +36,10 @@ Server and client get cores of their own where the machine has enough. Every rep
 number of items, one in --check-every for keys and values byte by byte; the first wrong answer ends the benchmark.
 
 Examples:
-  cargo xtask bench -- --quick                     about a minute: what has a bar
-  cargo xtask bench                                about six: each value of each dimension
+  cargo xtask bench -- --quick                     about three minutes: what has a bar
+  cargo xtask bench                                about nine: each value of each dimension
+  cargo xtask bench -- --protocols meta,binary     the other protocols, each beside our own text
+  cargo xtask bench -- --only tls                  over TLS, on both servers with -Z
   cargo xtask bench -- --list                      what that would measure
   cargo xtask bench -- --full --only get-x16       one operation everywhere
   cargo xtask bench -- --connections 1000 --floor  one dimension, beside a bare loop
@@ -95,6 +98,9 @@ struct Choice {
     /// Only these operations
     #[arg(long, value_delimiter = ',', value_parser = parse_operation, value_name = "NAMES")]
     operations: Vec<Operation>,
+    /// Only these protocols (text, meta, binary)
+    #[arg(long, value_delimiter = ',', value_parser = parse_protocol, value_name = "NAMES")]
+    protocols: Vec<Protocol>,
     /// Only these numbers of keys (100k, 1M)
     #[arg(long, value_delimiter = ',', value_parser = parse_count, value_name = "NUMBERS")]
     keys: Vec<u32>,
@@ -181,7 +187,7 @@ pub fn main() -> ExitCode {
 }
 
 fn benchmark(arguments: &Arguments) -> Outcome<()> {
-    let cells = arguments.choice.cells();
+    let mut cells = arguments.choice.cells();
     if cells.is_empty() && !arguments.choice.memory_only {
         return Err("no cell matches; `--list` and `--list --full` show what there is".into());
     }
@@ -200,6 +206,9 @@ fn benchmark(arguments: &Arguments) -> Outcome<()> {
         circumstances: circumstances(&method)?,
         ..Findings::default()
     };
+    if cells.iter().any(|cell| cell.encrypted) {
+        findings.circumstances.push(("TLS".into(), leave_out_tls(&method, &mut cells)?));
+    }
     findings.circumstances.iter().for_each(|(name, value)| eprintln!("{name}: {value}"));
     if !arguments.choice.memory_only {
         findings.cells = measure_cells(&method, &cells)?;
@@ -233,6 +242,17 @@ fn measure_cells(method: &Method, cells: &[Cell]) -> Outcome<Vec<super::summary:
         }
     }
     Ok(results)
+}
+
+/// Leaves TLS out where one of the servers was built without it; says how TLS is measured, or why not.
+fn leave_out_tls(method: &Method, cells: &mut Vec<Cell>) -> Outcome<String> {
+    for program in [&method.ours, &method.theirs] {
+        if !program.has_tls()? {
+            cells.retain(|cell| !cell.encrypted);
+            return Ok(format!("not measured, for {} was built without", program.label));
+        }
+    }
+    Ok(format!("{} by rustls in the client", tls::SUITE_NAME))
 }
 
 /// Cells that can share running servers, together, in the order of their first.
@@ -314,6 +334,7 @@ impl Choice {
         }
         let name = cell.to_string();
         allows(&self.operations, &cell.operation)
+            && allows(&self.protocols, &cell.protocol)
             && allows(&self.keys, &cell.keys)
             && allows(&self.values, &(cell.value_bytes as u32))
             && allows(&self.connections, &cell.connections)
@@ -376,6 +397,11 @@ fn parse_operation(name: &str) -> Outcome<Operation> {
     Operation::ALL.into_iter().find(|operation| operation.name() == name).ok_or(format!("one of {names}"))
 }
 
+fn parse_protocol(name: &str) -> Outcome<Protocol> {
+    let names = Protocol::ALL.map(Protocol::name).join(", ");
+    Protocol::ALL.into_iter().find(|protocol| protocol.name() == name).ok_or(format!("one of {names}"))
+}
+
 fn parse_count(text: &str) -> Outcome<u32> {
     let (digits, unit) = match text.strip_suffix(['k', 'M']) {
         Some(digits) if text.ends_with('k') => (digits, 1000),
@@ -411,6 +437,8 @@ mod tests {
         assert!(chosen("--full --values 100k").iter().all(|cell| cell.value_bytes == 100_000));
         assert_eq!(chosen("--full --operations set --keys 1M --values 100 --connections 200 --threads 2").len(), 1);
         assert!(chosen("--quick --rate 10").iter().all(|cell| cell.pace == Pace::Open(10.0)));
+        assert_eq!(chosen("--protocols meta,binary"), plan::protocols());
+        assert_eq!(chosen("--only tls"), plan::encrypted());
         assert!(chosen("--only nothing").is_empty());
     }
 

@@ -3,10 +3,13 @@
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use mio::net::TcpStream;
+use rustls::ClientConfig;
 
 use super::replies::{Done, ReplyReader, Shape};
+use super::tls::Session;
 use super::workload::{Expected, RequestWriter};
 use super::{Doing as _, Outcome};
 
@@ -21,6 +24,7 @@ const UNSENT_BYTES_MAX: usize = 4 << 20;
 pub struct Connection {
     /// The socket, for registration.
     pub stream: TcpStream,
+    tls: Option<Session>,
     out: Vec<u8>,
     sent: usize,
     expected: VecDeque<Expected>,
@@ -28,13 +32,15 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Connects, waiting for the handshake.
-    pub fn open(address: SocketAddr) -> Outcome<Self> {
-        let stream = std::net::TcpStream::connect(address).doing("connect")?;
+    /// Connects, waiting for the handshake; with `tls`, for that one too.
+    pub fn open(address: SocketAddr, tls: Option<&Arc<ClientConfig>>) -> Outcome<Self> {
+        let mut stream = std::net::TcpStream::connect(address).doing("connect")?;
         stream.set_nodelay(true).doing("TCP_NODELAY")?;
+        let tls = tls.map(|config| Session::open(config, &mut stream)).transpose()?;
         stream.set_nonblocking(true).doing("non-blocking")?;
         Ok(Self {
             stream: TcpStream::from_std(stream),
+            tls,
             out: Vec::new(),
             sent: 0,
             expected: VecDeque::new(),
@@ -62,8 +68,9 @@ impl Connection {
 
     /// Sends what the kernel takes.
     pub fn flush(&mut self) -> Outcome<()> {
-        while self.sent < self.out.len() {
-            match self.stream.write(&self.out[self.sent..]) {
+        loop {
+            match self.send_some() {
+                Ok(0) => break,
                 Ok(bytes) => self.sent += bytes,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -75,6 +82,17 @@ impl Connection {
         Ok(())
     }
 
+    /// Sends some of what is left; 0 where nothing is.
+    fn send_some(&mut self) -> std::io::Result<usize> {
+        let left = &self.out[self.sent..];
+        match &mut self.tls {
+            Some(session) if left.is_empty() => session.push(&mut self.stream).map(|()| 0),
+            Some(session) => session.send(left, &mut self.stream),
+            None if left.is_empty() => Ok(0),
+            None => self.stream.write(left),
+        }
+    }
+
     /// Reads what arrived and checks it. A read that does not fill `buffer` has emptied the socket, so there is one
     /// `recv` an event.
     pub fn receive(&mut self, buffer: &mut [u8], shape: &Shape<'_>, mut done: impl FnMut(Done)) -> Outcome<()> {
@@ -82,7 +100,12 @@ impl Connection {
             match self.stream.read(buffer) {
                 Ok(0) => return Err("the server closed the connection".into()),
                 Ok(bytes) => {
-                    self.reader.feed(&buffer[..bytes], shape, &mut self.expected, &mut done)?;
+                    let (reader, expected) = (&mut self.reader, &mut self.expected);
+                    let mut feed = |plain: &[u8]| reader.feed(plain, shape, expected, &mut done);
+                    match &mut self.tls {
+                        Some(session) => session.receive(&buffer[..bytes], feed)?,
+                        None => feed(&buffer[..bytes])?,
+                    }
                     if bytes < buffer.len() {
                         return Ok(());
                     }

@@ -5,15 +5,18 @@
 //! stalls cannot hide the requests that it kept from being sent.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 use mio::{Events, Interest, Poll, Token};
+use rustls::ClientConfig;
 
 use super::connection::Connection;
 use super::dataset::{Dataset, KeyStream, Popularity};
+use super::protocol::Protocol;
 use super::replies::{Done, Shape};
 use super::workload::{Operation, RequestWriter};
 use super::{Doing as _, Outcome, environment};
@@ -40,8 +43,12 @@ pub enum Pace {
 pub struct Run<'d> {
     /// Where the server listens.
     pub address: SocketAddr,
+    /// Whom to trust, where the server speaks TLS there.
+    pub tls: Option<Arc<ClientConfig>>,
     /// The keys and values it was filled with.
     pub dataset: &'d Dataset,
+    /// In which protocol.
+    pub protocol: Protocol,
     /// What to do.
     pub operation: Operation,
     /// Which keys.
@@ -202,7 +209,7 @@ impl<'r> Worker<'r> {
         let share = (index..run.connections).step_by(run.threads as usize).count();
         let mut connections = Vec::with_capacity(share);
         for token in 0..share {
-            let mut connection = Connection::open(run.address)?;
+            let mut connection = Connection::open(run.address, run.tls.as_ref())?;
             let interest = Interest::READABLE | Interest::WRITABLE;
             poll.registry().register(&mut connection.stream, Token(token), interest).doing("epoll")?;
             connections.push(connection);
@@ -211,8 +218,8 @@ impl<'r> Worker<'r> {
         Ok(Self {
             run,
             control,
-            shape: Shape::new(run.dataset),
-            writer: RequestWriter::new(run.dataset, run.operation, keys, run.check_every),
+            shape: Shape::new(run.dataset, run.protocol),
+            writer: RequestWriter::new(run.dataset, run.protocol, run.operation, keys, run.check_every),
             connections,
             poll,
             events: Events::with_capacity(256),

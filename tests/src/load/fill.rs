@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::ops::Range;
 
 use super::dataset::Dataset;
-use super::workload::write_set;
+use super::workload::text::{set_tail, write_set};
 use super::{Doing as _, Outcome};
 
 const BATCH_REQUESTS_MAX: usize = 128;
@@ -16,7 +16,7 @@ const STORED: &[u8] = b"STORED\r\n";
 pub fn fill(address: SocketAddr, dataset: &Dataset, keys: Range<u32>) -> Outcome<()> {
     let mut stream = TcpStream::connect(address).doing("connect")?;
     stream.set_nodelay(true).doing("TCP_NODELAY")?;
-    let tail = format!(" 0 0 {}\r\n", dataset.value_bytes).into_bytes();
+    let tail = set_tail(dataset.value_bytes);
     let (mut out, mut replies) = (Vec::with_capacity(2 * BATCH_BYTES_MAX), Vec::new());
     let (mut next, mut awaited) = (keys.start, 0);
     // One batch is always on its way while the next is written, so that neither side waits for the other.

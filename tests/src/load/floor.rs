@@ -9,7 +9,7 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 
 use super::dataset::{Dataset, KEY_BYTES, key};
-use super::workload::write_set;
+use super::workload::text::{set_tail, write_set};
 use super::{Doing as _, Outcome};
 
 const LISTENER: Token = Token(usize::MAX);
@@ -53,7 +53,7 @@ impl Constants {
         let mut get_reply = item.repeat(keys_a_get as usize);
         get_reply.extend_from_slice(b"END\r\n");
         let mut set = Vec::new();
-        write_set(&dataset, 0, format!(" 0 0 {value_bytes}\r\n").as_bytes(), &mut set);
+        write_set(&dataset, 0, &set_tail(value_bytes), &mut set);
         Self { get_bytes: 3 + keys_a_get as usize * (KEY_BYTES + 1) + 2, get_reply, set_bytes: set.len() }
     }
 

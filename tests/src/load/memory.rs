@@ -52,7 +52,7 @@ impl FullCache {
 /// Sets 100-byte values under `-m 256` until the server evicts, and then a quarter more.
 pub fn full_cache(program: &Program, threads: u32, cores: &[usize]) -> Outcome<FullCache> {
     let placement = Placement::new(cores, threads);
-    let settings = Settings { threads, memory_mib: LIMIT_MIB, connections: 100 };
+    let settings = Settings { threads, memory_mib: LIMIT_MIB, connections: 100, certificate: None };
     let server = program.start(settings, &placement.server)?;
     let empty_mib = resident_mib(&server)?;
     let dataset = Dataset::new(KEYS_MAX, VALUE_BYTES);
@@ -90,7 +90,7 @@ pub struct IdleConnections {
 /// Opens thousands of connections, and lets each ask once.
 pub fn idle_connections(program: &Program, cores: &[usize]) -> Outcome<IdleConnections> {
     let placement = Placement::new(cores, 1);
-    let settings = Settings { threads: 1, memory_mib: 64, connections: IDLE_CONNECTIONS + 3000 };
+    let settings = Settings { threads: 1, memory_mib: 64, connections: IDLE_CONNECTIONS + 3000, certificate: None };
     let server = program.start(settings, &placement.server)?;
     let before = resident_mib(&server)?;
     let mut clients = Vec::new();

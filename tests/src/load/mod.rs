@@ -1,4 +1,4 @@
-//! A load generator for memcached's text protocol, and the benchmark built on it.
+//! A load generator for memcached's protocols, plain and over TLS, and the benchmark built on it.
 //!
 //! Owns: requests prepared ahead, closed and open loops over an epoll loop, checking of replies as they stream in,
 //! latency histograms, servers started and measured as child processes, the list of benchmark cells and their report.
@@ -19,10 +19,13 @@ pub mod floor;
 pub mod memory;
 pub mod plan;
 pub mod plot;
+pub mod protocol;
 pub mod replies;
 pub mod report;
 pub mod server;
 pub mod summary;
+pub mod tables;
+pub mod tls;
 pub mod workload;
 
 /// What every fallible step of the generator returns: a message that can be shown as it is.

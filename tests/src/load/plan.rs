@@ -3,6 +3,7 @@
 use super::cell::Cell;
 use super::dataset::Popularity;
 use super::driver::Pace;
+use super::protocol::Protocol;
 use super::workload::Operation::{self, Get, GetMany, GetPipelined, Mixed, Set, SetPipelined};
 
 /// The values of each dimension.
@@ -54,6 +55,26 @@ pub const BARS: [Bar; 10] = [
     Bar { operation: SetPipelined, value_bytes: 1000, ratio_max: 0.9 },
 ];
 
+/// Server CPU a request in the meta and binary protocols, to that of the same work in text on the same server, at or
+/// under this.
+pub const PROTOCOL_RATIO_MAX: f64 = 1.15;
+
+/// What is measured in the protocols other than text, each beside text.
+pub fn protocols() -> Vec<Cell> {
+    let of = |protocol| {
+        let operations = [Get, GetPipelined, GetMany, Set, SetPipelined];
+        operations.map(|operation| Cell { protocol, ..Cell::base(operation) })
+    };
+    [Protocol::Meta, Protocol::Binary].into_iter().flat_map(of).collect()
+}
+
+/// What is measured over TLS.
+pub fn encrypted() -> Vec<Cell> {
+    let large = Cell { keys: KEYS_OF_LARGE_VALUES, value_bytes: 100_000, ..Cell::base(Get) };
+    let cells = [Cell::base(Get), Cell::base(GetPipelined), with_values(Cell::base(Get), 1000), large];
+    cells.map(|cell| Cell { encrypted: true, ..cell }).into()
+}
+
 /// The 99.9th percentile of the latency of sets that evict, to that of sets that do not, at or under this.
 pub const EVICTING_LATENCY_RATIO_MAX: f64 = 2.0;
 
@@ -69,7 +90,7 @@ fn with_values(cell: Cell, value_bytes: usize) -> Cell {
 
 /// The cells that have a bar.
 pub fn quick() -> Vec<Cell> {
-    BARS.iter().map(Bar::cell).chain([evicting_pair()[1]]).collect()
+    BARS.iter().map(Bar::cell).chain([evicting_pair()[1]]).chain(protocols()).collect()
 }
 
 /// Each value of each dimension, with the operations where it matters.
@@ -93,10 +114,12 @@ pub fn standard() -> Vec<Cell> {
     add(&[Set, SetPipelined], &|cell| cell.scarce = true);
     add(&[Get, Set], &|cell| (cell.keys, cell.value_bytes) = (KEYS_OF_LARGE_VALUES, 100_000));
     add(&[Get, GetPipelined, SetPipelined, Mixed], &|cell| (cell.connections, cell.threads) = (200, 2));
+    cells.extend(protocols());
+    cells.extend(encrypted());
     cells
 }
 
-/// The whole cross product.
+/// The whole cross product in text; the other protocols and TLS as in [`standard`].
 pub fn full() -> Vec<Cell> {
     let mut cells = Vec::new();
     for threads in THREADS {
@@ -116,6 +139,8 @@ pub fn full() -> Vec<Cell> {
             }
         }
     }
+    cells.extend(protocols());
+    cells.extend(encrypted());
     cells
 }
 
@@ -141,6 +166,8 @@ mod tests {
             assert_eq!(values(&cells, |cell| cell.connections), CONNECTIONS.into());
             assert_eq!(values(&cells, |cell| cell.threads), THREADS.into());
             assert_eq!(values(&cells, |cell| cell.operation), Operation::ALL.into());
+            assert_eq!(values(&cells, |cell| cell.protocol), Protocol::ALL.into());
+            assert_eq!(values(&cells, |cell| cell.encrypted), [false, true].into());
         }
     }
 

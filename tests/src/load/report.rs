@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 
 use super::cell::Cell;
 use super::memory::{FullCache, IDLE_CONNECTION_KIB_MAX, IdleConnections, LIMIT_MIB, RESIDENT_MIB_MAX};
-use super::plan::{self, BARS, Bar, EVICTING_LATENCY_RATIO_MAX};
+use super::plan::{self, BARS, Bar, EVICTING_LATENCY_RATIO_MAX, PROTOCOL_RATIO_MAX};
 use super::summary::{CellResult, Numbers, Ratio};
+use super::tables::{is_plain_text, markdown_protocols, markdown_tls};
 
 /// Everything a run found out.
 #[derive(Clone, Debug, Default)]
@@ -54,6 +55,24 @@ pub fn text_cell(result: &CellResult, ours: &str, theirs: &str) -> String {
         result.p50_ratio.median,
         result.p99_ratio.median,
     );
+    if let Some(in_text) = &result.text {
+        text += &text_row("", "as text", &in_text.numbers);
+        let _ = writeln!(
+            text,
+            "{:<34} {:<12} {:>9} {:>8.3} [{:.3} to {:.3}; quietest rounds {:.3}]",
+            "",
+            "to text",
+            "",
+            in_text.cpu_ratio.median,
+            in_text.cpu_ratio.lowest,
+            in_text.cpu_ratio.highest,
+            in_text.quietest_cpu_ratio,
+        );
+    }
+    if result.cell.encrypted {
+        let [ours, theirs] = [&result.ours, &result.theirs].map(|numbers| result.cell.megabytes_a_second(numbers.rate));
+        let _ = writeln!(text, "{:<34} {:<12} {} / {}", "", "MB/s", digits(ours), digits(theirs));
+    }
     text
 }
 
@@ -125,10 +144,17 @@ pub fn markdown(findings: &Findings, plot: &str) -> String {
         "\n### Server CPU a request, as a ratio\n\n![CPU a request, {} to {}]({plot})",
         findings.ours, findings.theirs
     );
-    let _ = writeln!(text, "\n### All cells\n\nEach pair of numbers is {} / {}.\n", findings.ours, findings.theirs);
+    let _ = writeln!(
+        text,
+        "\n### All cells in plain text\n\nEach pair of numbers is {} / {}.\n",
+        findings.ours, findings.theirs
+    );
     text += "| work | data | conns | -t | CPU ratio (rounds) | CPU us a request | CPU us a key | thousand requests/s \
              | p50 us | p99 us | p99.9 us | RSS MiB |\n|---|---|--:|--:|---|--:|--:|--:|--:|--:|--:|--:|\n";
-    findings.cells.iter().for_each(|result| text += &markdown_row(result));
+    let plain = findings.cells.iter().filter(|result| is_plain_text(&result.cell));
+    plain.for_each(|result| text += &markdown_row(result));
+    text += &markdown_protocols(findings);
+    text += &markdown_tls(findings);
     text += &markdown_floor(&findings.cells);
     text += &markdown_memory(findings);
     text
@@ -214,6 +240,7 @@ fn verdicts(findings: &Findings) -> Vec<Verdict> {
         return Vec::new();
     }
     let mut verdicts: Vec<Verdict> = BARS.iter().filter_map(|bar| cpu_verdict(bar, &findings.cells)).collect();
+    verdicts.extend(findings.cells.iter().filter_map(protocol_verdict));
     verdicts.extend(latency_verdict(&findings.cells));
     for full in findings.full.iter().filter(|full| full.label == findings.ours) {
         verdicts.push(Verdict::new(
@@ -246,6 +273,16 @@ fn cpu_verdict(bar: &Bar, cells: &[CellResult]) -> Option<Verdict> {
     ))
 }
 
+fn protocol_verdict(result: &CellResult) -> Option<Verdict> {
+    let in_text = result.text.filter(|_| plan::protocols().contains(&result.cell))?;
+    let Ratio { median, lowest, highest } = in_text.cpu_ratio;
+    Some(Verdict::new(
+        format!("{}: server CPU a request at or under {PROTOCOL_RATIO_MAX:.2} of ours in text", result.cell),
+        format!("{median:.3} ({lowest:.3} to {highest:.3}; quietest rounds {:.3})", in_text.quietest_cpu_ratio),
+        median <= PROTOCOL_RATIO_MAX,
+    ))
+}
+
 fn latency_verdict(cells: &[CellResult]) -> Option<Verdict> {
     let p999_us = |cell| cells.iter().find(|result| result.cell == cell).map(|result| result.ours.p999_us);
     let [without, with] = plan::evicting_pair().map(p999_us);
@@ -264,7 +301,7 @@ fn widest_spread(cells: &[CellResult]) -> Option<String> {
 }
 
 /// Three significant digits, as people write them.
-fn digits(value: f64) -> String {
+pub(crate) fn digits(value: f64) -> String {
     let decimals = match value.abs() {
         v if v >= 100.0 => 0,
         v if v >= 10.0 => 1,
@@ -290,6 +327,18 @@ mod tests {
     fn a_bar_is_met_or_missed() {
         assert!(text_summary(&findings(0.55)).contains("meets  get-x16"));
         assert!(text_summary(&findings(0.56)).contains("MISSES get-x16"));
+    }
+
+    #[test]
+    fn protocols_are_held_to_our_own_text() {
+        let numbers = |cpu_us_request| Numbers { cpu_us_request, ..Numbers::default() };
+        let summary = |cpu_us: f64| {
+            let result = CellResult::new(plan::protocols()[0], &[numbers(cpu_us)], &[numbers(9.0)], &[]);
+            let cells = vec![result.beside_text(&[numbers(cpu_us)], &[numbers(1.0)])];
+            text_summary(&Findings { cells, ..Findings::default() })
+        };
+        assert!(summary(1.15).contains("meets  get 1Mx100B c20 t1 meta: server CPU a request at or under 1.15"));
+        assert!(summary(1.16).contains("MISSES get 1Mx100B c20 t1 meta"));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Signal, geteuid, set_parent_process_death_signal};
 
+use super::tls::Certificate;
 use super::{Doing as _, Outcome, environment};
 
 /// The name of the benchmark's own subcommand that turns into a server.
@@ -31,13 +32,15 @@ pub struct Program {
 
 /// The flags that all servers get alike.
 #[derive(Clone, Copy, Debug)]
-pub struct Settings {
+pub struct Settings<'c> {
     /// `-t`
     pub threads: u32,
     /// `-m`
     pub memory_mib: u64,
     /// `-c`
     pub connections: u32,
+    /// `-Z` with this certificate, beside a listener without.
+    pub certificate: Option<&'c Certificate>,
 }
 
 /// A running server.
@@ -45,6 +48,8 @@ pub struct Settings {
 pub struct Server {
     /// Where it listens.
     pub address: SocketAddr,
+    /// Where it listens with TLS.
+    pub tls_address: Option<SocketAddr>,
     child: Child,
 }
 
@@ -59,20 +64,34 @@ pub struct Usage {
 
 impl Program {
     /// Starts it with memcached's flags on `cores`, and waits until it answers.
-    pub fn start(&self, settings: Settings, cores: &[usize]) -> Outcome<Server> {
-        let Settings { threads, memory_mib, connections } = settings;
+    pub fn start(&self, settings: Settings<'_>, cores: &[usize]) -> Outcome<Server> {
+        let Settings { threads, memory_mib, connections, certificate } = settings;
         let numbers = [("-t", u64::from(threads)), ("-m", memory_mib), ("-c", u64::from(connections))];
         let mut arguments: Vec<String> =
             numbers.iter().flat_map(|(flag, n)| [flag.to_string(), n.to_string()]).collect();
         if geteuid().is_root() {
             arguments.extend(["-u".into(), "root".into()]);
         }
+        arguments.extend(certificate.into_iter().flat_map(Certificate::flags));
         arguments.extend(self.extra.iter().cloned());
+        let host = Ipv4Addr::LOCALHOST;
+        let tls_port = certificate.map(|_| free_port()).transpose()?;
         let server = launch(&self.path, cores, |port| {
-            let listen = ["-l".into(), Ipv4Addr::LOCALHOST.to_string(), "-p".into(), port.to_string()];
-            listen.into_iter().chain(arguments).collect()
+            let listen = match tls_port {
+                Some(tls_port) => format!("notls:{host}:{port},{host}:{tls_port}"),
+                None => host.to_string(),
+            };
+            ["-l".into(), listen, "-p".into(), port.to_string()].into_iter().chain(arguments).collect()
         });
-        server.map_err(|error| format!("{} ({}): {error}", self.label, self.path.display()))
+        let mut server = server.map_err(|error| format!("{} ({}): {error}", self.label, self.path.display()))?;
+        server.tls_address = tls_port.map(|port| SocketAddr::from((host, port)));
+        Ok(server)
+    }
+
+    /// Whether it was built with TLS, by its own account of its flags.
+    pub fn has_tls(&self) -> Outcome<bool> {
+        let output = Command::new(&self.path).arg("-h").output().doing("-h")?;
+        Ok(String::from_utf8_lossy(&output.stdout).contains("--enable-ssl"))
     }
 }
 
@@ -132,7 +151,7 @@ pub fn launch(
     let mut command = Command::new(std::env::current_exe().doing("this program's path")?);
     command.args([LAUNCH, "--cores", &cores.join(","), "--"]).arg(program).args(arguments(port));
     let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().doing("start")?;
-    let mut server = Server { address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)), child };
+    let mut server = Server { address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)), tls_address: None, child };
     let started = Instant::now();
     while !answers(server.address) {
         if let Some(status) = server.child.try_wait().doing("wait")? {
@@ -200,7 +219,7 @@ mod tests {
     #[test]
     fn both_accounts_of_cpu_time_agree() {
         let busy = Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
-        let server = Server { address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), child: busy };
+        let server = Server { address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), tls_address: None, child: busy };
         let process = format!("/proc/{}", server.child.id());
         while cpu_ticks_ns(&process).unwrap() < 200_000_000 {
             thread::sleep(Duration::from_millis(10));

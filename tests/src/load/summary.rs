@@ -72,6 +72,17 @@ pub struct Ratio {
     pub highest: f64,
 }
 
+/// What a cell's work came to in the text protocol on our server, in the same rounds.
+#[derive(Clone, Copy, Debug)]
+pub struct InText {
+    /// Medians.
+    pub numbers: Numbers,
+    /// CPU a request, the cell's protocol to text, round by round.
+    pub cpu_ratio: Ratio,
+    /// The same in the quietest round of each.
+    pub quietest_cpu_ratio: f64,
+}
+
 /// What a cell came to.
 #[derive(Clone, Debug)]
 pub struct CellResult {
@@ -89,6 +100,8 @@ pub struct CellResult {
     pub quietest_cpu_ratio: f64,
     /// Rate, ours to theirs, round by round.
     pub rate_ratio: Ratio,
+    /// The same work in text on our server, where the cell's is another protocol.
+    pub text: Option<InText>,
     /// Latency at the median, ours to theirs.
     pub p50_ratio: Ratio,
     /// Latency at the 99th percentile, ours to theirs.
@@ -99,19 +112,35 @@ impl CellResult {
     /// Sums up rounds; `ours[i]` and `theirs[i]` were measured one after the other.
     pub fn new(cell: Cell, ours: &[Numbers], theirs: &[Numbers], floor: &[Numbers]) -> Self {
         let ratio = |field: fn(&Numbers) -> f64| ratio_of(ours.iter().zip(theirs).map(|(o, t)| field(o) / field(t)));
-        let quietest = |rounds: &[Numbers]| rounds.iter().map(|n| n.cpu_us_request).fold(f64::INFINITY, f64::min);
         Self {
             cell,
-            quietest_cpu_ratio: quietest(ours) / quietest(theirs),
+            quietest_cpu_ratio: quietest_cpu_us(ours) / quietest_cpu_us(theirs),
             ours: Numbers::medians(ours),
             theirs: Numbers::medians(theirs),
             floor: (!floor.is_empty()).then(|| Numbers::medians(floor)),
+            text: None,
             cpu_ratio: ratio(|n| n.cpu_us_request),
             rate_ratio: ratio(|n| n.rate),
             p50_ratio: ratio(|n| n.p50_us),
             p99_ratio: ratio(|n| n.p99_us),
         }
     }
+
+    /// Adds what the same work took our server in text; `text[i]` was measured next to `ours[i]`. Without rounds of
+    /// text nothing changes.
+    #[must_use]
+    pub fn beside_text(mut self, ours: &[Numbers], text: &[Numbers]) -> Self {
+        self.text = (!text.is_empty()).then(|| InText {
+            numbers: Numbers::medians(text),
+            cpu_ratio: ratio_of(ours.iter().zip(text).map(|(o, t)| o.cpu_us_request / t.cpu_us_request)),
+            quietest_cpu_ratio: quietest_cpu_us(ours) / quietest_cpu_us(text),
+        });
+        self
+    }
+}
+
+fn quietest_cpu_us(rounds: &[Numbers]) -> f64 {
+    rounds.iter().map(|n| n.cpu_us_request).fold(f64::INFINITY, f64::min)
 }
 
 /// The middle value; of an even number of values, the mean of the two in the middle.
