@@ -199,7 +199,6 @@ impl Front {
         self.current = id.0 as usize;
         self.cursor = 0;
         self.requests_left = self.config.requests_per_event.max(1);
-        self.context.watch = self.config.watch;
         self.output_bytes_high = limits::OUTPUT_BYTES_HIGH;
         self.pending.clear();
         if self.output.capacity() > limits::OUTPUT_BYTES_KEPT_MAX {
