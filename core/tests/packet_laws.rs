@@ -60,9 +60,8 @@ fn holds(input: &[u8], verdict: &Verdict<Request>) -> Result<(), TestCaseError> 
         Verdict::Close => prop_assert!(input.len() >= HEADER_BYTES),
         Verdict::Incomplete { needed } => {
             prop_assert!(needed > input.len());
-            // Extras and key are waited for as long as their lengths can say; a value only as far as an item may be
-            // large.
-            let head_bytes_max = HEADER_BYTES + usize::from(u8::MAX) + usize::from(u16::MAX);
+            // Extras are waited for as long as their length can say; a key and a value only as far as they may be long.
+            let head_bytes_max = HEADER_BYTES + usize::from(u8::MAX) + limits::KEY_BYTES_MAX;
             let value_bytes_max = (CONTEXT.item_bytes_max as usize).max(limits::SASL_MESSAGE_BYTES_MAX);
             prop_assert!(needed <= head_bytes_max + value_bytes_max);
             if needed > head_bytes_max {

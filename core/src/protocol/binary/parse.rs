@@ -26,8 +26,10 @@ pub fn parse(input: &[u8], context: &Context, locked: bool) -> Verdict<Request> 
     }
     let (extras_bytes, key_bytes) = (usize::from(extras), usize::from(u16::from_be_bytes([k0, k1])));
     let head_bytes = HEADER_BYTES.saturating_add(extras_bytes).saturating_add(key_bytes);
-    if input.len() < head_bytes {
-        return Verdict::Incomplete { needed: head_bytes };
+    // A key that is too long ends the connection, whatever it is: nobody waits for it.
+    let consumed = if key_bytes > limits::KEY_BYTES_MAX { HEADER_BYTES } else { head_bytes };
+    if input.len() < consumed {
+        return Verdict::Incomplete { needed: consumed };
     }
     let (verb, quiet) = Verb::of(opcode);
     let packet = Packet {
@@ -35,6 +37,7 @@ pub fn parse(input: &[u8], context: &Context, locked: bool) -> Verdict<Request> 
         extras: rest.get(..extras_bytes).unwrap_or_default(),
         key: Span::new(HEADER_BYTES.saturating_add(extras_bytes), head_bytes),
         head_bytes,
+        consumed,
         body_bytes: u32::from_be_bytes([b0, b1, b2, b3]),
         cas: u64::from_be_bytes(cas),
         style: Style { opcode, verb, quiet, creates: false, opaque: u32::from_be_bytes([o0, o1, o2, o3]) },
@@ -43,12 +46,14 @@ pub fn parse(input: &[u8], context: &Context, locked: bool) -> Verdict<Request> 
     packet.request(locked)
 }
 
-/// A packet whose header, extras and key are there.
+/// A packet whose header, extras and key are there, but for a key that is too long.
 struct Packet<'a> {
     input: &'a [u8],
     extras: &'a [u8],
     key: Span,
     head_bytes: usize,
+    /// What of it is looked at, without a value.
+    consumed: usize,
     body_bytes: u32,
     cas: u64,
     style: Style,
@@ -111,7 +116,7 @@ impl Packet<'_> {
     }
 
     fn complete(&self, request: Request) -> Verdict<Request> {
-        Verdict::Complete { request, consumed: self.head_bytes }
+        Verdict::Complete { request, consumed: self.consumed }
     }
 
     fn answer(&self, status: Status, swallow: u64, closes: bool) -> Verdict<Request> {
