@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     clock::{Expiry, Seconds},
-    command::{Operation, StoreMode},
+    command::{Operation, StoreMode, Touched},
     event::{Event, Events, Kinds, Outcome, Stamp, Storing},
     limits,
     protocol::text,
@@ -115,7 +115,10 @@ pub(super) fn record(events: &mut Events, pending: &Pending, input: Input<'_>, r
     let Task::Command(operation, style) = pending.task else { return };
     let key = pending.key(style, input);
     match operation {
-        Operation::Get { .. } | Operation::Fetch(_) | Operation::Inspect => {
+        Operation::Get { .. }
+        | Operation::Fetch(_)
+        | Operation::Inspect
+        | Operation::Touch { touched: Touched::Value, .. } => {
             let (found, class, bytes) = match reply {
                 Reply::Found(found) => {
                     let bytes = found.value.len();
