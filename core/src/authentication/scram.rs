@@ -35,6 +35,12 @@ pub enum Step {
 impl Exchange {
     /// Takes a client's first message. `count` must never come twice in one guest: the nonce is made of it.
     pub fn begin(users: &Users, message: &[u8], count: u64) -> Option<(Self, Vec<u8>)> {
+        let ours = hmac(&users.keys().own, &[b"nonce", &count.to_le_bytes()]);
+        Self::begin_with(users, message, &Base64::encode_string(&ours[..NONCE_BYTES]))
+    }
+
+    /// The same with our part of the nonce.
+    fn begin_with(users: &Users, message: &[u8], ours: &str) -> Option<(Self, Vec<u8>)> {
         if message.len() > limits::SCRAM_MESSAGE_BYTES_MAX {
             return None;
         }
@@ -53,8 +59,7 @@ impl Exchange {
         if !acting.is_empty() && unescape(acting.strip_prefix("a=")?)? != name {
             return None;
         }
-        let ours = hmac(&users.keys().own, &[b"nonce", &count.to_le_bytes()]);
-        let nonce = format!("{theirs}{}", Base64::encode_string(&ours[..NONCE_BYTES]));
+        let nonce = format!("{theirs}{ours}");
         let challenge = users.challenge(name.as_bytes());
         let answer = format!("r={nonce},s={},i={}", Base64::encode_string(&challenge.salt), challenge.iterations);
         let exchange = Self { challenge, header: header.into(), messages: format!("{bare},{answer}"), nonce };
@@ -137,10 +142,33 @@ mod tests {
         })
     }
 
+    /// Of the password "pencil", with the salt of RFC 7677; made by another implementation (Python's hashlib).
+    const FOREIGN: &str = "SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=";
+
+    /// RFC 7677, section 3, word by word.
+    #[test]
+    fn the_conversation_of_the_standard() {
+        let list = format!("user:{FOREIGN}\n");
+        let users = Users::parse(list.as_bytes(), &SECRETS).unwrap_or_else(|problem| panic!("{problem:?}"));
+        let first = b"n,,n=user,r=rOprNGfwEbeRWgbNEkqO";
+        let last = "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,\
+            p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=";
+        let (exchange, answer) = Exchange::begin_with(&users, first, "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0").unwrap();
+        let challenge = "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096";
+        assert_eq!(answer, challenge.as_bytes());
+        let Step::Continue(proof) = exchange.finish(&users, last.as_bytes()) else { panic!("the proof was refused") };
+        assert_eq!(proof, b"v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=");
+        // Any other byte, and it is no proof; nor is it one in another conversation.
+        let at = last.len() - 10;
+        let other = [&last[..at], "x", &last[at + 1..]].concat();
+        assert!(matches!(exchange.finish(&users, other.as_bytes()), Step::Refused));
+        let (exchange, _) = Exchange::begin_with(&users, first, "another").unwrap();
+        assert!(matches!(exchange.finish(&users, last.as_bytes()), Step::Refused));
+    }
+
     #[test]
     fn whoever_knows_the_password_is_let_in() {
-        let foreign = "foo:SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=";
-        let list = format!("user:pencil\na=b,c:pencil\n{foreign}\n");
+        let list = format!("user:pencil\na=b,c:pencil\nfoo:{FOREIGN}\n");
         let users = Users::parse(list.as_bytes(), &SECRETS).unwrap_or_else(|problem| panic!("{problem:?}"));
         for (name, header) in
             [("user", "n,,"), ("user", "y,,"), ("user", "n,a=user,"), ("foo", "n,,"), ("a=3Db=2Cc", "n,,")]
