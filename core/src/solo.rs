@@ -122,9 +122,13 @@ fn execute(front: &mut Front, shard: &mut Shard, now: Seconds) {
         shard.touch_lines(front.pending_hashes());
     }
     let mut answered = 0;
+    let told_as = front.told_as();
     while answered < count {
         let reply = front.command(answered).map(|command| shard.execute(&command, now));
         let room = front.answer(answered, reply.as_ref());
+        if let (Some(descriptor), Some(reply)) = (told_as, &reply) {
+            front.tell(answered, reply, descriptor);
+        }
         answered += 1;
         if !room {
             break;

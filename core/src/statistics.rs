@@ -258,13 +258,19 @@ impl Sizes {
     /// An item of `bytes` bytes came (1) or went (-1).
     #[inline]
     pub fn add(&mut self, bytes: u32, change: i64) {
-        if let Some(counts) = &mut self.0 {
-            let step = bytes.div_ceil(SIZE_STEP_BYTES) * SIZE_STEP_BYTES;
-            let count = counts.entry(step).or_default();
-            *count = count.wrapping_add_signed(change);
-            if *count == 0 {
-                counts.remove(&step);
-            }
+        if self.0.is_some() {
+            self.count(bytes, change);
+        }
+    }
+
+    #[cold]
+    fn count(&mut self, bytes: u32, change: i64) {
+        let Some(counts) = &mut self.0 else { return };
+        let step = bytes.div_ceil(SIZE_STEP_BYTES) * SIZE_STEP_BYTES;
+        let count = counts.entry(step).or_default();
+        *count = count.wrapping_add_signed(change);
+        if *count == 0 {
+            counts.remove(&step);
         }
     }
 

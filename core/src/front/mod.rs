@@ -301,13 +301,7 @@ impl Front {
     pub fn answer(&mut self, number: usize, reply: Option<&Reply<'_>>) -> bool {
         let bytes = bytes(self.source, &self.window, &self.connections, self.current);
         let input = Input { bytes, decoded: &self.decoded, now: self.context.now };
-        let pending = &self.pending[number];
-        pending.answer(&mut self.output, input, reply);
-        if self.events.wants(watch::KINDS)
-            && let (Some(reply), Some(connection)) = (reply, self.connections.get(self.current))
-        {
-            watch::record(&mut self.events, pending, input, reply, connection.descriptor);
-        }
+        self.pending[number].answer(&mut self.output, input, reply);
         self.output.len() < self.output_bytes_high
     }
 
@@ -459,6 +453,7 @@ impl Front {
     /// Answers the pending commands with what the runs brought.
     pub fn answer_carried(&mut self) {
         let mut answered = 0;
+        let told_as = self.told_as();
         let mut replies = self.carry.replies();
         let bytes = bytes(self.source, &self.window, &self.connections, self.current);
         let input = Input { bytes, decoded: &self.decoded, now: self.context.now };
@@ -472,10 +467,8 @@ impl Front {
                 None
             };
             pending.answer(&mut self.output, input, reply.as_ref());
-            if self.events.wants(watch::KINDS)
-                && let (Some(reply), Some(connection)) = (&reply, self.connections.get(self.current))
-            {
-                watch::record(&mut self.events, pending, input, reply, connection.descriptor);
+            if let (Some(descriptor), Some(reply)) = (told_as, &reply) {
+                watch::record(&mut self.events, pending, input, reply, descriptor);
             }
             answered += 1;
         }

@@ -1,7 +1,7 @@
 //! What a front tells of what it answers, and the connections that watch.
 
 use super::{
-    Front,
+    Front, bytes,
     connection::Connection,
     pending::{Input, Pending, Task},
 };
@@ -22,6 +22,26 @@ impl Front {
     /// What happens here and is to be told.
     pub fn events(&mut self) -> &mut Events {
         &mut self.events
+    }
+
+    /// Whether what the connection at hand asks is to be told, and as whose: one look a batch, since hardly ever anybody
+    /// watches. Then [`Front::tell`] each command.
+    #[inline]
+    pub fn told_as(&self) -> Option<u32> {
+        if !self.events.wants(KINDS) {
+            return None;
+        }
+        Some(self.connections.get(self.current)?.descriptor)
+    }
+
+    /// Tells what a pending command came to.
+    #[cold]
+    pub fn tell(&mut self, number: usize, reply: &Reply<'_>, descriptor: u32) {
+        let bytes = bytes(self.source, &self.window, &self.connections, self.current);
+        let input = Input { bytes, decoded: &self.decoded, now: self.context.now };
+        if let Some(pending) = self.pending.get(number) {
+            record(&mut self.events, pending, input, reply, descriptor);
+        }
     }
 
     /// Shows events to the connections that watch; `stamp` is that of the first.
@@ -158,7 +178,7 @@ pub(super) fn record(events: &mut Events, pending: &Pending, input: Input<'_>, r
 }
 
 /// What of it is recorded here: the store itself tells of deletes and evictions.
-pub(super) const KINDS: Kinds = Kinds(Kinds::FETCHES.0 | Kinds::STORES.0);
+const KINDS: Kinds = Kinds(Kinds::FETCHES.0 | Kinds::STORES.0);
 
 fn outcome(reply: &Reply<'_>, sent_bytes: u32) -> (Outcome, u32) {
     match reply {
