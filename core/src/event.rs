@@ -1,7 +1,7 @@
 //! What happens, told one event after the other to those who watch: the records, and the bounded buffer in which a guest
 //! keeps them until its host comes by.
 //!
-//! Nobody watches most of the time: then nothing is recorded, and that costs one test a command. The host carries records
+//! Nobody watches most of the time: then nothing is recorded, and that costs one test a batch. The host carries records
 //! without looking at them; times and numbers are its own. What has no room is counted and forgotten.
 
 use crate::{

@@ -108,7 +108,7 @@ impl Guest {
     }
 }
 
-/// A scratch buffer of `bytes` bytes, for [`create`] and [`deliver`].
+/// A scratch buffer of `bytes` bytes, for [`create`], [`users`] and [`deliver`].
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn reserve(bytes: u32) -> u32 {
     let guest = guest();
