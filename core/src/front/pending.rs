@@ -75,26 +75,18 @@ impl Pending {
 
     #[inline]
     pub(super) fn command<'i>(&self, input: Input<'i>) -> Option<Command<'i>> {
-        let Task::Command(operation, style) = self.task else { return None };
-        let operation = match operation {
-            Operation::Get { touch } => Operation::Get { touch },
+        let Task::Command(operation, style) = &self.task else { return None };
+        let operation = match *operation {
             Operation::Store { mode, flags, expiry, compare, options, .. } => {
                 Operation::Store { mode, flags, expiry, compare, options, value: self.value.of(input.bytes) }
             }
-            Operation::Fetch(fetch) => Operation::Fetch(fetch),
-            Operation::Inspect => Operation::Inspect,
-            Operation::RefuseLarge { unlink } => Operation::RefuseLarge { unlink },
-            Operation::RefuseData => Operation::RefuseData,
-            Operation::Delete => Operation::Delete,
-            Operation::Discard(discard) => Operation::Discard(discard),
-            Operation::Arithmetic { direction, delta, options } => Operation::Arithmetic { direction, delta, options },
-            Operation::Touch { expiry, touched } => Operation::Touch { expiry, touched },
+            other => other,
         };
         Some(Command { hash: self.hash, key: self.key(style, input), operation })
     }
 
     #[inline]
-    pub(super) fn key<'i>(&self, style: Style, input: Input<'i>) -> &'i [u8] {
+    pub(super) fn key<'i>(&self, style: &Style, input: Input<'i>) -> &'i [u8] {
         match style {
             Style::Meta(meta::Style { encoded_key: true, .. }) => self.key.of(input.decoded),
             _ => self.key.of(input.bytes),
@@ -108,14 +100,14 @@ impl Pending {
 
     #[inline]
     pub(super) fn answer(&self, out: &mut Vec<u8>, input: Input<'_>, reply: Option<&Reply<'_>>) {
-        match (self.task, reply) {
+        match (&self.task, reply) {
             (Task::Answer(text), _) => out.extend_from_slice(text),
-            (Task::Packet(style, status), _) => binary::status(out, style, status),
+            (&Task::Packet(style, status), _) => binary::status(out, style, status),
             (Task::Command(_, Style::Found { cas, last }), reply) => {
                 if let Some(Reply::Found(found)) = reply {
-                    text::answer_found(out, self.key.of(input.bytes), found, cas);
+                    text::answer_found(out, self.key.of(input.bytes), found, *cas);
                 }
-                if last {
+                if *last {
                     out.extend_from_slice(words::END);
                 }
             }
@@ -134,7 +126,7 @@ impl Pending {
                 };
                 meta::answer(out, &echo, reply);
             }
-            (Task::Command(_, Style::Binary(style)), Some(reply)) => {
+            (&Task::Command(_, Style::Binary(style)), Some(reply)) => {
                 binary::answer(out, style, self.key.of(input.bytes), reply);
             }
             (Task::Command(_, Style::Silent | Style::Status | Style::Meta(_) | Style::Binary(_)), _) => {}

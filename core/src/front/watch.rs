@@ -132,9 +132,9 @@ pub struct Delivered {
 /// Records what a command came to.
 #[cold]
 pub(super) fn record(events: &mut Events, pending: &Pending, input: Input<'_>, reply: &Reply<'_>, descriptor: u32) {
-    let Task::Command(operation, style) = pending.task else { return };
+    let Task::Command(operation, style) = &pending.task else { return };
     let key = pending.key(style, input);
-    match operation {
+    match *operation {
         Operation::Get { .. }
         | Operation::Fetch(_)
         | Operation::Inspect
