@@ -1,11 +1,14 @@
-//! `lru_crawler`, `slabs`, `stats cachedump`, `watch`: what asks for the store's upkeep or contents, or for what happens.
+//! What concerns the server or the store as a whole, but for `stats` and `flush_all`: its limits, upkeep, contents, clock and
+//! end, and what happens in it.
 
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::arithmetic_side_effects)]
 
 use super::{Control, Dump, Form, Request, parse::Line, watch, words};
 use crate::{
+    command::Eviction,
     config::Setting,
     event::Kinds,
+    host::ClockOrder,
     protocol::{Verdict, token, token::Tokens},
     statistics::CLASSES,
 };
@@ -18,6 +21,76 @@ const SLEEP_US_MAX: u32 = 1_000_000;
 const WINDOW_S: core::ops::RangeInclusive<u32> = 3..=1800;
 
 impl Line<'_> {
+    pub(super) fn memory_limit(&self) -> Verdict<Request> {
+        match token::digits_u32(self.argument(0)) {
+            None => self.answer_unless_noreply(words::ERROR),
+            Some(0..8) => self.answer_unless_noreply(words::MEMLIMIT_TOO_SMALL),
+            Some(1_000_000_001..) => self.answer_unless_noreply(words::MEMLIMIT_NOT_BYTES),
+            Some(mebibytes) => self.control(Control::MemoryLimit { mebibytes }),
+        }
+    }
+
+    /// The one mode is the exact order, the other what proved useful. There are no parts with sizes and no list of
+    /// short-lived items to tune, so what is well-formed there is accepted.
+    pub(super) fn lru(&self) -> Verdict<Request> {
+        let tuned = match self.argument(0) {
+            b"mode" => match self.argument(1) {
+                b"flat" => return self.control(Control::Evict(Eviction::Lru)),
+                b"segmented" => return self.control(Control::Evict(Eviction::S3Fifo)),
+                _ => None,
+            },
+            b"tune" => self.lru_tune(),
+            b"temp_ttl" => token::loose_i32(self.argument(1)).map(|ttl| self.control(Control::TemporaryTtl(ttl))),
+            _ => None,
+        };
+        tuned.unwrap_or_else(|| self.answer_unless_noreply(words::ERROR))
+    }
+
+    fn lru_tune(&self) -> Option<Verdict<Request>> {
+        let percent = |number| token::digits_u32(self.argument(number));
+        let factor = |number| core::str::from_utf8(self.argument(number)).ok()?.parse::<f64>().ok();
+        let (hot_percent, warm_percent, hot_age, warm_age) = (percent(1)?, percent(2)?, factor(3)?, factor(4)?);
+        Some(if hot_percent.saturating_add(warm_percent) > 80 {
+            self.answer_unless_noreply(words::LRU_TOO_MUCH)
+        } else if hot_age <= 0.0 || warm_age <= 0.0 {
+            self.answer_unless_noreply(words::LRU_NO_AGE)
+        } else {
+            let (hot_factor, warm_factor) = ((hot_age as f32).to_bits(), (warm_age as f32).to_bits());
+            self.control(Control::TuneLru { hot_percent, warm_percent, hot_factor, warm_factor })
+        })
+    }
+
+    pub(super) fn verbosity(&self) -> Verdict<Request> {
+        match token::digits_u32(self.argument(0)) {
+            Some(level) => self.control(Control::Verbosity { level: level.min(2) }),
+            None => self.answer_unless_noreply(words::BAD_FORMAT),
+        }
+    }
+
+    pub(super) fn shutdown(&self) -> Verdict<Request> {
+        if !self.context.shutdown {
+            return self.answer_unless_noreply(words::SHUTDOWN_DISABLED);
+        }
+        let mut tokens = Tokens::new(self.arguments);
+        match (tokens.next_bytes(), tokens.next_bytes()) {
+            (b"", _) => self.control(Control::Shutdown { graceful: false }),
+            (b"graceful", b"") => self.control(Control::Shutdown { graceful: true }),
+            _ => self.answer_unless_noreply(words::INVALID_SHUTDOWN),
+        }
+    }
+
+    pub(super) fn debug_time(&self) -> Verdict<Request> {
+        let order = match Tokens::new(self.arguments).next_bytes() {
+            b"p" => ClockOrder::Pause,
+            b"r" => ClockOrder::Resume,
+            seconds => match core::str::from_utf8(seconds).map(str::parse) {
+                Ok(Ok(seconds)) => ClockOrder::Move(seconds),
+                _ => return self.answer(words::ERROR),
+            },
+        };
+        self.control(Control::Clock(order))
+    }
+
     /// Tokens after the first word, a trailing `noreply` aside.
     fn arguments_count(&self) -> usize {
         Tokens::new(self.arguments).count().saturating_sub(usize::from(self.noreply()))
