@@ -155,8 +155,9 @@ mod linux {
                 std::io::Write::write_all(&mut stream, b"mn\r\n").unwrap();
             }
             for mut stream in &idle {
-                let mut reply = [0; 7];
+                let mut reply = [0; 4];
                 std::io::Read::read_exact(&mut stream, &mut reply).unwrap();
+                assert_eq!(&reply, b"MN\r\n");
             }
             let bytes = (server.resident_kib() - before_kib) * KIB / COUNT as u64;
             println!("{flags}: {bytes} bytes of resident memory an idle connection");

@@ -3,6 +3,12 @@
 //! A readable event is one receive straight into the guest's memory, one call into the guest, one send straight out of
 //! it. A connection that has more to do waits in the ready queue until all others had their turn.
 
+mod answers;
+mod datagrams;
+mod ending;
+mod events;
+mod logins;
+
 use crate::{
     connection::{Connection, Flag, Incoming, Socket},
     datagram::{Datagrams, Mailbox},
@@ -10,7 +16,7 @@ use crate::{
     options::Security,
     registry::Entry,
     server::Shared,
-    statistics::{self, WorkerCounters},
+    statistics::WorkerCounters,
     tls::{HANDSHAKE_S_MAX, Scratch},
 };
 use mio::{Events, Poll, Token, event::Event};
@@ -20,19 +26,14 @@ use std::{
     io::{self, ErrorKind},
     sync::{Arc, atomic::Ordering, mpsc::Receiver},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
-use wasmcached_core::{
-    event::{Kinds, Reason},
-    host::{ConnectionState, HostRequest, Refreshed},
-};
+use wasmcached_core::event::{Kinds, Reason};
 
 /// The token of a worker's waker; connections have their index.
 pub(crate) const WAKER: Token = Token(usize::MAX);
 /// Of the sockets for datagrams, the first one's token.
 const FIRST_DATAGRAMS: usize = usize::MAX / 2;
-/// Datagrams of one socket before others have their turn.
-const DATAGRAMS_AT_ONCE_MAX: usize = 32;
 /// Events taken at once.
 const EVENTS_MAX: usize = 1024;
 /// Upkeep steps of one call into a solo guest, and calls a second at most.
@@ -40,8 +41,6 @@ pub(crate) const SWEEP_STEPS: u32 = 8;
 pub(crate) const SWEEPS_PER_TICK_MAX: u32 = 64;
 /// Between two calls for upkeep.
 pub(crate) const SWEEP_PAUSE: Duration = Duration::from_millis(1);
-/// How long a graceful stop waits for clients to read their replies.
-const STOP_DURATION_MAX: Duration = Duration::from_secs(1);
 
 /// See the module.
 pub(crate) struct Worker {
@@ -169,34 +168,6 @@ impl Worker {
         }
         let result = self.publish_logins();
         self.survive(result);
-    }
-
-    /// Hands the list of users to the front, if there is another.
-    fn take_users(&mut self) -> Result<(), Fault> {
-        let Some(users) = &self.shared.users else { return Ok(()) };
-        let version = users.version();
-        if version == self.users_seen {
-            return Ok(());
-        }
-        self.users_seen = version;
-        // It was tried on another guest, so this one takes it too.
-        if let Err(problem) = users.hand_to(&mut self.front)? {
-            tracing::error!("worker {}: {problem}; what was read before stays in force", self.index);
-        }
-        Ok(())
-    }
-
-    /// Adds what the front has counted of logins to the statistics.
-    fn publish_logins(&mut self) -> Result<(), Fault> {
-        if self.shared.users.is_none() {
-            return Ok(());
-        }
-        let (tries, refused) = self.front.logins()?;
-        let (tries_seen, refused_seen) = std::mem::replace(&mut self.logins_seen, (tries, refused));
-        let counters = self.counters();
-        counters.logins.add(u64::from(tries.wrapping_sub(tries_seen)));
-        counters.logins_refused.add(u64::from(refused.wrapping_sub(refused_seen)));
-        Ok(())
     }
 
     fn timeout(&self) -> Option<Duration> {
@@ -450,47 +421,12 @@ impl Worker {
         self.front.close(connection.guest)
     }
 
-    /// Sends on what the front has recorded.
-    #[inline]
-    fn report(&mut self) -> Result<(), Fault> {
-        if self.watched != Kinds::NONE
-            && let Some(recorded) = self.front.events()?
-        {
-            self.shared.watching.post(recorded);
-        }
-        Ok(())
-    }
-
-    /// Shows what has come to those who watch.
-    fn show_events(&mut self) -> Result<(), Fault> {
-        let letters = self.shared.watching.take(self.index);
-        if letters.is_empty() {
-            return Ok(());
-        }
-        for letter in letters {
-            let (sent, skipped) = self.front.deliver(&letter)?;
-            let watching = &self.shared.watching;
-            watching.sent.fetch_add(sent.into(), Ordering::Relaxed);
-            watching.skipped.fetch_add(skipped.into(), Ordering::Relaxed);
-        }
-        for index in self.watchers.clone() {
-            if let Some(connection) = self.connections.get_mut(index)
-                && !connection.is(Flag::Writing)
-            {
-                // Its output is kept by the guest, which has to hear of all that is sent.
-                connection.set(Flag::Writing, true);
-                self.flush(index)?;
-            }
-        }
-        Ok(())
-    }
-
     /// Carries the runs that a request of this connection made.
     fn carry(&mut self, index: usize) -> Result<(), Fault> {
         self.publish_logins()?;
         let connection = &mut self.connections[index];
-        let asker = Asker { entry: &connection.entry, stream: Some(connection.guest), worker: self.index };
-        carry(&self.shared, &mut self.front, &asker, self.now)?;
+        let asker = answers::Asker { entry: &connection.entry, stream: Some(connection.guest), worker: self.index };
+        answers::carry(&self.shared, &mut self.front, &asker, self.now)?;
         if connection.entry.is_watching() && !connection.is(Flag::Watching) {
             connection.set(Flag::Watching, true);
             self.watchers.push(index);
@@ -554,168 +490,7 @@ impl Worker {
         }
     }
 
-    /// Makes a new front know the sockets for datagrams.
-    fn introduce_datagrams(&mut self) -> Result<(), Fault> {
-        self.datagrams.iter_mut().try_for_each(|datagrams| datagrams.introduce(&mut self.front))
-    }
-
-    fn on_datagrams(&mut self, number: usize, event: &Event) -> Result<(), Fault> {
-        let Some(datagrams) = self.datagrams.get_mut(number) else { return Ok(()) };
-        datagrams.is_readable |= event.is_readable();
-        match datagrams.unsent {
-            Some((guest, _)) if event.is_writable() => {
-                self.front.load_output(guest)?;
-                self.send_datagrams(number)
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Takes some datagrams and answers each.
-    fn drive_datagrams(&mut self, number: usize) -> Result<(), Fault> {
-        for _ in 0..DATAGRAMS_AT_ONCE_MAX {
-            let datagrams = &mut self.datagrams[number];
-            if !datagrams.is_ready() {
-                break;
-            }
-            let (received, guest, peer) = match datagrams.receive(&mut self.front)? {
-                Ok(received) => received,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    datagrams.is_readable = false;
-                    break;
-                }
-                // What the network says of an earlier answer.
-                Err(error) => {
-                    tracing::debug!("{}: receiving: {error}", datagrams.entry.peer);
-                    continue;
-                }
-            };
-            self.now = self.shared.clock.now();
-            self.shared.workers[self.index].bytes_read.add(received as u64);
-            let mut status = self.front.advance(guest, received, self.now)?;
-            while status.runs() {
-                let asker = Asker { entry: &self.datagrams[number].entry, stream: None, worker: self.index };
-                carry(&self.shared, &mut self.front, &asker, self.now)?;
-                status = self.front.resume(self.shared.clock.now())?;
-            }
-            if status.output() {
-                self.datagrams[number].unsent = Some((guest, peer));
-                self.send_datagrams(number)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Sends the rest of an answer, a datagram after the other. What the network refuses is lost, as datagrams may be.
-    fn send_datagrams(&mut self, number: usize) -> Result<(), Fault> {
-        let datagrams = &mut self.datagrams[number];
-        while let Some((guest, peer)) = datagrams.unsent {
-            let output = self.front.output()?;
-            let bytes = output.len();
-            match datagrams.send(output, peer) {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => tracing::debug!("{}: sending: {error}", datagrams.entry.peer),
-                Ok(sent) => self.shared.workers[self.index].bytes_written.add(sent as u64),
-            }
-            if !self.front.consume(guest, bytes)?.output() {
-                datagrams.unsent = None;
-            }
-        }
-        Ok(())
-    }
-
-    /// Answers what has arrived, waits a little for clients that are slow to read, and closes everything.
-    fn finish(mut self, events: &mut Events) {
-        let deadline = Instant::now() + STOP_DURATION_MAX;
-        self.turn(events, Some(Duration::ZERO));
-        loop {
-            for index in 0..self.connections.capacity() {
-                let result = self.finish_one(index);
-                self.survive(result);
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if self.connections.is_empty() || left.is_zero() {
-                return;
-            }
-            self.turn(events, Some(left.min(Duration::from_millis(20))));
-        }
-    }
-
-    /// Closes a connection that has nothing left to be answered.
-    fn finish_one(&mut self, index: usize) -> Result<(), Fault> {
-        let Some(connection) = self.connections.get_mut(index) else { return Ok(()) };
-        if connection.is(Flag::Writing) || connection.is(Flag::Queued) {
-            return Ok(());
-        }
-        connection.set(Flag::Readable, true);
-        self.drive(index)?;
-        match self.connections.get(index) {
-            Some(connection) if !connection.is(Flag::Writing) && !connection.is(Flag::Queued) => {
-                self.close_because(index, Reason::Shutdown)
-            }
-            _ => Ok(()),
-        }
-    }
-
     fn counters(&self) -> &WorkerCounters {
         &self.shared.workers[self.index]
     }
-}
-
-/// Who asks.
-struct Asker<'w> {
-    entry: &'w Arc<Entry>,
-    /// The front's number of the connection; `None` for datagrams, whose sender cannot be shown what comes later.
-    stream: Option<u32>,
-    worker: usize,
-}
-
-/// Carries the runs that a request made.
-fn carry(shared: &Shared, front: &mut Front, asker: &Asker<'_>, now: u32) -> Result<(), Fault> {
-    shared.shards.carry(front, now, &shared.faults, |front, request| answer(shared, front, asker, request, now))
-}
-
-/// What the host knows or does for a guest that was asked for it.
-fn answer(
-    shared: &Shared,
-    front: &mut Front,
-    asker: &Asker<'_>,
-    request: HostRequest,
-    now: u32,
-) -> Result<Vec<u8>, Fault> {
-    let entry = asker.entry;
-    match request {
-        HostRequest::Statistics => return Ok(statistics::gather(shared).encode()),
-        HostRequest::Connections => return Ok(shared.registry.records(entry, now)),
-        HostRequest::ResetStatistics => statistics::reset(shared),
-        HostRequest::Verbosity(level) => shared.log.set_level(level),
-        HostRequest::MemoryLimit(bytes) => {
-            let done =
-                if shared.is_solo() { front.limit(bytes)? } else { shared.shards.limit(bytes, now, &shared.faults) };
-            if done {
-                shared.set_memory_bytes(bytes);
-            }
-            return Ok(vec![u8::from(done)]);
-        }
-        HostRequest::Clock(order) => shared.clock.obey(order),
-        HostRequest::Watch(kinds) => {
-            // Neither yes nor no: it cannot be.
-            let Some(stream) = asker.stream else { return Ok(vec![2]) };
-            let done = shared.watching.watch(asker.worker, stream, Kinds(kinds));
-            if done {
-                entry.set_state(ConnectionState::Watching);
-            }
-            return Ok(vec![u8::from(done)]);
-        }
-        HostRequest::Shutdown { .. } => shared.stop("a client"),
-        HostRequest::RefreshCertificates => {
-            let refreshed = match &shared.tls {
-                None => Refreshed::Off,
-                Some(tls) => tls.refresh().map_or_else(Refreshed::Refused, |()| Refreshed::Done),
-            };
-            return Ok(refreshed.encode());
-        }
-    }
-    Ok(Vec::new())
 }

@@ -1,19 +1,26 @@
-//! The one file that knows wasmtime: guests, their verbs, their mailbox, their traps.
+//! Guests: their verbs, their mailbox, their traps. This file is the one that knows wasmtime (but for the settings that the
+//! build shares, and the loading of machine code); `front` and `shard` are what the two roles are asked for.
 //!
 //! The verbs are those of `docs/boundary.md`, with the same names. What a guest says is not trusted: an address that does
 //! not lie in its memory is a [`Fault`], never a panic. A guest that faulted must be thrown away.
+
+mod front;
+mod shard;
+mod verbs;
+
+pub(crate) use front::Front;
+pub(crate) use shard::Shard;
+pub(crate) use verbs::{Carried, ConnectionKind, Run, Status};
 
 use crate::{
     engine_config::engine_config,
     machine::{self, Pages},
     options::HugePages,
-    watching::{Letter, Recorded},
+    watching::Recorded,
 };
 use std::{ops::Range, time::Duration};
 use wasmcached_core::{
-    config::{Binding, Config, Role},
-    event::Kinds,
-    host::Target,
+    config::{Config, Role},
     limits,
 };
 use wasmtime::{InstancePre, Linker, Memory, Store, StoreLimits, StoreLimitsBuilder, Trap, TypedFunc, UpdateDeadline};
@@ -28,8 +35,6 @@ pub(crate) const TICK: Duration = Duration::from_secs(1);
 const CALL_TICKS_UNWATCHED: u64 = 1;
 /// A watched call that uses more of the processor than this is interrupted: a guest that gets no time is not guilty.
 const CALL_THREAD_TIME_MAX: Duration = Duration::from_millis(500);
-/// No batch makes more runs than it has commands; beyond this, a guest has lost its mind.
-const RUNS_MAX: u32 = 4096;
 /// What a guest needs besides: tables, stack, the allocator's own.
 const GUEST_BYTES: u64 = 128 << 20;
 /// Pieces of memory that one piece of upkeep gives back at most.
@@ -83,318 +88,6 @@ impl Engine {
     }
 }
 
-/// What a front wants done next; see `docs/boundary.md`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Status(u32);
-
-impl Status {
-    /// There is something to send, and nothing else is known.
-    pub(crate) const OUTPUT: Self = Self(1);
-
-    /// There is something to send.
-    pub(crate) fn output(self) -> bool {
-        self.0 & 1 != 0
-    }
-
-    /// There is more to do without reading.
-    pub(crate) fn more(self) -> bool {
-        self.0 & 2 != 0
-    }
-
-    /// To be closed when the output is sent.
-    pub(crate) fn close(self) -> bool {
-        self.0 & 4 != 0
-    }
-
-    /// Runs are to be carried.
-    pub(crate) fn runs(self) -> bool {
-        self.0 & 8 != 0
-    }
-
-    /// The next window depends on the connection.
-    pub(crate) fn partial(self) -> bool {
-        self.0 & 16 != 0
-    }
-}
-
-/// What a connection is to a front.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum ConnectionKind {
-    /// A client that is served.
-    Client,
-    /// A client beyond the connection limit.
-    Refused,
-    /// Datagrams of peers that are who they say.
-    Datagrams,
-    /// Datagrams of others.
-    UnverifiedDatagrams,
-    /// A client whose listener was given protocols of its own.
-    Bound(Binding),
-}
-
-/// Commands on their way to one target.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Run {
-    pub(crate) target: Target,
-    pub(crate) commands_at: u32,
-    pub(crate) commands_bytes: u32,
-    pub(crate) count: u32,
-}
-
-/// How a run ended, for [`Front::reply`].
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Carried {
-    /// So many commands were executed.
-    Executed(u32),
-    /// The target is gone.
-    Lost,
-}
-
-/// A guest that has connections: a front, or a solo.
-pub(crate) struct Front {
-    guest: Guest,
-    verbs: FrontVerbs,
-    login: LoginVerbs,
-    upkeep: UpkeepVerbs,
-    /// Where connections without a part of a request receive; asked for once.
-    plain_window: Option<Range<usize>>,
-}
-
-impl Front {
-    /// Makes a guest of `config`'s role.
-    pub(crate) fn create(engine: &Engine, config: &Config, now: u32) -> Result<Self, Fault> {
-        debug_assert_ne!(config.role, Role::Shard);
-        let mut guest = Guest::create(engine, config, now)?;
-        let verbs = FrontVerbs {
-            open: guest.verb("open")?,
-            input: guest.verb("input")?,
-            advance: guest.verb("advance")?,
-            resume: guest.verb("resume")?,
-            output: guest.verb("output")?,
-            consume: guest.verb("consume")?,
-            close: guest.verb("close")?,
-            reply: guest.verb("reply")?,
-            label: guest.verb("label")?,
-            deliver: guest.verb("deliver")?,
-            reserve: guest.verb("reserve")?,
-        };
-        let login =
-            LoginVerbs { reserve: guest.verb("reserve")?, users: guest.verb("users")?, logins: guest.verb("logins")? };
-        let upkeep = guest.upkeep_verbs()?;
-        Ok(Self { guest, verbs, login, upkeep, plain_window: None })
-    }
-
-    /// A new connection's number.
-    pub(crate) fn open(&mut self, kind: ConnectionKind) -> Result<u32, Fault> {
-        let number = match kind {
-            ConnectionKind::Client => 0,
-            ConnectionKind::Refused => 1,
-            ConnectionKind::Datagrams => 2,
-            ConnectionKind::UnverifiedDatagrams => 3,
-            ConnectionKind::Bound(binding) => 4 + binding as u32,
-        };
-        self.guest.call(&self.verbs.open, number)
-    }
-
-    /// Where to receive, never empty. `partial` is what the connection's last status said.
-    #[inline]
-    pub(crate) fn window(&mut self, connection: u32, partial: bool) -> Result<&mut [u8], Fault> {
-        let window = match &self.plain_window {
-            Some(window) if !partial => window.clone(),
-            _ => {
-                self.guest.call(&self.verbs.input, connection)?;
-                let window = self.guest.named(Word::Window);
-                if window.is_empty() {
-                    return Err(Fault::new("the guest gave an empty window"));
-                }
-                if !partial {
-                    self.plain_window = Some(window.clone());
-                }
-                window
-            }
-        };
-        self.guest.bytes_mut(window)
-    }
-
-    /// Works on what was received into the window.
-    #[inline]
-    pub(crate) fn advance(&mut self, connection: u32, received: usize, now: u32) -> Result<Status, Fault> {
-        self.guest.call(&self.verbs.advance, (connection, received as u32, now)).map(Status)
-    }
-
-    /// Goes on when the runs were carried.
-    pub(crate) fn resume(&mut self, now: u32) -> Result<Status, Fault> {
-        self.guest.call(&self.verbs.resume, now).map(Status)
-    }
-
-    /// What the last `advance`, `resume`, `consume` or [`Front::load_output`] left to send.
-    #[inline]
-    pub(crate) fn output(&self) -> Result<&[u8], Fault> {
-        self.guest.bytes(self.guest.named(Word::Output))
-    }
-
-    /// Makes [`Front::output`] that of `connection`.
-    pub(crate) fn load_output(&mut self, connection: u32) -> Result<(), Fault> {
-        self.guest.call(&self.verbs.output, connection)
-    }
-
-    /// The first `bytes` of the output were sent.
-    pub(crate) fn consume(&mut self, connection: u32, bytes: usize) -> Result<Status, Fault> {
-        self.guest.call(&self.verbs.consume, (connection, bytes as u32)).map(Status)
-    }
-
-    /// Forgets a connection.
-    pub(crate) fn close(&mut self, connection: u32) -> Result<(), Fault> {
-        self.guest.call(&self.verbs.close, connection)
-    }
-
-    /// How often connections gave way to others since the guest was made.
-    pub(crate) fn yields(&self) -> u32 {
-        self.guest.word(Word::Yields as usize)
-    }
-
-    /// How many runs there are to carry.
-    pub(crate) fn runs_count(&self) -> Result<u32, Fault> {
-        let count = self.guest.word(Word::Runs as usize + 1);
-        if count > RUNS_MAX { Err(Fault::new(format!("the guest made {count} runs"))) } else { Ok(count) }
-    }
-
-    /// The run of that index.
-    pub(crate) fn run(&self, index: u32) -> Result<Run, Fault> {
-        let at = self.guest.word(Word::Runs as usize) as usize + index as usize * 16;
-        let record = self.guest.bytes(at..at + 16)?;
-        let field = |index: usize| word_at(record, index);
-        Ok(Run { target: Target(field(0)), commands_at: field(1), commands_bytes: field(2), count: field(3) })
-    }
-
-    /// The commands of a run.
-    pub(crate) fn commands(&self, run: Run) -> Result<&[u8], Fault> {
-        self.guest.bytes(range(run.commands_at, run.commands_bytes))
-    }
-
-    /// Room for the replies of a run.
-    pub(crate) fn reply(&mut self, run: u32, carried: Carried, bytes: usize) -> Result<&mut [u8], Fault> {
-        let executed = match carried {
-            Carried::Executed(count) => count,
-            Carried::Lost => u32::MAX,
-        };
-        let at = self.guest.call(&self.verbs.reply, (run, executed, bytes as u32))?;
-        self.guest.bytes_mut(range(at, bytes as u32))
-    }
-
-    /// Puts a list of users in force. The inner error is one line for the user: the list is none, and the one before it stays.
-    pub(crate) fn users(&mut self, list: &[u8]) -> Result<Result<(), String>, Fault> {
-        let bytes = list.len() as u32;
-        let at = self.guest.call(&self.login.reserve, bytes)?;
-        self.guest.bytes_mut(range(at, bytes))?.copy_from_slice(list);
-        let line = self.guest.call(&self.login.users, bytes)?;
-        if line == 0 {
-            return Ok(Ok(()));
-        }
-        let reason = self.guest.bytes(self.guest.named(Word::Message))?;
-        let reason = String::from_utf8_lossy(&reason[..reason.len().min(MESSAGE_BYTES_MAX)]);
-        Ok(Err(format!("line {line}: {reason}")))
-    }
-
-    /// How many logins were tried since the guest was made, and how many of them refused.
-    pub(crate) fn logins(&mut self) -> Result<(u32, u32), Fault> {
-        let logins = self.guest.call(&self.login.logins, ())?;
-        Ok((logins as u32, (logins >> 32) as u32))
-    }
-
-    /// Names a connection by the number that people know it by.
-    pub(crate) fn label(&mut self, connection: u32, descriptor: u32) -> Result<(), Fault> {
-        self.guest.call(&self.verbs.label, (connection, descriptor))
-    }
-
-    /// See [`Shard::watch`].
-    pub(crate) fn watch(&mut self, kinds: Kinds) -> Result<(), Fault> {
-        self.guest.call(&self.upkeep.watch, kinds.0)
-    }
-
-    /// See [`Shard::events`].
-    pub(crate) fn events(&mut self) -> Result<Option<Recorded<'_>>, Fault> {
-        self.guest.events(&self.upkeep)
-    }
-
-    /// Shows events to the connections that watch: how many lines will be sent, and how many had no room.
-    pub(crate) fn deliver(&mut self, letter: &Letter) -> Result<(u32, u32), Fault> {
-        let bytes = letter.records.len() as u32;
-        let at = self.guest.call(&self.verbs.reserve, bytes)?;
-        self.guest.bytes_mut(range(at, bytes))?.copy_from_slice(&letter.records);
-        let seconds = u32::try_from(letter.at.as_secs()).unwrap_or(u32::MAX);
-        let arguments = (bytes, letter.number, seconds, letter.at.subsec_micros());
-        let lines = self.guest.call(&self.verbs.deliver, arguments)?;
-        Ok(((lines >> 32) as u32, lines as u32))
-    }
-
-    /// Solo: see [`Shard::sweep`].
-    pub(crate) fn sweep(&mut self, now: u32, steps: u32) -> Result<bool, Fault> {
-        self.guest.sweep(&self.upkeep, now, steps)
-    }
-
-    /// Solo: see [`Shard::limit`].
-    pub(crate) fn limit(&mut self, bytes: u64) -> Result<bool, Fault> {
-        self.guest.call(&self.upkeep.limit, bytes).map(|done| done != 0)
-    }
-}
-
-/// A guest that has a store and no connections.
-pub(crate) struct Shard {
-    guest: Guest,
-    commands: TypedFunc<u32, u32>,
-    execute: TypedFunc<(u32, u32, u32, u32), ()>,
-    upkeep: UpkeepVerbs,
-}
-
-impl Shard {
-    /// Makes an empty shard.
-    pub(crate) fn create(engine: &Engine, config: &Config, now: u32) -> Result<Self, Fault> {
-        debug_assert_eq!(config.role, Role::Shard);
-        let mut guest = Guest::create(engine, config, now)?;
-        let (commands, execute) = (guest.verb("commands")?, guest.verb("execute")?);
-        let upkeep = guest.upkeep_verbs()?;
-        Ok(Self { guest, commands, execute, upkeep })
-    }
-
-    /// Room for the commands of a run.
-    pub(crate) fn commands(&mut self, bytes: usize) -> Result<&mut [u8], Fault> {
-        let at = self.guest.call(&self.commands, bytes as u32)?;
-        self.guest.bytes_mut(range(at, bytes as u32))
-    }
-
-    /// Executes the commands in that room, up to about `room` bytes of replies. Returns how many were executed.
-    pub(crate) fn execute(&mut self, bytes: u32, count: u32, now: u32, room: u32) -> Result<u32, Fault> {
-        self.guest.call(&self.execute, (bytes, count, now, room))?;
-        Ok(self.guest.word(Word::Executed as usize))
-    }
-
-    /// The replies of the last [`Shard::execute`].
-    pub(crate) fn replies(&self) -> Result<&[u8], Fault> {
-        self.guest.bytes(self.guest.named(Word::Replies))
-    }
-
-    /// Bounded upkeep, which also gives memory back to the system; whether there is more to do at once.
-    pub(crate) fn sweep(&mut self, now: u32, steps: u32) -> Result<bool, Fault> {
-        self.guest.sweep(&self.upkeep, now, steps)
-    }
-
-    /// Changes the size of the pool; whether that could be done.
-    pub(crate) fn limit(&mut self, bytes: u64) -> Result<bool, Fault> {
-        self.guest.call(&self.upkeep.limit, bytes).map(|done| done != 0)
-    }
-
-    /// Records events of these kinds from now on.
-    pub(crate) fn watch(&mut self, kinds: Kinds) -> Result<(), Fault> {
-        self.guest.call(&self.upkeep.watch, kinds.0)
-    }
-
-    /// What was recorded since the last call.
-    pub(crate) fn events(&mut self) -> Result<Option<Recorded<'_>>, Fault> {
-        self.guest.events(&self.upkeep)
-    }
-}
-
 /// The first word of each entry in the mailbox.
 #[derive(Clone, Copy)]
 enum Word {
@@ -410,32 +103,15 @@ enum Word {
 
 const MAILBOX_BYTES: usize = 16 * 4;
 
-struct FrontVerbs {
-    open: TypedFunc<u32, u32>,
-    input: TypedFunc<u32, ()>,
-    advance: TypedFunc<(u32, u32, u32), u32>,
-    resume: TypedFunc<u32, u32>,
-    output: TypedFunc<u32, ()>,
-    consume: TypedFunc<(u32, u32), u32>,
-    close: TypedFunc<u32, ()>,
-    reply: TypedFunc<(u32, u32, u32), u32>,
-    label: TypedFunc<(u32, u32), ()>,
-    deliver: TypedFunc<(u32, u64, u32, u32), u64>,
-    reserve: TypedFunc<u32, u32>,
-}
-
-struct LoginVerbs {
-    reserve: TypedFunc<u32, u32>,
-    users: TypedFunc<u32, u32>,
-    logins: TypedFunc<(), u64>,
-}
+/// An export of a guest.
+type Verb<P, R> = TypedFunc<P, R>;
 
 struct UpkeepVerbs {
-    sweep: TypedFunc<(u32, u32), u32>,
-    limit: TypedFunc<u64, u32>,
-    surplus: TypedFunc<(), u32>,
-    watch: TypedFunc<u32, ()>,
-    events: TypedFunc<(), u32>,
+    sweep: Verb<(u32, u32), u32>,
+    limit: Verb<u64, u32>,
+    surplus: Verb<(), u32>,
+    watch: Verb<u32, ()>,
+    events: Verb<(), u32>,
 }
 
 /// What is kept of a guest outside of it.
@@ -458,7 +134,7 @@ struct Guest {
     store: Store<Watch>,
     memory: Memory,
     instance: wasmtime::Instance,
-    message: TypedFunc<(), u32>,
+    message: Verb<(), u32>,
     /// Checked at creation to lie in memory, which never shrinks.
     mailbox_at: usize,
 }
@@ -499,10 +175,7 @@ impl Guest {
         Ok(guest)
     }
 
-    fn verb<P: wasmtime::WasmParams, R: wasmtime::WasmResults>(
-        &mut self,
-        name: &str,
-    ) -> Result<TypedFunc<P, R>, Fault> {
+    fn verb<P: wasmtime::WasmParams, R: wasmtime::WasmResults>(&mut self, name: &str) -> Result<Verb<P, R>, Fault> {
         let described = |error: wasmtime::Error| Fault::new(format!("the guest's verb `{name}`: {error:#}"));
         self.instance.get_typed_func(&mut self.store, name).map_err(described)
     }
@@ -520,7 +193,7 @@ impl Guest {
     #[inline]
     fn call<P: wasmtime::WasmParams, R: wasmtime::WasmResults>(
         &mut self,
-        verb: &TypedFunc<P, R>,
+        verb: &Verb<P, R>,
         arguments: P,
     ) -> Result<R, Fault> {
         self.store.set_epoch_deadline(CALL_TICKS_UNWATCHED);

@@ -1,0 +1,225 @@
+//! A guest that has connections.
+
+use super::{
+    Carried, ConnectionKind, Engine, Fault, Guest, MESSAGE_BYTES_MAX, Run, Status, UpkeepVerbs, Verb, Word, range,
+    word_at,
+};
+use crate::watching::{Letter, Recorded};
+use std::ops::Range;
+use wasmcached_core::{
+    config::{Config, Role},
+    event::Kinds,
+    host::Target,
+};
+
+/// No batch makes more runs than it has commands; beyond this, a guest has lost its mind.
+const RUNS_MAX: u32 = 4096;
+
+/// A guest that has connections: a front, or a solo.
+pub(crate) struct Front {
+    pub(super) guest: Guest,
+    verbs: FrontVerbs,
+    login: LoginVerbs,
+    upkeep: UpkeepVerbs,
+    /// Where connections without a part of a request receive; asked for once.
+    plain_window: Option<Range<usize>>,
+}
+
+impl Front {
+    /// Makes a guest of `config`'s role.
+    pub(crate) fn create(engine: &Engine, config: &Config, now: u32) -> Result<Self, Fault> {
+        debug_assert_ne!(config.role, Role::Shard);
+        let mut guest = Guest::create(engine, config, now)?;
+        let verbs = FrontVerbs {
+            open: guest.verb("open")?,
+            input: guest.verb("input")?,
+            advance: guest.verb("advance")?,
+            resume: guest.verb("resume")?,
+            output: guest.verb("output")?,
+            consume: guest.verb("consume")?,
+            close: guest.verb("close")?,
+            reply: guest.verb("reply")?,
+            label: guest.verb("label")?,
+            deliver: guest.verb("deliver")?,
+            reserve: guest.verb("reserve")?,
+        };
+        let login =
+            LoginVerbs { reserve: guest.verb("reserve")?, users: guest.verb("users")?, logins: guest.verb("logins")? };
+        let upkeep = guest.upkeep_verbs()?;
+        Ok(Self { guest, verbs, login, upkeep, plain_window: None })
+    }
+
+    /// A new connection's number.
+    pub(crate) fn open(&mut self, kind: ConnectionKind) -> Result<u32, Fault> {
+        let number = match kind {
+            ConnectionKind::Client => 0,
+            ConnectionKind::Refused => 1,
+            ConnectionKind::Datagrams => 2,
+            ConnectionKind::UnverifiedDatagrams => 3,
+            ConnectionKind::Bound(binding) => 4 + binding as u32,
+        };
+        self.guest.call(&self.verbs.open, number)
+    }
+
+    /// Where to receive, never empty. `partial` is what the connection's last status said.
+    #[inline]
+    pub(crate) fn window(&mut self, connection: u32, partial: bool) -> Result<&mut [u8], Fault> {
+        let window = match &self.plain_window {
+            Some(window) if !partial => window.clone(),
+            _ => {
+                self.guest.call(&self.verbs.input, connection)?;
+                let window = self.guest.named(Word::Window);
+                if window.is_empty() {
+                    return Err(Fault::new("the guest gave an empty window"));
+                }
+                if !partial {
+                    self.plain_window = Some(window.clone());
+                }
+                window
+            }
+        };
+        self.guest.bytes_mut(window)
+    }
+
+    /// Works on what was received into the window.
+    #[inline]
+    pub(crate) fn advance(&mut self, connection: u32, received: usize, now: u32) -> Result<Status, Fault> {
+        self.guest.call(&self.verbs.advance, (connection, received as u32, now)).map(Status)
+    }
+
+    /// Goes on when the runs were carried.
+    pub(crate) fn resume(&mut self, now: u32) -> Result<Status, Fault> {
+        self.guest.call(&self.verbs.resume, now).map(Status)
+    }
+
+    /// What the last `advance`, `resume`, `consume` or [`Front::load_output`] left to send.
+    #[inline]
+    pub(crate) fn output(&self) -> Result<&[u8], Fault> {
+        self.guest.bytes(self.guest.named(Word::Output))
+    }
+
+    /// Makes [`Front::output`] that of `connection`.
+    pub(crate) fn load_output(&mut self, connection: u32) -> Result<(), Fault> {
+        self.guest.call(&self.verbs.output, connection)
+    }
+
+    /// The first `bytes` of the output were sent.
+    pub(crate) fn consume(&mut self, connection: u32, bytes: usize) -> Result<Status, Fault> {
+        self.guest.call(&self.verbs.consume, (connection, bytes as u32)).map(Status)
+    }
+
+    /// Forgets a connection.
+    pub(crate) fn close(&mut self, connection: u32) -> Result<(), Fault> {
+        self.guest.call(&self.verbs.close, connection)
+    }
+
+    /// How often connections gave way to others since the guest was made.
+    pub(crate) fn yields(&self) -> u32 {
+        self.guest.word(Word::Yields as usize)
+    }
+
+    /// How many runs there are to carry.
+    pub(crate) fn runs_count(&self) -> Result<u32, Fault> {
+        let count = self.guest.word(Word::Runs as usize + 1);
+        if count > RUNS_MAX { Err(Fault::new(format!("the guest made {count} runs"))) } else { Ok(count) }
+    }
+
+    /// The run of that index.
+    pub(crate) fn run(&self, index: u32) -> Result<Run, Fault> {
+        let at = self.guest.word(Word::Runs as usize) as usize + index as usize * 16;
+        let record = self.guest.bytes(at..at + 16)?;
+        let field = |index: usize| word_at(record, index);
+        Ok(Run { target: Target(field(0)), commands_at: field(1), commands_bytes: field(2), count: field(3) })
+    }
+
+    /// The commands of a run.
+    pub(crate) fn commands(&self, run: Run) -> Result<&[u8], Fault> {
+        self.guest.bytes(range(run.commands_at, run.commands_bytes))
+    }
+
+    /// Room for the replies of a run.
+    pub(crate) fn reply(&mut self, run: u32, carried: Carried, bytes: usize) -> Result<&mut [u8], Fault> {
+        let executed = match carried {
+            Carried::Executed(count) => count,
+            Carried::Lost => u32::MAX,
+        };
+        let at = self.guest.call(&self.verbs.reply, (run, executed, bytes as u32))?;
+        self.guest.bytes_mut(range(at, bytes as u32))
+    }
+
+    /// Puts a list of users in force. The inner error is one line for the user: the list is none, and the one before it stays.
+    pub(crate) fn users(&mut self, list: &[u8]) -> Result<Result<(), String>, Fault> {
+        let bytes = list.len() as u32;
+        let at = self.guest.call(&self.login.reserve, bytes)?;
+        self.guest.bytes_mut(range(at, bytes))?.copy_from_slice(list);
+        let line = self.guest.call(&self.login.users, bytes)?;
+        if line == 0 {
+            return Ok(Ok(()));
+        }
+        let reason = self.guest.bytes(self.guest.named(Word::Message))?;
+        let reason = String::from_utf8_lossy(&reason[..reason.len().min(MESSAGE_BYTES_MAX)]);
+        Ok(Err(format!("line {line}: {reason}")))
+    }
+
+    /// How many logins were tried since the guest was made, and how many of them refused.
+    pub(crate) fn logins(&mut self) -> Result<(u32, u32), Fault> {
+        let logins = self.guest.call(&self.login.logins, ())?;
+        Ok((logins as u32, (logins >> 32) as u32))
+    }
+
+    /// Names a connection by the number that people know it by.
+    pub(crate) fn label(&mut self, connection: u32, descriptor: u32) -> Result<(), Fault> {
+        self.guest.call(&self.verbs.label, (connection, descriptor))
+    }
+
+    /// See [`Shard::watch`].
+    pub(crate) fn watch(&mut self, kinds: Kinds) -> Result<(), Fault> {
+        self.guest.call(&self.upkeep.watch, kinds.0)
+    }
+
+    /// See [`Shard::events`].
+    pub(crate) fn events(&mut self) -> Result<Option<Recorded<'_>>, Fault> {
+        self.guest.events(&self.upkeep)
+    }
+
+    /// Shows events to the connections that watch: how many lines will be sent, and how many had no room.
+    pub(crate) fn deliver(&mut self, letter: &Letter) -> Result<(u32, u32), Fault> {
+        let bytes = letter.records.len() as u32;
+        let at = self.guest.call(&self.verbs.reserve, bytes)?;
+        self.guest.bytes_mut(range(at, bytes))?.copy_from_slice(&letter.records);
+        let seconds = u32::try_from(letter.at.as_secs()).unwrap_or(u32::MAX);
+        let arguments = (bytes, letter.number, seconds, letter.at.subsec_micros());
+        let lines = self.guest.call(&self.verbs.deliver, arguments)?;
+        Ok(((lines >> 32) as u32, lines as u32))
+    }
+
+    /// Solo: see [`Shard::sweep`].
+    pub(crate) fn sweep(&mut self, now: u32, steps: u32) -> Result<bool, Fault> {
+        self.guest.sweep(&self.upkeep, now, steps)
+    }
+
+    /// Solo: see [`Shard::limit`].
+    pub(crate) fn limit(&mut self, bytes: u64) -> Result<bool, Fault> {
+        self.guest.call(&self.upkeep.limit, bytes).map(|done| done != 0)
+    }
+}
+
+struct FrontVerbs {
+    open: Verb<u32, u32>,
+    input: Verb<u32, ()>,
+    advance: Verb<(u32, u32, u32), u32>,
+    resume: Verb<u32, u32>,
+    output: Verb<u32, ()>,
+    consume: Verb<(u32, u32), u32>,
+    close: Verb<u32, ()>,
+    reply: Verb<(u32, u32, u32), u32>,
+    label: Verb<(u32, u32), ()>,
+    deliver: Verb<(u32, u64, u32, u32), u64>,
+    reserve: Verb<u32, u32>,
+}
+
+struct LoginVerbs {
+    reserve: Verb<u32, u32>,
+    users: Verb<u32, u32>,
+    logins: Verb<(), u64>,
+}

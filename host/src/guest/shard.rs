@@ -1,0 +1,64 @@
+//! A guest that has a store and no connections.
+
+use super::{Engine, Fault, Guest, UpkeepVerbs, Verb, Word, range};
+use crate::watching::Recorded;
+use wasmcached_core::{
+    config::{Config, Role},
+    event::Kinds,
+};
+
+/// A guest that has a store and no connections.
+pub(crate) struct Shard {
+    guest: Guest,
+    commands: Verb<u32, u32>,
+    execute: Verb<(u32, u32, u32, u32), ()>,
+    upkeep: UpkeepVerbs,
+}
+
+impl Shard {
+    /// Makes an empty shard.
+    pub(crate) fn create(engine: &Engine, config: &Config, now: u32) -> Result<Self, Fault> {
+        debug_assert_eq!(config.role, Role::Shard);
+        let mut guest = Guest::create(engine, config, now)?;
+        let (commands, execute) = (guest.verb("commands")?, guest.verb("execute")?);
+        let upkeep = guest.upkeep_verbs()?;
+        Ok(Self { guest, commands, execute, upkeep })
+    }
+
+    /// Room for the commands of a run.
+    pub(crate) fn commands(&mut self, bytes: usize) -> Result<&mut [u8], Fault> {
+        let at = self.guest.call(&self.commands, bytes as u32)?;
+        self.guest.bytes_mut(range(at, bytes as u32))
+    }
+
+    /// Executes the commands in that room, up to about `room` bytes of replies. Returns how many were executed.
+    pub(crate) fn execute(&mut self, bytes: u32, count: u32, now: u32, room: u32) -> Result<u32, Fault> {
+        self.guest.call(&self.execute, (bytes, count, now, room))?;
+        Ok(self.guest.word(Word::Executed as usize))
+    }
+
+    /// The replies of the last [`Shard::execute`].
+    pub(crate) fn replies(&self) -> Result<&[u8], Fault> {
+        self.guest.bytes(self.guest.named(Word::Replies))
+    }
+
+    /// Bounded upkeep, which also gives memory back to the system; whether there is more to do at once.
+    pub(crate) fn sweep(&mut self, now: u32, steps: u32) -> Result<bool, Fault> {
+        self.guest.sweep(&self.upkeep, now, steps)
+    }
+
+    /// Changes the size of the pool; whether that could be done.
+    pub(crate) fn limit(&mut self, bytes: u64) -> Result<bool, Fault> {
+        self.guest.call(&self.upkeep.limit, bytes).map(|done| done != 0)
+    }
+
+    /// Records events of these kinds from now on.
+    pub(crate) fn watch(&mut self, kinds: Kinds) -> Result<(), Fault> {
+        self.guest.call(&self.upkeep.watch, kinds.0)
+    }
+
+    /// What was recorded since the last call.
+    pub(crate) fn events(&mut self) -> Result<Option<Recorded<'_>>, Fault> {
+        self.guest.events(&self.upkeep)
+    }
+}

@@ -1,0 +1,45 @@
+//! The end of a worker: what is under way is finished, within reason.
+
+use super::Worker;
+use crate::{connection::Flag, guest::Fault};
+use mio::Events;
+use std::time::{Duration, Instant};
+use wasmcached_core::event::Reason;
+
+/// How long a graceful stop waits for clients to read their replies.
+const STOP_DURATION_MAX: Duration = Duration::from_secs(1);
+
+impl Worker {
+    /// Answers what has arrived, waits a little for clients that are slow to read, and closes everything.
+    pub(super) fn finish(mut self, events: &mut Events) {
+        let deadline = Instant::now() + STOP_DURATION_MAX;
+        self.turn(events, Some(Duration::ZERO));
+        loop {
+            for index in 0..self.connections.capacity() {
+                let result = self.finish_one(index);
+                self.survive(result);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if self.connections.is_empty() || left.is_zero() {
+                return;
+            }
+            self.turn(events, Some(left.min(Duration::from_millis(20))));
+        }
+    }
+
+    /// Closes a connection that has nothing left to be answered.
+    fn finish_one(&mut self, index: usize) -> Result<(), Fault> {
+        let Some(connection) = self.connections.get_mut(index) else { return Ok(()) };
+        if connection.is(Flag::Writing) || connection.is(Flag::Queued) {
+            return Ok(());
+        }
+        connection.set(Flag::Readable, true);
+        self.drive(index)?;
+        match self.connections.get(index) {
+            Some(connection) if !connection.is(Flag::Writing) && !connection.is(Flag::Queued) => {
+                self.close_because(index, Reason::Shutdown)
+            }
+            _ => Ok(()),
+        }
+    }
+}
