@@ -14,5 +14,8 @@ if ($LASTEXITCODE -ne 0) { exit $LASTEXITCODE }
 New-Service -Name wasmcached -DisplayName wasmcached -StartupType Automatic `
     -Description 'A memcached server whose engine is a WebAssembly guest' `
     -BinaryPathName "`"$path`" --service $Options"
+# Not as the system itself: as somebody with hardly any rights. Files that flags name, such as a key, have to be readable by it.
+sc.exe config wasmcached obj= 'NT AUTHORITY\LocalService' | Out-Null
+if ($LASTEXITCODE -ne 0) { exit $LASTEXITCODE }
 sc.exe failure wasmcached reset= 86400 actions= restart/1000 | Out-Null
 Start-Service wasmcached

@@ -31,9 +31,11 @@ Examples:
   printf 'stats\\r\\nquit\\r\\n' | nc 127.0.0.1 11211
                                     ask a server how it is
 
-Signals: SIGINT, SIGTERM and SIGUSR1 finish what is under way and stop. SIGHUP has files read again.
+Signals: SIGINT, SIGTERM and SIGUSR1 finish what is under way and stop. SIGHUP has certificates and users read again,
+without letting go of a connection; with -u that user must be able to read them by then.
 
 Environment:
+  MEMCACHED_SASL_PWDB               the file of users for -S
   MEMCACHED_PORT_FILENAME           a file that gets the ports, for -p -1
   LISTEN_FDS                        sockets that a service manager opened: they are served
                                     instead of those of -p, -l and -s

@@ -44,7 +44,7 @@ const NETWORK: &str = "Where to listen";
 const CACHE: &str = "Cache";
 const WORK: &str = "Connections and threads";
 const PROCESS: &str = "Process";
-const OTHER: &str = "Accepted for memcached's sake, or refused until it is there";
+const OTHER: &str = "Without effect here, or refused until it is there";
 const FILE: &str = "Configuration file";
 const INFORMATION: &str = "Information";
 
@@ -258,7 +258,7 @@ pub(super) const FLAGS: &[Flag] = &[
         short: Some('u'),
         long: "user",
         group: PROCESS,
-        help: "Become this user once the sockets are open, if started as root",
+        help: "Become this user once sockets are open and keys and users are read, if started as root",
         action: Value("USER", |o, v| set(&mut o.user, Ok(Some(v.into())))),
         setting: None,
     },
