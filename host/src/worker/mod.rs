@@ -166,8 +166,6 @@ impl Worker {
             self.counters().yields.add(u64::from(yields.wrapping_sub(self.yields_seen)));
             self.yields_seen = yields;
         }
-        let result = self.publish_logins();
-        self.survive(result);
     }
 
     fn timeout(&self) -> Option<Duration> {
@@ -327,6 +325,8 @@ impl Worker {
             status = self.front.resume(self.now)?;
         }
         self.report()?;
+        // Before the answer is out: who has it may ask another worker for the count.
+        self.publish_logins()?;
         if status.output() {
             return self.send(index, status);
         }
