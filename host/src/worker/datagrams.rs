@@ -34,6 +34,8 @@ impl Worker {
             if !datagrams.is_ready() {
                 break;
             }
+            self.record()?;
+            let datagrams = &mut self.datagrams[number];
             let (received, guest, peer) = match datagrams.receive(&mut self.front)? {
                 Ok(received) => received,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -54,6 +56,7 @@ impl Worker {
                 answers::carry(&self.shared, &mut self.front, &asker, self.now)?;
                 status = self.front.resume(self.shared.clock.now())?;
             }
+            self.report()?;
             if status.output() {
                 self.datagrams[number].unsent = Some((guest, peer));
                 self.send_datagrams(number)?;

@@ -6,6 +6,17 @@ use std::sync::atomic::Ordering;
 use wasmcached_core::event::Kinds;
 
 impl Worker {
+    /// Sees to it that the front records what somebody watches. To be called before it does something.
+    #[inline]
+    pub(super) fn record(&mut self) -> Result<(), Fault> {
+        let kinds = self.shared.watching.kinds();
+        if kinds == self.watched {
+            return Ok(());
+        }
+        self.watched = kinds;
+        self.front.watch(kinds)
+    }
+
     /// Sends on what the front has recorded.
     #[inline]
     pub(super) fn report(&mut self) -> Result<(), Fault> {

@@ -265,14 +265,10 @@ impl Worker {
     /// Gives a connection one turn: what it has still to do, or else what it has received.
     #[inline]
     fn drive(&mut self, index: usize) -> Result<(), Fault> {
+        self.record()?;
         let Some(connection) = self.connections.get_mut(index) else { return Ok(()) };
         if connection.is(Flag::Writing) {
             return Ok(());
-        }
-        let kinds = self.shared.watching.kinds();
-        if kinds != self.watched {
-            self.watched = kinds;
-            self.front.watch(kinds)?;
         }
         if connection.is(Flag::More) {
             let status = self.front.advance(connection.guest, 0, self.now)?;
