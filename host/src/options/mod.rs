@@ -323,8 +323,17 @@ impl Options {
             return usage("nothing to listen on: -p 0 turns TCP off, and there is no -s".to_owned());
         }
         tls::check(self)?;
-        if self.udp_port != TcpPort::Off && self.unix_socket.is_some() {
-            self.warn("-U does nothing: -s turns the network off");
+        if self.unix_socket.is_some() {
+            // memcached passes over them in silence.
+            for (is_given, warning) in [
+                (self.udp_port != TcpPort::Off, "-U does nothing: -s turns the network off"),
+                (!self.listen.is_empty(), "-l does nothing: -s turns the network off"),
+                (self.tls.enabled, "-Z does nothing for -s: a socket in the file system is not encrypted"),
+            ] {
+                if is_given {
+                    self.warn(warning);
+                }
+            }
         } else if self.udp_port != TcpPort::Off && self.tls.enabled {
             self.warn("-U: what comes and goes by UDP is not encrypted, -Z or not");
         }

@@ -199,6 +199,12 @@ fn what_means_nothing_is_accepted_with_one_line_each() {
     assert_eq!(options("-B binary").binding(), Binding::Binary);
     assert_eq!(options("-S").binding(), Binding::Binary);
     assert_eq!(options("-Y file").binding(), Binding::Ascii);
+    #[cfg(unix)]
+    {
+        let all = options("-s /x -p 5 -U 5 -l 127.0.0.1 -Z -o ssl_chain_cert=x").warnings;
+        let letters: Vec<_> = all.iter().map(|warning| warning.split_once(" does nothing").unwrap().0).collect();
+        assert_eq!(letters, ["-U", "-l", "-Z"]);
+    }
     assert!(options("-t 100").warnings[0].starts_with("WARNING: Setting a high number"));
 }
 
