@@ -151,6 +151,37 @@ fn many_clients_are_answered_at_once() {
 }
 
 #[test]
+fn a_flood_leaves_streams_their_turn() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    // One worker for both.
+    let server = Server::start("udp-flood", "-U -1 -t 1");
+    let address = server.datagrams[0];
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let flood = || {
+            let client = Datagrams::to(address);
+            let mut request = b"\0\x01\0\0\0\x01\0\0".to_vec();
+            request.extend_from_slice(&b"get a\r\n".repeat(100));
+            while !is_over.load(Ordering::Relaxed) {
+                // Nobody reads the answers; where there is no room for more, some are lost.
+                let _ = client.socket.send(&request);
+            }
+        };
+        scope.spawn(flood);
+        scope.spawn(flood);
+        let mut client = server.client();
+        for number in 0..200 {
+            let key = format!("key-{number}");
+            assert_eq!(client.set(&key, "1"), "STORED");
+            assert_eq!(server.client().get(&key).as_deref(), Some("1"));
+        }
+        is_over.store(true, Ordering::Relaxed);
+    });
+    let mut after = Datagrams::to(address);
+    assert_eq!(after.ask(b"version\r\n").0, b"VERSION 1.6.45\r\n");
+}
+
+#[test]
 fn every_address_has_its_socket() {
     let server = Server::start("udp-addresses", "-U -1 -l 127.0.0.1,127.0.0.2:0 -t 2");
     assert_eq!((server.addresses.len(), server.datagrams.len()), (2, 2));

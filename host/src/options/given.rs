@@ -3,7 +3,8 @@
 
 use super::{
     Options, Refusal, exit, file,
-    table::{Action, FLAGS, Flag, SURPLUS},
+    parser::SURPLUS,
+    table::{Action, FLAGS, Flag},
 };
 use clap::ArgMatches;
 use std::path::Path;

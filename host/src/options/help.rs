@@ -3,7 +3,7 @@
 use super::{
     Refusal, exit,
     extended::{self, Effect},
-    table,
+    parser,
 };
 use clap::{Arg, ArgAction, ArgMatches};
 use clap_complete::Shell;
@@ -94,7 +94,7 @@ pub(super) fn requested(matches: &ArgMatches) -> Result<Option<Vec<u8>>, Refusal
         return generate(what).map(Some);
     }
     let text = if matches.get_flag("help") {
-        format!("{}\n{}", version(), table::command().render_help())
+        format!("{}\n{}", version(), parser::command().render_help())
     } else if matches.get_flag("version") {
         version()
     } else if matches.get_flag("license") {
@@ -119,7 +119,7 @@ fn license() -> String {
 }
 
 fn generate(what: &str) -> Result<Vec<u8>, Refusal> {
-    let mut command = table::command().version(env!("CARGO_PKG_VERSION"));
+    let mut command = parser::command().version(env!("CARGO_PKG_VERSION"));
     let mut bytes = Vec::new();
     let shell = match what {
         "bash" => Shell::Bash,

@@ -9,6 +9,7 @@ mod file;
 mod given;
 mod help;
 mod inert;
+mod parser;
 mod table;
 mod tls;
 mod value;
@@ -211,7 +212,7 @@ impl Options {
     /// # Errors
     /// What is wrong with it.
     pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, Refusal> {
-        let matches = match table::command().try_get_matches_from(arguments) {
+        let matches = match parser::command().try_get_matches_from(arguments) {
             Ok(matches) => matches,
             // memcached's last words, for scripts that look for them.
             Err(error) => return Err(Refusal::new(exit::FLAG, format!("{error}Illegal argument \"?\""))),

@@ -286,7 +286,7 @@ fn every_abbreviation_of_memcached_is_understood() {
             let start = &long[..bytes];
             let candidates = lettered.iter().filter(|other| other.starts_with(start)).count();
             let unique = lettered.contains(&start) || candidates == 1;
-            let mut command = table::command();
+            let mut command = parser::command();
             let known = command.try_get_matches_from_mut(["wasmcached", &format!("--{start}")]);
             let understood = known.err().is_none_or(|error| error.kind() == clap::error::ErrorKind::InvalidValue);
             assert_eq!(understood, unique, "--{start}");
@@ -315,7 +315,7 @@ fn help_and_its_kin_derive_from_the_table() {
 
 #[test]
 fn no_flag_is_listed_twice() {
-    table::command().debug_assert();
+    parser::command().debug_assert();
     for (index, known) in extended::NAMES.iter().enumerate() {
         assert!(extended::NAMES[..index].iter().all(|other| other.name != known.name), "{}", known.name);
     }
