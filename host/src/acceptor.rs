@@ -2,6 +2,7 @@
 
 use crate::{
     connection::{Incoming, Socket},
+    limits::ACCEPTED_AT_ONCE_MAX,
     listener::{Acceptor, Listener, reason},
     options::{Refusal, Security, exit},
     server::Shared,
@@ -22,8 +23,6 @@ pub(crate) const WAKER: Token = Token(usize::MAX);
 const SIGNALS: Token = Token(usize::MAX - 1);
 /// When the system has no descriptor or memory for a connection: tried again after this, or when one closes.
 const RETRY_AFTER: Duration = Duration::from_millis(100);
-/// Connections taken in before signals and stops are looked at again.
-const ACCEPTED_AT_ONCE_MAX: usize = 256;
 
 /// The way to a worker.
 pub(crate) struct Outlet {

@@ -12,6 +12,7 @@ mod connection;
 mod datagram;
 mod engine_config;
 mod guest;
+mod limits;
 mod listener;
 mod log;
 mod machine;

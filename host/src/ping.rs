@@ -2,6 +2,7 @@
 //! the engine's crate knows.
 
 use crate::{
+    limits::PING_DURATION_MAX,
     listener::reason,
     options::{ListenAddress, Options, Refusal, Security, TcpPort, exit},
     tls,
@@ -14,9 +15,6 @@ use std::{
     time::{Duration, Instant},
 };
 use wasmcached_core::health::{Answer, Question};
-
-/// A server that needs longer is not well.
-const PING_DURATION_MAX: Duration = Duration::from_secs(3);
 
 /// Asks the server at `address`; empty: where `options` have it listen. Returns the line to print.
 ///

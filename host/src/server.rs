@@ -6,6 +6,7 @@ use crate::{
     connection::Incoming,
     datagram::Mailbox,
     guest::{ConnectionKind, Engine, Fault, Front, TICK},
+    limits::{RESERVED_DESCRIPTORS, RESERVED_DESCRIPTORS_PER_WORKER, SWEEP_STEPS, SWEEPS_PER_TICK_MAX},
     listener::{self, Listener, reason},
     log::Log,
     machine,
@@ -19,7 +20,7 @@ use crate::{
     tls::Tls,
     users::UserList,
     watching::Watching,
-    worker::{self, SWEEP_PAUSE, SWEEP_STEPS, SWEEPS_PER_TICK_MAX, Worker},
+    worker::{self, SWEEP_PAUSE, Worker},
 };
 use mio::{Poll, Waker};
 use std::{
@@ -36,11 +37,6 @@ use wasmcached_core::{
     hash::Seed,
     limits,
 };
-
-/// Descriptors that a server needs besides its connections.
-const RESERVED_DESCRIPTORS: usize = 32;
-/// Of those, each worker's: event queue and waker.
-const RESERVED_DESCRIPTORS_PER_WORKER: usize = 4;
 
 /// What all threads of a server see.
 pub(crate) struct Shared {

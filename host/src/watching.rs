@@ -4,7 +4,7 @@
 //! of those who watch get all of it, with the time and a number. Each worker has a bounded post; what has no room there
 //! is counted and forgotten. As long as nobody watches, all of this is one atomic that nobody writes.
 
-use crate::registry::Address;
+use crate::{limits::POST_BYTES_MAX, registry::Address};
 use mio::Waker;
 use parking_lot::Mutex;
 use std::{
@@ -19,9 +19,6 @@ use wasmcached_core::{
     event::{Event, Kinds, Reason, Transport},
     limits,
 };
-
-/// What waits for a worker at most.
-const POST_BYTES_MAX: usize = 1024 * 1024;
 
 /// Records on their way, from one guest.
 #[derive(Debug)]

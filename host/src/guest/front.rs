@@ -1,19 +1,16 @@
 //! A guest that has connections.
 
-use super::{
-    Carried, ConnectionKind, Engine, Fault, Guest, MESSAGE_BYTES_MAX, Run, Status, UpkeepVerbs, Verb, Word, range,
-    word_at,
+use super::{Carried, ConnectionKind, Engine, Fault, Guest, Run, Status, UpkeepVerbs, Verb, Word, range, word_at};
+use crate::{
+    limits::{MESSAGE_BYTES_MAX, RUNS_MAX},
+    watching::{Letter, Recorded},
 };
-use crate::watching::{Letter, Recorded};
 use std::ops::Range;
 use wasmcached_core::{
     config::{Config, Role},
     event::Kinds,
     host::Target,
 };
-
-/// No batch makes more runs than it has commands; beyond this, a guest has lost its mind.
-const RUNS_MAX: u32 = 4096;
 
 /// A guest that has connections: a front, or a solo.
 pub(crate) struct Front {

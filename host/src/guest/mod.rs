@@ -14,6 +14,7 @@ pub(crate) use verbs::{Carried, ConnectionKind, Run, Status};
 
 use crate::{
     engine_config::engine_config,
+    limits::{CALL_THREAD_TIME_MAX, GUEST_BYTES, MESSAGE_BYTES_MAX, SURPLUS_PIECES_MAX},
     machine::{self, Pages},
     options::HugePages,
     watching::Recorded,
@@ -33,18 +34,10 @@ const ABI_VERSION: u32 = 1;
 pub(crate) const TICK: Duration = Duration::from_secs(1);
 /// A call that has not returned after the next tick is watched.
 const CALL_TICKS_UNWATCHED: u64 = 1;
-/// A watched call that uses more of the processor than this is interrupted: a guest that gets no time is not guilty.
-const CALL_THREAD_TIME_MAX: Duration = Duration::from_millis(500);
-/// What a guest needs besides: tables, stack, the allocator's own.
-const GUEST_BYTES: u64 = 128 << 20;
-/// Pieces of memory that one piece of upkeep gives back at most.
-const SURPLUS_PIECES_MAX: usize = 64;
 /// No system that this runs on has smaller pages.
 const PAGE_BYTES: usize = 4096;
 /// Before the records of events: three words.
 const EVENTS_HEAD_BYTES: u32 = 12;
-/// Longest message that is taken from a trapped guest.
-const MESSAGE_BYTES_MAX: usize = 4096;
 
 /// Why a guest is unusable from now on.
 #[derive(Debug)]

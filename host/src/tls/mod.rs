@@ -21,9 +21,6 @@ use std::{
     time::Instant,
 };
 
-/// A client that has not come to an agreement after so long is closed.
-pub(crate) const HANDSHAKE_S_MAX: u32 = 10;
-
 /// What TLS connections count.
 #[derive(Debug, Default)]
 pub(crate) struct TlsCounters {

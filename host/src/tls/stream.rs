@@ -6,6 +6,7 @@
 //! work at hand are the worker's ([`Scratch`]).
 
 use super::TlsCounters;
+use crate::limits::{FRUITLESS_RECEIVES_MAX, INCOMING_BYTES_MAX, RECEIVED_BYTES_MAX};
 use mio::net::TcpStream;
 use rustls::{
     HandshakeKind, ServerConfig,
@@ -19,12 +20,6 @@ use std::{
     sync::Arc,
 };
 
-/// Ciphertext that is received at once.
-const RECEIVED_BYTES_MAX: usize = 64 * 1024;
-/// With what was left of the last time: more than the longest message of a handshake.
-const INCOMING_BYTES_MAX: usize = RECEIVED_BYTES_MAX + 128 * 1024;
-/// Receives without a byte of plaintext before others get their turn.
-const FRUITLESS_RECEIVES_MAX: u32 = 8;
 /// What encryption adds to a batch, generously: a header and a tag for each record, and what else wants to be said.
 const BATCH_OVERHEAD_BYTES: usize = 8 * 1024;
 /// Longest farewell.

@@ -2,12 +2,9 @@
 //! of them leaves the clients over streams their part of the worker.
 
 use super::{Worker, answers};
-use crate::guest::Fault;
+use crate::{guest::Fault, limits::DATAGRAMS_AT_ONCE_MAX};
 use mio::event::Event;
 use std::io::ErrorKind;
-
-/// Datagrams of one socket before others have their turn.
-const DATAGRAMS_AT_ONCE_MAX: usize = 32;
 
 impl Worker {
     /// Makes a new front know the sockets for datagrams.

@@ -1,13 +1,10 @@
 //! The end of a worker: what is under way is finished, within reason.
 
 use super::Worker;
-use crate::{connection::Flag, guest::Fault};
+use crate::{connection::Flag, guest::Fault, limits::STOP_DURATION_MAX};
 use mio::Events;
 use std::time::{Duration, Instant};
 use wasmcached_core::event::Reason;
-
-/// How long a graceful stop waits for clients to read their replies.
-const STOP_DURATION_MAX: Duration = Duration::from_secs(1);
 
 impl Worker {
     /// Answers what has arrived, waits a little for clients that are slow to read, and closes everything.

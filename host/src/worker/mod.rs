@@ -13,11 +13,12 @@ use crate::{
     connection::{Connection, Flag, Incoming, Socket},
     datagram::{Datagrams, Mailbox},
     guest::{ConnectionKind, Fault, Front, Status},
+    limits::{EVENTS_MAX, HANDSHAKE_S_MAX, SWEEP_STEPS, SWEEPS_PER_TICK_MAX},
     options::Security,
     registry::Entry,
     server::Shared,
     statistics::WorkerCounters,
-    tls::{HANDSHAKE_S_MAX, Scratch},
+    tls::Scratch,
 };
 use mio::{Events, Poll, Token, event::Event};
 use slab::Slab;
@@ -34,11 +35,6 @@ use wasmcached_core::event::{Kinds, Reason};
 pub(crate) const WAKER: Token = Token(usize::MAX);
 /// Of the sockets for datagrams, the first one's token.
 const FIRST_DATAGRAMS: usize = usize::MAX / 2;
-/// Events taken at once.
-const EVENTS_MAX: usize = 1024;
-/// Upkeep steps of one call into a solo guest, and calls a second at most.
-pub(crate) const SWEEP_STEPS: u32 = 8;
-pub(crate) const SWEEPS_PER_TICK_MAX: u32 = 64;
 /// Between two calls for upkeep.
 pub(crate) const SWEEP_PAUSE: Duration = Duration::from_millis(1);
 
