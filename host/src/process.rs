@@ -319,11 +319,10 @@ mod windows {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
 
-    #[cfg(unix)]
     #[test]
     fn a_link_is_not_followed() {
         let folder = std::env::temp_dir().join(format!("wasmcached-anew-{}", std::process::id()));

@@ -19,6 +19,8 @@ Examples:
   wasmcached                        64 MB on 127.0.0.1:11211
   wasmcached -m 1024 -t 2           one gigabyte, two worker threads
   wasmcached -l 0.0.0.0             every interface; nobody has to log in
+  wasmcached -l 0.0.0.0 -Y users.txt
+                                    the same for those whom a file of user:password lines names
   wasmcached -s /run/cache.sock -a 770
                                     a socket in the file system, for one group
   wasmcached -l 0.0.0.0,notls:127.0.0.1:11212 -Z -o ssl_chain_cert=chain.pem,ssl_key=key.pem
@@ -51,7 +53,7 @@ pub(super) fn after() -> String {
             Effect::Number(_, unit, help) | Effect::Word(_, unit, help) => (format!("{}={unit}", known.name), help),
             Effect::Nothing(_) | Effect::Inert(..) | Effect::Refused(_) => continue,
         };
-        text += &format!("  {name:<24}{help}\n");
+        text += &described(&name, help);
     }
     text += "\n  Names of memcached that have no counterpart here: accepted, each with a warning that says why it does nothing.\n";
     text += &wrapped(extended::NAMES.iter().filter_map(|known| match known.effect {
@@ -67,9 +69,30 @@ pub(super) fn after() -> String {
     text + "\n" + EXAMPLES
 }
 
-/// Names in lines of a width that fits everywhere.
+/// A width that fits everywhere.
+const COLUMNS: usize = 78;
+
+/// A name and, beside it, what it does.
+fn described(name: &str, help: &str) -> String {
+    const NAME_COLUMNS: usize = 25;
+    let mut text = format!("  {name:<NAME_COLUMNS$}");
+    let mut column = text.len();
+    for word in help.split(' ') {
+        if column + word.len() > COLUMNS {
+            text.truncate(text.trim_end().len());
+            text += &format!("\n{:1$}", "", NAME_COLUMNS + 2);
+            column = NAME_COLUMNS + 2;
+        }
+        text += word;
+        text += " ";
+        column += word.len() + 1;
+    }
+    text.truncate(text.trim_end().len());
+    text + "\n"
+}
+
+/// Names in lines.
 fn wrapped(names: impl Iterator<Item = &'static str>) -> String {
-    const COLUMNS: usize = 78;
     let mut lines = vec!["   ".to_owned()];
     for name in names {
         if lines.last().is_some_and(|line| line.len() + 1 + name.len() > COLUMNS) {

@@ -72,7 +72,8 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "listen",
         group: NETWORK,
         help: "Addresses to listen on: host, host:port or [ipv6]:port, with commas between or given several times; with -Z \
-               each may begin notls:, btls: (clients show no certificate) or mtls: (they have to). \
+               each may begin notls:, btls: (clients show no certificate) or mtls: (they have to), and without logins \
+               proto[asc]: or proto[bin]:, which is -B for that address. \
                Unlike memcached, which then listens everywhere, only this machine is served without it [default: 127.0.0.1]",
         action: Values("ADDR", |o, v| {
             v.split(',').filter(|a| !a.is_empty()).try_for_each(|a| {
