@@ -94,6 +94,20 @@ fn get(out: &mut Vec<u8>, key: u32) {
     out.extend_from_slice(format!("get {key:020}\r\n").as_bytes());
 }
 
+fn meta_get(out: &mut Vec<u8>, key: u32) {
+    out.extend_from_slice(format!("mg {key:020} k f v\r\n").as_bytes());
+}
+
+fn meta_get_quiet(out: &mut Vec<u8>, key: u32) {
+    out.extend_from_slice(format!("mg {key:020} k f v q\r\n").as_bytes());
+}
+
+fn meta_set(out: &mut Vec<u8>, key: u32) {
+    out.extend_from_slice(format!("ms {key:020} 100\r\n").as_bytes());
+    out.extend_from_slice(&VALUE);
+    out.extend_from_slice(b"\r\n");
+}
+
 /// A packet of the binary protocol.
 fn packet(out: &mut Vec<u8>, opcode: u8, extras: &[u8], key: u32, value: &[u8]) {
     let key = format!("{key:020}");
@@ -121,6 +135,11 @@ fn main() {
     bench.run("get a, a miss", 16, requests, |out, key| get(out, key + 2_000_000_000));
     bench.run("set", 1, requests, set);
     bench.run("set, 8 a read", 8, requests, set);
+    bench.run("mg", 1, requests, meta_get);
+    bench.run("mg, 16 a read", 16, requests, meta_get);
+    bench.run("mg q, 50 a read", 50, requests, meta_get_quiet);
+    bench.run("ms", 1, requests, meta_set);
+    bench.run("ms, 8 a read", 8, requests, meta_set);
     bench.id = bench.engine.front().expect("a solo engine has a front").open(false);
     bench.run("packets: get", 1, requests, |out, key| packet(out, 0x00, &[], key, &[]));
     bench.run("packets: get, 16 a read", 16, requests, |out, key| packet(out, 0x00, &[], key, &[]));

@@ -300,3 +300,24 @@ fn a_refused_connection_says_so_and_closes() {
     assert!(server.consume(id, 10).has(Status::OUTPUT));
     assert_eq!(server.consume(id, 1000), Status::CLOSE);
 }
+
+#[test]
+fn quiet_reads_are_no_more_requests_than_the_keys_of_a_retrieval() {
+    let config = Config { requests_per_event: 4, ..config() };
+    let yields_after = |greeting: &[u8], requests: &[u8]| {
+        let mut server = Server::solo(&config, START);
+        let mut client = Client::new(&mut server);
+        client.ask(&mut server, &[greeting, requests].concat());
+        server.front().yields()
+    };
+    let packets = |opcode: u8| [&[0x80, opcode, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1][..], &[0; 12], b"k"].concat().repeat(50);
+    let noop = [&[0x80, 10][..], &[0; 22]].concat();
+    assert_eq!(yields_after(b"", &[b"get".to_vec(), b" k".repeat(50), b"\r\n".to_vec()].concat()), 0);
+    assert_eq!(yields_after(b"", &[b"mg k v q\r\n".repeat(50), b"mn\r\n".to_vec()].concat()), 0);
+    assert_eq!(yields_after(&noop, &[packets(0x0d), noop.clone()].concat()), 0);
+    // Whatever is answered or changes something counts.
+    assert!(yields_after(b"", &b"mg k v\r\n".repeat(50)) >= 12);
+    assert!(yields_after(b"", &b"mg k v T0 q\r\n".repeat(50)) >= 12);
+    assert!(yields_after(&noop, &packets(0x0c)) >= 12);
+    assert!(yields_after(b"", &b"md k q\r\n".repeat(50)) >= 12);
+}

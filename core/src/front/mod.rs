@@ -83,6 +83,8 @@ pub struct Front {
     /// Bytes of the input that are answered.
     cursor: usize,
     requests_left: u32,
+    /// Something was answered since the last look at the connection.
+    has_answered: bool,
     gate: Gate,
     /// Output of the connection at hand beyond which it stops parsing.
     output_bytes_high: usize,
@@ -123,6 +125,7 @@ impl Front {
             source: Source::Own,
             cursor: 0,
             requests_left: 0,
+            has_answered: false,
             gate: Gate::default(),
             output_bytes_high: limits::OUTPUT_BYTES_HIGH,
             buffers_bytes: 0,
@@ -199,6 +202,7 @@ impl Front {
         self.current = id.0 as usize;
         self.cursor = 0;
         self.requests_left = self.config.requests_per_event.max(1);
+        self.has_answered = false;
         self.output_bytes_high = limits::OUTPUT_BYTES_HIGH;
         self.pending.clear();
         if self.output.capacity() > limits::OUTPUT_BYTES_KEPT_MAX {
@@ -272,7 +276,7 @@ impl Front {
         }
         let Some(barrier) = collected.barrier else { return Some(Step::Rest) };
         let turn = self.config.requests_per_event.max(1);
-        let follows = self.requests_left + 1 < turn;
+        let follows = self.has_answered || self.requests_left + 1 < turn;
         if in_datagram {
             // Each of these concerns everything: with one among them, a datagram has one turn like a stream.
             self.requests_left = self.requests_left.min(turn - 1);
@@ -309,6 +313,7 @@ impl Front {
     /// parsed again.
     pub fn retire(&mut self, count: usize) {
         if let Some(last) = count.checked_sub(1).and_then(|last| self.pending.get(last)) {
+            self.has_answered = true;
             self.cursor = last.end as usize;
             if let Some(connection) = self.connections.get_mut(self.current) {
                 connection.state = last.after;

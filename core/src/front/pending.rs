@@ -197,7 +197,7 @@ pub(super) fn collect(
             State::Packets { .. } | State::Locked => {
                 match if let State::Packets { locked } = c.state { c.packet(context, locked) } else { c.locked() } {
                     Packet::Waits => break,
-                    Packet::Taken => *requests_left -= 1,
+                    Packet::Taken { requests } => *requests_left -= requests,
                     Packet::Barrier(control, style, consumed) => {
                         if c.pending.is_empty() {
                             *requests_left -= 1;
@@ -221,10 +221,10 @@ pub(super) fn collect(
             State::Keys { cas, touch, .. } => text::continue_retrieval(rest, cas, touch),
             State::Requests if *requests_left == 0 => break,
             State::Requests if meta::speaks(rest) => {
-                if !c.meta(context) {
-                    break;
+                match c.meta(context) {
+                    Some(requests) => *requests_left -= requests,
+                    None => break,
                 }
-                *requests_left -= 1;
                 continue;
             }
             State::Requests => text::parse(rest, context),
@@ -318,22 +318,23 @@ impl Collector<'_> {
         }
     }
 
-    /// A meta command; false if there is none.
-    fn meta(&mut self, context: &Context) -> bool {
+    /// A meta command, and as how many requests it counts; `None` if there is none.
+    fn meta(&mut self, context: &Context) -> Option<u32> {
         let start = self.cursor;
         match meta::parse(self.rest(), context) {
             Verdict::Incomplete { needed } => {
                 self.needed = needed;
-                return false;
+                None
             }
             Verdict::Close => {
                 self.close();
-                return false;
+                None
             }
             Verdict::Complete { request: meta::Request::Answer { text, swallow }, consumed } => {
                 self.cursor = start + consumed;
                 self.state = skip(swallow);
                 self.push(Span::default(), Span::default(), Task::Answer(text));
+                Some(1)
             }
             Verdict::Complete { request: meta::Request::Command(request), consumed } => {
                 self.cursor = start + consumed;
@@ -347,9 +348,9 @@ impl Collector<'_> {
                 }
                 let style = meta::Style { flags: request.style.flags.shifted(start), ..request.style };
                 self.push(key, request.value.shifted(start), Task::Command(request.operation, Style::Meta(style)));
+                Some(requests(style.quiet, &request.operation))
             }
         }
-        true
     }
 
     /// A packet of the binary protocol.
@@ -370,6 +371,7 @@ impl Collector<'_> {
                 self.state = skip_body(request.swallow, locked);
                 let (key, value) = (request.key.shifted(start), request.value.shifted(start));
                 self.push(key, value, Task::Command(request.operation, Style::Binary(request.style)));
+                return Packet::Taken { requests: requests(request.style.quiet, &request.operation) };
             }
             Verdict::Complete { request: binary::Request::Answer { style, status, swallow, closes }, consumed } => {
                 self.cursor = if closes { self.input.len() } else { start + consumed };
@@ -384,7 +386,7 @@ impl Collector<'_> {
                 return Packet::Login(Login::Packet(binary::Login { mechanism, message, ..login }), consumed);
             }
         }
-        Packet::Taken
+        Packet::Taken { requests: 1 }
     }
 
     /// A command before a login by text.
@@ -402,7 +404,7 @@ impl Collector<'_> {
             Verdict::Complete { request: text::Login::Refused(text), consumed } => {
                 self.cursor = start + consumed;
                 self.push(Span::default(), Span::default(), Task::Answer(text));
-                Packet::Taken
+                Packet::Taken { requests: 1 }
             }
             Verdict::Complete { request: text::Login::Attempt { user, password }, consumed } => {
                 Packet::Login(Login::Text { user: user.shifted(start), password: password.shifted(start) }, consumed)
@@ -454,14 +456,20 @@ impl Collector<'_> {
 
 /// What became of a packet, or of a command before a login.
 enum Packet {
-    /// It pends.
-    Taken,
+    /// It pends, and counts as so many requests.
+    Taken { requests: u32 },
     /// There is none to take now.
     Waits,
     /// It stands alone, and is not taken yet.
     Barrier(text::Control, binary::Style, usize),
     /// The same.
     Login(Login, usize),
+}
+
+/// As how many requests a command counts. A quiet read counts as one more key of a retrieval does: not at all. The answers
+/// to many are sent together then, and what a read from the socket can hold of them bounds them as well.
+fn requests(quiet: bool, operation: &Operation<'_>) -> u32 {
+    u32::from(!(quiet && operation.is_read()))
 }
 
 fn skip_body(swallow: u64, locked: bool) -> State {

@@ -103,7 +103,7 @@ fn status(out: &mut Vec<u8>, echo: &Echo<'_>, code: &[u8], cas: u64, value_bytes
     for flag in echo.tokens() {
         match flag.first() {
             Some(b'O') => repeat(out, flag),
-            Some(b'k') => key(out, echo.key, echo.encoded_key),
+            Some(b'k') => key(out, echo, echo.encoded_key),
             Some(b'c') if sets => numbered(out, b'c', cas),
             Some(b's') if sets => numbered(out, b's', value_bytes as u64),
             _ => {}
@@ -135,7 +135,7 @@ fn found(out: &mut Vec<u8>, echo: &Echo<'_>, item: &Fetched<'_>) {
             b'l' => numbered(out, b'l', u64::from(item.idle_s)),
             b'h' => numbered(out, b'h', u64::from(item.fetched)),
             b'O' => repeat(out, flag),
-            b'k' => key(out, echo.key, item.encoded_key),
+            b'k' => key(out, echo, item.encoded_key),
             _ => {}
         }
     }
@@ -170,7 +170,7 @@ fn number(out: &mut Vec<u8>, echo: &Echo<'_>, value: u64, cas: u64, mut expiry: 
             b't' => time_to_live(out, expiry, echo.now),
             b'c' => numbered(out, b'c', cas),
             b'O' => repeat(out, flag),
-            b'k' => key(out, echo.key, echo.encoded_key),
+            b'k' => key(out, echo, echo.encoded_key),
             _ => {}
         }
     }
@@ -209,13 +209,14 @@ fn breaks_line(key: &[u8]) -> bool {
     key.iter().any(|byte| matches!(byte, b' ' | b'\n'))
 }
 
-fn key(out: &mut Vec<u8>, key: &[u8], encoded: bool) {
+fn key(out: &mut Vec<u8>, echo: &Echo<'_>, encoded: bool) {
     out.extend_from_slice(b" k");
-    if encoded || breaks_line(key) {
-        encode_key(out, key);
+    // A key that came as a token of a line can go back as one.
+    if encoded || echo.encoded_key && breaks_line(echo.key) {
+        encode_key(out, echo.key);
         out.extend_from_slice(b" b");
     } else {
-        out.extend_from_slice(key);
+        out.extend_from_slice(echo.key);
     }
 }
 
@@ -224,7 +225,12 @@ fn repeat(out: &mut Vec<u8>, flag: &[u8]) {
     out.extend_from_slice(flag);
 }
 
+#[inline]
 fn numbered(out: &mut Vec<u8>, letter: u8, value: u64) {
+    if value == 0 {
+        out.extend_from_slice(&[b' ', letter, b'0']);
+        return;
+    }
     out.extend_from_slice(&[b' ', letter]);
     decimal(out, value);
 }

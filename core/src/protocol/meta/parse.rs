@@ -5,7 +5,7 @@
 use super::{
     KeyRequest, Request, Style, Verb,
     encode::words,
-    flags::{self, Flags},
+    flags::{self, Flags, Letters},
     key,
 };
 use crate::{
@@ -44,7 +44,7 @@ pub fn parse(input: &[u8], context: &Context) -> Verdict<Request> {
         return l.answer(words::BAD_FORMAT);
     }
     let parsed = match line.get(1) {
-        Some(b'g') => l.get(),
+        Some(b'g') => l.plain_get().map_or_else(|| l.get(), Ok),
         Some(b's') => return l.set(),
         Some(b'd') => l.delete(),
         Some(b'a') => l.arithmetic(),
@@ -90,6 +90,33 @@ impl Line<'_> {
 
     fn read(&self, key: Span, flags: Span, tokens_before: usize) -> Result<Flags, &'static [u8]> {
         Flags::read(key.of(self.line), flags.of(self.line), tokens_before, self.context.now)
+    }
+
+    /// `mg` of a key with flags that only ask; `None`: something else, that has to be looked at closely.
+    #[inline]
+    fn plain_get(&self) -> Option<KeyRequest> {
+        // Behind the name and its space.
+        let start = 3usize;
+        let rest = self.line.get(start..)?;
+        let key_bytes = rest.iter().position(|&byte| byte == b' ').unwrap_or(rest.len());
+        if key_bytes == 0 || key_bytes > limits::KEY_BYTES_MAX {
+            return None;
+        }
+        let letters = Letters::asking(rest.get(key_bytes..)?)?;
+        let end = start.saturating_add(key_bytes);
+        let operation = Operation::Fetch(Fetch {
+            value: letters.has(b'v'),
+            unless: None,
+            is_use: !letters.has(b'u'),
+            asks_use: letters.has(b'h') || letters.has(b'l'),
+            touch: None,
+            create: None,
+            renew: Renew::No,
+            tentative: false,
+        });
+        let flags = Span::new(end, self.line.len());
+        let style = Style { verb: Verb::Get, encoded_key: false, quiet: letters.has(b'q'), flags };
+        Some(KeyRequest { key: Span::new(start, end), value: Span::default(), operation, style, swallow: 0 })
     }
 
     fn get(&self) -> Result<KeyRequest, &'static [u8]> {
@@ -244,4 +271,60 @@ fn store(flags: &Flags) -> Option<Operation<'static>> {
 fn request(verb: Verb, key: Span, span: Span, flags: &Flags, operation: Operation<'static>) -> KeyRequest {
     let style = Style { verb, encoded_key: flags.encoded_key, quiet: flags.quiet, flags: span };
     KeyRequest { key, value: Span::default(), operation, style, swallow: 0 }
+}
+
+#[cfg(test)]
+#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "a test may panic")]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+
+    const CONTEXT: Context = Context {
+        item_bytes_max: 1 << 20,
+        item_overhead_bytes: 48,
+        cas: true,
+        now: 1_800_000_000,
+        flush: true,
+        shutdown: false,
+        sasl: false,
+        debug_time: false,
+        dump: true,
+        watch: true,
+        slab_reassign: true,
+    };
+
+    fn line(line: &[u8]) -> Line<'_> {
+        Line { input: line, line, consumed: line.len() + 1, context: &CONTEXT }
+    }
+
+    #[test]
+    fn what_only_asks_is_read_as_everything_is() {
+        // All lines of few words out of a list with everything that makes a difference.
+        let words: [&[u8]; 17] = [
+            b" k", b" f", b" v", b" q", b" u", b" h", b" l", b" t", b" c", b" s", b" b", b" T5", b" O1", b" vv", b" ",
+            b" !", b" \x80",
+        ];
+        let mut quick = 0;
+        for key in [&b" key"[..], b"  key", b" ", b" k\xffy"] {
+            for number in 0..17usize.pow(4) {
+                let places = [1, 17, 17 * 17, 17 * 17 * 17].map(|place| words[number / place % 17]);
+                for count in [4, 2, 0] {
+                    let bytes: Vec<u8> = [b"mg", key].concat().into_iter().chain(places[..count].concat()).collect();
+                    if let Some(read) = line(&bytes).plain_get() {
+                        assert_eq!(Ok(read), line(&bytes).get(), "{}", bytes.escape_ascii());
+                        quick += 1;
+                    }
+                    if number >= 17 * 17 {
+                        break;
+                    }
+                }
+            }
+        }
+        assert!(quick > 5000, "{quick}");
+        for length in [1, limits::KEY_BYTES_MAX, limits::KEY_BYTES_MAX + 1] {
+            let bytes = [b"mg ".to_vec(), alloc::vec![b'k'; length], b" v".to_vec()].concat();
+            assert_eq!(line(&bytes).plain_get().is_some(), length <= limits::KEY_BYTES_MAX);
+        }
+        assert!(line(b"mg k k f v q").plain_get().is_some(), "what clients send");
+    }
 }
