@@ -1,4 +1,4 @@
-//! Nanoseconds a request inside the engine, without sockets: `cargo run --release -p wasmcached-core --example engine_bench [KEYS]`.
+//! Nanoseconds a request inside the engine, without sockets: `cargo run --release -p wasmcached-core --example engine_bench [KEYS [REQUESTS [NAME]]]`.
 //!
 //! The same streams that `cargo xtask bench` sends over loopback, so that what the engine costs can be told from what
 //! the kernel costs.
@@ -67,6 +67,9 @@ impl Bench {
 
     /// `write` appends one request for a key; `batch` of them are sent at once.
     fn run(&mut self, name: &str, batch: u32, requests: u32, write: impl Fn(&mut Vec<u8>, u32)) {
+        if !is_wanted(name) {
+            return;
+        }
         let chunks: Vec<Vec<u8>> = (0..requests / batch)
             .map(|_| {
                 let mut bytes = Vec::new();
@@ -82,6 +85,11 @@ impl Bench {
         let ns = (cpu_ns() - start) as f64 / f64::from(requests);
         println!("{name:24} {ns:8.1} ns   {:6.1} bytes back", bytes as f64 / f64::from(requests));
     }
+}
+
+/// Whether the command line names this one, or none.
+fn is_wanted(name: &str) -> bool {
+    env::args().nth(3).is_none_or(|wanted| wanted == name)
 }
 
 fn set(out: &mut Vec<u8>, key: u32) {
@@ -147,6 +155,9 @@ fn main() {
     bench.run("packets: set", 1, requests, |out, key| packet(out, 0x01, &[0; 8], key, &VALUE));
     bench.run("packets: set, 8 a read", 8, requests, |out, key| packet(out, 0x01, &[0; 8], key, &VALUE));
     bench.id = bench.engine.front().expect("a solo engine has a front").open(false);
+    if !is_wanted("get of 50 keys") {
+        return;
+    }
     let requests = requests / 50;
     let lines: Vec<Vec<u8>> = (0..requests)
         .map(|_| {

@@ -66,6 +66,7 @@ proptest! {
         let secrets = Secrets { common: [1, 2], own: [3, 4, 5, 6] };
         let users = match Users::parse(&list, &secrets) {
             Ok(users) => users,
+            #[allow(clippy::default_constructed_unit_structs, reason = "it is one only without the feature")]
             Err(problem) => {
                 prop_assert!(problem.line >= 1 && problem.line as usize <= list.iter().filter(|&&byte| byte == b'\n').count() + 1);
                 Users::default()

@@ -119,6 +119,7 @@ impl Pending {
                     verb: meta.verb,
                     encoded_key: meta.encoded_key,
                     quiet: meta.quiet,
+                    single_letters: meta.single_letters,
                     flags: meta.flags.of(input.bytes),
                     key: self.key(style, input),
                     value_bytes: self.value.bytes(),

@@ -43,6 +43,8 @@ pub struct Echo<'a> {
     pub encoded_key: bool,
     /// Say nothing if there is nothing to say.
     pub quiet: bool,
+    /// Each flag is a space and a letter that only asks.
+    pub single_letters: bool,
     /// The flags, with the spaces between them.
     pub flags: &'a [u8],
     /// The key, decoded.
@@ -123,20 +125,20 @@ fn found(out: &mut Vec<u8>, echo: &Echo<'_>, item: &Fetched<'_>) {
         None => out.extend_from_slice(b"HD"),
     }
     let mut expiry = item.expiry;
-    for flag in echo.tokens() {
-        let Some((letter, argument)) = flag.split_first() else { continue };
-        match letter {
-            b'T' => expiry = expiry_of(argument, echo.now).unwrap_or(expiry),
-            b'N' if item.created => expiry = expiry_of(argument, echo.now).unwrap_or(expiry),
-            b's' => numbered(out, b's', u64::from(item.value_bytes)),
-            b't' => time_to_live(out, expiry, echo.now),
-            b'c' => numbered(out, b'c', item.cas),
-            b'f' => numbered(out, b'f', u64::from(item.flags)),
-            b'l' => numbered(out, b'l', u64::from(item.idle_s)),
-            b'h' => numbered(out, b'h', u64::from(item.fetched)),
-            b'O' => repeat(out, flag),
-            b'k' => key(out, echo, item.encoded_key),
-            _ => {}
+    if echo.single_letters {
+        // What nearly all clients send: each flag is a space and a letter.
+        for flag in echo.flags.as_chunks::<2>().0 {
+            show(out, echo, item, flag[1], expiry);
+        }
+    } else {
+        for flag in echo.tokens() {
+            let Some((&letter, argument)) = flag.split_first() else { continue };
+            match letter {
+                b'T' => expiry = expiry_of(argument, echo.now).unwrap_or(expiry),
+                b'N' if item.created => expiry = expiry_of(argument, echo.now).unwrap_or(expiry),
+                b'O' => repeat(out, flag),
+                _ => show(out, echo, item, letter, expiry),
+            }
         }
     }
     for (holds, mark) in [(item.taken, b" Z"), (item.stale, b" X"), (item.won, b" W")] {
@@ -148,6 +150,21 @@ fn found(out: &mut Vec<u8>, echo: &Echo<'_>, item: &Fetched<'_>) {
     if let Some(value) = item.value {
         value.for_each_piece(|piece| out.extend_from_slice(piece));
         out.extend_from_slice(b"\r\n");
+    }
+}
+
+/// What one letter asks of an item.
+#[inline]
+fn show(out: &mut Vec<u8>, echo: &Echo<'_>, item: &Fetched<'_>, letter: u8, expiry: Expiry) {
+    match letter {
+        b's' => numbered(out, b's', u64::from(item.value_bytes)),
+        b't' => time_to_live(out, expiry, echo.now),
+        b'c' => numbered(out, b'c', item.cas),
+        b'f' => numbered(out, b'f', u64::from(item.flags)),
+        b'l' => numbered(out, b'l', u64::from(item.idle_s)),
+        b'h' => numbered(out, b'h', u64::from(item.fetched)),
+        b'k' => key(out, echo, item.encoded_key),
+        _ => {}
     }
 }
 

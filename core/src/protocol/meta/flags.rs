@@ -146,20 +146,20 @@ pub(super) fn expiry_of(argument: &[u8], now: Seconds) -> Option<Expiry> {
 
 /// Flags of one letter each, as a set.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Letters(u128);
+pub(super) struct Letters(u64);
 
 impl Letters {
     /// Those that ask `mg` for something, and change nothing.
-    const ASKING: u128 = Self::of(b"cfhklqstuv");
+    const ASKING: u64 = Self::of(b"cfhklqstuv");
 
     /// The flags in `bytes`, if there is nothing but such letters, one space before each, and none comes twice.
     /// Everything else is for [`Flags::read`]; this is what nearly all clients send, and much cheaper.
     #[inline]
     pub(super) fn asking(bytes: &[u8]) -> Option<Self> {
         let (pairs, rest) = bytes.as_chunks::<2>();
-        let mut seen = 0u128;
+        let mut seen = 0u64;
         for &[space, letter] in pairs {
-            let bit = 1u128.checked_shl(u32::from(letter)).unwrap_or(0);
+            let bit = Self::bit(letter);
             if space != b' ' || bit & Self::ASKING & !seen == 0 {
                 return None;
             }
@@ -173,11 +173,17 @@ impl Letters {
         self.0 & Self::of(&[letter]) != 0
     }
 
-    const fn of(mut letters: &[u8]) -> u128 {
+    /// The place of a letter in the set; none for what is no letter nor one of their neighbours.
+    #[inline]
+    const fn bit(letter: u8) -> u64 {
+        // From `@`, 0x40, to 0x7f.
+        if letter & 0xc0 == 0x40 { 1u64.wrapping_shl((letter & 0x3f) as u32) } else { 0 }
+    }
+
+    const fn of(mut letters: &[u8]) -> u64 {
         let mut set = 0;
         while let [letter, rest @ ..] = letters {
-            assert!(*letter < 128, "a letter");
-            set |= 1 << *letter;
+            set |= Self::bit(*letter);
             letters = rest;
         }
         set

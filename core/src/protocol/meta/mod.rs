@@ -67,6 +67,8 @@ pub struct Style {
     pub encoded_key: bool,
     /// Say nothing if there is nothing to say.
     pub quiet: bool,
+    /// Each flag is a space and a letter that only asks.
+    pub single_letters: bool,
     /// Where the flags are, with the spaces between them.
     pub flags: Span,
 }
