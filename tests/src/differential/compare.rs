@@ -1,6 +1,6 @@
 //! Whether two answers say the same.
 
-use super::replies::{self, Names};
+use super::replies::{self, Names, Piece};
 use std::fmt;
 
 /// The answer to a no-op.
@@ -11,6 +11,10 @@ pub(super) const NO_OP: [u8; 24] = [0x81, 0x0a, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 pub(super) struct Difference {
     pub(super) ours: Vec<u8>,
     pub(super) theirs: Vec<u8>,
+    /// Ours says all that theirs says, and then more.
+    pub(super) says_more: bool,
+    /// All that differs is that theirs has one unique where ours has several.
+    pub(super) shares_uniques: bool,
     /// Only what the servers hold afterwards differs.
     pub(super) afterwards: bool,
 }
@@ -26,7 +30,18 @@ pub(super) fn replies(
     let their_pieces = pieces(their_names, theirs);
     let is_same = our_pieces.len() == their_pieces.len()
         && our_pieces.iter().zip(&their_pieces).all(|(ours, theirs)| ours.is_like(theirs));
-    (!is_same).then(|| Difference { ours: ours.to_vec(), theirs: theirs.to_vec(), afterwards: false })
+    // What is no packet comes last, most often nothing.
+    let their_whole = their_pieces.strip_suffix(&[Piece::Data(Vec::new())]).unwrap_or(&their_pieces);
+    let says_more = their_whole.len() <= our_pieces.len()
+        && our_pieces.iter().zip(their_whole).all(|(ours, theirs)| ours.is_like(theirs));
+    let shares_uniques = our_pieces.len() == their_pieces.len()
+        && our_pieces.iter().zip(&their_pieces).all(|pieces| match pieces {
+            (Piece::Unique(ours), Piece::Unique(theirs)) => theirs <= ours,
+            (ours, theirs) => ours.is_like(theirs),
+        });
+    let difference =
+        || Difference { shares_uniques, ours: ours.to_vec(), theirs: theirs.to_vec(), says_more, afterwards: false };
+    (!is_same).then(difference)
 }
 
 impl fmt::Display for Difference {

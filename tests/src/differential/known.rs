@@ -23,6 +23,10 @@ struct Case<'a> {
     request: &'a [u8],
     ours: &'a [u8],
     theirs: &'a [u8],
+    /// See [`Difference`].
+    says_more: bool,
+    /// See [`Difference`].
+    shares_uniques: bool,
 }
 
 /// See the module.
@@ -42,15 +46,13 @@ pub const KNOWN: &[Known] = &[
         reason: "answers that were not sent when the client ends in the middle of a data block are lost there",
         is_it: |case| {
             let is_at_work = |answer: &[u8]| answer.ends_with(b"MN\r\n");
-            case.ours.starts_with(case.theirs) && !is_at_work(case.ours) && !is_at_work(case.theirs)
+            case.says_more && !is_at_work(case.ours) && !is_at_work(case.theirs)
         },
     },
     Known {
         binary: true,
         reason: "answers that were not sent when the client ends in the middle of a packet are lost there",
-        is_it: |case| {
-            case.ours.starts_with(case.theirs) && !case.ours.ends_with(&NO_OP) && !case.theirs.ends_with(&NO_OP)
-        },
+        is_it: |case| case.says_more && !case.ours.ends_with(&NO_OP) && !case.theirs.ends_with(&NO_OP),
     },
     Known {
         binary: true,
@@ -84,8 +86,7 @@ pub const KNOWN: &[Known] = &[
         reason: "a line over 2048 bytes closes here as there, but depends on its packets, and answers before it are lost there",
         is_it: |case| {
             let is_longer = |request: &&[u8]| request.split(|&byte| byte == b'\n').any(|line| line.len() > 2048);
-            (case.ours.starts_with(case.theirs) || case.theirs.starts_with(case.ours))
-                && case.requests.iter().any(is_longer)
+            (case.says_more || case.theirs.starts_with(case.ours)) && case.requests.iter().any(is_longer)
         },
     },
     Known {
@@ -107,13 +108,12 @@ pub const KNOWN: &[Known] = &[
         binary: false,
         reason: "a value of blanks is no number, whatever lies behind it in memory",
         is_it: |case| {
-            let is_blank = |request: &&[u8]| {
+            let stores_blanks = |request: &&[u8]| {
                 let data = request.iter().position(|&byte| byte == b'\n').map(|end| &request[end..]);
-                is_store(request)
-                    && data.is_some_and(|data| data.iter().all(|byte| matches!(byte, b' ' | b'\t'..=b'\r')))
+                is_blank_packet(request) || is_store(request) && data.is_some_and(is_blank)
             };
             let is_arithmetic = |request: &&[u8]| matches!(first_word(request), b"incr" | b"decr" | b"ma");
-            case.requests.iter().any(is_arithmetic) && case.requests.iter().any(is_blank)
+            case.requests.iter().any(is_arithmetic) && case.requests.iter().any(stores_blanks)
         },
     },
     Known {
@@ -129,11 +129,17 @@ pub const KNOWN: &[Known] = &[
     },
     Known {
         binary: false,
-        reason: "`mn`, and the end of a packet, make a new beginning for `watch` and `lru_crawler metadump` there",
+        reason: "`mn`, and the end of a packet, make new beginnings for `watch` and `lru_crawler metadump`",
         is_it: |case| {
-            let (here, there) = (b"cannot pipeline".as_slice(), case.theirs);
-            contains(case.ours, here) && !contains(there, here)
+            let text = b"cannot pipeline".as_slice();
+            contains(case.ours, text) != contains(case.theirs, text)
         },
+    },
+    Known { binary: false, reason: "two items have one unique there", is_it: |case| case.shares_uniques },
+    Known {
+        binary: false,
+        reason: "statistics are each server's own",
+        is_it: |case| case.ours.starts_with(b"STAT ") && case.theirs.starts_with(b"STAT "),
     },
     Known {
         binary: false,
@@ -192,6 +198,18 @@ pub const KNOWN: &[Known] = &[
     },
 ];
 
+/// Whether there is nothing but what C takes for white space.
+fn is_blank(text: &[u8]) -> bool {
+    text.iter().all(|byte| matches!(byte, b' ' | b'\t'..=b'\r'))
+}
+
+/// Whether a packet ends in a value of blanks.
+fn is_blank_packet(packet: &[u8]) -> bool {
+    let Some((header, body)) = packet.split_first_chunk::<24>() else { return false };
+    let value_at = usize::from(header[4]) + usize::from(u16::from_be_bytes([header[2], header[3]]));
+    header[0] == 0x80 && body.get(value_at..).is_some_and(|value| !value.is_empty() && is_blank(value))
+}
+
 fn header(packet: &[u8]) -> Option<&[u8; 24]> {
     packet.first_chunk()
 }
@@ -222,7 +240,14 @@ pub(super) fn find(script: &Script, difference: &Difference) -> Option<usize> {
     let request = script.connections.last()?.requests.last()?;
     let requests =
         script.connections.iter().flat_map(|connection| connection.requests.iter().map(Vec::as_slice)).collect();
-    let case = Case { requests, request, ours: &difference.ours, theirs: &difference.theirs };
+    let case = Case {
+        requests,
+        request,
+        ours: &difference.ours,
+        theirs: &difference.theirs,
+        says_more: difference.says_more,
+        shares_uniques: difference.shares_uniques,
+    };
     let binary = script.connections.last()?.binary && !difference.afterwards;
     KNOWN.iter().position(|known| known.binary == binary && (known.is_it)(&case))
 }
