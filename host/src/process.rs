@@ -156,7 +156,9 @@ mod unix {
 
     /// Lets all memory be locked, if this process may decide that: to be called before it gives up its rights.
     pub(crate) fn raise_lock_limit() {
-        // If it may not, it may still be allowed to lock without a limit, and `lock_memory` says what came of it.
+        // macOS has no limit that could be raised. If this process may not, it may still be allowed to lock
+        // without one, and `lock_memory` says what came of it.
+        #[cfg(not(target_vendor = "apple"))]
         let _ = setrlimit(Resource::RLIMIT_MEMLOCK, RLIM_INFINITY, RLIM_INFINITY);
     }
 
