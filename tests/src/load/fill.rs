@@ -1,6 +1,6 @@
 //! Stores a range of keys, each once, as fast as one connection goes.
 
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::ops::Range;
 
@@ -12,13 +12,25 @@ const BATCH_REQUESTS_MAX: usize = 128;
 const BATCH_BYTES_MAX: usize = 256 << 10;
 const STORED: &[u8] = b"STORED\r\n";
 
+/// What memcached says now and then when sets come faster than it can make room.
+const NO_ROOM: &[u8] = b"SERVER_ERROR out of memory storing object\r\n";
+
 /// Sets `keys` and checks that each was stored.
 pub fn fill(address: SocketAddr, dataset: &Dataset, keys: Range<u32>) -> Outcome<()> {
+    match fill_what_fits(address, dataset, keys)? {
+        0 => Ok(()),
+        refused => Err(format!("{refused} sets were refused while filling")),
+    }
+}
+
+/// Sets `keys` and tells how many were refused for want of room.
+pub fn fill_what_fits(address: SocketAddr, dataset: &Dataset, keys: Range<u32>) -> Outcome<u32> {
     let mut stream = TcpStream::connect(address).doing("connect")?;
     stream.set_nodelay(true).doing("TCP_NODELAY")?;
     let tail = set_tail(dataset.value_bytes);
-    let (mut out, mut replies) = (Vec::with_capacity(2 * BATCH_BYTES_MAX), Vec::new());
-    let (mut next, mut awaited) = (keys.start, 0);
+    let mut replies = BufReader::new(stream.try_clone().doing("clone")?);
+    let (mut out, mut reply) = (Vec::with_capacity(2 * BATCH_BYTES_MAX), Vec::new());
+    let (mut next, mut awaited, mut refused) = (keys.start, 0, 0);
     // One batch is always on its way while the next is written, so that neither side waits for the other.
     while next < keys.end || awaited > 0 {
         out.clear();
@@ -29,12 +41,16 @@ pub fn fill(address: SocketAddr, dataset: &Dataset, keys: Range<u32>) -> Outcome
             batch += 1;
         }
         stream.write_all(&out).doing("fill")?;
-        replies.resize(awaited * STORED.len(), 0);
-        stream.read_exact(&mut replies).doing("fill")?;
-        if let Some(reply) = replies.chunks(STORED.len()).find(|reply| *reply != STORED) {
-            return Err(format!("the reply to a set while filling is \"{}…\"", reply.escape_ascii()));
+        for _ in 0..awaited {
+            reply.clear();
+            replies.read_until(b'\n', &mut reply).doing("fill")?;
+            match reply.as_slice() {
+                STORED => {}
+                NO_ROOM => refused += 1,
+                other => return Err(format!("the reply to a set while filling is \"{}\"", other.escape_ascii())),
+            }
         }
         awaited = batch;
     }
-    Ok(())
+    Ok(refused)
 }

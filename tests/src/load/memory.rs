@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::dataset::Dataset;
 use super::environment::Placement;
-use super::fill::fill;
+use super::fill::fill_what_fits;
 use super::server::{Program, Server, Settings};
 use super::{Doing as _, Outcome};
 
@@ -58,7 +58,8 @@ pub fn full_cache(program: &Program, threads: u32, cores: &[usize]) -> Outcome<F
     let dataset = Dataset::new(KEYS_MAX, VALUE_BYTES);
     let (mut stored, mut end) = (0, KEYS_MAX);
     while stored < end {
-        fill(server.address, &dataset, stored..stored + KEYS_A_STEP)?;
+        // What counts is what it holds in the end.
+        fill_what_fits(server.address, &dataset, stored..stored + KEYS_A_STEP)?;
         stored += KEYS_A_STEP;
         if end == KEYS_MAX && server.statistic("evictions")? > 0 {
             end = stored + stored.div_ceil(4 * KEYS_A_STEP) * KEYS_A_STEP;
