@@ -58,6 +58,13 @@ pub(super) enum Style {
     Binary(binary::Style),
 }
 
+impl Style {
+    /// What the key's place is a place in: the bytes of the client, or the keys that came in base64.
+    fn key_source<'i>(&self, bytes: &'i [u8], decoded: &'i [u8]) -> &'i [u8] {
+        if matches!(self, Self::Meta(meta::Style { encoded_key: true, .. })) { decoded } else { bytes }
+    }
+}
+
 /// What pending answers point into, and the time.
 #[derive(Clone, Copy)]
 pub(super) struct Input<'i> {
@@ -87,10 +94,7 @@ impl Pending {
 
     #[inline]
     pub(super) fn key<'i>(&self, style: &Style, input: Input<'i>) -> &'i [u8] {
-        match style {
-            Style::Meta(meta::Style { encoded_key: true, .. }) => self.key.of(input.decoded),
-            _ => self.key.of(input.bytes),
-        }
+        self.key.of(style.key_source(input.bytes, input.decoded))
     }
 
     /// Of the value that the client sent.
@@ -278,10 +282,7 @@ impl Collector<'_> {
         let hash = match task {
             Task::Answer(_) | Task::Packet(..) => 0,
             Task::Command(_, style) => {
-                let key = match style {
-                    Style::Meta(meta::Style { encoded_key: true, .. }) => key.of(self.decoded),
-                    _ => key.of(self.input),
-                };
+                let key = key.of(style.key_source(self.input, self.decoded));
                 #[cfg(feature = "fault-injection")]
                 crate::inject_fault(key, b"front");
                 self.seed.hash(key)
