@@ -108,6 +108,12 @@ pub const fn flags_overhead_bytes(flags: u32) -> usize {
     if flags == 0 { 0 } else { 4 }
 }
 
+/// What memcached compares with `-I`.
+pub const fn item_bytes(key_bytes: usize, value_bytes: usize, flags: u32, cas: bool) -> usize {
+    let overhead = item_overhead_bytes(cas) + flags_overhead_bytes(flags);
+    key_bytes.saturating_add(value_bytes).saturating_add(overhead)
+}
+
 /// Largest value that may be a number: memcached counts in items of one chunk, and its largest chunk is 512 KiB.
 pub const NUMBER_VALUE_BYTES_MAX: usize = 512 * 1024;
 

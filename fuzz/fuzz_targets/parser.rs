@@ -11,19 +11,7 @@ use wasmcached_core::{
     },
 };
 
-const CONTEXT: Context = Context {
-    item_bytes_max: 2048,
-    item_overhead_bytes: 59,
-    cas: true,
-    now: 1_800_000_000,
-    flush: true,
-    shutdown: true,
-    sasl: true,
-    debug_time: true,
-    dump: true,
-    watch: true,
-    slab_reassign: true,
-};
+const CONTEXT: Context = Context::permissive(2048, 1_800_000_000);
 
 fuzz_target!(|input: &[u8]| {
     if let Verdict::Complete { consumed, .. } = continue_retrieval(input, false, None) {

@@ -99,7 +99,6 @@ impl Front {
     pub fn new(config: Config, now: Seconds) -> Self {
         let context = Context {
             item_bytes_max: config.item_bytes_max,
-            item_overhead_bytes: limits::item_overhead_bytes(config.cas),
             cas: config.cas,
             now,
             flush: config.flush,

@@ -10,15 +10,13 @@ pub mod meta;
 pub mod text;
 mod token;
 
-use crate::clock::Seconds;
+use crate::{clock::Seconds, limits};
 
 /// What the answer of the parser depends on besides the bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Context {
     /// `-I`.
     pub item_bytes_max: u32,
-    /// What counts against it besides key and value ([`crate::limits::item_overhead_bytes`]).
-    pub item_overhead_bytes: usize,
     /// `-C` clears it.
     pub cas: bool,
     /// For relative expiry times.
@@ -37,6 +35,30 @@ pub struct Context {
     pub watch: bool,
     /// `-o no_slab_reassign` clears it.
     pub slab_reassign: bool,
+}
+
+impl Context {
+    /// With everything that a flag allows or forbids allowed.
+    pub const fn permissive(item_bytes_max: u32, now: Seconds) -> Self {
+        Self {
+            item_bytes_max,
+            cas: true,
+            now,
+            flush: true,
+            shutdown: true,
+            sasl: true,
+            debug_time: true,
+            dump: true,
+            watch: true,
+            slab_reassign: true,
+        }
+    }
+
+    /// Whether an item is above `-I`.
+    #[inline]
+    fn is_too_large(&self, key_bytes: usize, value_bytes: usize, flags: u32) -> bool {
+        limits::item_bytes(key_bytes, value_bytes, flags, self.cas) > self.item_bytes_max as usize
+    }
 }
 
 /// What a parser says of the bytes it was shown.

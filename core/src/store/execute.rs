@@ -10,7 +10,7 @@ use super::{
 use crate::{
     clock::{Expiry, Seconds},
     command::{ArithmeticOptions, Command, Direction, Operation, StoreMode, StoreOptions, Touched},
-    limits::{self, flags_overhead_bytes, item_overhead_bytes},
+    limits::{self, item_overhead_bytes},
     reply::{Found, Reply, Value},
 };
 use core::num::NonZeroU64;
@@ -356,7 +356,7 @@ impl Store {
     }
 
     fn is_too_large(&self, key_bytes: usize, value_bytes: usize, flags: u32) -> bool {
-        let bytes = key_bytes + value_bytes + item_overhead_bytes(self.config.cas) + flags_overhead_bytes(flags);
+        let bytes = limits::item_bytes(key_bytes, value_bytes, flags, self.config.cas);
         bytes > self.config.item_bytes_max as usize || bytes as u64 > self.item_total_bytes_max()
     }
 

@@ -63,7 +63,7 @@ pub struct StoreConfig {
     pub memory_bytes_capacity: u64,
     /// A power of two, or 0: chosen by the pool.
     pub segment_bytes: u32,
-    /// Largest item, counted as memcached counts it ([`crate::limits::item_overhead_bytes`]).
+    /// Largest item, counted as memcached counts it ([`crate::limits::item_bytes`]).
     pub item_bytes_max: u32,
     /// Whether live items may be removed for room.
     pub evictions: bool,

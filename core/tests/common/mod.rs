@@ -8,25 +8,13 @@ pub(crate) mod packets;
 pub(crate) mod random;
 pub(crate) mod requests;
 
-use wasmcached_core::{config::Config, hash::Seed, limits, protocol::Context};
+use wasmcached_core::{config::Config, hash::Seed, protocol::Context};
 
 /// The moment at which tests begin, in Unix seconds.
 pub(crate) const START: u32 = 1_800_000_000;
 
 /// Everything is allowed, and items are small.
-pub(crate) const CONTEXT: Context = Context {
-    dump: true,
-    watch: true,
-    slab_reassign: true,
-    item_bytes_max: 2048,
-    item_overhead_bytes: limits::item_overhead_bytes(true),
-    cas: true,
-    now: START,
-    flush: true,
-    shutdown: true,
-    sasl: true,
-    debug_time: true,
-};
+pub(crate) const CONTEXT: Context = Context::permissive(2048, START);
 
 /// A small engine that forgets nothing in a test.
 pub(crate) fn config() -> Config {

@@ -136,9 +136,7 @@ impl Packet<'_> {
 
     fn store(&self, value_bytes: usize) -> Verdict<Request> {
         let (key, style) = (self.key, self.style);
-        let overhead = self.context.item_overhead_bytes.saturating_add(limits::flags_overhead_bytes(self.word(0)));
-        let item_bytes = key.bytes().saturating_add(value_bytes).saturating_add(overhead);
-        if item_bytes > self.context.item_bytes_max as usize {
+        if self.context.is_too_large(key.bytes(), value_bytes, self.word(0)) {
             let operation = Operation::RefuseLarge { unlink: style.verb == Verb::Set };
             let swallow = value_bytes as u64;
             return self.complete(Request::Command(KeyRequest {

@@ -215,10 +215,7 @@ impl Line<'_> {
         };
         let Some(operation) = store(&flags) else { return self.refuse(words::BAD_MODE_SET, block_bytes as u64) };
         let made = request(Verb::Set, key, span, &flags, operation);
-        let overhead =
-            self.context.item_overhead_bytes.saturating_add(limits::flags_overhead_bytes(flags.client_flags));
-        let item_bytes = flags.key_bytes.saturating_add(length).saturating_add(overhead);
-        if item_bytes > self.context.item_bytes_max as usize {
+        if self.context.is_too_large(flags.key_bytes, length, flags.client_flags) {
             // Whatever the mode, what is there now is older than what the client has.
             let operation = Operation::RefuseLarge { unlink: true };
             let request = Request::Command(KeyRequest { operation, swallow: block_bytes as u64, ..made });
@@ -280,19 +277,7 @@ mod tests {
     use super::*;
     use alloc::vec::Vec;
 
-    const CONTEXT: Context = Context {
-        item_bytes_max: 1 << 20,
-        item_overhead_bytes: 48,
-        cas: true,
-        now: 1_800_000_000,
-        flush: true,
-        shutdown: false,
-        sasl: false,
-        debug_time: false,
-        dump: true,
-        watch: true,
-        slab_reassign: true,
-    };
+    const CONTEXT: Context = Context::permissive(1 << 20, 1_800_000_000);
 
     fn line(line: &[u8]) -> Line<'_> {
         Line { input: line, line, consumed: line.len() + 1, context: &CONTEXT }

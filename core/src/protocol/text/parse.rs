@@ -211,9 +211,7 @@ impl Line<'_> {
             return Verdict::Complete { request, consumed: self.consumed };
         };
         let key = key.shifted(self.word_end);
-        let overhead = self.context.item_overhead_bytes.saturating_add(limits::flags_overhead_bytes(flags as u32));
-        let item_bytes = key.bytes().saturating_add(length).saturating_add(overhead);
-        if item_bytes > self.context.item_bytes_max as usize {
+        if self.context.is_too_large(key.bytes(), length, flags as u32) {
             let unlink = mode == StoreMode::Set && compare.is_none();
             let operation = Operation::RefuseLarge { unlink };
             let request = KeyRequest { key, value: Span::default(), operation, noreply, swallow: block_bytes as u64 };
@@ -342,19 +340,8 @@ mod tests {
     use super::*;
     use crate::host::ClockOrder;
 
-    const CONTEXT: Context = Context {
-        item_bytes_max: 1024 * 1024,
-        item_overhead_bytes: limits::item_overhead_bytes(true),
-        cas: true,
-        now: 1_800_000_000,
-        flush: true,
-        shutdown: false,
-        sasl: false,
-        debug_time: false,
-        dump: true,
-        watch: true,
-        slab_reassign: true,
-    };
+    const CONTEXT: Context =
+        Context { shutdown: false, sasl: false, debug_time: false, ..Context::permissive(1 << 20, 1_800_000_000) };
 
     fn refusal(input: &[u8]) -> &'static [u8] {
         match parse(input, &CONTEXT) {
