@@ -2,6 +2,7 @@
 
 use crate::step::{Outcome, described};
 use std::{
+    collections::VecDeque,
     io::{BufRead, BufReader, Write},
     process::{Command, Stdio},
 };
@@ -15,7 +16,14 @@ pub(crate) struct Report {
     pub(crate) failed: u64,
     /// The runners' own summary lines.
     pub(crate) summaries: Vec<String>,
+    /// What the runners said of tests that failed: for a reader who has only the end of the output.
+    pub(crate) details: Vec<String>,
+    /// Lines that are still kept of the test that the runner speaks of.
+    details_left: usize,
 }
+
+/// Lines that are kept of what is said of a test that failed.
+const DETAIL_LINES_MAX: usize = 40;
 
 impl Report {
     /// Runs a test runner and adds what it reports.
@@ -48,6 +56,38 @@ impl Report {
         self.summaries.push(format!("{name}: {}", if passed { "passed" } else { "failed" }));
     }
 
+    /// Runs a program that is one test and says on its error output why it fails.
+    ///
+    /// # Errors
+    /// If it fails.
+    pub(crate) fn run_one(&mut self, test: &str, command: &mut Command) -> Outcome {
+        let name = described(command);
+        let outcome = (|| {
+            let mut child = command.stderr(Stdio::piped()).spawn().map_err(|error| format!("`{name}`: {error}"))?;
+            let mut last = VecDeque::new();
+            if let Some(stderr) = child.stderr.take() {
+                for line in BufReader::new(stderr).split(b'\n') {
+                    let line = line.map_err(|error| format!("`{name}`: {error}"))?;
+                    let line = String::from_utf8_lossy(&line).into_owned();
+                    eprintln!("{line}");
+                    last.push_back(line);
+                    if last.len() > DETAIL_LINES_MAX {
+                        last.pop_front();
+                    }
+                }
+            }
+            let status = child.wait().map_err(|error| format!("`{name}`: {error}"))?;
+            if status.success() {
+                return Ok(());
+            }
+            self.details.push(format!("{test}:"));
+            self.details.extend(last);
+            Err(format!("`{name}` ended with {status}"))
+        })();
+        self.count(test, outcome.is_ok());
+        outcome
+    }
+
     /// Says with the summaries what was neither passed nor failed.
     pub(crate) fn not_run(&mut self, what: &str) {
         println!("{what}");
@@ -58,10 +98,26 @@ impl Report {
     pub(crate) fn read(&mut self, line: &str) {
         let plain = without_colours(line);
         let plain = plain.trim();
+        self.read_details(plain);
         let Some((passed, failed)) = libtest(plain).or_else(|| node(plain)).or_else(|| vitest(plain)) else { return };
         self.passed += passed;
         self.failed += failed;
         self.summaries.push(plain.to_owned());
+    }
+
+    /// Rust's runner says why a test failed below a line with its name; Node's and Vitest's mark the names.
+    fn read_details(&mut self, plain: &str) {
+        if plain.starts_with("---- ") && plain.ends_with(" ----") {
+            self.details_left = DETAIL_LINES_MAX;
+        } else if plain == "failures:" || plain.starts_with("test result: ") {
+            self.details_left = 0;
+        }
+        if self.details_left > 0 {
+            self.details_left -= 1;
+            self.details.push(plain.to_owned());
+        } else if plain.starts_with("✖ ") || plain.starts_with("FAIL ") {
+            self.details.push(plain.to_owned());
+        }
     }
 }
 
@@ -69,13 +125,14 @@ impl Report {
 pub(crate) struct Suite {
     name: &'static str,
     passed: u64,
-    failed: u64,
+    /// What failed, and why.
+    failures: Vec<String>,
 }
 
 impl Suite {
     /// Of no tests yet.
     pub(crate) fn new(name: &'static str) -> Self {
-        Self { name, passed: 0, failed: 0 }
+        Self { name, passed: 0, failures: Vec::new() }
     }
 
     /// Prints how a test went and counts it.
@@ -86,7 +143,7 @@ impl Suite {
             Ok(()) => self.passed += 1,
             Err(message) => {
                 println!("    {message}");
-                self.failed += 1;
+                self.failures.push(format!("{}: {test}: {message}", self.name));
             }
         }
     }
@@ -96,11 +153,13 @@ impl Suite {
     /// # Errors
     /// If a test failed, or there was none.
     pub(crate) fn close(self, report: &mut Report) -> Outcome {
-        let Self { name, passed, failed } = self;
+        let Self { name, passed, failures } = self;
+        let failed = failures.len();
         let word = if failed == 0 { "ok" } else { "FAILED" };
         let line = format!("test result: {word}. {passed} passed; {failed} failed; {name}");
         println!("{line}");
         report.read(&line);
+        report.details.extend(failures);
         match (passed, failed) {
             (0, 0) => Err(format!("{name}: no tests")),
             (_, 0) => Ok(()),
@@ -162,6 +221,11 @@ mod tests {
             "running 3 tests",
             "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s",
             "test result: FAILED. 2 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1.00s",
+            "failures:",
+            "---- one stdout ----",
+            "expected 1",
+            "failures:",
+            "    one",
             "\u{1b}[34mℹ pass 4\u{1b}[39m",
             "# fail 5",
             "\u{1b}[2m      Tests \u{1b}[22m \u{1b}[1m\u{1b}[31m1 failed\u{1b}[39m | \u{1b}[32m10 passed\u{1b}[39m (11)",
@@ -170,6 +234,7 @@ mod tests {
             report.read(line);
         }
         assert_eq!((report.passed, report.failed, report.summaries.len()), (19, 7, 5));
+        assert_eq!(report.details, ["---- one stdout ----", "expected 1"]);
     }
 
     #[test]
@@ -184,5 +249,6 @@ mod tests {
         assert!(suite.close(&mut report).is_err());
         assert!(Suite::new("none").close(&mut report).is_err());
         assert_eq!((report.passed, report.failed, report.summaries.len()), (2, 1, 3));
+        assert_eq!(report.details, ["two: bad: reason"]);
     }
 }

@@ -59,6 +59,9 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     for summary in &report.summaries {
         println!("{summary}");
     }
+    for detail in &report.details {
+        println!("    {detail}");
+    }
     for failure in &failures {
         println!("failed: {failure}");
     }

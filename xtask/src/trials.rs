@@ -27,9 +27,7 @@ fn by_hand(name: &str, arguments: &[String]) -> Outcome {
 /// A short run, as one test, with the server that was built before and a program that the tests have built anyway.
 pub(crate) fn check(report: &mut Report, name: &str, seconds: u32) -> Outcome {
     let test = format!("{name} for {seconds} s");
-    let outcome = step(&test, || run_command(program(name, &[]).arg(seconds.to_string())));
-    report.count(&test, outcome.is_ok());
-    outcome
+    step(&test, || report.run_one(&test, program(name, &[]).arg(seconds.to_string())))
 }
 
 fn program(name: &str, profile: &[&str]) -> Command {
