@@ -63,9 +63,12 @@ pub(crate) fn damemtop(site: &Site) -> Result<Report, String> {
     for address in &addresses {
         store(address)?;
     }
-    let shown = format!("stty rows 40 cols 200; timeout -s INT {DAMEMTOP_SECONDS} {}", script("damemtop")?);
+    // In a process group of its own it would be stopped as soon as it reads from the terminal.
+    let timeout = format!("timeout --foreground --signal INT {DAMEMTOP_SECONDS}");
+    let shown = format!("stty rows 40 cols 200; {timeout} {}", script("damemtop")?);
     let mut command = Command::new("script");
-    command.args(["--quiet", "--command", &shown, "/dev/null"]).env("HOME", home).env("TERM", "xterm");
+    command.args(["--quiet", "--command", &shown, "/dev/null"]);
+    command.env("HOME", home).env("TERM", "xterm").env("SHELL", "/bin/sh");
     let text = process::run(&mut command)?.text();
     for address in &addresses {
         let rows = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
