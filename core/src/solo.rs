@@ -97,15 +97,7 @@ impl Engine {
                     }
                 }
                 (Step::Barrier(barrier), shard) => {
-                    front.load_barrier(&barrier, shard.is_some());
-                    if let Some(shard) = shard {
-                        for (slot, broadcast) in barrier.broadcasts(self.now) {
-                            shard.broadcast(broadcast, self.now, front.barrier_answer(slot));
-                        }
-                    }
-                    if front.runs().0.is_empty() {
-                        front.answer_barrier(&barrier, self.now);
-                    } else {
+                    if !serve_barrier(front, shard.as_mut(), &barrier, self.now) {
                         self.barrier = Some(barrier);
                         return Status::RUNS;
                     }
@@ -115,7 +107,24 @@ impl Engine {
     }
 }
 
+/// Answers a barrier, or loads what has to be carried first: then it is false.
+#[inline(never)]
+fn serve_barrier(front: &mut Front, shard: Option<&mut Shard>, barrier: &Barrier, now: Seconds) -> bool {
+    front.load_barrier(barrier, shard.is_some());
+    if let Some(shard) = shard {
+        for (slot, broadcast) in barrier.broadcasts(now) {
+            shard.broadcast(broadcast, now, front.barrier_answer(slot));
+        }
+    }
+    let is_here = front.runs().0.is_empty();
+    if is_here {
+        front.answer_barrier(barrier, now);
+    }
+    is_here
+}
+
 /// Two passes: first the memory that the batch will need, then the commands in order.
+#[inline(never)]
 fn execute(front: &mut Front, shard: &mut Shard, now: Seconds) {
     let count = front.pending_count();
     if count > 1 {

@@ -41,7 +41,7 @@ use carry::Carry;
 use connection::{Connection, State};
 use dump::Dumping;
 use login::Gate;
-use pending::Input;
+use pending::{Collected, Input};
 use slab::Slab;
 use watch::Watchers;
 
@@ -224,6 +224,7 @@ impl Front {
     }
 
     /// Finds the next work of the connection at hand.
+    #[inline(never)]
     pub fn step(&mut self) -> Step {
         loop {
             if let Some(step) = self.look() {
@@ -250,20 +251,29 @@ impl Front {
             self.requests_left -= 1;
             return Some(Step::Barrier(dumping.barrier()));
         }
+        let state = connection.state;
         let input = bytes(self.source, &self.window, &self.connections, self.current);
+        if self.cursor == input.len() && matches!(state, State::Requests | State::Packets { .. }) {
+            // Everything was taken: there is nothing to look at.
+            self.connections[self.current].needed = 0;
+            return Some(Step::Rest);
+        }
         self.decoded.clear();
         let collected = pending::collect(
             &mut self.pending,
             &mut self.decoded,
             input,
-            (self.cursor, connection.state),
+            (self.cursor, state),
             &self.context,
             self.config.seed,
             &mut self.requests_left,
         );
-        if !self.pending.is_empty() {
-            return Some(Step::Execute);
-        }
+        if self.pending.is_empty() { self.take_up(collected) } else { Some(Step::Execute) }
+    }
+
+    /// Where nothing is pending, that part of the input is done with, and perhaps a barrier is next.
+    #[inline(never)]
+    fn take_up(&mut self, collected: Collected) -> Option<Step> {
         self.cursor = collected.cursor;
         let connection = &mut self.connections[self.current];
         let in_datagram = connection.datagrams.is_some();

@@ -13,10 +13,12 @@ use crate::{
     protocol::{
         Context, Span, Verdict, binary, meta,
         text::{self, Request, Retrieve, words},
+        token,
     },
     reply::Reply,
 };
 use alloc::vec::Vec;
+use core::ops::ControlFlow;
 
 /// One answer to give.
 #[derive(Clone, Copy, Debug)]
@@ -105,8 +107,6 @@ impl Pending {
     #[inline]
     pub(super) fn answer(&self, out: &mut Vec<u8>, input: Input<'_>, reply: Option<&Reply<'_>>) {
         match (&self.task, reply) {
-            (Task::Answer(text), _) => out.extend_from_slice(text),
-            (&Task::Packet(style, status), _) => binary::status(out, style, status),
             (Task::Command(_, Style::Found { cas, last }), reply) => {
                 if let Some(Reply::Found(found)) = reply {
                     text::answer_found(out, self.key.of(input.bytes), found, *cas);
@@ -114,9 +114,6 @@ impl Pending {
                 if *last {
                     out.extend_from_slice(words::END);
                 }
-            }
-            (Task::Command(operation, Style::Status), Some(reply)) => {
-                text::answer_status(out, reply, matches!(operation, Operation::Arithmetic { .. }));
             }
             (Task::Command(_, style @ Style::Meta(meta)), Some(reply)) => {
                 let echo = meta::Echo {
@@ -134,6 +131,11 @@ impl Pending {
             (&Task::Command(_, Style::Binary(style)), Some(reply)) => {
                 binary::answer(out, style, self.key.of(input.bytes), reply);
             }
+            (Task::Command(operation, Style::Status), Some(reply)) => {
+                text::answer_status(out, reply, matches!(operation, Operation::Arithmetic { .. }));
+            }
+            (Task::Answer(text), _) => out.extend_from_slice(text),
+            (&Task::Packet(style, status), _) => binary::status(out, style, status),
             (Task::Command(_, Style::Silent | Style::Status | Style::Meta(_) | Style::Binary(_)), _) => {}
         }
     }
@@ -152,6 +154,10 @@ pub(super) struct Collected {
 }
 
 /// Parses from `cursor` on until the input or the batch is full, or a barrier stands at its beginning.
+///
+/// Here and below, what is rare is kept apart: each function of a guest begins by clearing all variables that any part of
+/// it needs, so the frequent parts must not share theirs with the rest.
+#[inline(never)]
 pub(super) fn collect(
     pending: &mut Vec<Pending>,
     decoded: &mut Vec<u8>,
@@ -161,123 +167,81 @@ pub(super) fn collect(
     seed: Seed,
     requests_left: &mut u32,
 ) -> Collected {
-    let mut c = Collector { pending, decoded, input, seed, cursor, state, needed: 0 };
-    let (mut barrier, mut login) = (None, None);
-    while c.pending.len() < limits::BATCH_COMMANDS_MAX {
-        let rest = c.rest();
-        let verdict = match c.state {
-            State::Closing => break,
-            State::Skip(left) => {
-                let skipped = left.min(rest.len() as u64);
-                c.cursor += skipped as usize;
-                if skipped < left {
-                    c.state = State::Skip(left - skipped);
-                    // What was skipped need not be kept, though nothing pends on it.
-                    break;
-                }
-                c.state = State::Requests;
-                continue;
-            }
-            State::SkipBody { left, locked } => {
-                let skipped = left.min(rest.len() as u64);
-                c.cursor += skipped as usize;
-                if skipped < left {
-                    c.state = State::SkipBody { left: left - skipped, locked };
-                    break;
-                }
-                c.state = State::Packets { locked };
-                continue;
-            }
-            State::Keys { remaining: 1.., .. } => {
-                c.key();
-                continue;
-            }
-            _ if rest.is_empty() => break,
-            State::Fresh => {
-                let is_binary = rest.first() == Some(&binary::MAGIC_REQUEST);
-                c.state = if is_binary { State::Packets { locked: false } } else { State::Requests };
-                continue;
-            }
-            State::Packets { .. } | State::Locked if *requests_left == 0 => break,
-            State::Packets { .. } | State::Locked => {
-                match if let State::Packets { locked } = c.state { c.packet(context, locked) } else { c.locked() } {
-                    Packet::Waits => break,
-                    Packet::Taken { requests } => *requests_left -= requests,
-                    Packet::Barrier(control, style, consumed) => {
-                        if c.pending.is_empty() {
-                            *requests_left -= 1;
-                            c.cursor += consumed;
-                            let style = barrier::Style::Binary(style);
-                            barrier = Some(Barrier::new(control, style));
-                        }
-                        break;
-                    }
-                    Packet::Login(part, consumed) => {
-                        if c.pending.is_empty() {
-                            *requests_left -= 1;
-                            c.cursor += consumed;
-                            login = Some(part);
-                        }
-                        break;
-                    }
-                }
-                continue;
-            }
-            State::Keys { cas, touch, .. } => text::continue_retrieval(rest, cas, touch),
-            State::Requests if *requests_left == 0 => break,
-            State::Requests if meta::speaks(rest) => {
-                match c.meta(context) {
-                    Some(requests) => *requests_left -= requests,
-                    None => break,
-                }
-                continue;
-            }
-            State::Requests => text::parse(rest, context),
-        };
-        match verdict {
-            Verdict::Incomplete { needed } => {
-                c.needed = needed;
-                break;
-            }
-            Verdict::Close => {
-                c.close();
-                break;
-            }
-            Verdict::Complete { request, consumed } => {
-                if c.state == State::Requests {
-                    if matches!(request, Request::Control { .. }) && !c.pending.is_empty() {
-                        break;
-                    }
-                    *requests_left -= 1;
-                }
-                if let Request::Control { control, noreply } = request {
-                    c.cursor += consumed;
-                    let style = if noreply { barrier::Style::Silent } else { barrier::Style::Text };
-                    barrier = Some(Barrier::new(control, style));
-                    break;
-                }
-                c.request(request, consumed);
-            }
-        }
-    }
-    Collected { cursor: c.cursor, state: c.state, needed: c.needed, barrier, login }
+    let found = Collected { cursor, state, needed: 0, barrier: None, login: None };
+    let mut c = Collector { pending, decoded, input, context, seed, requests_left, found };
+    while c.pending.len() < limits::BATCH_COMMANDS_MAX && c.advance().is_continue() {}
+    c.found
 }
 
 struct Collector<'a> {
     pending: &'a mut Vec<Pending>,
     decoded: &'a mut Vec<u8>,
     input: &'a [u8],
+    context: &'a Context,
     seed: Seed,
-    cursor: usize,
-    state: State,
-    needed: usize,
+    requests_left: &'a mut u32,
+    found: Collected,
 }
 
+const CONTINUE: ControlFlow<()> = ControlFlow::Continue(());
+const BREAK: ControlFlow<()> = ControlFlow::Break(());
+
 impl Collector<'_> {
+    #[inline]
     fn rest(&self) -> &[u8] {
-        self.input.get(self.cursor..).unwrap_or_default()
+        self.input.get(self.found.cursor..).unwrap_or_default()
     }
 
+    /// Takes the next thing from the input; breaks where there is none to take now.
+    #[inline]
+    fn advance(&mut self) -> ControlFlow<()> {
+        match self.found.state {
+            State::Keys { remaining: 1.., .. } => self.key(),
+            State::Requests => self.line(),
+            State::Packets { locked } => self.packet(locked),
+            _ => self.advance_elsewhere(),
+        }
+    }
+
+    #[inline(never)]
+    fn advance_elsewhere(&mut self) -> ControlFlow<()> {
+        let rest = self.rest();
+        match self.found.state {
+            State::Closing => return BREAK,
+            State::Skip(left) => {
+                let left = left - self.skip(left);
+                self.found.state = skip(left);
+                // What was skipped need not be kept, though nothing pends on it.
+                return if left > 0 { BREAK } else { CONTINUE };
+            }
+            State::SkipBody { left, locked } => {
+                let left = left - self.skip(left);
+                self.found.state = skip_body(left, locked);
+                return if left > 0 { BREAK } else { CONTINUE };
+            }
+            _ if rest.is_empty() => return BREAK,
+            State::Fresh => {
+                let is_binary = rest.first() == Some(&binary::MAGIC_REQUEST);
+                self.found.state = if is_binary { State::Packets { locked: false } } else { State::Requests };
+            }
+            State::Locked => return self.locked(),
+            State::Keys { cas, touch, .. } => {
+                let verdict = text::continue_retrieval(rest, cas, touch);
+                return self.verdict(verdict);
+            }
+            State::Requests | State::Packets { .. } => {}
+        }
+        CONTINUE
+    }
+
+    /// Leaves out so many bytes, if they are there; how many were.
+    fn skip(&mut self, left: u64) -> u64 {
+        let skipped = left.min(self.rest().len() as u64);
+        self.found.cursor += skipped as usize;
+        skipped
+    }
+
+    #[inline]
     fn push(&mut self, key: Span, value: Span, task: Task) {
         let hash = match task {
             Task::Answer(_) | Task::Packet(..) => 0,
@@ -288,59 +252,104 @@ impl Collector<'_> {
                 self.seed.hash(key)
             }
         };
-        self.pending.push(Pending { end: self.cursor as u32, after: self.state, key, value, hash, task });
+        let Collected { cursor, state, .. } = self.found;
+        self.pending.push(Pending { end: cursor as u32, after: state, key, value, hash, task });
     }
 
-    fn request(&mut self, request: Request, consumed: usize) {
-        let start = self.cursor;
+    #[inline(never)]
+    fn push_answer(&mut self, text: &'static [u8]) {
+        self.push(Span::default(), Span::default(), Task::Answer(text));
+    }
+
+    /// A request in a line: a meta command, or one of the text protocol.
+    #[inline]
+    fn line(&mut self) -> ControlFlow<()> {
+        let rest = self.rest();
+        if rest.is_empty() || *self.requests_left == 0 {
+            return BREAK;
+        }
+        if meta::speaks(rest) {
+            return self.plain_meta_get().unwrap_or_else(|| self.meta());
+        }
+        let verdict = text::parse(rest, self.context);
+        self.verdict(verdict)
+    }
+
+    fn verdict(&mut self, verdict: Verdict<Request>) -> ControlFlow<()> {
+        let (request, consumed) = match verdict {
+            Verdict::Complete { request, consumed } => (request, consumed),
+            Verdict::Incomplete { needed } => return self.incomplete(needed),
+            Verdict::Close => return self.close(),
+        };
+        if self.found.state == State::Requests {
+            if matches!(request, Request::Control { .. }) && !self.pending.is_empty() {
+                return BREAK;
+            }
+            *self.requests_left -= 1;
+        }
+        let start = self.found.cursor;
         match request {
             Request::Retrieve(Retrieve { cas, touch, keys, whole }) => {
                 let ending = if whole { consumed - keys.start as usize - keys.bytes() } else { 0 };
-                self.cursor = start + keys.start as usize;
-                self.state = State::Keys { cas, touch, remaining: keys.length, ending: ending as u8 };
+                self.found.cursor = start + keys.start as usize;
+                self.found.state = State::Keys { cas, touch, remaining: keys.length, ending: ending as u8 };
                 if keys.length == 0 {
                     // A long line that ended after its last key was taken.
                     self.finish_line();
                 }
             }
             Request::Command(request) => {
-                self.cursor = start + consumed;
-                self.state = skip(request.swallow);
+                self.found.cursor = start + consumed;
+                self.found.state = skip(request.swallow);
                 let style = if request.noreply { Style::Silent } else { Style::Status };
                 let (key, value) = (request.key.shifted(start), request.value.shifted(start));
                 self.push(key, value, Task::Command(request.operation, style));
             }
             Request::Answer { text, swallow } => {
-                self.cursor = start + consumed;
-                self.state = skip(swallow);
-                self.push(Span::default(), Span::default(), Task::Answer(text));
+                self.found.cursor = start + consumed;
+                self.found.state = skip(swallow);
+                self.push_answer(text);
             }
-            Request::Quit => self.close(),
-            Request::Control { .. } => {}
+            Request::Quit => return self.close(),
+            Request::Control { control, noreply } => {
+                self.found.cursor = start + consumed;
+                let style = if noreply { barrier::Style::Silent } else { barrier::Style::Text };
+                self.found.barrier = Some(Barrier::new(control, style));
+                return BREAK;
+            }
         }
+        CONTINUE
     }
 
-    /// A meta command, and as how many requests it counts; `None` if there is none.
-    fn meta(&mut self, context: &Context) -> Option<u32> {
-        let start = self.cursor;
-        match meta::parse(self.rest(), context) {
-            Verdict::Incomplete { needed } => {
-                self.needed = needed;
-                None
-            }
-            Verdict::Close => {
-                self.close();
-                None
-            }
+    /// An `mg` as nearly all of them are; `None` if it is none.
+    #[inline]
+    fn plain_meta_get(&mut self) -> Option<ControlFlow<()>> {
+        let start = self.found.cursor;
+        let meta::PlainGet { key, operation, style, consumed } = meta::parse_plain_get(self.rest())?;
+        self.found.cursor = start + consumed;
+        *self.requests_left -= requests(style.quiet, &operation);
+        let style = meta::Style { flags: style.flags.shifted(start), ..style };
+        self.push(key.shifted(start), Span::default(), Task::Command(operation, Style::Meta(style)));
+        Some(CONTINUE)
+    }
+
+    /// A meta command.
+    #[inline(never)]
+    fn meta(&mut self) -> ControlFlow<()> {
+        let start = self.found.cursor;
+        match meta::parse(self.rest(), self.context) {
+            Verdict::Incomplete { needed } => return self.incomplete(needed),
+            Verdict::Close => return self.close(),
             Verdict::Complete { request: meta::Request::Answer { text, swallow }, consumed } => {
-                self.cursor = start + consumed;
-                self.state = skip(swallow);
-                self.push(Span::default(), Span::default(), Task::Answer(text));
-                Some(1)
+                self.found.cursor = start + consumed;
+                self.found.state = skip(swallow);
+                *self.requests_left -= 1;
+                self.push_answer(text);
             }
             Verdict::Complete { request: meta::Request::Command(request), consumed } => {
-                self.cursor = start + consumed;
-                self.state = skip(request.swallow);
+                self.found.cursor = start + consumed;
+                self.found.state = skip(request.swallow);
+                *self.requests_left -= requests(request.style.quiet, &request.operation);
                 let mut key = request.key.shifted(start);
                 if request.style.encoded_key {
                     let before = self.decoded.len();
@@ -350,122 +359,132 @@ impl Collector<'_> {
                 }
                 let style = meta::Style { flags: request.style.flags.shifted(start), ..request.style };
                 self.push(key, request.value.shifted(start), Task::Command(request.operation, Style::Meta(style)));
-                Some(requests(style.quiet, &request.operation))
             }
         }
+        CONTINUE
     }
 
     /// A packet of the binary protocol.
-    #[inline]
-    fn packet(&mut self, context: &Context, locked: bool) -> Packet {
-        let start = self.cursor;
-        match binary::parse(self.rest(), context, locked) {
-            Verdict::Incomplete { needed } => {
-                self.needed = needed;
-                return Packet::Waits;
-            }
-            Verdict::Close | Verdict::Complete { request: binary::Request::Quit, .. } => {
-                self.close();
-                return Packet::Waits;
-            }
+    #[inline(never)]
+    fn packet(&mut self, locked: bool) -> ControlFlow<()> {
+        let start = self.found.cursor;
+        let rest = self.rest();
+        if rest.is_empty() || *self.requests_left == 0 {
+            return BREAK;
+        }
+        match binary::parse(rest, self.context, locked) {
+            Verdict::Incomplete { needed } => return self.incomplete(needed),
+            Verdict::Close | Verdict::Complete { request: binary::Request::Quit, .. } => return self.close(),
             Verdict::Complete { request: binary::Request::Command(request), consumed } => {
-                self.cursor = start + consumed;
-                self.state = skip_body(request.swallow, locked);
+                self.found.cursor = start + consumed;
+                self.found.state = skip_body(request.swallow, locked);
+                *self.requests_left -= requests(request.style.quiet, &request.operation);
                 let (key, value) = (request.key.shifted(start), request.value.shifted(start));
                 self.push(key, value, Task::Command(request.operation, Style::Binary(request.style)));
-                return Packet::Taken { requests: requests(request.style.quiet, &request.operation) };
             }
             Verdict::Complete { request: binary::Request::Answer { style, status, swallow, closes }, consumed } => {
-                self.cursor = if closes { self.input.len() } else { start + consumed };
-                self.state = if closes { State::Closing } else { skip_body(swallow, locked) };
+                self.found.cursor = if closes { self.input.len() } else { start + consumed };
+                self.found.state = if closes { State::Closing } else { skip_body(swallow, locked) };
+                *self.requests_left -= 1;
                 self.push(Span::default(), Span::default(), Task::Packet(style, status));
             }
             Verdict::Complete { request: binary::Request::Control { control, style }, consumed } => {
-                return Packet::Barrier(control, style, consumed);
+                if self.stands_alone(consumed) {
+                    self.found.barrier = Some(Barrier::new(control, barrier::Style::Binary(style)));
+                }
+                return BREAK;
             }
             Verdict::Complete { request: binary::Request::Login(login), consumed } => {
-                let (mechanism, message) = (login.mechanism.shifted(start), login.message.shifted(start));
-                return Packet::Login(Login::Packet(binary::Login { mechanism, message, ..login }), consumed);
+                if self.stands_alone(consumed) {
+                    let (mechanism, message) = (login.mechanism.shifted(start), login.message.shifted(start));
+                    self.found.login = Some(Login::Packet(binary::Login { mechanism, message, ..login }));
+                }
+                return BREAK;
             }
         }
-        Packet::Taken { requests: 1 }
+        CONTINUE
     }
 
     /// A command before a login by text.
-    fn locked(&mut self) -> Packet {
-        let start = self.cursor;
+    fn locked(&mut self) -> ControlFlow<()> {
+        if *self.requests_left == 0 {
+            return BREAK;
+        }
+        let start = self.found.cursor;
         match text::parse_login(self.rest()) {
-            Verdict::Incomplete { needed } => {
-                self.needed = needed;
-                Packet::Waits
-            }
-            Verdict::Close => {
-                self.close();
-                Packet::Waits
-            }
+            Verdict::Incomplete { needed } => self.incomplete(needed),
+            Verdict::Close => self.close(),
             Verdict::Complete { request: text::Login::Refused(text), consumed } => {
-                self.cursor = start + consumed;
-                self.push(Span::default(), Span::default(), Task::Answer(text));
-                Packet::Taken { requests: 1 }
+                self.found.cursor = start + consumed;
+                *self.requests_left -= 1;
+                self.push_answer(text);
+                CONTINUE
             }
             Verdict::Complete { request: text::Login::Attempt { user, password }, consumed } => {
-                Packet::Login(Login::Text { user: user.shifted(start), password: password.shifted(start) }, consumed)
+                if self.stands_alone(consumed) {
+                    self.found.login =
+                        Some(Login::Text { user: user.shifted(start), password: password.shifted(start) });
+                }
+                BREAK
             }
         }
+    }
+
+    /// Takes what must be alone, unless answers pend before it.
+    fn stands_alone(&mut self, consumed: usize) -> bool {
+        let is_alone = self.pending.is_empty();
+        if is_alone {
+            *self.requests_left -= 1;
+            self.found.cursor += consumed;
+        }
+        is_alone
+    }
+
+    fn incomplete(&mut self, needed: usize) -> ControlFlow<()> {
+        self.found.needed = needed;
+        BREAK
     }
 
     /// Everything before it is answered first; a pending nothing carries the state.
-    fn close(&mut self) {
-        self.state = State::Closing;
-        self.cursor = self.input.len();
-        self.push(Span::default(), Span::default(), Task::Answer(b""));
+    fn close(&mut self) -> ControlFlow<()> {
+        self.found.state = State::Closing;
+        self.found.cursor = self.input.len();
+        self.push_answer(b"");
+        BREAK
     }
 
     /// The next key of a retrieval becomes a command; what remains of the line becomes the state.
-    fn key(&mut self) {
-        let State::Keys { cas, touch, remaining, ending } = self.state else { return };
-        let line_end = self.cursor + remaining as usize;
-        let line = self.input.get(self.cursor..line_end).unwrap_or_default();
-        let blank = |bytes: &[u8]| bytes.iter().position(|&byte| byte != b' ').unwrap_or(bytes.len());
-        let start = blank(line);
-        let key = &line[start..];
-        let key_bytes = memchr::memchr(b' ', key).unwrap_or(key.len());
-        let after = start + key_bytes + blank(&key[key_bytes..]);
-        let span = Span::new(self.cursor + start, self.cursor + start + key_bytes);
-        self.cursor += after;
-        self.state = State::Keys { cas, touch, remaining: remaining - after as u32, ending };
+    #[inline]
+    fn key(&mut self) -> ControlFlow<()> {
+        let Collected { cursor, state: State::Keys { cas, touch, remaining, ending }, .. } = self.found else {
+            return BREAK;
+        };
+        let line = self.input.get(cursor..cursor + remaining as usize).unwrap_or_default();
+        let (start, end, after) = token::first(line);
+        self.found.cursor += after;
+        self.found.state = State::Keys { cas, touch, remaining: remaining - after as u32, ending };
         let last = after == line.len() && ending > 0;
         if last {
-            self.cursor += usize::from(ending);
-            self.state = State::Requests;
+            self.found.cursor += usize::from(ending);
+            self.found.state = State::Requests;
         }
-        if key_bytes > 0 {
+        if end > start {
+            let key = Span::new(cursor + start, cursor + end);
             let operation = Operation::Get { touch };
-            self.push(span, Span::default(), Task::Command(operation, Style::Found { cas, last }));
+            self.push(key, Span::default(), Task::Command(operation, Style::Found { cas, last }));
         } else if last {
-            self.push(Span::default(), Span::default(), Task::Answer(words::END));
+            self.push_answer(words::END);
         }
+        CONTINUE
     }
 
     fn finish_line(&mut self) {
-        if let State::Keys { ending: ending @ 1.., .. } = self.state {
-            self.cursor += usize::from(ending);
-            self.state = State::Requests;
-            self.push(Span::default(), Span::default(), Task::Answer(words::END));
+        if let State::Keys { ending: ending @ 1.., .. } = self.found.state {
+            self.found.cursor += usize::from(ending);
+            self.found.state = State::Requests;
+            self.push_answer(words::END);
         }
     }
-}
-
-/// What became of a packet, or of a command before a login.
-enum Packet {
-    /// It pends, and counts as so many requests.
-    Taken { requests: u32 },
-    /// There is none to take now.
-    Waits,
-    /// It stands alone, and is not taken yet.
-    Barrier(text::Control, binary::Style, usize),
-    /// The same.
-    Login(Login, usize),
 }
 
 /// As how many requests a command counts. A quiet read counts as one more key of a retrieval does: not at all. The answers

@@ -8,7 +8,7 @@
 pub mod binary;
 pub mod meta;
 pub mod text;
-mod token;
+pub(crate) mod token;
 
 use crate::{clock::Seconds, limits};
 

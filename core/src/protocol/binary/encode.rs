@@ -9,7 +9,7 @@ const OUT_OF_MEMORY_CREATING: &[u8] = b"Out of memory allocating new item";
 const OUT_OF_MEMORY_COUNTING: &[u8] = b"Out of memory incrementing value";
 
 /// Appends the answer to a command on `key`.
-#[inline]
+#[inline(never)]
 pub fn answer(out: &mut Vec<u8>, style: Style, key: &[u8], reply: &Reply<'_>) {
     match reply {
         Reply::Found(item) => found(out, style, key, item),

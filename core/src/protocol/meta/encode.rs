@@ -67,12 +67,20 @@ impl<'a> Echo<'a> {
 }
 
 /// Appends the answer to a meta command.
+#[inline(never)]
 pub fn answer(out: &mut Vec<u8>, echo: &Echo<'_>, reply: &Reply<'_>) {
+    match (echo.verb, reply) {
+        (Verb::Get, Reply::Item(item)) => found(out, echo, item),
+        (Verb::Get, Reply::Missing) if echo.quiet => {}
+        _ => answer_otherwise(out, echo, reply),
+    }
+}
+
+#[inline(never)]
+fn answer_otherwise(out: &mut Vec<u8>, echo: &Echo<'_>, reply: &Reply<'_>) {
     match (echo.verb, reply) {
         (Verb::Debug, Reply::Item(item)) => debug(out, echo, item),
         (Verb::Debug, Reply::Missing) => out.extend_from_slice(b"EN\r\n"),
-        (Verb::Get, Reply::Item(item)) => found(out, echo, item),
-        (Verb::Get, Reply::Missing) if echo.quiet => {}
         (Verb::Get, Reply::Missing) => status(out, echo, b"EN", 0, 0),
         (_, Reply::Stored { .. } | Reply::Deleted | Reply::Number { .. }) if echo.quiet => {}
         (_, Reply::Number { value, cas, expiry, created }) => number(out, echo, *value, *cas, *expiry, *created),
@@ -114,7 +122,23 @@ fn status(out: &mut Vec<u8>, echo: &Echo<'_>, code: &[u8], cas: u64, value_bytes
     out.extend_from_slice(b"\r\n");
 }
 
-/// What `mg` found. Flags that change the expiry do so where they stand, so `t` before them shows the old one.
+/// Flags of any kind. Those that change the expiry do so where they stand, so `t` before them shows the old one.
+#[inline(never)]
+fn show_all(out: &mut Vec<u8>, echo: &Echo<'_>, item: &Fetched<'_>) {
+    let mut expiry = item.expiry;
+    for flag in echo.tokens() {
+        let Some((&letter, argument)) = flag.split_first() else { continue };
+        match letter {
+            b'T' => expiry = expiry_of(argument, echo.now).unwrap_or(expiry),
+            b'N' if item.created => expiry = expiry_of(argument, echo.now).unwrap_or(expiry),
+            b'O' => repeat(out, flag),
+            _ => show(out, echo, item, letter, expiry),
+        }
+    }
+}
+
+/// What `mg` found.
+#[inline]
 fn found(out: &mut Vec<u8>, echo: &Echo<'_>, item: &Fetched<'_>) {
     out.reserve(item.value.map_or(0, |value| value.len()) + 2 * echo.key.len() + 128);
     match item.value {
@@ -124,26 +148,27 @@ fn found(out: &mut Vec<u8>, echo: &Echo<'_>, item: &Fetched<'_>) {
         }
         None => out.extend_from_slice(b"HD"),
     }
-    let mut expiry = item.expiry;
     if echo.single_letters {
         // What nearly all clients send: each flag is a space and a letter.
-        for flag in echo.flags.as_chunks::<2>().0 {
-            show(out, echo, item, flag[1], expiry);
-        }
-    } else {
-        for flag in echo.tokens() {
-            let Some((&letter, argument)) = flag.split_first() else { continue };
+        for [_, letter] in echo.flags.as_chunks::<2>().0 {
             match letter {
-                b'T' => expiry = expiry_of(argument, echo.now).unwrap_or(expiry),
-                b'N' if item.created => expiry = expiry_of(argument, echo.now).unwrap_or(expiry),
-                b'O' => repeat(out, flag),
-                _ => show(out, echo, item, letter, expiry),
+                b'v' | b'q' | b'u' => {}
+                b'k' if !item.encoded_key => {
+                    out.extend_from_slice(b" k");
+                    out.extend_from_slice(echo.key);
+                }
+                b'f' if item.flags == 0 => out.extend_from_slice(b" f0"),
+                _ => show(out, echo, item, *letter, item.expiry),
             }
         }
+    } else {
+        show_all(out, echo, item);
     }
-    for (holds, mark) in [(item.taken, b" Z"), (item.stale, b" X"), (item.won, b" W")] {
-        if holds {
-            out.extend_from_slice(mark);
+    if item.taken | item.stale | item.won {
+        for (holds, mark) in [(item.taken, b" Z"), (item.stale, b" X"), (item.won, b" W")] {
+            if holds {
+                out.extend_from_slice(mark);
+            }
         }
     }
     out.extend_from_slice(b"\r\n");
@@ -154,7 +179,7 @@ fn found(out: &mut Vec<u8>, echo: &Echo<'_>, item: &Fetched<'_>) {
 }
 
 /// What one letter asks of an item.
-#[inline]
+#[inline(never)]
 fn show(out: &mut Vec<u8>, echo: &Echo<'_>, item: &Fetched<'_>, letter: u8, expiry: Expiry) {
     match letter {
         b's' => numbered(out, b's', u64::from(item.value_bytes)),

@@ -144,28 +144,18 @@ pub(super) fn expiry_of(argument: &[u8], now: Seconds) -> Option<Expiry> {
     token::digits_i32(argument).map(|seconds| Expiry::from_exptime(i64::from(seconds), now))
 }
 
-/// Flags of one letter each, as a set.
-#[derive(Clone, Copy, Debug)]
+/// Flags of one letter each that ask `mg` for something and change nothing, as a set.
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Letters(u64);
 
 impl Letters {
-    /// Those that ask `mg` for something, and change nothing.
-    const ASKING: u64 = Self::of(b"cfhklqstuv");
+    const ALL: u64 = Self::of(b"cfhklqstuv");
 
-    /// The flags in `bytes`, if there is nothing but such letters, one space before each, and none comes twice.
-    /// Everything else is for [`Flags::read`]; this is what nearly all clients send, and much cheaper.
+    /// With one letter more; `None` if it is none of them, or there already.
     #[inline]
-    pub(super) fn asking(bytes: &[u8]) -> Option<Self> {
-        let (pairs, rest) = bytes.as_chunks::<2>();
-        let mut seen = 0u64;
-        for &[space, letter] in pairs {
-            let bit = Self::bit(letter);
-            if space != b' ' || bit & Self::ASKING & !seen == 0 {
-                return None;
-            }
-            seen |= bit;
-        }
-        rest.is_empty().then_some(Self(seen))
+    pub(super) fn with(self, letter: u8) -> Option<Self> {
+        let bit = Self::bit(letter);
+        (bit & Self::ALL & !self.0 != 0).then_some(Self(self.0 | bit))
     }
 
     #[inline]

@@ -24,7 +24,7 @@ mod parse;
 
 pub use encode::{Echo, answer, words};
 pub use key::{decode_key, encode_key};
-pub use parse::{parse, speaks};
+pub use parse::{PlainGet, parse, parse_plain_get, speaks};
 
 use super::Span;
 use crate::command::Operation;

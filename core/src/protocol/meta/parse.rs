@@ -30,6 +30,60 @@ pub fn speaks(input: &[u8]) -> bool {
     }
 }
 
+/// See [`parse_plain_get`].
+#[derive(Clone, Copy, Debug)]
+pub struct PlainGet {
+    /// Where the key is.
+    pub key: Span,
+    /// A [`Fetch`].
+    pub operation: Operation<'static>,
+    /// What the answer depends on.
+    pub style: Style,
+    /// The line's bytes with its end.
+    pub consumed: usize,
+}
+
+/// An `mg` of a key with flags of one letter that only ask, one space before each: what nearly all clients send. [`parse`]
+/// says the same of it, but takes longer; all other requests are for that. `None`: this is no such line.
+#[inline]
+pub fn parse_plain_get(input: &[u8]) -> Option<PlainGet> {
+    let [b'm', b'g', b' ', rest @ ..] = input else { return None };
+    let key_bytes = token::until_blank(rest.get(..=limits::KEY_BYTES_MAX).unwrap_or(rest));
+    if key_bytes == 0 || key_bytes > limits::KEY_BYTES_MAX {
+        return None;
+    }
+    let (start, mut end) = (3usize, key_bytes);
+    let mut letters = Letters::default();
+    let end_bytes = loop {
+        match rest.get(end..)? {
+            [b' ', letter, ..] => letters = letters.with(*letter)?,
+            [b'\r', b'\n', ..] => break 2,
+            [b'\n', ..] => break 1,
+            _ => return None,
+        }
+        end = end.saturating_add(2);
+    };
+    let operation = Operation::Fetch(Fetch {
+        value: letters.has(b'v'),
+        unless: None,
+        is_use: !letters.has(b'u'),
+        asks_use: letters.has(b'h') || letters.has(b'l'),
+        touch: None,
+        create: None,
+        renew: Renew::No,
+        tentative: false,
+    });
+    let (key_end, end) = (start.saturating_add(key_bytes), start.saturating_add(end));
+    let style = Style {
+        verb: Verb::Get,
+        encoded_key: false,
+        quiet: letters.has(b'q'),
+        single_letters: true,
+        flags: Span::new(key_end, end),
+    };
+    Some(PlainGet { key: Span::new(start, key_end), operation, style, consumed: end.saturating_add(end_bytes) })
+}
+
 /// Looks at the first request of `input`, for which [`speaks`] holds.
 pub fn parse(input: &[u8], context: &Context) -> Verdict<Request> {
     let Some(newline) = memchr::memchr(b'\n', input) else {
@@ -44,7 +98,7 @@ pub fn parse(input: &[u8], context: &Context) -> Verdict<Request> {
         return l.answer(words::BAD_FORMAT);
     }
     let parsed = match line.get(1) {
-        Some(b'g') => l.plain_get().map_or_else(|| l.get(), Ok),
+        Some(b'g') => l.get(),
         Some(b's') => return l.set(),
         Some(b'd') => l.delete(),
         Some(b'a') => l.arithmetic(),
@@ -90,34 +144,6 @@ impl Line<'_> {
 
     fn read(&self, key: Span, flags: Span, tokens_before: usize) -> Result<Flags, &'static [u8]> {
         Flags::read(key.of(self.line), flags.of(self.line), tokens_before, self.context.now)
-    }
-
-    /// `mg` of a key with flags that only ask; `None`: something else, that has to be looked at closely.
-    #[inline]
-    fn plain_get(&self) -> Option<KeyRequest> {
-        // Behind the name and its space.
-        let start = 3usize;
-        let rest = self.line.get(start..)?;
-        let key_bytes = memchr::memchr(b' ', rest).unwrap_or(rest.len());
-        if key_bytes == 0 || key_bytes > limits::KEY_BYTES_MAX {
-            return None;
-        }
-        let letters = Letters::asking(rest.get(key_bytes..)?)?;
-        let end = start.saturating_add(key_bytes);
-        let operation = Operation::Fetch(Fetch {
-            value: letters.has(b'v'),
-            unless: None,
-            is_use: !letters.has(b'u'),
-            asks_use: letters.has(b'h') || letters.has(b'l'),
-            touch: None,
-            create: None,
-            renew: Renew::No,
-            tentative: false,
-        });
-        let flags = Span::new(end, self.line.len());
-        let style =
-            Style { verb: Verb::Get, encoded_key: false, quiet: letters.has(b'q'), single_letters: true, flags };
-        Some(KeyRequest { key: Span::new(start, end), value: Span::default(), operation, style, swallow: 0 })
     }
 
     fn get(&self) -> Result<KeyRequest, &'static [u8]> {
@@ -279,33 +305,35 @@ mod tests {
 
     const CONTEXT: Context = Context::permissive(1 << 20, 1_800_000_000);
 
-    fn line(line: &[u8]) -> Line<'_> {
-        Line { input: line, line, consumed: line.len() + 1, context: &CONTEXT }
-    }
-
     #[test]
     fn what_only_asks_is_read_as_everything_is() {
         // All lines of few words out of a list with everything that makes a difference.
-        let words: [&[u8]; 17] = [
+        let words: [&[u8]; 19] = [
             b" k", b" f", b" v", b" q", b" u", b" h", b" l", b" t", b" c", b" s", b" b", b" T5", b" O1", b" vv", b" ",
-            b" !", b" \x80",
+            b" !", b" \x80", b"\r", b"\n",
         ];
         let mut quick = 0;
-        for key in [&b" key"[..], b"  key", b" ", b" k\xffy"] {
-            for number in 0..17usize.pow(4) {
-                let places = [1, 17, 17 * 17, 17 * 17 * 17].map(|place| words[number / place % 17]);
-                for count in [4, 2, 0] {
-                    let bytes: Vec<u8> = [b"mg", key].concat().into_iter().chain(places[..count].concat()).collect();
-                    if let Some(read) = line(&bytes).plain_get() {
+        for key in [&b" key"[..], b"  key", b" ", b" k\xffy", b" k\ry", b" k\x01"] {
+            for number in 0..19usize.pow(4) {
+                let places = [1, 19, 19 * 19, 19 * 19 * 19].map(|place| words[number / place % 19]);
+                for (count, end) in [(4, &b"\r\n"[..]), (4, b"\n"), (2, b"\r\n"), (0, b"\r\n"), (0, b"\r")] {
+                    let line: Vec<u8> = [b"mg", key, &places[..count].concat(), end, b"mn\r\n"].concat();
+                    if let Some(PlainGet { key, operation, style, consumed }) = parse_plain_get(&line) {
+                        let request = KeyRequest { key, value: Span::default(), operation, style, swallow: 0 };
                         // Only how its flags are read again to answer is another matter.
                         let plain = |general: KeyRequest| KeyRequest {
                             style: Style { single_letters: true, ..general.style },
                             ..general
                         };
-                        assert_eq!(Ok(read), line(&bytes).get().map(plain), "{}", bytes.escape_ascii());
+                        let Verdict::Complete { request: Request::Command(general), consumed: all } =
+                            parse(&line, &CONTEXT)
+                        else {
+                            panic!("{}", line.escape_ascii());
+                        };
+                        assert_eq!((request, consumed), (plain(general), all), "{}", line.escape_ascii());
                         quick += 1;
                     }
-                    if number >= 17 * 17 {
+                    if number >= 19 * 19 {
                         break;
                     }
                 }
@@ -313,9 +341,12 @@ mod tests {
         }
         assert!(quick > 5000, "{quick}");
         for length in [1, limits::KEY_BYTES_MAX, limits::KEY_BYTES_MAX + 1] {
-            let bytes = [b"mg ".to_vec(), alloc::vec![b'k'; length], b" v".to_vec()].concat();
-            assert_eq!(line(&bytes).plain_get().is_some(), length <= limits::KEY_BYTES_MAX);
+            let line = [b"mg ".to_vec(), alloc::vec![b'k'; length], b" v\r\n".to_vec()].concat();
+            assert_eq!(parse_plain_get(&line).is_some(), length <= limits::KEY_BYTES_MAX);
         }
-        assert!(line(b"mg k k f v q").plain_get().is_some(), "what clients send");
+        assert!(parse_plain_get(b"mg k k f v q\r\n").is_some(), "what clients send");
+        for unfinished in [&b""[..], b"mg", b"mg ", b"mg k", b"mg k ", b"mg k v", b"mg k v\r"] {
+            assert!(parse_plain_get(unfinished).is_none());
+        }
     }
 }

@@ -11,6 +11,7 @@ use crate::{
 };
 
 /// Looks at the first request of `input`.
+#[inline(never)]
 pub fn parse(input: &[u8], context: &Context) -> Verdict<Request> {
     let Some(newline) = memchr::memchr(b'\n', input) else { return unfinished(input) };
     let consumed = newline.saturating_add(1);
@@ -31,26 +32,7 @@ pub fn parse(input: &[u8], context: &Context) -> Verdict<Request> {
         b"append" => l.store(StoreMode::Append, false),
         b"prepend" => l.store(StoreMode::Prepend, false),
         b"cas" => l.store(StoreMode::Set, true),
-        b"delete" => l.delete(),
-        b"incr" => l.arithmetic(Direction::Increment),
-        b"decr" => l.arithmetic(Direction::Decrement),
-        b"touch" => l.touch(),
-        b"gat" => l.retrieve_and_touch(false),
-        b"gats" => l.retrieve_and_touch(true),
-        b"stats" => l.stats(),
-        b"version" => l.answer(words::VERSION),
-        b"flush_all" => l.flush(),
-        b"cache_memlimit" => l.memory_limit(),
-        b"lru" => l.lru(),
-        b"lru_crawler" => l.crawler(),
-        b"slabs" => l.slabs(),
-        b"watch" => l.watch(),
-        b"verbosity" => l.verbosity(),
-        b"shutdown" => l.shutdown(),
-        b"debugtime" if context.debug_time => l.debug_time(),
-        b"refresh_certs" => l.control(Control::RefreshCertificates),
-        b"quit" => Verdict::Complete { request: Request::Quit, consumed },
-        _ => l.unknown(),
+        _ => l.rarer(word),
     }
 }
 
@@ -86,7 +68,15 @@ fn answer(text: &'static [u8], consumed: usize) -> Verdict<Request> {
     Verdict::Complete { request: Request::Answer { text, swallow: 0 }, consumed }
 }
 
+/// A store that comes to nothing, which the shard of its key counts.
+#[cold]
+fn refused(consumed: usize, key: Span, operation: Operation<'static>, noreply: bool, swallow: u64) -> Verdict<Request> {
+    let request = KeyRequest { key, value: Span::default(), operation, noreply, swallow };
+    Verdict::Complete { request: Request::Command(request), consumed }
+}
+
 /// No line end yet.
+#[cold]
 fn unfinished(input: &[u8]) -> Verdict<Request> {
     let needed = input.len().saturating_add(1);
     if input.len() <= limits::LINE_BYTES_MAX {
@@ -112,8 +102,13 @@ fn unfinished(input: &[u8]) -> Verdict<Request> {
     }
 }
 
-fn has_long_key(keys: &[u8]) -> bool {
-    keys.len() > limits::KEY_BYTES_MAX && Tokens::new(keys).any(|key| key.bytes() > limits::KEY_BYTES_MAX)
+/// Jumps from one of the last spaces that can be to the next.
+fn has_long_key(mut keys: &[u8]) -> bool {
+    while let Some((window, _)) = keys.split_at_checked(limits::KEY_BYTES_MAX.saturating_add(1)) {
+        let Some(space) = memchr::memrchr(b' ', window) else { return true };
+        keys = keys.get(space.saturating_add(1)..).unwrap_or_default();
+    }
+    false
 }
 
 /// A whole line and what belongs to it.
@@ -129,6 +124,34 @@ pub(super) struct Line<'a> {
 }
 
 impl Line<'_> {
+    /// What is no retrieval and no store. Apart, because a function that does everything spends its time on its own
+    /// variables.
+    #[inline(never)]
+    fn rarer(&self, word: &[u8]) -> Verdict<Request> {
+        match word {
+            b"delete" => self.delete(),
+            b"incr" => self.arithmetic(Direction::Increment),
+            b"decr" => self.arithmetic(Direction::Decrement),
+            b"touch" => self.touch(),
+            b"gat" => self.retrieve_and_touch(false),
+            b"gats" => self.retrieve_and_touch(true),
+            b"stats" => self.stats(),
+            b"version" => self.answer(words::VERSION),
+            b"flush_all" => self.flush(),
+            b"cache_memlimit" => self.memory_limit(),
+            b"lru" => self.lru(),
+            b"lru_crawler" => self.crawler(),
+            b"slabs" => self.slabs(),
+            b"watch" => self.watch(),
+            b"verbosity" => self.verbosity(),
+            b"shutdown" => self.shutdown(),
+            b"debugtime" if self.context.debug_time => self.debug_time(),
+            b"refresh_certs" => self.control(Control::RefreshCertificates),
+            b"quit" => Verdict::Complete { request: Request::Quit, consumed: self.consumed },
+            _ => self.unknown(),
+        }
+    }
+
     pub(super) fn answer(&self, text: &'static [u8]) -> Verdict<Request> {
         answer(text, self.consumed)
     }
@@ -206,23 +229,18 @@ impl Line<'_> {
         let (Some(flags), Some(exptime), Some(compare), true) =
             (token::loose_u64(flags), token::loose_i32(exptime), unique, key.bytes() <= limits::KEY_BYTES_MAX)
         else {
-            let text: &[u8] = if noreply { b"" } else { words::BAD_FORMAT };
-            let request = Request::Answer { text, swallow: block_bytes as u64 };
-            return Verdict::Complete { request, consumed: self.consumed };
+            return self.refuse_store(noreply, block_bytes as u64);
         };
         let key = key.shifted(self.word_end);
         if self.context.is_too_large(key.bytes(), length, flags as u32) {
             let unlink = mode == StoreMode::Set && compare.is_none();
             let operation = Operation::RefuseLarge { unlink };
-            let request = KeyRequest { key, value: Span::default(), operation, noreply, swallow: block_bytes as u64 };
-            return Verdict::Complete { request: Request::Command(request), consumed: self.consumed };
+            return refused(self.consumed, key, operation, noreply, block_bytes as u64);
         }
         let end = self.consumed.saturating_add(block_bytes);
         let Some(block) = self.input.get(self.consumed..end) else { return Verdict::Incomplete { needed: end } };
         if !block.ends_with(b"\r\n") {
-            let operation = Operation::RefuseData;
-            let request = KeyRequest { key, value: Span::default(), operation, noreply, swallow: 0 };
-            return Verdict::Complete { request: Request::Command(request), consumed: end };
+            return refused(end, key, Operation::RefuseData, noreply, 0);
         }
         let expiry = Expiry::from_exptime(i64::from(exptime), self.context.now);
         // Flags are 32 bits; larger ones are cut, not refused.
@@ -231,6 +249,12 @@ impl Line<'_> {
         let value = Span::new(self.consumed, self.consumed.saturating_add(length));
         let request = KeyRequest { key, value, operation, noreply, swallow: 0 };
         Verdict::Complete { request: Request::Command(request), consumed: end }
+    }
+
+    #[cold]
+    fn refuse_store(&self, noreply: bool, block_bytes: u64) -> Verdict<Request> {
+        let text: &[u8] = if noreply { b"" } else { words::BAD_FORMAT };
+        Verdict::Complete { request: Request::Answer { text, swallow: block_bytes }, consumed: self.consumed }
     }
 
     /// A key of legal length, or the answer to give instead. `arguments_min` counts the key.
