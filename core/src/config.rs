@@ -63,6 +63,8 @@ pub struct Config {
     pub role: Role,
     /// How many shards the server has, at least 1. Solo: 1.
     pub shards: u32,
+    /// Which of them this one is, from 0.
+    pub shard: u32,
     /// The secret of the key hash: the same in every guest of a server.
     pub seed: Seed,
     /// The pool of this guest's store: this shard's part of `-m`.
@@ -114,6 +116,7 @@ impl Default for Config {
         Self {
             role: Role::Solo,
             shards: 1,
+            shard: 0,
             seed: Seed::default(),
             memory_bytes: 64 * 1024 * 1024,
             memory_bytes_capacity: 64 * 1024 * 1024,
@@ -147,6 +150,7 @@ impl Config {
         let mut w = Writer(&mut bytes);
         w.u8(self.role as u8);
         w.u32(self.shards);
+        w.u32(self.shard);
         w.u64(self.seed.0);
         w.u64(self.seed.1);
         w.u64(self.memory_bytes);
@@ -193,6 +197,7 @@ impl Config {
                 _ => return None,
             },
             shards: r.u32()?,
+            shard: r.u32()?,
             seed: Seed(r.u64()?, r.u64()?),
             memory_bytes: r.u64()?,
             memory_bytes_capacity: r.u64()?,
@@ -349,6 +354,7 @@ mod tests {
         let config = Config {
             role: Role::Shard,
             shards: 3,
+            shard: 2,
             seed: Seed(1, u64::MAX),
             cas: false,
             binding: Binding::Binary,

@@ -34,6 +34,7 @@ impl Shard {
             cas: config.cas,
             seed: config.seed,
         })?;
+        store.share_uniques(config.shard, config.shards);
         if config.track_sizes {
             store.track_sizes();
         }

@@ -299,6 +299,7 @@ fn config(options: &Options, shards: u32, role: Role) -> Result<Config, Refusal>
     Ok(Config {
         role,
         shards,
+        shard: 0,
         seed: Seed(first, second),
         memory_bytes: options.memory_bytes,
         memory_bytes_capacity: capacity_bytes(options.memory_bytes / u64::from(shards)),

@@ -68,7 +68,7 @@ impl Shards {
     ) -> Result<Self, Fault> {
         let slots = (0..count).map(|index| {
             let memory_bytes = part(config.memory_bytes, count, index);
-            let config = Config { role: Role::Shard, memory_bytes, ..config.clone() };
+            let config = Config { role: Role::Shard, shard: index, memory_bytes, ..config.clone() };
             let shard = Some(Shard::create(engine, &config, now)?);
             let watched = Kinds::NONE;
             Ok(Mutex::new(Slot { shard, config, memory_bytes_before: memory_bytes, tried_at: now, watched }))

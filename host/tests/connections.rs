@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Server, wait_for};
-use std::{net::TcpStream, time::Duration};
+use std::{collections::HashSet, net::TcpStream, time::Duration};
 
 #[test]
 fn whoever_is_too_many_is_told_so() {
@@ -90,6 +90,21 @@ fn connections_are_listed() {
     assert_eq!(values(":listen_addr"), vec![format!("tcp:{}", server.address); 2], "{table:?}");
     other.send("defghij\r\n");
     assert_eq!(other.line(), "STORED");
+}
+
+#[test]
+fn no_two_items_have_one_unique() {
+    for flags in ["-t 1", "-t 2 -o shards=3"] {
+        let server = Server::start("uniques", flags);
+        let mut client = server.client();
+        let keys: Vec<String> = (0..100).map(|number| format!("key{number}")).collect();
+        for key in &keys {
+            assert_eq!(client.set(key, "1"), "STORED");
+        }
+        let uniques: HashSet<String> = keys.iter().map(|key| client.ask(&format!("mg {key} c"))).collect();
+        assert_eq!(uniques.len(), keys.len(), "{flags}: {uniques:?}");
+        assert!(!uniques.contains("HD c0"), "{flags}: {uniques:?}");
+    }
 }
 
 #[test]

@@ -120,7 +120,8 @@ impl Embedding {
             config.role = Role::Shard;
             config.memory_bytes /= u64::from(shards);
             config.memory_bytes_capacity /= u64::from(shards);
-            let shards: Result<_, _> = (0..shards).map(|_| make(&config, START)).collect();
+            let shards: Result<_, _> =
+                (0..shards).map(|shard| make(&Config { shard, ..config.clone() }, START)).collect();
             (front, shards?)
         };
         if asks_logins {

@@ -366,7 +366,7 @@ impl Store {
             return 0;
         }
         chosen.unwrap_or_else(|| {
-            self.unique += 1;
+            self.unique += self.unique_step;
             self.unique
         })
     }

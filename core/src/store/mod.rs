@@ -87,6 +87,8 @@ pub struct Store {
     /// The limit in segments that `pool` has or, after lowering, approaches.
     target: u32,
     unique: u64,
+    /// From one unique to the next.
+    unique_step: u64,
     /// Items in segments up to this sequence are gone.
     flushed: Option<u64>,
     /// A flush that has not happened yet.
@@ -134,6 +136,7 @@ impl Store {
             config,
             target: limit,
             unique: 0,
+            unique_step: 1,
             flushed: None,
             flush_at: None,
             expires: true,
@@ -195,6 +198,13 @@ impl Store {
         self.pool.set_limit(target.max(above.min(self.pool.limit())));
         self.target = target;
         true
+    }
+
+    /// Uniques are those of shard number `shard` of `shards` from now on, which no other shard gives; to be called while
+    /// there are no items.
+    pub fn share_uniques(&mut self, shard: u32, shards: u32) {
+        self.unique = u64::from(shard);
+        self.unique_step = u64::from(shards.max(1));
     }
 
     /// Counts items by size from now on; to be called while there are none.
