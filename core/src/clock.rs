@@ -24,6 +24,8 @@ impl Expiry {
             0 => Self::NEVER,
             i64::MIN..0 => Self::PAST,
             1..=RELATIVE_SECONDS_MAX => Self(now.saturating_add(exptime as Seconds)),
+            // What is over is over: how long ago does not matter.
+            _ if exptime <= i64::from(now) => Self::PAST,
             _ => Self(Seconds::try_from(exptime).unwrap_or(Seconds::MAX)),
         }
     }
@@ -45,7 +47,9 @@ mod tests {
         assert_eq!(Expiry::from_exptime(-1, now), Expiry::PAST);
         assert_eq!(Expiry::from_exptime(1, now), Expiry(now + 1));
         assert_eq!(Expiry::from_exptime(2_592_000, now), Expiry(now + 2_592_000));
-        assert_eq!(Expiry::from_exptime(2_592_001, now), Expiry(2_592_001));
+        assert_eq!(Expiry::from_exptime(2_592_001, now), Expiry::PAST);
+        assert_eq!(Expiry::from_exptime(1_800_000_000, now), Expiry::PAST);
+        assert_eq!(Expiry::from_exptime(1_800_000_001, now), Expiry(1_800_000_001));
         assert!(Expiry::from_exptime(2_592_001, now).has_passed(now));
         assert!(!Expiry::NEVER.has_passed(Seconds::MAX));
     }
