@@ -101,6 +101,11 @@ impl Script {
 }
 
 impl Conversation {
+    /// Whether packets are what the servers see: damage to the first byte makes lines of them.
+    pub(super) fn is_read_as_packets(&self) -> bool {
+        self.binary && self.requests.first().is_none_or(|request| request.first() == Some(&0x80))
+    }
+
     fn generate(random: &mut Random, kind: &Kind, keys: &[Vec<u8>], is_old: bool) -> Self {
         let known = |key: &[u8]| keys.iter().position(|known| known == key).map(|index| UNIQUE_FIRST + index as u64);
         let binary = random.once_in(4);
@@ -130,7 +135,8 @@ impl Conversation {
                     bytes.extend_from_slice(&keys.prefix);
                     rest = &rest[PREFIX.len()..];
                 } else if let Some((number, digits)) = named_unique(rest).filter(|_| !self.binary) {
-                    bytes.extend_from_slice(unique(number).to_string().as_bytes());
+                    // As long as it was: where it has become data, what follows must begin at the same place.
+                    bytes.extend_from_slice(format!("{:0digits$}", unique(number)).as_bytes());
                     rest = &rest[digits..];
                 } else if let Some(number) = packed_unique(rest).filter(|_| self.binary) {
                     bytes.extend_from_slice(&unique(number).to_be_bytes());
@@ -226,6 +232,11 @@ fn damage(random: &mut Random, request: &mut Vec<u8>) {
         return;
     }
     let at = random.within(0..request.len().min(60));
+    // A key that is in no world would be in all of them.
+    let worlds = request.windows(PREFIX.len()).enumerate().filter(|(_, window)| *window == PREFIX.as_bytes());
+    if worlds.into_iter().any(|(start, _)| (start..start + PREFIX.len()).contains(&at)) {
+        return;
+    }
     let byte = match random.within(0..4) {
         0 => random.bits() as u8,
         1 => b' ',

@@ -118,6 +118,16 @@ pub const KNOWN: &[Known] = &[
     },
     Known {
         binary: false,
+        reason: "a number from 2^63 on is one, even where a `-` lies behind it in memory (1.6.18)",
+        is_it: leaves_huge_number,
+    },
+    Known {
+        binary: true,
+        reason: "a number from 2^63 on is one, even where a `-` lies behind it in memory (1.6.18)",
+        is_it: leaves_huge_number,
+    },
+    Known {
+        binary: false,
         reason: "`T`, `E` of an `ma` that makes a number longer belong to the new item",
         is_it: |case| {
             let has = |request: &&[u8]| {
@@ -198,6 +208,23 @@ pub const KNOWN: &[Known] = &[
     },
 ];
 
+/// Whether theirs refuses to change a number from 2^63 on, or shows that it has not changed it.
+fn leaves_huge_number(case: &Case<'_>) -> bool {
+    let is_arithmetic = |request: &&[u8]| {
+        matches!(first_word(request), b"incr" | b"decr" | b"ma")
+            || header(request).is_some_and(|header| matches!(header[1], 0x05 | 0x06 | 0x15 | 0x16))
+    };
+    let refuses = |answer| contains(answer, b"non-numeric") || contains(answer, b"Non-numeric");
+    let is_left = |request: &&[u8]| {
+        let words = request.split(|byte| !byte.is_ascii_digit());
+        let is_huge = |word: &&[u8]| {
+            std::str::from_utf8(word).ok().and_then(|word| word.parse::<u64>().ok()).is_some_and(|n| n >> 63 != 0)
+        };
+        words.filter(is_huge).any(|word| refuses(case.theirs) || contains(case.theirs, word))
+    };
+    !refuses(case.ours) && case.requests.iter().any(is_arithmetic) && case.requests.iter().any(is_left)
+}
+
 /// Whether there is nothing but what C takes for white space.
 fn is_blank(text: &[u8]) -> bool {
     text.iter().all(|byte| matches!(byte, b' ' | b'\t'..=b'\r'))
@@ -248,6 +275,6 @@ pub(super) fn find(script: &Script, difference: &Difference) -> Option<usize> {
         says_more: difference.says_more,
         shares_uniques: difference.shares_uniques,
     };
-    let binary = script.connections.last()?.binary && !difference.afterwards;
+    let binary = script.connections.last()?.is_read_as_packets() && !difference.afterwards;
     KNOWN.iter().position(|known| known.binary == binary && (known.is_it)(&case))
 }

@@ -160,7 +160,7 @@ impl Pair {
         self.ours.begin();
         self.theirs.begin();
         for connection in &script.connections {
-            let binary = connection.binary;
+            let binary = connection.is_read_as_packets();
             let ours = self.ours.converse(connection, &keys)?;
             let theirs = self.theirs.converse(connection, &keys)?;
             if let Some(difference) =
