@@ -10,8 +10,14 @@ pub const LINE_BYTES_MAX: usize = 2048;
 /// keys is unlimited and the memory is not.
 pub const RETRIEVAL_LINE_BYTES_MAX: usize = 64 * 1024;
 
+/// Bytes of a number of 32 bits, its sign and zeros before it among them, where memcached's own parser reads it.
+pub const NUMBER_32_BYTES_MAX: usize = 11;
+
+/// The same of a number of 64 bits.
+pub const NUMBER_64_BYTES_MAX: usize = 22;
+
 /// Longest data block that a line can announce (memcached: `INT_MAX - 2`).
-pub const DATA_BYTES_MAX: u64 = i32::MAX as u64 - 2;
+pub const DATA_BYTES_MAX: u32 = i32::MAX as u32 - 2;
 
 /// Most tokens of a meta command, its name and key among them (memcached's `MFLAG_MAX_OPT_LENGTH`).
 pub const META_TOKENS_MAX: usize = 20;

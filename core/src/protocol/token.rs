@@ -1,6 +1,7 @@
 //! Tokens and numbers of the line-based protocols.
 
 use super::Span;
+use crate::limits;
 
 /// Iterates over the tokens of a line: runs of bytes other than SPACE. Tabs and control bytes belong to tokens.
 #[derive(Clone)]
@@ -98,6 +99,11 @@ const SAFE_DIGITS: usize = 19;
 /// Decimal digits and nothing else, up to 2^64 - 1.
 #[inline]
 pub(super) fn digits_u64(token: &[u8]) -> Option<u64> {
+    if token.len() > limits::NUMBER_64_BYTES_MAX { None } else { digits(token) }
+}
+
+#[inline]
+fn digits(token: &[u8]) -> Option<u64> {
     let (head, tail) = token.split_at_checked(SAFE_DIGITS).unwrap_or((token, &[]));
     let number = head.iter().try_fold(0u64, |number, &byte| {
         let digit = byte.wrapping_sub(b'0');
@@ -116,14 +122,21 @@ fn more_digits(number: u64, digits: &[u8]) -> Option<u64> {
 }
 
 /// Decimal digits and nothing else, up to 2^32 - 1.
+#[inline]
 pub(super) fn digits_u32(token: &[u8]) -> Option<u32> {
-    digits_u64(token).and_then(|number| u32::try_from(number).ok())
+    if token.len() > limits::NUMBER_32_BYTES_MAX {
+        return None;
+    }
+    digits(token).and_then(|number| u32::try_from(number).ok())
 }
 
 /// A `-` if negative, then digits; within 32 bits.
 pub(super) fn digits_i32(token: &[u8]) -> Option<i32> {
-    let (negative, digits) = split_minus(token);
-    let number = i64::try_from(digits_u64(digits)?).ok()?;
+    if token.len() > limits::NUMBER_32_BYTES_MAX {
+        return None;
+    }
+    let (negative, token) = split_minus(token);
+    let number = i64::try_from(digits(token)?).ok()?;
     i32::try_from(if negative { number.wrapping_neg() } else { number }).ok()
 }
 
@@ -131,18 +144,18 @@ pub(super) fn digits_i32(token: &[u8]) -> Option<i32> {
 /// with the token or at white space other than SPACE.
 #[inline]
 pub(super) fn loose_u64(token: &[u8]) -> Option<u64> {
-    digits_u64(token).or_else(|| signed_u64(token))
+    digits(token).or_else(|| signed_u64(token))
 }
 
 #[cold]
 fn signed_u64(token: &[u8]) -> Option<u64> {
-    digits_u64(trimmed(token).strip_prefix(b"+").unwrap_or(trimmed(token)))
+    digits(trimmed(token).strip_prefix(b"+").unwrap_or(trimmed(token)))
 }
 
 /// What C's `strtol` takes of a token, cut to 32 bits as memcached cuts it: 4294967295 is -1.
 #[inline]
 pub(super) fn loose_i32(token: &[u8]) -> Option<i32> {
-    match digits_u64(token) {
+    match digits(token) {
         Some(number) => (number <= i64::MAX as u64).then_some(number as i32),
         None => signed_i32(token),
     }
@@ -151,8 +164,8 @@ pub(super) fn loose_i32(token: &[u8]) -> Option<i32> {
 #[cold]
 fn signed_i32(token: &[u8]) -> Option<i32> {
     let token = trimmed(token);
-    let (negative, digits) = split_minus(token.strip_prefix(b"+").unwrap_or(token));
-    let number = digits_u64(digits)?;
+    let (negative, token) = split_minus(token.strip_prefix(b"+").unwrap_or(token));
+    let number = digits(token)?;
     let limit = i64::MAX as u64;
     if number > limit {
         return None;
@@ -213,6 +226,11 @@ mod tests {
         }
         assert_eq!(digits_i32(b"-5"), Some(-5));
         assert_eq!(digits_i32(b"2147483648"), None);
+        // Zeros before a number count, up to where memcached stops reading.
+        assert_eq!((digits_u64(&[b'0'; 22]), digits_u64(&[b'0'; 23])), (Some(0), None));
+        assert_eq!((digits_u32(b"00000000007"), digits_u32(b"000000000007")), (Some(7), None));
+        assert_eq!((digits_i32(b"-0000000007"), digits_i32(b"-00000000007")), (Some(-7), None));
+        assert_eq!((loose_u64(&[b'0'; 30]), loose_i32(&[b'0'; 30])), (Some(0), Some(0)));
         assert_eq!(loose_u64(b"+7"), Some(7));
         assert_eq!(loose_u64(b"-1"), None);
         assert_eq!(loose_i32(b"4294967295"), Some(-1));

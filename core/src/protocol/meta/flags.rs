@@ -40,7 +40,7 @@ pub(super) struct Flags {
     pub(super) unique: Option<u64>,
     /// `F`
     pub(super) client_flags: u32,
-    /// `M`, of which only the first letter counts; 0 if there is none.
+    /// `M`, of which only the first letter counts; a space if there is none.
     pub(super) mode: Option<u8>,
     /// `J`
     pub(super) initial: u64,
@@ -119,7 +119,8 @@ impl Flags {
             b'C' => self.compare = Some(token::digits_u64(argument).ok_or(words::BAD_TOKEN)?),
             b'E' => self.unique = Some(token::digits_u64(argument).ok_or(words::BAD_TOKEN)?),
             b'F' => self.client_flags = token::digits_u32(argument).ok_or(words::BAD_FORMAT)?,
-            b'M' => self.mode = Some(argument.first().copied().unwrap_or(0)),
+            // A NUL is the mode that there is without the flag.
+            b'M' => self.mode = Some(argument.first().copied().unwrap_or(b' ')).filter(|&mode| mode != 0),
             b'J' => self.initial = token::digits_u64(argument).ok_or(words::BAD_INITIAL)?,
             b'D' => self.delta = Some(token::digits_u64(argument).ok_or(words::BAD_DELTA)?),
             b'T' => self.touch = timed()?,

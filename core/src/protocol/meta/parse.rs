@@ -230,7 +230,7 @@ impl Line<'_> {
         let (Some(key), Some(bytes)) = (tokens.next(), tokens.next()) else { return self.answer(words::BAD_FORMAT) };
         let span = self.flags_after(bytes);
         // Until the length is known there is no data block to skip: what follows is read as commands.
-        let length = match token::digits_u64(bytes.of(self.line)) {
+        let length = match token::digits_u32(bytes.of(self.line)) {
             Some(length) if length <= limits::DATA_BYTES_MAX && flags::are_flags(span.of(self.line)) => length as usize,
             _ => return self.answer(words::BAD_FORMAT),
         };

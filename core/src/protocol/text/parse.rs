@@ -219,7 +219,7 @@ impl Line<'_> {
         let Some(key) = tokens.next() else { return self.answer(words::BAD_FORMAT) };
         let [flags, exptime, bytes] = core::array::from_fn(|_| tokens.next_bytes());
         // Until the length is known there is no data block to skip: what follows is read as commands.
-        let length = match token::digits_u64(bytes) {
+        let length = match token::digits_u32(bytes) {
             Some(length) if length <= limits::DATA_BYTES_MAX => length as usize,
             _ => return self.answer(words::BAD_FORMAT),
         };
@@ -350,10 +350,11 @@ impl Line<'_> {
 
     /// A browser's request line closes the connection; anything else is an error.
     fn unknown(&self) -> Verdict<Request> {
-        if token::last(self.arguments).starts_with(b"HTTP/") {
+        let last = token::last(self.line);
+        if last.starts_with(b"HTTP/") && Tokens::new(self.line).nth(1).is_some() {
             return Verdict::Close;
         }
-        let silent = token::last(self.line) == b"noreply";
+        let silent = last == b"noreply";
         self.answer(if silent { b"" } else { words::ERROR })
     }
 }
