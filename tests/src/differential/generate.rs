@@ -134,10 +134,10 @@ impl Conversation {
                 if first == b'w' && rest.starts_with(PREFIX.as_bytes()) {
                     bytes.extend_from_slice(&keys.prefix);
                     rest = &rest[PREFIX.len()..];
-                } else if let Some((number, digits)) = named_unique(rest).filter(|_| !self.binary) {
-                    // As long as it was: where it has become data, what follows must begin at the same place.
-                    bytes.extend_from_slice(format!("{:0digits$}", unique(number)).as_bytes());
-                    rest = &rest[digits..];
+                } else if let Some((number, length)) = named_unique(rest).filter(|_| !self.binary) {
+                    // Equally long for both: where it has become data, what follows must begin at the same place.
+                    bytes.extend_from_slice(format!("{:09}", unique(number)).as_bytes());
+                    rest = &rest[length..];
                 } else if let Some(number) = packed_unique(rest).filter(|_| self.binary) {
                     bytes.extend_from_slice(&unique(number).to_be_bytes());
                     rest = &rest[8..];

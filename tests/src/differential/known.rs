@@ -181,7 +181,10 @@ pub const KNOWN: &[Known] = &[
     Known {
         binary: false,
         reason: "`me <base64> b` decodes the key",
-        is_it: |case| first_word(case.request) == b"me" && words(case.request).any(|word| word.starts_with(b"b")),
+        is_it: |case| {
+            let decodes = |line: &[u8]| first_word(line) == b"me" && words(line).any(|word| word.starts_with(b"b"));
+            case.request.split(|&byte| byte == b'\n').any(decodes)
+        },
     },
     Known {
         binary: false,
