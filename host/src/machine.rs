@@ -1,24 +1,11 @@
-//! What the machine is asked for and the compiler cannot check: to run machine code, and what it does with pages of
-//! memory. The one file of the host with `unsafe` (but for what a macro writes in the
-//! `service` of Windows); knows neither guests nor their verbs.
+//! What the machine is asked for and the compiler cannot check: what it does with pages of memory. With `machine_code` the
+//! only file of the host with `unsafe` (but for what a macro writes in the `service` of Windows); knows neither guests nor
+//! their verbs.
 
 use crate::options::HugePages;
 #[cfg(unix)]
 use std::ops::Range;
 use std::time::Duration;
-
-/// The module in `machine_code`, which the build script of this crate has made.
-///
-/// # Errors
-/// This machine or this engine cannot run it.
-pub(crate) fn module(engine: &wasmtime::Engine, machine_code: &'static [u8]) -> wasmtime::Result<wasmtime::Module> {
-    #[expect(unsafe_code, reason = "the one way to load machine code")]
-    // SAFETY: the bytes are what `precompile_module` made in this crate's build script, under the same configuration, and
-    // lie in this program's read-only data; nobody else can have written them.
-    unsafe {
-        wasmtime::Module::deserialize(engine, machine_code)
-    }
-}
 
 /// Processor time that this thread has used so far.
 #[cfg(unix)]

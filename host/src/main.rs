@@ -16,6 +16,7 @@ mod limits;
 mod listener;
 mod log;
 mod machine;
+mod machine_code;
 mod options;
 mod ping;
 mod process;

@@ -16,6 +16,7 @@ use crate::{
     engine_config::engine_config,
     limits::{CALL_THREAD_TIME_MAX, GUEST_BYTES, MESSAGE_BYTES_MAX, SURPLUS_PIECES_MAX},
     machine::{self, Pages},
+    machine_code,
     options::HugePages,
     watching::Recorded,
 };
@@ -26,8 +27,6 @@ use wasmcached_core::{
 };
 use wasmtime::{InstancePre, Linker, Memory, Store, StoreLimits, StoreLimitsBuilder, Trap, TypedFunc, UpdateDeadline};
 
-/// The guest, compiled to machine code when this program was built.
-const MODULE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/guest.cwasm"));
 /// The verbs that this file speaks.
 const ABI_VERSION: u32 = 1;
 /// How often [`Engine::tick`] is to be called.
@@ -70,7 +69,7 @@ impl Engine {
     pub(crate) fn load(huge_pages: HugePages) -> Result<Self, String> {
         let described = |error: wasmtime::Error| format!("this machine cannot run the engine: {error:#}");
         let engine = wasmtime::Engine::new(&engine_config()).map_err(described)?;
-        let module = machine::module(&engine, MODULE).map_err(described)?;
+        let module = machine_code::module(&engine).map_err(described)?;
         let guest = Linker::new(&engine).instantiate_pre(&module).map_err(described)?;
         Ok(Self { engine, guest, huge_pages })
     }
