@@ -54,14 +54,27 @@ pub(crate) fn build_fault_injection() -> Outcome {
     })
 }
 
+/// Builds an example of the server's crate like the server, but with its names, and returns where it lies.
+pub(crate) fn example(name: &str) -> Outcome<PathBuf> {
+    guests::build(&[Guest::Shipped])?;
+    // The last of two flags wins: the profile's own is the other.
+    let folder = cargo_release("rustc", &["--example", name], &["--", "-Cstrip=none"])?;
+    Ok(folder.join("examples").join(name))
+}
+
 /// Builds the server and returns where cargo left it.
+fn cargo_build(arguments: &[&str]) -> Outcome<PathBuf> {
+    Ok(cargo_release("build", arguments, &[])?.join(format!("wasmcached{}", env::consts::EXE_SUFFIX)))
+}
+
+/// Has cargo build of the server's crate what `arguments` say, `last` behind everything else, and returns the folder.
 ///
 /// A target is named, though it is this machine's: so the flags that keep this machine's paths out of the program do not
 /// reach build scripts, and their dependencies, which take longest, are those of plain `cargo build --release`.
-fn cargo_build(arguments: &[&str]) -> Outcome<PathBuf> {
+fn cargo_release(subcommand: &str, arguments: &[&str], last: &[&str]) -> Outcome<PathBuf> {
     let triple = machine::host_triple(&machine::rustc_program()).ok_or("rustc does not say what it builds for")?;
     let mut command = machine::cargo();
-    command.args(["build", "--release", "--package", "wasmcached", "--target", &triple]).args(arguments);
+    command.args([subcommand, "--release", "--package", "wasmcached", "--target", &triple]).args(arguments);
     let own = guest::remap_flags(&machine::root());
     match flags_of_environment() {
         // Cargo takes flags from one place only, and prefers the environment.
@@ -73,9 +86,8 @@ fn cargo_build(arguments: &[&str]) -> Outcome<PathBuf> {
             command.arg("--config").arg(format!("target.{triple}.rustflags={own:?}"));
         }
     }
-    run_command(&mut command)?;
-    let folder = machine::target_directory().join(triple).join("release");
-    Ok(folder.join(format!("wasmcached{}", env::consts::EXE_SUFFIX)))
+    run_command(command.args(last))?;
+    Ok(machine::target_directory().join(triple).join("release"))
 }
 
 /// Compiler flags that the user set.

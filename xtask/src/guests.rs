@@ -42,6 +42,12 @@ pub(crate) fn file(guest: Guest) -> PathBuf {
     machine::root().join("target/guest").join(guest.file_name())
 }
 
+/// The compiler that makes guests here, as it calls itself.
+pub(crate) fn compiler() -> Option<String> {
+    let (Toolchain::Rustup { rustc, .. } | Toolchain::BuildStd { rustc, .. }) = installed_toolchain()?;
+    output_of(Command::new(rustc).arg("-V"))
+}
+
 fn is_fresh(guest: Guest) -> bool {
     let stamp = guest::stamp_of(&file(guest));
     fingerprint(guest).is_ok_and(|wanted| guest::source(stamp.as_deref(), &wanted, || false) == Source::Fresh)

@@ -1,10 +1,11 @@
-//! Instructions an operation of the store: they repeat on noisy machines, so they guard its speed where clocks cannot.
+//! Instructions an operation of the native core, and a request to the shipped guest: they repeat on noisy machines, so they
+//! guard speed where clocks cannot.
 //!
 //! Owns the comparison with `tests/data/instructions.toml`. Refuses to judge what cannot be compared: another compiler
 //! makes other instructions.
 
 use crate::{
-    machine, packages,
+    build, guests, machine, packages,
     runners::Report,
     step::{Outcome, output_of, run as run_command, step},
 };
@@ -18,10 +19,14 @@ use std::{
 
 /// An operation may take so many percent more than it is known to; when it takes as many less, that should be kept.
 const TOLERANCE_PERCENT: f64 = 5.0;
-const EXAMPLE: &str = "instructions";
+const NATIVE_EXAMPLE: &str = "instructions";
+const GUEST_EXAMPLE: &str = "guest_instructions";
+/// Begins the names of what the guest is asked for.
+const GUEST_PREFIX: &str = "guest: ";
 const HEADER: &str = "\
 # Instructions an operation, counted by callgrind. `cargo xtask instructions` compares with them,
-# `cargo xtask instructions --update` writes them. Names are those of core/examples/instructions.rs.
+# `cargo xtask instructions --update` writes them. Names are those of core/examples/instructions.rs, and behind `guest: `
+# those of host/examples/guest_instructions.rs. However many keys are asked for or set at once, it is one that counts.
 ";
 
 /// Who counted, and what.
@@ -29,6 +34,8 @@ const HEADER: &str = "\
 struct Counts {
     /// Compiler and target: what the numbers depend on.
     compiler: String,
+    /// What those of the guest depend on besides: its compiler, and what makes machine code of it.
+    guest: String,
     /// Instructions an operation, by case.
     cases: BTreeMap<String, f64>,
 }
@@ -61,15 +68,15 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
 /// Counts and compares; each case is one test. Where nothing can be compared, none is counted, and it says so.
 pub(crate) fn check(report: &mut Report) -> Outcome {
     let text = fs::read_to_string(file()).map_err(|error| format!("{}: {error}", file().display()))?;
-    let known = Counts::decode(&text)?;
+    let mut known = Counts::decode(&text)?;
     if !cfg!(target_os = "linux") {
         report.not_run("instructions: not compared, because callgrind counts on Linux only");
         return Ok(());
     }
-    let counted = count()?;
+    let mut counted = count()?;
     println!("{:>9} {:>9} {:>8}  instructions an operation", "known", "now", "");
+    show(&known, &counted);
     if counted.compiler != known.compiler {
-        show(&known, &counted);
         report.not_run(&format!(
             "instructions: not compared, because this is {} and the numbers kept are of {}; \
              `cargo xtask instructions --update` on the old commit and the new compiler gives the base again",
@@ -77,7 +84,14 @@ pub(crate) fn check(report: &mut Report) -> Outcome {
         ));
         return Ok(());
     }
-    show(&known, &counted);
+    if counted.guest != known.guest {
+        report.not_run(&format!(
+            "instructions: the guest's are not compared, because this is {} and the numbers kept are of {}",
+            counted.guest, known.guest
+        ));
+        known.forget_guest();
+        counted.forget_guest();
+    }
     judge(&known, &counted, report)
 }
 
@@ -137,29 +151,36 @@ fn change_percent(before: f64, now: f64) -> f64 {
     (now / before - 1.0) * 100.0
 }
 
-/// Builds the program and counts each of its cases.
+/// Builds the programs and counts each of their cases.
 fn count() -> Outcome<Counts> {
     step("packages of the system", packages::system_packages)?;
-    let program = step("a program to count", build)?;
-    let cases = output_of(&mut Command::new(&program)).ok_or("the program does not list its cases")?;
-    let mut counted = Counts { compiler: compiler()?, cases: BTreeMap::new() };
+    let native = step("the native core to count", build_native)?;
+    let guest = step("the guest to count", || build::example(GUEST_EXAMPLE))?;
+    let mut counted = Counts { compiler: compiler()?, guest: guest_makers()?, cases: BTreeMap::new() };
     step("instructions", || {
-        for (place, line) in cases.lines().enumerate() {
-            let (name, operations) = line.split_once('\t').ok_or_else(|| format!("{line:?} is no case"))?;
-            let operations: f64 = operations.parse().map_err(|error| format!("{line:?}: {error}"))?;
-            let instructions = count_case(&program, place)?;
-            counted.cases.insert(name.to_owned(), instructions as f64 / operations);
+        for (prefix, program) in [("", native), (GUEST_PREFIX, guest)] {
+            counted.cases.extend(count_cases(prefix, &program)?);
         }
         Ok(())
     })?;
     Ok(counted)
 }
 
-fn build() -> Outcome<PathBuf> {
+fn build_native() -> Outcome<PathBuf> {
     let mut command = machine::cargo();
-    command.args(["build", "--profile", "instructions", "--package", "wasmcached-core", "--example", EXAMPLE]);
+    command.args(["build", "--profile", "instructions", "--package", "wasmcached-core", "--example", NATIVE_EXAMPLE]);
     run_command(&mut command)?;
-    Ok(machine::target_directory().join("instructions/examples").join(EXAMPLE))
+    Ok(machine::target_directory().join("instructions/examples").join(NATIVE_EXAMPLE))
+}
+
+fn count_cases(prefix: &str, program: &Path) -> Outcome<Vec<(String, f64)>> {
+    let cases = output_of(&mut Command::new(program)).ok_or("the program does not list its cases")?;
+    let counted = cases.lines().enumerate().map(|(place, line)| {
+        let (name, operations) = line.split_once('\t').ok_or_else(|| format!("{line:?} is no case"))?;
+        let operations: f64 = operations.parse().map_err(|error| format!("{line:?}: {error}"))?;
+        Ok((format!("{prefix}{name}"), count_case(program, place)? as f64 / operations))
+    });
+    counted.collect()
 }
 
 fn count_case(program: &Path, place: usize) -> Outcome<u64> {
@@ -189,13 +210,29 @@ fn compiler() -> Outcome<String> {
     Ok(format!("{version} for {triple}"))
 }
 
+/// The guest's compiler, and the version of what makes machine code of the guest and runs it.
+fn guest_makers() -> Outcome<String> {
+    let file = machine::root().join("Cargo.lock");
+    let lock = fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+    let wasmtime = locked_version(&lock, "wasmtime").ok_or("Cargo.lock does not name wasmtime")?;
+    let compiler = guests::compiler().ok_or("the guest's compiler does not say its version")?;
+    Ok(format!("{compiler} and wasmtime {wasmtime}"))
+}
+
+/// The version of a package in a lock file.
+fn locked_version<'a>(lock: &'a str, package: &str) -> Option<&'a str> {
+    let (_, entry) = lock.split_once(&format!("name = \"{package}\"\nversion = \""))?;
+    entry.split('"').next()
+}
+
 fn file() -> PathBuf {
     machine::root().join("tests/data/instructions.toml")
 }
 
 impl Counts {
     fn encode(&self) -> String {
-        let mut text = format!("{HEADER}compiler = \"{}\"\n\n[instructions]\n", self.compiler);
+        let mut text =
+            format!("{HEADER}compiler = \"{}\"\nguest = \"{}\"\n\n[instructions]\n", self.compiler, self.guest);
         for (name, instructions) in &self.cases {
             // Writing to a string cannot fail.
             let _ = writeln!(text, "\"{name}\" = {instructions:.1}");
@@ -209,6 +246,7 @@ impl Counts {
             let (name, value) = line.split_once(" = ").ok_or_else(|| format!("{line:?} says nothing"))?;
             match name {
                 "compiler" => counts.compiler = value.trim_matches('"').to_owned(),
+                "guest" => counts.guest = value.trim_matches('"').to_owned(),
                 _ => {
                     let value = value.parse().map_err(|error| format!("{line:?}: {error}"))?;
                     counts.cases.insert(name.trim_matches('"').to_owned(), value);
@@ -217,23 +255,28 @@ impl Counts {
         }
         Ok(counts)
     }
+
+    fn forget_guest(&mut self) {
+        self.cases.retain(|name, _| !name.starts_with(GUEST_PREFIX));
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Counts, Verdict, judge, summary, verdict};
+    use super::{Counts, Verdict, judge, locked_version, summary, verdict};
     use crate::runners::Report;
 
     fn counts(cases: &[(&str, f64)]) -> Counts {
         Counts {
             compiler: "rustc 1 for x".to_owned(),
+            guest: "rustc 2 and wasmtime 3".to_owned(),
             cases: cases.iter().map(|(name, instructions)| ((*name).to_owned(), *instructions)).collect(),
         }
     }
 
     #[test]
     fn what_is_written_is_read_again() {
-        let counts = counts(&[("get hit, 10 items", 12.5), ("set", 1000.0)]);
+        let counts = counts(&[("get hit, 10 items", 12.5), ("guest: set", 1000.0)]);
         assert_eq!(Counts::decode(&counts.encode()), Ok(counts));
         assert!(Counts::decode("compiler = \"x\"\n\"a\" = much\n").is_err());
     }
@@ -259,6 +302,20 @@ mod tests {
         assert_eq!(judged(&[("a", 100.0), ("b", 106.0)]), (false, 1, 1));
         assert_eq!(judged(&[("a", 100.0), ("b", 100.0), ("c", 1.0)]), (false, 2, 1));
         assert_eq!(judged(&[("a", 100.0)]), (false, 1, 0));
+    }
+
+    #[test]
+    fn what_cannot_be_compared_is_forgotten() {
+        let mut counted = counts(&[("get hit", 1.0), ("guest: get", 2.0)]);
+        counted.forget_guest();
+        assert_eq!(counted, counts(&[("get hit", 1.0)]));
+    }
+
+    #[test]
+    fn the_lock_file_knows_versions() {
+        let lock = "[[package]]\nname = \"wasm\"\nversion = \"1.0.0\"\n\n[[package]]\nname = \"wasmtime\"\nversion = \"48.0.8\"\n";
+        assert_eq!(locked_version(lock, "wasmtime"), Some("48.0.8"));
+        assert_eq!(locked_version(lock, "wasmer"), None);
     }
 
     #[test]

@@ -52,7 +52,7 @@ const COMMANDS: [Command; 12] = [
     Command {
         name: "instructions",
         arguments: "[--update]",
-        summary: "compare the store's instructions with those kept",
+        summary: "compare the instructions of core and guest with those kept",
         run: instructions::run,
     },
     Command {

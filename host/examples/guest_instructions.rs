@@ -1,0 +1,253 @@
+//! Requests to the shipped guest for an instruction counter: `cargo xtask instructions` runs it under callgrind, which
+//! counts what happens inside `counted`.
+//!
+//! Without an argument it lists its cases, one a line, with the operations that each counts; with a case's place in that
+//! list it runs it. It goes through the verbs of `docs/boundary.md` as the server does, without sockets: receives into the
+//! window, calls `advance`, looks at the output.
+
+#![deny(unsafe_code)]
+
+#[path = "../src/engine_config.rs"]
+mod engine_config;
+#[path = "../src/machine_code.rs"]
+mod machine_code;
+
+use std::{env, hint::black_box, iter};
+use wasmcached_core::{config::Config, hash::Seed};
+use wasmtime::{Engine, Instance, Memory, Store, TypedFunc, WasmParams, WasmResults};
+
+const ITEMS: usize = 10_000;
+/// How many keys a case asks for or sets, however many at a time.
+const OPERATIONS: usize = 4_000;
+/// No divisor of [`ITEMS`], so that neighbours among the requests are none in the store.
+const STEP: usize = 7919;
+const NOW: u32 = 1_800_000_000;
+const KEY_BYTES: usize = 20;
+const VALUE_BYTES: usize = 100;
+
+/// What a client sends at once, again and again.
+struct Case {
+    name: &'static str,
+    /// Keys in what is sent at once.
+    batch: usize,
+    /// What is sent for the items of these numbers.
+    request: fn(&[usize]) -> Vec<u8>,
+    /// How the answer begins.
+    begins: &'static [u8],
+    /// The length of the answer.
+    bytes: usize,
+}
+
+const VALUE_LINE_BYTES: usize = b"VALUE  0 100\r\n\r\n".len() + KEY_BYTES + VALUE_BYTES;
+const META_VALUE_BYTES: usize = b"VA 100 k f0\r\n\r\n".len() + KEY_BYTES + VALUE_BYTES;
+const END: usize = b"END\r\n".len();
+const STORED: usize = b"STORED\r\n".len();
+
+/// Opcodes of packets.
+const GET: u8 = 0x00;
+const SET: u8 = 0x01;
+const NOOP: u8 = 0x0a;
+const GETKQ: u8 = 0x0d;
+const HEADER_BYTES: usize = 24;
+const FLAGS_BYTES: usize = 4;
+
+const CASES: [Case; 12] = [
+    Case { name: "get", batch: 1, request: get, begins: b"VALUE ", bytes: VALUE_LINE_BYTES + END },
+    Case { name: "get of 50 keys", batch: 50, request: get, begins: b"VALUE ", bytes: 50 * VALUE_LINE_BYTES + END },
+    Case {
+        name: "16 gets in one read",
+        batch: 16,
+        request: |numbers| each(numbers, get),
+        begins: b"VALUE ",
+        bytes: 16 * (VALUE_LINE_BYTES + END),
+    },
+    Case { name: "get miss", batch: 1, request: |numbers| get(&[numbers[0] + ITEMS]), begins: b"END\r\n", bytes: END },
+    Case { name: "set", batch: 1, request: set, begins: b"STORED\r\n", bytes: STORED },
+    Case { name: "8 sets in one read", batch: 8, request: set, begins: b"STORED\r\n", bytes: 8 * STORED },
+    Case {
+        name: "mg",
+        batch: 1,
+        request: |numbers| meta_get(numbers, "k f v"),
+        begins: b"VA 100 k",
+        bytes: META_VALUE_BYTES,
+    },
+    Case {
+        name: "50 mg in one read",
+        batch: 50,
+        request: |numbers| [meta_get(numbers, "k f v q"), b"mn\r\n".to_vec()].concat(),
+        begins: b"VA 100 k",
+        bytes: 50 * META_VALUE_BYTES + b"MN\r\n".len(),
+    },
+    Case { name: "ms", batch: 1, request: meta_set, begins: b"HD\r\n", bytes: b"HD\r\n".len() },
+    Case {
+        name: "packet get",
+        batch: 1,
+        request: |numbers| packet(GET, &[], &key(numbers[0]), b""),
+        begins: &[0x81, GET, 0, 0, FLAGS_BYTES as u8, 0, 0, 0],
+        bytes: HEADER_BYTES + FLAGS_BYTES + VALUE_BYTES,
+    },
+    Case {
+        name: "packet set",
+        batch: 1,
+        request: |numbers| packet(SET, &[0; 8], &key(numbers[0]), &[b'v'; VALUE_BYTES]),
+        begins: &[0x81, SET, 0, 0, 0, 0, 0, 0],
+        bytes: HEADER_BYTES,
+    },
+    Case {
+        name: "50 packets getkq",
+        batch: 50,
+        request: |numbers| {
+            let quiet = |numbers: &[usize]| packet(GETKQ, &[], &key(numbers[0]), b"");
+            [each(numbers, quiet), packet(NOOP, &[], "", b"")].concat()
+        },
+        begins: &[0x81, GETKQ, 0, KEY_BYTES as u8, FLAGS_BYTES as u8, 0, 0, 0],
+        bytes: 50 * (HEADER_BYTES + FLAGS_BYTES + KEY_BYTES + VALUE_BYTES) + HEADER_BYTES,
+    },
+];
+
+fn main() {
+    match env::args().nth(1) {
+        None => CASES.iter().for_each(|case| println!("{}\t{OPERATIONS}", case.name)),
+        Some(place) => {
+            let place: usize = place.parse().expect("the place of a case in the list");
+            run(CASES.get(place).expect("the place of a case in the list"));
+        }
+    }
+}
+
+/// Everything that happens in here is counted.
+#[inline(never)]
+fn counted(work: &mut dyn FnMut()) {
+    work();
+    // The call above must not become the last thing that this function does, or it would have ended by then.
+    black_box(());
+}
+
+fn run(case: &Case) {
+    let mut guest = Guest::new();
+    let filler = guest.open();
+    for number in 0..ITEMS {
+        assert_eq!(guest.exchange(filler, &set(&[number])), STORED);
+    }
+    let client = guest.open();
+    let numbers: Vec<usize> = (0..OPERATIONS).map(|place| place * STEP % ITEMS).collect();
+    let requests: Vec<Vec<u8>> = numbers.chunks(case.batch).map(case.request).collect();
+    // The same once before, to look at the answers, and so that no item is met for the first time when it counts.
+    for request in &requests {
+        assert_eq!(guest.exchange(client, request), case.bytes, "{}", case.name);
+        assert!(guest.output().starts_with(case.begins), "{}", case.name);
+    }
+    let mut bytes = 0;
+    counted(&mut || bytes = requests.iter().map(|request| guest.exchange(client, request)).sum());
+    assert_eq!(bytes, requests.len() * case.bytes);
+}
+
+/// A solo guest.
+struct Guest {
+    store: Store<()>,
+    instance: Instance,
+    memory: Memory,
+    advance: TypedFunc<(u32, u32, u32), u32>,
+    mailbox_at: usize,
+    /// Where to receive: the same for all connections without a part of a request.
+    window_at: usize,
+}
+
+/// The places of words in the mailbox.
+const WINDOW_AT: usize = 0;
+const OUTPUT_AT: usize = 2;
+const OUTPUT_BYTES: usize = 3;
+
+/// The status of which everything was answered.
+const OUTPUT: u32 = 1;
+
+impl Guest {
+    fn new() -> Self {
+        let engine = Engine::new(&engine_config::engine_config()).expect("this machine runs the engine");
+        let module = machine_code::module(&engine).expect("this machine runs the guest");
+        let mut store = Store::new(&engine, ());
+        // Nobody moves the epoch on: the guest is not interrupted, but it looks, as the product's does.
+        store.set_epoch_deadline(1);
+        let instance = Instance::new(&mut store, &module, &[]).expect("a guest without imports");
+        let memory = instance.get_memory(&mut store, "memory").expect("the guest's memory");
+        let advance = instance.get_typed_func(&mut store, "advance").expect("the guest's verb");
+        let mut guest = Self { store, instance, memory, advance, mailbox_at: 0, window_at: 0 };
+        let config = Config { seed: Seed(1, 2), ..Config::default() }.encode();
+        let at: u32 = guest.call("reserve", config.len() as u32);
+        guest.memory.data_mut(&mut guest.store)[at as usize..][..config.len()].copy_from_slice(&config);
+        let mailbox: u32 = guest.call("create", (config.len() as u32, NOW));
+        assert_ne!(mailbox, 0, "the guest takes its configuration");
+        guest.mailbox_at = mailbox as usize;
+        guest
+    }
+
+    /// A client's connection.
+    fn open(&mut self) -> u32 {
+        let connection = self.call("open", 0u32);
+        self.call::<_, ()>("input", connection);
+        self.window_at = self.word(WINDOW_AT);
+        connection
+    }
+
+    /// Sends, and looks at all of the answer; its length.
+    fn exchange(&mut self, connection: u32, request: &[u8]) -> usize {
+        self.memory.data_mut(&mut self.store)[self.window_at..][..request.len()].copy_from_slice(request);
+        let status = self.advance.call(&mut self.store, (connection, request.len() as u32, NOW)).expect("no trap");
+        assert_eq!(status, OUTPUT, "an answer, and nothing more to do");
+        black_box(self.output()).len()
+    }
+
+    fn output(&self) -> &[u8] {
+        &self.memory.data(&self.store)[self.word(OUTPUT_AT)..][..self.word(OUTPUT_BYTES)]
+    }
+
+    fn call<P: WasmParams, R: WasmResults>(&mut self, verb: &str, arguments: P) -> R {
+        let verb = self.instance.get_typed_func(&mut self.store, verb).expect("the guest's verb");
+        verb.call(&mut self.store, arguments).expect("no trap")
+    }
+
+    fn word(&self, place: usize) -> usize {
+        let word = self.memory.data(&self.store)[self.mailbox_at + 4 * place..].first_chunk().expect("four bytes");
+        u32::from_le_bytes(*word) as usize
+    }
+}
+
+fn key(number: usize) -> String {
+    format!("{number:0KEY_BYTES$}")
+}
+
+/// One request after the other.
+fn each(numbers: &[usize], request: impl Fn(&[usize]) -> Vec<u8>) -> Vec<u8> {
+    numbers.chunks(1).flat_map(request).collect()
+}
+
+fn get(numbers: &[usize]) -> Vec<u8> {
+    let keys = numbers.iter().map(|&number| format!(" {}", key(number)));
+    iter::once("get".to_owned()).chain(keys).chain(["\r\n".to_owned()]).collect::<String>().into_bytes()
+}
+
+fn set(numbers: &[usize]) -> Vec<u8> {
+    let value = "v".repeat(VALUE_BYTES);
+    let lines = numbers.iter().map(|&number| format!("set {} 0 0 {VALUE_BYTES}\r\n{value}\r\n", key(number)));
+    lines.collect::<String>().into_bytes()
+}
+
+fn meta_get(numbers: &[usize], flags: &str) -> Vec<u8> {
+    let lines = numbers.iter().map(|&number| format!("mg {} {flags}\r\n", key(number)));
+    lines.collect::<String>().into_bytes()
+}
+
+fn meta_set(numbers: &[usize]) -> Vec<u8> {
+    let value = "v".repeat(VALUE_BYTES);
+    let lines = numbers.iter().map(|&number| format!("ms {} {VALUE_BYTES}\r\n{value}\r\n", key(number)));
+    lines.collect::<String>().into_bytes()
+}
+
+fn packet(opcode: u8, extras: &[u8], key: &str, value: &[u8]) -> Vec<u8> {
+    let body = [extras, key.as_bytes(), value].concat();
+    let mut packet = vec![0; HEADER_BYTES];
+    packet[..5].copy_from_slice(&[0x80, opcode, 0, key.len() as u8, extras.len() as u8]);
+    packet[8..12].copy_from_slice(&(body.len() as u32).to_be_bytes());
+    packet.extend(body);
+    packet
+}
