@@ -118,16 +118,6 @@ pub const KNOWN: &[Known] = &[
     },
     Known {
         binary: false,
-        reason: "a number from 2^63 on is one, even where a `-` lies behind it in memory (1.6.18)",
-        is_it: leaves_huge_number,
-    },
-    Known {
-        binary: true,
-        reason: "a number from 2^63 on is one, even where a `-` lies behind it in memory (1.6.18)",
-        is_it: leaves_huge_number,
-    },
-    Known {
-        binary: false,
         reason: "`T`, `E` of an `ma` that makes a number longer belong to the new item",
         is_it: |case| {
             let has = |request: &&[u8]| {
@@ -208,6 +198,16 @@ pub const KNOWN: &[Known] = &[
                 number.strip_prefix(b"-").is_some_and(|digits| digits.iter().all(|&digit| digit == b'0'))
             })
         },
+    },
+    Known {
+        binary: false,
+        reason: "a number from 2^63 on is one, even where a `-` lies behind it in memory (1.6.18)",
+        is_it: leaves_huge_number,
+    },
+    Known {
+        binary: true,
+        reason: "a number from 2^63 on is one, even where a `-` lies behind it in memory (1.6.18)",
+        is_it: leaves_huge_number,
     },
 ];
 
