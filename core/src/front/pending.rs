@@ -115,12 +115,15 @@ impl Pending {
                     out.extend_from_slice(words::END);
                 }
             }
+            (Task::Command(_, Style::Meta(meta)), Some(Reply::Item(item))) if meta.single_letters => {
+                let (key, flags) = (self.key.of(input.bytes), meta.flags.of(input.bytes));
+                meta::answer_plain_get(out, key, flags, item, input.now);
+            }
             (Task::Command(_, style @ Style::Meta(meta)), Some(reply)) => {
                 let echo = meta::Echo {
                     verb: meta.verb,
                     encoded_key: meta.encoded_key,
                     quiet: meta.quiet,
-                    single_letters: meta.single_letters,
                     flags: meta.flags.of(input.bytes),
                     key: self.key(style, input),
                     value_bytes: self.value.bytes(),

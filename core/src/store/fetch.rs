@@ -206,6 +206,7 @@ impl Store {
     }
 
     /// What is known of an item, without its value.
+    #[inline(always)]
     fn known(&self, hit: &Hit, now: Seconds) -> Fetched<'static> {
         let Hit { slot, item } = hit;
         let marks = item.marks();
@@ -226,6 +227,7 @@ impl Store {
         }
     }
 
+    #[inline(always)]
     fn with_value<'s>(&'s self, known: Fetched<'static>, item: &Item, fetch: &Fetch) -> Reply<'s> {
         let wanted = fetch.value && fetch.unless != Some(known.cas);
         Reply::Item(Fetched { value: wanted.then(|| self.value(item)), ..known })

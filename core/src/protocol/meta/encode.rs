@@ -43,8 +43,6 @@ pub struct Echo<'a> {
     pub encoded_key: bool,
     /// Say nothing if there is nothing to say.
     pub quiet: bool,
-    /// Each flag is a space and a letter that only asks.
-    pub single_letters: bool,
     /// The flags, with the spaces between them.
     pub flags: &'a [u8],
     /// The key, decoded.
@@ -138,32 +136,51 @@ fn show_all(out: &mut Vec<u8>, echo: &Echo<'_>, item: &Fetched<'_>) {
 }
 
 /// What `mg` found.
-#[inline]
 fn found(out: &mut Vec<u8>, echo: &Echo<'_>, item: &Fetched<'_>) {
-    out.reserve(item.value.map_or(0, |value| value.len()) + 2 * echo.key.len() + 128);
+    begin_found(out, echo.key, item);
+    show_all(out, echo, item);
+    end_found(out, item);
+}
+
+/// Appends what an `mg` found whose flags are each a space and a letter that only asks ([`super::parse_plain_get`]): what
+/// nearly all clients send. [`answer`] says the same, but takes longer.
+#[inline(never)]
+pub fn answer_plain_get(out: &mut Vec<u8>, key: &[u8], flags: &[u8], item: &Fetched<'_>, now: Seconds) {
+    begin_found(out, key, item);
+    for [_, letter] in flags.as_chunks::<2>().0 {
+        match letter {
+            b'v' | b'q' | b'u' => {}
+            b'k' if !item.encoded_key => {
+                out.extend_from_slice(b" k");
+                out.extend_from_slice(key);
+            }
+            b'f' if item.flags == 0 => out.extend_from_slice(b" f0"),
+            _ => show_rarer(out, key, *letter, item, now),
+        }
+    }
+    end_found(out, item);
+}
+
+#[inline(never)]
+fn show_rarer(out: &mut Vec<u8>, key: &[u8], letter: u8, item: &Fetched<'_>, now: Seconds) {
+    let echo = Echo { verb: Verb::Get, encoded_key: false, quiet: false, flags: &[], key, value_bytes: 0, now };
+    show(out, &echo, item, letter, item.expiry);
+}
+
+#[inline(always)]
+fn begin_found(out: &mut Vec<u8>, key: &[u8], item: &Fetched<'_>) {
+    out.reserve(item.value.map_or(0, |value| value.len()) + 2 * key.len() + 128);
     match item.value {
         Some(value) => {
             out.extend_from_slice(b"VA ");
-            decimal(out, value.len() as u64);
+            out.extend_from_slice(itoa::Buffer::new().format(value.len()).as_bytes());
         }
         None => out.extend_from_slice(b"HD"),
     }
-    if echo.single_letters {
-        // What nearly all clients send: each flag is a space and a letter.
-        for [_, letter] in echo.flags.as_chunks::<2>().0 {
-            match letter {
-                b'v' | b'q' | b'u' => {}
-                b'k' if !item.encoded_key => {
-                    out.extend_from_slice(b" k");
-                    out.extend_from_slice(echo.key);
-                }
-                b'f' if item.flags == 0 => out.extend_from_slice(b" f0"),
-                _ => show(out, echo, item, *letter, item.expiry),
-            }
-        }
-    } else {
-        show_all(out, echo, item);
-    }
+}
+
+#[inline(always)]
+fn end_found(out: &mut Vec<u8>, item: &Fetched<'_>) {
     if item.taken | item.stale | item.won {
         for (holds, mark) in [(item.taken, b" Z"), (item.stale, b" X"), (item.won, b" W")] {
             if holds {

@@ -22,7 +22,7 @@ mod flags;
 mod key;
 mod parse;
 
-pub use encode::{Echo, answer, words};
+pub use encode::{Echo, answer, answer_plain_get, words};
 pub use key::{decode_key, encode_key};
 pub use parse::{PlainGet, parse, parse_plain_get, speaks};
 
