@@ -210,7 +210,8 @@ impl Collector<'_> {
     fn advance_elsewhere(&mut self) -> ControlFlow<()> {
         let rest = self.rest();
         match self.found.state {
-            State::Closing => return BREAK,
+            // The last two are taken elsewhere.
+            State::Closing | State::Requests | State::Packets { .. } => return BREAK,
             State::Skip(left) => {
                 let left = left - self.skip(left);
                 self.found.state = skip(left);
@@ -232,7 +233,6 @@ impl Collector<'_> {
                 let verdict = text::continue_retrieval(rest, cas, touch);
                 return self.verdict(verdict);
             }
-            State::Requests | State::Packets { .. } => {}
         }
         CONTINUE
     }

@@ -233,8 +233,8 @@ fn damage(random: &mut Random, request: &mut Vec<u8>) {
     }
     let at = random.within(0..request.len().min(60));
     // A key that is in no world would be in all of them.
-    let worlds = request.windows(PREFIX.len()).enumerate().filter(|(_, window)| *window == PREFIX.as_bytes());
-    if worlds.into_iter().any(|(start, _)| (start..start + PREFIX.len()).contains(&at)) {
+    let mut worlds = request.windows(PREFIX.len()).enumerate().filter(|(_, window)| *window == PREFIX.as_bytes());
+    if worlds.any(|(start, _)| (start..start + PREFIX.len()).contains(&at)) {
         return;
     }
     let byte = match random.within(0..4) {

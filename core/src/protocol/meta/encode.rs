@@ -173,7 +173,7 @@ fn begin_found(out: &mut Vec<u8>, key: &[u8], item: &Fetched<'_>) {
     match item.value {
         Some(value) => {
             out.extend_from_slice(b"VA ");
-            out.extend_from_slice(itoa::Buffer::new().format(value.len()).as_bytes());
+            decimal(out, value.len() as u64);
         }
         None => out.extend_from_slice(b"HD"),
     }
