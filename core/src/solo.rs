@@ -61,7 +61,7 @@ impl Engine {
         front.into_iter().chain(self.shard.as_mut().map(Shard::events))
     }
 
-    /// Takes `received` bytes of a connection as far as it goes. See `docs/boundary.md` for the status.
+    /// Takes `received` bytes of a connection as far as it goes. See `docs/internals/boundary.md` for the status.
     pub fn advance(&mut self, id: ConnectionId, received: usize, now: Seconds) -> Status {
         self.now = now;
         match &mut self.front {

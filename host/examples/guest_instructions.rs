@@ -2,8 +2,8 @@
 //! counts what happens inside `counted`.
 //!
 //! Without an argument it lists its cases, one a line, with the operations that each counts; with a case's place in that
-//! list it runs it. It goes through the verbs of `docs/boundary.md` as the server does, without sockets: receives into the
-//! window, calls `advance`, looks at the output.
+//! list it runs it. It goes through the verbs of `docs/internals/boundary.md` as the server does, without sockets:
+//! receives into the window, calls `advance`, looks at the output.
 
 #![deny(unsafe_code)]
 

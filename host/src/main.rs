@@ -2,7 +2,7 @@
 //!
 //! This program owns sockets, threads, the clock, entropy, flags, signals, files and the lifecycle of guests. It knows no
 //! word of any protocol and interprets nothing that a client sends: bytes go from sockets into guests and from guests to
-//! sockets (see `docs/boundary.md`).
+//! sockets (see `docs/internals/boundary.md`).
 
 #![deny(unsafe_code)]
 

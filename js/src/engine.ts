@@ -30,7 +30,7 @@ export interface Exchange {
   readonly closed: boolean;
 }
 
-/** Bits of a status (`docs/boundary.md`). */
+/** Bits of a status (`docs/internals/boundary.md`). */
 const STATUS_OUTPUT = 1;
 const STATUS_MORE = 2;
 const STATUS_CLOSE = 4;

@@ -1,4 +1,5 @@
-//! A host in miniature: drives the verbs of `docs/boundary.md` without sockets or threads, for any form of the engine.
+//! A host in miniature: drives the verbs of `docs/internals/boundary.md` without sockets or threads, for any form of the
+//! engine.
 //!
 //! It is also the shortest description of how an embedder behaves: send before you read, carry the runs, then resume.
 //! To be unkind it sends output in pieces, as a slow client would take it.
@@ -33,7 +34,7 @@ pub struct Run {
     pub count: u32,
 }
 
-/// The verbs of `docs/boundary.md` as an embedder calls them; statuses are its bits.
+/// The verbs of `docs/internals/boundary.md` as an embedder calls them; statuses are its bits.
 pub trait Verbs {
     /// See the boundary.
     fn open(&mut self, kind: u32) -> u32;

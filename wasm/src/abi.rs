@@ -1,4 +1,4 @@
-//! Plain exports: the verbs of `docs/boundary.md`, for the native host and any other embedder.
+//! Plain exports: the verbs of `docs/internals/boundary.md`, for the native host and any other embedder.
 //!
 //! The one file of the engine with `unsafe`: exported names, and statics that are safe because a guest is
 //! single-threaded. Each verb is a call into [`Engine`]; arguments that make no sense do nothing.
@@ -26,7 +26,7 @@ const COMMANDS_BYTES_KEPT_MAX: usize = 4 * 1024 * 1024;
 /// Before the records that [`events`] shows.
 const EVENTS_HEAD_BYTES: usize = 3 * 4;
 
-/// The words through which verbs return more than one number; the order is in `docs/boundary.md`.
+/// The words through which verbs return more than one number; the order is in `docs/internals/boundary.md`.
 #[derive(Default)]
 #[repr(C)]
 struct Mailbox {

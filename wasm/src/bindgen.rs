@@ -2,8 +2,8 @@
 //!
 //! Keys and values cross in a window of this instance's memory, and every method takes and returns `u32`: slices and
 //! strings would cost an allocation, a copy and a release each. What a method returns beside its number stands in the
-//! mailbox. The verbs of connections are those of `docs/boundary.md`; the runs for the host are answered here, with
-//! what is true where nobody listens.
+//! mailbox. The verbs of connections are those of `docs/internals/boundary.md`; the runs for the host are answered here,
+//! with what is true where nobody listens.
 //!
 //! Arguments that make no sense do nothing. A panic becomes a JavaScript error with the panic's message.
 

@@ -454,7 +454,7 @@ impl Front {
         self.carry.runs()
     }
 
-    /// Room for the replies of a run (`executed` as in `docs/boundary.md`); `None`: no such run.
+    /// Room for the replies of a run (`executed` as in `docs/internals/boundary.md`); `None`: no such run.
     pub fn reply(&mut self, run: usize, executed: u32, bytes: usize) -> Option<&mut [u8]> {
         self.carry.reply(run, executed, bytes)
     }

@@ -1,4 +1,4 @@
-//! What a front tells its host of a connection; `docs/boundary.md` has the bits.
+//! What a front tells its host of a connection; `docs/internals/boundary.md` has the bits.
 
 /// What the host does next with a connection: a set of bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! A host in one thread: carries runs between a front and shards as `docs/boundary.md` says.
+//! A host in one thread: carries runs between a front and shards as `docs/internals/boundary.md` says.
 
 use super::random::Random;
 use wasmcached_core::{

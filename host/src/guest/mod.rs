@@ -1,8 +1,8 @@
 //! Guests: their verbs, their mailbox, their traps. This file is the one that knows wasmtime (but for the settings that the
 //! build shares, and the loading of machine code); `front` and `shard` are what the two roles are asked for.
 //!
-//! The verbs are those of `docs/boundary.md`, with the same names. What a guest says is not trusted: an address that does
-//! not lie in its memory is a [`Fault`], never a panic. A guest that faulted must be thrown away.
+//! The verbs are those of `docs/internals/boundary.md`, with the same names. What a guest says is not trusted: an address
+//! that does not lie in its memory is a [`Fault`], never a panic. A guest that faulted must be thrown away.
 
 mod front;
 mod shard;

@@ -1,8 +1,8 @@
-//! What a host and its guests say to each other besides bytes; see `docs/boundary.md`.
+//! What a host and its guests say to each other besides bytes; see `docs/internals/boundary.md`.
 
 use wasmcached_core::{config::Binding, host::Target};
 
-/// What a front wants done next; see `docs/boundary.md`.
+/// What a front wants done next; see `docs/internals/boundary.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Status(pub(super) u32);
 

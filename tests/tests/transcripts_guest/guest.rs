@@ -1,4 +1,4 @@
-//! The shipped module as an engine: the verbs of `docs/boundary.md` over wasmtime.
+//! The shipped module as an engine: the verbs of `docs/internals/boundary.md` over wasmtime.
 
 use std::path::{Path, PathBuf};
 use wasmcached_core::config::Config;
