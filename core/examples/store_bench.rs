@@ -9,9 +9,9 @@ use std::{env, time::Instant};
 use store_loops::{KEY_BYTES, Loops, VALUE_BYTES, Work};
 use wasmcached_core::{
     clock::{Expiry, Seconds},
-    command::{Command, Operation},
+    command::{Command, Eviction, Operation},
     hash::Seed,
-    store::{Eviction, Store, StoreConfig},
+    store::{Store, StoreConfig},
 };
 
 const SEED: Seed = Seed(1, 2);

@@ -4,9 +4,10 @@
 
 use crate::{
     clock::{Expiry, Seconds},
-    config::Setting,
-    inventory::Walk,
+    settings::Setting,
+    wire::{Reader, Writer},
 };
+use alloc::vec::Vec;
 use core::num::NonZeroU64;
 
 /// One operation on one key. The store owns nothing of it: key and value are borrowed from the connection's input.
@@ -257,6 +258,32 @@ pub enum Broadcast {
     Tune(Tuning),
     /// Answer with the settings that were changed ([`Tuning`]s one after the other).
     Tuned,
+}
+
+/// What a piece of a walk is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Walk {
+    /// [`crate::inventory::BEGIN`], or what the piece before said.
+    pub cursor: u64,
+    /// Bit `n`: report items of size class `n`.
+    pub classes: u64,
+    /// Bytes of records after which the piece ends (with the bucket it is in).
+    pub room: u32,
+}
+
+impl Walk {
+    /// Appends the form that crosses the boundary.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        let mut w = Writer(out);
+        w.u64(self.cursor);
+        w.u64(self.classes);
+        w.u32(self.room);
+    }
+
+    /// Takes one from the front of `r`.
+    pub fn decode(r: &mut Reader<'_>) -> Option<Self> {
+        Some(Self { cursor: r.u64()?, classes: r.u64()?, room: r.u32()? })
+    }
 }
 
 /// Settings that commands change. Every shard remembers them, so that every front shows the same.

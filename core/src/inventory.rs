@@ -1,7 +1,7 @@
 //! A walk over all items in bounded pieces: what one piece is asked, and what it reports.
 //!
 //! The order is that of the keys' hashes, lowest bit first. Linear hashing cuts exactly that order into buckets,
-//! whatever their number is, so a place in it ([`Walk::cursor`]) stays good while items move, the index grows or shrinks,
+//! whatever their number is, so a place in it ([`crate::command::Walk::cursor`]) stays good while items move, the index grows or shrinks,
 //! and other clients read and write: an item that is there from beginning to end is reported exactly once, others at
 //! most once for each time that they are stored.
 
@@ -16,33 +16,7 @@ pub const BEGIN: u64 = 0;
 /// Where it ends.
 pub const END: u64 = 1 << 32;
 
-/// What a piece of a walk is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Walk {
-    /// [`BEGIN`], or what the piece before said.
-    pub cursor: u64,
-    /// Bit `n`: report items of size class `n`.
-    pub classes: u64,
-    /// Bytes of records after which the piece ends (with the bucket it is in).
-    pub room: u32,
-}
-
-impl Walk {
-    /// Appends the form that crosses the boundary.
-    pub fn encode(&self, out: &mut Vec<u8>) {
-        let mut w = Writer(out);
-        w.u64(self.cursor);
-        w.u64(self.classes);
-        w.u32(self.room);
-    }
-
-    /// Takes one from the front of `r`.
-    pub fn decode(r: &mut Reader<'_>) -> Option<Self> {
-        Some(Self { cursor: r.u64()?, classes: r.u64()?, room: r.u32()? })
-    }
-}
-
-/// The answer to a [`Walk`].
+/// The answer to a [`crate::command::Walk`].
 pub struct Piece<'a> {
     /// Where the next piece begins; [`END`]: there is none.
     pub cursor: u64,

@@ -26,6 +26,7 @@ pub mod limits;
 pub mod prefixes;
 pub mod protocol;
 pub mod reply;
+pub mod settings;
 pub mod shard;
 pub mod solo;
 pub mod statistics;

@@ -4,10 +4,11 @@ use crate::{
     batch::{self, Order},
     clock::Seconds,
     command::{Broadcast, Command, Detail, Eviction, Operation, Touched, Tuning},
-    config::{Config, Setting},
+    config::Config,
     event::Events,
     prefixes::Prefixes,
     reply::Reply,
+    settings::Setting,
     store::{Store, StoreConfig},
     wire::Reader,
 };

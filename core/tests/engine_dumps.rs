@@ -11,10 +11,10 @@ use common::{
 use std::collections::BTreeMap;
 use wasmcached_core::{
     clock::Expiry,
-    command::{Broadcast, Command, Operation, StoreMode, StoreOptions},
+    command::{Broadcast, Command, Operation, StoreMode, StoreOptions, Walk},
     config::Config,
     front::Status,
-    inventory::{BEGIN, END, Piece, Walk},
+    inventory::{BEGIN, END, Piece},
     limits,
     shard::Shard,
 };

@@ -2,10 +2,10 @@
 
 use wasmcached_core::{
     clock::{Expiry, Seconds},
-    command::{Broadcast, Command, Operation},
+    command::{Broadcast, Command, Eviction, Operation},
     hash::Seed,
     reply::Reply,
-    store::{Eviction, Store, StoreConfig},
+    store::{Store, StoreConfig},
 };
 
 const NOW: Seconds = 1_800_000_000;

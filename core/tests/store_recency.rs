@@ -4,10 +4,10 @@
 use lru::LruCache;
 use wasmcached_core::{
     clock::{Expiry, Seconds},
-    command::{Command, Operation, StoreMode, StoreOptions},
+    command::{Command, Eviction, Operation, StoreMode, StoreOptions},
     hash::Seed,
     reply::Reply,
-    store::{Eviction, Store, StoreConfig},
+    store::{Store, StoreConfig},
 };
 
 const NOW: Seconds = 1_800_000_000;

@@ -8,10 +8,10 @@ mod random;
 use random::Random;
 use wasmcached_core::{
     clock::{Expiry, Seconds},
-    command::{Command, Operation},
+    command::{Command, Eviction, Operation},
     hash::Seed,
     reply::Reply,
-    store::{Eviction, Store, StoreConfig},
+    store::{Store, StoreConfig},
 };
 
 const NOW: Seconds = 1_800_000_000;

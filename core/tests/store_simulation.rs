@@ -7,9 +7,11 @@ mod store_model;
 use store_model::{Answer, Course, Model, Rules, answer_of};
 use wasmcached_core::{
     clock::{Expiry, Seconds},
-    command::{ArithmeticOptions, Broadcast, Command, Direction, Operation, StoreMode, StoreOptions, Touched},
+    command::{
+        ArithmeticOptions, Broadcast, Command, Direction, Eviction, Operation, StoreMode, StoreOptions, Touched,
+    },
     hash::Seed,
-    store::{Eviction, Store, StoreConfig},
+    store::{Store, StoreConfig},
 };
 
 /// A small generator (SplitMix64): a run is its seed.

@@ -6,14 +6,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wasmcached_core::{
-    clock::{Expiry, Seconds},
-    command::{ArithmeticOptions, Broadcast, Command, Detail, Direction, Operation, StoreMode, StoreOptions, Touched},
-    hash::Seed,
-    statistics::{Classes, Counters},
-    store::{Eviction, Store, StoreConfig},
-    wire::Reader,
-};
+use wasmcached_core::{clock::{Expiry, Seconds}, command::{ArithmeticOptions, Broadcast, Command, Detail, Direction, Eviction, Operation, StoreMode, StoreOptions, Touched}, hash::Seed, statistics::{Classes, Counters}, store::{Store, StoreConfig}, wire::Reader};
 
 #[allow(dead_code, reason = "the tests of the core use the rest")]
 #[path = "../../core/tests/common/store_model.rs"]

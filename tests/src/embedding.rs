@@ -11,9 +11,10 @@ use std::{
     time::Duration,
 };
 use wasmcached_core::{
-    config::{Authentication, Binding, Config, Role, Setting},
+    config::{Authentication, Binding, Config, Role},
     host::{HostRequest, HostStatistics, Target as RunTarget},
     limits,
+    settings::Setting,
 };
 
 /// The users of every transcript, below this crate.

@@ -19,12 +19,13 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use wasmcached_core::{
     clock::{Expiry, Seconds},
     command::{Command, Operation, StoreMode, StoreOptions, Touched},
-    config::{Config, Role, Setting},
+    config::{Config, Role},
     front::{ConnectionId, Status},
     hash::Seed,
     host::{ConnectionRecord, ConnectionState, HostRequest, HostStatistics, Target},
     limits,
     reply::{Reply, Value},
+    settings::Setting,
     shard::Shard,
     solo::Engine,
 };

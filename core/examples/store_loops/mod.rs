@@ -12,11 +12,11 @@ use alloc::{vec, vec::Vec};
 use core::hint::black_box;
 use wasmcached_core::{
     clock::{Expiry, Seconds},
-    command::{Command, Operation},
+    command::{Command, Eviction, Operation},
     hash::Seed,
     limits::ITEM_BYTES_MAX_DEFAULT,
     reply::Reply,
-    store::{Eviction, Store, StoreConfig},
+    store::{Store, StoreConfig},
 };
 
 /// Operations a round.

@@ -16,11 +16,10 @@ mod tests {
         clock::Expiry,
         command::{
             ArithmeticOptions, Broadcast, Command, Create, Detail, Direction, Discard, Fetch, Operation, Renew,
-            StoreMode, StoreOptions, Touched, Tuning,
+            StoreMode, StoreOptions, Touched, Tuning, Walk,
         },
-        config::Setting,
-        inventory::Walk,
         reply::{Fetched, Found, Reply, Value},
+        settings::Setting,
         wire::Reader,
     };
     use alloc::vec::Vec;

@@ -4,10 +4,9 @@ use crate::{
     clock::Expiry,
     command::{
         ArithmeticOptions, Broadcast, Command, Create, Detail, Direction, Discard, Eviction, Fetch, Operation, Renew,
-        StoreMode, StoreOptions, Touched, Tuning,
+        StoreMode, StoreOptions, Touched, Tuning, Walk,
     },
-    config::Setting,
-    inventory::Walk,
+    settings::Setting,
     wire::{Reader, Writer},
 };
 use alloc::vec::Vec;

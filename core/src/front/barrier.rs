@@ -5,7 +5,7 @@ use crate::{
     batch,
     clock::{Expiry, Seconds},
     command::{Broadcast, Detail, Tuning},
-    config::{Config, Setting},
+    config::Config,
     event::Kinds,
     host::{HostRequest, HostStatistics, Refreshed, Target},
     prefixes::Prefixes,
@@ -13,6 +13,7 @@ use crate::{
         binary,
         text::{self, Control, Dump, Form, Group, words},
     },
+    settings::Setting,
     statistics::{Classes, Counters, Sizes},
     wire::Reader,
 };

@@ -3,7 +3,8 @@
 
 use super::barrier::{Barrier, Style};
 use crate::{
-    inventory::{BEGIN, END, Piece, Walk},
+    command::Walk,
+    inventory::{BEGIN, END, Piece},
     protocol::text::{self, Control, Dump, Form},
 };
 use alloc::vec::Vec;

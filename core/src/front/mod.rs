@@ -24,7 +24,7 @@ pub use watch::Delivered;
 use crate::{
     clock::Seconds,
     command::Command,
-    config::{Authentication, Binding, Config, Setting},
+    config::{Authentication, Binding, Config},
     event::{Events, Kinds},
     hash::Seed,
     limits,
@@ -33,6 +33,7 @@ use crate::{
         text::{Control, words},
     },
     reply::Reply,
+    settings::Setting,
 };
 use alloc::boxed::Box;
 use alloc::{vec, vec::Vec};

@@ -2,7 +2,7 @@
 //! the next items go, and the account of live bytes of each segment; frees a segment with its last live byte.
 //!
 //! The log is several lists, each with an open segment at its end: new items on probation apart from those that may stay
-//! ([`super::Eviction::S3Fifo`]), and items apart by the time they have to live, because what expires together leaves
+//! ([`crate::command::Eviction::S3Fifo`]), and items apart by the time they have to live, because what expires together leaves
 //! whole segments behind. One sequence counts the segments of all, so "written before" has one meaning.
 //!
 //! An item whose value is longer than the rest of the open segment continues at the start of the segment after it, so

@@ -36,10 +36,9 @@ mod tally;
 mod walk;
 mod write;
 
-pub use crate::command::Eviction;
 use crate::{
     clock::Seconds,
-    command::Broadcast,
+    command::{Broadcast, Eviction},
     event::{Event, Events, Kinds},
     hash::Seed,
     reply::Pieces,

@@ -6,7 +6,7 @@
 //! that it frees at least the byte that it was paid for; what is used beyond that is evicted.
 
 use super::{
-    Eviction, Hit, Store,
+    Hit, Store,
     index::{Entry, FETCHED, USED},
     item::Item,
     log::{List, Log, Part},
@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     clock::{Expiry, Seconds},
+    command::Eviction,
     event::{Event, Kinds},
     statistics::class_of,
 };

@@ -7,7 +7,8 @@ use super::{
 };
 use crate::{
     clock::Seconds,
-    inventory::{END, Listed, Piece, Walk},
+    command::Walk,
+    inventory::{END, Listed, Piece},
     statistics::class_of,
 };
 use alloc::vec::Vec;

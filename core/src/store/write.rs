@@ -2,13 +2,16 @@
 //! before anything is changed.
 
 use super::{
-    Eviction, Hit, Store,
+    Hit, Store,
     index::{Entry, USED},
     item::{Header, Item},
     log::{List, Log, Part},
     pool::Location,
 };
-use crate::clock::{Expiry, Seconds};
+use crate::{
+    clock::{Expiry, Seconds},
+    command::Eviction,
+};
 
 /// Most buckets that one insertion adds.
 const GROWTH_STEPS_MAX: u32 = 2;

@@ -1,7 +1,7 @@
 //! The names of `-o`.
 
 use super::{HugePages, Options, Refusal, exit, inert, tls, value};
-use wasmcached_core::{config::Setting, limits, store::Eviction};
+use wasmcached_core::{command::Eviction, limits, settings::Setting};
 
 /// A name of `-o`.
 pub(super) struct Extended {

@@ -3,7 +3,7 @@
 
 use super::{Refusal, exit};
 use std::ops::RangeInclusive;
-use wasmcached_core::config::Setting;
+use wasmcached_core::settings::Setting;
 
 /// Looks at what follows the name, and says which settings show it.
 pub(super) type Check = fn(Option<&str>) -> Checked;

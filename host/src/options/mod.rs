@@ -21,9 +21,10 @@ pub(crate) use tls::{KeyFormat, Security, TlsOptions, Verify};
 use given::Given;
 use std::{ffi::OsString, path::PathBuf};
 use wasmcached_core::{
-    config::{Authentication, Binding, Setting},
+    command::Eviction,
+    config::{Authentication, Binding},
     limits,
-    store::Eviction,
+    settings::Setting,
 };
 
 /// Exit codes (of `sysexits.h` where memcached uses those).

@@ -2,7 +2,7 @@
 
 use super::{Options, Refusal, exit, value};
 use std::path::PathBuf;
-use wasmcached_core::config::Setting;
+use wasmcached_core::settings::Setting;
 
 /// How connections to an address are protected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

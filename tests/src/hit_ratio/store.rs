@@ -2,11 +2,11 @@
 
 use wasmcached_core::{
     clock::{Expiry, Seconds},
-    command::{Command, Operation},
+    command::{Command, Eviction, Operation},
     hash::Seed,
     reply::Reply,
     statistics::Counters,
-    store::{Eviction, Store, StoreConfig},
+    store::{Store, StoreConfig},
 };
 
 use super::load::{Load, Missed, Request};

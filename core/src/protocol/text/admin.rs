@@ -6,10 +6,13 @@
 use super::{Control, Dump, Form, Request, parse::Line, watch, words};
 use crate::{
     command::Eviction,
-    config::Setting,
     event::Kinds,
     host::ClockOrder,
-    protocol::{Verdict, token, token::Tokens},
+    protocol::{
+        Verdict,
+        token::{self, Tokens},
+    },
+    settings::Setting,
     statistics::CLASSES,
 };
 

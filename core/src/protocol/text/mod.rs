@@ -37,11 +37,10 @@ pub use watch::answer_event;
 use super::Span;
 use crate::{
     clock::Expiry,
-    command::{Detail, Eviction, Operation},
-    config::Setting,
+    command::{Detail, Eviction, Operation, Walk},
     event::Kinds,
     host::ClockOrder,
-    inventory::Walk,
+    settings::Setting,
 };
 
 /// What a client asked.

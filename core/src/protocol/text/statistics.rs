@@ -2,10 +2,11 @@
 
 use crate::{
     clock::Seconds,
-    config::{Config, Setting},
+    config::Config,
     host::{ConnectionRecord, ConnectionState, HostStatistics},
     limits,
     prefixes::{PrefixCounts, Prefixes},
+    settings::Setting,
     statistics::{Classes, Counters, Sizes, class_bytes},
     wire::Reader,
 };
