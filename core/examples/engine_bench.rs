@@ -5,7 +5,7 @@
 
 use std::{env, fs, hint::black_box, sync::OnceLock, time::Instant};
 use wasmcached_core::{
-    config::Config,
+    boundary::config::Config,
     front::{ConnectionId, Status},
     hash::Seed,
     solo::Engine,

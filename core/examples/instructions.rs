@@ -8,7 +8,12 @@ mod store_loops;
 
 use std::{env, hint::black_box};
 use store_loops::{KEY_BYTES, Loops, ROUND_OPERATIONS, VALUE_BYTES, Work};
-use wasmcached_core::{config::Config, front::ConnectionId, front::Status, hash::Seed, solo::Engine};
+use wasmcached_core::{
+    boundary::config::Config,
+    front::{ConnectionId, Status},
+    hash::Seed,
+    solo::Engine,
+};
 
 const ITEMS: [u64; 2] = [10_000, 100_000];
 const ROUNDS: u64 = 4;

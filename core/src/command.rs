@@ -252,7 +252,7 @@ pub enum Broadcast {
     Crawl,
     /// A walk over all items begins. Answer: as of `Crawl`.
     BeginWalk,
-    /// A piece of a walk. Unlike the others it goes to one shard. Answer: [`crate::inventory::Piece`].
+    /// A piece of a walk. Unlike the others it goes to one shard. Answer: [`crate::boundary::listing::Piece`].
     Walk(Walk),
     /// Remember these settings. Answer: the value that the first of them had, eight bytes, or `u64::MAX`.
     Tune(Tuning),
@@ -263,7 +263,7 @@ pub enum Broadcast {
 /// What a piece of a walk is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Walk {
-    /// [`crate::inventory::BEGIN`], or what the piece before said.
+    /// [`crate::boundary::listing::BEGIN`], or what the piece before said.
     pub cursor: u64,
     /// Bit `n`: report items of size class `n`.
     pub classes: u64,

@@ -12,16 +12,12 @@ extern crate alloc;
 extern crate std;
 
 pub mod authentication;
-pub mod batch;
+pub mod boundary;
 pub mod clock;
 pub mod command;
-pub mod config;
-pub mod event;
 pub mod front;
 pub mod hash;
 pub mod health;
-pub mod host;
-pub mod inventory;
 pub mod limits;
 pub mod prefixes;
 pub mod protocol;

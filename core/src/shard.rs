@@ -1,11 +1,13 @@
 //! A store with what stands around it: prefix statistics and the execution of batches.
 
 use crate::{
-    batch::{self, Order},
+    boundary::{
+        batch::{self, Order},
+        config::Config,
+        event::Events,
+    },
     clock::Seconds,
     command::{Broadcast, Command, Detail, Eviction, Operation, Touched, Tuning},
-    config::Config,
-    event::Events,
     prefixes::Prefixes,
     reply::Reply,
     settings::Setting,

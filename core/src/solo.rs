@@ -2,9 +2,11 @@
 //! server when one worker and one shard are enough. Also the front alone, with the same verbs.
 
 use crate::{
+    boundary::{
+        config::{Config, Role},
+        event::{Events, Kinds},
+    },
     clock::Seconds,
-    config::{Config, Role},
-    event::{Events, Kinds},
     front::{Barrier, ConnectionId, Front, Status, Step},
     shard::Shard,
 };

@@ -4,9 +4,8 @@ mod common;
 
 use common::host::Server;
 use wasmcached_core::{
-    config::Config,
+    boundary::{config::Config, host::HostRequest},
     front::{ConnectionId, Status},
-    host::HostRequest,
     limits::{DATAGRAM_BYTES_MAX, DATAGRAM_HEADER_BYTES},
 };
 

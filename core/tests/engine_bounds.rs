@@ -8,7 +8,7 @@ use common::{
     random::Random,
 };
 use wasmcached_core::{
-    config::Config,
+    boundary::config::Config,
     front::{ConnectionId, Status},
     limits,
 };

@@ -8,7 +8,7 @@ use common::{
     random::{Random, for_each_seed},
     requests::{self, Kind},
 };
-use wasmcached_core::config::Config;
+use wasmcached_core::boundary::config::Config;
 
 /// What comes back for `stream`, and whether the connection was closed.
 fn replies(config: &Config, shards: u32, room: usize, stream: &[u8], cuts: Cuts, seed: u64) -> (Vec<u8>, bool) {

@@ -10,11 +10,13 @@ use common::{
 };
 use std::collections::BTreeMap;
 use wasmcached_core::{
+    boundary::{
+        config::Config,
+        listing::{BEGIN, END, Piece},
+    },
     clock::Expiry,
     command::{Broadcast, Command, Operation, StoreMode, StoreOptions, Walk},
-    config::Config,
     front::Status,
-    inventory::{BEGIN, END, Piece},
     limits,
     shard::Shard,
 };

@@ -14,7 +14,7 @@ use common::{
     requests::{self, Kind},
 };
 use std::collections::VecDeque;
-use wasmcached_core::config::Config;
+use wasmcached_core::boundary::config::Config;
 
 /// A client, what the model thinks of its connection, and what it is still owed.
 struct Pair {

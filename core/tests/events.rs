@@ -7,7 +7,7 @@ use common::{
     host::{Client, Server},
 };
 use wasmcached_core::{
-    event::{Event, Kinds, Outcome, Storing},
+    boundary::event::{Event, Kinds, Outcome, Storing},
     wire::Reader,
 };
 

@@ -9,7 +9,7 @@ use common::{
     host::{Client, Server},
 };
 use wasmcached_core::{
-    config::{Authentication, Config},
+    boundary::config::{Authentication, Config},
     front::{ConnectionId, Status},
     limits,
 };

@@ -5,7 +5,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wasmcached_core::{config::Config, limits};
+use wasmcached_core::{boundary::config::Config, limits};
 
 #[allow(dead_code, reason = "the tests of the core use the rest")]
 #[path = "../../core/tests/common/host.rs"]

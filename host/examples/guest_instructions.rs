@@ -13,7 +13,7 @@ mod engine_config;
 mod machine_code;
 
 use std::{env, hint::black_box, iter};
-use wasmcached_core::{config::Config, hash::Seed};
+use wasmcached_core::{boundary::config::Config, hash::Seed};
 use wasmtime::{Engine, Instance, Memory, Store, TypedFunc, WasmParams, WasmResults};
 
 const ITEMS: usize = 10_000;

@@ -16,7 +16,7 @@ use std::{
     sync::{Arc, atomic::Ordering, mpsc::Sender},
     time::{Duration, Instant},
 };
-use wasmcached_core::config::Binding;
+use wasmcached_core::boundary::config::Binding;
 
 /// The token of this loop's waker.
 pub(crate) const WAKER: Token = Token(usize::MAX);

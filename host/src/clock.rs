@@ -8,7 +8,7 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
-use wasmcached_core::host::ClockOrder;
+use wasmcached_core::boundary::host::ClockOrder;
 
 /// The server's clock.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use std::{
     io::{self, Read, Write},
     sync::Arc,
 };
-use wasmcached_core::{config::Binding, host::ConnectionState};
+use wasmcached_core::boundary::{config::Binding, host::ConnectionState};
 
 /// A connected socket of either family.
 #[derive(Debug)]

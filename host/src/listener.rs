@@ -16,7 +16,7 @@ use std::{
     io,
     net::{SocketAddr, ToSocketAddrs},
 };
-use wasmcached_core::config::Binding;
+use wasmcached_core::boundary::config::Binding;
 
 /// A bound socket that the event loop does not know yet.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use std::{
         atomic::{AtomicU8, AtomicU32, Ordering},
     },
 };
-use wasmcached_core::host::{ConnectionRecord, ConnectionState};
+use wasmcached_core::boundary::host::{ConnectionRecord, ConnectionState};
 
 /// The other end of a connection, or a listener's own address.
 #[derive(Clone, Debug)]

@@ -33,7 +33,7 @@ use std::{
     thread,
 };
 use wasmcached_core::{
-    config::{Authentication, Config, Role},
+    boundary::config::{Authentication, Config, Role},
     hash::Seed,
     limits,
 };

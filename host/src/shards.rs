@@ -12,9 +12,11 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 use wasmcached_core::{
-    config::{Config, Role},
-    event::Kinds,
-    host::{HostRequest, Target},
+    boundary::{
+        config::{Config, Role},
+        event::Kinds,
+        host::{HostRequest, Target},
+    },
     limits,
 };
 

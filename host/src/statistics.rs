@@ -3,7 +3,7 @@
 use crate::{server::Shared, tls::Tls};
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use wasmcached_core::host::HostStatistics;
+use wasmcached_core::boundary::host::HostStatistics;
 
 /// What one worker counts. It is the only writer, so a plain load and store do.
 #[derive(Debug, Default)]

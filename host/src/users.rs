@@ -16,7 +16,7 @@ use std::{
     },
 };
 use wasmcached_core::{
-    config::{Authentication, Config, Role},
+    boundary::config::{Authentication, Config, Role},
     limits,
 };
 

@@ -16,7 +16,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 use wasmcached_core::{
-    event::{Event, Kinds, Reason, Transport},
+    boundary::event::{Event, Kinds, Reason, Transport},
     limits,
 };
 

@@ -11,8 +11,10 @@ use std::{
     time::Duration,
 };
 use wasmcached_core::{
-    config::{Authentication, Binding, Config, Role},
-    host::{HostRequest, HostStatistics, Target as RunTarget},
+    boundary::{
+        config::{Authentication, Binding, Config, Role},
+        host::{HostRequest, HostStatistics, Target as RunTarget},
+    },
     limits,
     settings::Setting,
 };

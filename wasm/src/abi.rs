@@ -6,8 +6,10 @@
 use core::{cell::UnsafeCell, fmt};
 use std_or_alloc::vec::Vec;
 use wasmcached_core::{
-    config::{Binding, Config},
-    event::{Kinds, Stamp},
+    boundary::{
+        config::{Binding, Config},
+        event::{Kinds, Stamp},
+    },
     front::{ConnectionId, Status},
     solo::Engine,
 };

@@ -17,12 +17,14 @@ use core::fmt;
 use std_or_alloc::{boxed::Box, format, string::String, string::ToString, vec, vec::Vec};
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasmcached_core::{
+    boundary::{
+        config::{Config, Role},
+        host::{ConnectionRecord, ConnectionState, HostRequest, HostStatistics, Target},
+    },
     clock::{Expiry, Seconds},
     command::{Command, Operation, StoreMode, StoreOptions, Touched},
-    config::{Config, Role},
     front::{ConnectionId, Status},
     hash::Seed,
-    host::{ConnectionRecord, ConnectionState, HostRequest, HostStatistics, Target},
     limits,
     reply::{Reply, Value},
     settings::Setting,

@@ -27,7 +27,7 @@ pub use refusal::{Exchange, Step, Users};
 /// The names of the mechanisms, as a client is told them.
 pub const MECHANISMS: &[u8] = b"PLAIN SCRAM-SHA-256";
 
-/// The secrets of one guest, from its [`crate::config::Config`].
+/// The secrets of one guest, from its [`crate::boundary::config::Config`].
 #[derive(Clone, Copy, Debug)]
 pub struct Secrets {
     /// The same in every front of a server: salts come from it, and a client may meet any front.

@@ -2,12 +2,14 @@
 
 use super::carry::{Carry, Slot};
 use crate::{
-    batch,
+    boundary::{
+        batch,
+        config::Config,
+        event::Kinds,
+        host::{HostRequest, HostStatistics, Refreshed, Target},
+    },
     clock::{Expiry, Seconds},
     command::{Broadcast, Detail, Tuning},
-    config::Config,
-    event::Kinds,
-    host::{HostRequest, HostStatistics, Refreshed, Target},
     prefixes::Prefixes,
     protocol::{
         binary,

@@ -4,7 +4,14 @@ use super::{
     barrier::Barrier,
     pending::{Input, Pending},
 };
-use crate::{batch, command::Operation, hash::shard_of, host::Target, limits, reply::Reply, wire::Reader};
+use crate::{
+    boundary::{batch, host::Target},
+    command::Operation,
+    hash::shard_of,
+    limits,
+    reply::Reply,
+    wire::Reader,
+};
 use alloc::{vec, vec::Vec};
 
 /// Commands for one target, in order.

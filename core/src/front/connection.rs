@@ -1,7 +1,7 @@
 //! One client: where it is in its conversation, and the bytes that could not be dealt with yet.
 
 use super::{Status, datagram::Datagrams, dump::Dumping, login::Logins};
-use crate::{clock::Expiry, event::Kinds, limits};
+use crate::{boundary::event::Kinds, clock::Expiry, limits};
 use alloc::{boxed::Box, vec::Vec};
 
 /// Least space that a connection's own buffer offers to a read.

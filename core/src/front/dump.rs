@@ -3,8 +3,8 @@
 
 use super::barrier::{Barrier, Style};
 use crate::{
+    boundary::listing::{BEGIN, END, Piece},
     command::Walk,
-    inventory::{BEGIN, END, Piece},
     protocol::text::{self, Control, Dump, Form},
 };
 use alloc::vec::Vec;

@@ -22,10 +22,12 @@ pub use status::Status;
 pub use watch::Delivered;
 
 use crate::{
+    boundary::{
+        config::{Authentication, Binding, Config},
+        event::{Events, Kinds},
+    },
     clock::Seconds,
     command::Command,
-    config::{Authentication, Binding, Config},
-    event::{Events, Kinds},
     hash::Seed,
     limits,
     protocol::{

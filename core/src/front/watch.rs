@@ -6,9 +6,9 @@ use super::{
     pending::{Input, Pending, Task},
 };
 use crate::{
+    boundary::event::{Event, Events, Kinds, Outcome, Stamp, Storing},
     clock::{Expiry, Seconds},
     command::{Operation, StoreMode, Touched},
-    event::{Event, Events, Kinds, Outcome, Stamp, Storing},
     limits,
     protocol::text,
     reply::Reply,

@@ -37,9 +37,9 @@ mod walk;
 mod write;
 
 use crate::{
+    boundary::event::{Event, Events, Kinds},
     clock::Seconds,
     command::{Broadcast, Eviction},
-    event::{Event, Events, Kinds},
     hash::Seed,
     reply::Pieces,
     statistics::{Counters, Sizes, class_of},

@@ -13,9 +13,9 @@ use super::{
     pool::{Kind, Location, SegmentId},
 };
 use crate::{
+    boundary::event::{Event, Kinds},
     clock::{Expiry, Seconds},
     command::Eviction,
-    event::{Event, Kinds},
     statistics::class_of,
 };
 

@@ -1,4 +1,4 @@
-//! Walks over all items in an order that neither moving nor growing disturbs; see [`crate::inventory`].
+//! Walks over all items in an order that neither moving nor growing disturbs; see [`crate::boundary::listing`].
 
 use super::{
     Store,
@@ -6,9 +6,9 @@ use super::{
     item::{ENCODED_KEY, Item},
 };
 use crate::{
+    boundary::listing::{END, Listed, Piece},
     clock::Seconds,
     command::Walk,
-    inventory::{END, Listed, Piece},
     statistics::class_of,
 };
 use alloc::vec::Vec;

@@ -2,10 +2,12 @@
 
 use super::random::Random;
 use wasmcached_core::{
+    boundary::{
+        config::{Config, Role},
+        host::{HostRequest, HostStatistics, Target},
+    },
     clock::Seconds,
-    config::{Config, Role},
     front::{ConnectionId, Front, Run, Status},
-    host::{HostRequest, HostStatistics, Target},
     shard::Shard,
     solo::Engine,
 };

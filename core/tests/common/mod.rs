@@ -8,7 +8,7 @@ pub(crate) mod packets;
 pub(crate) mod random;
 pub(crate) mod requests;
 
-use wasmcached_core::{config::Config, hash::Seed, protocol::Context};
+use wasmcached_core::{boundary::config::Config, hash::Seed, protocol::Context};
 
 /// The moment at which tests begin, in Unix seconds.
 pub(crate) const START: u32 = 1_800_000_000;

@@ -6,7 +6,7 @@ use crate::{
     watching::{Letter, Recorded},
 };
 use std::ops::Range;
-use wasmcached_core::{
+use wasmcached_core::boundary::{
     config::{Config, Role},
     event::Kinds,
     host::Target,

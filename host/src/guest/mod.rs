@@ -22,7 +22,7 @@ use crate::{
 };
 use std::{ops::Range, time::Duration};
 use wasmcached_core::{
-    config::{Config, Role},
+    boundary::config::{Config, Role},
     limits,
 };
 use wasmtime::{InstancePre, Linker, Memory, Store, StoreLimits, StoreLimitsBuilder, Trap, TypedFunc, UpdateDeadline};

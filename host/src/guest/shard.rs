@@ -2,7 +2,7 @@
 
 use super::{Engine, Fault, Guest, UpkeepVerbs, Verb, Word, range};
 use crate::watching::Recorded;
-use wasmcached_core::{
+use wasmcached_core::boundary::{
     config::{Config, Role},
     event::Kinds,
 };

@@ -1,6 +1,6 @@
 //! What a host and its guests say to each other besides bytes; see `docs/internals/boundary.md`.
 
-use wasmcached_core::{config::Binding, host::Target};
+use wasmcached_core::boundary::{config::Binding, host::Target};
 
 /// What a front wants done next; see `docs/internals/boundary.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

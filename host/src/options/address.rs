@@ -1,7 +1,7 @@
 //! `-p` and `-l`: where to listen.
 
 use super::{Refusal, Security, exit};
-use wasmcached_core::config::Binding;
+use wasmcached_core::boundary::config::Binding;
 
 /// `-p`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -21,8 +21,8 @@ pub(crate) use tls::{KeyFormat, Security, TlsOptions, Verify};
 use given::Given;
 use std::{ffi::OsString, path::PathBuf};
 use wasmcached_core::{
+    boundary::config::{Authentication, Binding},
     command::Eviction,
-    config::{Authentication, Binding},
     limits,
     settings::Setting,
 };

@@ -1,7 +1,7 @@
 //! The one table of flags. The parser, `--help`, the man page, the completions and `stats settings` derive from it.
 
 use super::{HugePages, Options, Refusal, TcpPort, address::ListenAddress, exit, extended, value};
-use wasmcached_core::{command::Eviction, config::Binding, settings::Setting};
+use wasmcached_core::{boundary::config::Binding, command::Eviction, settings::Setting};
 
 /// A flag of the command line.
 pub(super) struct Flag {

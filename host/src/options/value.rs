@@ -2,7 +2,7 @@
 
 use super::{Refusal, exit};
 use std::str::FromStr;
-use wasmcached_core::{config::Binding, limits};
+use wasmcached_core::{boundary::config::Binding, limits};
 
 /// A number greater than 0; else `message`.
 pub(super) fn positive<T: FromStr + PartialOrd + Default>(text: &str, message: &str) -> Result<T, Refusal> {

@@ -7,7 +7,7 @@ use crate::{
     statistics,
 };
 use std::sync::Arc;
-use wasmcached_core::{
+use wasmcached_core::boundary::{
     event::Kinds,
     host::{ConnectionState, HostRequest, Refreshed},
 };

@@ -4,7 +4,7 @@ use super::Worker;
 use crate::{connection::Flag, guest::Fault, limits::STOP_DURATION_MAX};
 use mio::Events;
 use std::time::{Duration, Instant};
-use wasmcached_core::event::Reason;
+use wasmcached_core::boundary::event::Reason;
 
 impl Worker {
     /// Answers what has arrived, waits a little for clients that are slow to read, and closes everything.

@@ -3,7 +3,7 @@
 use super::Worker;
 use crate::{connection::Flag, guest::Fault};
 use std::sync::atomic::Ordering;
-use wasmcached_core::event::Kinds;
+use wasmcached_core::boundary::event::Kinds;
 
 impl Worker {
     /// Sees to it that the front records what somebody watches. To be called before it does something.

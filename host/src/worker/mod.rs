@@ -29,7 +29,7 @@ use std::{
     thread,
     time::Duration,
 };
-use wasmcached_core::event::{Kinds, Reason};
+use wasmcached_core::boundary::event::{Kinds, Reason};
 
 /// The token of a worker's waker; connections have their index.
 pub(crate) const WAKER: Token = Token(usize::MAX);

@@ -1,7 +1,7 @@
 //! The shipped module as an engine: the verbs of `docs/internals/boundary.md` over wasmtime.
 
 use std::path::{Path, PathBuf};
-use wasmcached_core::config::Config;
+use wasmcached_core::boundary::config::Config;
 use wasmcached_tests::{
     embedding::{Embedding, Run, Verbs, configuration},
     target::{Factory, Kind, Target},

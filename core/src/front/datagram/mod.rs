@@ -9,7 +9,7 @@ use super::{
     ConnectionId, Front, Source, Status,
     connection::{Connection, State},
 };
-use crate::{config::Authentication, limits};
+use crate::{boundary::config::Authentication, limits};
 
 impl Front {
     /// One end of a socket for datagrams; `verified`: those that it receives come from whom they say.

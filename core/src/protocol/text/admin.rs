@@ -5,9 +5,8 @@
 
 use super::{Control, Dump, Form, Request, parse::Line, watch, words};
 use crate::{
+    boundary::{event::Kinds, host::ClockOrder},
     command::Eviction,
-    event::Kinds,
-    host::ClockOrder,
     protocol::{
         Verdict,
         token::{self, Tokens},

@@ -1,7 +1,7 @@
 //! Lines that show items one by one.
 
 use super::words;
-use crate::{clock::Expiry, inventory::Listed, protocol::meta};
+use crate::{boundary::listing::Listed, clock::Expiry, protocol::meta};
 use alloc::vec::Vec;
 use core::fmt::Write;
 

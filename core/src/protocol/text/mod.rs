@@ -36,10 +36,9 @@ pub use watch::answer_event;
 
 use super::Span;
 use crate::{
+    boundary::{event::Kinds, host::ClockOrder},
     clock::Expiry,
     command::{Detail, Eviction, Operation, Walk},
-    event::Kinds,
-    host::ClockOrder,
     settings::Setting,
 };
 

@@ -363,7 +363,7 @@ impl Line<'_> {
 #[allow(clippy::indexing_slicing, reason = "a test may panic")]
 mod tests {
     use super::*;
-    use crate::host::ClockOrder;
+    use crate::boundary::host::ClockOrder;
 
     const CONTEXT: Context =
         Context { shutdown: false, sasl: false, debug_time: false, ..Context::permissive(1 << 20, 1_800_000_000) };

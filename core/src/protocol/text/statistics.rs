@@ -1,9 +1,11 @@
 //! The words of `stats`: names, order and formats as memcached prints them, each typed once.
 
 use crate::{
+    boundary::{
+        config::Config,
+        host::{ConnectionRecord, ConnectionState, HostStatistics},
+    },
     clock::Seconds,
-    config::Config,
-    host::{ConnectionRecord, ConnectionState, HostStatistics},
     limits,
     prefixes::{PrefixCounts, Prefixes},
     settings::Setting,

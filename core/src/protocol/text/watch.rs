@@ -2,8 +2,8 @@
 
 use super::listing::{Text, encode_uri};
 use crate::{
+    boundary::event::{Event, Kinds, Outcome, Reason, Stamp, Storing, Transport},
     clock::Expiry,
-    event::{Event, Kinds, Outcome, Reason, Stamp, Storing, Transport},
 };
 use alloc::vec::Vec;
 use core::fmt::Write;

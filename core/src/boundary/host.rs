@@ -29,7 +29,7 @@ pub enum HostRequest {
     Verbosity(u32),
     /// Change the memory of all shards together. Answer: one byte, 1 if done, 0 if it cannot be done.
     MemoryLimit(u64),
-    /// The connection that asks wants events of these kinds ([`crate::event::Kinds`]). Answer: one byte, 1 if it gets
+    /// The connection that asks wants events of these kinds ([`crate::boundary::event::Kinds`]). Answer: one byte, 1 if it gets
     /// them, 0 if too many others do; nothing where there are none to be had.
     Watch(u32),
     /// Stop the server; the connection is closed. Answer: nothing.
