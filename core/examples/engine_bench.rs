@@ -6,9 +6,9 @@
 use std::{env, fs, hint::black_box, sync::OnceLock, time::Instant};
 use wasmcached_core::{
     boundary::config::Config,
+    engine::Engine,
     front::{ConnectionId, Status},
     hash::Seed,
-    solo::Engine,
 };
 
 const NOW: u32 = 1_800_000_000;

@@ -10,9 +10,9 @@ use std::{env, hint::black_box};
 use store_loops::{KEY_BYTES, Loops, ROUND_OPERATIONS, VALUE_BYTES, Work};
 use wasmcached_core::{
     boundary::config::Config,
+    engine::Engine,
     front::{ConnectionId, Status},
     hash::Seed,
-    solo::Engine,
 };
 
 const ITEMS: [u64; 2] = [10_000, 100_000];

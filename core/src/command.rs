@@ -330,6 +330,6 @@ pub enum Detail {
     On,
     /// Stop counting; what was counted stays.
     Off,
-    /// Answer with what was counted ([`crate::prefixes::Prefixes`]).
+    /// Answer with what was counted ([`crate::statistics::Prefixes`]).
     Dump,
 }

@@ -1,7 +1,7 @@
 //! The engine of wasmcached: memcached's protocols and a byte-exact LRU store, without sockets, threads, clocks or files.
 //!
 //! Data flows one way: window, connection, parser, command, store, reply, window. Each noun is a type here and has
-//! one file. `protocol` and `store` do not know each other; `front` joins protocols to commands, `solo` joins a front
+//! one file. `protocol` and `store` do not know each other; `front` joins protocols to commands, `engine` joins a front
 //! to a store in one instance.
 
 #![no_std]
@@ -15,16 +15,14 @@ pub mod authentication;
 pub mod boundary;
 pub mod clock;
 pub mod command;
+pub mod engine;
 pub mod front;
 pub mod hash;
-pub mod health;
 pub mod limits;
-pub mod prefixes;
 pub mod protocol;
 pub mod reply;
 pub mod settings;
 pub mod shard;
-pub mod solo;
 pub mod statistics;
 pub mod store;
 pub mod wire;

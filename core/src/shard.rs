@@ -8,9 +8,9 @@ use crate::{
     },
     clock::Seconds,
     command::{Broadcast, Command, Detail, Eviction, Operation, Touched, Tuning},
-    prefixes::Prefixes,
     reply::Reply,
     settings::Setting,
+    statistics::Prefixes,
     store::{Store, StoreConfig},
     wire::Reader,
 };

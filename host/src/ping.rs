@@ -14,7 +14,7 @@ use std::{
     path::PathBuf,
     time::{Duration, Instant},
 };
-use wasmcached_core::health::{Answer, Question};
+use wasmcached_core::protocol::health::{Answer, Question};
 
 /// Asks the server at `address`; empty: where `options` have it listen. Returns the line to print.
 ///

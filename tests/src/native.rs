@@ -4,7 +4,7 @@ use crate::{
     embedding::{Embedding, Run, Verbs, configuration},
     target::{Factory, Kind, Target},
 };
-use wasmcached_core::{boundary::config::Config, front::ConnectionId, solo::Engine};
+use wasmcached_core::{boundary::config::Config, engine::Engine, front::ConnectionId};
 
 /// Makes native engines. Zero shards: solo.
 #[derive(Debug)]

@@ -10,8 +10,8 @@ use wasmcached_core::{
         config::{Binding, Config},
         event::{Kinds, Stamp},
     },
+    engine::Engine,
     front::{ConnectionId, Status},
-    solo::Engine,
 };
 
 #[cfg(target_family = "wasm")]

@@ -23,13 +23,13 @@ use wasmcached_core::{
     },
     clock::{Expiry, Seconds},
     command::{Command, Operation, StoreMode, StoreOptions, Touched},
+    engine::Engine,
     front::{ConnectionId, Status},
     hash::Seed,
     limits,
     reply::{Reply, Value},
     settings::Setting,
     shard::Shard,
-    solo::Engine,
 };
 
 /// What [`Solo::get`] returns where there is no such key.

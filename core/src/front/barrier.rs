@@ -1,6 +1,6 @@
 //! Requests that concern all shards or the host: nothing of their connection runs beside them.
 
-use super::carry::{Carry, Slot};
+use super::runs::{Carry, Slot};
 use crate::{
     boundary::{
         batch,
@@ -10,13 +10,12 @@ use crate::{
     },
     clock::{Expiry, Seconds},
     command::{Broadcast, Detail, Tuning},
-    prefixes::Prefixes,
     protocol::{
         binary,
         text::{self, Control, Dump, Form, Group, words},
     },
     settings::Setting,
-    statistics::{Classes, Counters, Sizes},
+    statistics::{Classes, Counters, Prefixes, Sizes},
     wire::Reader,
 };
 use alloc::{

@@ -2,22 +2,22 @@
 //!
 //! A front never calls out in the middle of a parse. [`Front::step`] turns the whole requests that a read delivered into
 //! a list of [`Pending`] answers; whoever holds the store (this guest in a solo engine, others through a
-//! [`carry::Carry`]) executes their commands; then they are answered in order. Nothing here knows a socket or the store.
+//! [`runs::Carry`]) executes their commands; then they are answered in order. Nothing here knows a socket or the store.
 
 mod barrier;
-mod carry;
 mod connection;
 mod datagram;
 mod dump;
 mod login;
 mod pending;
+mod runs;
 mod status;
 mod watch;
 
 pub use barrier::Barrier;
-pub use carry::{Run, Slot};
 pub use connection::ConnectionId;
 pub use pending::Pending;
+pub use runs::{Run, Slot};
 pub use status::Status;
 pub use watch::Delivered;
 
@@ -40,11 +40,11 @@ use crate::{
 use alloc::boxed::Box;
 use alloc::{vec, vec::Vec};
 use barrier::After;
-use carry::Carry;
 use connection::{Connection, State};
 use dump::Dumping;
 use login::Gate;
 use pending::{Collected, Input};
+use runs::Carry;
 use slab::Slab;
 use watch::Watchers;
 

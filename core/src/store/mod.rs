@@ -16,12 +16,13 @@
 //! | `fetch` | reads that ask for more than the value, and what they change |
 //! | `write` | how an item gets into the log |
 //! | `reclaim` | eviction, compaction, expiry |
-//! | `tally` | statistics |
+//! | `counters` | statistics |
 //! | `walk` | lists of items |
 //! | `number` | the text of `incr` and `decr` |
 //! | `check` | the invariants |
 
 mod check;
+mod counters;
 mod execute;
 mod fetch;
 mod ghost;
@@ -32,7 +33,6 @@ mod number;
 mod overflow;
 mod pool;
 mod reclaim;
-mod tally;
 mod walk;
 mod write;
 
@@ -45,13 +45,13 @@ use crate::{
     statistics::{Counters, Sizes, class_of},
 };
 use alloc::vec::Vec;
+use counters::Tally;
 use ghost::Ghosts;
 use index::{Index, Slot};
 use item::Item;
 use log::{List, Log};
 use pool::{Cursor, LINE_BYTES, Pool, SEGMENT_BYTES_MIN, SEGMENT_TABLE_BYTES, SEGMENTS_MIN, SegmentId};
 use reclaim::Reclaim;
-use tally::Tally;
 
 /// How a store is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

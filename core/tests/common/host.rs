@@ -7,9 +7,9 @@ use wasmcached_core::{
         host::{HostRequest, HostStatistics, Target},
     },
     clock::Seconds,
+    engine::Engine,
     front::{ConnectionId, Front, Run, Status},
     shard::Shard,
-    solo::Engine,
 };
 
 /// A solo engine, or a front and its shards.

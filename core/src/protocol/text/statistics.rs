@@ -7,9 +7,8 @@ use crate::{
     },
     clock::Seconds,
     limits,
-    prefixes::{PrefixCounts, Prefixes},
     settings::Setting,
-    statistics::{Classes, Counters, Sizes, class_bytes},
+    statistics::{Classes, Counters, PrefixCounts, Prefixes, Sizes, class_bytes},
     wire::Reader,
 };
 use alloc::{string::String, vec::Vec};

@@ -1,5 +1,9 @@
 //! What a store counts: one list makes fields, reset, merge and the record that crosses the boundary.
 
+mod prefixes;
+
+pub use prefixes::{PrefixCounts, Prefixes};
+
 use crate::wire::{Reader, Writer};
 use alloc::{collections::BTreeMap, vec::Vec};
 
