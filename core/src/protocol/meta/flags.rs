@@ -3,7 +3,7 @@
 
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::arithmetic_side_effects)]
 
-use super::{encode::words, key};
+use super::{key, words};
 use crate::{
     clock::{Expiry, Seconds},
     limits,

@@ -21,8 +21,9 @@ mod encode;
 mod flags;
 mod key;
 mod parse;
+pub mod words;
 
-pub use encode::{Echo, answer, answer_plain_get, words};
+pub use encode::{Echo, answer, answer_plain_get};
 pub use key::{decode_key, encode_key};
 pub use parse::{PlainGet, parse, parse_plain_get, speaks};
 

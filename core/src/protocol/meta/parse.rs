@@ -4,9 +4,8 @@
 
 use super::{
     KeyRequest, Request, Style, Verb,
-    encode::words,
     flags::{self, Flags, Letters},
-    key,
+    key, words,
 };
 use crate::{
     clock::Expiry,

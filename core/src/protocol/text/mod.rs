@@ -23,8 +23,9 @@ mod login;
 mod parse;
 mod statistics;
 mod watch;
+pub mod words;
 
-pub use encode::{answer_found, answer_refusal, answer_status, words};
+pub use encode::{answer_found, answer_refusal, answer_status};
 pub use listing::{Form, answer_listed};
 pub use login::{Login, parse_login};
 pub use parse::{continue_retrieval, parse};
