@@ -3,8 +3,7 @@
 use super::{
     Store,
     item::Item,
-    log::List,
-    pool::{Kind, Location, SegmentId},
+    segment::{Kind, List, Location, SegmentId},
 };
 
 impl Store {

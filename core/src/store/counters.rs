@@ -1,6 +1,10 @@
 //! What the store counts: the counters of the whole, and those of each size class.
 
-use super::{Store, item::Item, log::List, pool::SegmentId};
+use super::{
+    Store,
+    item::Item,
+    segment::{List, SegmentId},
+};
 use crate::{
     clock::Seconds,
     statistics::{CLASSES, Class, ClassCounters, Classes, Counters, Sizes, class_of},

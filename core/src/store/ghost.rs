@@ -9,8 +9,8 @@
 
 use super::{
     index::{Hole, Index},
-    log::Part,
     pool::Pool,
+    segment::Part,
 };
 
 const EPOCH_BITS: u32 = 11;

@@ -10,7 +10,8 @@
 use super::{
     item::Item,
     overflow::Overflow,
-    pool::{Kind, LINE_BYTES, Location, Pool, SegmentId},
+    pool::{LINE_BYTES, Pool},
+    segment::{Kind, Location, SegmentId},
 };
 use crate::hash::Seed;
 use alloc::vec::Vec;

@@ -10,7 +10,7 @@
 //!
 //! Header and key lie in one segment; the value may go on at the start of the next one.
 
-use super::pool::{Location, Pool};
+use super::{pool::Pool, segment::Location};
 use crate::clock::{Expiry, Seconds};
 
 const SHAPE_UNIQUE_HIGH: u8 = 1;
@@ -279,7 +279,7 @@ impl Item {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::pool::Kind;
+    use crate::store::segment::Kind;
 
     #[test]
     fn headers_survive_writing_in_every_shape() {

@@ -10,55 +10,9 @@
 
 use super::{
     item::Item,
-    pool::{Kind, Location, Pool, SegmentId},
+    pool::Pool,
+    segment::{Kind, List, Location, SegmentId},
 };
-use crate::clock::{Expiry, Seconds};
-
-/// The parts of the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(super) enum Part {
-    /// What has proved itself, or everything.
-    Main,
-    /// What is new.
-    Probation,
-}
-
-/// Names a list: a part, and a class of times to live.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct List(u8);
-
-/// Items that live for ever, and two classes of those that do not.
-const LIFETIMES: u8 = 3;
-/// The longest time to live of the second class.
-const SHORT_S: Seconds = 120;
-
-impl List {
-    /// Of what lives for ever and may stay.
-    pub(super) const MAIN: Self = Self(0);
-
-    /// All.
-    pub(super) fn all() -> impl DoubleEndedIterator<Item = Self> + Clone {
-        (0..2 * LIFETIMES).map(Self)
-    }
-
-    /// Where an item belongs that has until `expiry` to live.
-    #[inline]
-    pub(super) fn of(part: Part, expiry: Expiry, now: Seconds) -> Self {
-        let lifetime = match expiry {
-            Expiry::NEVER => 0,
-            Expiry(at) if at.saturating_sub(now) <= SHORT_S => 1,
-            Expiry(_) => 2,
-        };
-        Self(part as u8 * LIFETIMES + lifetime)
-    }
-
-    /// The part it belongs to.
-    #[inline]
-    pub(super) fn part(self) -> Part {
-        if self.0 < LIFETIMES { Part::Main } else { Part::Probation }
-    }
-}
 
 /// The ends of a list.
 #[derive(Clone, Copy)]
@@ -72,7 +26,7 @@ struct Ends {
 
 /// See the module.
 pub(super) struct Log {
-    lists: [Ends; 2 * LIFETIMES as usize],
+    lists: [Ends; List::COUNT],
     sequence: u64,
 }
 
@@ -80,7 +34,7 @@ impl Log {
     /// An empty log.
     pub(super) fn new() -> Self {
         let ends = Ends { oldest: SegmentId::NONE, newest: SegmentId::NONE, is_open: false, segments: 0 };
-        Self { lists: [ends; 2 * LIFETIMES as usize], sequence: 0 }
+        Self { lists: [ends; List::COUNT], sequence: 0 }
     }
 
     /// The segment at which a list begins.
@@ -253,7 +207,7 @@ impl Log {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::item::Header;
+    use crate::{clock::Expiry, store::item::Header};
 
     fn item(value_bytes: u32) -> Item {
         let header = Header { key_bytes: 4, value_bytes, flags: 0, expiry: Expiry::NEVER, unique: 1, access: 1 };

@@ -6,6 +6,7 @@
 //!
 //! | file | owns |
 //! |---|---|
+//! | `segment` | names and places, the entry of a segment in the table |
 //! | `pool` | the memory, cut into segments |
 //! | `log` | the order of the segments that hold items |
 //! | `item` | the layout of an item |
@@ -33,6 +34,7 @@ mod number;
 mod overflow;
 mod pool;
 mod reclaim;
+mod segment;
 mod walk;
 mod write;
 
@@ -49,9 +51,10 @@ use counters::Tally;
 use ghost::Ghosts;
 use index::{Index, Slot};
 use item::Item;
-use log::{List, Log};
-use pool::{Cursor, LINE_BYTES, Pool, SEGMENT_BYTES_MIN, SEGMENT_TABLE_BYTES, SEGMENTS_MIN, SegmentId};
+use log::Log;
+use pool::{Cursor, LINE_BYTES, Pool, SEGMENT_BYTES_MIN, SEGMENTS_MIN};
 use reclaim::Reclaim;
+use segment::{List, SEGMENT_TABLE_BYTES, SegmentId};
 
 /// How a store is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,10 @@
 //! A segment's table entry keeps the account: `live` bytes are those of used buckets, `head` is one more than the
 //! number of the first unused one (they link to one another), and segments with unused buckets form a list.
 
-use super::pool::{Kind, LINE_BYTES, Pool, SegmentId};
+use super::{
+    pool::{LINE_BYTES, Pool},
+    segment::{Kind, SegmentId},
+};
 
 /// Where an unused bucket says which one is next.
 const NEXT_AT: usize = 0;

@@ -4,36 +4,8 @@
 //! The reservation is made once, so addresses never move; the vector's length grows segment by segment, so memory
 //! that was never used is never resident.
 
-use super::log::List;
+use super::segment::{Kind, Location, Segment, SegmentId};
 use alloc::vec::Vec;
-
-/// Names a segment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct SegmentId(pub(super) u32);
-
-impl SegmentId {
-    /// No segment.
-    pub(super) const NONE: Self = Self(u32::MAX);
-}
-
-/// Where an item begins, in units of [`UNIT_BYTES`] from the start of the pool. Zero is no place of an item: the first
-/// segment belongs to the index.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Location(pub(super) u32);
-
-impl Location {
-    /// No item.
-    pub(super) const NONE: Self = Self(0);
-
-    /// The offset in the pool, in bytes.
-    #[inline]
-    pub(super) fn byte(self) -> usize {
-        self.0 as usize * UNIT_BYTES
-    }
-}
-
-/// Items begin at multiples of this, and their sizes are multiples of it.
-pub(super) const UNIT_BYTES: usize = 4;
 
 /// Size and alignment of a line of the index: a cache line.
 pub(super) const LINE_BYTES: usize = 64;
@@ -46,65 +18,6 @@ pub(super) const SEGMENT_BYTES_MIN: u32 = 1024;
 
 /// Fewer segments than this are no pool: reclaiming needs some to move items to.
 pub(super) const SEGMENTS_MIN: u32 = 16;
-
-/// What a segment holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// Nothing.
-    Free,
-    /// Items.
-    Log,
-    /// Buckets.
-    Index,
-}
-
-/// An entry of the segment table. Byte counts are within the segment.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Segment {
-    /// The how-manieth segment of the log this is; 0 outside of the log.
-    pub(super) sequence: u64,
-    /// The older neighbour in the log.
-    pub(super) previous: SegmentId,
-    /// The younger neighbour in the log, or the next one of the free list.
-    pub(super) next: SegmentId,
-    /// Bytes written.
-    pub(super) filled: u32,
-    /// Of those, bytes of items that are in the index.
-    pub(super) live: u32,
-    /// Bytes at the start that continue an item of an older segment.
-    pub(super) head: u32,
-    /// That item, while it lives.
-    pub(super) owner: Location,
-    /// No item that begins here expires before this second.
-    pub(super) expires_first: u32,
-    /// See [`Kind`].
-    pub(super) kind: Kind,
-    /// The list of the log that this belongs to, if it holds items.
-    pub(super) list: List,
-}
-
-impl Segment {
-    const FREE: Self = Self {
-        sequence: 0,
-        previous: SegmentId::NONE,
-        next: SegmentId::NONE,
-        filled: 0,
-        live: 0,
-        head: 0,
-        owner: Location::NONE,
-        expires_first: u32::MAX,
-        kind: Kind::Free,
-        list: List::MAIN,
-    };
-
-    /// Bytes of items that are gone.
-    pub(super) fn dead(&self) -> u32 {
-        self.filled - self.live
-    }
-}
-
-/// What a segment costs outside of itself: its entry here and, if the index takes it, its entry in the directory.
-pub(super) const SEGMENT_TABLE_BYTES: u64 = (size_of::<Segment>() + size_of::<u32>()) as u64;
 
 /// A place within the log from which bytes are read or to which they are written in order.
 #[derive(Clone, Copy, Debug)]

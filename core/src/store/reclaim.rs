@@ -9,8 +9,8 @@ use super::{
     Hit, Store,
     index::{Entry, FETCHED, USED},
     item::Item,
-    log::{List, Log, Part},
-    pool::{Kind, Location, SegmentId},
+    log::Log,
+    segment::{Kind, List, Location, Part, Segment, SegmentId},
 };
 use crate::{
     boundary::event::{Event, Kinds},
@@ -359,7 +359,7 @@ impl Store {
     }
 
     fn victim(&self, segment: SegmentId, mode: Mode) -> Victim {
-        let &super::pool::Segment { sequence, head, .. } = self.pool.segment(segment);
+        let &Segment { sequence, head, .. } = self.pool.segment(segment);
         Victim { segment, sequence, offset: head, mode }
     }
 

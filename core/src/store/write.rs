@@ -5,8 +5,8 @@ use super::{
     Hit, Store,
     index::{Entry, USED},
     item::{Header, Item},
-    log::{List, Log, Part},
-    pool::Location,
+    log::Log,
+    segment::{List, Location, Part},
 };
 use crate::{
     clock::{Expiry, Seconds},
