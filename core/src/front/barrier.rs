@@ -258,6 +258,26 @@ impl Barrier {
     }
 }
 
+impl Carry {
+    pub(super) fn load_barrier(&mut self, barrier: &Barrier, now: Seconds, solo: bool) {
+        self.clear();
+        if !solo {
+            for (slot, broadcast) in barrier.broadcasts(now) {
+                let start = self.orders.len();
+                batch::encode_broadcast(&mut self.orders, broadcast);
+                self.add_run(barrier.target(), start, 1);
+                self.slots.push(slot);
+            }
+        }
+        if let Some(request) = barrier.host_request() {
+            let start = self.orders.len();
+            request.encode(&mut self.orders);
+            self.add_run(Target::HOST, start, 1);
+            self.slots.push(Slot::Host);
+        }
+    }
+}
+
 /// The counters of all shards together.
 fn merged(records: &[u8]) -> Counters {
     let mut r = Reader(records);

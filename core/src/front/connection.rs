@@ -1,38 +1,11 @@
 //! One client: where it is in its conversation, and the bytes that could not be dealt with yet.
 
-use super::{Status, datagram::Datagrams, dump::Dumping, login::Logins};
-use crate::{boundary::event::Kinds, clock::Expiry, limits};
+use super::{datagram::frame::Datagrams, dump::Dumping, login::Logins, state::State, status::Status};
+use crate::{boundary::event::Kinds, limits};
 use alloc::{boxed::Box, vec::Vec};
 
 /// Least space that a connection's own buffer offers to a read.
 const READ_BYTES_MIN: usize = 4096;
-
-/// A client, as a small number that the front chose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ConnectionId(pub u32);
-
-/// Where a client is in its conversation.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum State {
-    /// Nothing was received yet: the first byte chooses the protocol.
-    #[default]
-    Fresh,
-    /// Between requests of the text protocol.
-    Requests,
-    /// Before a login by text.
-    Locked,
-    /// Between packets of the binary protocol. `locked`: before a login.
-    Packets { locked: bool },
-    /// In a retrieval, with `remaining` bytes of keys to go, then `ending` bytes of line end. No line end: the line is
-    /// longer than we look ahead, and more keys will follow.
-    Keys { cas: bool, touch: Option<Expiry>, remaining: u32, ending: u8 },
-    /// In the data block of a refused text store.
-    Skip(u64),
-    /// In the body of a refused packet.
-    SkipBody { left: u64, locked: bool },
-    /// Nothing more is read.
-    Closing,
-}
 
 /// See the module. An idle client owns no buffer: this struct is all it costs here.
 #[derive(Default)]

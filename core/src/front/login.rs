@@ -1,26 +1,16 @@
 //! Logins of connections: who may try, how often, and what follows. Who is known, `authentication` knows.
 
-use super::{Front, bytes, connection::State};
+use super::{Front, bytes, collect::Login, state::State};
 use crate::{
     authentication::{Exchange, MECHANISMS, Problem, Secrets, Step, Users, split_plain},
     clock::Seconds,
     limits,
     protocol::{
-        Span,
         binary::{self, Status, Verb},
         text::words,
     },
 };
 use alloc::vec::Vec;
-
-/// A part of a login, as a parser found it.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Login {
-    /// The one command of the text protocol.
-    Text { user: Span, password: Span },
-    /// A packet of SASL.
-    Packet(binary::Login),
-}
 
 /// What one connection has tried.
 #[derive(Default)]

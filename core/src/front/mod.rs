@@ -5,19 +5,22 @@
 //! [`runs::Carry`]) executes their commands; then they are answered in order. Nothing here knows a socket or the store.
 
 mod barrier;
+mod collect;
 mod connection;
 mod datagram;
 mod dump;
 mod login;
 mod pending;
+mod route;
 mod runs;
+mod state;
 mod status;
 mod watch;
 
 pub use barrier::Barrier;
-pub use connection::ConnectionId;
 pub use pending::Pending;
 pub use runs::{Run, Slot};
+pub use state::ConnectionId;
 pub use status::Status;
 pub use watch::Delivered;
 
@@ -40,12 +43,14 @@ use crate::{
 use alloc::boxed::Box;
 use alloc::{vec, vec::Vec};
 use barrier::After;
-use connection::{Connection, State};
+use collect::Collected;
+use connection::Connection;
 use dump::Dumping;
 use login::Gate;
-use pending::{Collected, Input};
+use pending::Input;
 use runs::Carry;
 use slab::Slab;
+use state::State;
 use watch::Watchers;
 
 /// What [`Front::step`] found.
@@ -262,7 +267,7 @@ impl Front {
             return Some(Step::Rest);
         }
         self.decoded.clear();
-        let collected = pending::collect(
+        let collected = collect::collect(
             &mut self.pending,
             &mut self.decoded,
             input,

@@ -1,15 +1,11 @@
 //! The ends of sockets for datagrams among the connections of a front: each input is one datagram, answered by one series,
 //! and nothing is kept from one to the next. What is on the wire, [`frame`] knows.
 
-mod frame;
+pub(super) mod frame;
 
-pub(super) use frame::Datagrams;
-
-use super::{
-    ConnectionId, Front, Source, Status,
-    connection::{Connection, State},
-};
+use super::{ConnectionId, Front, Source, Status, connection::Connection, state::State};
 use crate::{boundary::config::Authentication, limits};
+use frame::Datagrams;
 
 impl Front {
     /// One end of a socket for datagrams; `verified`: those that it receives come from whom they say.

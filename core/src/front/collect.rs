@@ -1,0 +1,388 @@
+//! Collects from the input what is to be answered next.
+
+use super::{
+    barrier::{self, Barrier},
+    pending::{Pending, Style, Task},
+    state::State,
+};
+use crate::{
+    command::Operation,
+    hash::Seed,
+    limits,
+    protocol::{
+        Context, Span, Verdict, binary, meta,
+        text::{self, Request, Retrieve, words},
+        token,
+    },
+};
+use alloc::vec::Vec;
+use core::ops::ControlFlow;
+
+/// A part of a login, as a parser found it.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Login {
+    /// The one command of the text protocol.
+    Text { user: Span, password: Span },
+    /// A packet of SASL.
+    Packet(binary::Login),
+}
+
+/// What [`collect`] found besides pending answers. Valid only if there are none.
+pub(super) struct Collected {
+    /// The input up to here is done with.
+    pub(super) cursor: usize,
+    pub(super) state: State,
+    /// See [`super::connection::Connection::needed`].
+    pub(super) needed: usize,
+    pub(super) barrier: Option<Barrier>,
+    /// A part of a login, which stands alone as well.
+    pub(super) login: Option<Login>,
+}
+
+/// Parses from `cursor` on until the input or the batch is full, or a barrier stands at its beginning.
+///
+/// Here and below, what is rare is kept apart: each function of a guest begins by clearing all variables that any part of
+/// it needs, so the frequent parts must not share theirs with the rest.
+#[inline(never)]
+pub(super) fn collect(
+    pending: &mut Vec<Pending>,
+    decoded: &mut Vec<u8>,
+    input: &[u8],
+    (cursor, state): (usize, State),
+    context: &Context,
+    seed: Seed,
+    requests_left: &mut u32,
+) -> Collected {
+    let found = Collected { cursor, state, needed: 0, barrier: None, login: None };
+    let mut c = Collector { pending, decoded, input, context, seed, requests_left, found };
+    while c.pending.len() < limits::BATCH_COMMANDS_MAX && c.advance().is_continue() {}
+    c.found
+}
+
+struct Collector<'a> {
+    pending: &'a mut Vec<Pending>,
+    decoded: &'a mut Vec<u8>,
+    input: &'a [u8],
+    context: &'a Context,
+    seed: Seed,
+    requests_left: &'a mut u32,
+    found: Collected,
+}
+
+const CONTINUE: ControlFlow<()> = ControlFlow::Continue(());
+const BREAK: ControlFlow<()> = ControlFlow::Break(());
+
+impl Collector<'_> {
+    #[inline]
+    fn rest(&self) -> &[u8] {
+        self.input.get(self.found.cursor..).unwrap_or_default()
+    }
+
+    /// Takes the next thing from the input; breaks where there is none to take now.
+    #[inline]
+    fn advance(&mut self) -> ControlFlow<()> {
+        match self.found.state {
+            State::Keys { remaining: 1.., .. } => self.key(),
+            State::Requests => self.line(),
+            State::Packets { locked } => self.packet(locked),
+            _ => self.advance_elsewhere(),
+        }
+    }
+
+    #[inline(never)]
+    fn advance_elsewhere(&mut self) -> ControlFlow<()> {
+        let rest = self.rest();
+        match self.found.state {
+            // The last two are taken elsewhere.
+            State::Closing | State::Requests | State::Packets { .. } => return BREAK,
+            State::Skip(left) => {
+                let left = left - self.skip(left);
+                self.found.state = skip(left);
+                // What was skipped need not be kept, though nothing pends on it.
+                return if left > 0 { BREAK } else { CONTINUE };
+            }
+            State::SkipBody { left, locked } => {
+                let left = left - self.skip(left);
+                self.found.state = skip_body(left, locked);
+                return if left > 0 { BREAK } else { CONTINUE };
+            }
+            _ if rest.is_empty() => return BREAK,
+            State::Fresh => {
+                let is_binary = rest.first() == Some(&binary::MAGIC_REQUEST);
+                self.found.state = if is_binary { State::Packets { locked: false } } else { State::Requests };
+            }
+            State::Locked => return self.locked(),
+            State::Keys { cas, touch, .. } => {
+                let verdict = text::continue_retrieval(rest, cas, touch);
+                return self.verdict(verdict);
+            }
+        }
+        CONTINUE
+    }
+
+    /// Leaves out so many bytes, if they are there; how many were.
+    fn skip(&mut self, left: u64) -> u64 {
+        let skipped = left.min(self.rest().len() as u64);
+        self.found.cursor += skipped as usize;
+        skipped
+    }
+
+    #[inline]
+    fn push(&mut self, key: Span, value: Span, task: Task) {
+        let hash = match task {
+            Task::Answer(_) | Task::Packet(..) => 0,
+            Task::Command(_, style) => {
+                let key = key.of(style.key_source(self.input, self.decoded));
+                #[cfg(feature = "fault-injection")]
+                crate::inject_fault(key, b"front");
+                self.seed.hash(key)
+            }
+        };
+        let Collected { cursor, state, .. } = self.found;
+        self.pending.push(Pending { end: cursor as u32, after: state, key, value, hash, task });
+    }
+
+    #[inline(never)]
+    fn push_answer(&mut self, text: &'static [u8]) {
+        self.push(Span::default(), Span::default(), Task::Answer(text));
+    }
+
+    /// A request in a line: a meta command, or one of the text protocol.
+    #[inline]
+    fn line(&mut self) -> ControlFlow<()> {
+        let rest = self.rest();
+        if rest.is_empty() || *self.requests_left == 0 {
+            return BREAK;
+        }
+        if meta::speaks(rest) {
+            return self.plain_meta_get().unwrap_or_else(|| self.meta());
+        }
+        let verdict = text::parse(rest, self.context);
+        self.verdict(verdict)
+    }
+
+    fn verdict(&mut self, verdict: Verdict<Request>) -> ControlFlow<()> {
+        let (request, consumed) = match verdict {
+            Verdict::Complete { request, consumed } => (request, consumed),
+            Verdict::Incomplete { needed } => return self.incomplete(needed),
+            Verdict::Close => return self.close(),
+        };
+        if self.found.state == State::Requests {
+            if matches!(request, Request::Control { .. }) && !self.pending.is_empty() {
+                return BREAK;
+            }
+            *self.requests_left -= 1;
+        }
+        let start = self.found.cursor;
+        match request {
+            Request::Retrieve(Retrieve { cas, touch, keys, whole }) => {
+                let ending = if whole { consumed - keys.start as usize - keys.bytes() } else { 0 };
+                self.found.cursor = start + keys.start as usize;
+                self.found.state = State::Keys { cas, touch, remaining: keys.length, ending: ending as u8 };
+                if keys.length == 0 {
+                    // A long line that ended after its last key was taken.
+                    self.finish_line();
+                }
+            }
+            Request::Command(request) => {
+                self.found.cursor = start + consumed;
+                self.found.state = skip(request.swallow);
+                let style = if request.noreply { Style::Silent } else { Style::Status };
+                let (key, value) = (request.key.shifted(start), request.value.shifted(start));
+                self.push(key, value, Task::Command(request.operation, style));
+            }
+            Request::Answer { text, swallow } => {
+                self.found.cursor = start + consumed;
+                self.found.state = skip(swallow);
+                self.push_answer(text);
+            }
+            Request::Quit => return self.close(),
+            Request::Control { control, noreply } => {
+                self.found.cursor = start + consumed;
+                let style = if noreply { barrier::Style::Silent } else { barrier::Style::Text };
+                self.found.barrier = Some(Barrier::new(control, style));
+                return BREAK;
+            }
+        }
+        CONTINUE
+    }
+
+    /// An `mg` as nearly all of them are; `None` if it is none.
+    #[inline]
+    fn plain_meta_get(&mut self) -> Option<ControlFlow<()>> {
+        let start = self.found.cursor;
+        let meta::PlainGet { key, operation, style, consumed } = meta::parse_plain_get(self.rest())?;
+        self.found.cursor = start + consumed;
+        *self.requests_left -= requests(style.quiet, &operation);
+        let style = meta::Style { flags: style.flags.shifted(start), ..style };
+        self.push(key.shifted(start), Span::default(), Task::Command(operation, Style::Meta(style)));
+        Some(CONTINUE)
+    }
+
+    /// A meta command.
+    #[inline(never)]
+    fn meta(&mut self) -> ControlFlow<()> {
+        let start = self.found.cursor;
+        match meta::parse(self.rest(), self.context) {
+            Verdict::Incomplete { needed } => return self.incomplete(needed),
+            Verdict::Close => return self.close(),
+            Verdict::Complete { request: meta::Request::Answer { text, swallow }, consumed } => {
+                self.found.cursor = start + consumed;
+                self.found.state = skip(swallow);
+                *self.requests_left -= 1;
+                self.push_answer(text);
+            }
+            Verdict::Complete { request: meta::Request::Command(request), consumed } => {
+                self.found.cursor = start + consumed;
+                self.found.state = skip(request.swallow);
+                *self.requests_left -= requests(request.style.quiet, &request.operation);
+                let mut key = request.key.shifted(start);
+                if request.style.encoded_key {
+                    let before = self.decoded.len();
+                    // The parser has seen that it is a key.
+                    let _ = meta::decode_key(key.of(self.input), self.decoded);
+                    key = Span::new(before, self.decoded.len());
+                }
+                let style = meta::Style { flags: request.style.flags.shifted(start), ..request.style };
+                self.push(key, request.value.shifted(start), Task::Command(request.operation, Style::Meta(style)));
+            }
+        }
+        CONTINUE
+    }
+
+    /// A packet of the binary protocol.
+    #[inline(never)]
+    fn packet(&mut self, locked: bool) -> ControlFlow<()> {
+        let start = self.found.cursor;
+        let rest = self.rest();
+        if rest.is_empty() || *self.requests_left == 0 {
+            return BREAK;
+        }
+        match binary::parse(rest, self.context, locked) {
+            Verdict::Incomplete { needed } => return self.incomplete(needed),
+            Verdict::Close | Verdict::Complete { request: binary::Request::Quit, .. } => return self.close(),
+            Verdict::Complete { request: binary::Request::Command(request), consumed } => {
+                self.found.cursor = start + consumed;
+                self.found.state = skip_body(request.swallow, locked);
+                *self.requests_left -= requests(request.style.quiet, &request.operation);
+                let (key, value) = (request.key.shifted(start), request.value.shifted(start));
+                self.push(key, value, Task::Command(request.operation, Style::Binary(request.style)));
+            }
+            Verdict::Complete { request: binary::Request::Answer { style, status, swallow, closes }, consumed } => {
+                self.found.cursor = if closes { self.input.len() } else { start + consumed };
+                self.found.state = if closes { State::Closing } else { skip_body(swallow, locked) };
+                *self.requests_left -= 1;
+                self.push(Span::default(), Span::default(), Task::Packet(style, status));
+            }
+            Verdict::Complete { request: binary::Request::Control { control, style }, consumed } => {
+                if self.stands_alone(consumed) {
+                    self.found.barrier = Some(Barrier::new(control, barrier::Style::Binary(style)));
+                }
+                return BREAK;
+            }
+            Verdict::Complete { request: binary::Request::Login(login), consumed } => {
+                if self.stands_alone(consumed) {
+                    let (mechanism, message) = (login.mechanism.shifted(start), login.message.shifted(start));
+                    self.found.login = Some(Login::Packet(binary::Login { mechanism, message, ..login }));
+                }
+                return BREAK;
+            }
+        }
+        CONTINUE
+    }
+
+    /// A command before a login by text.
+    fn locked(&mut self) -> ControlFlow<()> {
+        if *self.requests_left == 0 {
+            return BREAK;
+        }
+        let start = self.found.cursor;
+        match text::parse_login(self.rest()) {
+            Verdict::Incomplete { needed } => self.incomplete(needed),
+            Verdict::Close => self.close(),
+            Verdict::Complete { request: text::Login::Refused(text), consumed } => {
+                self.found.cursor = start + consumed;
+                *self.requests_left -= 1;
+                self.push_answer(text);
+                CONTINUE
+            }
+            Verdict::Complete { request: text::Login::Attempt { user, password }, consumed } => {
+                if self.stands_alone(consumed) {
+                    self.found.login =
+                        Some(Login::Text { user: user.shifted(start), password: password.shifted(start) });
+                }
+                BREAK
+            }
+        }
+    }
+
+    /// Takes what must be alone, unless answers pend before it.
+    fn stands_alone(&mut self, consumed: usize) -> bool {
+        let is_alone = self.pending.is_empty();
+        if is_alone {
+            *self.requests_left -= 1;
+            self.found.cursor += consumed;
+        }
+        is_alone
+    }
+
+    fn incomplete(&mut self, needed: usize) -> ControlFlow<()> {
+        self.found.needed = needed;
+        BREAK
+    }
+
+    /// Everything before it is answered first; a pending nothing carries the state.
+    fn close(&mut self) -> ControlFlow<()> {
+        self.found.state = State::Closing;
+        self.found.cursor = self.input.len();
+        self.push_answer(b"");
+        BREAK
+    }
+
+    /// The next key of a retrieval becomes a command; what remains of the line becomes the state.
+    #[inline]
+    fn key(&mut self) -> ControlFlow<()> {
+        let Collected { cursor, state: State::Keys { cas, touch, remaining, ending }, .. } = self.found else {
+            return BREAK;
+        };
+        let line = self.input.get(cursor..cursor + remaining as usize).unwrap_or_default();
+        let (start, end, after) = token::first(line);
+        self.found.cursor += after;
+        self.found.state = State::Keys { cas, touch, remaining: remaining - after as u32, ending };
+        let last = after == line.len() && ending > 0;
+        if last {
+            self.found.cursor += usize::from(ending);
+            self.found.state = State::Requests;
+        }
+        if end > start {
+            let key = Span::new(cursor + start, cursor + end);
+            let operation = Operation::Get { touch };
+            self.push(key, Span::default(), Task::Command(operation, Style::Found { cas, last }));
+        } else if last {
+            self.push_answer(words::END);
+        }
+        CONTINUE
+    }
+
+    fn finish_line(&mut self) {
+        if let State::Keys { ending: ending @ 1.., .. } = self.found.state {
+            self.found.cursor += usize::from(ending);
+            self.found.state = State::Requests;
+            self.push_answer(words::END);
+        }
+    }
+}
+
+/// As how many requests a command counts. A quiet read counts as one more key of a retrieval does: not at all. The answers
+/// to many are sent together then, and what a read from the socket can hold of them bounds them as well.
+fn requests(quiet: bool, operation: &Operation<'_>) -> u32 {
+    u32::from(!(quiet && operation.is_read()))
+}
+
+fn skip_body(swallow: u64, locked: bool) -> State {
+    if swallow > 0 { State::SkipBody { left: swallow, locked } } else { State::Packets { locked } }
+}
+
+fn skip(swallow: u64) -> State {
+    if swallow > 0 { State::Skip(swallow) } else { State::Requests }
+}

@@ -1,0 +1,94 @@
+//! Which command goes to which shard: pending commands become runs.
+
+use super::{
+    pending::{Input, Pending},
+    runs::Carry,
+};
+use crate::{
+    boundary::{batch, host::Target},
+    command::Operation,
+    hash::shard_of,
+    limits,
+};
+
+impl Carry {
+    /// Neighbouring commands for one shard become a run; neighbouring reads become one run a shard, of which the one
+    /// with the first read goes first, so that each carry answers something.
+    pub(super) fn load_commands(&mut self, pending: &[Pending], input: Input<'_>) {
+        self.clear();
+        self.run_of.resize(pending.len(), 0);
+        let mut number = 0;
+        while number < pending.len() {
+            let Some(command) = pending[number].command(input) else {
+                number += 1;
+                continue;
+            };
+            number = if command.operation.is_read() && self.shards > 1 && !self.in_order {
+                self.group_reads(pending, input, number)
+            } else {
+                self.single_run(pending, input, number)
+            };
+        }
+    }
+
+    /// Commands from `first` on that go to its shard; returns the number after them.
+    fn single_run(&mut self, pending: &[Pending], input: Input<'_>, first: usize) -> usize {
+        let shard = shard_of(pending[first].hash, self.shards);
+        let start = self.orders.len();
+        let run = self.runs.len() as u16;
+        let (mut number, mut count) = (first, 0);
+        for (at, one) in pending.iter().enumerate().skip(first) {
+            let Some(command) = one.command(input) else { continue };
+            let grouped_elsewhere = command.operation.is_read() && self.shards > 1 && !self.in_order;
+            if grouped_elsewhere || shard_of(one.hash, self.shards) != shard {
+                return self.end_run(shard, start, count, number);
+            }
+            batch::encode_command(&mut self.orders, &command);
+            self.run_of[at] = run;
+            count += 1;
+            number = at + 1;
+        }
+        self.end_run(shard, start, count, pending.len())
+    }
+
+    fn end_run(&mut self, shard: u32, start: usize, count: u32, next: usize) -> usize {
+        self.add_run(Target(shard), start, count);
+        next
+    }
+
+    /// The reads from `first` up to the next write; returns the number after them.
+    fn group_reads(&mut self, pending: &[Pending], input: Input<'_>, first: usize) -> usize {
+        let mut counts = [0u32; limits::SHARDS_MAX as usize];
+        let mut runs = [u16::MAX; limits::SHARDS_MAX as usize];
+        let mut order = [0u32; limits::BATCH_COMMANDS_MAX];
+        let mut shards = 0;
+        let mut next = pending.len();
+        for (at, one) in pending.iter().enumerate().skip(first) {
+            let Some(mut command) = one.command(input) else { continue };
+            if !command.operation.is_read() {
+                next = at;
+                break;
+            }
+            if let Operation::Fetch(fetch) = &mut command.operation {
+                fetch.tentative = true;
+            }
+            let shard = shard_of(one.hash, self.shards) as usize;
+            if counts[shard] == 0 {
+                runs[shard] = (self.runs.len() + shards) as u16;
+                order[shards] = shard as u32;
+                shards += 1;
+            }
+            counts[shard] += 1;
+            self.run_of[at] = runs[shard];
+            batch::encode_command(&mut self.grouped[shard], &command);
+        }
+        for &shard in &order[..shards] {
+            let start = self.orders.len();
+            let mut grouped = core::mem::take(&mut self.grouped[shard as usize]);
+            self.orders.append(&mut grouped);
+            self.grouped[shard as usize] = grouped;
+            self.add_run(Target(shard), start, counts[shard as usize]);
+        }
+        next
+    }
+}

@@ -1,0 +1,33 @@
+//! Where the conversation of a client is.
+
+use crate::clock::Expiry;
+
+/// A client, as a small number that the front chose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectionId(pub u32);
+
+/// Where a client is in its conversation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum State {
+    /// Nothing was received yet: the first byte chooses the protocol.
+    #[default]
+    Fresh,
+    /// Between requests of the text protocol.
+    Requests,
+    /// Before a login by text.
+    Locked,
+    /// Between packets of the binary protocol. `locked`: before a login.
+    Packets { locked: bool },
+    /// In a retrieval, with `remaining` bytes of keys to go, then `ending` bytes of line end. No line end: the line is
+    /// longer than we look ahead, and more keys will follow.
+    Keys { cas: bool, touch: Option<Expiry>, remaining: u32, ending: u8 },
+    /// In the data block of a refused text store.
+    Skip(u64),
+    /// In the body of a refused packet.
+    SkipBody { left: u64, locked: bool },
+    /// Nothing more is read.
+    Closing,
+}
+
+/// Kept for readers of `Keys`: an expiry rides along with each key.
+const _: () = assert!(size_of::<Option<Expiry>>() <= 8);
