@@ -1,12 +1,13 @@
 //! The main thread's loop: takes connections in, refuses those beyond the limit, deals them out, hears signals.
 
 use crate::{
-    connection::{Incoming, Socket},
     limits::ACCEPTED_AT_ONCE_MAX,
-    listener::{Acceptor, Listener, reason},
-    options::{Refusal, Security, exit},
+    listener::{Acceptor, Listener},
+    options::Security,
+    refusal::{Refusal, exit, reason},
     server::Shared,
     signals::{Asked, Signals},
+    socket::{Incoming, Socket},
     supervisor,
     tls::Scratch,
 };

@@ -4,10 +4,11 @@
 //! is surely who it says: only who is on this machine.
 
 use crate::{
+    address::Address,
     guest::{ConnectionKind, Fault, Front},
-    listener::reason,
-    options::{ListenAddress, Options, Refusal, TcpPort, exit},
-    registry::{Address, Entry, Registry},
+    options::{ListenAddress, Options, TcpPort},
+    refusal::{Refusal, exit, reason},
+    registry::{Entry, Registry},
 };
 use mio::{Interest, Token};
 use socket2::{Domain, Protocol, SockAddr, Type};

@@ -3,16 +3,15 @@
 #[cfg(unix)]
 use crate::supervisor;
 use crate::{
-    connection::Socket,
-    datagram::Mailbox,
-    options::{ListenAddress, Options, Refusal, Security, TcpPort, exit},
+    address::Address,
+    options::{ListenAddress, Options, Security, TcpPort},
     process,
-    registry::Address,
+    refusal::{Refusal, exit, reason},
+    socket::Socket,
 };
 use mio::{Interest, Registry, Token, event::Source};
 use socket2::{Domain, Protocol, SockAddr, Type};
 use std::{
-    fmt::Write as _,
     io,
     net::{SocketAddr, ToSocketAddrs},
 };
@@ -161,12 +160,6 @@ impl Drop for Acceptor {
     }
 }
 
-/// What the system said, without the number.
-pub(crate) fn reason(error: &io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or(&text).to_owned()
-}
-
 fn open_tcp(address: &ListenAddress, options: &Options, listeners: &mut Vec<Listener>) -> Result<(), Refusal> {
     let port = match (address.port, options.tcp_port) {
         (Some(port), _) | (None, TcpPort::Number(port)) => port,
@@ -221,34 +214,6 @@ fn bind_tcp(at: SocketAddr, backlog: i32, security: Security) -> io::Result<List
         passed: false,
         security,
         binding: None,
-    })
-}
-
-/// Tells test suites which ports were free, as memcached does.
-///
-/// # Errors
-/// The file cannot be written.
-pub(crate) fn write_port_file(listeners: &[Listener], mailboxes: &[Mailbox]) -> Result<(), Refusal> {
-    let Some(path) = std::env::var_os("MEMCACHED_PORT_FILENAME") else { return Ok(()) };
-    let streams = listeners.iter().filter_map(|listener| match &listener.address {
-        Address::Tcp(address) => Some(("TCP", *address)),
-        _ => None,
-    });
-    let mut text = String::new();
-    for (kind, address) in streams.chain(mailboxes.iter().map(|mailbox| ("UDP", mailbox.address()))) {
-        let family = if address.is_ipv6() { "INET6" } else { "INET" };
-        let _ = writeln!(text, "{kind} {family}: {}", address.port());
-    }
-    if text.is_empty() {
-        return Ok(());
-    }
-    // Whoever waits for the file must never see half of it.
-    let mut temporary = path.clone();
-    temporary.push(".lck");
-    let written = process::write_anew(temporary.as_ref(), &text).and_then(|()| std::fs::rename(&temporary, &path));
-    written.map_err(|error| {
-        let path = path.display();
-        Refusal::new(exit::SYSTEM, format!("cannot write the port to {path}: {}", reason(&error)))
     })
 }
 

@@ -7,10 +7,13 @@
 #![deny(unsafe_code)]
 
 mod acceptor;
+mod address;
 mod clock;
 mod connection;
+mod counters;
 mod datagram;
 mod engine_config;
+mod entropy;
 mod guest;
 mod limits;
 mod listener;
@@ -18,8 +21,11 @@ mod log;
 mod machine;
 mod machine_code;
 mod options;
+mod pid_file;
 mod ping;
+mod port_file;
 mod process;
+mod refusal;
 mod registry;
 mod reload;
 mod server;
@@ -27,14 +33,18 @@ mod server;
 mod service;
 mod shards;
 mod signals;
+mod socket;
 mod statistics;
 mod supervisor;
 mod tls;
 mod users;
 mod watching;
+#[cfg(windows)]
+mod windows_service;
 mod worker;
 
-use options::{Options, Refusal, Request};
+use options::{Options, Request};
+use refusal::{Refusal, exit};
 use std::{
     io::{self, Write},
     process::ExitCode,
@@ -63,9 +73,7 @@ fn main() -> ExitCode {
 /// Prints; a reader that has read enough is no error.
 fn print(text: &[u8]) -> Result<(), Refusal> {
     match io::stdout().write_all(text) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Refusal::new(options::exit::SYSTEM, error.to_string()))
-        }
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Refusal::new(exit::SYSTEM, error.to_string())),
         _ => Ok(()),
     }
 }

@@ -3,8 +3,8 @@
 
 use crate::{
     limits::PING_DURATION_MAX,
-    listener::reason,
-    options::{ListenAddress, Options, Refusal, Security, TcpPort, exit},
+    options::{ListenAddress, Options, Security, TcpPort},
+    refusal::{Refusal, exit, reason},
     tls,
 };
 use std::{

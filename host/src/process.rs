@@ -1,4 +1,4 @@
-//! What a process of a Unix system does besides its work: limits, users, the background, its process id in a file.
+//! What a process of a Unix system does besides its work: limits, users, the background.
 //!
 //! Where a system has none of that, the same functions say so.
 
@@ -7,86 +7,12 @@ pub(crate) use unix::*;
 #[cfg(windows)]
 pub(crate) use windows::*;
 
-use crate::{
-    listener::reason,
-    options::{Refusal, exit},
-};
-use std::{
-    fs::{self, File},
-    io::{self, ErrorKind, Write},
-    path::{Path, PathBuf},
-};
-
-/// A file with the process id, removed with this value.
-#[derive(Debug)]
-pub(crate) struct PidFile(PathBuf);
-
-impl PidFile {
-    /// Writes the file: whole, or not at all. One that cannot be written is no reason not to serve, and one that is there
-    /// already is replaced, with a word if its process is alive.
-    pub(crate) fn write(path: &Path) -> Option<Self> {
-        if let Some(pid) = read_pid(path)
-            && is_running(pid)
-        {
-            eprintln!("WARNING: The pid file contained the following (running) pid: {pid}");
-        }
-        let mut temporary = path.as_os_str().to_owned();
-        temporary.push(".tmp");
-        let temporary = PathBuf::from(temporary);
-        if let Err(error) = write_anew(&temporary, &format!("{}\n", std::process::id())) {
-            let path = temporary.display();
-            eprintln!("Could not open the pid file {path} for writing: {}", reason(&error));
-            return None;
-        }
-        match fs::rename(&temporary, path) {
-            Ok(()) => Some(Self(path.to_owned())),
-            Err(error) => {
-                let (from, to) = (temporary.display(), path.display());
-                eprintln!("Could not rename the pid file from {from} to {to}: {}", reason(&error));
-                None
-            }
-        }
-    }
-}
-
-impl Drop for PidFile {
-    fn drop(&mut self) {
-        // A server that was started after this one may have written its own.
-        if read_pid(&self.0) != Some(std::process::id()) {
-            return;
-        }
-        if let Err(error) = fs::remove_file(&self.0) {
-            // It gave up its rights, or somebody was faster: the next start finds that this process is gone.
-            tracing::warn!("Could not remove the pid file {}: {}", self.0.display(), reason(&error));
-        }
-    }
-}
-
-/// Writes a file that is new, in the place of what a crash may have left. It is written with all rights that the process
-/// still has, so a link that somebody put there is not followed.
-///
-/// # Errors
-/// As for any file; and where somebody else was faster.
-pub(crate) fn write_anew(path: &Path, text: &str) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    File::create_new(path)?.write_all(text.as_bytes())
-}
-
-fn read_pid(path: &Path) -> Option<u32> {
-    fs::read_to_string(path).ok()?.trim().parse().ok()
-}
-
-/// The path that `path` is also after the process has changed its folder.
-pub(crate) fn fixed_path(path: &Path) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
-}
+use crate::refusal::{Refusal, exit};
 
 #[cfg(unix)]
 mod unix {
     use super::*;
+    use crate::refusal::reason;
     use nix::{
         errno::Errno,
         sys::{
@@ -95,14 +21,8 @@ mod unix {
             stat::{Mode, umask},
             time::TimeValLike,
         },
-        unistd::{Pid, Uid, User},
+        unistd::{Uid, User},
     };
-
-    /// Whether a process has that id. One that belongs to somebody else counts.
-    pub(super) fn is_running(pid: u32) -> bool {
-        let Ok(pid @ 1..) = i32::try_from(pid) else { return false };
-        matches!(nix::sys::signal::kill(Pid::from_raw(pid), None), Ok(()) | Err(Errno::EPERM))
-    }
 
     /// CPU time of this process so far, in user mode and in the kernel, in microseconds.
     pub(crate) fn cpu_time_us() -> (u64, u64) {
@@ -257,11 +177,6 @@ mod windows {
         (0, 0)
     }
 
-    /// Not known on this system: what a file says is not believed.
-    pub(super) fn is_running(_pid: u32) -> bool {
-        false
-    }
-
     /// Not on this system: who wants dumps of crashes sets them up for all programs.
     ///
     /// # Errors
@@ -318,26 +233,5 @@ mod windows {
             exit::USAGE,
             "-d: this system has no daemons: start it as a service, or in a window of its own",
         ))
-    }
-}
-
-#[cfg(all(test, unix))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_link_is_not_followed() {
-        let folder = std::env::temp_dir().join(format!("wasmcached-anew-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        let (precious, path) = (folder.join("precious"), folder.join("pid.tmp"));
-        fs::write(&precious, "all of it").unwrap();
-        std::os::unix::fs::symlink(&precious, &path).unwrap();
-        for text in ["1\n", "2\n"] {
-            write_anew(&path, text).unwrap();
-            assert_eq!(fs::read_to_string(&path).unwrap(), text);
-        }
-        assert_eq!(fs::read_to_string(&precious).unwrap(), "all of it");
-        assert!(write_anew(&folder.join("none/pid.tmp"), "").is_err());
-        fs::remove_dir_all(&folder).unwrap();
     }
 }

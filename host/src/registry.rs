@@ -2,42 +2,14 @@
 //!
 //! Locked only when a connection comes or goes: what changes with each event is atomic, written by the connection's worker.
 
+use crate::address::Address;
 use parking_lot::Mutex;
 use slab::Slab;
-use std::{
-    fmt,
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicU8, AtomicU32, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicU8, AtomicU32, Ordering},
 };
 use wasmcached_core::boundary::host::{ConnectionRecord, ConnectionState};
-
-/// The other end of a connection, or a listener's own address.
-#[derive(Clone, Debug)]
-pub(crate) enum Address {
-    /// TCP over IPv4 or IPv6.
-    Tcp(SocketAddr),
-    /// UDP.
-    Udp(SocketAddr),
-    /// A socket in the file system: the path is the listener's, peers have none.
-    #[cfg(unix)]
-    Unix(Arc<std::path::Path>),
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tcp(address @ SocketAddr::V4(_)) => write!(f, "tcp:{address}"),
-            Self::Tcp(address @ SocketAddr::V6(_)) => write!(f, "tcp6:{address}"),
-            Self::Udp(address @ SocketAddr::V4(_)) => write!(f, "udp:{address}"),
-            Self::Udp(address @ SocketAddr::V6(_)) => write!(f, "udp6:{address}"),
-            #[cfg(unix)]
-            Self::Unix(path) => write!(f, "unix:{}", path.display()),
-        }
-    }
-}
 
 /// A client's connection, as the registry knows it.
 #[derive(Debug)]

@@ -1,135 +1,52 @@
 //! Assembles a server: sockets, guests, threads; and takes it apart again.
 
+mod shared;
+mod upkeep;
+
+pub(crate) use shared::Shared;
+
 use crate::{
     acceptor::{self, Outlet, Reception},
+    address::Address,
     clock::Clock,
-    connection::Incoming,
+    counters::{Baseline, FaultCounters, ListenerCounters, WorkerCounters},
     datagram::Mailbox,
-    guest::{ConnectionKind, Engine, Fault, Front, TICK},
-    limits::{RESERVED_DESCRIPTORS, RESERVED_DESCRIPTORS_PER_WORKER, SWEEP_STEPS, SWEEPS_PER_TICK_MAX},
-    listener::{self, Listener, reason},
+    entropy,
+    guest::{ConnectionKind, Engine, Fault, Front},
+    limits::{RESERVED_DESCRIPTORS, RESERVED_DESCRIPTORS_PER_WORKER},
+    listener::Listener,
     log::Log,
     machine,
-    options::{Options, Refusal, exit, version},
-    process::{self, Identity, PidFile},
-    registry::{Address, Entry, Registry},
+    options::{Options, version},
+    pid_file::{self, PidFile},
+    port_file,
+    process::{self, Identity},
+    refusal::{Refusal, exit, reason},
+    registry::Registry,
     reload::Reloads,
-    shards::{FaultCounters, Shards},
-    statistics::{Baseline, ListenerCounters, WorkerCounters},
+    shards::Shards,
+    socket::Incoming,
     supervisor,
     tls::Tls,
     users::UserList,
     watching::Watching,
-    worker::{self, SWEEP_PAUSE, Worker},
+    worker::{self, Worker},
 };
 use mio::{Poll, Waker};
 use std::{
     io,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64},
         mpsc,
     },
-    thread,
 };
+use upkeep::{spawn, start_clock, sweep_shards};
 use wasmcached_core::{
     boundary::config::{Authentication, Config, Role},
     hash::Seed,
     limits,
 };
-
-/// What all threads of a server see.
-pub(crate) struct Shared {
-    pub(crate) clock: Clock,
-    engine: Engine,
-    /// Of fronts, or of the one solo guest.
-    config: Config,
-    pub(crate) shards: Shards,
-    pub(crate) registry: Registry,
-    pub(crate) watching: Arc<Watching>,
-    pub(crate) workers: Box<[WorkerCounters]>,
-    pub(crate) faults: FaultCounters,
-    pub(crate) listening: ListenerCounters,
-    pub(crate) baseline: Baseline,
-    pub(crate) connections_max: usize,
-    pub(crate) reserved_descriptors: usize,
-    pub(crate) memory_bytes: AtomicU64,
-    /// 0: never.
-    pub(crate) idle_timeout_s: u32,
-    pub(crate) log: Log,
-    /// Who may log in; `None`: nobody has to.
-    pub(crate) users: Option<UserList>,
-    /// What is read again when the server is told to.
-    pub(crate) reloads: Reloads,
-    pub(crate) tls: Option<Arc<Tls>>,
-    stopping: AtomicBool,
-    /// Nobody is let in until a connection closes.
-    pub(crate) doors_closed: AtomicBool,
-    pub(crate) reception_waker: Arc<Waker>,
-}
-
-impl Shared {
-    /// Whether one guest does everything.
-    pub(crate) fn is_solo(&self) -> bool {
-        self.config.role == Role::Solo
-    }
-
-    /// Makes a guest for a worker.
-    pub(crate) fn create_front(&self) -> Result<Front, Fault> {
-        let memory_bytes =
-            if self.is_solo() { self.memory_bytes.load(Ordering::Relaxed) } else { self.config.memory_bytes };
-        let entropy = match self.users {
-            Some(_) => random().map_err(|error| Fault::new(no_randomness(&error)))?,
-            None => [0; 4],
-        };
-        let config = Config { memory_bytes, entropy, ..self.config.clone() };
-        let mut front = Front::create(&self.engine, &config, self.clock.now())?;
-        if let Some(users) = &self.users
-            && let Err(problem) = users.hand_to(&mut front)?
-        {
-            return Err(Fault::new(problem));
-        }
-        Ok(front)
-    }
-
-    /// See [`UserList::version`].
-    pub(crate) fn users_version(&self) -> u32 {
-        self.users.as_ref().map_or(0, UserList::version)
-    }
-
-    /// A connection has ended.
-    pub(crate) fn forget(&self, entry: &Entry) {
-        self.registry.remove(entry);
-        if self.doors_closed.load(Ordering::SeqCst) {
-            self.wake_reception();
-        }
-    }
-
-    /// The memory of all shards has changed.
-    pub(crate) fn set_memory_bytes(&self, bytes: u64) {
-        self.memory_bytes.store(bytes, Ordering::Relaxed);
-    }
-
-    /// Begins to stop, once.
-    pub(crate) fn stop(&self, who: &str) {
-        if !self.stopping.swap(true, Ordering::SeqCst) {
-            tracing::warn!("stopping: {who} asked for it");
-            self.wake_reception();
-        }
-    }
-
-    /// Whether the server stops.
-    #[inline]
-    pub(crate) fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::Relaxed)
-    }
-
-    fn wake_reception(&self) {
-        if let Err(error) = self.reception_waker.wake() {
-            tracing::error!("the main thread cannot be woken: {error}");
-        }
-    }
-}
 
 /// Serves until somebody stops it.
 ///
@@ -149,8 +66,8 @@ pub(crate) fn serve(options: &Options) -> Result<(), Refusal> {
     let users = UserList::find(options)?;
     let listeners = Listener::open_all(options)?;
     let mut mailboxes = Mailbox::open_all(options)?;
-    listener::write_port_file(&listeners, &mailboxes)?;
-    let pid_file = options.pid_file.as_deref().map(process::fixed_path);
+    port_file::write(&listeners, &mailboxes)?;
+    let pid_file = options.pid_file.as_deref().map(pid_file::fixed_path);
     if options.daemon {
         // Afterwards there is nobody to read it.
         announce(options, &listeners, &mailboxes);
@@ -295,7 +212,8 @@ fn assemble(
 /// # Errors
 /// Without randomness from the system: clients must not be able to predict the hash of keys.
 fn config(options: &Options, shards: u32, role: Role) -> Result<Config, Refusal> {
-    let [first, second] = random().map_err(|error| Refusal::new(exit::SYSTEM, no_randomness(&error)))?;
+    let [first, second] =
+        entropy::random().map_err(|error| Refusal::new(exit::SYSTEM, entropy::no_randomness(&error)))?;
     Ok(Config {
         role,
         shards,
@@ -323,19 +241,6 @@ fn config(options: &Options, shards: u32, role: Role) -> Result<Config, Refusal>
         requests_per_event: options.requests_per_event,
         settings: options.settings(),
     })
-}
-
-/// Numbers that nobody can predict.
-fn random<const COUNT: usize>() -> Result<[u64; COUNT], getrandom::Error> {
-    let mut numbers = [0; COUNT];
-    for number in &mut numbers {
-        *number = getrandom::u64()?;
-    }
-    Ok(numbers)
-}
-
-fn no_randomness(error: &getrandom::Error) -> String {
-    format!("the system gives no random numbers: {error}")
 }
 
 /// Lets the list of users be read again.
@@ -382,38 +287,4 @@ fn make_worker(
 
 fn event_loop_failed(error: &io::Error) -> String {
     format!("failed to start an event loop: {}", reason(error))
-}
-
-fn spawn(name: String, work: impl FnOnce() + Send + 'static) -> Result<thread::JoinHandle<()>, Refusal> {
-    thread::Builder::new()
-        .name(name)
-        .spawn(work)
-        .map_err(|error| Refusal::new(exit::SYSTEM, format!("failed to start a thread: {}", reason(&error))))
-}
-
-/// Moves the time, and interrupts guests that do not return. This thread never enters a guest.
-fn start_clock(shared: &Arc<Shared>) -> Result<(), Refusal> {
-    let shared = Arc::clone(shared);
-    let tick = move || {
-        loop {
-            thread::sleep(shared.clock.advance().min(TICK));
-            shared.engine.tick();
-        }
-    };
-    spawn("clock".to_owned(), tick).map(drop)
-}
-
-/// Once a second each shard gets some upkeep, and more as long as it says that there is more.
-fn sweep_shards(shared: &Shared) {
-    loop {
-        thread::sleep(TICK);
-        for index in 0..shared.shards.count() {
-            for _ in 0..SWEEPS_PER_TICK_MAX {
-                if !shared.shards.sweep(index, shared.clock.now(), SWEEP_STEPS, &shared.faults) {
-                    break;
-                }
-                thread::sleep(SWEEP_PAUSE);
-            }
-        }
-    }
 }

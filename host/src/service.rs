@@ -1,26 +1,22 @@
 //! `--service`: life as a service of Windows, whose manager starts the program, asks it to stop, and wants to be told.
 
 use crate::{
-    options::{Options, Refusal, exit},
+    options::Options,
+    refusal::{Refusal, exit},
     server, signals,
+    windows_service::{attach, report},
 };
-use std::{
-    sync::{Mutex, OnceLock},
-    time::Duration,
-};
+use std::sync::{Mutex, OnceLock};
 use windows_service::{
-    service::{ServiceControl, ServiceControlAccept, ServiceExitCode, ServiceState, ServiceStatus, ServiceType},
-    service_control_handler::{self, ServiceControlHandlerResult, ServiceStatusHandle},
+    service::{ServiceControl, ServiceExitCode, ServiceState},
+    service_control_handler::{self, ServiceControlHandlerResult},
     service_dispatcher,
 };
 
 /// A service in a process of its own may have any name.
 const NAME: &str = "wasmcached";
-/// How long the manager waits for the next word while the server starts or stops.
-const WAIT_HINT: Duration = Duration::from_secs(10);
 
 static OPTIONS: OnceLock<Options> = OnceLock::new();
-static HANDLE: OnceLock<ServiceStatusHandle> = OnceLock::new();
 static OUTCOME: Mutex<Result<(), Refusal>> = Mutex::new(Ok(()));
 
 /// Serves as a service, until the manager wants it to stop.
@@ -35,16 +31,6 @@ pub(crate) fn run(options: Options) -> Result<(), Refusal> {
         Refusal::new(exit::SYSTEM, format!("--service: the service manager did not start this: {error}"))
     })?;
     OUTCOME.lock().map_or(Ok(()), |mut outcome| std::mem::replace(&mut *outcome, Ok(())))
-}
-
-/// The server takes clients.
-pub(crate) fn report_running() {
-    report(ServiceState::Running, ServiceExitCode::NO_ERROR);
-}
-
-/// The server begins to stop.
-pub(crate) fn report_stopping() {
-    report(ServiceState::StopPending, ServiceExitCode::NO_ERROR);
 }
 
 /// The manager calls in through a function of C's conventions, whose arguments the macro reads.
@@ -75,7 +61,7 @@ fn serve() {
     };
     // Without the manager there is nobody to tell.
     let Ok(handle) = service_control_handler::register(NAME, handler) else { return };
-    let _ = HANDLE.set(handle);
+    attach(handle);
     report(ServiceState::StartPending, ServiceExitCode::NO_ERROR);
     let outcome = OPTIONS.get().map_or(Ok(()), server::serve);
     let code = match &outcome {
@@ -86,27 +72,4 @@ fn serve() {
         *kept = outcome;
     }
     report(ServiceState::Stopped, code);
-}
-
-/// Tells the manager, if this is a service.
-fn report(current_state: ServiceState, exit_code: ServiceExitCode) {
-    let Some(handle) = HANDLE.get() else { return };
-    let is_pending = matches!(current_state, ServiceState::StartPending | ServiceState::StopPending);
-    let status = ServiceStatus {
-        service_type: ServiceType::OWN_PROCESS,
-        current_state,
-        controls_accepted: match current_state {
-            ServiceState::Running => {
-                ServiceControlAccept::STOP | ServiceControlAccept::SHUTDOWN | ServiceControlAccept::PARAM_CHANGE
-            }
-            _ => ServiceControlAccept::empty(),
-        },
-        exit_code,
-        checkpoint: 0,
-        wait_hint: if is_pending { WAIT_HINT } else { Duration::ZERO },
-        process_id: None,
-    };
-    if let Err(error) = handle.set_service_status(status) {
-        tracing::error!("the service manager cannot be told: {error}");
-    }
 }

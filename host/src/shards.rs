@@ -3,14 +3,12 @@
 //! A shard sits behind its own lock, and nobody ever holds two. The bytes that are carried are not looked at.
 
 use crate::{
+    counters::FaultCounters,
     guest::{Carried, Engine, Fault, Front, Run, Shard},
     watching::Watching,
 };
 use parking_lot::Mutex;
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
-};
+use std::sync::Arc;
 use wasmcached_core::{
     boundary::{
         config::{Config, Role},
@@ -19,25 +17,6 @@ use wasmcached_core::{
     },
     limits,
 };
-
-/// Counts guests that were replaced.
-#[derive(Debug, Default)]
-pub(crate) struct FaultCounters {
-    pub(crate) shard_traps: AtomicU64,
-    pub(crate) front_traps: AtomicU64,
-    pub(crate) interrupts: AtomicU64,
-}
-
-impl FaultCounters {
-    /// Counts and logs the end of a guest.
-    pub(crate) fn record(&self, which: &AtomicU64, what: &str, index: usize, fault: &Fault) {
-        which.fetch_add(1, Ordering::Relaxed);
-        if fault.interrupted {
-            self.interrupts.fetch_add(1, Ordering::Relaxed);
-        }
-        tracing::error!("{what} {index} trapped and is replaced: {}", fault.message);
-    }
-}
 
 /// All shards. A solo server has none.
 pub(crate) struct Shards {
@@ -210,7 +189,7 @@ impl Slot {
     }
 
     fn replace(&mut self, engine: &Engine, index: usize, now: u32, faults: &FaultCounters, fault: &Fault) {
-        faults.record(&faults.shard_traps, "shard", index, fault);
+        fault.record(faults, &faults.shard_traps, "shard", index);
         // First the old one goes, so that its memory is there for the new one.
         self.shard = None;
         self.make(engine, now);

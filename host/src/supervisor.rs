@@ -2,7 +2,7 @@
 //! know when the server is ready and when it stops. Without one, nothing here does anything.
 
 #[cfg(unix)]
-use crate::options::{Refusal, exit};
+use crate::refusal::{Refusal, exit};
 #[cfg(unix)]
 use std::{net::TcpListener, os::unix::net::UnixListener};
 
@@ -88,14 +88,14 @@ mod system {
 #[cfg(windows)]
 mod system {
     pub(super) fn ready() {
-        crate::service::report_running();
+        crate::windows_service::report_running();
     }
 
     /// The manager has no word for it.
     pub(super) fn reloading() {}
 
     pub(super) fn stopping() {
-        crate::service::report_stopping();
+        crate::windows_service::report_stopping();
     }
 }
 

@@ -2,8 +2,9 @@
 
 use crate::{
     guest::{Engine, Fault, Front},
-    options::{HugePages, Options, Refusal, exit},
-    process,
+    options::{HugePages, Options},
+    pid_file,
+    refusal::{Refusal, exit},
 };
 use parking_lot::Mutex;
 use std::{
@@ -45,7 +46,7 @@ impl UserList {
         };
         let path = path.ok_or_else(|| refused(format!("-S: {PATH_VARIABLE} has to name the file of users")))?;
         // A daemon leaves the folder in which it was started.
-        let path = process::fixed_path(&path);
+        let path = pid_file::fixed_path(&path);
         let list = read(&path).map_err(refused)?;
         let users = Self { path, list: Mutex::new(list), version: AtomicU32::new(0) };
         let engine = Engine::load(HugePages::Never).map_err(refused)?;

@@ -4,7 +4,11 @@
 //! of those who watch get all of it, with the time and a number. Each worker has a bounded post; what has no room there
 //! is counted and forgotten. As long as nobody watches, all of this is one atomic that nobody writes.
 
-use crate::{limits::POST_BYTES_MAX, registry::Address};
+use crate::{
+    address::Address,
+    guest::{Letter, Recorded},
+    limits::POST_BYTES_MAX,
+};
 use mio::Waker;
 use parking_lot::Mutex;
 use std::{
@@ -19,26 +23,6 @@ use wasmcached_core::{
     boundary::event::{Event, Kinds, Reason, Transport},
     limits,
 };
-
-/// Records on their way, from one guest.
-#[derive(Debug)]
-pub(crate) struct Letter {
-    /// When they were collected, as Unix time.
-    pub(crate) at: Duration,
-    /// The number of the first event.
-    pub(crate) number: u64,
-    pub(crate) records: Box<[u8]>,
-}
-
-/// What a guest has recorded.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Recorded<'g> {
-    pub(crate) records: &'g [u8],
-    /// How many events that is.
-    pub(crate) count: u32,
-    /// Events that the guest had no room for.
-    pub(crate) dropped: u32,
-}
 
 /// See the module.
 #[derive(Debug)]

@@ -1,10 +1,10 @@
 //! A guest that has connections.
 
-use super::{Carried, ConnectionKind, Engine, Fault, Guest, Run, Status, UpkeepVerbs, Verb, Word, range, word_at};
-use crate::{
-    limits::{MESSAGE_BYTES_MAX, RUNS_MAX},
-    watching::{Letter, Recorded},
+use super::{
+    Carried, ConnectionKind, Engine, Fault, Guest, Letter, Recorded, Run, Status, UpkeepVerbs, Verb, Word, range,
+    word_at,
 };
+use crate::limits::{MESSAGE_BYTES_MAX, RUNS_MAX};
 use std::ops::Range;
 use wasmcached_core::boundary::{
     config::{Config, Role},

@@ -10,17 +10,21 @@ mod verbs;
 
 pub(crate) use front::Front;
 pub(crate) use shard::Shard;
-pub(crate) use verbs::{Carried, ConnectionKind, Run, Status};
+pub(crate) use verbs::{Carried, ConnectionKind, Letter, Recorded, Run, Status};
 
 use crate::{
+    counters::FaultCounters,
     engine_config::engine_config,
     limits::{CALL_THREAD_TIME_MAX, GUEST_BYTES, MESSAGE_BYTES_MAX, SURPLUS_PIECES_MAX},
     machine::{self, Pages},
     machine_code,
     options::HugePages,
-    watching::Recorded,
 };
-use std::{ops::Range, time::Duration};
+use std::{
+    ops::Range,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 use wasmcached_core::{
     boundary::config::{Config, Role},
     limits,
@@ -50,6 +54,15 @@ pub(crate) struct Fault {
 impl Fault {
     pub(crate) fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), interrupted: false }
+    }
+
+    /// Counts and logs the end of a guest, among `counters` as one of `traps`.
+    pub(crate) fn record(&self, counters: &FaultCounters, traps: &AtomicU64, what: &str, index: usize) {
+        traps.fetch_add(1, Ordering::Relaxed);
+        if self.interrupted {
+            counters.interrupts.fetch_add(1, Ordering::Relaxed);
+        }
+        tracing::error!("{what} {index} trapped and is replaced: {}", self.message);
     }
 }
 

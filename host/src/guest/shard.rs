@@ -1,7 +1,6 @@
 //! A guest that has a store and no connections.
 
-use super::{Engine, Fault, Guest, UpkeepVerbs, Verb, Word, range};
-use crate::watching::Recorded;
+use super::{Engine, Fault, Guest, Recorded, UpkeepVerbs, Verb, Word, range};
 use wasmcached_core::boundary::{
     config::{Config, Role},
     event::Kinds,

@@ -1,5 +1,6 @@
 //! What a host and its guests say to each other besides bytes; see `docs/internals/boundary.md`.
 
+use std::time::Duration;
 use wasmcached_core::boundary::{config::Binding, host::Target};
 
 /// What a front wants done next; see `docs/internals/boundary.md`.
@@ -67,4 +68,24 @@ pub(crate) enum Carried {
     Executed(u32),
     /// The target is gone.
     Lost,
+}
+
+/// Records on their way, from one guest.
+#[derive(Debug)]
+pub(crate) struct Letter {
+    /// When they were collected, as Unix time.
+    pub(crate) at: Duration,
+    /// The number of the first event.
+    pub(crate) number: u64,
+    pub(crate) records: Box<[u8]>,
+}
+
+/// What a guest has recorded.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Recorded<'g> {
+    pub(crate) records: &'g [u8],
+    /// How many events that is.
+    pub(crate) count: u32,
+    /// Events that the guest had no room for.
+    pub(crate) dropped: u32,
 }

@@ -1,6 +1,7 @@
 //! `-p` and `-l`: where to listen.
 
-use super::{Refusal, Security, exit};
+use super::Security;
+use crate::refusal::{Refusal, exit};
 use wasmcached_core::boundary::config::Binding;
 
 /// `-p`.

@@ -1,6 +1,7 @@
 //! The names of `-o`.
 
-use super::{HugePages, Options, Refusal, exit, inert, tls, value};
+use super::{HugePages, Options, inert, tls, value};
+use crate::refusal::{Refusal, exit};
 use wasmcached_core::{command::Eviction, limits, settings::Setting};
 
 /// A name of `-o`.

@@ -3,13 +3,12 @@
 //! Nothing about a flag is known here: what a key is and what its value means, the table says.
 
 use super::{
-    Refusal, exit,
     extended::{self, NAMES},
     given::{EXTENDED, Given, Said},
     help,
     table::{Action, FLAGS, Flag},
 };
-use crate::listener::reason;
+use crate::refusal::{Refusal, exit, reason};
 use std::{fmt::Write as _, path::Path};
 use toml::{
     Spanned,

@@ -2,12 +2,12 @@
 //! line and the configuration file both become this; it puts itself into force, or writes itself down.
 
 use super::{
-    Options, Refusal, exit, file,
+    Options,
     parser::SURPLUS,
     table::{Action, FLAGS, Flag},
 };
+use crate::refusal::{Refusal, exit};
 use clap::ArgMatches;
-use std::path::Path;
 
 /// The long name of `-o`.
 pub(super) const EXTENDED: &str = "extended";
@@ -34,19 +34,8 @@ pub(super) struct Said {
 }
 
 impl Given {
-    /// What the command line says, and below it what the file says that it names.
-    ///
-    /// # Errors
-    /// What is wrong with the file.
-    pub(super) fn collect(matches: &ArgMatches) -> Result<Self, Refusal> {
-        let line = Self::of_command_line(matches);
-        match matches.get_one::<String>("config") {
-            Some(path) => Ok(file::read(Path::new(path))?.beneath(line)),
-            None => Ok(line),
-        }
-    }
-
-    fn of_command_line(matches: &ArgMatches) -> Self {
+    /// What the command line says.
+    pub(super) fn of_command_line(matches: &ArgMatches) -> Self {
         let mut given = Self::default();
         let said = |text: &str| Said { text: text.to_owned(), place: String::new() };
         for flag in FLAGS {
@@ -84,7 +73,7 @@ impl Given {
     }
 
     /// Both, where `over` wins: flag by flag, and of `-o` name by name.
-    fn beneath(mut self, over: Self) -> Self {
+    pub(super) fn beneath(mut self, over: Self) -> Self {
         for above in over.flags {
             match self.flags.iter_mut().find(|given| given.flag.long == above.flag.long) {
                 Some(below) if above.flag.long == EXTENDED => below.said.extend(above.said),

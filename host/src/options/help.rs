@@ -1,17 +1,12 @@
-//! What is printed instead of serving: help, version, licence, man page, completions. None of it touches the engine.
+//! The texts of help and version.
 
-use super::{
-    Refusal, exit,
-    extended::{self, Effect},
-    parser,
-};
-use clap::{Arg, ArgAction, ArgMatches};
-use clap_complete::Shell;
+use super::extended::{self, Effect};
+use clap::{Arg, ArgAction};
 
 /// The version of memcached that this server stands in for.
 pub(crate) const SPEAKS: &str = "memcached 1.6.45";
 
-const GENERATE: &str = "generate";
+pub(super) const GENERATE: &str = "generate";
 const GENERATABLE: [&str; 5] = ["man", "bash", "zsh", "fish", "powershell"];
 
 const EXAMPLES: &str = "\
@@ -111,50 +106,7 @@ pub(super) fn generate_argument() -> Arg {
     Arg::new(GENERATE).long(GENERATE).hide(true).action(ArgAction::Set).value_parser(GENERATABLE)
 }
 
-/// What is to be printed, if anything.
-pub(super) fn requested(matches: &ArgMatches) -> Result<Option<Vec<u8>>, Refusal> {
-    if let Some(what) = matches.get_one::<String>(GENERATE) {
-        return generate(what).map(Some);
-    }
-    let text = if matches.get_flag("help") {
-        format!("{}\n{}", version(), parser::command().render_help())
-    } else if matches.get_flag("version") {
-        version()
-    } else if matches.get_flag("license") {
-        license()
-    } else {
-        return Ok(None);
-    };
-    Ok(Some(text.into_bytes()))
-}
-
 /// The first line of everything.
 pub(crate) fn version() -> String {
     format!("wasmcached {} (speaks {SPEAKS})\n", env!("CARGO_PKG_VERSION"))
-}
-
-fn license() -> String {
-    format!(
-        "{}wasmcached may be used under the MIT licence or the Apache licence 2.0, at your choice:\n\
-        https://opensource.org/license/mit, https://www.apache.org/licenses/LICENSE-2.0\n",
-        version()
-    )
-}
-
-fn generate(what: &str) -> Result<Vec<u8>, Refusal> {
-    let mut command = parser::command().version(env!("CARGO_PKG_VERSION"));
-    let mut bytes = Vec::new();
-    let shell = match what {
-        "bash" => Shell::Bash,
-        "zsh" => Shell::Zsh,
-        "fish" => Shell::Fish,
-        "powershell" => Shell::PowerShell,
-        _ => {
-            let rendered = clap_mangen::Man::new(command).section("1").render(&mut bytes);
-            rendered.map_err(|error| Refusal::new(exit::SYSTEM, error.to_string()))?;
-            return Ok(bytes);
-        }
-    };
-    clap_complete::generate(shell, &mut command, "wasmcached", &mut bytes);
-    Ok(bytes)
 }

@@ -1,7 +1,7 @@
 //! The values of those names of `-o` that mean nothing here: checked as memcached checks them, in its words, so that a
 //! slip is found here too; and shown by `stats settings` as they were asked for.
 
-use super::{Refusal, exit};
+use crate::refusal::{Refusal, exit};
 use std::ops::RangeInclusive;
 use wasmcached_core::settings::Setting;
 

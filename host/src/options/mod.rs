@@ -10,6 +10,7 @@ mod given;
 mod help;
 mod inert;
 mod parser;
+mod print;
 mod table;
 mod tls;
 mod value;
@@ -18,41 +19,19 @@ pub(crate) use address::{ListenAddress, TcpPort};
 pub(crate) use help::version;
 pub(crate) use tls::{KeyFormat, Security, TlsOptions, Verify};
 
+use crate::refusal::{Refusal, exit};
+use clap::ArgMatches;
 use given::Given;
-use std::{ffi::OsString, path::PathBuf};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
 use wasmcached_core::{
     boundary::config::{Authentication, Binding},
     command::Eviction,
     limits,
     settings::Setting,
 };
-
-/// Exit codes (of `sysexits.h` where memcached uses those).
-pub(crate) mod exit {
-    /// A flag that does not exist or a value that is not one.
-    pub(crate) const FLAG: u8 = 1;
-    /// Flags that cannot be obeyed.
-    pub(crate) const USAGE: u8 = 64;
-    /// There is no such user.
-    #[cfg(unix)]
-    pub(crate) const NO_USER: u8 = 67;
-    /// The system refused something.
-    pub(crate) const SYSTEM: u8 = 71;
-}
-
-/// Why the server does not start: one line for the user, and the exit code.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Refusal {
-    pub(crate) message: String,
-    pub(crate) code: u8,
-}
-
-impl Refusal {
-    /// A refusal with one of the codes of [`exit`].
-    pub(crate) fn new(code: u8, message: impl Into<String>) -> Self {
-        Self { message: message.into(), code }
-    }
-}
 
 /// What the command line asks for.
 #[derive(Debug)]
@@ -218,10 +197,10 @@ impl Options {
             // memcached's last words, for scripts that look for them.
             Err(error) => return Err(Refusal::new(exit::FLAG, format!("{error}Illegal argument \"?\""))),
         };
-        if let Some(text) = help::requested(&matches)? {
+        if let Some(text) = print::requested(&matches)? {
             return Ok(Request::Print(text));
         }
-        let given = Given::collect(&matches)?;
+        let given = collect(&matches)?;
         let mut options = Box::new(Self::default());
         given.apply(&mut options)?;
         options.check()?;
@@ -343,6 +322,18 @@ impl Options {
             self.warnings.push("-P: a file is written, but no service manager of this system reads it".to_owned());
         }
         Ok(())
+    }
+}
+
+/// What the command line says, and below it what the file says that it names.
+///
+/// # Errors
+/// What is wrong with the file.
+fn collect(matches: &ArgMatches) -> Result<Given, Refusal> {
+    let line = Given::of_command_line(matches);
+    match matches.get_one::<String>("config") {
+        Some(path) => Ok(file::read(Path::new(path))?.beneath(line)),
+        None => Ok(line),
     }
 }
 

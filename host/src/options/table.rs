@@ -1,6 +1,7 @@
 //! The one table of flags. The parser, `--help`, the man page, the completions and `stats settings` derive from it.
 
-use super::{HugePages, Options, Refusal, TcpPort, address::ListenAddress, exit, extended, value};
+use super::{HugePages, Options, TcpPort, address::ListenAddress, extended, value};
+use crate::refusal::{Refusal, exit};
 use wasmcached_core::{boundary::config::Binding, command::Eviction, settings::Setting};
 
 /// A flag of the command line.

@@ -1,6 +1,7 @@
 //! `-Z` and the `ssl_` names of `-o`: what is encrypted, and how.
 
-use super::{Options, Refusal, exit, value};
+use super::{Options, value};
+use crate::refusal::{Refusal, exit};
 use std::path::PathBuf;
 use wasmcached_core::settings::Setting;
 

@@ -1,6 +1,6 @@
 //! Values of flags: strict where memcached's `atoi` takes anything, with memcached's words where it has some.
 
-use super::{Refusal, exit};
+use crate::refusal::{Refusal, exit};
 use std::str::FromStr;
 use wasmcached_core::{boundary::config::Binding, limits};
 

@@ -2,8 +2,8 @@
 
 use super::ciphers;
 use crate::{
-    listener::reason,
     options::{KeyFormat, Security, TlsOptions, Verify},
+    refusal::reason,
 };
 use rustls::{
     RootCertStore, ServerConfig,

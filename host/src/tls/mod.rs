@@ -9,7 +9,11 @@ mod stream;
 
 pub(crate) use stream::{Scratch, TlsStream};
 
-use crate::options::{Refusal, Security, TlsOptions, exit};
+use crate::{
+    options::{Security, TlsOptions},
+    pid_file::fixed_path,
+    refusal::{Refusal, exit},
+};
 use certificates::Configurations;
 use parking_lot::Mutex;
 use std::{
@@ -57,9 +61,9 @@ impl Tls {
         }
         // The process may change its folder, and the files are read again later.
         let mut options = options.clone();
-        options.chain = crate::process::fixed_path(&options.chain);
-        options.key = options.key.as_deref().map(crate::process::fixed_path);
-        options.authorities = options.authorities.as_deref().map(crate::process::fixed_path);
+        options.chain = fixed_path(&options.chain);
+        options.key = options.key.as_deref().map(fixed_path);
+        options.authorities = options.authorities.as_deref().map(fixed_path);
         let configurations = Configurations::read(&options).map_err(|message| Refusal::new(exit::USAGE, message))?;
         let current = Mutex::new(Current { configurations, since: Instant::now() });
         Ok(Some(Self { options, current, counters: Arc::default() }))

@@ -10,14 +10,15 @@ mod events;
 mod logins;
 
 use crate::{
-    connection::{Connection, Flag, Incoming, Socket},
+    connection::{Connection, Flag},
+    counters::WorkerCounters,
     datagram::{Datagrams, Mailbox},
     guest::{ConnectionKind, Fault, Front, Status},
     limits::{EVENTS_MAX, HANDSHAKE_S_MAX, SWEEP_STEPS, SWEEPS_PER_TICK_MAX},
     options::Security,
     registry::Entry,
     server::Shared,
-    statistics::WorkerCounters,
+    socket::{Incoming, Socket},
     tls::Scratch,
 };
 use mio::{Events, Poll, Token, event::Event};
@@ -451,7 +452,7 @@ impl Worker {
     fn survive(&mut self, result: Result<(), Fault>) {
         let Err(fault) = result else { return };
         let faults = &self.shared.faults;
-        faults.record(&faults.front_traps, "front", self.index, &fault);
+        fault.record(faults, &faults.front_traps, "front", self.index);
         if self.shared.is_solo() {
             faults.shard_traps.fetch_add(1, Ordering::Relaxed);
         }

@@ -1,0 +1,30 @@
+//! Addresses of sockets, as the log and `stats conns` show them.
+
+#[cfg(unix)]
+use std::sync::Arc;
+use std::{fmt, net::SocketAddr};
+
+/// The other end of a connection, or a listener's own address.
+#[derive(Clone, Debug)]
+pub(crate) enum Address {
+    /// TCP over IPv4 or IPv6.
+    Tcp(SocketAddr),
+    /// UDP.
+    Udp(SocketAddr),
+    /// A socket in the file system: the path is the listener's, peers have none.
+    #[cfg(unix)]
+    Unix(Arc<std::path::Path>),
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address @ SocketAddr::V4(_)) => write!(f, "tcp:{address}"),
+            Self::Tcp(address @ SocketAddr::V6(_)) => write!(f, "tcp6:{address}"),
+            Self::Udp(address @ SocketAddr::V4(_)) => write!(f, "udp:{address}"),
+            Self::Udp(address @ SocketAddr::V6(_)) => write!(f, "udp6:{address}"),
+            #[cfg(unix)]
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! What the host counts: each worker in a place of its own.
+
+use parking_lot::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use wasmcached_core::boundary::host::HostStatistics;
+
+/// What one worker counts. It is the only writer, so a plain load and store do.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+pub(crate) struct WorkerCounters {
+    pub(crate) bytes_read: Count,
+    pub(crate) bytes_written: Count,
+    pub(crate) yields: Count,
+    pub(crate) idle_kicks: Count,
+    pub(crate) logins: Count,
+    pub(crate) logins_refused: Count,
+}
+
+/// A counter with one writer.
+#[derive(Debug, Default)]
+pub(crate) struct Count(AtomicU64);
+
+impl Count {
+    /// Adds; for the one writer.
+    #[inline]
+    pub(crate) fn add(&self, more: u64) {
+        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(more), Ordering::Relaxed);
+    }
+
+    /// The count.
+    pub(crate) fn value(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What the listeners count.
+#[derive(Debug, Default)]
+pub(crate) struct ListenerCounters {
+    pub(crate) total_connections: AtomicU64,
+    pub(crate) rejected_connections: AtomicU64,
+    pub(crate) listen_disabled_num: AtomicU64,
+    pub(crate) time_in_listen_disabled_us: AtomicU64,
+    pub(crate) not_accepting: AtomicBool,
+}
+
+/// The value of each resettable counter at the last reset.
+#[derive(Debug, Default)]
+pub(crate) struct Baseline(pub(crate) Mutex<HostStatistics>);
+
+/// Counts guests that were replaced.
+#[derive(Debug, Default)]
+pub(crate) struct FaultCounters {
+    pub(crate) shard_traps: AtomicU64,
+    pub(crate) front_traps: AtomicU64,
+    pub(crate) interrupts: AtomicU64,
+}

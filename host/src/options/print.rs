@@ -1,0 +1,52 @@
+//! What is printed instead of serving: help, version, licence, man page, completions. None of it touches the engine.
+
+use super::{
+    help::{GENERATE, version},
+    parser,
+};
+use crate::refusal::{Refusal, exit};
+use clap::ArgMatches;
+use clap_complete::Shell;
+
+/// What is to be printed, if anything.
+pub(super) fn requested(matches: &ArgMatches) -> Result<Option<Vec<u8>>, Refusal> {
+    if let Some(what) = matches.get_one::<String>(GENERATE) {
+        return generate(what).map(Some);
+    }
+    let text = if matches.get_flag("help") {
+        format!("{}\n{}", version(), parser::command().render_help())
+    } else if matches.get_flag("version") {
+        version()
+    } else if matches.get_flag("license") {
+        license()
+    } else {
+        return Ok(None);
+    };
+    Ok(Some(text.into_bytes()))
+}
+
+fn license() -> String {
+    format!(
+        "{}wasmcached may be used under the MIT licence or the Apache licence 2.0, at your choice:\n\
+        https://opensource.org/license/mit, https://www.apache.org/licenses/LICENSE-2.0\n",
+        version()
+    )
+}
+
+fn generate(what: &str) -> Result<Vec<u8>, Refusal> {
+    let mut command = parser::command().version(env!("CARGO_PKG_VERSION"));
+    let mut bytes = Vec::new();
+    let shell = match what {
+        "bash" => Shell::Bash,
+        "zsh" => Shell::Zsh,
+        "fish" => Shell::Fish,
+        "powershell" => Shell::PowerShell,
+        _ => {
+            let rendered = clap_mangen::Man::new(command).section("1").render(&mut bytes);
+            rendered.map_err(|error| Refusal::new(exit::SYSTEM, error.to_string()))?;
+            return Ok(bytes);
+        }
+    };
+    clap_complete::generate(shell, &mut command, "wasmcached", &mut bytes);
+    Ok(bytes)
+}

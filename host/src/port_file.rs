@@ -1,0 +1,38 @@
+//! The file that names the ports, for `-p -1`.
+
+use crate::{
+    address::Address,
+    datagram::Mailbox,
+    listener::Listener,
+    pid_file,
+    refusal::{Refusal, exit, reason},
+};
+use std::fmt::Write as _;
+
+/// Tells test suites which ports were free, as memcached does.
+///
+/// # Errors
+/// The file cannot be written.
+pub(crate) fn write(listeners: &[Listener], mailboxes: &[Mailbox]) -> Result<(), Refusal> {
+    let Some(path) = std::env::var_os("MEMCACHED_PORT_FILENAME") else { return Ok(()) };
+    let streams = listeners.iter().filter_map(|listener| match listener.address() {
+        Address::Tcp(address) => Some(("TCP", *address)),
+        _ => None,
+    });
+    let mut text = String::new();
+    for (kind, address) in streams.chain(mailboxes.iter().map(|mailbox| ("UDP", mailbox.address()))) {
+        let family = if address.is_ipv6() { "INET6" } else { "INET" };
+        let _ = writeln!(text, "{kind} {family}: {}", address.port());
+    }
+    if text.is_empty() {
+        return Ok(());
+    }
+    // Whoever waits for the file must never see half of it.
+    let mut temporary = path.clone();
+    temporary.push(".lck");
+    let written = pid_file::write_anew(temporary.as_ref(), &text).and_then(|()| std::fs::rename(&temporary, &path));
+    written.map_err(|error| {
+        let path = path.display();
+        Refusal::new(exit::SYSTEM, format!("cannot write the port to {path}: {}", reason(&error)))
+    })
+}
