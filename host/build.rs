@@ -2,12 +2,12 @@
 //!
 //! Never falls back to a guest that does not come from the sources beside it.
 
-#[path = "src/engine_config.rs"]
-mod engine_config;
 #[path = "build/mod.rs"]
 mod guest_build;
 #[path = "build/processor.rs"]
 mod processor;
+#[path = "src/guest/settings.rs"]
+mod settings;
 
 use guest_build::{
     guest::{self, Guest, Source, Toolchain},
@@ -25,7 +25,7 @@ fn main() {
     println!("cargo::rerun-if-env-changed={GUEST_VARIABLE}");
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=build");
-    println!("cargo::rerun-if-changed=src/engine_config.rs");
+    println!("cargo::rerun-if-changed=src/guest/settings.rs");
     let out = PathBuf::from(variable("OUT_DIR"));
     let made = find_guest(&out).and_then(|path| {
         println!("cargo::rerun-if-changed={}", path.display());
@@ -96,7 +96,7 @@ fn sysroot(rustc: &str) -> Option<PathBuf> {
 
 /// Compiles the guest to the machine code of `target`.
 fn precompile(wasm: &[u8], target: &str) -> Result<Vec<u8>, String> {
-    let mut config = engine_config::engine_config();
+    let mut config = settings::engine_config();
     let hint = if cfg!(feature = "cross") { "" } else { " (for another processor: `--features cross`)" };
     let described = |error: wasmtime::Error| format!("the guest does not compile for {target}: {error:#}{hint}");
     processor::choose(&mut config, target).map_err(described)?;

@@ -7,10 +7,10 @@
 
 #![deny(unsafe_code)]
 
-#[path = "../src/engine_config.rs"]
-mod engine_config;
-#[path = "../src/machine_code.rs"]
-mod machine_code;
+#[path = "../src/guest/code.rs"]
+mod code;
+#[path = "../src/guest/settings.rs"]
+mod settings;
 
 use std::{env, hint::black_box, iter};
 use wasmcached_core::{boundary::config::Config, hash::Seed};
@@ -163,8 +163,8 @@ const OUTPUT: u32 = 1;
 
 impl Guest {
     fn new() -> Self {
-        let engine = Engine::new(&engine_config::engine_config()).expect("this machine runs the engine");
-        let module = machine_code::module(&engine).expect("this machine runs the guest");
+        let engine = Engine::new(&settings::engine_config()).expect("this machine runs the engine");
+        let module = code::module(&engine).expect("this machine runs the guest");
         let mut store = Store::new(&engine, ());
         // Nobody moves the epoch on: the guest is not interrupted, but it looks, as the product's does.
         store.set_epoch_deadline(1);

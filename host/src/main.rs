@@ -6,42 +6,24 @@
 
 #![deny(unsafe_code)]
 
-mod acceptor;
-mod address;
 mod clock;
-mod connection;
 mod counters;
-mod datagram;
-mod engine_config;
 mod entropy;
 mod guest;
 mod limits;
-mod listener;
 mod log;
-mod machine;
-mod machine_code;
+mod network;
 mod options;
-mod pid_file;
 mod ping;
-mod port_file;
-mod process;
 mod refusal;
-mod registry;
 mod reload;
 mod server;
 #[cfg(windows)]
 mod service;
-mod shards;
-mod signals;
-mod socket;
-mod statistics;
-mod supervisor;
-mod tls;
+mod stores;
+mod system;
 mod users;
 mod watching;
-#[cfg(windows)]
-mod windows_service;
-mod worker;
 
 use options::{Options, Request};
 use refusal::{Refusal, exit};

@@ -3,9 +3,9 @@
 
 use crate::{
     limits::PING_DURATION_MAX,
+    network::tls,
     options::{ListenAddress, Options, Security, TcpPort},
     refusal::{Refusal, exit, reason},
-    tls,
 };
 use std::{
     fmt, io,

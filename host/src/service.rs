@@ -3,8 +3,11 @@
 use crate::{
     options::Options,
     refusal::{Refusal, exit},
-    server, signals,
-    windows_service::{attach, report},
+    server,
+    system::{
+        signals,
+        windows_service::{attach, report},
+    },
 };
 use std::sync::{Mutex, OnceLock};
 use windows_service::{

@@ -3,8 +3,8 @@
 use crate::{
     guest::{Engine, Fault, Front},
     options::{HugePages, Options},
-    pid_file,
     refusal::{Refusal, exit},
+    system::pid_file,
 };
 use parking_lot::Mutex;
 use std::{

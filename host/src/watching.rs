@@ -5,9 +5,9 @@
 //! is counted and forgotten. As long as nobody watches, all of this is one atomic that nobody writes.
 
 use crate::{
-    address::Address,
     guest::{Letter, Recorded},
     limits::POST_BYTES_MAX,
+    network::address::Address,
 };
 use mio::Waker;
 use parking_lot::Mutex;

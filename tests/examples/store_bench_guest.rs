@@ -8,10 +8,10 @@ mod store_loops;
 #[path = "../../core/examples/store_loops/timing.rs"]
 mod timing;
 
-#[path = "../../host/src/engine_config.rs"]
-mod engine_config;
 #[path = "../../host/build/processor.rs"]
 mod processor;
+#[path = "../../host/src/guest/settings.rs"]
+mod settings;
 
 use std::{env, process::ExitCode, time::Instant};
 use store_loops::Work;
@@ -43,7 +43,7 @@ fn main() -> ExitCode {
 
 impl Guest {
     fn new() -> Result<Self> {
-        let mut config = engine_config::engine_config();
+        let mut config = settings::engine_config();
         processor::choose(&mut config, &named("WASMCACHED_BENCH_TARGET")?)?;
         let engine = Engine::new(&config)?;
         let module = Module::from_file(&engine, named("WASMCACHED_BENCH_GUEST")?)?;

@@ -4,7 +4,9 @@
 //! The verbs are those of `docs/internals/boundary.md`, with the same names. What a guest says is not trusted: an address
 //! that does not lie in its memory is a [`Fault`], never a panic. A guest that faulted must be thrown away.
 
+mod code;
 mod front;
+mod settings;
 mod shard;
 mod verbs;
 
@@ -14,12 +16,11 @@ pub(crate) use verbs::{Carried, ConnectionKind, Letter, Recorded, Run, Status};
 
 use crate::{
     counters::FaultCounters,
-    engine_config::engine_config,
     limits::{CALL_THREAD_TIME_MAX, GUEST_BYTES, MESSAGE_BYTES_MAX, SURPLUS_PIECES_MAX},
-    machine::{self, Pages},
-    machine_code,
     options::HugePages,
+    system::memory::{self, Pages},
 };
+use settings::engine_config;
 use std::{
     ops::Range,
     sync::atomic::{AtomicU64, Ordering},
@@ -82,7 +83,7 @@ impl Engine {
     pub(crate) fn load(huge_pages: HugePages) -> Result<Self, String> {
         let described = |error: wasmtime::Error| format!("this machine cannot run the engine: {error:#}");
         let engine = wasmtime::Engine::new(&engine_config()).map_err(described)?;
-        let module = machine_code::module(&engine).map_err(described)?;
+        let module = code::module(&engine).map_err(described)?;
         let guest = Linker::new(&engine).instantiate_pre(&module).map_err(described)?;
         Ok(Self { engine, guest, huge_pages })
     }
@@ -129,7 +130,7 @@ struct Watch {
 impl Watch {
     /// Whether the call that runs may go on after another tick.
     fn may_go_on(&mut self) -> bool {
-        let now = machine::thread_time();
+        let now = memory::thread_time();
         now.saturating_sub(*self.suspicious_at.get_or_insert(now)) < CALL_THREAD_TIME_MAX
     }
 }
@@ -213,7 +214,7 @@ impl Guest {
                 return Ok(more);
             }
             let bytes = self.bytes_mut(self.named(Word::Surplus))?;
-            machine::advise(bytes, Pages::Absent);
+            memory::advise(bytes, Pages::Absent);
         }
         Ok(true)
     }
@@ -233,7 +234,7 @@ impl Guest {
     fn choose_pages(&mut self, wish: HugePages, memory_bytes: u64) {
         let pages = if wish == HugePages::Never { Pages::Small } else { Pages::Huge };
         let memory = self.memory.data_mut(&mut self.store);
-        machine::advise(memory, pages);
+        memory::advise(memory, pages);
         if wish == HugePages::Now {
             let used = memory.len().min(usize::try_from(memory_bytes).unwrap_or(usize::MAX));
             for byte in memory[..used].iter_mut().step_by(PAGE_BYTES) {

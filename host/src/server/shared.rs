@@ -6,10 +6,12 @@ use crate::{
     entropy,
     guest::{Engine, Fault, Front},
     log::Log,
-    registry::{Entry, Registry},
+    network::{
+        registry::{Entry, Registry},
+        tls::Tls,
+    },
     reload::Reloads,
-    shards::Shards,
-    tls::Tls,
+    stores::shards::Shards,
     users::UserList,
     watching::Watching,
 };

@@ -1,11 +1,11 @@
 //! The threads beside the workers: the clock, and the sweep of the shards.
 
 use super::Shared;
+use super::worker::SWEEP_PAUSE;
 use crate::{
     guest::TICK,
     limits::{SWEEP_STEPS, SWEEPS_PER_TICK_MAX},
     refusal::{Refusal, exit, reason},
-    worker::SWEEP_PAUSE,
 };
 use std::{sync::Arc, thread};
 

@@ -11,8 +11,8 @@ pub(crate) use stream::{Scratch, TlsStream};
 
 use crate::{
     options::{Security, TlsOptions},
-    pid_file::fixed_path,
     refusal::{Refusal, exit},
+    system::pid_file::fixed_path,
 };
 use certificates::Configurations;
 use parking_lot::Mutex;

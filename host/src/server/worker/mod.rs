@@ -4,23 +4,26 @@
 //! it. A connection that has more to do waits in the ready queue until all others had their turn.
 
 mod answers;
+mod connection;
 mod datagrams;
-mod ending;
+mod drain;
 mod events;
 mod logins;
 
+use super::Shared;
 use crate::{
-    connection::{Connection, Flag},
     counters::WorkerCounters,
-    datagram::{Datagrams, Mailbox},
     guest::{ConnectionKind, Fault, Front, Status},
     limits::{EVENTS_MAX, HANDSHAKE_S_MAX, SWEEP_STEPS, SWEEPS_PER_TICK_MAX},
+    network::{
+        datagram::{Datagrams, Mailbox},
+        registry::Entry,
+        socket::{Incoming, Socket},
+        tls::Scratch,
+    },
     options::Security,
-    registry::Entry,
-    server::Shared,
-    socket::{Incoming, Socket},
-    tls::Scratch,
 };
+use connection::{Connection, Flag};
 use mio::{Events, Poll, Token, event::Event};
 use slab::Slab;
 use std::{

@@ -2,9 +2,8 @@
 
 use crate::{
     guest::{Fault, Front},
-    registry::Entry,
-    server::Shared,
-    statistics,
+    network::registry::Entry,
+    server::{Shared, statistics},
 };
 use std::sync::Arc;
 use wasmcached_core::boundary::{

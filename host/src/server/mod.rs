@@ -1,37 +1,38 @@
 //! Assembles a server: sockets, guests, threads; and takes it apart again.
 
+mod accept;
 mod shared;
+mod statistics;
 mod upkeep;
+mod worker;
 
 pub(crate) use shared::Shared;
 
 use crate::{
-    acceptor::{self, Outlet, Reception},
-    address::Address,
     clock::Clock,
     counters::{Baseline, FaultCounters, ListenerCounters, WorkerCounters},
-    datagram::Mailbox,
     entropy,
     guest::{ConnectionKind, Engine, Fault, Front},
     limits::{RESERVED_DESCRIPTORS, RESERVED_DESCRIPTORS_PER_WORKER},
-    listener::Listener,
     log::Log,
-    machine,
+    network::{
+        address::Address, datagram::Mailbox, listener::Listener, port_file, registry::Registry, socket::Incoming,
+        tls::Tls,
+    },
     options::{Options, version},
-    pid_file::{self, PidFile},
-    port_file,
-    process::{self, Identity},
     refusal::{Refusal, exit, reason},
-    registry::Registry,
     reload::Reloads,
-    shards::Shards,
-    socket::Incoming,
-    supervisor,
-    tls::Tls,
+    stores::shards::Shards,
+    system::{
+        memory,
+        pid_file::{self, PidFile},
+        process::{self, Identity},
+        supervisor,
+    },
     users::UserList,
     watching::Watching,
-    worker::{self, Worker},
 };
+use accept::{Outlet, Reception};
 use mio::{Poll, Waker};
 use std::{
     io,
@@ -47,6 +48,7 @@ use wasmcached_core::{
     hash::Seed,
     limits,
 };
+use worker::Worker;
 
 /// Serves until somebody stops it.
 ///
@@ -86,7 +88,7 @@ pub(crate) fn serve(options: &Options) -> Result<(), Refusal> {
     }
     if !options.daemon {
         announce(options, &listeners, &mailboxes);
-        eprintln!("{}", machine::describe_pages(options.huge_pages));
+        eprintln!("{}", memory::describe_pages(options.huge_pages));
     }
     start_clock(&shared)?;
     let mut outlets = Vec::new();
@@ -173,7 +175,7 @@ fn assemble(
     let shards = if solo { 0 } else { shard_count };
     let shards = Shards::create(&engine, &config, shards, clock.now(), Arc::clone(&watching)).map_err(faulted)?;
     let poll = Poll::new().map_err(|error| refused(event_loop_failed(&error)))?;
-    let waker = Waker::new(poll.registry(), acceptor::WAKER).map_err(|error| refused(event_loop_failed(&error)))?;
+    let waker = Waker::new(poll.registry(), accept::WAKER).map_err(|error| refused(event_loop_failed(&error)))?;
     let (tls, reloads) = (tls.map(Arc::new), Reloads::default());
     if let Some(tls) = tls.clone() {
         reloads.register("certificates", move || tls.refresh());

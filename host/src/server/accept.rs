@@ -1,15 +1,19 @@
 //! The main thread's loop: takes connections in, refuses those beyond the limit, deals them out, hears signals.
 
+use super::Shared;
 use crate::{
     limits::ACCEPTED_AT_ONCE_MAX,
-    listener::{Acceptor, Listener},
+    network::{
+        listener::{Acceptor, Listener},
+        socket::{Incoming, Socket},
+        tls::Scratch,
+    },
     options::Security,
     refusal::{Refusal, exit, reason},
-    server::Shared,
-    signals::{Asked, Signals},
-    socket::{Incoming, Socket},
-    supervisor,
-    tls::Scratch,
+    system::{
+        signals::{Asked, Signals},
+        supervisor,
+    },
 };
 use mio::{Events, Poll, Token, Waker};
 use std::{

@@ -2,7 +2,7 @@
 //!
 //! Locked only when a connection comes or goes: what changes with each event is atomic, written by the connection's worker.
 
-use crate::address::Address;
+use super::address::Address;
 use parking_lot::Mutex;
 use slab::Slab;
 use std::sync::{

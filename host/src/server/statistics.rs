@@ -1,9 +1,9 @@
 //! The host's statistics: what its counters add up to.
 
+use super::Shared;
 use crate::{
     counters::{Count, WorkerCounters},
-    server::Shared,
-    tls::Tls,
+    network::tls::Tls,
 };
 use std::sync::atomic::{AtomicU64, Ordering};
 use wasmcached_core::boundary::host::HostStatistics;
@@ -53,7 +53,7 @@ fn counters(statistics: &mut HostStatistics) -> [&mut u64; 17] {
 
 fn measure(shared: &Shared) -> HostStatistics {
     let sum = |of: fn(&WorkerCounters) -> &Count| shared.workers.iter().map(|worker| of(worker).value()).sum();
-    let (rusage_user_us, rusage_system_us) = crate::process::cpu_time_us();
+    let (rusage_user_us, rusage_system_us) = crate::system::process::cpu_time_us();
     let tls = |of: fn(&Tls) -> u64| shared.tls.as_deref().map_or(0, of);
     HostStatistics {
         pid: u64::from(std::process::id()),

@@ -1,11 +1,9 @@
 //! The file that names the ports, for `-p -1`.
 
+use super::{address::Address, datagram::Mailbox, listener::Listener};
 use crate::{
-    address::Address,
-    datagram::Mailbox,
-    listener::Listener,
-    pid_file,
     refusal::{Refusal, exit, reason},
+    system::pid_file,
 };
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! What the machine is asked for and the compiler cannot check: what it does with pages of memory. With `machine_code` the
+//! What the machine is asked for and the compiler cannot check: what it does with pages of memory. With `guest::code` the
 //! only file of the host with `unsafe` (but for what a macro writes in the `service` of Windows); knows neither guests nor
 //! their verbs.
 

@@ -3,12 +3,14 @@
 //! What is in a datagram and how many make an answer is the guest's business. The host knows who sent it, and who of those
 //! is surely who it says: only who is on this machine.
 
-use crate::{
+use super::{
     address::Address,
+    registry::{Entry, Registry},
+};
+use crate::{
     guest::{ConnectionKind, Fault, Front},
     options::{ListenAddress, Options, TcpPort},
     refusal::{Refusal, exit, reason},
-    registry::{Entry, Registry},
 };
 use mio::{Interest, Token};
 use socket2::{Domain, Protocol, SockAddr, Type};

@@ -1,10 +1,10 @@
 //! A client's socket.
 
-use crate::{
-    options::Security,
+use super::{
     registry::Entry,
     tls::{Scratch, TlsStream},
 };
+use crate::options::Security;
 use mio::{Interest, Registry, Token};
 use std::{
     io::{self, Read, Write},

@@ -1,7 +1,8 @@
 //! The end of a worker: what is under way is finished, within reason.
 
 use super::Worker;
-use crate::{connection::Flag, guest::Fault, limits::STOP_DURATION_MAX};
+use super::connection::Flag;
+use crate::{guest::Fault, limits::STOP_DURATION_MAX};
 use mio::Events;
 use std::time::{Duration, Instant};
 use wasmcached_core::boundary::event::Reason;

@@ -1,13 +1,12 @@
 //! Opens the sockets that listen, and explains in one line why one cannot be opened.
 
+use super::{address::Address, socket::Socket};
 #[cfg(unix)]
-use crate::supervisor;
+use crate::system::supervisor;
 use crate::{
-    address::Address,
     options::{ListenAddress, Options, Security, TcpPort},
-    process,
     refusal::{Refusal, exit, reason},
-    socket::Socket,
+    system::process,
 };
 use mio::{Interest, Registry, Token, event::Source};
 use socket2::{Domain, Protocol, SockAddr, Type};
@@ -220,7 +219,7 @@ fn bind_tcp(at: SocketAddr, backlog: i32, security: Security) -> io::Result<List
 #[cfg(unix)]
 mod unix {
     use super::*;
-    use crate::supervisor::Passed;
+    use crate::system::supervisor::Passed;
     use std::{fs, os::unix::fs::FileTypeExt, path::Path};
 
     /// Binds `path`, in the place of a socket that nobody listens on any more.

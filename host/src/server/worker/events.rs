@@ -1,7 +1,8 @@
 //! What happens, on its way from this worker's front to everybody who watches, and from everybody to those who watch here.
 
 use super::Worker;
-use crate::{connection::Flag, guest::Fault};
+use super::connection::Flag;
+use crate::guest::Fault;
 use std::sync::atomic::Ordering;
 use wasmcached_core::boundary::event::Kinds;
 

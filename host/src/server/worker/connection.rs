@@ -1,6 +1,6 @@
 //! A client that a worker serves, and the little state that the host keeps of it.
 
-use crate::{registry::Entry, socket::Socket};
+use crate::network::{registry::Entry, socket::Socket};
 use std::sync::Arc;
 use wasmcached_core::boundary::host::ConnectionState;
 

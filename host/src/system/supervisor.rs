@@ -88,14 +88,14 @@ mod system {
 #[cfg(windows)]
 mod system {
     pub(super) fn ready() {
-        crate::windows_service::report_running();
+        super::windows_service::report_running();
     }
 
     /// The manager has no word for it.
     pub(super) fn reloading() {}
 
     pub(super) fn stopping() {
-        crate::windows_service::report_stopping();
+        super::windows_service::report_stopping();
     }
 }
 

@@ -1,0 +1,3 @@
+//! Where the stores are.
+
+pub(crate) mod shards;
