@@ -6,10 +6,6 @@
 
 pub mod differential;
 pub mod embedding;
-#[cfg(target_os = "linux")]
-pub mod hit_ratio;
-#[cfg(target_os = "linux")]
-pub mod load;
 pub mod native;
 pub mod packet;
 pub mod replay;

@@ -23,7 +23,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
         build::build(&[])?;
     }
     let mut command = machine::cargo();
-    command.args(["run", "--release", "--package", "wasmcached-tests", "--bin", "bench", "--"]).args(flags);
+    command.args(["run", "--release", "--package", "wasmcached-bench", "--bin", "bench", "--"]).args(flags);
     run_command(command.env("WASMCACHED_BIN", build::binary()))
 }
 
@@ -39,13 +39,13 @@ fn store(items: &[String]) -> Outcome {
     let triple = machine::host_triple(&machine::rustc_program()).ok_or("rustc does not say what it builds for")?;
     let native = step("natively", || {
         let mut command = machine::cargo();
-        command.args(["run", "--quiet", "--release", "--package", "wasmcached-core", "--example", "store_bench", "--"]);
+        command.args(["run", "--quiet", "--release", "--package", "wasmcached-bench", "--bin", "store", "--"]);
         results(command.args(&named))
     })?;
     let guest = step("inside a guest", || {
         // Not optimised, for wasmtime takes minutes to compile so; the loops are in the guest.
         let mut command = machine::cargo();
-        command.args(["run", "--quiet", "--package", "wasmcached-tests", "--example", "store_bench_guest", "--"]);
+        command.args(["run", "--quiet", "--package", "wasmcached-bench", "--example", "store_guest", "--"]);
         command.env("WASMCACHED_BENCH_GUEST", guests::file(Guest::Bench)).env("WASMCACHED_BENCH_TARGET", triple);
         results(command.args(&named))
     })?;

@@ -7,8 +7,8 @@ use super::super::workload::binary::{GET, GETKQ, NOOP, SET};
 use super::super::workload::text::{set_tail, write_set};
 use super::super::workload::{Operation, RequestWriter};
 use super::*;
-use crate::native::NativeFactory;
-use crate::target::Factory as _;
+use wasmcached_tests::native::NativeFactory;
+use wasmcached_tests::target::Factory as _;
 
 fn dataset() -> Dataset {
     Dataset::new(100, 7)

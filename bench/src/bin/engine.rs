@@ -1,4 +1,4 @@
-//! Nanoseconds a request inside the engine, without sockets: `cargo run --release -p wasmcached-core --example engine_bench [KEYS [REQUESTS [NAME]]]`.
+//! Nanoseconds a request inside the engine, without sockets: `cargo run --release -p wasmcached-bench --bin engine -- [KEYS [REQUESTS [NAME]]]`.
 //!
 //! The same streams that `cargo xtask bench` sends over loopback, so that what the engine costs can be told from what
 //! the kernel costs.

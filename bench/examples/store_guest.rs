@@ -5,7 +5,7 @@
 
 #[path = "../../core/examples/store_loops/mod.rs"]
 mod store_loops;
-#[path = "../../core/examples/store_loops/timing.rs"]
+#[path = "../src/bin/store/timing.rs"]
 mod timing;
 
 #[path = "../../host/build/processor.rs"]
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("store_bench_guest: {error:#}");
+            eprintln!("store_guest: {error:#}");
             ExitCode::FAILURE
         }
     }

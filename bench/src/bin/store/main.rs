@@ -1,8 +1,8 @@
-//! How fast the store is, and what it holds: `cargo run --release -p wasmcached-core --example store_bench [ITEMS…]`.
+//! How fast the store is, and what it holds: `cargo run --release -p wasmcached-bench --bin store [ITEMS…]`.
 //! `cargo xtask bench store` shows the times beside those of the same loops inside a guest.
 
+#[path = "../../../../core/examples/store_loops/mod.rs"]
 mod store_loops;
-#[path = "store_loops/timing.rs"]
 mod timing;
 
 use std::{env, time::Instant};

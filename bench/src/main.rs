@@ -2,7 +2,7 @@
 
 #[cfg(target_os = "linux")]
 fn main() -> std::process::ExitCode {
-    wasmcached_tests::load::cli::main()
+    wasmcached_bench::load::cli::main()
 }
 
 #[cfg(not(target_os = "linux"))]
