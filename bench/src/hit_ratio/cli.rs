@@ -29,7 +29,7 @@ Columns in `bytes` are miss ratios counted in bytes of values instead of request
 Examples:
   cargo xtask bench hit-ratio --quick --no-memcached       the store and the exact LRU, small loads
   cargo xtask bench hit-ratio --loads zipf-0.9,scan        two loads
-  cargo xtask bench hit-ratio --trace FILE --write-docs    everything, into docs/hit-ratio.md
+  cargo xtask bench hit-ratio --trace FILE --write-docs    everything, into docs/reference/miss-ratios.md
   cargo xtask bench hit-ratio --held                       how many items fit";
 
 /// Which loads, and how.
@@ -57,7 +57,7 @@ pub struct HitRatio {
     /// Only count how many items fit in -m 64
     #[arg(long)]
     held: bool,
-    /// Write all of it into docs/hit-ratio.md, with its picture
+    /// Write all of it into docs/reference/miss-ratios.md, with its picture
     #[arg(long, conflicts_with_all = ["quick", "loads", "no_memcached", "held"])]
     write_docs: bool,
 }
@@ -77,8 +77,8 @@ pub fn run(arguments: &HitRatio) -> Outcome<()> {
     }
     if arguments.write_docs {
         findings.circumstances = arguments.circumstances(memcached.as_ref())?;
-        documentation::write(&repository().join("docs"), &findings)?;
-        eprintln!("wrote docs/hit-ratio.md");
+        documentation::write(&repository().join("docs/reference"), &findings)?;
+        eprintln!("wrote docs/reference/miss-ratios.md");
     }
     Ok(())
 }

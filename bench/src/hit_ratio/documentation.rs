@@ -1,4 +1,4 @@
-//! Writes `docs/hit-ratio.md` and its picture.
+//! Writes `docs/reference/miss-ratios.md` and its picture.
 
 use std::path::Path;
 
@@ -9,8 +9,8 @@ use crate::load::Outcome;
 use crate::load::documentation::Page;
 
 const PAGE: Page =
-    Page { name: "hit-ratio.md", title: "Miss ratios", command: "cargo xtask bench hit-ratio --write-docs" };
-const PICTURE: &str = "images/miss-ratio.svg";
+    Page { name: "miss-ratios.md", title: "Miss ratios", command: "cargo xtask bench hit-ratio --write-docs" };
+const PICTURE: &str = "../images/miss-ratio.svg";
 
 /// Everything a run found out.
 #[derive(Debug, Default)]
@@ -23,7 +23,7 @@ pub struct Findings {
     pub rooms: Vec<Room>,
 }
 
-/// Replaces the generated part of the page in the folder `docs`, and its picture.
+/// Replaces the generated part of the page in the folder `docs/reference`, and its picture.
 pub fn write(docs: &Path, findings: &Findings) -> Outcome<()> {
     let picture = plot::curves(&findings.results)?;
     PAGE.write(docs, &markdown(findings), &[(PICTURE, picture)])

@@ -56,7 +56,7 @@ struct Arguments {
     /// Print the cells that would be measured, and stop
     #[arg(long)]
     list: bool,
-    /// Write the report into docs/benchmarks.md and its picture
+    /// Write the report into docs/reference/benchmarks.md and its picture
     #[arg(long, conflicts_with = "noise")]
     write_docs: bool,
     #[command(flatten)]
@@ -220,8 +220,8 @@ fn benchmark(arguments: &Arguments) -> Outcome<()> {
     findings.circumstances.push(("load average of the machine".into(), load));
     println!("\n{}", report::text_summary(&findings));
     if arguments.write_docs {
-        documentation::write(&repository().join("docs"), &findings)?;
-        eprintln!("wrote docs/benchmarks.md");
+        documentation::write(&repository().join("docs/reference"), &findings)?;
+        eprintln!("wrote docs/reference/benchmarks.md");
     }
     Ok(())
 }

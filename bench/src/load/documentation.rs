@@ -1,4 +1,4 @@
-//! Pages of `docs/` with a part that a benchmark writes, between two markers, and the pictures beside it.
+//! Pages of `docs/reference/` with a part that a benchmark writes, between two markers, and the pictures beside it.
 
 use std::fs;
 use std::path::Path;
@@ -7,9 +7,9 @@ use super::report::{Findings, markdown};
 use super::{Doing as _, Outcome, plot};
 
 const PAGE: Page = Page { name: "benchmarks.md", title: "Benchmarks", command: "cargo xtask bench -- --write-docs" };
-const PICTURE: &str = "images/cpu-ratio.svg";
+const PICTURE: &str = "../images/cpu-ratio.svg";
 
-/// Replaces the generated part of the benchmark's page in the folder `docs`, and its picture.
+/// Replaces the generated part of the benchmark's page in the folder `docs/reference`, and its picture.
 pub fn write(docs: &Path, findings: &Findings) -> Outcome<()> {
     PAGE.write(docs, &markdown(findings, PICTURE), &[(PICTURE, plot::cpu_ratios(findings))])
 }
@@ -25,7 +25,7 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// Replaces the generated part of the page in the folder `docs`, and pictures (path and content); a page that is
+    /// Replaces the generated part of the page in the folder `docs/reference`, and pictures (path and content); a page that is
     /// not there is begun.
     pub(crate) fn write(&self, docs: &Path, generated: &str, pictures: &[(&str, String)]) -> Outcome<()> {
         let page = docs.join(self.name);

@@ -128,7 +128,7 @@ pub fn text_summary(findings: &Findings) -> String {
     text
 }
 
-/// The part of `docs/benchmarks.md` between its markers.
+/// The part of `docs/reference/benchmarks.md` between its markers.
 pub fn markdown(findings: &Findings, plot: &str) -> String {
     let mut text = String::new();
     for (name, value) in &findings.circumstances {
