@@ -2,8 +2,17 @@
 //!
 //! The loops of the store alone are the programs `store` and `engine`, and `examples/store_guest.rs` for the same loops
 //! inside a guest.
+//!
+//! Linux only: the benchmarks read CPU times from `/proc` and assign cores.
 
-#[cfg(target_os = "linux")]
+#![cfg(target_os = "linux")]
+
+pub mod cli;
+pub mod environment;
 pub mod hit_ratio;
-#[cfg(target_os = "linux")]
 pub mod load;
+pub mod outcome;
+mod page;
+mod repository;
+pub mod server;
+pub mod tls;

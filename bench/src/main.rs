@@ -2,7 +2,7 @@
 
 #[cfg(target_os = "linux")]
 fn main() -> std::process::ExitCode {
-    wasmcached_bench::load::cli::main()
+    wasmcached_bench::cli::main()
 }
 
 #[cfg(not(target_os = "linux"))]

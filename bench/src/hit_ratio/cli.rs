@@ -10,9 +10,10 @@ use super::compare::compare;
 use super::documentation::{self, Findings};
 use super::load::Load;
 use super::{held, report, synthetic, trace};
-use crate::load::cli::{commit, found, repository};
-use crate::load::server::Program;
-use crate::load::{Outcome, environment};
+use crate::environment;
+use crate::outcome::Outcome;
+use crate::repository::{self, find_program};
+use crate::server::Program;
 
 const TEACHING: &str = "\
 Each load is replayed through each contender: get a key, and after a miss set it. `size` is a share of the load's \
@@ -77,7 +78,7 @@ pub fn run(arguments: &HitRatio) -> Outcome<()> {
     }
     if arguments.write_docs {
         findings.circumstances = arguments.circumstances(memcached.as_ref())?;
-        documentation::write(&repository().join("docs/reference"), &findings)?;
+        documentation::write(&repository::root().join("docs/reference"), &findings)?;
         eprintln!("wrote docs/reference/miss-ratios.md");
     }
     Ok(())
@@ -126,13 +127,13 @@ impl HitRatio {
         if self.no_memcached {
             return Ok(None);
         }
-        let path = found(&self.theirs, "apt-get install memcached, or --no-memcached")?;
+        let path = find_program(&self.theirs, "apt-get install memcached, or --no-memcached")?;
         Ok(Some(Program { label: "memcached".into(), path, extra: Vec::new() }))
     }
 
     fn circumstances(&self, memcached: Option<&Program>) -> Outcome<Vec<(&'static str, String)>> {
         let theirs = memcached.map(|program| environment::version(&program.path.to_string_lossy())).transpose()?;
-        let commit = commit().map_or(String::new(), |commit| format!(" (commit {commit})"));
+        let commit = repository::commit().map_or(String::new(), |commit| format!(" (commit {commit})"));
         let ours = format!("wasmcached {}{commit}", env!("CARGO_PKG_VERSION"));
         let trace = if self.trace.is_some() { " --trace FILE" } else { "" };
         Ok(vec![

@@ -6,13 +6,14 @@ use std::thread;
 use wasmcached_core::limits::SHARD_BYTES_MIN;
 use wasmcached_core::statistics::Counters;
 
-use super::load::{Load, Missed};
+use super::load::Load;
 use super::lru::Expired;
 use super::memcached::Held;
+use super::request::Missed;
 use super::store::{STORES, StoreKind};
 use super::{lru, memcached, store};
-use crate::load::Outcome;
-use crate::load::server::Program;
+use crate::outcome::Outcome;
+use crate::server::Program;
 
 /// Cache sizes, in percent of the load's footprint.
 pub const SIZES_PERCENT: [u64; 5] = [1, 3, 10, 20, 40];

@@ -5,8 +5,8 @@ use std::path::Path;
 use super::compare::LoadResult;
 use super::held::Room;
 use super::{plot, report};
-use crate::load::Outcome;
-use crate::load::documentation::Page;
+use crate::outcome::Outcome;
+use crate::page::Page;
 
 const PAGE: Page =
     Page { name: "miss-ratios.md", title: "Miss ratios", command: "cargo xtask bench hit-ratio --write-docs" };

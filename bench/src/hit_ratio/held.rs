@@ -1,11 +1,11 @@
 //! How many items fit in `-m 64`: this store in process, and memcached.
 
-use super::load::Request;
 use super::memcached::{Client, Held};
+use super::request::Request;
 use super::store::{Replay, StoreKind};
 use super::weight::KEY_BYTES;
-use crate::load::Outcome;
-use crate::load::server::Program;
+use crate::outcome::Outcome;
+use crate::server::Program;
 
 /// The limit.
 pub const LIMIT_MIB: u64 = 64;

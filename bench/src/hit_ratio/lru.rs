@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use lru::LruCache;
 
-use super::load::{Load, Missed, Request};
+use super::load::Load;
+use super::request::{Missed, Request};
 use super::weight::item_bytes;
 
 /// What becomes of expired items.

@@ -4,10 +4,12 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use super::load::{Load, Missed, Request};
+use super::load::Load;
+use super::request::{Missed, Request};
 use super::store::key;
-use crate::load::server::{Program, Server, Settings};
-use crate::load::{Doing as _, Outcome, environment};
+use crate::environment;
+use crate::outcome::{Outcome, ResultExt as _};
+use crate::server::{Program, Server, Settings};
 
 /// Keys a `get` names at most.
 const BATCH_KEYS: usize = 64;
@@ -80,9 +82,9 @@ impl Client {
         program.extra.extend(flags.iter().map(ToString::to_string));
         let settings = Settings { threads: 1, memory_mib, connections: CONNECTIONS, certificate: None };
         let server = program.start(settings, &environment::cores()?)?;
-        let stream = TcpStream::connect(server.address).doing("connect")?;
-        stream.set_nodelay(true).doing("no delay")?;
-        stream.set_read_timeout(Some(REPLY_TIMEOUT)).doing("timeout")?;
+        let stream = TcpStream::connect(server.address).context("connect")?;
+        stream.set_nodelay(true).context("no delay")?;
+        stream.set_read_timeout(Some(REPLY_TIMEOUT)).context("timeout")?;
         let value = vec![b'v'; VALUE_BYTES_MAX];
         Ok(Self { server, stream: BufReader::new(stream), out: Vec::new(), value, missed: Missed::default() })
     }
@@ -148,7 +150,7 @@ impl Client {
             let request = find(&mut asked, found, &mut missing)?;
             let data_bytes = u64::from(request.value_bytes) + 2;
             let skipped = std::io::copy(&mut self.stream.by_ref().take(data_bytes), &mut std::io::sink());
-            if skipped.doing("receive")? != data_bytes {
+            if skipped.context("receive")? != data_bytes {
                 return Err("memcached hung up".into());
             }
         }
@@ -158,14 +160,14 @@ impl Client {
     }
 
     fn flush(&mut self) -> Outcome<()> {
-        self.stream.get_mut().write_all(&self.out).doing("send")?;
+        self.stream.get_mut().write_all(&self.out).context("send")?;
         self.out.clear();
         Ok(())
     }
 
     fn line(&mut self) -> Outcome<String> {
         let mut line = String::new();
-        self.stream.read_line(&mut line).doing("receive")?;
+        self.stream.read_line(&mut line).context("receive")?;
         Ok(line.trim_end().to_owned())
     }
 }

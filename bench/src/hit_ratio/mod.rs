@@ -5,6 +5,7 @@
 //!
 //! | file | owns |
 //! |---|---|
+//! | `request` | a request, and counts of misses
 //! | `load` | what a load is, and its requests in order |
 //! | `synthetic` | loads from a seed |
 //! | `trace` | a load from a file |
@@ -26,6 +27,7 @@ pub mod lru;
 pub mod memcached;
 pub mod plot;
 pub mod report;
+pub mod request;
 pub mod store;
 pub mod synthetic;
 pub mod trace;

@@ -5,7 +5,7 @@ use plotters::prelude::*;
 
 use super::compare::{LoadResult, Row};
 use super::store::STORES;
-use crate::load::{Doing as _, Outcome};
+use crate::outcome::{Outcome, ResultExt as _};
 
 const COLUMNS: usize = 3;
 const PANEL: (u32, u32) = (330, 250);
@@ -28,13 +28,13 @@ pub fn curves(results: &[LoadResult]) -> Outcome<String> {
     let size = (PANEL.0 * COLUMNS as u32, PANEL.1 * rows as u32 + HEAD_HEIGHT);
     {
         let root = SVGBackend::with_string(&mut svg, size).into_drawing_area();
-        root.fill(&WHITE).doing("picture")?;
+        root.fill(&WHITE).context("picture")?;
         let (head, body) = root.split_vertically(HEAD_HEIGHT);
-        legend(&head).doing("picture")?;
+        legend(&head).context("picture")?;
         for (result, area) in results.iter().zip(body.split_evenly((rows, COLUMNS))) {
-            panel(result, &area).doing("picture")?;
+            panel(result, &area).context("picture")?;
         }
-        root.present().doing("picture")?;
+        root.present().context("picture")?;
     }
     Ok(svg)
 }

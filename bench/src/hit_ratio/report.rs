@@ -195,8 +195,8 @@ fn piped(rows: &[Vec<String>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::compare::Miss;
-    use super::super::load::Missed;
     use super::super::memcached::Held;
+    use super::super::request::Missed;
     use super::*;
 
     fn miss(ratio: f64) -> Miss {

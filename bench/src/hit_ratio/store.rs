@@ -9,9 +9,10 @@ use wasmcached_core::{
     store::{Store, StoreConfig},
 };
 
-use super::load::{Load, Missed, Request};
+use super::load::Load;
+use super::request::{Missed, Request};
 use super::weight::KEY_BYTES;
-use crate::load::Outcome;
+use crate::outcome::Outcome;
 
 /// A way to configure the store.
 #[derive(Debug)]
@@ -139,4 +140,25 @@ pub fn key(number: u32) -> [u8; KEY_BYTES] {
         rest /= 10;
     }
     key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::weight::log_bytes;
+    use super::*;
+
+    #[test]
+    fn items_weigh_what_the_store_says() {
+        let mut store = Replay::new(&STORES[0], 64 << 20).unwrap();
+        let sizes = [0, 1, 2, 3, 4, 100, 65_535, 65_536, 500_000];
+        let requests = (0..).zip(sizes).flat_map(|(key, value_bytes)| {
+            [0, 60].map(|ttl_s| Request { key: key * 2 + u32::from(ttl_s != 0), value_bytes, ttl_s, second: 0 })
+        });
+        let mut sum = 0;
+        for request in requests {
+            store.request(&request);
+            sum += log_bytes(&request);
+        }
+        assert_eq!(store.counters().bytes, sum);
+    }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use ruzstd::decoding::StreamingDecoder;
 
 use super::load::{Intruders, Load};
-use crate::load::{Doing as _, Outcome};
+use crate::outcome::{Outcome, ResultExt as _};
 
 /// What the report calls it.
 pub const NAME: &str = "trace";
@@ -15,14 +15,14 @@ pub const NAME: &str = "trace";
 /// Reads at most `requests_max` requests of the trace at `path`.
 pub fn load(path: &Path, requests_max: usize) -> Outcome<Load> {
     let shown = path.display().to_string();
-    let file = File::open(path).doing(&shown)?;
+    let file = File::open(path).context(&shown)?;
     let text: Box<dyn Read> = if path.extension().is_some_and(|extension| extension == "zst") {
-        Box::new(StreamingDecoder::new(BufReader::new(file)).doing(&shown)?)
+        Box::new(StreamingDecoder::new(BufReader::new(file)).context(&shown)?)
     } else {
         Box::new(file)
     };
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    parse(BufReader::new(text), requests_max, name).doing(&shown)
+    parse(BufReader::new(text), requests_max, name).context(&shown)
 }
 
 /// Keys keep their numbers, which must be small; the size of a key is that of its first request.
@@ -31,7 +31,7 @@ fn parse(mut lines: impl BufRead, requests_max: usize, about: String) -> Outcome
     let (mut line, mut seconds) = (String::new(), 0);
     while keys.len() < requests_max {
         line.clear();
-        if lines.read_line(&mut line).doing("read")? == 0 {
+        if lines.read_line(&mut line).context("read")? == 0 {
             break;
         }
         let mut fields = line.trim_end().split(',').map(str::parse::<u32>);

@@ -1,6 +1,6 @@
 //! What an item takes in this store: the weight with which the exact LRU fills the same memory.
 
-use super::load::Request;
+use super::request::Request;
 
 /// Bytes of every key: a number, padded with zeroes.
 pub const KEY_BYTES: usize = 20;
@@ -22,25 +22,4 @@ pub fn log_bytes(request: &Request) -> u64 {
 /// What the item of this request takes in all, with its share of the index.
 pub fn item_bytes(request: &Request) -> f64 {
     log_bytes(request) as f64 + INDEX_BYTES
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::store::{Replay, STORES};
-    use super::*;
-
-    #[test]
-    fn items_weigh_what_the_store_says() {
-        let mut store = Replay::new(&STORES[0], 64 << 20).unwrap();
-        let sizes = [0, 1, 2, 3, 4, 100, 65_535, 65_536, 500_000];
-        let requests = (0..).zip(sizes).flat_map(|(key, value_bytes)| {
-            [0, 60].map(|ttl_s| Request { key: key * 2 + u32::from(ttl_s != 0), value_bytes, ttl_s, second: 0 })
-        });
-        let mut sum = 0;
-        for request in requests {
-            store.request(&request);
-            sum += log_bytes(&request);
-        }
-        assert_eq!(store.counters().bytes, sum);
-    }
 }

@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 use super::cell::Cell;
 use super::dataset::Dataset;
 use super::driver::{self, Run};
-use super::environment::Placement;
 use super::fill::fill;
 use super::protocol::Protocol;
-use super::server::{Program, Server, Settings, launch};
 use super::summary::{CellResult, Numbers};
-use super::tls::Certificate;
-use super::{Doing as _, Outcome};
+use crate::environment::Placement;
+use crate::outcome::{Outcome, ResultExt as _};
+use crate::server::{Program, Server, Settings, launch};
+use crate::tls::Certificate;
 
 /// The name of the benchmark's own subcommand that serves the floor.
 pub const FLOOR: &str = "floor";
@@ -144,7 +144,7 @@ impl<'m> Pair<'m> {
         if !self.method.floor || cell.threads > 1 || cell.encrypted || cell.protocol != Protocol::Text {
             return Ok(None);
         }
-        let program = std::env::current_exe().doing("this program's path")?;
+        let program = std::env::current_exe().context("this program's path")?;
         let numbers = [cell.value_bytes as u32, cell.operation.keys_a_request()].map(|number| number.to_string());
         let arguments = |port: u16| [FLOOR.to_owned(), port.to_string()].into_iter().chain(numbers).collect();
         launch(Path::new(&program), &self.placement.server, arguments).map(Some)
@@ -211,7 +211,7 @@ mod tests {
             popularity: Popularity::Uniform,
             connections: 5,
             threads: 2,
-            cores: super::super::environment::cores()?,
+            cores: crate::environment::cores()?,
             pace,
             warmup: Duration::from_millis(50),
             duration: Duration::from_millis(200),

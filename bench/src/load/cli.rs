@@ -1,58 +1,28 @@
 //! The command line of the benchmark.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
-use clap::{Args, Parser, Subcommand};
+use clap::Args;
 
 use super::bench::{Method, Pair};
 use super::cell::{Cell, short_count};
 use super::dataset::Popularity;
 use super::driver::Pace;
-use super::environment::{self, Placement, Preference};
+use super::findings::Findings;
 use super::protocol::Protocol;
-use super::report::{self, Findings};
-use super::server::{Program, become_program};
+use super::report;
 use super::workload::Operation;
-use super::{Doing as _, Outcome, documentation, floor, memory, plan, tls};
-use crate::hit_ratio;
+use super::{documentation, memory, plan};
+use crate::environment::{self, Placement, Preference};
+use crate::outcome::{Outcome, ResultExt as _};
+use crate::repository::{self, find_program};
+use crate::server::Program;
+use crate::tls;
 
-const TEACHING: &str = "\
-Two servers are started with the same flags and filled with the same keys. Each cell is then measured on both in turn, \
-round after round, each second round in reverse order; medians are printed, and the median of the rounds' ratios.
-
-Look at `us/req` first: the time the server spent on a processor for one request, all its threads, user and system, out \
-of the scheduler's own account. Other work on the machine disturbs it least (--noise tells how much). The rate of a \
-closed loop and all latencies suffer more. `busy` is the share of one core that the server used; where it is far from \
-100 %, the client or the machine was the limit, and the rate says little.
-
-Latency (p50, p99, p99.9) counts from the moment a request was written to the moment its reply was whole; in an open \
-loop from the moment it was due, so a stall is counted for every request that it delayed. `RSS` is the server's resident \
-memory at the end of a run. `miss` is the share of keys asked for that were not there: in these cells the data fits, so \
-anything but zero means that a server gave up data early and had less to do.
-
-Server and client get cores of their own where the machine has enough. Every reply is checked for kind, length and \
-number of items, one in --check-every for keys and values byte by byte; the first wrong answer ends the benchmark.
-
-Examples:
-  cargo xtask bench -- --quick                     about three minutes: what has a bar
-  cargo xtask bench                                about nine: each value of each dimension
-  cargo xtask bench -- --protocols meta,binary     the other protocols, each beside our own text
-  cargo xtask bench -- --only tls                  over TLS, on both servers with -Z
-  cargo xtask bench -- --list                      what that would measure
-  cargo xtask bench -- --full --only get-x16       one operation everywhere
-  cargo xtask bench -- --connections 1000 --floor  one dimension, beside a bare loop
-  cargo xtask bench -- --quick --rate 20000        latency at a fixed rate
-  cargo xtask bench -- --quick --noise             how far ratios can be trusted";
-
-/// wasmcached and memcached side by side: rate, CPU a request, latency, memory.
-#[derive(Debug, Parser)]
-#[command(name = "bench", bin_name = "cargo xtask bench --", after_help = TEACHING)]
-#[command(args_conflicts_with_subcommands = true, disable_help_subcommand = true, max_term_width = 120)]
-struct Arguments {
-    #[command(subcommand)]
-    inner: Option<Inner>,
+/// Both servers side by side: which cells, and how they are measured.
+#[derive(Debug, Args)]
+pub struct SideBySide {
     /// Print the cells that would be measured, and stop
     #[arg(long)]
     list: bool,
@@ -63,24 +33,6 @@ struct Arguments {
     choice: Choice,
     #[command(flatten)]
     measure: Measure,
-}
-
-/// Other benchmarks, and how this one starts servers.
-#[derive(Debug, Subcommand)]
-enum Inner {
-    /// Miss ratios: exact LRU, this store and memcached on the same requests
-    HitRatio(hit_ratio::cli::HitRatio),
-    /// Become a server on some cores, and die with the benchmark
-    #[command(hide = true)]
-    Launch {
-        #[arg(long, value_delimiter = ',')]
-        cores: Vec<usize>,
-        #[arg(last = true)]
-        program: Vec<String>,
-    },
-    /// Serve constants
-    #[command(hide = true)]
-    Floor { port: u16, value_bytes: usize, keys_a_get: u32 },
 }
 
 #[derive(Debug, Args)]
@@ -168,25 +120,8 @@ struct Measure {
     theirs_flags: Option<String>,
 }
 
-/// Runs the command line; messages go to standard error, the report to standard output.
-pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    let result = match &arguments.inner {
-        Some(Inner::Launch { cores, program }) => become_program(cores, program),
-        Some(Inner::Floor { port, value_bytes, keys_a_get }) => floor::serve(*port, *value_bytes, *keys_a_get),
-        Some(Inner::HitRatio(arguments)) => hit_ratio::cli::run(arguments),
-        None => benchmark(&arguments),
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(message) => {
-            eprintln!("bench: {message}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn benchmark(arguments: &Arguments) -> Outcome<()> {
+/// Measures, and prints the report to standard output; progress goes to standard error.
+pub fn run(arguments: &SideBySide) -> Outcome<()> {
     let mut cells = arguments.choice.cells();
     if cells.is_empty() && !arguments.choice.memory_only {
         return Err("no cell matches; `--list` and `--list --full` show what there is".into());
@@ -220,7 +155,7 @@ fn benchmark(arguments: &Arguments) -> Outcome<()> {
     findings.circumstances.push(("load average of the machine".into(), load));
     println!("\n{}", report::text_summary(&findings));
     if arguments.write_docs {
-        documentation::write(&repository().join("docs/reference"), &findings)?;
+        documentation::write(&repository::root().join("docs/reference"), &findings)?;
         eprintln!("wrote docs/reference/benchmarks.md");
     }
     Ok(())
@@ -285,7 +220,7 @@ fn circumstances(method: &Method) -> Outcome<Vec<(String, String)>> {
     let flags: Vec<String> = std::env::args().skip(1).collect();
     let command = ["cargo xtask bench --".to_owned(), flags.join(" ")].join(" ");
     let version = |program: &Program| environment::version(&program.path.to_string_lossy());
-    let commit = commit().map_or(String::new(), |commit| format!(" (commit {commit})"));
+    let commit = repository::commit().map_or(String::new(), |commit| format!(" (commit {commit})"));
     let Method { rounds, warmup, duration, client_threads, check_every, .. } = method;
     let placements =
         [1, 2].map(|threads| format!("-t {threads}: {}", Placement::new(&method.cores, threads).describe()));
@@ -349,15 +284,16 @@ impl Measure {
             flags.iter().flat_map(|flags| flags.split_whitespace().map(str::to_owned)).collect()
         };
         let program = |label: &str, path: PathBuf, extra: Vec<String>| Program { label: label.into(), path, extra };
-        let theirs = program("memcached", found(&self.theirs, "apt-get install memcached")?, flags(&self.theirs_flags));
+        let theirs =
+            program("memcached", find_program(&self.theirs, "apt-get install memcached")?, flags(&self.theirs_flags));
         let (ours, theirs) = if self.noise {
             (
                 Program { label: "memcached-a".into(), ..theirs.clone() },
                 Program { label: "memcached-b".into(), ..theirs },
             )
         } else {
-            let path = self.ours.clone().unwrap_or_else(|| repository().join("target/release/wasmcached"));
-            (program("wasmcached", found(&path, "cargo xtask build")?, flags(&self.ours_flags)), theirs)
+            let path = self.ours.clone().unwrap_or_else(|| repository::root().join("target/release/wasmcached"));
+            (program("wasmcached", find_program(&path, "cargo xtask build")?, flags(&self.ours_flags)), theirs)
         };
         Ok(Method {
             ours,
@@ -371,25 +307,6 @@ impl Measure {
             check_every: self.check_every,
         })
     }
-}
-
-/// The program at `path`, or in `PATH` where it is a bare name.
-pub(crate) fn found(path: &Path, remedy: &str) -> Outcome<PathBuf> {
-    let folders = std::env::var_os("PATH").unwrap_or_default();
-    let bare = path.components().count() == 1;
-    let candidates = std::env::split_paths(&folders).filter(|_| bare).map(|folder| folder.join(path));
-    let mut candidates = candidates.chain((!bare).then(|| path.to_owned()));
-    candidates.find(|path| path.is_file()).ok_or_else(|| format!("no {}; try: {remedy}", path.display()))
-}
-
-pub(crate) fn repository() -> PathBuf {
-    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    package.parent().unwrap_or(package).to_owned()
-}
-
-pub(crate) fn commit() -> Option<String> {
-    let output = Command::new("git").args(["rev-parse", "--short", "HEAD"]).current_dir(repository()).output().ok()?;
-    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 fn parse_operation(name: &str) -> Outcome<Operation> {
@@ -408,30 +325,31 @@ fn parse_count(text: &str) -> Outcome<u32> {
         Some(digits) => (digits, 1_000_000),
         None => (text, 1),
     };
-    digits.parse::<u32>().doing(text)?.checked_mul(unit).ok_or_else(|| format!("{text} is too much"))
+    digits.parse::<u32>().context(text)?.checked_mul(unit).ok_or_else(|| format!("{text} is too much"))
 }
 
 fn parse_seconds(text: &str) -> Outcome<f64> {
-    let seconds: f64 = text.parse().doing(text)?;
+    let seconds: f64 = text.parse().context(text)?;
     if (0.05..=600.0).contains(&seconds) { Ok(seconds) } else { Err("between 0.05 and 600".into()) }
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
+    use clap::Parser as _;
 
     use super::*;
 
-    #[test]
-    fn the_command_line_is_sound() {
-        Arguments::command().debug_assert();
+    #[derive(Debug, clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        arguments: SideBySide,
     }
 
     #[test]
     fn filters_choose_among_the_cells() {
         let chosen = |flags: &str| {
             let flags = flags.split_whitespace();
-            Arguments::try_parse_from(["bench"].into_iter().chain(flags)).unwrap().choice.cells()
+            Line::try_parse_from(["bench"].into_iter().chain(flags)).unwrap().arguments.choice.cells()
         };
         assert_eq!(chosen("--quick"), plan::quick());
         assert!(chosen("--full --values 100k").iter().all(|cell| cell.value_bytes == 100_000));

@@ -9,9 +9,9 @@ use mio::net::TcpStream;
 use rustls::ClientConfig;
 
 use super::replies::{Done, ReplyReader, Shape};
-use super::tls::Session;
 use super::workload::{Expected, RequestWriter};
-use super::{Doing as _, Outcome};
+use crate::outcome::{Outcome, ResultExt as _};
+use crate::tls::Session;
 
 /// Requests one connection may have open before an open loop keeps the next one waiting in its own schedule.
 const OPEN_REQUESTS_MAX: usize = 256;
@@ -34,10 +34,10 @@ pub struct Connection {
 impl Connection {
     /// Connects, waiting for the handshake; with `tls`, for that one too.
     pub fn open(address: SocketAddr, tls: Option<&Arc<ClientConfig>>) -> Outcome<Self> {
-        let mut stream = std::net::TcpStream::connect(address).doing("connect")?;
-        stream.set_nodelay(true).doing("TCP_NODELAY")?;
+        let mut stream = std::net::TcpStream::connect(address).context("connect")?;
+        stream.set_nodelay(true).context("TCP_NODELAY")?;
         let tls = tls.map(|config| Session::open(config, &mut stream)).transpose()?;
-        stream.set_nonblocking(true).doing("non-blocking")?;
+        stream.set_nonblocking(true).context("non-blocking")?;
         Ok(Self {
             stream: TcpStream::from_std(stream),
             tls,

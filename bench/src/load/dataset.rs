@@ -5,7 +5,7 @@ use rand::rngs::SmallRng;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_distr::{Distribution as _, Zipf};
 
-use super::{Doing as _, Outcome};
+use crate::outcome::{Outcome, ResultExt as _};
 
 /// Every key has this length.
 pub const KEY_BYTES: usize = 20;
@@ -92,7 +92,7 @@ impl KeyStream {
         let draws = match popularity {
             Popularity::Uniform => Vec::new(),
             Popularity::Zipf(exponent) => {
-                let zipf = Zipf::new(f64::from(keys), exponent).doing("zipf")?;
+                let zipf = Zipf::new(f64::from(keys), exponent).context("zipf")?;
                 (0..SKEWED_DRAWS).map(|_| scatter(zipf.sample(&mut random) as u64 - 1, keys)).collect()
             }
         };

@@ -19,7 +19,8 @@ use super::dataset::{Dataset, KeyStream, Popularity};
 use super::protocol::Protocol;
 use super::replies::{Done, Shape};
 use super::workload::{Operation, RequestWriter};
-use super::{Doing as _, Outcome, environment};
+use crate::environment;
+use crate::outcome::{Outcome, ResultExt as _};
 
 const READ_BUFFER_BYTES: usize = 256 << 10;
 
@@ -120,7 +121,7 @@ pub fn run<P>(run: &Run<'_>, mut probe: impl FnMut() -> Outcome<P>) -> Outcome<C
         let mut latency_ns = new_histogram()?;
         for worker in workers {
             let worker_latency = worker.join().map_err(|_| "a client thread panicked".to_owned())??;
-            latency_ns.add(worker_latency).doing("histogram")?;
+            latency_ns.add(worker_latency).context("histogram")?;
         }
         let (start, end) = window?;
         Ok(Counted {
@@ -205,13 +206,13 @@ struct Worker<'r> {
 impl<'r> Worker<'r> {
     fn new(run: &'r Run<'r>, index: u32, control: &'r Control) -> Outcome<Self> {
         environment::pin_this_thread(&run.cores)?;
-        let poll = Poll::new().doing("epoll")?;
+        let poll = Poll::new().context("epoll")?;
         let share = (index..run.connections).step_by(run.threads as usize).count();
         let mut connections = Vec::with_capacity(share);
         for token in 0..share {
             let mut connection = Connection::open(run.address, run.tls.as_ref())?;
             let interest = Interest::READABLE | Interest::WRITABLE;
-            poll.registry().register(&mut connection.stream, Token(token), interest).doing("epoll")?;
+            poll.registry().register(&mut connection.stream, Token(token), interest).context("epoll")?;
             connections.push(connection);
         }
         let keys = KeyStream::new(run.dataset.keys, run.popularity, 0xbe7c + u64::from(index))?;
@@ -247,7 +248,7 @@ impl<'r> Worker<'r> {
             let timeout = self.send_due()?;
             match self.poll.poll(&mut self.events, Some(timeout)) {
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-                other => other.doing("epoll")?,
+                other => other.context("epoll")?,
             }
             self.serve_events(phase == COUNT)?;
         }
@@ -343,5 +344,5 @@ impl Schedule {
 }
 
 fn new_histogram() -> Outcome<Histogram<u64>> {
-    Histogram::new_with_bounds(1, LATENCY_NS_MAX, 3).doing("histogram")
+    Histogram::new_with_bounds(1, LATENCY_NS_MAX, 3).context("histogram")
 }

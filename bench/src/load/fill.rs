@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::dataset::Dataset;
 use super::workload::text::{set_tail, write_set};
-use super::{Doing as _, Outcome};
+use crate::outcome::{Outcome, ResultExt as _};
 
 const BATCH_REQUESTS_MAX: usize = 128;
 const BATCH_BYTES_MAX: usize = 256 << 10;
@@ -25,10 +25,10 @@ pub fn fill(address: SocketAddr, dataset: &Dataset, keys: Range<u32>) -> Outcome
 
 /// Sets `keys` and tells how many were refused for want of room.
 pub fn fill_what_fits(address: SocketAddr, dataset: &Dataset, keys: Range<u32>) -> Outcome<u32> {
-    let mut stream = TcpStream::connect(address).doing("connect")?;
-    stream.set_nodelay(true).doing("TCP_NODELAY")?;
+    let mut stream = TcpStream::connect(address).context("connect")?;
+    stream.set_nodelay(true).context("TCP_NODELAY")?;
     let tail = set_tail(dataset.value_bytes);
-    let mut replies = BufReader::new(stream.try_clone().doing("clone")?);
+    let mut replies = BufReader::new(stream.try_clone().context("clone")?);
     let (mut out, mut reply) = (Vec::with_capacity(2 * BATCH_BYTES_MAX), Vec::new());
     let (mut next, mut awaited, mut refused) = (keys.start, 0, 0);
     // One batch is always on its way while the next is written, so that neither side waits for the other.
@@ -40,10 +40,10 @@ pub fn fill_what_fits(address: SocketAddr, dataset: &Dataset, keys: Range<u32>) 
             next += 1;
             batch += 1;
         }
-        stream.write_all(&out).doing("fill")?;
+        stream.write_all(&out).context("fill")?;
         for _ in 0..awaited {
             reply.clear();
-            replies.read_until(b'\n', &mut reply).doing("fill")?;
+            replies.read_until(b'\n', &mut reply).context("fill")?;
             match reply.as_slice() {
                 STORED => {}
                 NO_ROOM => refused += 1,

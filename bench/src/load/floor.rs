@@ -10,21 +10,21 @@ use mio::{Events, Interest, Poll, Token};
 
 use super::dataset::{Dataset, KEY_BYTES, key};
 use super::workload::text::{set_tail, write_set};
-use super::{Doing as _, Outcome};
+use crate::outcome::{Outcome, ResultExt as _};
 
 const LISTENER: Token = Token(usize::MAX);
 const READ_BUFFER_BYTES: usize = 64 << 10;
 
 /// Serves one kind of get and one kind of set on loopback until killed.
 pub fn serve(port: u16, value_bytes: usize, keys_a_get: u32) -> Outcome<()> {
-    let mut listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).doing("bind")?;
-    let mut poll = Poll::new().doing("epoll")?;
-    poll.registry().register(&mut listener, LISTENER, Interest::READABLE).doing("epoll")?;
+    let mut listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).context("bind")?;
+    let mut poll = Poll::new().context("epoll")?;
+    poll.registry().register(&mut listener, LISTENER, Interest::READABLE).context("epoll")?;
     let constants = Constants::new(value_bytes, keys_a_get);
     let (mut clients, mut events) = (Vec::new(), Events::with_capacity(1024));
     let mut buffer = vec![0; READ_BUFFER_BYTES];
     loop {
-        poll.poll(&mut events, None).doing("epoll")?;
+        poll.poll(&mut events, None).context("epoll")?;
         for event in &events {
             if event.token() == LISTENER {
                 accept_all(&listener, &poll, &mut clients)?;
@@ -130,9 +130,9 @@ fn accept_all(listener: &TcpListener, poll: &Poll, clients: &mut Vec<Option<Clie
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
             Err(error) => return Err(format!("accept: {error}")),
         };
-        stream.set_nodelay(true).doing("TCP_NODELAY")?;
+        stream.set_nodelay(true).context("TCP_NODELAY")?;
         let interest = Interest::READABLE | Interest::WRITABLE;
-        poll.registry().register(&mut stream, Token(clients.len()), interest).doing("epoll")?;
+        poll.registry().register(&mut stream, Token(clients.len()), interest).context("epoll")?;
         clients.push(Some(Client { stream, kind: 0, request_bytes: 0, out: Vec::new(), sent: 0 }));
     }
 }

@@ -6,10 +6,10 @@ use std::thread;
 use std::time::Duration;
 
 use super::dataset::Dataset;
-use super::environment::Placement;
 use super::fill::fill_what_fits;
-use super::server::{Program, Server, Settings};
-use super::{Doing as _, Outcome};
+use crate::environment::Placement;
+use crate::outcome::{Outcome, ResultExt as _};
+use crate::server::{Program, Server, Settings};
 
 /// The `-m` of the measurement.
 pub const LIMIT_MIB: u64 = 256;
@@ -96,16 +96,16 @@ pub fn idle_connections(program: &Program, cores: &[usize]) -> Outcome<IdleConne
     let before = resident_mib(&server)?;
     let mut clients = Vec::new();
     for _ in 0..IDLE_CONNECTIONS {
-        clients.push(TcpStream::connect(server.address).doing("connect")?);
+        clients.push(TcpStream::connect(server.address).context("connect")?);
     }
     while server.statistic("curr_connections")? < u64::from(IDLE_CONNECTIONS) {
         thread::sleep(Duration::from_millis(50));
     }
     let silent = resident_mib(&server)?;
     for client in &mut clients {
-        client.write_all(b"get nothing\r\n").doing("send")?;
+        client.write_all(b"get nothing\r\n").context("send")?;
         let mut reply = [0; 5];
-        client.read_exact(&mut reply).doing("receive")?;
+        client.read_exact(&mut reply).context("receive")?;
         if reply != *b"END\r\n" {
             return Err(format!("an idle connection was answered {:?}", reply.escape_ascii().to_string()));
         }

@@ -13,8 +13,8 @@ pub mod connection;
 pub mod dataset;
 pub mod documentation;
 pub mod driver;
-pub mod environment;
 pub mod fill;
+pub mod findings;
 pub mod floor;
 pub mod memory;
 pub mod plan;
@@ -22,23 +22,6 @@ pub mod plot;
 pub mod protocol;
 pub mod replies;
 pub mod report;
-pub mod server;
 pub mod summary;
 pub mod tables;
-pub mod tls;
 pub mod workload;
-
-/// What every fallible step of the generator returns: a message that can be shown as it is.
-pub type Outcome<T> = Result<T, String>;
-
-/// Prefixes an error with what was being done.
-pub(crate) trait Doing<T> {
-    /// Turns the error into `"{what}: {error}"`.
-    fn doing(self, what: &str) -> Outcome<T>;
-}
-
-impl<T, E: std::fmt::Display> Doing<T> for Result<T, E> {
-    fn doing(self, what: &str) -> Outcome<T> {
-        self.map_err(|error| format!("{what}: {error}"))
-    }
-}

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::report::Findings;
+use super::findings::Findings;
 
 const WIDTH: f64 = 760.0;
 const LABEL_WIDTH: f64 = 260.0;

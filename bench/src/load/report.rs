@@ -3,29 +3,11 @@
 use std::fmt::Write as _;
 
 use super::cell::Cell;
+use super::findings::{Findings, digits};
 use super::memory::{FullCache, IDLE_CONNECTION_KIB_MAX, IdleConnections, LIMIT_MIB, RESIDENT_MIB_MAX};
 use super::plan::{self, BARS, Bar, EVICTING_LATENCY_RATIO_MAX, PROTOCOL_RATIO_MAX};
 use super::summary::{CellResult, Numbers, Ratio};
 use super::tables::{is_plain_text, markdown_protocols, markdown_tls};
-
-/// Everything a run found out.
-#[derive(Clone, Debug, Default)]
-pub struct Findings {
-    /// What the first server of each pair is called.
-    pub ours: String,
-    /// What the other is called.
-    pub theirs: String,
-    /// Whether both are the same program, so that every ratio but 1 is noise and no bar applies.
-    pub is_noise: bool,
-    /// Machine, versions, command, method: a line each.
-    pub circumstances: Vec<(String, String)>,
-    /// The cells.
-    pub cells: Vec<CellResult>,
-    /// Full caches, ours and theirs in turn.
-    pub full: Vec<FullCache>,
-    /// Idle connections, ours and theirs.
-    pub idle: Vec<IdleConnections>,
-}
 
 /// The head of the terminal's table.
 pub fn text_head() -> String {
@@ -300,17 +282,6 @@ fn widest_spread(cells: &[CellResult]) -> Option<String> {
     Some(format!("{:.3} ({})", width(widest), widest.cell))
 }
 
-/// Three significant digits, as people write them.
-pub(crate) fn digits(value: f64) -> String {
-    let decimals = match value.abs() {
-        v if v >= 100.0 => 0,
-        v if v >= 10.0 => 1,
-        v if v >= 1.0 => 2,
-        _ => 3,
-    };
-    format!("{value:.decimals$}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::workload::Operation;
@@ -348,10 +319,5 @@ mod tests {
         let columns = |line: &str| line.matches('|').count();
         assert_eq!(columns(table[0]), columns(table[1]));
         assert_eq!(columns(table[0]), columns(table[2]));
-    }
-
-    #[test]
-    fn three_digits() {
-        assert_eq!([1234.4, 45.67, 4.567, 0.4567].map(digits), ["1234", "45.7", "4.57", "0.457"]);
     }
 }

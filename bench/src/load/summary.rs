@@ -2,7 +2,7 @@
 
 use super::cell::Cell;
 use super::driver::Counted;
-use super::server::Usage;
+use crate::server::Usage;
 
 /// One server's numbers out of one round, or their medians over all rounds.
 #[derive(Clone, Copy, Debug, Default)]

@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 
 use super::cell::Cell;
+use super::findings::{Findings, digits};
 use super::protocol::Protocol;
-use super::report::{Findings, digits};
 use super::summary::{CellResult, Numbers};
-use super::tls::SUITE_NAME;
+use crate::tls::SUITE_NAME;
 
 /// Whether a cell is in the table of all cells, and not in one of these.
 pub fn is_plain_text(cell: &Cell) -> bool {

@@ -1,10 +1,10 @@
 //! Replies of the binary protocol.
 
-use super::super::Outcome;
 use super::super::dataset::KEY_BYTES;
 use super::super::workload::Expected;
 use super::super::workload::binary::{GET, GETKQ, HEADER_BYTES, NOOP, SET};
 use super::{HEAD_BYTES_MAX, Head, shown};
+use crate::outcome::Outcome;
 
 /// The first byte of a reply.
 const REPLY: u8 = 0x81;

@@ -1,10 +1,10 @@
 //! Replies of the meta protocol.
 
-use super::super::Outcome;
 use super::super::dataset::{KEY_BYTES, key};
 use super::super::workload::Expected;
 use super::lines::ItemLine;
 use super::{Head, shown};
+use crate::outcome::Outcome;
 
 /// The end of what quiet gets found.
 const NOOP: &[u8] = b"MN\r\n";

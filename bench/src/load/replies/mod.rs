@@ -11,10 +11,10 @@ mod text;
 
 use std::collections::VecDeque;
 
-use super::Outcome;
 use super::dataset::{Dataset, key};
 use super::protocol::Protocol;
 use super::workload::Expected;
+use crate::outcome::Outcome;
 use lines::ItemLine;
 
 /// A line longer than this, or a packet without its value, is no reply that a benchmark can get.

@@ -1,9 +1,9 @@
 //! Replies of the text protocol.
 
-use super::super::Outcome;
 use super::super::workload::Expected;
 use super::lines::ItemLine;
 use super::{Head, shown};
+use crate::outcome::Outcome;
 
 const END: &[u8] = b"END\r\n";
 const STORED: &[u8] = b"STORED\r\n";

@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Signal, geteuid, set_parent_process_death_signal};
 
-use super::tls::Certificate;
-use super::{Doing as _, Outcome, environment};
+use crate::environment;
+use crate::outcome::{Outcome, ResultExt as _};
+use crate::tls::Certificate;
 
 /// The name of the benchmark's own subcommand that turns into a server.
 pub const LAUNCH: &str = "launch";
@@ -90,7 +91,7 @@ impl Program {
 
     /// Whether it was built with TLS, by its own account of its flags.
     pub fn has_tls(&self) -> Outcome<bool> {
-        let output = Command::new(&self.path).arg("-h").output().doing("-h")?;
+        let output = Command::new(&self.path).arg("-h").output().context("-h")?;
         Ok(String::from_utf8_lossy(&output.stdout).contains("--enable-ssl"))
     }
 }
@@ -99,7 +100,7 @@ impl Server {
     /// Reads what it has used so far.
     pub fn usage(&self) -> Outcome<Usage> {
         let process = format!("/proc/{}", self.child.id());
-        let status = fs::read_to_string(format!("{process}/status")).doing("server status")?;
+        let status = fs::read_to_string(format!("{process}/status")).context("server status")?;
         let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let resident_kib = resident.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
         Ok(Usage {
@@ -119,14 +120,14 @@ impl Server {
         let mut line = String::new();
         loop {
             line.clear();
-            if lines.read_line(&mut line).doing(command)? == 0 || line.starts_with("END") {
+            if lines.read_line(&mut line).context(command)? == 0 || line.starts_with("END") {
                 return Err(format!("{command} has no {name}"));
             }
             if let Some(("STAT", rest)) = line.trim_end().split_once(' ')
                 && let Some((found, value)) = rest.split_once(' ')
                 && found == name
             {
-                return value.parse().doing(name);
+                return value.parse().context(name);
             }
         }
     }
@@ -148,13 +149,13 @@ pub fn launch(
 ) -> Outcome<Server> {
     let port = free_port()?;
     let cores: Vec<String> = cores.iter().map(ToString::to_string).collect();
-    let mut command = Command::new(std::env::current_exe().doing("this program's path")?);
+    let mut command = Command::new(std::env::current_exe().context("this program's path")?);
     command.args([LAUNCH, "--cores", &cores.join(","), "--"]).arg(program).args(arguments(port));
-    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().doing("start")?;
+    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().context("start")?;
     let mut server = Server { address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)), tls_address: None, child };
     let started = Instant::now();
     while !answers(server.address) {
-        if let Some(status) = server.child.try_wait().doing("wait")? {
+        if let Some(status) = server.child.try_wait().context("wait")? {
             return Err(format!("ended at once: {status}"));
         }
         if started.elapsed() > START_TIMEOUT {
@@ -168,15 +169,15 @@ pub fn launch(
 /// Becomes `program` on `cores`, and dies when the benchmark dies.
 pub fn become_program(cores: &[usize], program: &[String]) -> Outcome<()> {
     let (path, arguments) = program.split_first().ok_or("launch what?")?;
-    set_parent_process_death_signal(Some(Signal::TERM)).doing("death signal")?;
+    set_parent_process_death_signal(Some(Signal::TERM)).context("death signal")?;
     environment::pin_this_thread(cores)?;
     Err(format!("{path}: {}", Command::new(path).args(arguments).exec()))
 }
 
 /// A port nobody listens on at the moment.
 fn free_port() -> Outcome<u16> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).doing("bind")?;
-    Ok(listener.local_addr().doing("bind")?.port())
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("bind")?;
+    Ok(listener.local_addr().context("bind")?.port())
 }
 
 fn answers(address: SocketAddr) -> bool {
@@ -186,17 +187,17 @@ fn answers(address: SocketAddr) -> bool {
 }
 
 fn ask(address: SocketAddr, request: &[u8]) -> Outcome<TcpStream> {
-    let mut stream = TcpStream::connect(address).doing("connect")?;
-    stream.set_read_timeout(Some(START_TIMEOUT)).doing("timeout")?;
-    stream.write_all(request).doing("send")?;
+    let mut stream = TcpStream::connect(address).context("connect")?;
+    stream.set_read_timeout(Some(START_TIMEOUT)).context("timeout")?;
+    stream.write_all(request).context("send")?;
     Ok(stream)
 }
 
 /// The scheduler's own account of each thread, in nanoseconds; clock ticks where the kernel keeps none.
 fn cpu_ns(process: &str) -> Outcome<u64> {
     let mut sum = 0;
-    for task in fs::read_dir(format!("{process}/task")).doing("server threads")? {
-        let path = task.doing("server threads")?.path().join("schedstat");
+    for task in fs::read_dir(format!("{process}/task")).context("server threads")? {
+        let path = task.context("server threads")?.path().join("schedstat");
         let Ok(text) = fs::read_to_string(path) else { return cpu_ticks_ns(process) };
         sum += text.split(' ').next().and_then(|first| first.parse().ok()).unwrap_or(0);
     }
@@ -205,7 +206,7 @@ fn cpu_ns(process: &str) -> Outcome<u64> {
 
 /// User and system time from `stat`, which counts in hundredths of a second.
 fn cpu_ticks_ns(process: &str) -> Outcome<u64> {
-    let stat = fs::read_to_string(format!("{process}/stat")).doing("server stat")?;
+    let stat = fs::read_to_string(format!("{process}/stat")).context("server stat")?;
     // The name in parentheses may contain spaces; utime and stime are fields 14 and 15 of the line.
     let (_, after_name) = stat.rsplit_once(')').ok_or("server stat has no name")?;
     let ticks: u64 = after_name.split_whitespace().skip(11).take(2).filter_map(|n| n.parse::<u64>().ok()).sum();

@@ -7,11 +7,11 @@ use std::process::Command;
 use rustix::process::{Resource, getrlimit, setpriority_process, setrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-use super::{Doing as _, Outcome};
+use crate::outcome::{Outcome, ResultExt as _};
 
 /// The cores this process may use.
 pub fn cores() -> Outcome<Vec<usize>> {
-    let set = sched_getaffinity(None).doing("sched_getaffinity")?;
+    let set = sched_getaffinity(None).context("sched_getaffinity")?;
     Ok((0..CpuSet::MAX_CPU).filter(|&core| set.is_set(core)).collect())
 }
 
@@ -19,7 +19,7 @@ pub fn cores() -> Outcome<Vec<usize>> {
 pub fn pin_this_thread(cores: &[usize]) -> Outcome<()> {
     let mut set = CpuSet::new();
     cores.iter().for_each(|&core| set.set(core));
-    sched_setaffinity(None, &set).doing("sched_setaffinity")
+    sched_setaffinity(None, &set).context("sched_setaffinity")
 }
 
 /// This session before all others of the machine, until dropped.
@@ -33,9 +33,9 @@ const SESSION_NICENESS: &str = "/proc/self/autogroup";
 impl Preference {
     /// Takes precedence; root may.
     pub fn take() -> Outcome<Self> {
-        setpriority_process(None, -20).doing("priority (root may)")?;
+        setpriority_process(None, -20).context("priority (root may)")?;
         if Path::new(SESSION_NICENESS).exists() {
-            fs::write(SESSION_NICENESS, "-20").doing(SESSION_NICENESS)?;
+            fs::write(SESSION_NICENESS, "-20").context(SESSION_NICENESS)?;
         }
         Ok(Self(()))
     }
@@ -87,7 +87,7 @@ impl Placement {
 pub fn raise_file_limit() -> Outcome<u64> {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
-    setrlimit(Resource::Nofile, limit).doing("setrlimit")?;
+    setrlimit(Resource::Nofile, limit).context("setrlimit")?;
     Ok(limit.current.unwrap_or(u64::MAX))
 }
 
@@ -111,7 +111,7 @@ pub fn load_average() -> f64 {
 
 /// The first line of `program -V`.
 pub fn version(program: &str) -> Outcome<String> {
-    let output = Command::new(program).arg("-V").output().doing(program)?;
+    let output = Command::new(program).arg("-V").output().context(program)?;
     let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     text.lines().next().map(str::to_owned).ok_or_else(|| format!("{program} -V says nothing"))
 }

@@ -11,7 +11,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 use tempfile::TempDir;
 
-use super::{Doing as _, Outcome};
+use crate::outcome::{Outcome, ResultExt as _};
 
 /// What every client offers, and nothing else, so that all servers do the same work.
 const SUITE: rustls::SupportedCipherSuite = ring::cipher_suite::TLS13_AES_256_GCM_SHA384;
@@ -33,9 +33,9 @@ impl Certificate {
     /// Makes one.
     pub fn new() -> Outcome<Self> {
         let CertifiedKey { cert, signing_key } =
-            generate_simple_self_signed([NAME.to_owned()]).doing("a certificate")?;
-        let folder = TempDir::new().doing("a folder for a certificate")?;
-        let put = |name: &str, text: String| std::fs::write(folder.path().join(name), text).doing(name);
+            generate_simple_self_signed([NAME.to_owned()]).context("a certificate")?;
+        let folder = TempDir::new().context("a folder for a certificate")?;
+        let put = |name: &str, text: String| std::fs::write(folder.path().join(name), text).context(name);
         put(CHAIN_FILE, cert.pem())?;
         put(KEY_FILE, signing_key.serialize_pem())?;
         Ok(Self { folder, der: cert.der().clone() })
@@ -51,10 +51,10 @@ impl Certificate {
     /// A client that trusts it and nobody else.
     pub fn client(&self) -> Outcome<Arc<ClientConfig>> {
         let mut roots = RootCertStore::empty();
-        roots.add(self.der.clone()).doing("the certificate")?;
+        roots.add(self.der.clone()).context("the certificate")?;
         let provider = rustls::crypto::CryptoProvider { cipher_suites: vec![SUITE], ..ring::default_provider() };
         let builder = ClientConfig::builder_with_provider(Arc::new(provider));
-        let builder = builder.with_protocol_versions(&[&rustls::version::TLS13]).doing("TLS 1.3")?;
+        let builder = builder.with_protocol_versions(&[&rustls::version::TLS13]).context("TLS 1.3")?;
         let mut config = builder.with_root_certificates(roots).with_no_client_auth();
         config.resumption = Resumption::disabled();
         Ok(Arc::new(config))
@@ -68,10 +68,10 @@ pub struct Session(Box<ClientConnection>);
 impl Session {
     /// Shakes hands over a stream that still waits.
     pub fn open(config: &Arc<ClientConfig>, stream: &mut std::net::TcpStream) -> Outcome<Self> {
-        let name = ServerName::try_from(NAME).doing("a server's name")?;
-        let mut session = ClientConnection::new(Arc::clone(config), name).doing("TLS")?;
+        let name = ServerName::try_from(NAME).context("a server's name")?;
+        let mut session = ClientConnection::new(Arc::clone(config), name).context("TLS")?;
         while session.is_handshaking() || session.wants_write() {
-            session.complete_io(stream).doing("the handshake")?;
+            session.complete_io(stream).context("the handshake")?;
         }
         Ok(Self(Box::new(session)))
     }
@@ -104,10 +104,10 @@ impl Session {
     pub fn receive(&mut self, mut arrived: &[u8], mut each: impl FnMut(&[u8]) -> Outcome<()>) -> Outcome<()> {
         let mut plain = [0; 16 << 10];
         while !arrived.is_empty() {
-            self.0.read_tls(&mut arrived).doing("TLS")?;
-            let mut left = self.0.process_new_packets().doing("TLS")?.plaintext_bytes_to_read();
+            self.0.read_tls(&mut arrived).context("TLS")?;
+            let mut left = self.0.process_new_packets().context("TLS")?.plaintext_bytes_to_read();
             while left > 0 {
-                let bytes = self.0.reader().read(&mut plain).doing("TLS")?;
+                let bytes = self.0.reader().read(&mut plain).context("TLS")?;
                 each(&plain[..bytes])?;
                 left -= bytes;
             }

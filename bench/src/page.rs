@@ -1,0 +1,65 @@
+//! Pages of `docs/reference/` with a part that a benchmark writes, between two markers, and the pictures beside it.
+
+use std::fs;
+use std::path::Path;
+
+use crate::outcome::{Outcome, ResultExt as _};
+
+/// A page of which a part is generated.
+pub(crate) struct Page {
+    /// The file.
+    pub(crate) name: &'static str,
+    /// What it begins with when it is new.
+    pub(crate) title: &'static str,
+    /// What generates the part: it is named in the markers.
+    pub(crate) command: &'static str,
+}
+
+impl Page {
+    /// Replaces the generated part of the page in the folder `docs/reference`, and pictures (path and content); a page that is
+    /// not there is begun.
+    pub(crate) fn write(&self, docs: &Path, generated: &str, pictures: &[(&str, String)]) -> Outcome<()> {
+        let page = docs.join(self.name);
+        let text = if page.exists() { fs::read_to_string(&page).context(self.name)? } else { self.first() };
+        let text = self.replaced(&text, generated)?;
+        for (path, content) in pictures {
+            let path = docs.join(path);
+            fs::create_dir_all(path.parent().unwrap_or(docs)).context("the folder for pictures")?;
+            fs::write(&path, content).context(&path.display().to_string())?;
+        }
+        fs::write(&page, text).context(self.name)
+    }
+
+    fn replaced(&self, text: &str, generated: &str) -> Outcome<String> {
+        let [begin, end] = self.markers();
+        let (before, rest) =
+            text.split_once(&begin).ok_or_else(|| format!("{} has lost the line {begin}", self.name))?;
+        let (_, after) = rest.split_once(&end).ok_or_else(|| format!("{} has lost the line {end}", self.name))?;
+        Ok([before, &begin, generated, &end, after].concat())
+    }
+
+    fn first(&self) -> String {
+        let [begin, end] = self.markers();
+        format!("# {}\n\n{begin}{end}", self.title)
+    }
+
+    fn markers(&self) -> [String; 2] {
+        ["begin", "end"].map(|which| format!("<!-- {which} of what `{}` writes -->\n", self.command))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: Page = Page { name: "page.md", title: "A page", command: "cargo xtask bench" };
+
+    #[test]
+    fn only_the_part_between_the_markers_changes() {
+        let [begin, end] = PAGE.markers();
+        let page = format!("head\n{begin}old\n{end}tail\n");
+        assert_eq!(PAGE.replaced(&page, "new\n").unwrap(), format!("head\n{begin}new\n{end}tail\n"));
+        assert!(PAGE.replaced("no markers", "new").is_err());
+        assert!(PAGE.replaced(&PAGE.first(), "").is_ok());
+    }
+}
