@@ -1,11 +1,11 @@
 //! The program for macOS, from Linux: linted, compiled, linked by Zig, and its file looked at. It cannot be run here.
 
 use crate::{
-    cross,
     guest_build::guest::Toolchain,
     machine, packages,
     runners::{Report, Suite},
     step::{Outcome, output_of, run as run_command, step},
+    target,
 };
 use std::{
     fs,
@@ -36,17 +36,17 @@ pub(crate) fn check(toolchain: &Toolchain, report: &mut Report) -> Outcome {
 }
 
 fn program() -> PathBuf {
-    cross::target_directory().join(TARGET).join("release/wasmcached")
+    target::target_directory().join(TARGET).join("release/wasmcached")
 }
 
 /// Cargo with Zig as C compiler and linker.
 fn cargo(zigbuild: &Path, toolchain: &Toolchain, verb: &str) -> Outcome<Command> {
-    let cache = cross::target_directory().join("zig");
-    let mut command = cross::with_toolchain(zigbuild, toolchain, &[strip_tool()?])?;
+    let cache = target::target_directory().join("zig");
+    let mut command = target::with_toolchain(zigbuild, toolchain, &[strip_tool()?])?;
     // An empty folder stands for Apple's headers and libraries: Zig brings its own, but the compiler asks where they are.
     command.env("SDKROOT", folder("sdk")?).env("MACOSX_DEPLOYMENT_TARGET", VERSION_MIN);
     command.env("CARGO_ZIGBUILD_CACHE_DIR", &cache).env("ZIG_GLOBAL_CACHE_DIR", cache.join("cache"));
-    cross::product_arguments(command.arg(verb), TARGET);
+    target::product_arguments(command.arg(verb), TARGET);
     Ok(command)
 }
 
@@ -62,7 +62,7 @@ fn strip_tool() -> Outcome<PathBuf> {
 }
 
 fn folder(name: &str) -> Outcome<PathBuf> {
-    let folder = cross::target_directory().join(name);
+    let folder = target::target_directory().join(name);
     fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     Ok(folder)
 }

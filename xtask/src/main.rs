@@ -18,8 +18,10 @@ mod packages;
 mod runners;
 mod shipped;
 mod step;
+mod target;
 mod test;
 mod trials;
+mod windows;
 mod wine;
 
 use std::process::ExitCode;
