@@ -13,11 +13,13 @@ use std::{
 use wasmcached_core::{
     boundary::{
         config::{Authentication, Binding, Config, Role},
-        host::{HostRequest, HostStatistics, Target as RunTarget},
+        host::{HostRequest, Target as RunTarget},
     },
+    front::ConnectionId,
     limits,
     settings::Setting,
 };
+use wasmcached_wasm::local_host::{Guests, LocalHost};
 
 /// The users of every transcript, below this crate.
 const USERS_FILE: &str = "data/users.txt";
@@ -76,14 +78,33 @@ const RUNS: u32 = 8;
 
 /// An engine and its connections.
 pub struct Embedding {
+    guests: Instances,
+    host: LocalHost,
+    now: u32,
+    opened: usize,
+    connections: HashMap<usize, Connection>,
+}
+
+/// The instances of one engine.
+struct Instances {
     front: Box<dyn Verbs>,
     /// Empty: the front is a solo engine.
     shards: Vec<Box<dyn Verbs>>,
-    now: u32,
-    connections: HashMap<usize, Connection>,
-    statistics: HostStatistics,
-    /// What the front had counted of logins when the statistics were reset.
-    logins_at_reset: u64,
+}
+
+impl Guests for Instances {
+    fn set_limit(&mut self, memory_bytes: u64) -> bool {
+        if self.shards.is_empty() {
+            return self.front.limit(memory_bytes) == 1;
+        }
+        let part = memory_bytes / self.shards.len() as u64;
+        self.shards.iter_mut().all(|shard| shard.limit(part) == 1)
+    }
+
+    fn logins(&mut self) -> (u32, u32) {
+        let logins = self.front.logins();
+        (logins as u32, (logins >> 32) as u32)
+    }
 }
 
 #[derive(Default)]
@@ -105,15 +126,7 @@ impl Embedding {
         make: impl Fn(&Config, u32) -> Result<Box<dyn Verbs>, String>,
     ) -> Result<Self, String> {
         let mut config = configuration(flags).map_err(|flag| format!("`{flag}` needs a server"))?;
-        let statistics = HostStatistics {
-            pid: 1,
-            pointer_size_bits: 64,
-            max_connections: 1024,
-            limit_maxbytes: config.memory_bytes,
-            accepting_conns: 1,
-            threads: 1,
-            ..HostStatistics::default()
-        };
+        let host = LocalHost::new(config.memory_bytes, START);
         let asks_logins = config.authentication != Authentication::None;
         let (mut front, shards) = if shards == 0 {
             (make(&config, START)?, Vec::new())
@@ -135,7 +148,8 @@ impl Embedding {
                 line => return Err(format!("{USERS_FILE}:{line}: no user")),
             }
         }
-        Ok(Self { front, shards, now: START, connections: HashMap::new(), statistics, logins_at_reset: 0 })
+        let guests = Instances { front, shards };
+        Ok(Self { guests, host, now: START, opened: 0, connections: HashMap::new() })
     }
 
     /// Does what a status asks for until the connection is at rest.
@@ -143,30 +157,31 @@ impl Embedding {
         let number = self.connections.get(&id).ok_or("no such connection")?.number;
         loop {
             if status & RUNS != 0 {
-                let closes = self.carry();
-                status = self.front.resume(self.now);
+                let closes = self.carry(number);
+                status = self.guests.front.resume(self.now);
                 if closes {
                     status |= CLOSE;
                 }
             } else if status & OUTPUT != 0 {
-                let output = self.front.output(number);
+                let output = self.guests.front.output(number);
                 if output.is_empty() {
                     return Err("status OUTPUT without output".into());
                 }
                 let sent = output.len().min(SENT_BYTES_MAX);
-                self.statistics.bytes_written += sent as u64;
+                self.host.sent(sent as u64);
                 if let Some(connection) = self.connections.get_mut(&id) {
                     connection.outbox.extend_from_slice(&output[..sent]);
                 }
-                status = self.front.consume(number, sent as u32);
+                status = self.guests.front.consume(number, sent as u32);
             } else if status & CLOSE != 0 {
-                self.front.close(number);
+                self.guests.front.close(number);
+                self.host.closed(ConnectionId(number));
                 if let Some(connection) = self.connections.get_mut(&id) {
                     connection.is_closed = true;
                 }
                 return Ok(());
             } else if status & MORE != 0 {
-                status = self.front.advance(number, 0, self.now);
+                status = self.guests.front.advance(number, 0, self.now);
             } else {
                 return Ok(());
             }
@@ -174,26 +189,28 @@ impl Embedding {
     }
 
     /// Carries the runs of the front; true if a client asked to stop the server.
-    fn carry(&mut self) -> bool {
+    fn carry(&mut self, asking: u32) -> bool {
         let mut closes = false;
         let mut room = limits::REPLY_BYTES_HIGH as u32;
-        for (number, run) in (0..).zip(self.front.runs()) {
+        for (number, run) in (0..).zip(self.guests.front.runs()) {
             if RunTarget(run.target) == RunTarget::HOST {
                 let request = HostRequest::decode(&run.commands);
                 closes |= matches!(request, Some(HostRequest::Shutdown { .. }));
-                let answer = self.answer(request);
-                self.front.reply(number, 1, &answer);
+                let answer = request.map_or_else(Vec::new, |request| {
+                    self.host.answer(request, &mut self.guests, ConnectionId(asking), self.now)
+                });
+                self.guests.front.reply(number, 1, &answer);
                 continue;
             }
             let every = RunTarget(run.target) == RunTarget::EVERY_SHARD;
             let mut executed_last = run.count;
-            for (index, shard) in self.shards.iter_mut().enumerate() {
+            for (index, shard) in self.guests.shards.iter_mut().enumerate() {
                 if !every && index as u32 != run.target {
                     continue;
                 }
                 let (executed, replies) = shard.execute(&run.commands, run.count, self.now, room);
                 room = room.saturating_sub(replies.len() as u32);
-                self.front.reply(number, executed, &replies);
+                self.guests.front.reply(number, executed, &replies);
                 executed_last = executed;
             }
             if executed_last < run.count {
@@ -202,53 +219,14 @@ impl Embedding {
         }
         closes
     }
-
-    /// The host's part: what only it knows.
-    fn answer(&mut self, request: Option<HostRequest>) -> Vec<u8> {
-        match request {
-            Some(HostRequest::Statistics) => {
-                let logins = self.front.logins();
-                let halves = |logins: u64| (logins & u64::from(u32::MAX), logins >> 32);
-                let ((tries, refused), (tries_then, refused_then)) = (halves(logins), halves(self.logins_at_reset));
-                self.statistics.logins = tries - tries_then;
-                self.statistics.logins_refused = refused - refused_then;
-                self.statistics.uptime_s = u64::from(self.now - START);
-                self.statistics.curr_connections = self.connections.len() as u64;
-                self.statistics.encode()
-            }
-            Some(HostRequest::ResetStatistics) => {
-                self.logins_at_reset = self.front.logins();
-                self.statistics.total_connections = 0;
-                self.statistics.bytes_read = 0;
-                self.statistics.bytes_written = 0;
-                Vec::new()
-            }
-            Some(HostRequest::MemoryLimit(bytes)) => {
-                let done = if self.shards.is_empty() {
-                    self.front.limit(bytes) == 1
-                } else {
-                    let part = bytes / self.shards.len() as u64;
-                    self.shards.iter_mut().all(|shard| shard.limit(part) == 1)
-                };
-                if done {
-                    self.statistics.limit_maxbytes = bytes;
-                }
-                vec![u8::from(done)]
-            }
-            Some(HostRequest::Verbosity(level)) => {
-                self.statistics.verbosity = u64::from(level);
-                Vec::new()
-            }
-            _ => Vec::new(),
-        }
-    }
 }
 
 impl Target for Embedding {
     fn open(&mut self) -> Result<usize, String> {
-        self.statistics.total_connections += 1;
-        let id = self.statistics.total_connections as usize + self.connections.len() * 1_000_000;
-        let number = self.front.open(0);
+        let number = self.guests.front.open(0);
+        self.host.opened(ConnectionId(number), self.now);
+        self.opened += 1;
+        let id = self.opened;
         self.connections.insert(id, Connection { number, ..Connection::default() });
         Ok(id)
     }
@@ -261,13 +239,13 @@ impl Target for Embedding {
                 return Ok(());
             }
             let number = state.number;
-            let taken = self.front.fill(number, rest);
+            let taken = self.guests.front.fill(number, rest);
             if taken == 0 {
                 return Err("an empty window".into());
             }
-            self.statistics.bytes_read += taken as u64;
+            self.host.received(ConnectionId(number), taken as u64, self.now);
             rest = &rest[taken..];
-            let status = self.front.advance(number, taken as u32, self.now);
+            let status = self.guests.front.advance(number, taken as u32, self.now);
             self.settle(connection, status)?;
         }
         Ok(())
@@ -286,7 +264,8 @@ impl Target for Embedding {
         if let Some(connection) = self.connections.remove(&connection)
             && !connection.is_closed
         {
-            self.front.close(connection.number);
+            self.guests.front.close(connection.number);
+            self.host.closed(ConnectionId(connection.number));
         }
     }
 
@@ -295,7 +274,7 @@ impl Target for Embedding {
         for _ in 0..seconds.min(10) {
             self.now += 1;
             let now = self.now;
-            let stores = if self.shards.is_empty() { std::slice::from_mut(&mut self.front) } else { &mut self.shards };
+            let stores = if self.guests.shards.is_empty() { std::slice::from_mut(&mut self.guests.front) } else { &mut self.guests.shards };
             for store in stores {
                 while store.sweep(now, 4) == 1 {}
             }

@@ -14,7 +14,8 @@ use std as std_or_alloc;
 
 #[cfg(target_family = "wasm")]
 use core::fmt;
-use std_or_alloc::{boxed::Box, format, string::String, string::ToString, vec, vec::Vec};
+use crate::local_host::{CONNECTIONS_MAX, LocalHost};
+use std_or_alloc::{boxed::Box, string::String, string::ToString, vec, vec::Vec};
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasmcached_core::{
     boundary::{
@@ -37,9 +38,6 @@ const MISSING: u32 = u32::MAX;
 
 /// What [`Solo::open`] returns where there are too many.
 const NO_CONNECTION: u32 = u32::MAX;
-
-/// Open connections of one cache; memcached's default.
-const CONNECTIONS_MAX: usize = 1024;
 
 /// The outcome of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,7 +84,7 @@ pub struct Solo {
     /// Where values that lie in pieces are put together.
     scratch: Vec<u8>,
     swept: Seconds,
-    host: Host,
+    host: LocalHost,
 }
 
 #[wasm_bindgen]
@@ -112,7 +110,7 @@ impl Solo {
             window: Vec::new(),
             scratch: Vec::new(),
             swept: now,
-            host: Host { started: now, memory_bytes: u64::from(memory_bytes), ..Host::default() },
+            host: LocalHost::new(memory_bytes.into(), now),
         })
     }
 
@@ -190,14 +188,12 @@ impl Solo {
 
     /// A new connection of a client; [`NO_CONNECTION`] if there are as many as there may be.
     pub fn open(&mut self, now: u32) -> u32 {
-        if self.host.connections.len() >= CONNECTIONS_MAX {
-            self.host.rejected_connections += 1;
+        if !self.host.admit() {
             return NO_CONNECTION;
         }
-        let id = ConnectionId(self.open_internal());
-        self.host.total_connections += 1;
-        self.host.connections.push(Client { id, used_at: now });
-        id.0
+        let connection = self.open_internal();
+        self.host.opened(ConnectionId(connection), now);
+        connection
     }
 
     /// A connection for questions of the package itself: neither counted nor limited.
@@ -216,13 +212,7 @@ impl Solo {
     /// Takes `received` bytes of `connection` as far as it goes; the status is that of the boundary, never with runs.
     pub fn advance(&mut self, connection: u32, received: u32, now: u32) -> u32 {
         self.tend(now);
-        let id = ConnectionId(connection);
-        self.host.note_use(id, received, now);
-        let mut status = self.engine.advance(id, received as usize, now);
-        while status.has(Status::RUNS) {
-            answer_runs(&mut self.engine, &mut self.host, id, now);
-            status = self.engine.resume(now);
-        }
+        let status = self.host.advance(&mut self.engine, ConnectionId(connection), received, now);
         self.output(connection);
         status.0
     }
@@ -237,7 +227,7 @@ impl Solo {
 
     /// The first `bytes` of the output were taken; the status.
     pub fn consume(&mut self, connection: u32, bytes: u32) -> u32 {
-        self.host.bytes_written += u64::from(bytes);
+        self.host.sent(bytes.into());
         let Some(front) = self.engine.front() else { return Status::CLOSE.0 };
         let status = front.consume(ConnectionId(connection), bytes as usize);
         self.output(connection);
@@ -246,7 +236,7 @@ impl Solo {
 
     /// Forgets `connection`.
     pub fn close(&mut self, connection: u32) {
-        self.host.connections.retain(|client| client.id.0 != connection);
+        self.host.closed(ConnectionId(connection));
         if let Some(front) = self.engine.front() {
             front.close(ConnectionId(connection));
         }
@@ -378,119 +368,4 @@ fn configure(memory_bytes: u32, item_bytes_max: u32, switches: u32, seed: Seed) 
         (Setting::DetailEnabled, word(config.detail)),
     ]);
     config
-}
-
-/// What a host knows, as far as it is true here: there is no process, no socket, no thread but the caller's.
-#[derive(Default)]
-struct Host {
-    started: Seconds,
-    memory_bytes: u64,
-    verbosity: u32,
-    total_connections: u64,
-    rejected_connections: u64,
-    bytes_read: u64,
-    bytes_written: u64,
-    connections: Vec<Client>,
-}
-
-struct Client {
-    id: ConnectionId,
-    used_at: Seconds,
-}
-
-impl Host {
-    fn note_use(&mut self, id: ConnectionId, received: u32, now: Seconds) {
-        self.bytes_read += u64::from(received);
-        if let Some(client) = self.connections.iter_mut().find(|client| client.id == id) {
-            client.used_at = now;
-        }
-    }
-
-    /// Answers one question of `asking`. Lowering the memory is the store's part.
-    fn answer(
-        &mut self,
-        request: HostRequest,
-        shard: Option<&mut Shard>,
-        asking: ConnectionId,
-        now: Seconds,
-    ) -> Vec<u8> {
-        match request {
-            HostRequest::Statistics => self.statistics(now).encode(),
-            HostRequest::Connections => self.records(asking, now),
-            HostRequest::ResetStatistics => {
-                (self.total_connections, self.rejected_connections) = (0, 0);
-                (self.bytes_read, self.bytes_written) = (0, 0);
-                Vec::new()
-            }
-            HostRequest::Verbosity(level) => {
-                self.verbosity = level.min(2);
-                Vec::new()
-            }
-            HostRequest::MemoryLimit(bytes) => {
-                let done = shard.is_some_and(|shard| shard.set_limit(bytes));
-                if done {
-                    self.memory_bytes = bytes;
-                }
-                vec![u8::from(done)]
-            }
-            // Nobody can watch here, and the client is told so.
-            HostRequest::Shutdown { .. }
-            | HostRequest::RefreshCertificates
-            | HostRequest::Watch(_)
-            | HostRequest::Clock(_) => Vec::new(),
-        }
-    }
-
-    fn statistics(&self, now: Seconds) -> HostStatistics {
-        HostStatistics {
-            uptime_s: u64::from(now.saturating_sub(self.started)),
-            pointer_size_bits: u64::from(usize::BITS),
-            curr_connections: self.connections.len() as u64,
-            max_connections: CONNECTIONS_MAX as u64,
-            total_connections: self.total_connections,
-            rejected_connections: self.rejected_connections,
-            connection_structures: self.connections.capacity() as u64,
-            bytes_read: self.bytes_read,
-            bytes_written: self.bytes_written,
-            limit_maxbytes: self.memory_bytes,
-            accepting_conns: 1,
-            threads: 1,
-            verbosity: u64::from(self.verbosity),
-            ..HostStatistics::default()
-        }
-    }
-
-    fn records(&self, asking: ConnectionId, now: Seconds) -> Vec<u8> {
-        let mut records = Vec::new();
-        for client in &self.connections {
-            let record = ConnectionRecord {
-                descriptor: client.id.0,
-                state: if client.id == asking { ConnectionState::Parsing } else { ConnectionState::Waiting },
-                idle_s: now.saturating_sub(client.used_at),
-                address: format!("memory:{}", client.id.0),
-                listen_address: String::from("memory"),
-            };
-            record.encode(&mut records);
-        }
-        records
-    }
-}
-
-/// Answers the runs that the front hands out: those for the host, since the store is here.
-fn answer_runs(engine: &mut Engine, host: &mut Host, asking: ConnectionId, now: Seconds) {
-    let mut requests = Vec::new();
-    if let Some(front) = engine.front() {
-        let (runs, orders) = front.runs();
-        for run in runs {
-            let order = orders.get(run.start..run.start + run.bytes).unwrap_or_default();
-            requests.push((run.target == Target::HOST).then(|| HostRequest::decode(order)).flatten());
-        }
-    }
-    for (number, request) in requests.into_iter().enumerate() {
-        let Some(request) = request else { continue };
-        let answer = host.answer(request, engine.shard(), asking, now);
-        if let Some(room) = engine.front().and_then(|front| front.reply(number, 1, answer.len())) {
-            room.copy_from_slice(&answer);
-        }
-    }
 }

@@ -13,6 +13,7 @@ pub mod abi;
 pub mod bench;
 #[cfg(feature = "bindgen")]
 pub mod bindgen;
+pub mod local_host;
 
 #[cfg(all(target_family = "wasm", any(feature = "abi", feature = "bindgen")))]
 mod runtime {

@@ -1,0 +1,202 @@
+//! The host in miniature: what a host knows and does where there is no process, no socket and no thread but the caller's.
+//!
+//! It belongs to the skins that have no host around them, and to the tests that embed an engine. It counts connections
+//! and bytes, answers each [`HostRequest`] with what is true here, and carries the runs of a solo engine
+//! ([`LocalHost::advance`]). It knows neither sockets nor protocols; an embedder with shards carries their runs itself.
+
+#[cfg(target_family = "wasm")]
+use alloc as std_or_alloc;
+#[cfg(not(target_family = "wasm"))]
+use std as std_or_alloc;
+
+use std_or_alloc::{format, string::String, vec, vec::Vec};
+use wasmcached_core::{
+    clock::Seconds,
+    front::{ConnectionId, Status},
+    boundary::host::{ConnectionRecord, ConnectionState, HostRequest, HostStatistics, Target},
+    engine::Engine,
+};
+
+/// Open connections of one cache; memcached's default.
+pub const CONNECTIONS_MAX: usize = 1024;
+
+/// The highest log level.
+const VERBOSITY_MAX: u32 = 2;
+
+/// The parts of an answer that only the guests of an embedder know.
+pub trait Guests {
+    /// Changes the memory of all stores together; `false` if that cannot be done.
+    fn set_limit(&mut self, memory_bytes: u64) -> bool;
+
+    /// Logins tried since creation, and those of them that were refused.
+    fn logins(&mut self) -> (u32, u32);
+}
+
+impl Guests for Engine {
+    fn set_limit(&mut self, memory_bytes: u64) -> bool {
+        self.shard().is_some_and(|shard| shard.set_limit(memory_bytes))
+    }
+
+    fn logins(&mut self) -> (u32, u32) {
+        self.front().map_or((0, 0), |front| front.logins())
+    }
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct LocalHost {
+    started: Seconds,
+    memory_bytes: u64,
+    verbosity: u32,
+    total_connections: u64,
+    rejected_connections: u64,
+    bytes_read: u64,
+    bytes_written: u64,
+    /// What the front had counted when the statistics were last reset.
+    logins_at_reset: (u32, u32),
+    clients: Vec<Client>,
+}
+
+#[derive(Debug)]
+struct Client {
+    id: ConnectionId,
+    used_at: Seconds,
+}
+
+impl LocalHost {
+    /// A host that starts `now`, with stores of `memory_bytes` bytes together.
+    pub fn new(memory_bytes: u64, now: Seconds) -> Self {
+        Self { started: now, memory_bytes, ..Self::default() }
+    }
+
+    /// Whether another client may connect; a refusal is counted.
+    pub fn admit(&mut self) -> bool {
+        let is_admitted = self.clients.len() < CONNECTIONS_MAX;
+        self.rejected_connections += u64::from(!is_admitted);
+        is_admitted
+    }
+
+    /// Counts the new connection of a client.
+    pub fn opened(&mut self, id: ConnectionId, now: Seconds) {
+        self.total_connections += 1;
+        self.clients.push(Client { id, used_at: now });
+    }
+
+    /// Forgets a connection; one that was never counted is ignored.
+    pub fn closed(&mut self, id: ConnectionId) {
+        self.clients.retain(|client| client.id != id);
+    }
+
+    /// Counts bytes that a client sent.
+    pub fn received(&mut self, id: ConnectionId, bytes: u64, now: Seconds) {
+        self.bytes_read += bytes;
+        if let Some(client) = self.clients.iter_mut().find(|client| client.id == id) {
+            client.used_at = now;
+        }
+    }
+
+    /// Counts bytes that clients were sent.
+    pub fn sent(&mut self, bytes: u64) {
+        self.bytes_written += bytes;
+    }
+
+    /// [`Engine::advance`] for a solo engine: carries the runs as well, so the status never has [`Status::RUNS`].
+    pub fn advance(&mut self, engine: &mut Engine, id: ConnectionId, received: u32, now: Seconds) -> Status {
+        self.received(id, received.into(), now);
+        let mut status = engine.advance(id, received as usize, now);
+        while status.has(Status::RUNS) {
+            self.carry_runs(engine, id, now);
+            status = engine.resume(now);
+        }
+        status
+    }
+
+    /// Answers the runs for the host: a solo engine hands out no others.
+    fn carry_runs(&mut self, engine: &mut Engine, asking: ConnectionId, now: Seconds) {
+        let Some((runs, orders)) = engine.front().map(|front| front.runs()) else { return };
+        let request = |start: usize, bytes: usize| HostRequest::decode(orders.get(start..start + bytes)?);
+        let requests: Vec<_> = runs
+            .iter()
+            .map(|run| if run.target == Target::HOST { request(run.start, run.bytes) } else { None })
+            .collect();
+        for (number, request) in requests.into_iter().enumerate() {
+            let Some(request) = request else { continue };
+            let answer = self.answer(request, engine, asking, now);
+            if let Some(room) = engine.front().and_then(|front| front.reply(number, 1, answer.len())) {
+                room.copy_from_slice(&answer);
+            }
+        }
+    }
+
+    /// The bytes that answer a request of the connection `asking`.
+    pub fn answer(
+        &mut self,
+        request: HostRequest,
+        guests: &mut impl Guests,
+        asking: ConnectionId,
+        now: Seconds,
+    ) -> Vec<u8> {
+        match request {
+            HostRequest::Statistics => self.statistics(guests.logins(), now).encode(),
+            HostRequest::Connections => self.connections(asking, now),
+            HostRequest::ResetStatistics => {
+                (self.total_connections, self.rejected_connections) = (0, 0);
+                (self.bytes_read, self.bytes_written) = (0, 0);
+                self.logins_at_reset = guests.logins();
+                Vec::new()
+            }
+            HostRequest::Verbosity(level) => {
+                self.verbosity = level.min(VERBOSITY_MAX);
+                Vec::new()
+            }
+            HostRequest::MemoryLimit(bytes) => {
+                let is_done = guests.set_limit(bytes);
+                if is_done {
+                    self.memory_bytes = bytes;
+                }
+                vec![u8::from(is_done)]
+            }
+            // No events are delivered here: an empty answer refuses the watcher.
+            HostRequest::Watch(_) => Vec::new(),
+            // There is no server to stop, no certificate to read and no clock to move.
+            HostRequest::Shutdown { .. } | HostRequest::RefreshCertificates | HostRequest::Clock(_) => Vec::new(),
+        }
+    }
+
+    fn statistics(&self, logins: (u32, u32), now: Seconds) -> HostStatistics {
+        let (tries_before, refused_before) = self.logins_at_reset;
+        HostStatistics {
+            uptime_s: now.saturating_sub(self.started).into(),
+            pointer_size_bits: usize::BITS.into(),
+            curr_connections: self.clients.len() as u64,
+            max_connections: CONNECTIONS_MAX as u64,
+            total_connections: self.total_connections,
+            rejected_connections: self.rejected_connections,
+            connection_structures: self.clients.capacity() as u64,
+            bytes_read: self.bytes_read,
+            bytes_written: self.bytes_written,
+            limit_maxbytes: self.memory_bytes,
+            accepting_conns: 1,
+            threads: 1,
+            logins: logins.0.wrapping_sub(tries_before).into(),
+            logins_refused: logins.1.wrapping_sub(refused_before).into(),
+            verbosity: self.verbosity.into(),
+            ..HostStatistics::default()
+        }
+    }
+
+    fn connections(&self, asking: ConnectionId, now: Seconds) -> Vec<u8> {
+        let mut records = Vec::new();
+        for client in &self.clients {
+            let record = ConnectionRecord {
+                descriptor: client.id.0,
+                state: if client.id == asking { ConnectionState::Parsing } else { ConnectionState::Waiting },
+                idle_s: now.saturating_sub(client.used_at),
+                address: format!("memory:{}", client.id.0),
+                listen_address: String::from("memory"),
+            };
+            record.encode(&mut records);
+        }
+        records
+    }
+}
