@@ -1,7 +1,7 @@
 // The cache as JavaScript programs use it: lru-cache's names where the two share a notion.
 
 import { Connection } from './connection.js';
-import { Engine, Outcome, Switch } from './engine.js';
+import { Guest, SetOutcome, Switch } from './guest.js';
 import { parseStatistics, summarize, type CacheStatistics } from './statistics.js';
 
 /** What keys and values may be. */
@@ -74,7 +74,7 @@ export class Cache {
   readonly #clock: () => number;
   readonly #module: () => WebAssembly.Module;
   readonly #switches: number;
-  #engine: Engine | undefined;
+  #guest: Guest | undefined;
   #main: Connection | undefined;
   #isDisposed = false;
 
@@ -114,8 +114,8 @@ export class Cache {
    */
   set(key: Text, value: Text, options?: SetOptions): this {
     const outcome = this.#live().set(key, value, this.#end(options?.ttl), this.#now());
-    if (outcome === Outcome.stored) return this;
-    if (outcome === Outcome.tooLarge) {
+    if (outcome === SetOutcome.stored) return this;
+    if (outcome === SetOutcome.tooLarge) {
       throw new RangeError(
         `the entry is larger than maxEntrySize (${this.maxEntrySize} bytes with 59 of bookkeeping); ` +
           'raise maxEntrySize, or split the value',
@@ -186,21 +186,21 @@ export class Cache {
 
   #drop(): void {
     this.#main = undefined;
-    this.#engine?.retire();
-    this.#engine = undefined;
+    this.#guest?.retire();
+    this.#guest = undefined;
   }
 
-  #live(): Engine {
-    const engine = this.#engine;
-    return engine !== undefined && !engine.isRetired ? engine : this.#start();
+  #live(): Guest {
+    const guest = this.#guest;
+    return guest !== undefined && !guest.isRetired ? guest : this.#start();
   }
 
-  #start(): Engine {
+  #start(): Guest {
     if (this.#isDisposed) throw new Error('the cache is disposed; make a new one');
     const options = { memoryBytes: this.maxSize, itemBytesMax: this.maxEntrySize, switches: this.#switches };
     this.#main = undefined;
-    this.#engine = new Engine(this.#module(), options, this.#now());
-    return this.#engine;
+    this.#guest = new Guest(this.#module(), options, this.#now());
+    return this.#guest;
   }
 
   #now(): number {

@@ -1,25 +1,25 @@
 // A conversation in memcached's protocol with a cache of this process.
 
-import { isBytes, type Engine } from './engine.js';
+import { type Guest, isBytes } from './guest.js';
 
 const encoder = new TextEncoder();
 
 /** Made by `Cache.connect`. */
 export class Connection {
-  readonly #engine: Engine;
+  readonly #guest: Guest;
   readonly #now: () => number;
   readonly #number: number;
   #isClosed = false;
 
-  constructor(engine: Engine, now: () => number, isInternal = false) {
-    this.#engine = engine;
+  constructor(guest: Guest, now: () => number, isInternal = false) {
+    this.#guest = guest;
     this.#now = now;
-    this.#number = engine.open(now(), isInternal);
+    this.#number = guest.open(now(), isInternal);
   }
 
   /** Closed by `quit`, by a fatal error of the protocol, by {@link Connection.close}, or with its cache. */
   get isClosed(): boolean {
-    return this.#isClosed || this.#engine.isRetired;
+    return this.#isClosed || this.#guest.isRetired;
   }
 
   /** Takes bytes as a server would receive them and returns what it would send; unfinished requests are kept. */
@@ -29,14 +29,14 @@ export class Connection {
       throw new TypeError(`execute takes a string or a Uint8Array, not ${input === null ? 'null' : typeof input}`);
     }
     const bytes = typeof input === 'string' ? encoder.encode(input) : input;
-    const { output, closed } = this.#engine.exchange(this.#number, bytes, this.#now());
+    const { output, closed } = this.#guest.exchange(this.#number, bytes, this.#now());
     this.#isClosed = closed;
     return output;
   }
 
   /** Forgets the connection, and what it had not finished. */
   close(): void {
-    if (!this.isClosed) this.#engine.close(this.#number);
+    if (!this.isClosed) this.#guest.close(this.#number);
     this.#isClosed = true;
   }
 

@@ -8,7 +8,7 @@ import { instantiate, type InitOutput } from './generated/engine.js';
 export const KEY_BYTES_MAX = 250;
 
 /** The numbers with which an engine is made. */
-export interface EngineOptions {
+export interface GuestOptions {
   /** Bytes that items and index may take together. */
   readonly memoryBytes: number;
   /** Largest item as memcached counts it. */
@@ -17,11 +17,11 @@ export interface EngineOptions {
   readonly switches: number;
 }
 
-/** Bits of {@link EngineOptions.switches}. */
+/** Bits of {@link GuestOptions.switches}. */
 export const Switch = { noEvictions: 1, noCas: 2, noFlush: 4, shutdown: 8, prefixShift: 8 } as const;
 
-/** What {@link Engine.set} returns. */
-export const Outcome = { stored: 0, tooLarge: 1, outOfMemory: 2 } as const;
+/** What {@link Guest.set} returns. */
+export const SetOutcome = { stored: 0, tooLarge: 1, outOfMemory: 2 } as const;
 
 /** What a connection brought forth. */
 export interface Exchange {
@@ -55,7 +55,7 @@ export function isBytes(value: unknown): value is Uint8Array {
 }
 
 /** See the head of this file. */
-export class Engine {
+export class Guest {
   readonly #exports: InitOutput;
   readonly #solo: number;
   readonly #mailbox: number;
@@ -70,7 +70,7 @@ export class Engine {
   #isRetired = false;
 
   /** Throws a `RangeError` where there is no room for the budget. */
-  constructor(module: WebAssembly.Module, options: EngineOptions, now: number) {
+  constructor(module: WebAssembly.Module, options: GuestOptions, now: number) {
     const { memoryBytes, itemBytesMax, switches } = options;
     const [a, b, c, d] = crypto.getRandomValues(new Uint32Array(4)) as unknown as [number, number, number, number];
     this.#exports = instantiate(module);
@@ -124,7 +124,7 @@ export class Engine {
     return this.#find(key, now) >= 0;
   }
 
-  /** Stores; an {@link Outcome}. */
+  /** Stores; an {@link SetOutcome}. */
   set(key: string | Uint8Array, value: string | Uint8Array, expiresAt: number, now: number): number {
     if (typeof value === 'string') {
       // No character of UTF-16 takes more than three bytes of UTF-8.
@@ -223,7 +223,7 @@ export class Engine {
   #refuse(key: string | Uint8Array, now: number): number {
     const keyBytes = this.#putKey(key);
     this.#call(() => this.#exports.solo_refuse(this.#solo, keyBytes, now));
-    return Outcome.tooLarge;
+    return SetOutcome.tooLarge;
   }
 
   /** Looks at the memory again if it has grown: views on the old one are empty then. */
