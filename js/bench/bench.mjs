@@ -1,4 +1,4 @@
-// Nanoseconds of CPU an operation, beside lru-cache and Map: rounds in turn, the 10th percentile of each.
+// CPU nanoseconds per operation of wasmcached, lru-cache and Map: interleaved rounds, of each the 10th percentile.
 // 20-byte keys, 100-byte values; `hot`: 2,048 of 10,000 keys, `cold`: 200,000 keys at random.
 
 import { LRUCache } from 'lru-cache';

@@ -1,5 +1,5 @@
-// Makes dist/ from the generated engine and src/. `npm run build -- FOLDER`: where wasm-bindgen left its output
-// (`cargo xtask js` calls this).
+// Builds dist/ from src/ and the output of wasm-bindgen. `npm run build -- FOLDER` names the folder of that output;
+// `cargo xtask js` runs this.
 
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -30,11 +30,11 @@ writeFileSync(join(generated, 'engine.js'), glue(readFileSync(join(input, 'engin
 writeFileSync(join(generated, 'engine.d.ts'), types(readFileSync(join(input, 'engine.d.ts'), 'utf8')));
 execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', root], { stdio: 'inherit' });
 for (const file of ['engine.js', 'engine.d.ts']) cpSync(join(generated, file), join(dist, 'generated', file));
-// npm packs no file from beside the package.
+// npm packs no file outside the package's folder.
 for (const file of ['LICENSE-APACHE', 'LICENSE-MIT']) cpSync(join(root, '..', file), join(root, file));
 console.log(`engine.wasm: ${wasm.length} bytes, ${gzipSync(wasm, { level: 9 }).length} gzipped`);
 
-/** A quarter smaller and faster, where Binaryen is installed; the same engine where not. */
+/** Optimises the engine with Binaryen, which makes it a quarter smaller and faster; copies it if Binaryen is missing. */
 function optimize(from, to) {
   const tool = join(root, 'node_modules/binaryen/bin/wasm-opt');
   if (!existsSync(tool)) {
@@ -47,7 +47,7 @@ function optimize(from, to) {
   execFileSync(process.execPath, [tool, '-O3', ...strips, ...flags, from, '-o', to], { stdio: 'inherit' });
 }
 
-/** The file is published: it must not tell where it was built. */
+/** Fails if the file, which is published, contains a path of the build machine. */
 function refuseBuildPaths(wasm) {
   const text = wasm.toString('latin1');
   const path = /(?:\/(?:home|root|usr|Users|tmp|build|work)\/|[A-Z]:\\)[\x20-\x7e]{3,}/.exec(text);
@@ -55,8 +55,8 @@ function refuseBuildPaths(wasm) {
 }
 
 /**
- * wasm-bindgen's glue holds one instance in its module's variables. A cache is an instance, so the glue becomes a
- * function that is called once for each.
+ * wasm-bindgen's glue keeps one instance in variables of its module. Each cache needs an instance, so this turns the
+ * glue into a function that makes one.
  */
 function glue(text) {
   const ending = 'export { initSync, __wbg_init as default };';
@@ -68,7 +68,7 @@ function glue(text) {
   return `export function instantiate(module) {\n${body}\n}\n`;
 }
 
-/** Of the glue's types only those of the exports are used. */
+/** Keeps only the types of the exports. */
 function types(text) {
   const exports = /export interface InitOutput \{[^}]*\}/.exec(text);
   if (exports === null) throw new Error('the types of wasm-bindgen have another form than scripts/build.mjs expects');

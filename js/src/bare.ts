@@ -1,15 +1,15 @@
-// For any other host: no engine comes along, the program hands one over before the first use.
+// Any other runtime: the package brings no engine, so the program provides one before the first use.
 
 import { Cache as AnyCache, type CacheOptions } from './cache.js';
 
 export type * from './types.js';
 
-/** What {@link init} takes. */
+/** The argument of {@link init}. */
 export type Source = WebAssembly.Module | BufferSource | Response;
 
 let given: WebAssembly.Module | undefined;
 
-/** Takes the engine (`wasmcached/engine.wasm`): compiled, as bytes, or on its way from `fetch`. */
+/** Provides the engine (`wasmcached/engine.wasm`): a compiled module, bytes, or a response of `fetch`. */
 export async function init(source: Source | Promise<Source>): Promise<void> {
   const arrived = await source;
   if (typeof Response === 'function' && arrived instanceof Response) {
@@ -20,7 +20,7 @@ export async function init(source: Source | Promise<Source>): Promise<void> {
   }
 }
 
-/** The same at once, compiled or as bytes. */
+/** Provides the engine synchronously: a compiled module, or bytes. */
 export function initSync(source: WebAssembly.Module | BufferSource): void {
   given = source instanceof WebAssembly.Module ? source : new WebAssembly.Module(source);
 }

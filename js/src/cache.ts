@@ -1,13 +1,13 @@
-// The cache as JavaScript programs use it: lru-cache's names where the two share a notion.
+// The cache as JavaScript programs use it, with the names of lru-cache for concepts that both have.
 
 import { Connection } from './connection.js';
 import { Guest, SetOutcome, Switch } from './guest.js';
 import { parseStatistics, summarize, type CacheStatistics } from './statistics.js';
 
-/** What keys and values may be. */
+/** The type of keys and values. */
 export type Text = string | Uint8Array;
 
-/** How a {@link Cache} is made. */
+/** Options of {@link Cache}. */
 export interface CacheOptions {
   /**
    * The budget in bytes: keys, values, their bookkeeping and the index together stay under it.
@@ -16,37 +16,37 @@ export interface CacheOptions {
   maxSize?: number;
   /** Largest entry in bytes, key and 59 bytes of bookkeeping included. Default 1 MiB, or half of a smaller `maxSize`. */
   maxEntrySize?: number;
-  /** Milliseconds that entries live if `set` says nothing else; 0, the default: until they are evicted. */
+  /** Default time to live in milliseconds. 0, the default: entries live until they are evicted. */
   ttl?: number;
   /** The time in milliseconds since 1970; default `Date.now`. */
   clock?: () => number;
-  /** `false`: a full cache refuses instead of forgetting what was used least recently. */
+  /** `false`: a full cache refuses new entries instead of evicting the least recently used. */
   evictions?: boolean;
-  /** `false`: entries carry no unique, so the protocol's `gets` and `cas` do not work. Saves 8 bytes an entry. */
+  /** `false`: entries have no CAS unique, so the protocol's `gets` and `cas` do not work. Saves 8 bytes an entry. */
   cas?: boolean;
-  /** What the protocol allows and counts. */
+  /** Options of the protocol. */
   protocol?: ProtocolOptions;
-  /** An engine compiled by the caller (`wasmcached/engine.wasm`), for hosts that want to load it themselves. */
+  /** An engine compiled by the caller (`wasmcached/engine.wasm`), for runtimes that load modules themselves. */
   module?: WebAssembly.Module;
 }
 
-/** memcached's switches that only clients of the protocol notice. */
+/** Options of memcached that affect only clients of the protocol. */
 export interface ProtocolOptions {
   /** `false`: `flush_all` is refused (memcached's `-F`). */
   flush?: boolean;
   /** `true`: `shutdown` closes the connection instead of being refused (`-A`). */
   shutdown?: boolean;
-  /** One character: counts by key prefix up to it (`-D`). */
+  /** One character that ends a key prefix: statistics are counted by prefix (`-D`). */
   prefixDelimiter?: string;
 }
 
-/** How an entry is stored. */
+/** Options of {@link Cache.set} and {@link Cache.touch}. */
 export interface SetOptions {
-  /** Milliseconds to live, kept in whole seconds and never too short; 0: until it is evicted. */
+  /** Time to live in milliseconds, rounded up to whole seconds. 0: the entry lives until it is evicted. */
   ttl?: number;
 }
 
-/** What a runtime's entry file knows. */
+/** The values that the entry file of a runtime provides. */
 export interface Host {
   /** The compiled engine; called when the first entry is stored or looked for. */
   module: () => WebAssembly.Module;
@@ -61,8 +61,8 @@ const ENTRY_SIZE_MIN = 1024;
 const SECONDS_MAX = 0xffff_ffff;
 
 /**
- * A cache of bytes with an exact budget. It starts empty and without memory; the first use instantiates the engine, so
- * that a cache may stand at the top of a module, where edge workers allow no randomness.
+ * A cache of bytes with an exact budget. A new cache has no memory: the first use instantiates the engine. A cache can
+ * therefore be a global of a module, where edge workers allow no randomness.
  */
 export class Cache {
   /** The budget in bytes. */
@@ -103,14 +103,14 @@ export class Cache {
     return this.#live().getText(key, this.#now());
   }
 
-  /** Whether there is a value. Counts as a use of it. */
+  /** Whether the key has a value. Counts as a use of the entry. */
   has(key: Text): boolean {
     return this.#live().has(key, this.#now());
   }
 
   /**
-   * Stores a copy of the value. Throws a `RangeError` where it is too large for `maxEntrySize`; the old value, which
-   * would be stale, is gone then.
+   * Stores a copy of the value. Throws a `RangeError` if the entry is larger than `maxEntrySize`; the old value, which
+   * would be stale, is removed.
    */
   set(key: Text, value: Text, options?: SetOptions): this {
     const outcome = this.#live().set(key, value, this.#end(options?.ttl), this.#now());
@@ -124,28 +124,28 @@ export class Cache {
     throw new Error(`the cache is full (${this.maxSize} bytes) and may not evict; raise maxSize, or allow evictions`);
   }
 
-  /** Removes an entry; whether there was one. */
+  /** Removes an entry; returns whether there was one. */
   delete(key: Text): boolean {
     return this.#live().delete(key, this.#now());
   }
 
-  /** Gives an entry a new time to live (default: the cache's) without reading it; whether there is one. */
+  /** Gives an entry a new time to live (default: the cache's) without reading it; returns whether there is one. */
   touch(key: Text, options?: SetOptions): boolean {
     return this.#live().touch(key, this.#end(options?.ttl), this.#now());
   }
 
-  /** Removes everything, and gives the memory back. Open connections are closed; statistics begin anew. */
+  /** Removes all entries and frees the memory. Closes open connections and resets statistics. */
   clear(): void {
     this.#live();
     this.#drop();
   }
 
-  /** What the cache holds and has done. */
+  /** The most important statistics as numbers. */
   stats(): CacheStatistics {
     return summarize(this.statistics(), this.#live().memoryBytes);
   }
 
-  /** memcached's statistics by name: all, or those of a group (`settings`, `items`, `slabs`). */
+  /** memcached's statistics by name: the general ones, or those of a group (`settings`, `items`, `slabs`). */
   statistics(group = ''): Record<string, string> {
     const asking = new Connection(this.#live(), () => this.#now(), true);
     try {
@@ -156,8 +156,8 @@ export class Cache {
   }
 
   /**
-   * Takes bytes of memcached's text protocol and returns what a server would send. Calls go on where the last one
-   * stopped, even in the middle of a request. After `quit` the next call begins a new connection.
+   * Takes bytes of memcached's protocol and returns what a server would send. All calls share one connection, so a
+   * request may be split between calls. After `quit` the next call opens a new connection.
    */
   execute(input: Text): Uint8Array<ArrayBuffer> {
     this.#live();
@@ -165,12 +165,12 @@ export class Cache {
     return this.#main.execute(input);
   }
 
-  /** A further connection for the protocol, independent of {@link Cache.execute}. */
+  /** Opens another connection for the protocol, independent of {@link Cache.execute}. */
   connect(): Connection {
     return new Connection(this.#live(), () => this.#now());
   }
 
-  /** Gives the memory back. Any further use throws. Caches that are merely forgotten are collected as well. */
+  /** Frees the memory; any further use throws. An unreachable cache is garbage-collected without this call. */
   dispose(): void {
     this.#isDisposed = true;
     this.#drop();
@@ -208,7 +208,7 @@ export class Cache {
     return seconds > 0 ? Math.min(Math.floor(seconds), SECONDS_MAX) : 0;
   }
 
-  /** The second from which an entry is gone. Rounded up: it never lives too short. */
+  /** The Unix second at which an entry expires, rounded up: an entry never lives shorter than `ttl`. */
   #end(ttl: number | undefined): number {
     const milliseconds = ttl === undefined ? this.ttl : duration(ttl);
     if (milliseconds === 0) return 0;

@@ -1,10 +1,10 @@
-// A conversation in memcached's protocol with a cache of this process.
+// A connection that speaks memcached's protocol with a cache in this process.
 
 import { type Guest, isBytes } from './guest.js';
 
 const encoder = new TextEncoder();
 
-/** Made by `Cache.connect`. */
+/** Opened by `Cache.connect`. */
 export class Connection {
   readonly #guest: Guest;
   readonly #now: () => number;
@@ -17,12 +17,12 @@ export class Connection {
     this.#number = guest.open(now(), isInternal);
   }
 
-  /** Closed by `quit`, by a fatal error of the protocol, by {@link Connection.close}, or with its cache. */
+  /** `true` after `quit`, a fatal protocol error, {@link Connection.close}, or the end of the cache. */
   get isClosed(): boolean {
     return this.#isClosed || this.#guest.isRetired;
   }
 
-  /** Takes bytes as a server would receive them and returns what it would send; unfinished requests are kept. */
+  /** Takes bytes as a server would receive them and returns what it would send. Keeps an incomplete request. */
   execute(input: string | Uint8Array): Uint8Array<ArrayBuffer> {
     if (this.isClosed) throw new Error('the connection is closed; open another one with cache.connect()');
     if (typeof input !== 'string' && !isBytes(input)) {
@@ -34,7 +34,7 @@ export class Connection {
     return output;
   }
 
-  /** Forgets the connection, and what it had not finished. */
+  /** Closes the connection and discards an incomplete request. */
   close(): void {
     if (!this.isClosed) this.#guest.close(this.#number);
     this.#isClosed = true;

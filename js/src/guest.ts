@@ -1,19 +1,19 @@
-// One instance of the WebAssembly engine, and the one file that touches its memory.
+// One instance of the WebAssembly engine. No other file touches the instance's memory.
 //
-// Every view on guest memory is dropped before the caller sees it: memory may grow, and so move, in any call.
+// No view on that memory leaves this file: any call may grow the memory, which detaches the views.
 
 import { instantiate, type InitOutput } from './generated/engine.js';
 
 /** Longest key, in bytes. */
 export const KEY_BYTES_MAX = 250;
 
-/** The numbers with which an engine is made. */
+/** The arguments that create an instance. */
 export interface GuestOptions {
-  /** Bytes that items and index may take together. */
+  /** Limit in bytes for items and index together. */
   readonly memoryBytes: number;
-  /** Largest item as memcached counts it. */
+  /** Largest item, with the bytes that memcached counts. */
   readonly itemBytesMax: number;
-  /** Bits of {@link Switch}, and the byte of a prefix's end above them. */
+  /** Bits of {@link Switch}; the byte above them is the delimiter of key prefixes. */
   readonly switches: number;
 }
 
@@ -23,7 +23,7 @@ export const Switch = { noEvictions: 1, noCas: 2, noFlush: 4, shutdown: 8, prefi
 /** What {@link Guest.set} returns. */
 export const SetOutcome = { stored: 0, tooLarge: 1, outOfMemory: 2 } as const;
 
-/** What a connection brought forth. */
+/** The result of {@link Guest.exchange}. */
 export interface Exchange {
   readonly output: Uint8Array<ArrayBuffer>;
   /** The engine has closed the connection. */
@@ -42,25 +42,25 @@ const WINDOW_BYTES = 2;
 const OUTPUT_AT = 3;
 const OUTPUT_BYTES = 4;
 
-/** The window that is kept; a larger one is given back. */
+/** A larger window is freed after use. */
 const WINDOW_BYTES_KEPT = 64 * 1024;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
-/** Whether the value is bytes, from whichever realm. */
+/** Whether the value is a `Uint8Array`, of this or another realm. */
 export function isBytes(value: unknown): value is Uint8Array {
   if (value instanceof Uint8Array) return true;
   return ArrayBuffer.isView(value) && Object.prototype.toString.call(value) === '[object Uint8Array]';
 }
 
-/** See the head of this file. */
+/** See the first lines of this file. */
 export class Guest {
   readonly #exports: InitOutput;
   readonly #solo: number;
   readonly #mailbox: number;
   readonly #itemBytesMax: number;
-  // The hot ones by themselves: a property of `exports` costs a lookup each time.
+  // Hot functions have fields of their own: a property of `exports` costs a lookup in each call.
   readonly #get: InitOutput['solo_get'];
   readonly #set: InitOutput['solo_set'];
   #bytes!: Uint8Array<ArrayBuffer>;
@@ -69,7 +69,7 @@ export class Guest {
   #windowBytes = 0;
   #isRetired = false;
 
-  /** Throws a `RangeError` where there is no room for the budget. */
+  /** Throws a `RangeError` if the runtime does not grant the memory. */
   constructor(module: WebAssembly.Module, options: GuestOptions, now: number) {
     const { memoryBytes, itemBytesMax, switches } = options;
     const [a, b, c, d] = crypto.getRandomValues(new Uint32Array(4)) as unknown as [number, number, number, number];
@@ -84,21 +84,21 @@ export class Guest {
     this.#get = this.#exports.solo_get;
     this.#set = this.#exports.solo_set;
     this.#mailbox = this.#exports.solo_mailbox(this.#solo) >>> 2;
-    this.#look();
+    this.#refreshViews();
     this.#reserve(WINDOW_BYTES_KEPT);
   }
 
-  /** It failed in a call, or its cache has let it go: it is of no more use. */
+  /** The instance failed in a call, or its cache has dropped it: it must not be used again. */
   get isRetired(): boolean {
     return this.#isRetired;
   }
 
-  /** Connections that still know this engine see that it is over. */
+  /** Marks the instance as unusable, which its open connections then report as closed. */
   retire(): void {
     this.#isRetired = true;
   }
 
-  /** Bytes of linear memory, most of which the system provides only when they are used. */
+  /** Bytes of linear memory. The system provides most of them only when they are first written. */
   get memoryBytes(): number {
     return this.#exports.memory.buffer.byteLength;
   }
@@ -124,10 +124,10 @@ export class Guest {
     return this.#find(key, now) >= 0;
   }
 
-  /** Stores; an {@link SetOutcome}. */
+  /** Stores a value; returns a {@link SetOutcome}. */
   set(key: string | Uint8Array, value: string | Uint8Array, expiresAt: number, now: number): number {
     if (typeof value === 'string') {
-      // No character of UTF-16 takes more than three bytes of UTF-8.
+      // A UTF-16 code unit takes at most three bytes of UTF-8.
       if (value.length * 3 > WINDOW_BYTES_KEPT - KEY_BYTES_MAX) value = this.#encode(value);
     } else if (!isBytes(value)) {
       throw new TypeError(`a value is a string or a Uint8Array, not ${describe(value)}; JSON.stringify it first`);
@@ -143,19 +143,19 @@ export class Guest {
     }
   }
 
-  /** Removes the key; whether it was there. */
+  /** Removes the key; returns whether it had a value. */
   delete(key: string | Uint8Array, now: number): boolean {
     const keyBytes = this.#putKey(key);
     return this.#call(() => this.#exports.solo_delete(this.#solo, keyBytes, now)) === 1;
   }
 
-  /** Gives the key a new end; whether it was there. */
+  /** Gives the key a new expiry; returns whether it had a value. */
   touch(key: string | Uint8Array, expiresAt: number, now: number): boolean {
     const keyBytes = this.#putKey(key);
     return this.#call(() => this.#exports.solo_touch(this.#solo, keyBytes, expiresAt, now)) === 1;
   }
 
-  /** A new connection's number. `isInternal`: neither counted nor limited. */
+  /** Opens a connection and returns its number. An internal one is neither counted nor limited. */
   open(now: number, isInternal = false): number {
     if (isInternal) return this.#call(() => this.#exports.solo_open_internal(this.#solo));
     const connection = this.#call(() => this.#exports.solo_open(this.#solo, now)) | 0;
@@ -163,12 +163,12 @@ export class Guest {
     return connection;
   }
 
-  /** Forgets a connection. */
+  /** Closes a connection. */
   close(connection: number): void {
     this.#call(() => this.#exports.solo_close(this.#solo, connection));
   }
 
-  /** Hands `input` to a connection and takes what it has to say. */
+  /** Passes `input` to a connection and returns its output. */
   exchange(connection: number, input: Uint8Array, now: number): Exchange {
     return this.#call(() => this.#exchange(connection, input, now));
   }
@@ -178,7 +178,7 @@ export class Guest {
     let taken = 0;
     while (taken < input.length) {
       this.#exports.solo_input(this.#solo, connection);
-      this.#look();
+      this.#refreshViews();
       const piece = input.subarray(taken, taken + this.#words[this.#mailbox + WINDOW_BYTES]);
       this.#bytes.set(piece, this.#words[this.#mailbox + WINDOW_AT]);
       taken += piece.length;
@@ -190,11 +190,11 @@ export class Guest {
     return { output: join(output), closed: false };
   }
 
-  /** Until the connection rests; whether it closes. */
+  /** Advances the connection until it is idle; returns whether it closes. */
   #advance(connection: number, received: number, now: number, output: Uint8Array<ArrayBuffer>[]): boolean {
     for (;;) {
       const status = this.#exports.solo_advance(this.#solo, connection, received, now);
-      this.#look();
+      this.#refreshViews();
       if (status & STATUS_OUTPUT) {
         const at = this.#words[this.#mailbox + OUTPUT_AT];
         const length = this.#words[this.#mailbox + OUTPUT_BYTES];
@@ -207,7 +207,7 @@ export class Guest {
     }
   }
 
-  /** The length of the key's value, whose address is in the mailbox then; negative: there is none. */
+  /** The length of the key's value, or a negative number if there is none. The mailbox holds the value's address. */
   #find(key: string | Uint8Array, now: number): number {
     const keyBytes = this.#putKey(key);
     let length;
@@ -216,7 +216,7 @@ export class Guest {
     } catch (error) {
       throw this.#fail(error);
     }
-    this.#look();
+    this.#refreshViews();
     return length;
   }
 
@@ -226,32 +226,32 @@ export class Guest {
     return SetOutcome.tooLarge;
   }
 
-  /** Looks at the memory again if it has grown: views on the old one are empty then. */
-  #look(): void {
+  /** Makes new views if the memory has grown: growth detaches the old ones, whose length is then 0. */
+  #refreshViews(): void {
     if (this.#bytes === undefined || this.#bytes.length === 0) {
       this.#bytes = new Uint8Array(this.#exports.memory.buffer as ArrayBuffer);
       this.#words = new Uint32Array(this.#exports.memory.buffer as ArrayBuffer);
     }
   }
 
-  /** A window of at least `bytes`; an unusually large one does not stay. */
+  /** Provides a window of at least `bytes` bytes; frees an unusually large one. */
   #reserve(bytes: number): void {
     if (bytes <= this.#windowBytes && this.#windowBytes <= WINDOW_BYTES_KEPT) return;
     const wanted = Math.max(bytes, WINDOW_BYTES_KEPT);
     if (wanted === this.#windowBytes) return;
     this.#windowAt = this.#call(() => this.#exports.solo_window(this.#solo, wanted)) >>> 0;
     this.#windowBytes = wanted;
-    this.#look();
+    this.#refreshViews();
   }
 
-  /** Writes the key at the start of the window; its length. */
+  /** Writes the key at the start of the window; returns its length. */
   #putKey(key: string | Uint8Array): number {
     const bytes = this.#bytes;
     const at = this.#windowAt;
     if (typeof key === 'string') {
       const length = key.length;
       if (length === 0 || length > KEY_BYTES_MAX) throw wrongLength(length);
-      // Faster than `encodeInto` for what keys usually are, in most runtimes several times.
+      // For short ASCII keys several times faster than `encodeInto` in most runtimes.
       for (let i = 0; i < length; i++) {
         const code = key.charCodeAt(i);
         if (code > 127) return this.#putKey(this.#encodeKey(key));
@@ -265,7 +265,7 @@ export class Guest {
     return key.length;
   }
 
-  /** Two strings that are not well-formed would become the same bytes: refused, or one would read the other's value. */
+  /** Refuses text that is not well-formed: two such keys could encode to the same bytes and share one value. */
   #encodeKey(key: string): Uint8Array {
     const bytes = encoder.encode(key);
     if (decoder.decode(bytes) !== key) {
@@ -274,7 +274,7 @@ export class Guest {
     return bytes;
   }
 
-  /** Writes a value that fits into the window; its length. */
+  /** Writes a value that fits into the window; returns its length. */
   #putValue(value: string | Uint8Array, at: number): number {
     if (typeof value !== 'string') {
       this.#bytes.set(value, at);
@@ -284,7 +284,7 @@ export class Guest {
   }
 
   #encode(value: string): Uint8Array {
-    // What has too many characters has too many bytes as well: not worth encoding.
+    // A text with too many code units has too many bytes as well, so it is not encoded.
     return value.length > this.#itemBytesMax ? new Uint8Array(this.#itemBytesMax + 1) : encoder.encode(value);
   }
 

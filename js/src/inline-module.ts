@@ -1,10 +1,10 @@
-// The engine inside the script, compiled when it is first needed.
+// The engine as a part of the script, compiled at first use.
 
 import { base64 } from './generated/base64.js';
 
 let compiled: WebAssembly.Module | undefined;
 
-/** Compiled once, whatever the number of caches. */
+/** The compiled engine; all caches share it. */
 export function inlineModule(): WebAssembly.Module {
   return (compiled ??= new WebAssembly.Module(decode(base64)));
 }

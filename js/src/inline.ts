@@ -1,4 +1,4 @@
-// Node, Deno, Bun, browsers: the engine travels inside the script, so every bundler carries it.
+// Node, Deno, Bun, browsers: the engine is a part of the script, so every bundler includes it.
 
 import { Cache as AnyCache, type CacheOptions } from './cache.js';
 import { inlineModule } from './inline-module.js';

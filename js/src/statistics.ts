@@ -1,28 +1,28 @@
-// From memcached's statistics to an object.
+// Turns memcached's statistics into an object.
 
-/** What `Cache.stats` returns. Sizes are bytes. */
+/** The result of `Cache.stats`. Sizes are in bytes. */
 export interface CacheStatistics {
-  /** Entries now. */
+  /** Number of entries. */
   readonly items: number;
-  /** Bytes of those entries: keys, values, bookkeeping. */
+  /** Bytes of the entries: keys, values, bookkeeping. */
   readonly size: number;
   /** The budget. */
   readonly maxSize: number;
   /** Bytes of the budget that the index takes. */
   readonly indexSize: number;
-  /** Linear memory of the instance: address space, of which the system provides what was used. */
+  /** Bytes of the instance's linear memory. The system provides only the part that has been used. */
   readonly memory: number;
   readonly hits: number;
   readonly misses: number;
   readonly sets: number;
   readonly deletes: number;
-  /** Live entries that were removed for room. */
+  /** Live entries that were removed to make room. */
   readonly evictions: number;
 }
 
 const decoder = new TextDecoder();
 
-/** `STAT name value` lines as an object. */
+/** Parses `STAT name value` lines. */
 export function parseStatistics(output: Uint8Array): Record<string, string> {
   const statistics: Record<string, string> = {};
   for (const line of decoder.decode(output).split('\r\n')) {
@@ -32,7 +32,7 @@ export function parseStatistics(output: Uint8Array): Record<string, string> {
   return statistics;
 }
 
-/** The numbers that matter to a program. */
+/** Selects the statistics that programs use most. */
 export function summarize(statistics: Record<string, string>, memory: number): CacheStatistics {
   const number = (name: string): number => Number(statistics[name] ?? 0);
   return {

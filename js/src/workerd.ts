@@ -1,4 +1,4 @@
-// Cloudflare Workers: the bundler hands over a compiled module, since compiling at run time is not allowed.
+// Cloudflare Workers: the bundler provides a compiled module, because workers must not compile at run time.
 
 import { Cache as AnyCache, type CacheOptions } from './cache.js';
 import module from './engine.wasm';

@@ -1,4 +1,4 @@
-// An engine that fails: the cache says so once and goes on empty. And engines that the program brings itself.
+// An engine that fails: the cache throws once and is empty afterwards. Also: engines that the program provides.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -9,7 +9,7 @@ import * as bare from 'wasmcached/bare';
 
 const wasm = readFileSync(new URL('../dist/engine.wasm', import.meta.url));
 
-/** The engine with a trap in place of one of its verbs. */
+/** The engine with one of its exports replaced by a trap. */
 function broken(verb) {
   const module = binaryen.readBinary(wasm);
   const { MutableGlobals, NontrappingFPToInt, SIMD128, BulkMemory, SignExt, ReferenceTypes, Multivalue } = binaryen.Features;

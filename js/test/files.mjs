@@ -1,4 +1,4 @@
-// Where the repository's transcripts are.
+// The repository's transcripts.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { parse } from './transcript.mjs';

@@ -1,4 +1,4 @@
-// The budget, measured: linear memory by its length, resident memory by what the system says.
+// Measures the budget: linear memory by its length, resident memory as the system reports it.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -10,14 +10,14 @@ setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc');
 
 const MIB = 1024 * 1024;
-/** What an instance has beside its budget: windows, buffers, its own code and data. */
+/** Memory of an instance outside its budget: windows, buffers, stack and static data. */
 const FIXED_MAX = 2 * MIB;
-/** Resident memory is never exact: the collector and the system take their time. */
+/** Tolerance for resident memory: the collector and the system free memory with a delay. */
 const SLACK = 24 * MIB;
 
 const resident = () => process.memoryUsage().rss;
 
-/** Waits until memory is at most `most`, since it is given back some time after the collector ran. */
+/** Waits until memory is at most `most`: the system gets it back some time after the collector ran. */
 async function settled(most) {
   for (let i = 0; i < 100 && resident() > most; i++) {
     collect();

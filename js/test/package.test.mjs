@@ -1,4 +1,4 @@
-// What is published.
+// The published package.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

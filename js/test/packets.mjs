@@ -82,7 +82,7 @@ export function build({ opcode, fields }, fill) {
   );
 }
 
-/** The packet at the front of the bytes, and what follows it. */
+/** Splits the bytes into the first packet and the rest. */
 export function take(bytes) {
   const length = HEADER_BYTES + Number(numberOf(bytes.slice(8, 12)));
   if (bytes.length < length || bytes.charCodeAt(0) !== 0x81) return undefined;
@@ -100,7 +100,7 @@ export function take(bytes) {
   };
 }
 
-/** Compares a packet that came with what was expected; returns the variables that it sets. */
+/** Compares a received packet with the expected one; returns the variables that it sets. */
 export function compare({ opcode, fields }, got, fill) {
   const wrong = [];
   const same = (what, expected, actual) => {
@@ -131,14 +131,14 @@ export function compare({ opcode, fields }, got, fill) {
   return variables;
 }
 
-/** A number as big-endian bytes. */
+/** Encodes a number as big-endian bytes. */
 function big(number, length) {
   let bytes = '';
   for (let rest = BigInt(number), i = 0; i < length; i++, rest >>= 8n) bytes = String.fromCharCode(Number(rest & 255n)) + bytes;
   return bytes;
 }
 
-/** The number that big-endian bytes are. */
+/** Decodes a big-endian number. */
 function numberOf(bytes) {
   let number = 0n;
   for (const byte of bytes) number = (number << 8n) | BigInt(byte.charCodeAt(0));

@@ -1,14 +1,14 @@
 // The shared transcripts (tests/transcripts/README.md has the format) against a cache's protocol. Imports nothing of a
-// runtime, so that it runs in any. Bytes are strings of characters 0 to 255 here, which makes patterns easy.
+// runtime, so it runs in any. Bytes are strings of characters 0 to 255, to which patterns apply directly.
 
 import * as packets from './packets.mjs';
 
 /** The moment at which every replay begins, in milliseconds. */
 const START_MS = 1_800_000_000_000;
-/** Inputs longer than this are not sent byte by byte from end to end. */
+/** Longer inputs are sent byte by byte only in part. */
 const BYTEWISE_MAX = 4096;
 
-/** A file as { flags, serverOnly, cases }. Strict: what it does not understand is an error that names the line. */
+/** Parses a file into { flags, serverOnly, cases }. An unknown directive is an error that names the line. */
 export function parse(name, text) {
   const file = { name, flags: [], serverOnly: undefined, cases: [] };
   const blocks = [];
@@ -85,7 +85,7 @@ export function parse(name, text) {
         blocks.push(steps);
         return;
       case '@oracle':
-        // What real memcached does instead: not our concern.
+        // The block expects the behaviour of real memcached, which this runner skips.
         if (blocks.length === 0 || isOracle) throw new Error(`${name}.txt:${at}: \`@oracle\` outside of a block`);
         isOracle = true;
         steps = [];
@@ -105,7 +105,7 @@ export function parse(name, text) {
 /** Names of `-o` that change what a client sees; the others are for real memcached. */
 const SERVER_NAMES = new Set(['track_sizes', 'no_slab_reassign']);
 
-/** The options of a cache for memcached's flags; the first flag that has none is thrown. */
+/** The options of a cache for memcached's flags. Throws at the first flag without an option. */
 export function options(flags) {
   const made = { maxSize: 64 * 1024 * 1024, protocol: {} };
   for (let i = 0; i < flags.length; i++) {
@@ -124,10 +124,10 @@ export function options(flags) {
   return made;
 }
 
-/** What the package promises otherwise than a server, by name of the file. */
+/** Expectations in which the package differs from a server, by file name. */
 const OTHERWISE = { memory_limit: 'a cache never takes more than its maxSize, so cache_memlimit cannot raise it' };
 
-/** Why the file cannot run here, if so. */
+/** The reason to skip the file, if there is one. */
 export function refusal(file) {
   if (file.name in OTHERWISE) return OTHERWISE[file.name];
   if (file.serverOnly !== undefined) return file.serverOnly;
@@ -332,7 +332,7 @@ class Run {
     throw new Error(lines.join('; '));
   }
 
-  /** At the end of a case every connection still works and owes nothing. */
+  /** Checks at the end of a case that every connection works and has no unread output. */
   checkConnections() {
     for (const name of this.connections.keys()) {
       this.current = name;
@@ -352,7 +352,7 @@ class Run {
   }
 }
 
-/** The bytes that a text after `> ` or `< ` stands for. */
+/** Decodes the text after `> ` or `< ` into bytes. */
 function template(text, variables) {
   let made = '';
   let rest = text;
@@ -384,7 +384,7 @@ function template(text, variables) {
   return made + ending;
 }
 
-/** A text with escapes but nothing else. */
+/** Decodes a text that contains only escapes. */
 function plain(text) {
   let made = '';
   for (let rest = text; rest !== ''; ) {

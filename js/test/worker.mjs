@@ -1,10 +1,10 @@
-// A worker that replays transcripts in itself: `/?name` answers with what went wrong, `/` with the names.
+// A worker that replays transcripts: `/?name` answers with the failure, if any, and `/` with the names.
 
 import { Cache } from 'wasmcached';
 import texts from 'transcripts';
 import { parse, refusal, replay } from './transcript.mjs';
 
-// At the top of the module, where Workers allow no randomness: it must not need any yet.
+// A global of the module: Workers allow no randomness here, so the constructor must not need any.
 const cache = new Cache();
 
 export default {

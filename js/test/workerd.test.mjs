@@ -1,4 +1,4 @@
-// The package in Cloudflare's runtime, by miniflare and without network: the `workerd` branch, bundled as wrangler does it.
+// The package in Cloudflare's runtime, through miniflare and without network: the `workerd` entry, bundled as by wrangler.
 
 import assert from 'node:assert/strict';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
