@@ -274,7 +274,11 @@ impl Target for Embedding {
         for _ in 0..seconds.min(10) {
             self.now += 1;
             let now = self.now;
-            let stores = if self.guests.shards.is_empty() { std::slice::from_mut(&mut self.guests.front) } else { &mut self.guests.shards };
+            let stores = if self.guests.shards.is_empty() {
+                std::slice::from_mut(&mut self.guests.front)
+            } else {
+                &mut self.guests.shards
+            };
             for store in stores {
                 while store.sweep(now, 4) == 1 {}
             }

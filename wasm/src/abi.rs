@@ -1,8 +1,9 @@
 //! Plain exports: the verbs of `docs/internals/boundary.md`, for the native host and any other embedder.
 //!
 //! The one file of the engine with `unsafe`: exported names, and statics that are safe because a guest is
-//! single-threaded. Each verb is a call into [`Engine`]; arguments that make no sense do nothing.
+//! single-threaded. Each verb is a call into [`Engine`]; a call with invalid arguments does nothing.
 
+use crate::message::Message;
 use core::{cell::UnsafeCell, fmt};
 use std_or_alloc::vec::Vec;
 use wasmcached_core::{
@@ -22,13 +23,13 @@ use std as std_or_alloc;
 /// The version of the verbs, for hosts that find a module somewhere.
 pub const ABI_VERSION: u32 = 1;
 
-/// A shard's command buffer larger than this is given back after use.
+/// A larger buffer for commands or replies is freed after use.
 const COMMANDS_BYTES_KEPT_MAX: usize = 4 * 1024 * 1024;
 
-/// Before the records that [`events`] shows.
+/// Length of the three words before the records of [`events`].
 const EVENTS_HEAD_BYTES: usize = 3 * 4;
 
-/// The words through which verbs return more than one number; the order is in `docs/internals/boundary.md`.
+/// The words through which verbs return more than one number, in the order of the boundary's table.
 #[derive(Default)]
 #[repr(C)]
 struct Mailbox {
@@ -51,7 +52,7 @@ struct Mailbox {
 
 const _: () = assert!(size_of::<Mailbox>() == 64);
 
-/// Everything an instance owns.
+/// The state of an instance.
 #[derive(Default)]
 struct Guest {
     engine: Option<Engine>,
@@ -71,8 +72,8 @@ static INSTANCE: Instance = Instance(UnsafeCell::new(None));
 
 /// The instance's state.
 fn guest() -> &'static mut Guest {
-    // SAFETY: single-threaded, every verb calls this once and lets go of the reference before it returns, and no verb
-    // calls another.
+    // SAFETY: single-threaded, every verb calls this once and drops the reference before it returns, and no verb calls
+    // another.
     unsafe { &mut *INSTANCE.0.get() }.get_or_insert_with(Guest::default)
 }
 
@@ -89,7 +90,7 @@ impl Guest {
         }
     }
 
-    /// Fills the mailbox for what `status` asks of the host.
+    /// Fills the words of the mailbox that `status` refers to.
     fn show(&mut self, id: ConnectionId, status: Status) -> u32 {
         if status.has(Status::RUNS) {
             let Some(front) = self.engine.as_mut().and_then(Engine::front) else { return status.0 };
@@ -118,7 +119,7 @@ pub extern "C" fn reserve(bytes: u32) -> u32 {
     address(&guest.scratch)
 }
 
-/// Makes the engine from the first `config_bytes` of the scratch buffer. The mailbox's address, or 0.
+/// Makes the engine from the first `config_bytes` of the scratch buffer. The mailbox's address, or 0 on failure.
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn create(config_bytes: u32, now: u32) -> u32 {
     let guest = guest();
@@ -131,15 +132,15 @@ pub extern "C" fn create(config_bytes: u32, now: u32) -> u32 {
     (&raw const guest.mailbox).addr() as u32
 }
 
-/// Takes the first `bytes` of the scratch buffer as the list of users. 0, or the number of a line that is none: then the
-/// mailbox's message says why, and the list before it stays in force.
+/// Takes the first `bytes` of the scratch buffer as the list of users. 0, or the number of an invalid line: then the
+/// mailbox's message has the reason, and the previous list stays in force.
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn users(bytes: u32) -> u32 {
     let guest = guest();
     let mut list = core::mem::take(&mut guest.scratch);
     let front = guest.engine.as_mut().and_then(Engine::front);
     let taken = list.get(..bytes as usize).zip(front).map(|(list, front)| front.set_users(list));
-    // Nothing of it is to stay where a later buffer shows it.
+    // Secrets must not stay in memory that a later buffer exposes.
     list.fill(0);
     match taken {
         Some(Ok(())) => 0,
@@ -152,7 +153,7 @@ pub extern "C" fn users(bytes: u32) -> u32 {
     }
 }
 
-/// How many logins were tried (low half), and how many of them refused (high half).
+/// Number of login attempts (low half), and of refused ones (high half).
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn logins() -> u64 {
     let logins = guest().engine.as_mut().and_then(Engine::front).map(|front| front.logins());
@@ -165,7 +166,7 @@ pub extern "C" fn abi_version() -> u32 {
     ABI_VERSION
 }
 
-/// After a trap: shows the panic's message; 0 if there is none.
+/// Puts the message of the last panic into the mailbox; 0 if there is none. May be called after a trap.
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn message() -> u32 {
     let text = message_bytes();
@@ -175,8 +176,8 @@ pub extern "C" fn message() -> u32 {
     u32::from(!text.is_empty())
 }
 
-/// A new connection: kind 0 a client, 1 one that is refused, 2 datagrams of verified peers, 3 of others,
-/// 4 to 6 a client whose listener speaks protocols of its own choice ([`Binding`]).
+/// Opens a connection: kind 0 a client, 1 a client that is refused, 2 datagrams of verified peers, 3 of others,
+/// 4 to 6 a client of a listener with a [`Binding`] of its own.
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn open(kind: u32) -> u32 {
     let Some(front) = guest().engine.as_mut().and_then(Engine::front) else { return u32::MAX };
@@ -187,7 +188,7 @@ pub extern "C" fn open(kind: u32) -> u32 {
     }
 }
 
-/// Shows where the next received bytes of `connection` go.
+/// Puts the place for the next received bytes of `connection` into the mailbox.
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn input(connection: u32) {
     let guest = guest();
@@ -198,7 +199,7 @@ pub extern "C" fn input(connection: u32) {
     }
 }
 
-/// Takes `received` bytes of `connection` as far as it goes; returns the status.
+/// Processes `received` bytes of `connection`; returns the status.
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn advance(connection: u32, received: u32, now: u32) -> u32 {
     let guest = guest();
@@ -208,7 +209,7 @@ pub extern "C" fn advance(connection: u32, received: u32, now: u32) -> u32 {
     guest.show(id, status)
 }
 
-/// Goes on with the connection whose runs were carried; returns the status.
+/// Continues the connection whose runs were carried; returns the status.
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn resume(now: u32) -> u32 {
     let guest = guest();
@@ -218,13 +219,13 @@ pub extern "C" fn resume(now: u32) -> u32 {
     guest.show(id, status)
 }
 
-/// Shows what `connection` has to send.
+/// Puts the output of `connection` into the mailbox.
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn output(connection: u32) {
     guest().show_output(ConnectionId(connection));
 }
 
-/// The first `bytes` of the output were sent; returns the status.
+/// Discards the first `bytes` of the output, which were sent; returns the status.
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn consume(connection: u32, bytes: u32) -> u32 {
     let guest = guest();
@@ -235,7 +236,7 @@ pub extern "C" fn consume(connection: u32, bytes: u32) -> u32 {
     status.0
 }
 
-/// Forgets `connection`.
+/// Closes `connection`.
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn close(connection: u32) {
     if let Some(front) = guest().engine.as_mut().and_then(Engine::front) {
@@ -243,14 +244,14 @@ pub extern "C" fn close(connection: u32) {
     }
 }
 
-/// Room for `bytes` bytes of the replies of run number `run`; 0 if there is no such run.
+/// Buffer for `bytes` bytes of replies to run number `run`; 0 if there is no such run.
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn reply(run: u32, executed: u32, bytes: u32) -> u32 {
     let front = guest().engine.as_mut().and_then(Engine::front);
     front.and_then(|front| front.reply(run as usize, executed, bytes as usize)).map_or(0, |room| address(room))
 }
 
-/// Room for the `bytes` bytes of a run.
+/// Buffer for the `bytes` bytes of a run.
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn commands(bytes: u32) -> u32 {
     let guest = guest();
@@ -262,7 +263,7 @@ pub extern "C" fn commands(bytes: u32) -> u32 {
     address(&guest.commands)
 }
 
-/// Executes up to `count` orders of the run; shows the replies and how many were executed.
+/// Executes up to `count` orders of the run; puts the replies and the number of executed orders into the mailbox.
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn execute(bytes: u32, count: u32, now: u32, room: u32) {
     let guest = guest();
@@ -283,7 +284,7 @@ pub extern "C" fn sweep(now: u32, steps: u32) -> u32 {
     guest().engine.as_mut().and_then(Engine::shard).map_or(0, |shard| u32::from(shard.sweep(now, steps)))
 }
 
-/// Names `connection` by the host's number for it, in what is shown to those who watch.
+/// Sets the number that names `connection` in events.
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn label(connection: u32, number: u32) {
     if let Some(front) = guest().engine.as_mut().and_then(Engine::front) {
@@ -291,7 +292,7 @@ pub extern "C" fn label(connection: u32, number: u32) {
     }
 }
 
-/// Records events of these kinds from now on.
+/// Records events of these kinds from now on, and no others.
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn watch(kinds: u32) {
     if let Some(engine) = &mut guest().engine {
@@ -299,8 +300,8 @@ pub extern "C" fn watch(kinds: u32) {
     }
 }
 
-/// What was recorded since the last call: the address of three words (bytes of records, events, events without room)
-/// and the records; 0 if there is nothing.
+/// Takes the events since the last call: the address of three words (bytes of records, events, events dropped for lack
+/// of room) and the records; 0 if there are none.
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn events() -> u32 {
     let guest = guest();
@@ -315,9 +316,9 @@ pub extern "C" fn events() -> u32 {
     if count == 0 && dropped == 0 { 0 } else { address(&guest.scratch) }
 }
 
-/// Shows the events in the first `bytes` bytes of the scratch buffer to the connections that watch. They happened at
-/// that time, and `number` counts the first of them. Lines that will be sent in the high half, lines without room in
-/// the low half.
+/// Delivers the events in the first `bytes` bytes of the scratch buffer to the connections that watch. `number` is the
+/// number of the first event; all happened at that time. Lines to send in the high half, lines dropped for lack of room
+/// in the low half.
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn deliver(bytes: u32, number: u64, seconds: u32, micros: u32) -> u64 {
     let guest = guest();
@@ -334,7 +335,7 @@ pub extern "C" fn limit(bytes: u64) -> u32 {
     guest().engine.as_mut().and_then(Engine::shard).map_or(0, |shard| u32::from(shard.set_limit(bytes)))
 }
 
-/// Memory that is not needed any more, after `limit`: fills `surplus` and answers its length, or 0 if there is none.
+/// Puts a piece of memory that a lowered limit left unused into the mailbox; its length, or 0 if there is none.
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn surplus() -> u32 {
     let guest = guest();
@@ -347,44 +348,26 @@ pub extern "C" fn surplus() -> u32 {
 /// Bytes of a panic's message that are kept.
 const MESSAGE_BYTES_MAX: usize = 1024;
 
-/// What the last panic said. A static, because after a panic nothing may be allocated.
-static MESSAGE: Message = Message(UnsafeCell::new(Text { bytes: [0; MESSAGE_BYTES_MAX], length: 0 }));
+/// The message of the last panic. A static, because after a panic nothing may be allocated.
+static MESSAGE: PanicMessage = PanicMessage(UnsafeCell::new(Message::new()));
 
-struct Message(UnsafeCell<Text>);
+struct PanicMessage(UnsafeCell<Message<MESSAGE_BYTES_MAX>>);
 
 // SAFETY: a guest is single-threaded, and nobody holds a reference into the cell across a call.
-unsafe impl Sync for Message {}
-
-struct Text {
-    bytes: [u8; MESSAGE_BYTES_MAX],
-    length: usize,
-}
-
-impl fmt::Write for Text {
-    /// Keeps what fits and drops the rest: a panic must not fail.
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let free = &mut self.bytes[self.length..];
-        let taken = text.len().min(free.len());
-        free[..taken].copy_from_slice(&text.as_bytes()[..taken]);
-        self.length += taken;
-        Ok(())
-    }
-}
+unsafe impl Sync for PanicMessage {}
 
 /// Keeps a panic's message for [`message_bytes`]; allocates nothing.
 pub fn leave_message(message: &dyn fmt::Display) {
-    // SAFETY: single-threaded, and `Display` of a panic's message does not come back here.
-    let text = unsafe { &mut *MESSAGE.0.get() };
-    text.length = 0;
-    // `Text` never fails; a `Display` that does has said what it could.
-    let _ = fmt::write(text, format_args!("{message}"));
+    // SAFETY: single-threaded, and `Display` of a panic's message does not call this function.
+    let kept = unsafe { &mut *MESSAGE.0.get() };
+    kept.set(message);
 }
 
 /// The message that [`leave_message`] kept; empty if there was no panic.
 pub fn message_bytes() -> &'static [u8] {
     // SAFETY: single-threaded; the text changes only in a panic, after which no caller of this is running.
-    let text = unsafe { &*MESSAGE.0.get() };
-    &text.bytes[..text.length]
+    let kept = unsafe { &*MESSAGE.0.get() };
+    kept.text().as_bytes()
 }
 
 #[cfg(test)]

@@ -1,27 +1,25 @@
 //! The engine for JavaScript, through wasm-bindgen: front and store in one instance, one instance a cache.
 //!
 //! Keys and values cross in a window of this instance's memory, and every method takes and returns `u32`: slices and
-//! strings would cost an allocation, a copy and a release each. What a method returns beside its number stands in the
-//! mailbox. The verbs of connections are those of `docs/internals/boundary.md`; the runs for the host are answered here,
-//! with what is true where nobody listens.
+//! strings would cost an allocation, a copy and a release each. Further results of a method are in the mailbox. The
+//! verbs of connections are those of `docs/internals/boundary.md`; the runs for the host are answered by [`LocalHost`].
 //!
-//! Arguments that make no sense do nothing. A panic becomes a JavaScript error with the panic's message.
+//! A call with invalid arguments does nothing. A panic becomes a JavaScript error with the panic's message.
 
 #[cfg(target_family = "wasm")]
 use alloc as std_or_alloc;
 #[cfg(not(target_family = "wasm"))]
 use std as std_or_alloc;
 
+use crate::local_host::{CONNECTIONS_MAX, LocalHost};
+#[cfg(target_family = "wasm")]
+use crate::message::Message;
 #[cfg(target_family = "wasm")]
 use core::fmt;
-use crate::local_host::{CONNECTIONS_MAX, LocalHost};
 use std_or_alloc::{boxed::Box, string::String, string::ToString, vec, vec::Vec};
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasmcached_core::{
-    boundary::{
-        config::{Config, Role},
-        host::{ConnectionRecord, ConnectionState, HostRequest, HostStatistics, Target},
-    },
+    boundary::config::{Config, Role},
     clock::{Expiry, Seconds},
     command::{Command, Operation, StoreMode, StoreOptions, Touched},
     engine::Engine,
@@ -33,16 +31,16 @@ use wasmcached_core::{
     shard::Shard,
 };
 
-/// What [`Solo::get`] returns where there is no such key.
+/// Result of [`Solo::get`] for a missing key.
 const MISSING: u32 = u32::MAX;
 
-/// What [`Solo::open`] returns where there are too many.
+/// Result of [`Solo::open`] at the limit of connections.
 const NO_CONNECTION: u32 = u32::MAX;
 
-/// The outcome of a store.
+/// The result of [`Solo::set`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
-enum Outcome {
+enum SetOutcome {
     Stored,
     TooLarge,
     OutOfMemory,
@@ -67,10 +65,10 @@ mod word {
     pub(super) const COUNT: usize = 5;
 }
 
-/// A window or scratch buffer larger than this is given back when a smaller one will do.
+/// A larger window or scratch buffer is freed as soon as a smaller one suffices.
 const BUFFER_BYTES_KEPT_MAX: usize = 64 * 1024;
 
-/// Segments that the upkeep looks at whenever the clock has moved on by a second.
+/// Segments that the upkeep of one second visits.
 const SWEEP_STEPS: u32 = 4;
 
 /// One cache.
@@ -79,9 +77,9 @@ pub struct Solo {
     engine: Engine,
     seed: Seed,
     mailbox: Box<[u32; word::COUNT]>,
-    /// Where keys and values to store come in.
+    /// Receives keys, and values to store.
     window: Vec<u8>,
-    /// Where values that lie in pieces are put together.
+    /// Joins values that the store holds in pieces.
     scratch: Vec<u8>,
     swept: Seconds,
     host: LocalHost,
@@ -89,8 +87,8 @@ pub struct Solo {
 
 #[wasm_bindgen]
 impl Solo {
-    /// An empty cache of `memory_bytes` bytes in all. `None`: that is too little, or more than is to be had.
-    #[allow(clippy::too_many_arguments, reason = "numbers are what crosses the boundary for nothing")]
+    /// An empty cache with a budget of `memory_bytes` bytes. `None` if the budget is too small, or memory not available.
+    #[allow(clippy::too_many_arguments, reason = "numbers cross the boundary without a copy")]
     pub fn create(
         memory_bytes: u32,
         item_bytes_max: u32,
@@ -119,7 +117,7 @@ impl Solo {
         self.mailbox.as_ptr().addr() as u32
     }
 
-    /// The address of a window of `bytes` bytes for keys and values; what was in it is lost.
+    /// The address of a window of `bytes` bytes for keys and values. Its content is undefined.
     pub fn window(&mut self, bytes: u32) -> u32 {
         let bytes = bytes as usize;
         if self.window.len() < bytes || (self.window.len() > BUFFER_BYTES_KEPT_MAX && bytes <= BUFFER_BYTES_KEPT_MAX) {
@@ -129,9 +127,9 @@ impl Solo {
         address(&self.window)
     }
 
-    /// The length of the value of the key in the window, its address in the mailbox: good until the next call.
+    /// The length of the value of the key in the window; the mailbox has its address, valid until the next call.
     pub fn get(&mut self, key_bytes: u32, now: u32) -> u32 {
-        self.tend(now);
+        self.maintain(now);
         let (Some(key), Some(shard)) = (key(&self.window, key_bytes), self.engine.shard()) else { return MISSING };
         let command = Command { hash: self.seed.hash(key), key, operation: Operation::Get { touch: None } };
         match shard.execute(&command, now) {
@@ -143,50 +141,50 @@ impl Solo {
         }
     }
 
-    /// Stores what follows the key in the window, until `expires_at` (0: for good). An [`Outcome`].
+    /// Stores the bytes behind the key in the window until `expires_at` (0: no expiry). A [`SetOutcome`].
     pub fn set(&mut self, key_bytes: u32, value_bytes: u32, flags: u32, expires_at: u32, now: u32) -> u32 {
-        self.tend(now);
+        self.maintain(now);
         let start = key_bytes as usize;
         let value = start.checked_add(value_bytes as usize).and_then(|end| self.window.get(start..end));
         let (Some(value), Some(key), Some(shard)) = (value, key(&self.window, key_bytes), self.engine.shard()) else {
-            return Outcome::Refused as u32;
+            return SetOutcome::Refused as u32;
         };
         let (mode, expiry) = (StoreMode::Set, Expiry(expires_at));
         let operation =
             Operation::Store { mode, flags, expiry, compare: None, options: StoreOptions::default(), value };
         let reply = shard.execute(&Command { hash: self.seed.hash(key), key, operation }, now);
         let outcome = match reply {
-            Reply::Stored { .. } => Outcome::Stored,
-            Reply::TooLarge => Outcome::TooLarge,
-            Reply::OutOfMemory => Outcome::OutOfMemory,
-            _ => Outcome::Refused,
+            Reply::Stored { .. } => SetOutcome::Stored,
+            Reply::TooLarge => SetOutcome::TooLarge,
+            Reply::OutOfMemory => SetOutcome::OutOfMemory,
+            _ => SetOutcome::Refused,
         };
         outcome as u32
     }
 
-    /// Counts a store that was refused for its size, and removes what the key in the window had: nobody is to read it.
+    /// Counts a store that was refused for its size, and removes the old value of the key in the window as stale.
     pub fn refuse(&mut self, key_bytes: u32, now: u32) {
         if let Some((shard, command)) = self.command(key_bytes, Operation::RefuseLarge { unlink: true }) {
             shard.execute(&command, now);
         }
     }
 
-    /// Removes the key in the window; 1 if it was there.
+    /// Removes the key in the window; 1 if it had a value.
     pub fn delete(&mut self, key_bytes: u32, now: u32) -> u32 {
-        self.tend(now);
+        self.maintain(now);
         let Some((shard, command)) = self.command(key_bytes, Operation::Delete) else { return 0 };
         u32::from(matches!(shard.execute(&command, now), Reply::Deleted))
     }
 
-    /// Gives the key in the window a new end (0: none); 1 if it was there.
+    /// Gives the key in the window a new expiry (0: none); 1 if it had a value.
     pub fn touch(&mut self, key_bytes: u32, expires_at: u32, now: u32) -> u32 {
-        self.tend(now);
+        self.maintain(now);
         let operation = Operation::Touch { expiry: Expiry(expires_at), touched: Touched::Nothing };
         let Some((shard, command)) = self.command(key_bytes, operation) else { return 0 };
         u32::from(matches!(shard.execute(&command, now), Reply::Touched))
     }
 
-    /// A new connection of a client; [`NO_CONNECTION`] if there are as many as there may be.
+    /// Opens a connection of a client; [`NO_CONNECTION`] at the limit.
     pub fn open(&mut self, now: u32) -> u32 {
         if !self.host.admit() {
             return NO_CONNECTION;
@@ -196,12 +194,12 @@ impl Solo {
         connection
     }
 
-    /// A connection for questions of the package itself: neither counted nor limited.
+    /// Opens a connection for requests of the package itself: neither counted nor limited.
     pub fn open_internal(&mut self) -> u32 {
         self.engine.front().map_or(NO_CONNECTION, |front| front.open(false).0)
     }
 
-    /// Shows in the mailbox where the next received bytes of `connection` go.
+    /// Puts the place for the next received bytes of `connection` into the mailbox.
     pub fn input(&mut self, connection: u32) {
         let Some(front) = self.engine.front() else { return };
         let window = front.input(ConnectionId(connection));
@@ -209,15 +207,15 @@ impl Solo {
         self.mailbox[word::WINDOW_BYTES] = window.len() as u32;
     }
 
-    /// Takes `received` bytes of `connection` as far as it goes; the status is that of the boundary, never with runs.
+    /// Processes `received` bytes of `connection`; the status is that of the boundary, but never asks for runs.
     pub fn advance(&mut self, connection: u32, received: u32, now: u32) -> u32 {
-        self.tend(now);
+        self.maintain(now);
         let status = self.host.advance(&mut self.engine, ConnectionId(connection), received, now);
         self.output(connection);
         status.0
     }
 
-    /// Shows in the mailbox what `connection` has to send.
+    /// Puts the output of `connection` into the mailbox.
     pub fn output(&mut self, connection: u32) {
         let Some(front) = self.engine.front() else { return };
         let output = front.output(ConnectionId(connection));
@@ -225,7 +223,7 @@ impl Solo {
         self.mailbox[word::OUTPUT_BYTES] = output.len() as u32;
     }
 
-    /// The first `bytes` of the output were taken; the status.
+    /// Discards the first `bytes` of the output, which were sent; the status.
     pub fn consume(&mut self, connection: u32, bytes: u32) -> u32 {
         self.host.sent(bytes.into());
         let Some(front) = self.engine.front() else { return Status::CLOSE.0 };
@@ -234,7 +232,7 @@ impl Solo {
         status.0
     }
 
-    /// Forgets `connection`.
+    /// Closes `connection`.
     pub fn close(&mut self, connection: u32) {
         self.host.closed(ConnectionId(connection));
         if let Some(front) = self.engine.front() {
@@ -250,9 +248,9 @@ impl Solo {
 }
 
 impl Solo {
-    /// Upkeep that no timer does: a little of it in the first call of each second.
+    /// A little upkeep in the first call of each second, in place of a timer.
     #[inline]
-    fn tend(&mut self, now: Seconds) {
+    fn maintain(&mut self, now: Seconds) {
         if self.swept != now {
             self.sweep(now, SWEEP_STEPS);
         }
@@ -266,43 +264,24 @@ impl Solo {
     }
 }
 
-/// The key at the beginning of the window, if it can be one.
+/// The key at the beginning of the window; `None` if its length is not that of a key.
 #[inline]
 fn key(window: &[u8], key_bytes: u32) -> Option<&[u8]> {
     let key_bytes = key_bytes as usize;
     if key_bytes == 0 || key_bytes > limits::KEY_BYTES_MAX { None } else { window.get(..key_bytes) }
 }
 
-/// Ends the call that panicked with a JavaScript error. Allocates nothing, since the panic may be about that.
+/// Ends the call that panicked with a JavaScript error. Allocates nothing, since the panic may be about memory.
 #[cfg(target_family = "wasm")]
 pub(crate) fn throw(message: &dyn fmt::Display) -> ! {
-    let mut text = Text { bytes: [0; MESSAGE_BYTES_MAX], length: 0 };
-    // `Text` never fails; a `Display` that does has said what it could.
-    let _ = fmt::write(&mut text, format_args!("{message}"));
-    wasm_bindgen::throw_str(core::str::from_utf8(&text.bytes[..text.length]).unwrap_or_default())
+    let mut kept = Message::<MESSAGE_BYTES_MAX>::new();
+    kept.set(message);
+    wasm_bindgen::throw_str(kept.text())
 }
 
 /// Bytes of a panic's message that are kept.
 #[cfg(target_family = "wasm")]
 const MESSAGE_BYTES_MAX: usize = 512;
-
-#[cfg(target_family = "wasm")]
-struct Text {
-    bytes: [u8; MESSAGE_BYTES_MAX],
-    length: usize,
-}
-
-#[cfg(target_family = "wasm")]
-impl fmt::Write for Text {
-    /// Keeps what fits and drops the rest.
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let free = &mut self.bytes[self.length..];
-        let taken = &text[..text.floor_char_boundary(free.len())];
-        free[..taken.len()].copy_from_slice(taken.as_bytes());
-        self.length += taken.len();
-        Ok(())
-    }
-}
 
 /// The address of the value: its own where it is in one piece, else that of a copy.
 #[inline]
@@ -345,11 +324,11 @@ fn configure(memory_bytes: u32, item_bytes_max: u32, switches: u32, seed: Seed) 
         cas: !is_set(switch::NO_CAS),
         flush: !is_set(switch::NO_FLUSH),
         shutdown: is_set(switch::SHUTDOWN),
-        // The caller waits for all of it: there is nobody to give way to.
+        // The caller waits for all replies, so no connection yields to others.
         requests_per_event: u32::MAX,
         ..Config::default()
     };
-    // The byte above the switches, if there is one, turns statistics by prefix on and ends a prefix.
+    // The byte above the switches, if not 0, enables statistics by prefix and is the delimiter.
     let delimiter = (switches >> 8) as u8;
     if delimiter != 0 {
         config.detail = true;

@@ -1,4 +1,4 @@
-//! Skins of the engine, one file each: how a host calls into it.
+//! Skins of the engine, one file each, and the host in miniature that skins without a host share.
 //!
 //! Owns the exports, the allocator and the panic handler of the WebAssembly module; knows no protocol word.
 
@@ -14,6 +14,8 @@ pub mod bench;
 #[cfg(feature = "bindgen")]
 pub mod bindgen;
 pub mod local_host;
+#[cfg(any(feature = "abi", all(feature = "bindgen", target_family = "wasm"), test))]
+mod message;
 
 #[cfg(all(target_family = "wasm", any(feature = "abi", feature = "bindgen")))]
 mod runtime {

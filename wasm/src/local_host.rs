@@ -11,10 +11,10 @@ use std as std_or_alloc;
 
 use std_or_alloc::{format, string::String, vec, vec::Vec};
 use wasmcached_core::{
-    clock::Seconds,
-    front::{ConnectionId, Status},
     boundary::host::{ConnectionRecord, ConnectionState, HostRequest, HostStatistics, Target},
+    clock::Seconds,
     engine::Engine,
+    front::{ConnectionId, Status},
 };
 
 /// Open connections of one cache; memcached's default.
