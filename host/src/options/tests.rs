@@ -321,7 +321,7 @@ fn no_flag_is_listed_twice() {
     }
 }
 
-/// `docs/compatibility.md` lists what means nothing, and why; `WASMCACHED_WRITE_DOCS=1` writes the list anew.
+/// `docs/reference/compatibility.md` lists what means nothing, and why; `WASMCACHED_WRITE_DOCS=1` writes the list anew.
 #[test]
 fn what_means_nothing_is_documented() {
     const MARKS: [&str; 2] = ["<!-- without-effect -->\n", "<!-- /without-effect -->"];
@@ -342,7 +342,7 @@ fn what_means_nothing_is_documented() {
     }
     let rows: String = reasons.iter().map(|(reason, names)| format!("| {} | {reason} |\n", names.join(" "))).collect();
     let table = format!("| flags and names of `-o` | why they mean nothing here |\n|---|---|\n{rows}");
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/compatibility.md");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/reference/compatibility.md");
     let page = std::fs::read_to_string(path).unwrap();
     let (before, rest) = page.split_once(MARKS[0]).unwrap();
     let (written, after) = rest.split_once(MARKS[1]).unwrap();

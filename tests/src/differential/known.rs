@@ -1,4 +1,5 @@
-//! The differences that have a reason: those of `docs/compatibility.md`, and those of Debian's older memcached.
+//! The differences that have a reason: those of `docs/reference/compatibility.md`, and those of Debian's older
+//! memcached.
 
 use super::{
     compare::{Difference, NO_OP},

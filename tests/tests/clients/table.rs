@@ -1,5 +1,5 @@
-//! The table of clients in `docs/compatibility.md`: one row a suite, as the run says it. Versions are what was installed
-//! when the table was written; what was exercised and the result are held to it.
+//! The table of clients in `docs/reference/compatibility.md`: one row a suite, as the run says it. Versions are what was
+//! installed when the table was written; what was exercised and the result are held to it.
 
 use crate::{
     interpreters::folder,
@@ -7,6 +7,8 @@ use crate::{
 };
 use std::{collections::BTreeMap, path::PathBuf};
 
+/// Seen from the root of the repository.
+const DOCUMENT: &str = "docs/reference/compatibility.md";
 const HEADING: &str = "## Clients";
 const INTRODUCTION: &str = "
 Each ran against this server and against memcached, in the tests. This table is written by them:
@@ -52,7 +54,7 @@ impl Table {
         if is_written() || old.as_ref().is_some_and(|old| old[3..] == row[3..]) {
             return Ok(());
         }
-        Err(format!("this run: {row:?}\nthe table in docs/compatibility.md: {old:?}\nto write it: CLIENTS_TABLE=write"))
+        Err(format!("this run: {row:?}\n{DOCUMENT}: {old:?}\nto write it: CLIENTS_TABLE=write"))
     }
 
     /// Whether the document has these suites and no others.
@@ -102,7 +104,7 @@ fn row(suite: &Suite, report: &Report) -> [String; COLUMNS] {
 }
 
 fn document() -> PathBuf {
-    folder().join("../docs/compatibility.md")
+    folder().join("..").join(DOCUMENT)
 }
 
 /// The document before the section, the section, and what is behind it.
