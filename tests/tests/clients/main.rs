@@ -1,8 +1,8 @@
 //! Real clients against the product, and against memcached to test the tests: each suite of `suite::SUITES` starts
 //! servers of its own and has a client do everything it can.
 //!
-//! What they did to the product is the table in `docs/reference/compatibility.md`: a suite fails if its row says
-//! something else, and `CLIENTS_TABLE=write` writes the table anew.
+//! The results are the table of `docs/reference/clients.md`: a suite fails if its row differs, and `CLIENTS_TABLE=write`
+//! writes the table.
 //!
 //! `PYTHON` and `NODE` name interpreters that have the packages of `clients/python/requirements.txt` and
 //! `clients/node/package.json`; without `PYTHON` an environment is made below `target/`.

@@ -1,5 +1,5 @@
-//! The table of clients in `docs/reference/compatibility.md`: one row a suite, as the run says it. Versions are what was
-//! installed when the table was written; what was exercised and the result are held to it.
+//! The table of `docs/reference/clients.md`: one row a suite. A run compares what was exercised and the result with the
+//! row; the version is the one that was installed when the table was written.
 
 use crate::{
     interpreters::folder,
@@ -7,13 +7,10 @@ use crate::{
 };
 use std::{collections::BTreeMap, path::PathBuf};
 
-/// Seen from the root of the repository.
-const DOCUMENT: &str = "docs/reference/compatibility.md";
-const HEADING: &str = "## Clients";
-const INTRODUCTION: &str = "
-Each ran against this server and against memcached, in the tests. This table is written by them:
-`CLIENTS_TABLE=write cargo test -p wasmcached-tests --test clients`.
-";
+/// Path from the root of the repository.
+const DOCUMENT: &str = "docs/reference/clients.md";
+/// The table stands between these lines.
+const MARKS: [&str; 2] = ["<!-- clients -->\n", "<!-- /clients -->\n"];
 const HEAD: &str = "| client | version | protocol | what was exercised | result |\n|---|---|---|---|---|\n";
 const COLUMNS: usize = 5;
 
@@ -22,18 +19,18 @@ pub(crate) fn is_written() -> bool {
     std::env::var_os("CLIENTS_TABLE").is_some_and(|value| value == "write")
 }
 
-/// Rows by client and protocol, without the column of versions' meaning.
+/// Rows by client and protocol.
 #[derive(Debug)]
 pub(crate) struct Table {
     rows: BTreeMap<(String, String), [String; COLUMNS]>,
 }
 
 impl Table {
-    /// The table as the document has it; none is an empty one.
+    /// The table of the document; without a document, an empty one.
     pub(crate) fn read() -> Self {
         let text = std::fs::read_to_string(document()).unwrap_or_default();
         let mut rows = BTreeMap::new();
-        for line in section(&text).1.lines() {
+        for line in parts(&text).map_or("", |[_, table, _]| table).lines() {
             let cells: Vec<String> = line.trim_matches('|').split(" | ").map(|cell| cell.trim().to_owned()).collect();
             if let Ok(row) = <[String; COLUMNS]>::try_from(cells)
                 && row[0] != "client"
@@ -44,10 +41,10 @@ impl Table {
         Self { rows }
     }
 
-    /// Enters what a suite did, or compares it with what the document says.
+    /// Enters the report of a suite, and compares it with the document unless the table is to be written.
     ///
     /// # Errors
-    /// If the document says something else.
+    /// If the document has another row.
     pub(crate) fn enter(&mut self, suite: &Suite, report: &Report) -> Result<(), String> {
         let row = row(suite, report);
         let old = self.rows.insert(name(suite), row.clone());
@@ -68,21 +65,20 @@ impl Table {
         if difference.is_empty() { Ok(()) } else { Err(format!("either here or there: {difference:?}")) }
     }
 
-    /// Writes the document's section anew.
+    /// Replaces the table in the document.
     ///
     /// # Errors
-    /// If a suite has no row, or the file cannot be written.
+    /// If a suite has no row, or the document lacks the marks or cannot be written.
     pub(crate) fn write(&self, suites: &[Suite]) -> Result<(), String> {
         let text = std::fs::read_to_string(document()).map_err(|error| error.to_string())?;
-        let (before, _, after) = section(&text);
-        let mut table = format!("{HEADING}\n{INTRODUCTION}\n{HEAD}");
+        let [before, _, after] = parts(&text).ok_or_else(|| format!("{DOCUMENT} lacks the lines {MARKS:?}"))?;
+        let mut table = HEAD.to_owned();
         for suite in suites {
             let row = self.rows.get(&name(suite)).ok_or_else(|| format!("{:?} has not run", name(suite)))?;
             table.push_str(&format!("| {} |\n", row.join(" | ")));
         }
-        let before = before.trim_end();
-        let after = if after.is_empty() { String::new() } else { format!("\n{after}") };
-        std::fs::write(document(), format!("{before}\n\n{table}{after}")).map_err(|error| error.to_string())
+        let page = [before, MARKS[0], &table, MARKS[1], after].concat();
+        std::fs::write(document(), page).map_err(|error| error.to_string())
     }
 }
 
@@ -107,10 +103,9 @@ fn document() -> PathBuf {
     folder().join("..").join(DOCUMENT)
 }
 
-/// The document before the section, the section, and what is behind it.
-fn section(text: &str) -> (&str, &str, &str) {
-    let Some(start) = text.find(HEADING) else { return (text, "", "") };
-    let (before, rest) = text.split_at(start);
-    let end = rest[HEADING.len()..].find("\n## ").map_or(rest.len(), |at| HEADING.len() + at + 1);
-    (before, &rest[..end], &rest[end..])
+/// The document before the table, the table, and the document after it.
+fn parts(text: &str) -> Option<[&str; 3]> {
+    let (before, rest) = text.split_once(MARKS[0])?;
+    let (table, after) = rest.split_once(MARKS[1])?;
+    Some([before, table, after])
 }
