@@ -9,7 +9,7 @@ mod store_loops;
 use std::{env, hint::black_box};
 use store_loops::{KEY_BYTES, Loops, ROUND_OPERATIONS, VALUE_BYTES, Work};
 use wasmcached_core::{
-    boundary::config::Config,
+    boundary::config::{Config, StoreConfig},
     engine::Engine,
     front::{ConnectionId, Status},
     hash::Seed,
@@ -108,7 +108,15 @@ fn rounds(work: Work, items: u64) {
 /// Parsing, executing and encoding of pipelined gets, as one worker does it.
 fn pipeline(items: u64) {
     let memory_bytes = items * 200;
-    let config = Config { memory_bytes, memory_bytes_capacity: memory_bytes, seed: Seed(1, 2), ..Config::default() };
+    let config = Config {
+        store: StoreConfig {
+            memory_bytes,
+            memory_bytes_capacity: memory_bytes,
+            seed: Seed(1, 2),
+            ..StoreConfig::default()
+        },
+        ..Config::default()
+    };
     let mut engine = Engine::new(&config, NOW).expect("memory");
     let id = engine.front().expect("a front").open(false);
     let key = |number: u64| format!("{number:0KEY_BYTES$}");

@@ -11,7 +11,7 @@ use crate::{
     reply::Reply,
     settings::Setting,
     statistics::Prefixes,
-    store::{Store, StoreConfig},
+    store::Store,
     wire::Reader,
 };
 use alloc::vec::Vec;
@@ -27,16 +27,7 @@ pub struct Shard {
 impl Shard {
     /// An empty one. `None` if the address space for its pool is not to be had.
     pub fn new(config: &Config) -> Option<Self> {
-        let mut store = Store::new(StoreConfig {
-            memory_bytes: config.memory_bytes,
-            memory_bytes_capacity: config.memory_bytes_capacity,
-            segment_bytes: config.segment_bytes,
-            item_bytes_max: config.item_bytes_max,
-            evictions: config.evictions,
-            eviction: config.eviction,
-            cas: config.cas,
-            seed: config.seed,
-        })?;
+        let mut store = Store::new(config.store)?;
         store.share_uniques(config.shard, config.shards);
         if config.track_sizes {
             store.track_sizes();
@@ -177,9 +168,9 @@ impl Shard {
         self.store.set_limit(memory_bytes)
     }
 
-    /// See [`Store::surplus`].
-    pub fn surplus(&mut self) -> Option<&mut [u8]> {
-        self.store.surplus()
+    /// See [`Store::reclaimable`].
+    pub fn reclaimable(&mut self) -> Option<&mut [u8]> {
+        self.store.reclaimable()
     }
 
     /// See [`Store::events`].

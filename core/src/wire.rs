@@ -28,6 +28,12 @@ impl Writer<'_> {
         self.u32(value.len() as u32);
         self.0.extend_from_slice(value);
     }
+
+    /// The number of counters in four bytes, then eight bytes for each.
+    pub fn counters(&mut self, counters: &[u64]) {
+        self.u32(counters.len() as u32);
+        counters.iter().for_each(|&counter| self.u64(counter));
+    }
 }
 
 /// Takes fields from the front of a slice.
@@ -69,8 +75,33 @@ impl<'a> Reader<'a> {
         self.take(length as usize)
     }
 
+    /// Counters of a writer that may have fewer, which are 0 then, or more, which are skipped.
+    pub fn counters<const COUNT: usize>(&mut self) -> Option<[u64; COUNT]> {
+        let count = self.u32()?;
+        let mut sent = Reader(self.take((count as usize).checked_mul(8)?)?);
+        Some([(); COUNT].map(|()| sent.u64().unwrap_or(0)))
+    }
+
     /// Whether nothing is left.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_of_another_version_are_skipped_or_zero() {
+        let mut bytes = Vec::new();
+        Writer(&mut bytes).counters(&[1, 2, 3]);
+        Writer(&mut bytes).counters(&[4]);
+        let mut r = Reader(&bytes);
+        assert_eq!(r.counters(), Some([1, 2]));
+        assert_eq!(r.counters(), Some([4, 0]));
+        assert!(r.is_empty());
+        assert_eq!(Reader(&bytes[..27]).counters::<3>(), None, "cut");
+        assert_eq!(Reader(&[255; 12]).counters::<1>(), None, "a count that cannot be");
     }
 }

@@ -8,7 +8,7 @@ use common::{
     random::Random,
 };
 use wasmcached_core::{
-    boundary::config::Config,
+    boundary::config::{Config, StoreConfig},
     front::{ConnectionId, Status},
     limits,
 };
@@ -17,7 +17,15 @@ use wasmcached_core::{
 const BUFFERS_BYTES_MAX: usize = limits::CONNECTION_BUFFERS_BYTES_MIN;
 
 fn config() -> Config {
-    Config { item_bytes_max: 1 << 20, memory_bytes: 32 << 20, memory_bytes_capacity: 32 << 20, ..common::config() }
+    Config {
+        store: StoreConfig {
+            item_bytes_max: 1 << 20,
+            memory_bytes: 32 << 20,
+            memory_bytes_capacity: 32 << 20,
+            ..common::config().store
+        },
+        ..common::config()
+    }
 }
 
 fn large(bytes: usize) -> Vec<u8> {
@@ -199,7 +207,7 @@ fn a_multi_get_of_ten_thousand_keys_streams() {
 
 #[test]
 fn a_large_value_in_pieces_of_any_size() {
-    let config = Config { item_bytes_max: 1 << 20, ..config() };
+    let config = Config { store: StoreConfig { item_bytes_max: 1 << 20, ..config().store }, ..config() };
     let value_bytes = (1 << 20) - limits::item_overhead_bytes(true) - limits::flags_overhead_bytes(9) - 1;
     let request = [format!("set k 9 0 {value_bytes}\r\n").as_bytes(), &large(value_bytes), b"\r\nget k\r\n"].concat();
     let head = format!("STORED\r\nVALUE k 9 {value_bytes}\r\n");

@@ -8,7 +8,7 @@ use common::{
     random::{Random, for_each_seed},
     requests::{self, Kind},
 };
-use wasmcached_core::boundary::config::Config;
+use wasmcached_core::boundary::config::{Config, StoreConfig};
 
 /// What comes back for `stream`, and whether the connection was closed.
 fn replies(config: &Config, shards: u32, room: usize, stream: &[u8], cuts: Cuts, seed: u64) -> (Vec<u8>, bool) {
@@ -96,7 +96,7 @@ fn any_cut_gives_the_same_through_shards() {
 #[test]
 fn shards_say_what_solo_says_where_no_unique_shows() {
     for_each_seed(10, |seed| {
-        let config = Config { cas: false, ..common::config() };
+        let config = Config { store: StoreConfig { cas: false, ..common::config().store }, ..common::config() };
         // Statistics differ by design: the pool is divided.
         let stream = stream(seed, 150, false);
         let solo = replies(&config, 0, usize::MAX, &stream, Cuts::Random, seed);

@@ -11,7 +11,7 @@ use common::{
 use std::collections::BTreeMap;
 use wasmcached_core::{
     boundary::{
-        config::Config,
+        config::{Config, StoreConfig},
         listing::{BEGIN, END, Piece},
     },
     clock::Expiry,
@@ -24,8 +24,14 @@ use wasmcached_core::{
 const STAYING: usize = 4_000;
 
 fn servers() -> [Server; 2] {
-    let config = Config { memory_bytes: 64 << 20, memory_bytes_capacity: 64 << 20, ..common::config() };
-    let part = Config { memory_bytes: 32 << 20, memory_bytes_capacity: 32 << 20, ..common::config() };
+    let config = Config {
+        store: StoreConfig { memory_bytes: 64 << 20, memory_bytes_capacity: 64 << 20, ..common::config().store },
+        ..common::config()
+    };
+    let part = Config {
+        store: StoreConfig { memory_bytes: 32 << 20, memory_bytes_capacity: 32 << 20, ..common::config().store },
+        ..common::config()
+    };
     [Server::solo(&config, START), Server::sharded(&part, 3, START)]
 }
 
@@ -151,7 +157,7 @@ fn put(shard: &mut Shard, key: &str, store: bool) {
         false => Operation::Delete,
     };
     let key = key.as_bytes();
-    shard.execute(&Command { hash: common::config().seed.hash(key), key, operation }, START);
+    shard.execute(&Command { hash: common::config().store.seed.hash(key), key, operation }, START);
 }
 
 /// One piece of a walk: where it goes on, and whom it met of those who stay.

@@ -14,7 +14,7 @@ use common::{
     requests::{self, Kind},
 };
 use std::collections::VecDeque;
-use wasmcached_core::boundary::config::Config;
+use wasmcached_core::boundary::config::{Config, StoreConfig};
 
 /// A client, what the model thinks of its connection, and what it is still owed.
 struct Pair {
@@ -44,7 +44,7 @@ impl Simulation {
         if random.once_in(2) {
             server.room = random.within(0..2000);
         }
-        let model = Model::new(config.item_bytes_max as usize, START);
+        let model = Model::new(config.store.item_bytes_max as usize, START);
         Self { random, server, model, pairs: Vec::new() }
     }
 
@@ -180,7 +180,7 @@ impl Simulation {
 fn shared_keys(seed: u64, shards: u32) {
     let config = Config { requests_per_event: 1 + (seed % 30) as u32, ..common::config() };
     let mut s = Simulation::new(seed, &config, shards);
-    let kind = Kind { quits: true, ..Kind::all(requests::keys("", 14), config.item_bytes_max as usize) };
+    let kind = Kind { quits: true, ..Kind::all(requests::keys("", 14), config.store.item_bytes_max as usize) };
     (0..3).for_each(|_| s.add_client(kind.clone()));
     for step in 0..700 {
         let number = s.random.within(0..s.pairs.len());
@@ -226,7 +226,7 @@ fn interleaved(seed: u64, shards: u32) {
     let config = Config { requests_per_event: 1 + (seed % 30) as u32, ..common::config() };
     let mut s = Simulation::new(seed, &config, shards);
     for prefix in ["A", "B", "C", "D"] {
-        let kind = Kind::all(requests::keys(prefix, 14), config.item_bytes_max as usize);
+        let kind = Kind::all(requests::keys(prefix, 14), config.store.item_bytes_max as usize);
         // Bodies large enough that replies meet the mark at which a connection stops.
         s.add_client(Kind { global: false, value_bytes_max: 3000, ..kind });
     }
@@ -271,10 +271,13 @@ fn shards_with_interleaved_clients_are_the_model() {
 fn small_pool(seed: u64, shards: u32) {
     let evictions = !seed.is_multiple_of(4);
     let config = Config {
-        memory_bytes: 72 * 1024,
-        memory_bytes_capacity: 72 * 1024,
-        segment_bytes: if seed.is_multiple_of(3) { 2048 } else { 0 },
-        evictions,
+        store: StoreConfig {
+            memory_bytes: 72 * 1024,
+            memory_bytes_capacity: 72 * 1024,
+            segment_bytes: if seed.is_multiple_of(3) { 2048 } else { 0 },
+            evictions,
+            ..common::config().store
+        },
         ..common::config()
     };
     let mut s = Simulation::new(seed, &config, shards);

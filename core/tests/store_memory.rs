@@ -152,7 +152,7 @@ fn a_lower_limit_is_reached_and_a_higher_one_is_used() {
     while store.sweep(NOW, 8) {}
     let lowered = store.counters();
     let mut given_back = 0;
-    while let Some(bytes) = store.surplus() {
+    while let Some(bytes) = store.reclaimable() {
         given_back += bytes.len() as u64;
         bytes.fill(0xa5);
     }

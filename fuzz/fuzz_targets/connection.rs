@@ -5,7 +5,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wasmcached_core::{boundary::config::Config, limits};
+use wasmcached_core::{
+    boundary::config::{Config, StoreConfig},
+    limits,
+};
 
 #[allow(dead_code, reason = "the tests of the core use the rest")]
 #[path = "../../core/tests/common/host.rs"]
@@ -28,10 +31,13 @@ fuzz_target!(|input: &[u8]| {
         return;
     }
     let config = Config {
-        memory_bytes: 1 << 20,
-        memory_bytes_capacity: 1 << 20,
-        item_bytes_max: 4096,
         requests_per_event: 1 + u32::from(seed % 70),
+        store: StoreConfig {
+            memory_bytes: 1 << 20,
+            memory_bytes_capacity: 1 << 20,
+            item_bytes_max: 4096,
+            ..StoreConfig::default()
+        },
         ..Config::default()
     };
     let shards = u32::from(shards % 4);

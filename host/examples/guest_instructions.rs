@@ -13,7 +13,10 @@ mod code;
 mod settings;
 
 use std::{env, hint::black_box, iter};
-use wasmcached_core::{boundary::config::Config, hash::Seed};
+use wasmcached_core::{
+    boundary::config::{Config, StoreConfig},
+    hash::Seed,
+};
 use wasmtime::{Engine, Instance, Memory, Store, TypedFunc, WasmParams, WasmResults};
 
 const ITEMS: usize = 10_000;
@@ -172,7 +175,8 @@ impl Guest {
         let memory = instance.get_memory(&mut store, "memory").expect("the guest's memory");
         let advance = instance.get_typed_func(&mut store, "advance").expect("the guest's verb");
         let mut guest = Self { store, instance, memory, advance, mailbox_at: 0, window_at: 0 };
-        let config = Config { seed: Seed(1, 2), ..Config::default() }.encode();
+        let config =
+            Config { store: StoreConfig { seed: Seed(1, 2), ..StoreConfig::default() }, ..Config::default() }.encode();
         let at: u32 = guest.call("reserve", config.len() as u32);
         guest.memory.data_mut(&mut guest.store)[at as usize..][..config.len()].copy_from_slice(&config);
         let mailbox: u32 = guest.call("create", (config.len() as u32, NOW));

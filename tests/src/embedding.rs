@@ -126,7 +126,7 @@ impl Embedding {
         make: impl Fn(&Config, u32) -> Result<Box<dyn Verbs>, String>,
     ) -> Result<Self, String> {
         let mut config = configuration(flags).map_err(|flag| format!("`{flag}` needs a server"))?;
-        let host = LocalHost::new(config.memory_bytes, START);
+        let host = LocalHost::new(config.store.memory_bytes, START);
         let asks_logins = config.authentication != Authentication::None;
         let (mut front, shards) = if shards == 0 {
             (make(&config, START)?, Vec::new())
@@ -135,8 +135,8 @@ impl Embedding {
             config.role = Role::Front;
             let front = make(&config, START)?;
             config.role = Role::Shard;
-            config.memory_bytes /= u64::from(shards);
-            config.memory_bytes_capacity /= u64::from(shards);
+            config.store.memory_bytes /= u64::from(shards);
+            config.store.memory_bytes_capacity /= u64::from(shards);
             let shards: Result<_, _> =
                 (0..shards).map(|shard| make(&Config { shard, ..config.clone() }, START)).collect();
             (front, shards?)
@@ -301,26 +301,27 @@ pub fn users_file() -> PathBuf {
 /// # Errors
 /// The first flag that does not.
 pub fn configuration(flags: &[String]) -> Result<Config, String> {
-    let mut config = Config { memory_bytes_capacity: 1984 << 20, ..Config::default() };
+    let mut config = Config::default();
+    config.store.memory_bytes_capacity = 1984 << 20;
     let mut flags = flags.iter();
     let mut shown = |setting, value: String| config.settings.push((setting, value));
     while let Some(flag) = flags.next() {
         let mut value = || flags.next().cloned().ok_or_else(|| flag.clone());
         match flag.as_str() {
             "-M" => {
-                config.evictions = false;
+                config.store.evictions = false;
                 shown(Setting::Evictions, "off".into());
             }
             "-C" => {
-                config.cas = false;
+                config.store.cas = false;
                 shown(Setting::CasEnabled, "no".into());
             }
             "-F" => {
-                config.flush = false;
+                config.permissions.flush = false;
                 shown(Setting::FlushEnabled, "no".into());
             }
             "-A" => {
-                config.shutdown = true;
+                config.permissions.shutdown = true;
                 shown(Setting::ShutdownCommand, "yes".into());
             }
             "-D" => {
@@ -332,12 +333,12 @@ pub fn configuration(flags: &[String]) -> Result<Config, String> {
             }
             "-m" => {
                 let mebibytes: u64 = value()?.parse().map_err(|_| flag.clone())?;
-                config.memory_bytes = mebibytes << 20;
-                shown(Setting::MaxBytes, config.memory_bytes.to_string());
+                config.store.memory_bytes = mebibytes << 20;
+                shown(Setting::MaxBytes, config.store.memory_bytes.to_string());
             }
             "-I" => {
-                config.item_bytes_max = size(&value()?).ok_or(flag.clone())?;
-                shown(Setting::ItemSizeMax, config.item_bytes_max.to_string());
+                config.store.item_bytes_max = size(&value()?).ok_or(flag.clone())?;
+                shown(Setting::ItemSizeMax, config.store.item_bytes_max.to_string());
             }
             "-S" => {
                 config.authentication = Authentication::Sasl;
@@ -359,10 +360,10 @@ pub fn configuration(flags: &[String]) -> Result<Config, String> {
             }
             "-R" => config.requests_per_event = value()?.parse().map_err(|_| flag.clone())?,
             "-X" => {
-                config.dump = false;
+                config.permissions.dump = false;
                 shown(Setting::DumpEnabled, "no".into());
             }
-            "-W" => config.watch = false,
+            "-W" => config.permissions.watch = false,
             "-o" => match value()?.as_str() {
                 "track_sizes" => {
                     config.track_sizes = true;

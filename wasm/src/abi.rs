@@ -8,6 +8,7 @@ use core::{cell::UnsafeCell, fmt};
 use std_or_alloc::vec::Vec;
 use wasmcached_core::{
     boundary::{
+        ABI_VERSION,
         config::{Binding, Config},
         event::{Kinds, Stamp},
     },
@@ -19,9 +20,6 @@ use wasmcached_core::{
 use alloc as std_or_alloc;
 #[cfg(not(target_family = "wasm"))]
 use std as std_or_alloc;
-
-/// The version of the verbs, for hosts that find a module somewhere.
-pub const ABI_VERSION: u32 = 1;
 
 /// A larger buffer for commands or replies is freed after use.
 const COMMANDS_BYTES_KEPT_MAX: usize = 4 * 1024 * 1024;
@@ -45,8 +43,8 @@ struct Mailbox {
     message_at: u32,
     message_bytes: u32,
     yields: u32,
-    surplus_at: u32,
-    surplus_bytes: u32,
+    reclaimable_at: u32,
+    reclaimable_bytes: u32,
     reserved: [u32; 2],
 }
 
@@ -160,7 +158,7 @@ pub extern "C" fn logins() -> u64 {
     logins.map_or(0, |(tries, refused)| u64::from(tries) | u64::from(refused) << 32)
 }
 
-/// The version of these verbs.
+/// The version of the verbs and of all records.
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn abi_version() -> u32 {
     ABI_VERSION
@@ -337,11 +335,11 @@ pub extern "C" fn limit(bytes: u64) -> u32 {
 
 /// Puts a piece of memory that a lowered limit left unused into the mailbox; its length, or 0 if there is none.
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
-pub extern "C" fn surplus() -> u32 {
+pub extern "C" fn reclaimable() -> u32 {
     let guest = guest();
-    let surplus = guest.engine.as_mut().and_then(Engine::shard).and_then(|shard| shard.surplus());
-    let (at, bytes) = surplus.map_or((0, 0), |bytes| (address(bytes), bytes.len() as u32));
-    (guest.mailbox.surplus_at, guest.mailbox.surplus_bytes) = (at, bytes);
+    let reclaimable = guest.engine.as_mut().and_then(Engine::shard).and_then(|shard| shard.reclaimable());
+    let (at, bytes) = reclaimable.map_or((0, 0), |bytes| (address(bytes), bytes.len() as u32));
+    (guest.mailbox.reclaimable_at, guest.mailbox.reclaimable_bytes) = (at, bytes);
     bytes
 }
 

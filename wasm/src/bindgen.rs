@@ -19,7 +19,7 @@ use core::fmt;
 use std_or_alloc::{boxed::Box, string::String, string::ToString, vec, vec::Vec};
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasmcached_core::{
-    boundary::config::{Config, Role},
+    boundary::config::{Config, Permissions, Role, StoreConfig},
     clock::{Expiry, Seconds},
     command::{Command, Operation, StoreMode, StoreOptions, Touched},
     engine::Engine,
@@ -283,7 +283,7 @@ pub(crate) fn throw(message: &dyn fmt::Display) -> ! {
 #[cfg(target_family = "wasm")]
 const MESSAGE_BYTES_MAX: usize = 512;
 
-/// The address of the value: its own where it is in one piece, else that of a copy.
+/// The address of the value. A value in several pieces is copied to `scratch`.
 #[inline]
 fn place(value: &Value<'_>, scratch: &mut Vec<u8>) -> u32 {
     let mut whole = None;
@@ -316,16 +316,22 @@ fn configure(memory_bytes: u32, item_bytes_max: u32, switches: u32, seed: Seed) 
     let word = |on: bool| String::from(if on { "yes" } else { "no" });
     let mut config = Config {
         role: Role::Solo,
-        seed,
-        memory_bytes: u64::from(memory_bytes),
-        memory_bytes_capacity: u64::from(memory_bytes),
-        item_bytes_max,
-        evictions: !is_set(switch::NO_EVICTIONS),
-        cas: !is_set(switch::NO_CAS),
-        flush: !is_set(switch::NO_FLUSH),
-        shutdown: is_set(switch::SHUTDOWN),
         // The caller waits for all replies, so no connection yields to others.
         requests_per_event: u32::MAX,
+        store: StoreConfig {
+            seed,
+            memory_bytes: u64::from(memory_bytes),
+            memory_bytes_capacity: u64::from(memory_bytes),
+            item_bytes_max,
+            evictions: !is_set(switch::NO_EVICTIONS),
+            cas: !is_set(switch::NO_CAS),
+            ..StoreConfig::default()
+        },
+        permissions: Permissions {
+            flush: !is_set(switch::NO_FLUSH),
+            shutdown: is_set(switch::SHUTDOWN),
+            ..Permissions::default()
+        },
         ..Config::default()
     };
     // The byte above the switches, if not 0, enables statistics by prefix and is the delimiter.
@@ -340,10 +346,10 @@ fn configure(memory_bytes: u32, item_bytes_max: u32, switches: u32, seed: Seed) 
         (Setting::TcpPort, "0".into()),
         (Setting::NumThreads, "1".into()),
         (Setting::ItemSizeMax, item_bytes_max.to_string()),
-        (Setting::Evictions, if config.evictions { "on".into() } else { "off".into() }),
-        (Setting::CasEnabled, word(config.cas)),
-        (Setting::FlushEnabled, word(config.flush)),
-        (Setting::ShutdownCommand, word(config.shutdown)),
+        (Setting::Evictions, if config.store.evictions { "on".into() } else { "off".into() }),
+        (Setting::CasEnabled, word(config.store.cas)),
+        (Setting::FlushEnabled, word(config.permissions.flush)),
+        (Setting::ShutdownCommand, word(config.permissions.shutdown)),
         (Setting::DetailEnabled, word(config.detail)),
     ]);
     config

@@ -5,7 +5,7 @@
 
 use std::{env, fs, hint::black_box, sync::OnceLock, time::Instant};
 use wasmcached_core::{
-    boundary::config::Config,
+    boundary::config::{Config, StoreConfig},
     engine::Engine,
     front::{ConnectionId, Status},
     hash::Seed,
@@ -33,10 +33,13 @@ impl Bench {
     fn new(keys: u32) -> Self {
         let bytes = (u64::from(keys) * 200).max(64 << 20);
         let config = Config {
-            memory_bytes: bytes,
-            memory_bytes_capacity: bytes,
-            seed: Seed(1, 2),
             requests_per_event: 1000,
+            store: StoreConfig {
+                memory_bytes: bytes,
+                memory_bytes_capacity: bytes,
+                seed: Seed(1, 2),
+                ..StoreConfig::default()
+            },
             ..Config::default()
         };
         let mut engine = Engine::new(&config, NOW).expect("memory for the pool");

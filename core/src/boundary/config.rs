@@ -1,12 +1,7 @@
-//! What a guest is told at creation.
+//! The configuration of a guest: one row an option.
 
-use crate::{
-    command::Eviction,
-    hash::Seed,
-    limits,
-    settings::Setting,
-    wire::{Reader, Writer},
-};
+use super::record::{Record, enumeration, record};
+use crate::{command::Eviction, hash::Seed, limits, settings::Setting};
 use alloc::{string::String, vec::Vec};
 
 /// Which part of a server a guest plays.
@@ -22,11 +17,13 @@ pub enum Role {
     Solo,
 }
 
+enumeration! { Role: Front Shard Solo }
+
 /// Which protocols a port speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Binding {
-    /// The first byte of a connection says which one it speaks.
+    /// The first byte of a connection selects the protocol.
     #[default]
     Auto,
     /// Text and meta commands.
@@ -36,15 +33,17 @@ pub enum Binding {
 }
 
 impl Binding {
-    /// Each, at its number.
+    /// Each binding, at its number.
     pub const ALL: [Self; 3] = [Self::Auto, Self::Ascii, Self::Binary];
 }
 
-/// Whether clients have to say who they are, and how. See [`crate::front::Front::set_users`].
+enumeration! { Binding: Auto Ascii Binary }
+
+/// Whether clients have to log in, and how. See [`crate::front::Front::set_users`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Authentication {
-    /// They need not.
+    /// No login.
     #[default]
     None,
     /// `-S`: SASL over the binary protocol.
@@ -53,188 +52,117 @@ pub enum Authentication {
     Text,
 }
 
-impl Authentication {
-    const ALL: [Self; 3] = [Self::None, Self::Sasl, Self::Text];
-}
+enumeration! { Authentication: None Sasl Text }
 
-/// The configuration of one guest.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Config {
-    /// See [`Role`].
-    pub role: Role,
-    /// How many shards the server has, at least 1. Solo: 1.
-    pub shards: u32,
-    /// Which of them this one is, from 0.
-    pub shard: u32,
-    /// The secret of the key hash: the same in every guest of a server.
-    pub seed: Seed,
-    /// The pool of this guest's store: this shard's part of `-m`.
-    pub memory_bytes: u64,
-    /// How far `cache_memlimit` can raise the pool (address space is reserved, memory is not). At least `memory_bytes`.
-    pub memory_bytes_capacity: u64,
-    /// Size of a segment; 0 chooses by the pool.
-    pub segment_bytes: u32,
-    /// `-I`: largest item, header included.
-    pub item_bytes_max: u32,
-    /// `-M` clears it.
-    pub evictions: bool,
-    /// `-o eviction`: which items give way.
-    pub eviction: Eviction,
-    /// `-C` clears it.
-    pub cas: bool,
-    /// `-F` clears it.
-    pub flush: bool,
-    /// `-A` sets it.
-    pub shutdown: bool,
-    /// `-B`: which protocols are spoken.
-    pub binding: Binding,
-    /// `-S`, `-Y`: who has to say who it is.
-    pub authentication: Authentication,
-    /// `-o debugtime`: clients may stop and move the clock, for tests.
-    pub debug_time: bool,
-    /// Random, and in no other guest: nonces of logins come from it.
-    pub entropy: [u64; 4],
-    /// `-X` clears it.
-    pub dump: bool,
-    /// `-W` clears it.
-    pub watch: bool,
-    /// `-o track_sizes` sets it.
-    pub track_sizes: bool,
-    /// `-D`: prefix statistics from the start.
-    pub detail: bool,
-    /// `-D`: what ends a prefix.
-    pub prefix_delimiter: u8,
-    /// `-o udp_amplification`: how many times what it sent a peer that may be another is sent; 0: anything.
-    pub udp_amplification: u32,
-    /// `-R`: requests of one connection before others get their turn.
-    pub requests_per_event: u32,
-    /// What `stats settings` shows, by setting; what is missing here shows its default.
-    pub settings: Vec<(Setting, String)>,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            role: Role::Solo,
-            shards: 1,
-            shard: 0,
-            seed: Seed::default(),
-            memory_bytes: 64 * 1024 * 1024,
-            memory_bytes_capacity: 64 * 1024 * 1024,
-            segment_bytes: 0,
-            item_bytes_max: limits::ITEM_BYTES_MAX_DEFAULT,
-            evictions: true,
-            eviction: Eviction::default(),
-            cas: true,
-            flush: true,
-            shutdown: false,
-            binding: Binding::Auto,
-            authentication: Authentication::None,
-            entropy: [0; 4],
-            debug_time: false,
-            dump: true,
-            watch: true,
-            track_sizes: false,
-            detail: false,
-            prefix_delimiter: b':',
-            udp_amplification: limits::DATAGRAM_AMPLIFICATION_DEFAULT,
-            requests_per_event: 20,
-            settings: Vec::new(),
-        }
+record! {
+    /// The configuration of one guest. An option is one row here, or in one of the nested records.
+    pub struct Config {
+        /// See [`Role`].
+        1 role: Role = Role::Solo,
+        /// Number of shards of the server, at least 1. Solo: 1.
+        2 shards: u32 = 1,
+        /// Index of this shard, from 0.
+        3 shard: u32 = 0,
+        /// Random numbers that no other guest has: nonces of logins derive from them.
+        4 entropy: [u64; 4] = [0; 4],
+        /// `-B`: the protocols of listeners without a binding of their own.
+        5 binding: Binding = Binding::Auto,
+        /// `-S`, `-Y`: how clients log in.
+        6 authentication: Authentication = Authentication::None,
+        /// `-R`: requests of one connection in a row before the others have their turn.
+        7 requests_per_event: u32 = 20,
+        /// `-o udp_amplification`: largest ratio of bytes sent to bytes received for an unverified peer; 0: no limit.
+        8 udp_amplification: u32 = limits::DATAGRAM_AMPLIFICATION_DEFAULT,
+        /// `-D`: statistics by key prefix from the start.
+        9 detail: bool = false,
+        /// `-D`: the byte that ends a prefix.
+        10 prefix_delimiter: u8 = b':',
+        /// `-o track_sizes` sets it: items are counted by size.
+        11 track_sizes: bool = false,
+        /// Lines of `stats settings`; a missing setting shows its default.
+        12 settings: Vec<(Setting, String)> = Vec::new(),
+        ..
+        /// The store of a shard.
+        store: StoreConfig,
+        ..
+        /// What clients may do.
+        permissions: Permissions,
     }
+}
+
+record! {
+    /// How a store is made.
+    #[derive(Copy)]
+    pub struct StoreConfig {
+        /// Secret of the key hash: the same in every guest of a server.
+        32 seed: Seed = Seed(0, 0),
+        /// The limit of the pool: items, index and the table of segments together. This shard's part of `-m`.
+        33 memory_bytes: u64 = 64 * 1024 * 1024,
+        /// How far `cache_memlimit` can raise that limit. It reserves address space, not memory; less than
+        /// `memory_bytes` means `memory_bytes`.
+        34 memory_bytes_capacity: u64 = 64 * 1024 * 1024,
+        /// A power of two, or 0: chosen by the size of the pool.
+        35 segment_bytes: u32 = 0,
+        /// `-I`: largest item, counted as memcached counts it ([`crate::limits::item_bytes`]).
+        36 item_bytes_max: u32 = limits::ITEM_BYTES_MAX_DEFAULT,
+        /// `-M` clears it: live items may be removed for room.
+        37 evictions: bool = true,
+        /// `-o eviction`: which items are evicted.
+        38 eviction: Eviction = Eviction::S3Fifo,
+        /// `-C` clears it: items have uniques.
+        39 cas: bool = true,
+    }
+}
+
+record! {
+    /// What clients may do: commands that a flag allows or forbids.
+    #[derive(Copy)]
+    pub struct Permissions {
+        /// `-F` clears it: empty the cache.
+        64 flush: bool = true,
+        /// `-A` sets it: stop the server.
+        65 shutdown: bool = false,
+        /// `-o debugtime` sets it: stop and move the clock, for tests.
+        66 debug_time: bool = false,
+        /// `-X` clears it: list keys.
+        67 dump: bool = true,
+        /// `-W` clears it: watch events.
+        68 watch: bool = true,
+    }
+}
+
+impl Permissions {
+    /// Everything is allowed.
+    pub const ALL: Self = Self { flush: true, shutdown: true, debug_time: true, dump: true, watch: true };
 }
 
 impl Config {
     /// The form that crosses the boundary.
     pub fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        let mut w = Writer(&mut bytes);
-        w.u8(self.role as u8);
-        w.u32(self.shards);
-        w.u32(self.shard);
-        w.u64(self.seed.0);
-        w.u64(self.seed.1);
-        w.u64(self.memory_bytes);
-        w.u64(self.memory_bytes_capacity);
-        w.u32(self.segment_bytes);
-        w.u32(self.item_bytes_max);
-        let flags = [self.evictions, self.cas, self.flush, self.shutdown, self.debug_time, self.detail];
-        for flag in flags.into_iter().chain([self.dump, self.watch, self.track_sizes]) {
-            w.u8(u8::from(flag));
-        }
-        w.u8(self.eviction as u8);
-        w.u8(self.binding as u8);
-        w.u8(self.authentication as u8);
-        self.entropy.iter().for_each(|&number| w.u64(number));
-        w.u8(self.prefix_delimiter);
-        w.u32(self.udp_amplification);
-        w.u32(self.requests_per_event);
-        for (setting, value) in &self.settings {
-            w.u8(*setting as u8);
-            w.bytes(value.as_bytes());
-        }
-        bytes
+        Record::encode(self)
     }
 
-    /// What the host said of a setting, or its default.
+    /// Reads a record; `None` if a field is unknown, cut or invalid.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        Record::decode(bytes)
+    }
+
+    /// The value of a setting that the host sent, or its default.
     pub fn setting(&self, setting: Setting) -> &str {
-        let told = self.settings.iter().find(|(told, _)| *told == setting);
-        told.map_or(setting.default_value(), |(_, value)| value)
+        let sent = self.settings.iter().find(|(sent, _)| *sent == setting);
+        sent.map_or(setting.default_value(), |(_, value)| value)
     }
 
-    /// The same as a number; 0 where it is none.
+    /// The value of a setting as a number; 0 if it is none.
     pub fn number(&self, setting: Setting) -> usize {
         self.setting(setting).parse().unwrap_or(0)
-    }
-
-    /// Reads what [`Config::encode`] wrote; `None` if it is not that.
-    pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let mut r = Reader(bytes);
-        let mut config = Self {
-            role: match r.u8()? {
-                0 => Role::Front,
-                1 => Role::Shard,
-                2 => Role::Solo,
-                _ => return None,
-            },
-            shards: r.u32()?,
-            shard: r.u32()?,
-            seed: Seed(r.u64()?, r.u64()?),
-            memory_bytes: r.u64()?,
-            memory_bytes_capacity: r.u64()?,
-            segment_bytes: r.u32()?,
-            item_bytes_max: r.u32()?,
-            evictions: r.u8()? != 0,
-            cas: r.u8()? != 0,
-            flush: r.u8()? != 0,
-            shutdown: r.u8()? != 0,
-            debug_time: r.u8()? != 0,
-            detail: r.u8()? != 0,
-            dump: r.u8()? != 0,
-            watch: r.u8()? != 0,
-            track_sizes: r.u8()? != 0,
-            eviction: Eviction::decode(u32::from(r.u8()?))?,
-            binding: *Binding::ALL.get(usize::from(r.u8()?))?,
-            authentication: *Authentication::ALL.get(usize::from(r.u8()?))?,
-            entropy: [r.u64()?, r.u64()?, r.u64()?, r.u64()?],
-            prefix_delimiter: r.u8()?,
-            udp_amplification: r.u32()?,
-            requests_per_event: r.u32()?,
-            settings: Vec::new(),
-        };
-        while !r.is_empty() {
-            let setting = *Setting::ALL.get(usize::from(r.u8()?))?;
-            let value = core::str::from_utf8(r.bytes()?).ok()?;
-            config.settings.push((setting, value.into()));
-        }
-        Some(config)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::vec;
+    use alloc::{collections::BTreeSet, vec};
 
     #[test]
     fn config_survives_the_boundary() {
@@ -242,18 +170,38 @@ mod tests {
             role: Role::Shard,
             shards: 3,
             shard: 2,
-            seed: Seed(1, u64::MAX),
-            cas: false,
             binding: Binding::Binary,
             authentication: Authentication::Text,
             entropy: [1, 2, 3, u64::MAX],
             settings: vec![(Setting::TcpPort, "0".into()), (Setting::Inter, "127.0.0.1".into())],
+            store: StoreConfig {
+                seed: Seed(1, u64::MAX),
+                cas: false,
+                eviction: Eviction::Lru,
+                ..StoreConfig::default()
+            },
+            permissions: Permissions::ALL,
             ..Config::default()
         };
         let bytes = config.encode();
         assert_eq!(Config::decode(&bytes), Some(config));
-        for cut in 0..50 {
-            assert_eq!(Config::decode(&bytes[..cut]), None);
-        }
+        // A cut between two fields leaves a shorter record; any other cut is an error.
+        let valid = (0..bytes.len()).filter(|&cut| Config::decode(&bytes[..cut]).is_some()).count();
+        assert_eq!(valid, Config::rows().len() + 1);
+    }
+
+    #[test]
+    fn an_empty_record_has_defaults_and_an_unknown_field_none() {
+        assert_eq!(Config::decode(&[]), Some(Config::default()));
+        assert_eq!(Config::decode(&[1, 1]), Some(Config { role: Role::Shard, ..Config::default() }));
+        assert_eq!(Config::decode(&[1, 3]), None, "there is no such role");
+        assert_eq!(Config::decode(&[0, 0]), None, "there is no such field");
+        assert_eq!(Config::decode(&[12, u8::MAX, 0, 0, 0, 0]), None, "there is no such setting");
+    }
+
+    #[test]
+    fn numbers_of_fields_are_unique() {
+        let rows = Config::rows();
+        assert_eq!(rows.iter().map(|row| row.number).collect::<BTreeSet<_>>().len(), rows.len());
     }
 }

@@ -134,18 +134,20 @@ macro_rules! host_statistics {
         pub struct HostStatistics { $($(#[$doc])* pub $field: u64,)* }
 
         impl HostStatistics {
+            /// The names of the fields, in the order of the record.
+            pub const NAMES: &'static [&'static str] = &[$(stringify!($field)),*];
+
             /// The form that crosses the boundary.
             pub fn encode(&self) -> Vec<u8> {
                 let mut bytes = Vec::new();
-                let mut w = Writer(&mut bytes);
-                $(w.u64(self.$field);)*
+                Writer(&mut bytes).counters(&[$(self.$field),*]);
                 bytes
             }
 
-            /// Reads what [`HostStatistics::encode`] wrote; a short record leaves the rest at zero.
+            /// Reads what [`HostStatistics::encode`] wrote; a missing field or record is zero.
             pub fn decode(bytes: &[u8]) -> Self {
-                let mut r = Reader(bytes);
-                Self { $($field: r.u64().unwrap_or(0),)* }
+                let [$($field),*] = Reader(bytes).counters().unwrap_or([0; Self::NAMES.len()]);
+                Self { $($field),* }
             }
         }
     };

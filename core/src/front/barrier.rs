@@ -230,7 +230,7 @@ impl Barrier {
             None
         } else if crawler.first() == Some(&0) {
             Some(words::CRAWLER_DISABLED)
-        } else if !config.dump {
+        } else if !config.permissions.dump {
             Some(dump.form.not_allowed())
         } else if self.follows {
             Some(dump.form.pipelined())

@@ -74,7 +74,7 @@ impl Front {
     /// # Errors
     /// Which line is wrong, and why.
     pub fn set_users(&mut self, list: &[u8]) -> Result<(), Problem> {
-        let seed = self.config.seed;
+        let seed = self.config.store.seed;
         let secrets = Secrets { common: [seed.0, seed.1], own: self.config.entropy };
         self.gate.users = Users::parse(list, &secrets)?;
         self.gate.list = self.gate.list.wrapping_add(1);

@@ -105,18 +105,7 @@ pub struct Front {
 impl Front {
     /// No connections yet.
     pub fn new(config: Config, now: Seconds) -> Self {
-        let context = Context {
-            item_bytes_max: config.item_bytes_max,
-            cas: config.cas,
-            now,
-            flush: config.flush,
-            shutdown: config.shutdown,
-            sasl: config.authentication == Authentication::Sasl,
-            debug_time: config.debug_time,
-            dump: config.dump,
-            watch: config.watch,
-            slab_reassign: config.setting(Setting::SlabReassign) != "no",
-        };
+        let context = Context::new(&config, now);
         let events = Events::new(config.number(Setting::WorkerLogbufSize));
         let watchers = Watchers::new(config.number(Setting::WatcherLogbufSize));
         Self {
@@ -273,7 +262,7 @@ impl Front {
             input,
             (self.cursor, state),
             &self.context,
-            self.config.seed,
+            self.config.store.seed,
             &mut self.requests_left,
         );
         if self.pending.is_empty() { self.take_up(collected) } else { Some(Step::Execute) }
@@ -431,7 +420,7 @@ impl Front {
     }
 
     fn buffers_bytes_max(&self) -> usize {
-        let by_items = limits::CONNECTION_BUFFERS_ITEMS_MAX * self.config.item_bytes_max as usize;
+        let by_items = limits::CONNECTION_BUFFERS_ITEMS_MAX * self.config.store.item_bytes_max as usize;
         by_items.max(limits::CONNECTION_BUFFERS_BYTES_MIN)
     }
 
@@ -505,7 +494,7 @@ impl Front {
 
     /// The key hash.
     pub fn seed(&self) -> Seed {
-        self.config.seed
+        self.config.store.seed
     }
 }
 

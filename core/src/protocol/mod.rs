@@ -11,9 +11,14 @@ pub mod meta;
 pub mod text;
 pub(crate) mod token;
 
-use crate::{clock::Seconds, limits};
+use crate::{
+    boundary::config::{Authentication, Config, Permissions},
+    clock::Seconds,
+    limits,
+    settings::Setting,
+};
 
-/// What the answer of the parser depends on besides the bytes.
+/// The input of a parser besides the bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Context {
     /// `-I`.
@@ -22,37 +27,30 @@ pub struct Context {
     pub cas: bool,
     /// For relative expiry times.
     pub now: Seconds,
-    /// `-F` clears it.
-    pub flush: bool,
-    /// `-A` sets it.
-    pub shutdown: bool,
-    /// `-S`: logins over the binary protocol are understood.
+    /// `-S`: the binary protocol has logins.
     pub sasl: bool,
-    /// `-o debugtime` sets it.
-    pub debug_time: bool,
-    /// `-X` clears it.
-    pub dump: bool,
-    /// `-W` clears it.
-    pub watch: bool,
     /// `-o no_slab_reassign` clears it.
     pub slab_reassign: bool,
+    /// What clients may do.
+    pub permissions: Permissions,
 }
 
 impl Context {
-    /// With everything that a flag allows or forbids allowed.
-    pub const fn permissive(item_bytes_max: u32, now: Seconds) -> Self {
+    /// The context of a front.
+    pub fn new(config: &Config, now: Seconds) -> Self {
         Self {
-            item_bytes_max,
-            cas: true,
+            item_bytes_max: config.store.item_bytes_max,
+            cas: config.store.cas,
             now,
-            flush: true,
-            shutdown: true,
-            sasl: true,
-            debug_time: true,
-            dump: true,
-            watch: true,
-            slab_reassign: true,
+            sasl: config.authentication == Authentication::Sasl,
+            slab_reassign: config.setting(Setting::SlabReassign) != "no",
+            permissions: config.permissions,
         }
+    }
+
+    /// A context in which everything is allowed.
+    pub const fn permissive(item_bytes_max: u32, now: Seconds) -> Self {
+        Self { item_bytes_max, cas: true, now, sasl: true, slab_reassign: true, permissions: Permissions::ALL }
     }
 
     /// Whether an item is above `-I`.

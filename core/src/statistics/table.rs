@@ -27,13 +27,13 @@ macro_rules! counters {
 
             /// Appends the form that crosses the boundary.
             pub fn encode(&self, out: &mut Vec<u8>) {
-                let mut w = Writer(out);
-                $(w.u64(self.$field);)*
+                Writer(out).counters(&[$(self.$field),*]);
             }
 
             /// Takes one record from the front of `r`; `None` at the end.
             pub fn decode(r: &mut Reader<'_>) -> Option<Self> {
-                Some(Self { $($field: r.u64()?,)* })
+                let [$($field),*] = r.counters()?;
+                Some(Self { $($field),* })
             }
         }
     };

@@ -38,11 +38,11 @@ mod segment;
 mod walk;
 mod write;
 
+pub use crate::boundary::config::StoreConfig;
 use crate::{
     boundary::event::{Event, Events, Kinds},
     clock::Seconds,
-    command::{Broadcast, Eviction},
-    hash::Seed,
+    command::Broadcast,
     reply::Pieces,
     statistics::{Counters, Sizes, class_of},
 };
@@ -55,27 +55,6 @@ use log::Log;
 use pool::{Cursor, LINE_BYTES, Pool, SEGMENT_BYTES_MIN, SEGMENTS_MIN};
 use reclaim::Reclaim;
 use segment::{List, SEGMENT_TABLE_BYTES, SegmentId};
-
-/// How a store is made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StoreConfig {
-    /// The limit of the pool: items, index and the table of segments together.
-    pub memory_bytes: u64,
-    /// How far [`Store::set_limit`] can raise it. Address space is reserved for it, memory is not.
-    pub memory_bytes_capacity: u64,
-    /// A power of two, or 0: chosen by the pool.
-    pub segment_bytes: u32,
-    /// Largest item, counted as memcached counts it ([`crate::limits::item_bytes`]).
-    pub item_bytes_max: u32,
-    /// Whether live items may be removed for room.
-    pub evictions: bool,
-    /// Which ones.
-    pub eviction: Eviction,
-    /// Whether items have uniques.
-    pub cas: bool,
-    /// The secret of the key hash: the one with which the hashes of commands were made.
-    pub seed: Seed,
-}
 
 /// See the module.
 pub struct Store {
@@ -240,8 +219,8 @@ impl Store {
 
     /// Memory that a lowered limit left without use: a piece a call, as long as there are more. The caller may give it
     /// back to the system, where the system can take parts of a reservation; what it holds later does not matter.
-    pub fn surplus(&mut self) -> Option<&mut [u8]> {
-        self.pool.surplus()
+    pub fn reclaimable(&mut self) -> Option<&mut [u8]> {
+        self.pool.reclaimable()
     }
 
     /// Every counter and gauge.

@@ -131,7 +131,7 @@ impl Pool {
 
     /// The memory of a segment that is free and beyond the limit, if there is one. Whatever happens to these bytes, the
     /// pool does not mind: it takes the segment for absent from now on.
-    pub(super) fn surplus(&mut self) -> Option<&mut [u8]> {
+    pub(super) fn reclaimable(&mut self) -> Option<&mut [u8]> {
         if self.present <= self.limit || self.free == SegmentId::NONE || (self.segment_bytes() as usize) < PAGE_BYTES {
             return None;
         }

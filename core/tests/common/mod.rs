@@ -8,7 +8,11 @@ pub(crate) mod packets;
 pub(crate) mod random;
 pub(crate) mod requests;
 
-use wasmcached_core::{boundary::config::Config, hash::Seed, protocol::Context};
+use wasmcached_core::{
+    boundary::config::{Config, StoreConfig},
+    hash::Seed,
+    protocol::Context,
+};
 
 /// The moment at which tests begin, in Unix seconds.
 pub(crate) const START: u32 = 1_800_000_000;
@@ -19,10 +23,13 @@ pub(crate) const CONTEXT: Context = Context::permissive(2048, START);
 /// A small engine that forgets nothing in a test.
 pub(crate) fn config() -> Config {
     Config {
-        seed: Seed(1, 2),
-        memory_bytes: 16 << 20,
-        memory_bytes_capacity: 16 << 20,
-        item_bytes_max: 8192,
+        store: StoreConfig {
+            seed: Seed(1, 2),
+            memory_bytes: 16 << 20,
+            memory_bytes_capacity: 16 << 20,
+            item_bytes_max: 8192,
+            ..StoreConfig::default()
+        },
         ..Config::default()
     }
 }

@@ -27,13 +27,14 @@ use std::{
     time::Duration,
 };
 use wasmcached_core::{
-    boundary::config::{Config, Role},
+    boundary::{
+        ABI_VERSION,
+        config::{Config, Role},
+    },
     limits,
 };
 use wasmtime::{InstancePre, Linker, Memory, Store, StoreLimits, StoreLimitsBuilder, Trap, TypedFunc, UpdateDeadline};
 
-/// The verbs that this file speaks.
-const ABI_VERSION: u32 = 1;
 /// How often [`Engine::tick`] is to be called.
 pub(crate) const TICK: Duration = Duration::from_secs(1);
 /// A call that has not returned after the next tick is watched.
@@ -115,7 +116,7 @@ type Verb<P, R> = TypedFunc<P, R>;
 struct UpkeepVerbs {
     sweep: Verb<(u32, u32), u32>,
     limit: Verb<u64, u32>,
-    surplus: Verb<(), u32>,
+    reclaimable: Verb<(), u32>,
     watch: Verb<u32, ()>,
     events: Verb<(), u32>,
 }
@@ -176,7 +177,7 @@ impl Guest {
         guest.mailbox_at = mailbox as usize;
         guest.bytes(guest.mailbox_at..guest.mailbox_at + MAILBOX_BYTES)?;
         if config.role != Role::Front {
-            guest.choose_pages(engine.huge_pages, config.memory_bytes);
+            guest.choose_pages(engine.huge_pages, config.store.memory_bytes);
         }
         Ok(guest)
     }
@@ -190,7 +191,7 @@ impl Guest {
         Ok(UpkeepVerbs {
             sweep: self.verb("sweep")?,
             limit: self.verb("limit")?,
-            surplus: self.verb("surplus")?,
+            reclaimable: self.verb("reclaimable")?,
             watch: self.verb("watch")?,
             events: self.verb("events")?,
         })
@@ -210,7 +211,7 @@ impl Guest {
     fn sweep(&mut self, verbs: &UpkeepVerbs, now: u32, steps: u32) -> Result<bool, Fault> {
         let more = self.call(&verbs.sweep, (now, steps))? != 0;
         for _ in 0..SURPLUS_PIECES_MAX {
-            if self.call(&verbs.surplus, ())? == 0 {
+            if self.call(&verbs.reclaimable, ())? == 0 {
                 return Ok(more);
             }
             let bytes = self.bytes_mut(self.named(Word::Surplus))?;
@@ -298,11 +299,12 @@ impl Guest {
 /// What a guest's memory can grow to: twice what its parts may hold, because buffers move as they grow, and some more.
 /// A guest that wants more than that has lost its way, and traps.
 fn memory_bytes_max(config: &Config) -> usize {
-    let item = u64::from(config.item_bytes_max);
+    let item = u64::from(config.store.item_bytes_max);
     let connections =
         (limits::CONNECTION_BUFFERS_ITEMS_MAX as u64 * item).max(limits::CONNECTION_BUFFERS_BYTES_MIN as u64);
     let front = 2 * (connections + item);
-    let shard = config.memory_bytes_capacity.max(config.memory_bytes) + 2 * (item + limits::REPLY_BYTES_HIGH as u64);
+    let shard = config.store.memory_bytes_capacity.max(config.store.memory_bytes)
+        + 2 * (item + limits::REPLY_BYTES_HIGH as u64);
     let bytes = match config.role {
         Role::Front => front,
         Role::Shard => shard,
@@ -333,6 +335,7 @@ fn word_at(bytes: &[u8], index: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wasmcached_core::boundary::config::StoreConfig;
 
     #[test]
     fn a_guest_cannot_grow_beyond_its_maximum() {
@@ -351,7 +354,11 @@ mod tests {
     #[test]
     fn a_bad_configuration_is_a_fault_and_no_more() {
         let engine = Engine::load(HugePages::AsUsed).unwrap();
-        let config = Config { role: Role::Shard, memory_bytes: 1, memory_bytes_capacity: 1, ..Config::default() };
+        let config = Config {
+            role: Role::Shard,
+            store: StoreConfig { memory_bytes: 1, memory_bytes_capacity: 1, ..StoreConfig::default() },
+            ..Config::default()
+        };
         let fault = Shard::create(&engine, &config, 1).err().unwrap();
         assert!(fault.message.contains("refused its configuration") && !fault.interrupted, "{fault:?}");
     }

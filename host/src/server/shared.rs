@@ -20,7 +20,7 @@ use std::sync::{
     Arc,
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
-use wasmcached_core::boundary::config::{Config, Role};
+use wasmcached_core::boundary::config::{Config, Role, StoreConfig};
 
 /// What all threads of a server see.
 pub(crate) struct Shared {
@@ -61,12 +61,13 @@ impl Shared {
     /// Makes a guest for a worker.
     pub(crate) fn create_front(&self) -> Result<Front, Fault> {
         let memory_bytes =
-            if self.is_solo() { self.memory_bytes.load(Ordering::Relaxed) } else { self.config.memory_bytes };
+            if self.is_solo() { self.memory_bytes.load(Ordering::Relaxed) } else { self.config.store.memory_bytes };
         let entropy = match self.users {
             Some(_) => entropy::random().map_err(|error| Fault::new(entropy::no_randomness(&error)))?,
             None => [0; 4],
         };
-        let config = Config { memory_bytes, entropy, ..self.config.clone() };
+        let config =
+            Config { store: StoreConfig { memory_bytes, ..self.config.store }, entropy, ..self.config.clone() };
         let mut front = Front::create(&self.engine, &config, self.clock.now())?;
         if let Some(users) = &self.users
             && let Err(problem) = users.hand_to(&mut front)?

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use std::sync::Arc;
 use wasmcached_core::{
     boundary::{
-        config::{Config, Role},
+        config::{Config, Role, StoreConfig},
         event::Kinds,
         host::{HostRequest, Target},
     },
@@ -28,7 +28,7 @@ pub(crate) struct Shards {
 struct Slot {
     /// Of this shard, with its part of the memory.
     config: Config,
-    /// What `config.memory_bytes` was before the last change.
+    /// What `config.store.memory_bytes` was before the last change.
     memory_bytes_before: u64,
     /// `None`: it trapped, and there was no memory for a new one yet.
     shard: Option<Shard>,
@@ -48,8 +48,13 @@ impl Shards {
         watching: Arc<Watching>,
     ) -> Result<Self, Fault> {
         let slots = (0..count).map(|index| {
-            let memory_bytes = part(config.memory_bytes, count, index);
-            let config = Config { role: Role::Shard, shard: index, memory_bytes, ..config.clone() };
+            let memory_bytes = part(config.store.memory_bytes, count, index);
+            let config = Config {
+                role: Role::Shard,
+                shard: index,
+                store: StoreConfig { memory_bytes, ..config.store },
+                ..config.clone()
+            };
             let shard = Some(Shard::create(engine, &config, now)?);
             let watched = Kinds::NONE;
             Ok(Mutex::new(Slot { shard, config, memory_bytes_before: memory_bytes, tried_at: now, watched }))
@@ -219,7 +224,7 @@ impl Slot {
     fn limit(&mut self, engine: &Engine, index: usize, bytes: u64, now: u32, faults: &FaultCounters) -> bool {
         match self.shard(engine, now).map(|shard| shard.limit(bytes)) {
             Some(Ok(true)) => {
-                self.memory_bytes_before = std::mem::replace(&mut self.config.memory_bytes, bytes);
+                self.memory_bytes_before = std::mem::replace(&mut self.config.store.memory_bytes, bytes);
                 true
             }
             Some(Ok(false)) | None => false,

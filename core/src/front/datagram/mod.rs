@@ -58,7 +58,7 @@ impl Front {
     }
 
     fn datagram_reply_bytes_max(&self) -> usize {
-        self.config.item_bytes_max as usize + limits::DATAGRAM_REPLY_EXTRA_BYTES
+        self.config.store.item_bytes_max as usize + limits::DATAGRAM_REPLY_EXTRA_BYTES
     }
 
     /// Whether the connection at hand is one for datagrams.

@@ -192,7 +192,7 @@ impl Packet<'_> {
     }
 
     fn flush(&self) -> Verdict<Request> {
-        if !self.context.flush {
+        if !self.context.permissions.flush {
             return self.answer(Status::AuthError, 0, false);
         }
         self.control(Control::Flush { exptime: i64::from(self.word(0)) })
@@ -204,7 +204,9 @@ impl Packet<'_> {
             b"" => Group::General,
             key if key.starts_with(b"reset") => Group::Reset,
             key if key.starts_with(b"settings") => Group::Settings,
-            key if key.starts_with(b"detail") && !self.context.dump => return self.answer(Status::NotFound, 0, false),
+            key if key.starts_with(b"detail") && !self.context.permissions.dump => {
+                return self.answer(Status::NotFound, 0, false);
+            }
             key if key.starts_with(b"detail dump") => Group::Detail(Detail::Dump),
             key if key.starts_with(b"detail on") => Group::Detail(Detail::On),
             key if key.starts_with(b"detail off") => Group::Detail(Detail::Off),

@@ -70,7 +70,7 @@ impl Line<'_> {
     }
 
     pub(super) fn shutdown(&self) -> Verdict<Request> {
-        if !self.context.shutdown {
+        if !self.context.permissions.shutdown {
             return self.answer_unless_noreply(words::SHUTDOWN_DISABLED);
         }
         let mut tokens = Tokens::new(self.arguments);
@@ -188,7 +188,7 @@ impl Line<'_> {
 
     /// `watch`, which no `noreply` silences.
     pub(super) fn watch(&self) -> Verdict<Request> {
-        if !self.context.watch {
+        if !self.context.permissions.watch {
             return self.answer(words::WATCH_NOT_ALLOWED);
         }
         let words = || Tokens::new(self.arguments).map(|word| watch::kind(word.of(self.arguments)));
@@ -201,7 +201,7 @@ impl Line<'_> {
 
     /// `stats cachedump <class> <limit>`.
     pub(super) fn cachedump(&self) -> Verdict<Request> {
-        if !self.context.dump {
+        if !self.context.permissions.dump {
             return self.answer(words::CACHEDUMP_NOT_ALLOWED);
         }
         if self.argument(2).is_empty() {

@@ -145,7 +145,7 @@ impl Line<'_> {
             b"watch" => self.watch(),
             b"verbosity" => self.verbosity(),
             b"shutdown" => self.shutdown(),
-            b"debugtime" if self.context.debug_time => self.debug_time(),
+            b"debugtime" if self.context.permissions.debug_time => self.debug_time(),
             b"refresh_certs" => self.control(Control::RefreshCertificates),
             b"quit" => Verdict::Complete { request: Request::Quit, consumed: self.consumed },
             _ => self.unknown(),
@@ -310,7 +310,7 @@ impl Line<'_> {
     }
 
     fn flush(&self) -> Verdict<Request> {
-        if !self.context.flush {
+        if !self.context.permissions.flush {
             return self.control(Control::RefuseFlush(words::FLUSH_NOT_ALLOWED));
         }
         let arguments = Tokens::new(self.arguments).count();
@@ -329,7 +329,9 @@ impl Line<'_> {
         let group = match tokens.next_bytes() {
             b"" => Group::General,
             word if b"reset".starts_with(word) => Group::Reset,
-            word if b"detail".starts_with(word) && !self.context.dump => return self.answer(words::DETAIL_NOT_ALLOWED),
+            word if b"detail".starts_with(word) && !self.context.permissions.dump => {
+                return self.answer(words::DETAIL_NOT_ALLOWED);
+            }
             word if b"detail".starts_with(word) => match tokens.next_bytes() {
                 b"" => return self.answer(words::DETAIL_USAGE),
                 word if b"on".starts_with(word) => Group::Detail(Detail::On),
@@ -363,10 +365,13 @@ impl Line<'_> {
 #[allow(clippy::indexing_slicing, reason = "a test may panic")]
 mod tests {
     use super::*;
-    use crate::boundary::host::ClockOrder;
+    use crate::boundary::{config::Permissions, host::ClockOrder};
 
-    const CONTEXT: Context =
-        Context { shutdown: false, sasl: false, debug_time: false, ..Context::permissive(1 << 20, 1_800_000_000) };
+    const CONTEXT: Context = Context {
+        sasl: false,
+        permissions: Permissions { shutdown: false, debug_time: false, ..Permissions::ALL },
+        ..Context::permissive(1 << 20, 1_800_000_000)
+    };
 
     fn refusal(input: &[u8]) -> &'static [u8] {
         match parse(input, &CONTEXT) {
@@ -377,7 +382,7 @@ mod tests {
 
     #[test]
     fn the_clock_obeys_only_where_it_is_allowed() {
-        let allowed = Context { debug_time: true, ..CONTEXT };
+        let allowed = Context { permissions: Permissions::ALL, ..CONTEXT };
         let order = |input: &[u8]| match parse(input, &allowed) {
             Verdict::Complete { request: Request::Control { control: Control::Clock(order), .. }, .. } => Some(order),
             Verdict::Complete { request: Request::Answer { text: words::ERROR, .. }, .. } => None,
