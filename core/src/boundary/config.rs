@@ -1,6 +1,6 @@
 //! The configuration of a guest: one row an option.
 
-use super::record::{Record, enumeration, record};
+use super::record::{Record, Row, enumeration, record};
 use crate::{command::Eviction, hash::Seed, limits, settings::Setting};
 use alloc::{string::String, vec::Vec};
 
@@ -57,29 +57,31 @@ enumeration! { Authentication: None Sasl Text }
 record! {
     /// The configuration of one guest. An option is one row here, or in one of the nested records.
     pub struct Config {
-        /// See [`Role`].
+        /// The [`Role`]: 0 front, 1 shard, 2 solo.
         1 role: Role = Role::Solo,
-        /// Number of shards of the server, at least 1. Solo: 1.
+        /// Number of shards of the server; solo: 1.
         2 shards: u32 = 1,
         /// Index of this shard, from 0.
         3 shard: u32 = 0,
-        /// Random numbers that no other guest has: nonces of logins derive from them.
+        /// Random numbers that no other guest has. Logins need them.
         4 entropy: [u64; 4] = [0; 4],
-        /// `-B`: the protocols of listeners without a binding of their own.
+        /// The [`Binding`] of connections of kind 0: 0 the first byte selects the protocol, 1 text, 2 binary.
         5 binding: Binding = Binding::Auto,
-        /// `-S`, `-Y`: how clients log in.
+        /// How clients log in ([`Authentication`]): 0 not at all, 1 SASL in the binary protocol, 2 `set` in the text
+        /// protocol.
         6 authentication: Authentication = Authentication::None,
-        /// `-R`: requests of one connection in a row before the others have their turn.
+        /// Requests of one connection in a row before the others have their turn; at least 1.
         7 requests_per_event: u32 = 20,
-        /// `-o udp_amplification`: largest ratio of bytes sent to bytes received for an unverified peer; 0: no limit.
+        /// Largest ratio of bytes sent to bytes received for an unverified peer of UDP; 0: no limit.
         8 udp_amplification: u32 = limits::DATAGRAM_AMPLIFICATION_DEFAULT,
-        /// `-D`: statistics by key prefix from the start.
+        /// Statistics by key prefix from the start.
         9 detail: bool = false,
-        /// `-D`: the byte that ends a prefix.
+        /// The byte that ends a key prefix.
         10 prefix_delimiter: u8 = b':',
-        /// `-o track_sizes` sets it: items are counted by size.
+        /// `stats sizes` counts items by size.
         11 track_sizes: bool = false,
-        /// Lines of `stats settings`; a missing setting shows its default.
+        /// A line of `stats settings`: the number of the setting (`u8`), its value (`bytes`, UTF-8). A setting without a
+        /// line shows its default.
         12 settings: Vec<(Setting, String)> = Vec::new(),
         ..
         /// The store of a shard.
@@ -94,22 +96,22 @@ record! {
     /// How a store is made.
     #[derive(Copy)]
     pub struct StoreConfig {
-        /// Secret of the key hash: the same in every guest of a server.
+        /// Random secret of the key hash, the same in every guest of a server.
         32 seed: Seed = Seed(0, 0),
-        /// The limit of the pool: items, index and the table of segments together. This shard's part of `-m`.
+        /// Limit of the store: items, index and table of segments together.
         33 memory_bytes: u64 = 64 * 1024 * 1024,
-        /// How far `cache_memlimit` can raise that limit. It reserves address space, not memory; less than
-        /// `memory_bytes` means `memory_bytes`.
+        /// The highest limit that `limit` can set. It reserves address space, not memory. Less than `memory_bytes` means
+        /// `memory_bytes`.
         34 memory_bytes_capacity: u64 = 64 * 1024 * 1024,
-        /// A power of two, or 0: chosen by the size of the pool.
+        /// Size of a segment, a power of two; 0: chosen by the limit.
         35 segment_bytes: u32 = 0,
-        /// `-I`: largest item, counted as memcached counts it ([`crate::limits::item_bytes`]).
+        /// Largest item, counted as memcached counts it: header, key and value.
         36 item_bytes_max: u32 = limits::ITEM_BYTES_MAX_DEFAULT,
-        /// `-M` clears it: live items may be removed for room.
+        /// A full store evicts items; 0: it refuses new ones.
         37 evictions: bool = true,
-        /// `-o eviction`: which items are evicted.
+        /// Which items are evicted ([`Eviction`]): 0 the least recently used, 1 by S3-FIFO.
         38 eviction: Eviction = Eviction::S3Fifo,
-        /// `-C` clears it: items have uniques.
+        /// Items have CAS uniques.
         39 cas: bool = true,
     }
 }
@@ -118,15 +120,15 @@ record! {
     /// What clients may do: commands that a flag allows or forbids.
     #[derive(Copy)]
     pub struct Permissions {
-        /// `-F` clears it: empty the cache.
+        /// Clients may empty the cache.
         64 flush: bool = true,
-        /// `-A` sets it: stop the server.
+        /// Clients may stop the server.
         65 shutdown: bool = false,
-        /// `-o debugtime` sets it: stop and move the clock, for tests.
+        /// Clients may stop and move the clock, for tests.
         66 debug_time: bool = false,
-        /// `-X` clears it: list keys.
+        /// Clients may list keys.
         67 dump: bool = true,
-        /// `-W` clears it: watch events.
+        /// Clients may watch events.
         68 watch: bool = true,
     }
 }
@@ -145,6 +147,11 @@ impl Config {
     /// Reads a record; `None` if a field is unknown, cut or invalid.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         Record::decode(bytes)
+    }
+
+    /// Every field, for the documentation.
+    pub fn rows() -> Vec<Row> {
+        <Self as Record>::rows()
     }
 
     /// The value of a setting that the host sent, or its default.

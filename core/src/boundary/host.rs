@@ -128,14 +128,14 @@ impl Refreshed {
 }
 
 macro_rules! host_statistics {
-    ($($(#[$doc:meta])* $field:ident,)*) => {
+    ($($(#[doc = $doc:literal])* $field:ident,)*) => {
         /// What the host counts. Durations are microseconds, times are Unix seconds.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-        pub struct HostStatistics { $($(#[$doc])* pub $field: u64,)* }
+        pub struct HostStatistics { $($(#[doc = $doc])* pub $field: u64,)* }
 
         impl HostStatistics {
-            /// The names of the fields, in the order of the record.
-            pub const NAMES: &'static [&'static str] = &[$(stringify!($field)),*];
+            /// Name and meaning of each field, in the order of the record.
+            pub const FIELDS: &'static [(&'static str, &'static str)] = &[$((stringify!($field), concat!($($doc),*))),*];
 
             /// The form that crosses the boundary.
             pub fn encode(&self) -> Vec<u8> {
@@ -146,7 +146,7 @@ macro_rules! host_statistics {
 
             /// Reads what [`HostStatistics::encode`] wrote; a missing field or record is zero.
             pub fn decode(bytes: &[u8]) -> Self {
-                let [$($field),*] = Reader(bytes).counters().unwrap_or([0; Self::NAMES.len()]);
+                let [$($field),*] = Reader(bytes).counters().unwrap_or([0; Self::FIELDS.len()]);
                 Self { $($field),* }
             }
         }

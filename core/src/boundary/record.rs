@@ -63,6 +63,8 @@ pub struct Row {
     pub bytes: Option<usize>,
     /// The value of a missing field.
     pub default: String,
+    /// The doc comment of the field.
+    pub meaning: &'static str,
 }
 
 /// A struct that the macro `record!` declares.
@@ -110,14 +112,14 @@ macro_rules! record {
     (
         $(#[$meta:meta])*
         pub struct $record:ident {
-            $($(#[$doc:meta])* $number:literal $field:ident: $type:ty = $default:expr,)*
+            $($(#[doc = $doc:literal])* $number:literal $field:ident: $type:ty = $default:expr,)*
             $(.. $(#[$nested_doc:meta])* $nested:ident: $nested_type:ty,)*
         }
     ) => {
         $(#[$meta])*
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub struct $record {
-            $($(#[$doc])* pub $field: $type,)*
+            $($(#[doc = $doc])* pub $field: $type,)*
             $($(#[$nested_doc])* pub $nested: $nested_type,)*
         }
 
@@ -149,6 +151,7 @@ macro_rules! record {
                     type_name: <$type as $crate::boundary::record::Field>::TYPE,
                     bytes: <$type as $crate::boundary::record::Field>::BYTES,
                     default: $crate::boundary::record::Field::text(&_defaults.$field),
+                    meaning: concat!($($doc),*),
                 });)*
                 $(<$nested_type>::push_rows(rows);)*
             }
