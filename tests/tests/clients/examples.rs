@@ -1,4 +1,4 @@
-//! The examples of this repository that are clients.
+//! The examples of this repository: a client, and a program that embeds the engine.
 
 use crate::{
     interpreters::{folder, python},
@@ -6,7 +6,7 @@ use crate::{
     servers::Servers,
     suite::{Report, Site},
 };
-use std::process::Command;
+use std::{path::PathBuf, process::Command};
 
 /// The example of the README, with the counts it prints.
 pub(crate) fn cache_aside(site: &Site) -> Result<Report, String> {
@@ -26,4 +26,25 @@ pub(crate) fn cache_aside(site: &Site) -> Result<Report, String> {
         }
         _ => Err(format!("unexpected output:\n{text}")),
     }
+}
+
+/// The most lines that an embedder needs: the example is an argument of the README.
+const EMBED_LINES_MAX: usize = 39;
+
+/// The example that embeds the module without a server, with the lines that it prints.
+pub(crate) fn embed_python() -> Result<(), String> {
+    let module = std::env::var_os("WASMCACHED_GUEST")
+        .map_or_else(|| folder().join("../target/guest/wasmcached.wasm"), PathBuf::from);
+    let script = folder().join("../examples/embed_python/embed.py");
+    let lines = std::fs::read_to_string(&script).map_err(|error| error.to_string())?.lines().count();
+    if lines > EMBED_LINES_MAX {
+        return Err(format!("{} has {lines} lines, {EMBED_LINES_MAX} are the limit", script.display()));
+    }
+    let text = process::succeed(Command::new(python()?).arg(script).arg(module))?.replace("\r\n", "\n");
+    let stored = text.starts_with("STORED\nVALUE greeting 0 5\nhello\nEND\nOK\nSTAT pid 0\n");
+    let counted = ["STAT cmd_get 1", "STAT cmd_set 1", "STAT get_hits 1", "STAT curr_items 1", "END"];
+    if stored && counted.iter().all(|line| text.lines().any(|other| other == *line)) {
+        return Ok(());
+    }
+    Err(format!("unexpected output:\n{text}"))
 }

@@ -47,6 +47,7 @@ fn main() {
             table.lock().map_err(|error| error.to_string())?.check_names(&SUITES).map_err(Failed::from)
         }));
     }
+    trials.push(Trial::test("Python embeds the engine", || examples::embed_python().map_err(Failed::from)));
     let conclusion = libtest_mimic::run(&arguments, trials);
     if table::is_written()
         && let Err(message) = table.lock().map_err(|error| error.to_string()).and_then(|table| table.write(&SUITES))
