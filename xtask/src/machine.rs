@@ -27,9 +27,14 @@ pub(crate) fn cargo() -> Command {
 
 /// Another cargo, in the repository.
 pub(crate) fn cargo_of(program: &Path) -> Command {
-    let mut command = Command::new(program);
+    let mut command = without_cargo_variables(program);
     command.current_dir(root());
-    // Set for this tool by the cargo that started it; nothing that it starts should see them.
+    command
+}
+
+/// A program that does not see the variables that cargo sets for the package of this tool.
+pub(crate) fn without_cargo_variables(program: &Path) -> Command {
+    let mut command = Command::new(program);
     for (name, _) in env::vars_os() {
         let text = name.to_string_lossy();
         if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {

@@ -5,6 +5,7 @@
 mod bench;
 mod build;
 mod cross;
+mod documentation;
 mod fuzz;
 #[path = "../../host/build/mod.rs"]
 mod guest_build;
@@ -37,7 +38,12 @@ struct Command {
 
 const COMMANDS: [Command; 12] = [
     Command { name: "run", arguments: "[-- FLAGS]", summary: "build what is missing, then serve", run: build::run },
-    Command { name: "test", arguments: "", summary: "set everything up and run every test", run: test::run },
+    Command {
+        name: "test",
+        arguments: "[PART ...]",
+        summary: "set up and run every test, or parts of them",
+        run: test::run,
+    },
     Command { name: "build", arguments: "", summary: "build target/release/wasmcached", run: build::build },
     Command {
         name: "bench",

@@ -1,60 +1,65 @@
-//! `cargo xtask test`: sets everything up, runs every test of the repository, and closes with a true total.
+//! `cargo xtask test [PART …]`: sets up what the parts need, runs them, and closes with a true total.
+
+mod needs;
+mod parts;
+mod targets;
 
 use crate::{
-    build, cross, fuzz,
-    guest_build::guest::Guest,
-    guests, instructions, js, lint, machine, packages,
     runners::Report,
-    shipped,
-    step::{Outcome, run as run_command, step},
-    trials,
+    step::{Outcome, step},
 };
-use std::{path::PathBuf, process::Command};
+use needs::Needs;
+use parts::{PARTS, Part};
+use targets::Executables;
 
-/// How long each target of the fuzzer runs.
-const FUZZ_SECONDS: u32 = 30;
-/// How long the soak runs here; by hand it runs longer.
-const SOAK_SECONDS: u32 = 20;
-/// How long random conversations are compared.
-const DIFFERENTIAL_SECONDS: u32 = 20;
-
-/// What the set-up found, for the tests.
-struct Tools {
-    python: PathBuf,
-    node: PathBuf,
-}
-
-/// `cargo xtask test`.
+/// `cargo xtask test`: every part without arguments, else the parts that they name.
 pub(crate) fn run(arguments: &[String]) -> Outcome {
-    if !arguments.is_empty() {
-        return Err(format!("runs every test and takes no arguments, but was given {arguments:?}"));
+    if arguments.iter().any(|argument| matches!(argument.as_str(), "-h" | "--help" | "help")) {
+        print!("{}", usage());
+        return Ok(());
     }
-    let tools = set_up()?;
-    build::build_fault_injection()?;
-    build::build(&[])?;
+    let chosen = choose(arguments)?;
+    let wanted = Needs::union(chosen.iter().map(|part| part.needs));
+    let tools = needs::set_up(wanted)?;
+    // One build for all parts: its features are those of the whole workspace, so nothing is compiled twice.
+    let executables = if arguments.is_empty() { Some(Executables::of_workspace()?) } else { None };
+    let context = Context { tools, executables };
     let mut report = Report::default();
     let mut failures = Vec::new();
-    let mut part = |name: &str, report: &mut Report, work: &dyn Fn(&mut Report) -> Outcome| {
+    for part in chosen {
         let failed_before = report.failed;
-        if let Err(message) = step(name, || work(report)) {
-            // Something that failed before it could count is a failure as well.
+        if let Err(message) = step(part.name, || (part.run)(&context, &mut report)) {
+            // A failure before the first test counts as one.
             report.failed += u64::from(report.failed == failed_before);
-            failures.push(format!("{name}: {message}"));
+            failures.push(format!("{}: {message}", part.name));
         }
-    };
-    part("format", &mut report, &|_| run_command(machine::cargo().args(["fmt", "--all", "--check"])));
-    part("clippy", &mut report, &|_| lint::all());
-    part("the shipped program", &mut report, &|report| shipped::check(report));
-    part("rust", &mut report, &|report| report.run(&mut cargo_test(&tools)));
-    part("javascript", &mut report, &|report| {
-        js::build(&tools.node)?;
-        report.run(packages::in_js(&tools.node).arg("test"))
-    });
-    part("soak", &mut report, &|report| trials::check(report, "soak", SOAK_SECONDS));
-    part("differential", &mut report, &|report| trials::check(report, "differential", DIFFERENTIAL_SECONDS));
-    part("instructions", &mut report, &instructions::check);
-    part("fuzzing", &mut report, &|report| fuzz::check(report, FUZZ_SECONDS));
-    part("other systems", &mut report, &|report| cross::check(report));
+    }
+    conclude(&report, &failures)
+}
+
+/// What the parts share.
+pub(super) struct Context {
+    tools: needs::Tools,
+    /// The test programs of the whole workspace, where all parts run.
+    executables: Option<Executables>,
+}
+
+fn choose(names: &[String]) -> Outcome<Vec<&'static Part>> {
+    if let Some(wrong) = names.iter().find(|name| PARTS.iter().all(|part| part.name != *name)) {
+        return Err(format!("no part of the tests is called `{wrong}`\n\n{}", usage()));
+    }
+    Ok(PARTS.iter().filter(|part| names.is_empty() || names.iter().any(|name| name == part.name)).collect())
+}
+
+fn usage() -> String {
+    let mut text = "usage: cargo xtask test [PART ...]\n\nWithout PART, every part in this order:\n\n".to_owned();
+    for part in &PARTS {
+        text += &format!("  {:<13} {}\n", part.name, part.summary);
+    }
+    text
+}
+
+fn conclude(report: &Report, failures: &[String]) -> Outcome {
     println!();
     for summary in &report.summaries {
         println!("{summary}");
@@ -62,27 +67,40 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     for detail in &report.details {
         println!("    {detail}");
     }
-    for failure in &failures {
+    for failure in failures {
         println!("failed: {failure}");
     }
     println!("{} passed, {} failed", report.passed, report.failed);
     if failures.is_empty() && report.failed == 0 { Ok(()) } else { Err("not everything passed".to_owned()) }
 }
 
-fn set_up() -> Outcome<Tools> {
-    step("packages of the system", packages::system_packages)?;
-    let python = step("packages of Python", packages::python)?;
-    let node = step("packages of Node", packages::node)?;
-    guests::build(&[Guest::Shipped, Guest::FaultInjection])?;
-    Ok(Tools { python, node })
-}
+#[cfg(test)]
+mod tests {
+    use super::{PARTS, choose, usage};
 
-fn cargo_test(tools: &Tools) -> Command {
-    let mut command = machine::cargo();
-    command.args(["test", "--workspace", "--no-fail-fast"]);
-    command.env("WASMCACHED_BIN", build::binary());
-    command.env("WASMCACHED_FAULT_INJECTION_BIN", build::fault_injection_binary());
-    command.env("PYTHON", &tools.python);
-    command.env("NODE", tools.node.join(format!("node{}", std::env::consts::EXE_SUFFIX)));
-    command
+    fn names(chosen: &[&str]) -> Result<Vec<&'static str>, String> {
+        let names: Vec<String> = chosen.iter().map(|name| (*name).to_owned()).collect();
+        choose(&names).map(|parts| parts.iter().map(|part| part.name).collect())
+    }
+
+    #[test]
+    fn no_name_chooses_every_part() {
+        assert_eq!(names(&[]).map(|names| names.len()), Ok(PARTS.len()));
+    }
+
+    #[test]
+    fn parts_run_once_and_in_the_order_of_the_table() {
+        assert_eq!(names(&["core", "format", "core"]), Ok(vec!["format", "core"]));
+    }
+
+    #[test]
+    fn a_wrong_name_is_answered_with_all_names() {
+        let message = names(&["core", "cores"]).expect_err("no such part");
+        assert!(message.contains("`cores`") && message.contains(&usage()), "{message}");
+    }
+
+    #[test]
+    fn every_part_is_listed() {
+        assert!(PARTS.iter().all(|part| usage().contains(part.name)));
+    }
 }

@@ -1,0 +1,95 @@
+//! What a part of the tests needs before it can run: nothing is set up for parts that were not asked for.
+
+use crate::{
+    build,
+    guest_build::guest::Guest,
+    guests, packages,
+    step::{Outcome, step},
+};
+use std::path::PathBuf;
+
+/// A set of things to set up.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Needs {
+    /// Packages of the system: memcached, its clients, valgrind.
+    pub(super) system: bool,
+    /// Python with the clients' packages.
+    pub(super) python: bool,
+    /// Node with the packages of `js/` and of the clients.
+    pub(super) node: bool,
+    /// The WebAssembly guests.
+    pub(super) guests: bool,
+    /// The server as it is shipped.
+    pub(super) server: bool,
+    /// The server whose guest traps and hangs on demand.
+    pub(super) faulty_server: bool,
+}
+
+impl Needs {
+    pub(super) const NOTHING: Self =
+        Self { system: false, python: false, node: false, guests: false, server: false, faulty_server: false };
+    pub(super) const GUESTS: Self = Self { guests: true, ..Self::NOTHING };
+    pub(super) const SERVER: Self = Self { server: true, ..Self::GUESTS };
+
+    /// Everything that one of them needs.
+    pub(super) fn union(all: impl Iterator<Item = Self>) -> Self {
+        all.fold(Self::NOTHING, |sum, other| Self {
+            system: sum.system || other.system,
+            python: sum.python || other.python,
+            node: sum.node || other.node,
+            guests: sum.guests || other.guests,
+            server: sum.server || other.server,
+            faulty_server: sum.faulty_server || other.faulty_server,
+        })
+    }
+}
+
+/// What the set-up found.
+#[derive(Default)]
+pub(super) struct Tools {
+    /// The interpreter.
+    pub(super) python: Option<PathBuf>,
+    /// The folder of the interpreter.
+    pub(super) node: Option<PathBuf>,
+    /// Whether the server was built.
+    pub(super) server: bool,
+    /// Whether the server with fault injection was built.
+    pub(super) faulty_server: bool,
+}
+
+/// Sets up what is needed, in an order in which each finds what it builds on.
+pub(super) fn set_up(needs: Needs) -> Outcome<Tools> {
+    let mut tools = Tools { server: needs.server, faulty_server: needs.faulty_server, ..Tools::default() };
+    if needs.system {
+        step("packages of the system", packages::system_packages)?;
+    }
+    if needs.python {
+        tools.python = Some(step("packages of Python", packages::python)?);
+    }
+    if needs.node {
+        tools.node = Some(step("packages of Node", packages::node)?);
+    }
+    if needs.guests {
+        guests::build(&[Guest::Shipped, Guest::FaultInjection])?;
+    }
+    if needs.faulty_server {
+        build::build_fault_injection()?;
+    }
+    if needs.server {
+        build::build(&[])?;
+    }
+    Ok(tools)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Needs;
+
+    #[test]
+    fn the_union_is_what_any_of_them_needs() {
+        let python = Needs { python: true, ..Needs::NOTHING };
+        let both = Needs::union([Needs::GUESTS, python].into_iter());
+        assert_eq!(both, Needs { python: true, guests: true, ..Needs::NOTHING });
+        assert_eq!(Needs::union(std::iter::empty()), Needs::NOTHING);
+    }
+}

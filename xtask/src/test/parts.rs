@@ -1,0 +1,185 @@
+//! The parts of the tests: a name, what it needs, and what it runs.
+
+use super::{Context, needs::Needs, targets::Executables};
+use crate::{
+    build, cross, documentation, fuzz, instructions, js, lint, machine, packages,
+    runners::Report,
+    shipped,
+    step::{Outcome, run as run_command},
+    trials,
+};
+use std::{env, process::Command};
+
+/// How long each target of the fuzzer runs.
+const FUZZ_SECONDS: u32 = 30;
+/// How long the soak runs; by hand it runs longer.
+const SOAK_SECONDS: u32 = 20;
+/// How long random conversations are compared.
+const DIFFERENTIAL_SECONDS: u32 = 20;
+
+/// What the tests that compare with memcached need.
+const MEMCACHED: Needs = Needs { system: true, ..Needs::SERVER };
+
+/// A part of the tests.
+pub(super) struct Part {
+    /// Its name on the command line.
+    pub(super) name: &'static str,
+    /// What it tests, in a line.
+    pub(super) summary: &'static str,
+    /// What must be there before.
+    pub(super) needs: Needs,
+    /// Runs it; tests are counted in the report.
+    pub(super) run: fn(&Context, &mut Report) -> Outcome,
+}
+
+/// Every part, cheap ones first.
+pub(super) const PARTS: [Part; 17] = [
+    Part { name: "format", summary: "rustfmt", needs: Needs::NOTHING, run: |_, _| format() },
+    Part {
+        name: "core",
+        summary: "the engine: laws, models, transcripts natively",
+        needs: Needs::NOTHING,
+        run: |context, report| rust("core", context, report),
+    },
+    Part {
+        name: "harness",
+        summary: "the tests' own tools, and xtask",
+        needs: Needs::NOTHING,
+        run: |context, report| rust("harness", context, report),
+    },
+    Part { name: "clippy", summary: "lints, everywhere", needs: Needs::GUESTS, run: |_, _| lint::all() },
+    Part {
+        name: "docs",
+        summary: "rustdoc without warnings, examples in comments",
+        needs: Needs::GUESTS,
+        run: |_, report| documentation::check(report),
+    },
+    Part {
+        name: "guest",
+        summary: "the engine as WebAssembly, transcripts",
+        needs: Needs::GUESTS,
+        run: |context, report| rust("guest", context, report),
+    },
+    Part {
+        name: "shipped",
+        summary: "what the shipped program must not hold",
+        needs: Needs::SERVER,
+        run: |_, report| shipped::check(report),
+    },
+    Part {
+        name: "host",
+        summary: "the server: flags, life, faults, TLS, memory, transcripts",
+        needs: Needs { faulty_server: true, ..Needs::SERVER },
+        run: |context, report| rust("host", context, report),
+    },
+    Part {
+        name: "memcached",
+        summary: "transcripts and statistics beside memcached",
+        needs: MEMCACHED,
+        run: |context, report| rust("memcached", context, report),
+    },
+    Part {
+        name: "clients",
+        summary: "real clients in all languages",
+        needs: Needs { python: true, node: true, ..MEMCACHED },
+        run: |context, report| rust("clients", context, report),
+    },
+    Part {
+        name: "bench",
+        summary: "the benchmarks' own tests",
+        needs: Needs::SERVER,
+        run: |context, report| rust("bench", context, report),
+    },
+    Part {
+        name: "js",
+        summary: "the npm package in Node and workerd",
+        needs: Needs { node: true, ..Needs::NOTHING },
+        run: javascript,
+    },
+    Part {
+        name: "soak",
+        summary: "every answer while the server forgets, for seconds",
+        needs: Needs::SERVER,
+        run: |_, report| trials::check(report, "soak", SOAK_SECONDS),
+    },
+    Part {
+        name: "differential",
+        summary: "random conversations beside memcached, for seconds",
+        needs: MEMCACHED,
+        run: |_, report| trials::check(report, "differential", DIFFERENTIAL_SECONDS),
+    },
+    Part {
+        name: "instructions",
+        summary: "instructions an operation beside those kept",
+        needs: Needs { system: true, ..Needs::GUESTS },
+        run: |_, report| instructions::check(report),
+    },
+    Part {
+        name: "fuzz",
+        summary: "random input to the engine, for seconds",
+        // libFuzzer is C++.
+        needs: Needs { system: true, ..Needs::NOTHING },
+        run: |_, report| fuzz::check(report, FUZZ_SECONDS),
+    },
+    Part {
+        name: "cross",
+        summary: "the server for Windows and macOS",
+        needs: Needs { system: true, ..Needs::GUESTS },
+        run: |_, report| cross::check(report),
+    },
+];
+
+fn format() -> Outcome {
+    run_command(machine::cargo().args(["fmt", "--all", "--check"]))
+}
+
+fn javascript(context: &Context, report: &mut Report) -> Outcome {
+    let node = context.tools.node.as_deref().ok_or("Node was not set up")?;
+    js::build(node)?;
+    report.run(packages::in_js(node).arg("test"))
+}
+
+/// Runs the test programs that belong to the part.
+fn rust(part: &str, context: &Context, report: &mut Report) -> Outcome {
+    let built;
+    let executables = match &context.executables {
+        Some(executables) => executables,
+        None => {
+            built = Executables::of_part(part)?;
+            &built
+        }
+    };
+    let mut failures = Vec::new();
+    for mut command in executables.commands(part)? {
+        set_variables(&mut command, context);
+        failures.extend(report.run(&mut command).err());
+    }
+    if failures.is_empty() { Ok(()) } else { Err(failures.join("; ")) }
+}
+
+fn set_variables(command: &mut Command, context: &Context) {
+    let tools = &context.tools;
+    if tools.server {
+        command.env("WASMCACHED_BIN", build::binary());
+    }
+    if tools.faulty_server {
+        command.env("WASMCACHED_FAULT_INJECTION_BIN", build::fault_injection_binary());
+    }
+    if let Some(python) = &tools.python {
+        command.env("PYTHON", python);
+    }
+    if let Some(node) = &tools.node {
+        command.env("NODE", node.join(format!("node{}", env::consts::EXE_SUFFIX)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::targets, PARTS};
+
+    #[test]
+    fn every_test_program_belongs_to_a_part_that_exists() {
+        let exists = |name: &str| PARTS.iter().any(|part| part.name == name);
+        assert!(targets::parts().all(exists));
+    }
+}
