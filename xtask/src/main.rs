@@ -21,6 +21,7 @@ mod shipped;
 mod step;
 mod target;
 mod test;
+mod tidy;
 mod trials;
 mod windows;
 mod wine;
@@ -36,7 +37,7 @@ struct Command {
     run: fn(&[String]) -> Outcome,
 }
 
-const COMMANDS: [Command; 12] = [
+const COMMANDS: [Command; 13] = [
     Command { name: "run", arguments: "[-- FLAGS]", summary: "build what is missing, then serve", run: build::run },
     Command {
         name: "test",
@@ -44,6 +45,7 @@ const COMMANDS: [Command; 12] = [
         summary: "set up and run every test, or parts of them",
         run: test::run,
     },
+    Command { name: "tidy", arguments: "[FOLDER]", summary: "check the rules of the house", run: tidy::run },
     Command { name: "build", arguments: "", summary: "build target/release/wasmcached", run: build::build },
     Command {
         name: "bench",

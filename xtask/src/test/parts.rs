@@ -6,7 +6,7 @@ use crate::{
     runners::Report,
     shipped,
     step::{Outcome, run as run_command},
-    trials,
+    tidy, trials,
 };
 use std::{env, process::Command};
 
@@ -33,8 +33,14 @@ pub(super) struct Part {
 }
 
 /// Every part, cheap ones first.
-pub(super) const PARTS: [Part; 17] = [
+pub(super) const PARTS: [Part; 18] = [
     Part { name: "format", summary: "rustfmt", needs: Needs::NOTHING, run: |_, _| format() },
+    Part {
+        name: "tidy",
+        summary: "imports, sizes, unsafe code, words, links of this repository",
+        needs: Needs::NOTHING,
+        run: |_, report| tidy::check(&machine::root(), report),
+    },
     Part {
         name: "core",
         summary: "the engine: laws, models, transcripts natively",
