@@ -1,7 +1,7 @@
-//! The loops that measure the store, inside a guest: `cargo xtask bench store` runs this beside the native ones.
+//! Times the loops of the store inside a guest; `cargo xtask bench store` shows them beside the native ones.
 //!
-//! The guest is the shipped one with exports for the loops, compiled as the product compiles it. What a call into the
-//! guest costs by itself is taken off, because this program is not optimised.
+//! The guest is the shipped one with exports for the loops, compiled as the product compiles it. The cost of a call into
+//! the guest is subtracted, because this program is not optimised.
 
 #[path = "../../core/examples/store_loops/mod.rs"]
 mod store_loops;
@@ -43,12 +43,12 @@ fn main() -> ExitCode {
 
 impl Guest {
     fn new() -> Result<Self> {
-        let mut config = settings::engine_config();
-        processor::choose(&mut config, &named("WASMCACHED_BENCH_TARGET")?)?;
+        let mut config = engine_config::engine_config();
+        processor::choose(&mut config, &variable("WASMCACHED_BENCH_TARGET")?)?;
         let engine = Engine::new(&config)?;
-        let module = Module::from_file(&engine, named("WASMCACHED_BENCH_GUEST")?)?;
+        let module = Module::from_file(&engine, variable("WASMCACHED_BENCH_GUEST")?)?;
         let mut store = Store::new(&engine, ());
-        // Nobody moves the epoch on: the loops are not interrupted, but they look, as the product's do.
+        // The epoch never advances, so the loops are not interrupted; they check it nevertheless, as in the product.
         store.set_epoch_deadline(1);
         let instance = Instance::new(&mut store, &module, &[])?;
         Ok(Self {
@@ -88,21 +88,21 @@ impl timing::Bench for Guest {
         self.items.call(&mut self.store, ()).expect("no trap")
     }
 
-    /// Of a call that does nothing, because there is no store yet.
+    /// Times a call that returns at once, because there is no store yet.
     fn call_ns(&mut self) -> f64 {
         let ns = timing::median_ns(10_000, || {
             let start = Instant::now();
             assert_eq!(self.run(1), u64::MAX);
             start.elapsed()
         });
-        eprintln!("a call into the guest takes {ns:.0} ns by itself, which is taken off");
+        eprintln!("an empty call into the guest takes {ns:.0} ns, which is subtracted");
         ns
     }
 }
 
-/// What `cargo xtask bench store` says in the environment.
-fn named(variable: &str) -> Result<String> {
-    env::var(variable).map_err(|_| Error::msg(format!("{variable} is not set: `cargo xtask bench store` calls this")))
+/// Reads a variable that `cargo xtask bench store` sets.
+fn variable(name: &str) -> Result<String> {
+    env::var(name).map_err(|_| Error::msg(format!("{name} is not set: `cargo xtask bench store` calls this")))
 }
 
 fn place(work: Work) -> u32 {

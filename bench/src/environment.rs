@@ -1,4 +1,4 @@
-//! The machine: cores, limits, and the lines about it that a report needs.
+//! The machine: cores, limits, and its description for reports.
 
 use std::fs;
 use std::path::Path;
@@ -9,29 +9,29 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use crate::outcome::{Outcome, ResultExt as _};
 
-/// The cores this process may use.
+/// Cores that this process may use.
 pub fn cores() -> Outcome<Vec<usize>> {
     let set = sched_getaffinity(None).context("sched_getaffinity")?;
     Ok((0..CpuSet::MAX_CPU).filter(|&core| set.is_set(core)).collect())
 }
 
-/// Keeps the calling thread, and what it starts from now on, on these cores.
+/// Pins the calling thread, and every thread or process that it starts later, to these cores.
 pub fn pin_this_thread(cores: &[usize]) -> Outcome<()> {
     let mut set = CpuSet::new();
     cores.iter().for_each(|&core| set.set(core));
     sched_setaffinity(None, &set).context("sched_setaffinity")
 }
 
-/// This session before all others of the machine, until dropped.
+/// Raises the priority of this session until dropped.
 ///
-/// Where the kernel groups processes by session, a process's own niceness counts only within its session.
+/// Where the kernel groups processes by session, the niceness of a process counts only within its session.
 #[derive(Debug)]
 pub struct Preference(());
 
 const SESSION_NICENESS: &str = "/proc/self/autogroup";
 
 impl Preference {
-    /// Takes precedence; root may.
+    /// Raises the priority, which needs root.
     pub fn take() -> Outcome<Self> {
         setpriority_process(None, -20).context("priority (root may)")?;
         if Path::new(SESSION_NICENESS).exists() {
@@ -43,7 +43,7 @@ impl Preference {
 
 impl Drop for Preference {
     fn drop(&mut self) {
-        // The process ends now; the session may live on. A failure leaves it preferred, which harms nobody's result.
+        // The session may outlive this process. After a failure it keeps its priority, which changes no result.
         let _ = fs::write(SESSION_NICENESS, "0");
     }
 }
@@ -58,7 +58,7 @@ pub struct Placement {
 }
 
 impl Placement {
-    /// A core for each server thread and the others for the client; all cores for both where there are too few.
+    /// Gives each server thread a core and the client the others; with too few cores both share all.
     pub fn new(cores: &[usize], server_threads: u32) -> Self {
         let server_threads = server_threads as usize;
         if server_threads < cores.len() {
@@ -83,7 +83,7 @@ impl Placement {
     }
 }
 
-/// Raises the limit of open files as far as it goes.
+/// Raises the limit of open files to the hard limit.
 pub fn raise_file_limit() -> Outcome<u64> {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
@@ -113,7 +113,7 @@ pub fn load_average() -> f64 {
 pub fn version(program: &str) -> Outcome<String> {
     let output = Command::new(program).arg("-V").output().context(program)?;
     let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    text.lines().next().map(str::to_owned).ok_or_else(|| format!("{program} -V says nothing"))
+    text.lines().next().map(str::to_owned).ok_or_else(|| format!("{program} -V prints nothing"))
 }
 
 fn meminfo_kib(name: &str) -> Option<u64> {

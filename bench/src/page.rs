@@ -1,30 +1,29 @@
-//! Pages of `docs/reference/` with a part that a benchmark writes, between two markers, and the pictures beside it.
+//! Pages of `docs/reference/` in which a benchmark writes the part between two markers, and their pictures.
 
 use std::fs;
 use std::path::Path;
 
 use crate::outcome::{Outcome, ResultExt as _};
 
-/// A page of which a part is generated.
+/// A page with a generated part.
 pub(crate) struct Page {
-    /// The file.
+    /// File name.
     pub(crate) name: &'static str,
-    /// What it begins with when it is new.
+    /// Heading of a new page.
     pub(crate) title: &'static str,
-    /// What generates the part: it is named in the markers.
+    /// The command that generates the part, named in the markers.
     pub(crate) command: &'static str,
 }
 
 impl Page {
-    /// Replaces the generated part of the page in the folder `docs/reference`, and pictures (path and content); a page that is
-    /// not there is begun.
-    pub(crate) fn write(&self, docs: &Path, generated: &str, pictures: &[(&str, String)]) -> Outcome<()> {
-        let page = docs.join(self.name);
+    /// Replaces the generated part of the page in `folder`, and pictures (path and content). Creates a missing page.
+    pub(crate) fn write(&self, folder: &Path, generated: &str, pictures: &[(&str, String)]) -> Outcome<()> {
+        let page = folder.join(self.name);
         let text = if page.exists() { fs::read_to_string(&page).context(self.name)? } else { self.first() };
         let text = self.replaced(&text, generated)?;
         for (path, content) in pictures {
-            let path = docs.join(path);
-            fs::create_dir_all(path.parent().unwrap_or(docs)).context("the folder for pictures")?;
+            let path = folder.join(path);
+            fs::create_dir_all(path.parent().unwrap_or(folder)).context("the folder for pictures")?;
             fs::write(&path, content).context(&path.display().to_string())?;
         }
         fs::write(&page, text).context(self.name)
@@ -32,9 +31,8 @@ impl Page {
 
     fn replaced(&self, text: &str, generated: &str) -> Outcome<String> {
         let [begin, end] = self.markers();
-        let (before, rest) =
-            text.split_once(&begin).ok_or_else(|| format!("{} has lost the line {begin}", self.name))?;
-        let (_, after) = rest.split_once(&end).ok_or_else(|| format!("{} has lost the line {end}", self.name))?;
+        let (before, rest) = text.split_once(&begin).ok_or_else(|| format!("{} lacks the line {begin}", self.name))?;
+        let (_, after) = rest.split_once(&end).ok_or_else(|| format!("{} lacks the line {end}", self.name))?;
         Ok([before, &begin, generated, &end, after].concat())
     }
 

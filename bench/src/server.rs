@@ -1,4 +1,4 @@
-//! Servers as child processes: started alike on chosen cores, watched through `/proc`, and ended with the benchmark.
+//! Servers as child processes: started with equal flags on chosen cores, measured through `/proc`, ended with the benchmark.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -15,7 +15,7 @@ use crate::environment;
 use crate::outcome::{Outcome, ResultExt as _};
 use crate::tls::Certificate;
 
-/// The name of the benchmark's own subcommand that turns into a server.
+/// Subcommand of the benchmark that replaces itself by a server.
 pub const LAUNCH: &str = "launch";
 
 const START_TIMEOUT: Duration = Duration::from_secs(20);
@@ -23,15 +23,15 @@ const START_TIMEOUT: Duration = Duration::from_secs(20);
 /// A server that can be started.
 #[derive(Clone, Debug)]
 pub struct Program {
-    /// What reports call it.
+    /// Name in reports.
     pub label: String,
     /// The executable.
     pub path: PathBuf,
-    /// Flags beyond those that all servers get.
+    /// Flags in addition to those of all servers.
     pub extra: Vec<String>,
 }
 
-/// The flags that all servers get alike.
+/// Flags of all servers.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings<'c> {
     /// `-t`
@@ -40,24 +40,24 @@ pub struct Settings<'c> {
     pub memory_mib: u64,
     /// `-c`
     pub connections: u32,
-    /// `-Z` with this certificate, beside a listener without.
+    /// `-Z` with this certificate, in addition to a plain listener.
     pub certificate: Option<&'c Certificate>,
 }
 
 /// A running server.
 #[derive(Debug)]
 pub struct Server {
-    /// Where it listens.
+    /// Plain address.
     pub address: SocketAddr,
-    /// Where it listens with TLS.
+    /// TLS address.
     pub tls_address: Option<SocketAddr>,
     child: Child,
 }
 
-/// What a server has used so far.
+/// Resources used since the start.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Usage {
-    /// Time on a processor, all threads, user and system.
+    /// CPU time of all threads, user and system.
     pub cpu_ns: u64,
     /// Resident memory.
     pub resident_kib: u64,
@@ -89,7 +89,7 @@ impl Program {
         Ok(server)
     }
 
-    /// Whether it was built with TLS, by its own account of its flags.
+    /// Whether it was built with TLS, judged by its `-h`.
     pub fn has_tls(&self) -> Outcome<bool> {
         let output = Command::new(&self.path).arg("-h").output().context("-h")?;
         Ok(String::from_utf8_lossy(&output.stdout).contains("--enable-ssl"))
@@ -97,7 +97,7 @@ impl Program {
 }
 
 impl Server {
-    /// Reads what it has used so far.
+    /// Reads the resources used since the start.
     pub fn usage(&self) -> Outcome<Usage> {
         let process = format!("/proc/{}", self.child.id());
         let status = fs::read_to_string(format!("{process}/status")).context("server status")?;
@@ -109,12 +109,12 @@ impl Server {
         })
     }
 
-    /// One number out of `stats`.
+    /// A number of `stats`.
     pub fn statistic(&self, name: &str) -> Outcome<u64> {
         self.statistic_of("stats", name)
     }
 
-    /// One number out of what `command` answers, such as `stats slabs`.
+    /// A number in the reply to `command`, such as `stats slabs`.
     pub fn statistic_of(&self, command: &str, name: &str) -> Outcome<u64> {
         let mut lines = BufReader::new(ask(self.address, format!("{command}\r\n").as_bytes())?);
         let mut line = String::new();
@@ -135,7 +135,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Failing to end a process that has ended is no failure.
+        // Both calls fail if the process has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -166,15 +166,15 @@ pub fn launch(
     Ok(server)
 }
 
-/// Becomes `program` on `cores`, and dies when the benchmark dies.
+/// Replaces this process by `program` on `cores`; it is killed when the benchmark ends.
 pub fn become_program(cores: &[usize], program: &[String]) -> Outcome<()> {
-    let (path, arguments) = program.split_first().ok_or("launch what?")?;
+    let (path, arguments) = program.split_first().ok_or("launch needs a program")?;
     set_parent_process_death_signal(Some(Signal::TERM)).context("death signal")?;
     environment::pin_this_thread(cores)?;
     Err(format!("{path}: {}", Command::new(path).args(arguments).exec()))
 }
 
-/// A port nobody listens on at the moment.
+/// A port that is free at the moment.
 fn free_port() -> Outcome<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("bind")?;
     Ok(listener.local_addr().context("bind")?.port())
@@ -193,7 +193,7 @@ fn ask(address: SocketAddr, request: &[u8]) -> Outcome<TcpStream> {
     Ok(stream)
 }
 
-/// The scheduler's own account of each thread, in nanoseconds; clock ticks where the kernel keeps none.
+/// CPU time of all threads from the scheduler's statistics; from clock ticks where the kernel keeps none.
 fn cpu_ns(process: &str) -> Outcome<u64> {
     let mut sum = 0;
     for task in fs::read_dir(format!("{process}/task")).context("server threads")? {
@@ -204,7 +204,7 @@ fn cpu_ns(process: &str) -> Outcome<u64> {
     if sum == 0 { cpu_ticks_ns(process) } else { Ok(sum) }
 }
 
-/// User and system time from `stat`, which counts in hundredths of a second.
+/// User and system time from `stat`, which counts hundredths of a second.
 fn cpu_ticks_ns(process: &str) -> Outcome<u64> {
     let stat = fs::read_to_string(format!("{process}/stat")).context("server stat")?;
     // The name in parentheses may contain spaces; utime and stime are fields 14 and 15 of the line.

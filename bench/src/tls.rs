@@ -1,4 +1,4 @@
-//! TLS for servers and clients: a certificate made for one run, and a client's session over a socket that does not wait.
+//! TLS for servers and clients: a certificate for one run, and a client session over a non-blocking socket.
 
 use std::io::{ErrorKind, Read as _, Write};
 use std::path::Path;
@@ -13,16 +13,16 @@ use tempfile::TempDir;
 
 use crate::outcome::{Outcome, ResultExt as _};
 
-/// What every client offers, and nothing else, so that all servers do the same work.
+/// The only suite that clients offer, so that all servers do the same work.
 const SUITE: rustls::SupportedCipherSuite = ring::cipher_suite::TLS13_AES_256_GCM_SHA384;
-/// The suite in words.
+/// The suite in reports.
 pub const SUITE_NAME: &str = "TLS 1.3, AES-256-GCM, ECDSA P-256, no resumption";
 
 const NAME: &str = "localhost";
 const CHAIN_FILE: &str = "chain.pem";
 const KEY_FILE: &str = "key.pem";
 
-/// A certificate that signs itself, in files that go with this value.
+/// A self-signed certificate in files that are deleted with this value.
 #[derive(Debug)]
 pub struct Certificate {
     folder: TempDir,
@@ -30,7 +30,7 @@ pub struct Certificate {
 }
 
 impl Certificate {
-    /// Makes one.
+    /// Creates certificate and key.
     pub fn new() -> Outcome<Self> {
         let CertifiedKey { cert, signing_key } =
             generate_simple_self_signed([NAME.to_owned()]).context("a certificate")?;
@@ -41,14 +41,14 @@ impl Certificate {
         Ok(Self { folder, der: cert.der().clone() })
     }
 
-    /// memcached's flags for a server that shows it.
+    /// memcached's flags for a server with this certificate.
     pub fn flags(&self) -> [String; 3] {
         let path = |name: &str| Path::new(self.folder.path()).join(name).display().to_string();
         let options = format!("ssl_chain_cert={},ssl_key={}", path(CHAIN_FILE), path(KEY_FILE));
         ["-Z".into(), "-o".into(), options]
     }
 
-    /// A client that trusts it and nobody else.
+    /// A client configuration that trusts only this certificate.
     pub fn client(&self) -> Outcome<Arc<ClientConfig>> {
         let mut roots = RootCertStore::empty();
         roots.add(self.der.clone()).context("the certificate")?;
@@ -61,12 +61,12 @@ impl Certificate {
     }
 }
 
-/// One connection's keys and state.
+/// The TLS state of a connection.
 #[derive(Debug)]
 pub struct Session(Box<ClientConnection>);
 
 impl Session {
-    /// Shakes hands over a stream that still waits.
+    /// Performs the handshake over a stream that is still blocking.
     pub fn open(config: &Arc<ClientConfig>, stream: &mut std::net::TcpStream) -> Outcome<Self> {
         let name = ServerName::try_from(NAME).context("a server's name")?;
         let mut session = ClientConnection::new(Arc::clone(config), name).context("TLS")?;
@@ -76,10 +76,10 @@ impl Session {
         Ok(Self(Box::new(session)))
     }
 
-    /// Encrypts and sends some of `plain`; says how many of its bytes will not be asked for again.
+    /// Encrypts and sends a part of `plain`; returns how many bytes were consumed.
     ///
     /// # Errors
-    /// `WouldBlock` where the socket takes nothing now.
+    /// `WouldBlock` if the socket accepts nothing now.
     pub fn send(&mut self, plain: &[u8], stream: &mut impl Write) -> std::io::Result<usize> {
         self.push(stream)?;
         let taken = self.0.writer().write(plain)?;
@@ -89,10 +89,10 @@ impl Session {
         }
     }
 
-    /// Sends what is encrypted already.
+    /// Sends encrypted bytes that are still buffered.
     ///
     /// # Errors
-    /// `WouldBlock` where some of it is left.
+    /// `WouldBlock` if bytes remain buffered.
     pub fn push(&mut self, stream: &mut impl Write) -> std::io::Result<()> {
         while self.0.wants_write() {
             self.0.write_tls(stream)?;
@@ -100,7 +100,7 @@ impl Session {
         Ok(())
     }
 
-    /// Takes what the socket delivered; calls `each` with what that was, decrypted.
+    /// Decrypts received bytes and passes the plain text to `each`.
     pub fn receive(&mut self, mut arrived: &[u8], mut each: impl FnMut(&[u8]) -> Outcome<()>) -> Outcome<()> {
         let mut plain = [0; 16 << 10];
         while !arrived.is_empty() {

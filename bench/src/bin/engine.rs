@@ -1,7 +1,7 @@
-//! Nanoseconds a request inside the engine, without sockets: `cargo run --release -p wasmcached-bench --bin engine -- [KEYS [REQUESTS [NAME]]]`.
+//! Nanoseconds per request inside the engine, without sockets: `cargo run --release -p wasmcached-bench --bin engine -- [KEYS [REQUESTS [NAME]]]`.
 //!
-//! The same streams that `cargo xtask bench` sends over loopback, so that what the engine costs can be told from what
-//! the kernel costs.
+//! Sends the same requests as `cargo xtask bench` sends over loopback, which separates the engine's cost from the
+//! kernel's.
 
 use std::{env, fs, hint::black_box, sync::OnceLock, time::Instant};
 use wasmcached_core::{
@@ -14,12 +14,12 @@ use wasmcached_core::{
 const NOW: u32 = 1_800_000_000;
 const VALUE: [u8; 100] = [b'v'; 100];
 
-/// CPU time of this process where the system tells it (other programs then disturb less), else wall time.
+/// CPU time of this process, which other programs disturb less than wall time; wall time where `/proc` has no schedstat.
 fn cpu_ns() -> u64 {
     static START: OnceLock<Instant> = OnceLock::new();
     let start = START.get_or_init(Instant::now);
-    let told = fs::read_to_string("/proc/self/schedstat").ok();
-    told.and_then(|text| text.split(' ').next()?.parse().ok()).unwrap_or_else(|| start.elapsed().as_nanos() as u64)
+    let schedstat = fs::read_to_string("/proc/self/schedstat").ok();
+    schedstat.and_then(|text| text.split(' ').next()?.parse().ok()).unwrap_or_else(|| start.elapsed().as_nanos() as u64)
 }
 
 struct Bench {
@@ -68,7 +68,7 @@ impl Bench {
         }
     }
 
-    /// `write` appends one request for a key; `batch` of them are sent at once.
+    /// Times `requests` requests, sent `batch` at a time; `write` appends the request for a key.
     fn run(&mut self, name: &str, batch: u32, requests: u32, write: impl Fn(&mut Vec<u8>, u32)) {
         if !is_wanted(name) {
             return;
@@ -90,7 +90,7 @@ impl Bench {
     }
 }
 
-/// Whether the command line names this one, or none.
+/// Whether the command line selects this measurement; without a name it selects all.
 fn is_wanted(name: &str) -> bool {
     env::args().nth(3).is_none_or(|wanted| wanted == name)
 }

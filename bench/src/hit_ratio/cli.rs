@@ -1,4 +1,4 @@
-//! The command line of the comparison: `cargo xtask bench hit-ratio`.
+//! The command line of `cargo xtask bench hit-ratio`.
 
 use std::path::PathBuf;
 use std::thread;
@@ -9,21 +9,21 @@ use clap::Args;
 use super::compare::compare;
 use super::documentation::{self, Findings};
 use super::load::Load;
-use super::{held, report, synthetic, trace};
+use super::{capacity, report, synthetic, trace};
 use crate::environment;
 use crate::outcome::Outcome;
 use crate::repository::{self, find_program};
 use crate::server::Program;
 
 const TEACHING: &str = "\
-Each load is replayed through each contender: get a key, and after a miss set it. `size` is a share of the load's \
-footprint, which is what its keys would take in this store all together; `exact LRU` and the stores have exactly so many \
-bytes, the store's index and bookkeeping included. `to LRU` is the store's miss ratio as a multiple of the exact LRU's.
+Each load is replayed through each cache: get a key, and after a miss set it. `size` is a share of the load's \
+footprint, the memory of all its keys in this store; `exact LRU` and the stores have exactly so many bytes, \
+the store's index and bookkeeping included. `to LRU` is the store's miss ratio as a multiple of the exact LRU's.
 
-memcached gets the nearest `-m`, but holds at least a page of 1 MiB for each size class: `held` says what it really took, \
+memcached gets the nearest `-m`, but holds at least a page of 1 MiB for each size class: `held` is its real memory, \
 pages and hash table. So `store in as much` is this store once more, in as many bytes as memcached held, and \
-`to memcached` compares these two. Its threads work by the wall clock, so its numbers differ a little from run to run; \
-all others repeat exactly. Loads that need a clock of their own run without it.
+`to memcached` compares these two. memcached's threads follow the wall clock, so its numbers differ a little between \
+runs; all others repeat exactly. Loads with expiry need a simulated clock and run without memcached.
 
 Columns in `bytes` are miss ratios counted in bytes of values instead of requests. `!` marks what misses its bar.
 
@@ -33,7 +33,7 @@ Examples:
   cargo xtask bench hit-ratio --trace FILE --write-docs    everything, into docs/reference/miss-ratios.md
   cargo xtask bench hit-ratio --held                       how many items fit";
 
-/// Which loads, and how.
+/// Which loads are replayed, and how.
 #[derive(Debug, Args)]
 #[command(after_help = TEACHING)]
 pub struct HitRatio {
@@ -43,7 +43,7 @@ pub struct HitRatio {
     /// Only these loads
     #[arg(long, value_delimiter = ',', value_name = "NAMES", value_parser = parse_name)]
     loads: Vec<String>,
-    /// A trace to replay, too: lines of `time_s,key,bytes`, compressed with zstd if it is called .zst
+    /// Also replay a trace: lines of `time_s,key,bytes`, compressed with zstd if its name ends in .zst
     #[arg(long, env = "WASMCACHED_TRACE", value_name = "FILE")]
     trace: Option<PathBuf>,
     /// Only the exact LRU and this store
@@ -52,13 +52,13 @@ pub struct HitRatio {
     /// The memcached to compare with
     #[arg(long, env = "MEMCACHED_BIN", default_value = "memcached", value_name = "PATH")]
     theirs: PathBuf,
-    /// Replays at the same time [default: as many as there are processors]
+    /// Parallel replays [default: one per processor]
     #[arg(long, value_name = "NUMBER")]
     threads: Option<usize>,
     /// Only count how many items fit in -m 64
     #[arg(long)]
     held: bool,
-    /// Write all of it into docs/reference/miss-ratios.md, with its picture
+    /// Write the results into docs/reference/miss-ratios.md, with its picture
     #[arg(long, conflicts_with_all = ["quick", "loads", "no_memcached", "held"])]
     write_docs: bool,
 }
@@ -73,8 +73,8 @@ pub fn run(arguments: &HitRatio) -> Outcome<()> {
         report::summary(&findings.results).iter().for_each(|line| println!("{line}"));
     }
     if arguments.held || arguments.write_docs {
-        findings.rooms = held::measure(memcached.as_ref())?;
-        print!("{}", report::text_held(&findings.rooms));
+        findings.capacities = capacity::measure(memcached.as_ref())?;
+        print!("{}", report::text_capacity(&findings.capacities));
     }
     if arguments.write_docs {
         findings.circumstances = arguments.circumstances(memcached.as_ref())?;
@@ -117,7 +117,7 @@ impl HitRatio {
             return Ok(synthetic::load(name, scale));
         }
         let Some(path) = &self.trace else {
-            eprintln!("trace: skipped, since there is none: --trace FILE names one");
+            eprintln!("trace: skipped: --trace FILE names one");
             return Ok(None);
         };
         trace::load(path, if self.quick { TRACE_REQUESTS_QUICK } else { usize::MAX }).map(Some)
@@ -145,6 +145,6 @@ impl HitRatio {
     }
 }
 
-/// How much smaller the loads are with `--quick`.
+/// Size of the loads with `--quick`.
 const QUICK_SCALE: f64 = 0.2;
 const TRACE_REQUESTS_QUICK: usize = 200_000;

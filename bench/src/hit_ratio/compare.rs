@@ -1,4 +1,4 @@
-//! All contenders on one load, in five sizes.
+//! Replays one load through all caches, in five sizes.
 
 use std::sync::Mutex;
 use std::thread;
@@ -9,7 +9,7 @@ use wasmcached_core::statistics::Counters;
 use super::load::Load;
 use super::lru::Expired;
 use super::memcached::Held;
-use super::request::Missed;
+use super::request::MissCount;
 use super::store::{STORES, StoreKind};
 use super::{lru, memcached, store};
 use crate::outcome::Outcome;
@@ -18,72 +18,72 @@ use crate::server::Program;
 /// Cache sizes, in percent of the load's footprint.
 pub const SIZES_PERCENT: [u64; 5] = [1, 3, 10, 20, 40];
 
-/// What came out of one load.
+/// Results of one load.
 #[derive(Clone, Debug)]
 pub struct LoadResult {
     /// The load's name.
     pub name: &'static str,
-    /// What it is.
+    /// Description.
     pub about: String,
-    /// Different keys, intruders left out.
+    /// Distinct keys without intruders.
     pub keys: usize,
-    /// What they take together in this store.
+    /// Bytes of all these keys in this store.
     pub footprint_bytes: u64,
-    /// A row for each size.
+    /// One row per size.
     pub rows: Vec<Row>,
 }
 
-/// What came out of one load in one size.
+/// Results of one load in one size.
 #[derive(Clone, Debug, Default)]
 pub struct Row {
-    /// Of the footprint.
+    /// Cache size in percent of the footprint.
     pub percent: u64,
-    /// What exact LRU and stores may take.
+    /// Memory of the exact LRU and of the stores.
     pub cache_bytes: u64,
-    /// What there was to miss, intruders included.
-    pub asked: Missed,
+    /// All requests, intruders included.
+    pub requested: MissCount,
     /// The exact LRU.
     pub lru: Miss,
-    /// The exact LRU from which expired items go at once, if any expire.
+    /// The exact LRU that removes expired items at once, if any expire.
     pub lru_expiring: Option<Miss>,
-    /// The [`STORES`].
+    /// Results of the [`STORES`].
     pub stores: Vec<StoreResult>,
-    /// Real memcached, where it can be compared.
+    /// Real memcached, if it ran this load.
     pub memcached: Option<MemcachedResult>,
 }
 
-/// What was missed of all that was asked for.
+/// Miss ratios.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Miss {
-    /// Of the requests: the miss ratio.
+    /// Share of the requests.
     pub ratio: f64,
-    /// Of the bytes of their values.
+    /// Share of the bytes of their values.
     pub bytes: f64,
 }
 
-/// What came out of this store.
+/// Results of this store.
 #[derive(Clone, Debug, Default)]
 pub struct StoreResult {
-    /// What it missed.
+    /// Miss ratios.
     pub miss: Miss,
-    /// Its counters in the end.
+    /// Counters at the end.
     pub counters: Counters,
 }
 
-/// What came out of memcached.
+/// Results of memcached.
 #[derive(Clone, Debug, Default)]
 pub struct MemcachedResult {
     /// Its `-m`.
     pub memory_mib: u64,
-    /// What it missed.
+    /// Miss ratios.
     pub miss: Miss,
-    /// What it held in the end.
+    /// Memory and items at the end.
     pub held: Held,
-    /// What this store, as it is by default, missed in as much memory as memcached held.
+    /// Miss ratios of the default store in as much memory as memcached held.
     pub store_miss: Miss,
 }
 
-/// What is run for a row.
+/// A replay for a row.
 #[derive(Clone, Copy, Debug)]
 enum Job {
     Lru(Expired),
@@ -91,20 +91,20 @@ enum Job {
     Memcached,
 }
 
-/// What it left.
+/// Result of a [`Job`].
 enum Done {
-    Lru(Expired, Missed),
-    Store(usize, Missed, Box<Counters>),
-    /// Its `-m`, what it missed and held, and what the store missed in as much.
-    Memcached(u64, Missed, Held, Missed),
+    Lru(Expired, MissCount),
+    Store(usize, MissCount, Box<Counters>),
+    /// `-m`, misses, memory, and the misses of the store in as much memory.
+    Memcached(u64, MissCount, Held, MissCount),
 }
 
-/// Replays `load` in each size, on `threads` threads; in memcached too if `memcached` says where it is.
+/// Replays `load` in each size on `threads` threads, through `memcached` too if given.
 pub fn compare(load: &Load, threads: usize, memcached: Option<&Program>) -> Outcome<LoadResult> {
     let footprint_bytes = load.footprint_bytes();
     let mut rows: Vec<Row> = SIZES_PERCENT.iter().map(|&percent| Row::new(load, footprint_bytes, percent)).collect();
     let sizes: Vec<u64> = rows.iter().map(|row| row.cache_bytes).collect();
-    // A clock of its own is what memcached cannot be given: a load that takes an hour would take an hour.
+    // memcached runs by the wall clock only: an hour of a load would take an hour.
     let program = memcached.filter(|_| !load.has_expiry());
     let local = Mutex::new(jobs(sizes.len(), local_jobs(load)));
     let served = Mutex::new(jobs(sizes.len(), program.map(|_| Job::Memcached).into_iter().collect()));
@@ -116,7 +116,7 @@ pub fn compare(load: &Load, threads: usize, memcached: Option<&Program>) -> Outc
         }
     };
     thread::scope(|scope| {
-        // One server at a time: it has threads of its own, which must not come too late for their work.
+        // One server at a time: its background threads need processor time to keep up.
         scope.spawn(|| [&served, &local].map(work));
         (1..threads).for_each(|_| drop(scope.spawn(|| work(&local))));
     });
@@ -128,7 +128,7 @@ pub fn compare(load: &Load, threads: usize, memcached: Option<&Program>) -> Outc
 }
 
 fn local_jobs(load: &Load) -> Vec<Job> {
-    let oracles = [Expired::Stay, Expired::Go].into_iter().take(if load.has_expiry() { 2 } else { 1 });
+    let oracles = [Expired::Kept, Expired::Removed].into_iter().take(if load.has_expiry() { 2 } else { 1 });
     oracles.map(Job::Lru).chain((0..STORES.len()).map(Job::Store)).collect()
 }
 
@@ -152,7 +152,7 @@ impl Job {
                 let program = program.ok_or("no memcached")?;
                 let memory_mib = memcached::memory_mib(cache_bytes);
                 let (missed, held) = memcached::replay(program, memory_mib, load, cache_bytes)?;
-                let (store, _) = store::replay(StoreKind::usual(), load, cache_bytes, held.cache_bytes())?;
+                let (store, _) = store::replay(StoreKind::default_kind(), load, cache_bytes, held.cache_bytes())?;
                 Ok(Done::Memcached(memory_mib, missed, held, store))
             }
         }
@@ -162,21 +162,21 @@ impl Job {
 impl Row {
     fn new(load: &Load, footprint_bytes: u64, percent: u64) -> Self {
         let cache_bytes = (footprint_bytes * percent / 100).max(SHARD_BYTES_MIN);
-        let mut asked = Missed::default();
-        load.requests(cache_bytes).for_each(|request| asked.add(&request));
+        let mut requested = MissCount::default();
+        load.requests(cache_bytes).for_each(|request| requested.add(&request));
         let stores = vec![StoreResult::default(); STORES.len()];
-        Self { percent, cache_bytes, asked, stores, ..Self::default() }
+        Self { percent, cache_bytes, requested, stores, ..Self::default() }
     }
 
     fn take(&mut self, done: Done) {
         let share = |part: u64, whole: u64| part as f64 / whole.max(1) as f64;
-        let miss = |missed: Missed| Miss {
-            ratio: share(missed.requests, self.asked.requests),
-            bytes: share(missed.bytes, self.asked.bytes),
+        let miss = |missed: MissCount| Miss {
+            ratio: share(missed.requests, self.requested.requests),
+            bytes: share(missed.bytes, self.requested.bytes),
         };
         match done {
-            Done::Lru(Expired::Stay, missed) => self.lru = miss(missed),
-            Done::Lru(Expired::Go, missed) => self.lru_expiring = Some(miss(missed)),
+            Done::Lru(Expired::Kept, missed) => self.lru = miss(missed),
+            Done::Lru(Expired::Removed, missed) => self.lru_expiring = Some(miss(missed)),
             Done::Store(kind, missed, counters) => {
                 self.stores[kind] = StoreResult { miss: miss(missed), counters: *counters };
             }

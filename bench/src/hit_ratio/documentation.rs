@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use super::capacity::Capacity;
 use super::compare::LoadResult;
-use super::held::Room;
 use super::{plot, report};
 use crate::outcome::Outcome;
 use crate::page::Page;
@@ -12,21 +12,21 @@ const PAGE: Page =
     Page { name: "miss-ratios.md", title: "Miss ratios", command: "cargo xtask bench hit-ratio --write-docs" };
 const PICTURE: &str = "../images/miss-ratio.svg";
 
-/// Everything a run found out.
+/// Results of a run.
 #[derive(Debug, Default)]
 pub struct Findings {
-    /// Versions, command, date: a line each.
+    /// Versions, command and date, one per line.
     pub circumstances: Vec<(&'static str, String)>,
-    /// The loads.
+    /// Results by load.
     pub results: Vec<LoadResult>,
-    /// How many items fit.
-    pub rooms: Vec<Room>,
+    /// How many items fit, by value size.
+    pub capacities: Vec<Capacity>,
 }
 
 /// Replaces the generated part of the page in the folder `docs/reference`, and its picture.
-pub fn write(docs: &Path, findings: &Findings) -> Outcome<()> {
+pub fn write(folder: &Path, findings: &Findings) -> Outcome<()> {
     let picture = plot::curves(&findings.results)?;
-    PAGE.write(docs, &markdown(findings), &[(PICTURE, picture)])
+    PAGE.write(folder, &markdown(findings), &[(PICTURE, picture)])
 }
 
 fn markdown(findings: &Findings) -> String {
@@ -38,7 +38,7 @@ fn markdown(findings: &Findings) -> String {
          ## Items in `-m {}`\n\n{}\n## Each load\n\n{loads}",
         lines(circumstances),
         lines(report::summary(&findings.results)),
-        super::held::LIMIT_MIB,
-        report::markdown_held(&findings.rooms),
+        super::capacity::LIMIT_MIB,
+        report::markdown_capacity(&findings.capacities),
     )
 }

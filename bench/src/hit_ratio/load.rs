@@ -1,50 +1,50 @@
-//! What a load is: keys with sizes, and requests in an order that depends on nothing but the load's seed.
+//! A load: keys with sizes, and requests whose order depends only on the load's seed.
 
 use super::request::Request;
 use super::weight::item_bytes;
 
-/// Keys that are asked for once and never again, between the others.
+/// Keys that are requested once and never again, between the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Intruders {
     /// None.
     None,
-    /// After each so many requests, one scan over as many bytes as the cache has.
+    /// A scan as large as the cache, every so many requests.
     Scan {
         /// Requests between two scans.
         every: usize,
     },
-    /// One before each request.
+    /// An intruder before each request.
     Between,
 }
 
 /// A stream of requests.
 #[derive(Clone, Debug)]
 pub struct Load {
-    /// What tables call it.
+    /// Name in tables.
     pub name: &'static str,
-    /// What it is, in a line.
+    /// Description in one line.
     pub about: String,
-    /// Bytes of each key's value.
+    /// Value size of each key.
     pub value_bytes: Vec<u32>,
-    /// Lifetime of each key in seconds, 0 for ever; empty if all live for ever.
+    /// Time to live of each key in seconds, 0: unlimited; empty if all are unlimited.
     pub ttl_s: Vec<u32>,
-    /// The keys in the order in which they are asked for.
+    /// Requested keys in order.
     pub keys: Vec<u32>,
-    /// What comes between them.
+    /// Intruders between them.
     pub intruders: Intruders,
-    /// How many of `keys` are a second.
-    pub requests_a_second: usize,
+    /// How many of `keys` are requested per second.
+    pub requests_per_second: usize,
 }
 
 impl Load {
-    /// Bytes that all keys together take in this store, intruders left out.
+    /// Bytes of all keys in this store, without intruders.
     pub fn footprint_bytes(&self) -> u64 {
         let mut seen = vec![false; self.value_bytes.len()];
         let first = self.keys.iter().filter(|&&key| !std::mem::replace(&mut seen[key as usize], true));
         first.map(|&key| item_bytes(&self.request(key, 0))).sum::<f64>() as u64
     }
 
-    /// Different keys that are asked for, intruders left out.
+    /// Number of distinct keys, without intruders.
     pub fn distinct_keys(&self) -> usize {
         let mut seen = vec![false; self.value_bytes.len()];
         self.keys.iter().for_each(|&key| seen[key as usize] = true);
@@ -56,11 +56,11 @@ impl Load {
         !self.ttl_s.is_empty()
     }
 
-    /// The requests in order. Scans are as large as the cache, so its size is asked for.
+    /// The requests in order; scans are as large as `cache_bytes`.
     pub fn requests(&self, cache_bytes: u64) -> impl Iterator<Item = Request> {
         let mut intruder = self.value_bytes.len() as u32;
         self.keys.iter().enumerate().flat_map(move |(at, &key)| {
-            let second = (at / self.requests_a_second) as u32;
+            let second = (at / self.requests_per_second) as u32;
             let first = intruder;
             intruder += self.intruders_before(at, first, cache_bytes);
             (first..intruder).chain([key]).map(move |key| self.request(key, second))
@@ -82,7 +82,7 @@ impl Load {
         }
     }
 
-    /// Intruders have the sizes of the other keys, in turn, and no expiry.
+    /// Intruders take the sizes of the other keys in turn, and do not expire.
     fn request(&self, key: u32, second: u32) -> Request {
         let value_bytes = self.value_bytes[key as usize % self.value_bytes.len()];
         Request { key, value_bytes, ttl_s: self.ttl_s.get(key as usize).copied().unwrap_or(0), second }
@@ -101,7 +101,7 @@ mod tests {
             ttl_s: vec![],
             keys: vec![0, 1, 1, 0],
             intruders,
-            requests_a_second: 2,
+            requests_per_second: 2,
         }
     }
 

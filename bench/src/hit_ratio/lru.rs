@@ -1,27 +1,27 @@
-//! The oracle: the exact LRU order, each item weighted with what it takes in this store. Nothing but items takes memory.
+//! The oracle: exact LRU order, each item weighted with its size in this store. Only items take memory.
 
 use std::collections::BTreeMap;
 
 use lru::LruCache;
 
 use super::load::Load;
-use super::request::{Missed, Request};
+use super::request::{MissCount, Request};
 use super::weight::item_bytes;
 
-/// What becomes of expired items.
+/// Treatment of expired items.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expired {
-    /// They stay until they are asked for or are the least recently used, as in any plain LRU cache.
-    Stay,
-    /// They are gone in the same second: no cache with this order of eviction can do better.
-    Go,
+    /// They stay until they are requested or are the least recently used, as in a plain LRU cache.
+    Kept,
+    /// They are removed in the second in which they expire, the optimum for this order of eviction.
+    Removed,
 }
 
-/// What a read-through replay misses in `cache_bytes`. What is larger than the cache is not stored.
-pub fn replay(load: &Load, expired: Expired, cache_bytes: u64) -> Missed {
+/// Misses of a read-through replay in `cache_bytes`. Items larger than the cache are not stored.
+pub fn replay(load: &Load, expired: Expired, cache_bytes: u64) -> MissCount {
     let room = cache_bytes as f64;
     let mut cache = Exact { items: LruCache::unbounded(), capacity: room, room, expired, expiring: BTreeMap::new() };
-    let mut missed = Missed::default();
+    let mut missed = MissCount::default();
     load.requests(cache_bytes).filter(|request| !cache.request(request)).for_each(|request| missed.add(&request));
     missed
 }
@@ -29,10 +29,10 @@ pub fn replay(load: &Load, expired: Expired, cache_bytes: u64) -> Missed {
 struct Exact {
     items: LruCache<u32, Held>,
     capacity: f64,
-    /// Bytes that are not taken; below zero only while an item is being stored.
+    /// Free bytes; negative only while an item is being stored.
     room: f64,
     expired: Expired,
-    /// If expired items go: keys by the second in which they may expire.
+    /// With [`Expired::Removed`]: keys by the second in which they may expire.
     expiring: BTreeMap<u32, Vec<u32>>,
 }
 
@@ -49,7 +49,7 @@ impl Held {
 }
 
 impl Exact {
-    /// Whether it was a hit.
+    /// Gets, and stores after a miss; returns whether it was a hit.
     fn request(&mut self, request: &Request) -> bool {
         self.expire(request.second);
         if self.items.get(&request.key).is_some_and(|held| !held.has_expired(request.second)) {
@@ -60,7 +60,7 @@ impl Exact {
             return false;
         }
         let expires = if request.ttl_s == 0 { 0 } else { request.second + request.ttl_s };
-        if expires != 0 && self.expired == Expired::Go {
+        if expires != 0 && self.expired == Expired::Removed {
             self.expiring.entry(expires).or_default().push(request.key);
         }
         let replaced = self.items.put(request.key, Held { bytes, expires });
@@ -75,7 +75,7 @@ impl Exact {
     fn expire(&mut self, second: u32) {
         while let Some(due) = self.expiring.first_entry().filter(|due| *due.key() <= second) {
             for key in due.remove() {
-                // It may have been evicted since, and set again.
+                // The item may have been evicted and set again meanwhile.
                 if self.items.peek(&key).is_some_and(|held| held.has_expired(second)) {
                     self.room += self.items.pop(&key).map_or(0.0, |held| held.bytes);
                 }
@@ -97,12 +97,12 @@ mod tests {
             ttl_s: ttl_s.to_vec(),
             keys: keys.to_vec(),
             intruders: Intruders::None,
-            requests_a_second: 1,
+            requests_per_second: 1,
         }
     }
 
     fn count(keys: &[u32], ttl_s: &[u32], cache_bytes: u64) -> [u64; 2] {
-        [Expired::Stay, Expired::Go].map(|expired| replay(&load(keys, ttl_s), expired, cache_bytes).requests)
+        [Expired::Kept, Expired::Removed].map(|expired| replay(&load(keys, ttl_s), expired, cache_bytes).requests)
     }
 
     #[test]
@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn what_is_larger_than_the_cache_evicts_nothing() {
         assert_eq!(
-            replay(&Load { value_bytes: vec![68, 500], ..load(&[0, 1, 0, 1], &[]) }, Expired::Stay, 220).requests,
+            replay(&Load { value_bytes: vec![68, 500], ..load(&[0, 1, 0, 1], &[]) }, Expired::Kept, 220).requests,
             3
         );
     }
@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn what_expires_makes_room_only_if_it_goes() {
-        // Key 0 has expired when key 2 comes; key 1 is older.
+        // Key 0 has expired when key 2 is stored; key 1 is older.
         assert_eq!(count(&[1, 0, 0, 2, 1], &[2, 0, 0], 230), [4, 3]);
     }
 }

@@ -1,30 +1,30 @@
-//! Real memcached, over loopback, with its own flags and as much memory as its `-m` makes it take.
+//! Real memcached over loopback, with its own flags, in as much memory as it takes for its `-m`.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
 use super::load::Load;
-use super::request::{Missed, Request};
+use super::request::{MissCount, Request};
 use super::store::key;
 use crate::environment;
 use crate::outcome::{Outcome, ResultExt as _};
 use crate::server::{Program, Server, Settings};
 
-/// Keys a `get` names at most.
+/// Most keys of a `get`.
 const BATCH_KEYS: usize = 64;
 const VALUE_BYTES_MAX: usize = 2 << 20;
-/// What is sent at once at least, while there is more.
+/// Sets are buffered up to this size.
 const SEND_BYTES: usize = 256 << 10;
 const REPLY_TIMEOUT: Duration = Duration::from_secs(60);
 const CONNECTIONS: u32 = 64;
 
-/// What a server held in the end.
+/// Memory and items of a server at the end.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Held {
-    /// Pages of its slabs.
+    /// Slab pages.
     pub pages_bytes: u64,
-    /// Its hash table, which `-m` does not count.
+    /// Hash table, which `-m` excludes.
     pub hash_bytes: u64,
     /// Resident memory of the process.
     pub resident_bytes: u64,
@@ -33,7 +33,7 @@ pub struct Held {
 }
 
 impl Held {
-    /// What it took for items and for finding them.
+    /// Memory for items and for the index.
     pub fn cache_bytes(&self) -> u64 {
         self.pages_bytes + self.hash_bytes
     }
@@ -44,14 +44,14 @@ pub fn memory_mib(cache_bytes: u64) -> u64 {
     ((cache_bytes + (1 << 19)) >> 20).max(1)
 }
 
-/// What a read-through replay misses under `-m memory_mib`; the load's scans are as large as `cache_bytes`.
-pub fn replay(program: &Program, memory_mib: u64, load: &Load, cache_bytes: u64) -> Outcome<(Missed, Held)> {
-    // It refuses an item limit above half of its memory, and the default is 1 MiB.
+/// Misses of a read-through replay under `-m memory_mib`; the load's scans are as large as `cache_bytes`.
+pub fn replay(program: &Program, memory_mib: u64, load: &Load, cache_bytes: u64) -> Outcome<(MissCount, Held)> {
+    // memcached refuses an item limit above half of its memory; the default limit is 1 MiB.
     let limit = if memory_mib < 2 { &["-I", "512k"][..] } else { &[] };
     let mut client = Client::start(program, memory_mib, limit)?;
     let mut batch: Vec<Request> = Vec::with_capacity(BATCH_KEYS);
     for request in load.requests(cache_bytes) {
-        // A key that was asked for may have been set since.
+        // A repeated key may be set by the batch before it is read again.
         if batch.len() == BATCH_KEYS || batch.iter().any(|earlier| earlier.key == request.key) {
             client.read_through(&batch)?;
             batch.clear();
@@ -61,7 +61,7 @@ pub fn replay(program: &Program, memory_mib: u64, load: &Load, cache_bytes: u64)
     client.read_through(&batch)?;
     let counted = client.server.statistic("get_misses")?;
     if counted != client.missed.requests {
-        return Err(format!("memcached counts {counted} misses, its client {:?}", client.missed));
+        return Err(format!("memcached counts {counted} misses, the client {:?}", client.missed));
     }
     Ok((client.missed, client.held()?))
 }
@@ -72,7 +72,7 @@ pub struct Client {
     stream: BufReader<TcpStream>,
     out: Vec<u8>,
     value: Vec<u8>,
-    missed: Missed,
+    missed: MissCount,
 }
 
 impl Client {
@@ -86,15 +86,15 @@ impl Client {
         stream.set_nodelay(true).context("no delay")?;
         stream.set_read_timeout(Some(REPLY_TIMEOUT)).context("timeout")?;
         let value = vec![b'v'; VALUE_BYTES_MAX];
-        Ok(Self { server, stream: BufReader::new(stream), out: Vec::new(), value, missed: Missed::default() })
+        Ok(Self { server, stream: BufReader::new(stream), out: Vec::new(), value, missed: MissCount::default() })
     }
 
-    /// One of the server's numbers.
+    /// A number of `stats`.
     pub fn statistic(&self, name: &str) -> Outcome<u64> {
         self.server.statistic(name)
     }
 
-    /// What it holds.
+    /// Reads memory and items.
     pub fn held(&self) -> Outcome<Held> {
         Ok(Held {
             pages_bytes: self.server.statistic_of("stats slabs", "total_malloced")?,
@@ -104,7 +104,7 @@ impl Client {
         })
     }
 
-    /// Sets without waiting: what is asked next on this connection comes after it.
+    /// Sets without waiting; later requests on this connection follow it.
     pub fn set(&mut self, request: &Request) -> Outcome<()> {
         self.out.extend(b"set ");
         self.out.extend(key(request.key));
@@ -114,8 +114,8 @@ impl Client {
         if self.out.len() < SEND_BYTES { Ok(()) } else { self.flush() }
     }
 
-    /// Waits until everything sent so far has been executed.
-    pub fn settle(&mut self) -> Outcome<()> {
+    /// Waits until all sets have been executed.
+    pub fn wait_for_sets(&mut self) -> Outcome<()> {
         self.out.extend(b"mn\r\n");
         self.flush()?;
         match self.line()?.as_str() {
@@ -124,7 +124,7 @@ impl Client {
         }
     }
 
-    /// Gets all of them, and sets what was missing. No key may occur twice.
+    /// Gets a batch of distinct keys and sets the missing ones.
     fn read_through(&mut self, batch: &[Request]) -> Outcome<()> {
         if batch.is_empty() {
             return Ok(());
@@ -137,7 +137,7 @@ impl Client {
         self.out.extend(b"\r\n");
         self.flush()?;
         let mut asked = batch.iter();
-        // Sent only when the whole answer is here: a server that waits for us to read does not read from us.
+        // Sets wait for the whole reply: a server that is blocked on its output does not read.
         let mut missing = Vec::new();
         loop {
             let line = self.line()?;
@@ -151,7 +151,7 @@ impl Client {
             let data_bytes = u64::from(request.value_bytes) + 2;
             let skipped = std::io::copy(&mut self.stream.by_ref().take(data_bytes), &mut std::io::sink());
             if skipped.context("receive")? != data_bytes {
-                return Err("memcached hung up".into());
+                return Err("memcached closed the connection".into());
             }
         }
         missing.extend(asked);
@@ -172,8 +172,8 @@ impl Client {
     }
 }
 
-/// The request that `found`, the rest of a `VALUE` line, answers. Values come in the order of the keys: what was left
-/// out is missing.
+/// Finds the request of `found`, the rest of a `VALUE` line. Values come in the order of the keys; skipped keys are
+/// missing.
 fn find<'r>(
     asked: &mut impl Iterator<Item = &'r Request>,
     found: &str,
@@ -190,7 +190,7 @@ fn find<'r>(
             break;
         }
     }
-    Err(format!("memcached answers {found:?}, which is not what was set"))
+    Err(format!("memcached answers {found:?}, which differs from the value that was set"))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! One picture: the miss-ratio curves, a panel a load.
+//! The picture of miss-ratio curves, one panel per load.
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
@@ -21,7 +21,7 @@ type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 /// A curve: its name, its colour, and its points (percent of the footprint, miss ratio).
 type Curve = (&'static str, RGBColor, fn(&Row, usize) -> Option<(f64, f64)>, usize);
 
-/// Draws all loads. Where memcached held more than it was given, its point is where its memory was.
+/// Draws all loads. memcached's points lie at the memory that it held, even if that is more than its limit.
 pub fn curves(results: &[LoadResult]) -> Outcome<String> {
     let mut svg = String::new();
     let rows = results.len().div_ceil(COLUMNS);
@@ -91,7 +91,7 @@ fn panel(result: &LoadResult, area: &Area<'_>) -> Drawn {
     for (name, colour, point, at) in all_curves() {
         let mut points: Vec<(f64, f64)> = result.rows.iter().filter_map(|row| point(row, at)).collect();
         points.sort_by(|one, two| one.0.total_cmp(&two.0));
-        // One memory for several sizes is no curve.
+        // memcached may hold the same memory for several sizes, which makes no curve.
         if name != MEMCACHED {
             chart.draw_series(LineSeries::new(points.iter().copied(), colour.stroke_width(2)))?;
         }

@@ -1,26 +1,26 @@
-//! The tables, for the terminal and for the documentation.
+//! Tables for the terminal and for the documentation.
 
 use std::fmt::Write as _;
 
+use super::capacity::{Capacity, LIMIT_MIB};
 use super::compare::{LoadResult, MemcachedResult, Row, StoreResult};
-use super::held::{LIMIT_MIB, Room};
 use super::store::STORES;
 
-/// Beside what misses its bar.
+/// Marks a number that misses its bar.
 const MISSED: &str = "!";
 
 /// The table of one load.
 pub fn text_load(result: &LoadResult) -> String {
-    let requests = result.rows.first().map_or(0, |row| row.asked.requests);
+    let requests = result.rows.first().map_or(0, |row| row.requested.requests);
     let footprint = mib(result.footprint_bytes);
     let mut text = format!("\n{}: {}\n", result.name, result.about);
     let _ = writeln!(text, "{} keys, {requests} requests, footprint {footprint:.1} MiB", result.keys);
     text + &aligned(&cells(result, false))
 }
 
-/// The table of one load, with what each held.
+/// The table of one load, with memory and items.
 pub fn markdown_load(result: &LoadResult) -> String {
-    let requests = result.rows.first().map_or(0, |row| row.asked.requests);
+    let requests = result.rows.first().map_or(0, |row| row.requested.requests);
     format!(
         "### {}\n\n{}. {} keys, {requests} requests, footprint {:.1} MiB.\n\n{}\n",
         result.name,
@@ -31,7 +31,7 @@ pub fn markdown_load(result: &LoadResult) -> String {
     )
 }
 
-/// The worst cases over all loads.
+/// The worst ratios over all loads.
 pub fn summary(results: &[LoadResult]) -> Vec<String> {
     let rows = || results.iter().flat_map(|result| result.rows.iter().map(move |row| (result.name, row)));
     let mut lines = Vec::new();
@@ -47,16 +47,16 @@ pub fn summary(results: &[LoadResult]) -> Vec<String> {
 }
 
 /// How many items fit.
-pub fn text_held(rooms: &[Room]) -> String {
-    format!("\nitems in -m {LIMIT_MIB}, keys of 20 bytes\n{}", aligned(&held_cells(rooms)))
+pub fn text_capacity(capacities: &[Capacity]) -> String {
+    format!("\nitems in -m {LIMIT_MIB}, keys of 20 bytes\n{}", aligned(&capacity_cells(capacities)))
 }
 
 /// How many items fit.
-pub fn markdown_held(rooms: &[Room]) -> String {
-    piped(&held_cells(rooms))
+pub fn markdown_capacity(capacities: &[Capacity]) -> String {
+    piped(&capacity_cells(capacities))
 }
 
-/// A line about the largest of some ratios, and how many are beyond their bar.
+/// Describes the largest ratio and counts those that miss the bar.
 fn worst(what: &str, ratios: Vec<(f64, &str, u64)>, is_missed: impl Fn(f64) -> bool, bar: f64) -> Option<String> {
     let missed = ratios.iter().filter(|(ratio, ..)| is_missed(*ratio)).count();
     let (ratio, name, percent) = ratios.iter().max_by(|one, two| one.0.total_cmp(&two.0))?;
@@ -67,7 +67,7 @@ fn worst(what: &str, ratios: Vec<(f64, &str, u64)>, is_missed: impl Fn(f64) -> b
     ))
 }
 
-/// The table of one load, its head first.
+/// The table of one load, header first.
 fn cells(result: &LoadResult, with_held: bool) -> Vec<Vec<String>> {
     let has_expiring = result.rows.iter().any(|row| row.lru_expiring.is_some());
     let has_memcached = result.rows.iter().any(|row| row.memcached.is_some());
@@ -108,20 +108,20 @@ fn cells(result: &LoadResult, with_held: bool) -> Vec<Vec<String>> {
     std::iter::once(head).chain(rows).collect()
 }
 
-/// The store as it is by default.
-fn usual(row: &Row) -> &StoreResult {
+/// Results of the default store.
+fn default_store(row: &Row) -> &StoreResult {
     &row.stores[STORES.iter().position(|kind| kind.is_default).unwrap_or(0)]
 }
 
 /// Miss ratios counted in bytes.
 fn byte_cells(row: &Row) -> impl Iterator<Item = String> {
     let memcached = row.memcached.iter().flat_map(|memcached| [memcached.miss, memcached.store_miss]);
-    [row.lru, usual(row).miss].into_iter().chain(memcached).map(|miss| ratio(miss.bytes))
+    [row.lru, default_store(row).miss].into_iter().chain(memcached).map(|miss| ratio(miss.bytes))
 }
 
-/// Items, and what of the pool holds none.
+/// Items, dead and free memory of the store.
 fn store_held(row: &Row) -> [String; 3] {
-    let counters = &usual(row).counters;
+    let counters = &default_store(row).counters;
     let [dead, free] = [counters.pool_dead_bytes, counters.pool_free_bytes].map(|bytes| format!("{:.2}", mib(bytes)));
     [counters.curr_items.to_string(), dead, free]
 }
@@ -138,19 +138,20 @@ fn memcached_cells(memcached: &MemcachedResult, with_held: bool) -> Vec<String> 
     cells
 }
 
-fn held_cells(rooms: &[Room]) -> Vec<Vec<String>> {
-    let has_memcached = rooms.iter().any(|room| room.memcached.is_some());
+fn capacity_cells(capacities: &[Capacity]) -> Vec<Vec<String>> {
+    let has_memcached = capacities.iter().any(|capacity| capacity.memcached.is_some());
     let mut head = vec!["value bytes".to_owned(), "store".into(), "promised".into(), "bookkeeping bytes".into()];
     if has_memcached {
         head.extend(["memcached", "store to it", "its pages MiB", "its hash MiB", "its RSS MiB"].map(String::from));
     }
-    let rows = rooms.iter().map(|room| {
-        let is_kept = room.promised.is_none_or(|promised| room.store_items >= promised);
-        let items = format!("{}{}", room.store_items, if is_kept { "" } else { MISSED });
-        let promised = room.promised.map_or(String::new(), |promised| promised.to_string());
-        let mut cells = vec![room.value_bytes.to_string(), items, promised, format!("{:.1}", room.bookkeeping_bytes)];
-        cells.extend(room.memcached.iter().flat_map(|held| {
-            let times = room.store_items as f64 / held.items as f64;
+    let rows = capacities.iter().map(|capacity| {
+        let is_kept = capacity.promised.is_none_or(|promised| capacity.store_items >= promised);
+        let items = format!("{}{}", capacity.store_items, if is_kept { "" } else { MISSED });
+        let promised = capacity.promised.map_or(String::new(), |promised| promised.to_string());
+        let mut cells =
+            vec![capacity.value_bytes.to_string(), items, promised, format!("{:.1}", capacity.bookkeeping_bytes)];
+        cells.extend(capacity.memcached.iter().flat_map(|held| {
+            let times = capacity.store_items as f64 / held.items as f64;
             [held.items.to_string(), format!("{times:.2}")].into_iter().chain(
                 [held.pages_bytes, held.hash_bytes, held.resident_bytes].map(|bytes| format!("{:.1}", mib(bytes))),
             )
@@ -172,7 +173,7 @@ fn marked(ratio: f64, is_missed: bool) -> String {
     format!("{ratio:.3}{}", if is_missed { MISSED } else { "" })
 }
 
-/// A table for the terminal: columns to the right.
+/// A table for the terminal, right-aligned.
 fn aligned(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(String::len).max().unwrap_or(0);
@@ -196,7 +197,7 @@ fn piped(rows: &[Vec<String>]) -> String {
 mod tests {
     use super::super::compare::Miss;
     use super::super::memcached::Held;
-    use super::super::request::Missed;
+    use super::super::request::MissCount;
     use super::*;
 
     fn miss(ratio: f64) -> Miss {
@@ -213,7 +214,7 @@ mod tests {
         let row = Row {
             percent: 10,
             cache_bytes: 1 << 20,
-            asked: Missed { requests: 100, bytes: 1000 },
+            requested: MissCount { requests: 100, bytes: 1000 },
             lru: miss(0.5),
             stores: vec![StoreResult { miss: miss(store_miss), ..StoreResult::default() }; STORES.len()],
             memcached: Some(memcached),

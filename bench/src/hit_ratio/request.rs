@@ -1,29 +1,29 @@
-//! A request of a load, and how many of them were misses.
+//! A request of a load, and counts of misses.
 
 /// One step of a read-through replay: get the key, and set it after a miss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// The number that is the key.
+    /// Number of the key.
     pub key: u32,
-    /// Bytes of the value to set after a miss.
+    /// Size of the value to set after a miss.
     pub value_bytes: u32,
-    /// Seconds that it may live then; 0: for ever.
+    /// Time to live of that value in seconds; 0: unlimited.
     pub ttl_s: u32,
-    /// When, in seconds since the load began.
+    /// Time of the request, in seconds since the load began.
     pub second: u32,
 }
 
-/// What a replay missed.
+/// Misses of a replay.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Missed {
-    /// Requests.
+pub struct MissCount {
+    /// MissCount requests.
     pub requests: u64,
     /// Bytes of their values.
     pub bytes: u64,
 }
 
-impl Missed {
-    /// Counts one.
+impl MissCount {
+    /// Counts a request.
     pub fn add(&mut self, request: &Request) {
         self.requests += 1;
         self.bytes += u64::from(request.value_bytes);

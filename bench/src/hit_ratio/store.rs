@@ -1,4 +1,4 @@
-//! This store, in process, with its own clock.
+//! This store, in process, with a simulated clock.
 
 use wasmcached_core::{
     clock::{Expiry, Seconds},
@@ -10,23 +10,23 @@ use wasmcached_core::{
 };
 
 use super::load::Load;
-use super::request::{Missed, Request};
+use super::request::{MissCount, Request};
 use super::weight::KEY_BYTES;
 use crate::outcome::Outcome;
 
-/// A way to configure the store.
+/// A configuration of the store.
 #[derive(Debug)]
 pub struct StoreKind {
-    /// What tables call it.
+    /// Name in tables.
     pub name: &'static str,
-    /// The bar: its misses may be this many times those of the exact LRU.
+    /// Bar: the highest ratio of its misses to those of the exact LRU.
     pub to_lru_max: f64,
-    /// Whether it is what a user gets who says nothing: the one that is compared with memcached.
+    /// Whether it is the default, which is compared with memcached.
     pub is_default: bool,
     configure: fn(&mut StoreConfig),
 }
 
-/// All that are compared.
+/// The configurations that are compared.
 pub const STORES: [StoreKind; 2] = [
     StoreKind { name: "lru", to_lru_max: 1.02, is_default: false, configure: |config| config.eviction = Eviction::Lru },
     StoreKind {
@@ -38,8 +38,8 @@ pub const STORES: [StoreKind; 2] = [
 ];
 
 impl StoreKind {
-    /// What a user gets who says nothing.
-    pub fn usual() -> &'static Self {
+    /// The default configuration.
+    pub fn default_kind() -> &'static Self {
         STORES.iter().find(|kind| kind.is_default).unwrap_or(&STORES[0])
     }
 }
@@ -47,17 +47,17 @@ impl StoreKind {
 const SEED: Seed = Seed(3, 4);
 const BEGIN: Seconds = 1_800_000_000;
 const ITEM_BYTES_MAX: u32 = 2 << 20;
-/// As the host does each tick.
+/// Steps of a sweep, as in the host.
 const SWEEP_STEPS: u32 = 8;
 const SWEEPS_A_SECOND_MAX: u32 = 10_000;
 
-/// What a read-through replay misses in a pool of `pool_bytes`, and the counters after it; the load's scans are as large
-/// as `cache_bytes`.
+/// Misses of a read-through replay in a pool of `pool_bytes`, and the final counters; the load's scans are as large as
+/// `cache_bytes`.
 ///
 /// # Panics
 ///
-/// If the store breaks its own invariants, or answers with a value of another size.
-pub fn replay(kind: &StoreKind, load: &Load, cache_bytes: u64, pool_bytes: u64) -> Outcome<(Missed, Counters)> {
+/// If the store breaks its invariants, or returns a value of another size.
+pub fn replay(kind: &StoreKind, load: &Load, cache_bytes: u64, pool_bytes: u64) -> Outcome<(MissCount, Counters)> {
     let mut replay = Replay::new(kind, pool_bytes)?;
     for request in load.requests(cache_bytes) {
         replay.request(&request);
@@ -68,11 +68,11 @@ pub fn replay(kind: &StoreKind, load: &Load, cache_bytes: u64, pool_bytes: u64) 
     Ok((replay.missed, counters))
 }
 
-/// A store that is being asked.
+/// A store during a replay.
 pub struct Replay {
     store: Store,
     now: Seconds,
-    missed: Missed,
+    missed: MissCount,
     value: Vec<u8>,
 }
 
@@ -91,10 +91,10 @@ impl Replay {
         };
         (kind.configure)(&mut config);
         let store = Store::new(config).ok_or_else(|| format!("no store of {pool_bytes} bytes can be made"))?;
-        Ok(Self { store, now: BEGIN, missed: Missed::default(), value: vec![b'v'; ITEM_BYTES_MAX as usize] })
+        Ok(Self { store, now: BEGIN, missed: MissCount::default(), value: vec![b'v'; ITEM_BYTES_MAX as usize] })
     }
 
-    /// Gets, and sets after a miss. True if it was a hit.
+    /// Gets, and sets after a miss; returns whether it was a hit.
     pub fn request(&mut self, request: &Request) -> bool {
         self.advance(BEGIN + request.second);
         let key = key(request.key);
@@ -109,7 +109,7 @@ impl Replay {
         let expiry = Expiry::from_exptime(i64::from(request.ttl_s), self.now);
         let set = Operation::set(value, expiry);
         let reply = self.store.execute(&command(set), self.now);
-        // The largest values of a load may be larger than a small cache.
+        // The largest values may exceed a small cache.
         assert!(matches!(reply, Reply::Stored { .. } | Reply::TooLarge | Reply::OutOfMemory), "{reply:?}");
         false
     }
@@ -131,7 +131,7 @@ impl Replay {
     }
 }
 
-/// The key of a number: decimal, padded with zeroes.
+/// The key of a number: decimal, zero-padded.
 pub fn key(number: u32) -> [u8; KEY_BYTES] {
     let mut key = [b'0'; KEY_BYTES];
     let mut rest = number;

@@ -1,4 +1,4 @@
-//! Loads from a seed: what caches meet, and what breaks policies.
+//! Loads from a seed: common patterns of caches, and patterns that defeat eviction policies.
 
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
@@ -6,7 +6,7 @@ use rand_distr::{Distribution as _, LogNormal, Zipf};
 
 use super::load::{Intruders, Load};
 
-/// The names of all of them, in the order of the report.
+/// Names of all loads, in the order of the report.
 pub const NAMES: [&str; 12] = [
     "zipf-0.7",
     "zipf-0.9",
@@ -22,7 +22,7 @@ pub const NAMES: [&str; 12] = [
     "loop-zipf",
 ];
 
-/// The load of this name; `scale` times as many keys and requests as usual.
+/// The load of this name; `scale` multiplies keys and requests.
 pub fn load(name: &'static str, scale: f64) -> Option<Load> {
     let maker = Maker { name, scale, random: SmallRng::seed_from_u64(SEED) };
     Some(match name {
@@ -43,7 +43,7 @@ pub fn load(name: &'static str, scale: f64) -> Option<Load> {
 }
 
 const SEED: u64 = 0x1e57;
-/// Largest value: 1 MiB with what memcached counts besides must not be above 1 MiB.
+/// Largest value; with key and header it stays within memcached's item limit of 1 MiB.
 const VALUE_BYTES_MAX: f64 = (1 << 20) as f64 - 512.0;
 
 struct Maker {
@@ -67,12 +67,12 @@ impl Maker {
             ttl_s: Vec::new(),
             keys,
             intruders: Intruders::None,
-            requests_a_second: 10_000,
+            requests_per_second: 10_000,
         }
     }
 
-    /// Around two hundred bytes, some a few thousand: what is cached most. Large enough all together that a fifth of
-    /// it is more than the page a size class that memcached takes at least.
+    /// Around two hundred bytes, some a few thousand, as is common in caches. A fifth of all values is larger than the
+    /// page per size class that memcached takes at least.
     fn small_values(&mut self, count: usize) -> Vec<u32> {
         let sizes = LogNormal::new(200f64.ln(), 1.0).expect("valid parameters");
         (0..count).map(|_| sizes.sample(&mut self.random).clamp(2.0, 10_000.0) as u32).collect()
@@ -131,7 +131,7 @@ impl Maker {
         Load { value_bytes, ..self.load(about.into(), ranks) }
     }
 
-    /// A doubling with a weight that falls to both sides of 128..256 bytes; any size in it.
+    /// Chooses a power of two, with weights that fall on both sides of 128..256 bytes, then any size up to its double.
     fn mixed_value(&mut self) -> u32 {
         let weight = |doubling: i32| 0.6f64.powi((doubling - 7).abs());
         let mut point = self.random.random_range(0.0..(1..20).map(weight).sum());
@@ -149,10 +149,10 @@ impl Maker {
         let lifetime = |random: &mut SmallRng| random.random_range(10f64.ln()..600f64.ln()).exp() as u32;
         let ttl_s = (0..keys).map(|_| if self.random.random_ratio(1, 3) { lifetime(&mut self.random) } else { 0 });
         let ttl_s = ttl_s.collect();
-        let requests_a_second = self.scaled(1000);
+        let requests_per_second = self.scaled(1000);
         let about =
-            format!("Zipf 0.9, {requests_a_second} requests a second, a third of the keys live for 10 to 600 s");
-        Load { ttl_s, requests_a_second, ..self.load(about, ranks) }
+            format!("Zipf 0.9, {requests_per_second} requests a second, a third of the keys live for 10 to 600 s");
+        Load { ttl_s, requests_per_second, ..self.load(about, ranks) }
     }
 
     fn one_hit(mut self) -> Load {
@@ -162,7 +162,7 @@ impl Maker {
         Load { intruders: Intruders::Between, ..self.load(about, ranks) }
     }
 
-    /// What a probationary queue fears: keys asked for twice, the second time when they may have left it.
+    /// The worst case of a probationary queue: keys that are requested twice, the second time perhaps after eviction.
     fn pairs(mut self) -> Load {
         let (keys, requests) = (self.scaled(100_000), self.scaled(1_000_000));
         let ranks = self.ranks(keys, 0.9, requests);

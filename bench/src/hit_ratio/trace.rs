@@ -9,7 +9,7 @@ use ruzstd::decoding::StreamingDecoder;
 use super::load::{Intruders, Load};
 use crate::outcome::{Outcome, ResultExt as _};
 
-/// What the report calls it.
+/// Name in the report.
 pub const NAME: &str = "trace";
 
 /// Reads at most `requests_max` requests of the trace at `path`.
@@ -25,7 +25,7 @@ pub fn load(path: &Path, requests_max: usize) -> Outcome<Load> {
     parse(BufReader::new(text), requests_max, name).context(&shown)
 }
 
-/// Keys keep their numbers, which must be small; the size of a key is that of its first request.
+/// Keys keep their numbers, which must be small; a value has the smallest size of its requests.
 fn parse(mut lines: impl BufRead, requests_max: usize, about: String) -> Outcome<Load> {
     let (mut keys, mut value_bytes) = (Vec::new(), Vec::new());
     let (mut line, mut seconds) = (String::new(), 0);
@@ -37,7 +37,7 @@ fn parse(mut lines: impl BufRead, requests_max: usize, about: String) -> Outcome
         let mut fields = line.trim_end().split(',').map(str::parse::<u32>);
         let (Some(Ok(second)), Some(Ok(key)), Some(Ok(bytes))) = (fields.next(), fields.next(), fields.next()) else {
             if keys.is_empty() {
-                continue; // The head of the table.
+                continue; // The header line.
             }
             return Err(format!("not a request: {line}"));
         };
@@ -52,8 +52,16 @@ fn parse(mut lines: impl BufRead, requests_max: usize, about: String) -> Outcome
     if keys.is_empty() {
         return Err("no requests".into());
     }
-    let requests_a_second = keys.len().div_ceil(seconds as usize + 1);
-    Ok(Load { name: NAME, about, value_bytes, ttl_s: Vec::new(), keys, intruders: Intruders::None, requests_a_second })
+    let requests_per_second = keys.len().div_ceil(seconds as usize + 1);
+    Ok(Load {
+        name: NAME,
+        about,
+        value_bytes,
+        ttl_s: Vec::new(),
+        keys,
+        intruders: Intruders::None,
+        requests_per_second,
+    })
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Runs cells: both servers filled alike, measured in turn, round after round.
+//! Runs cells: fills both servers with the same data and measures them in turn, round after round.
 
 use std::path::Path;
 use std::thread;
@@ -15,11 +15,11 @@ use crate::outcome::{Outcome, ResultExt as _};
 use crate::server::{Program, Server, Settings, launch};
 use crate::tls::Certificate;
 
-/// The name of the benchmark's own subcommand that serves the floor.
+/// Subcommand of the benchmark that serves the floor.
 pub const FLOOR: &str = "floor";
 
-const SETTLE_TIME_MAX: Duration = Duration::from_secs(15);
-const SETTLE_STEP: Duration = Duration::from_millis(250);
+const IDLE_WAIT_MAX: Duration = Duration::from_secs(15);
+const IDLE_POLL_INTERVAL: Duration = Duration::from_millis(250);
 
 /// How cells are measured.
 #[derive(Clone, Debug)]
@@ -28,11 +28,11 @@ pub struct Method {
     pub ours: Program,
     /// The server it is compared with.
     pub theirs: Program,
-    /// Whether the floor is measured too, where the server has one thread and speaks plain text.
+    /// Whether the floor is measured too: only for servers with one thread, in plain text.
     pub floor: bool,
-    /// The cores of this machine.
+    /// Cores of this machine.
     pub cores: Vec<usize>,
-    /// Rounds a cell.
+    /// Rounds per cell.
     pub rounds: u32,
     /// Uncounted time of each run.
     pub warmup: Duration,
@@ -44,7 +44,7 @@ pub struct Method {
     pub check_every: u32,
 }
 
-/// Both servers, holding the same data.
+/// Both servers, with the same data.
 pub struct Pair<'m> {
     method: &'m Method,
     memory_mib: u64,
@@ -70,20 +70,20 @@ impl<'m> Pair<'m> {
         let start = |program: &Program| {
             let server = program.start(settings, &placement.server)?;
             fill(server.address, &dataset, 0..dataset.keys).map_err(|error| format!("{}: {error}", program.label))?;
-            settle(&server)?;
+            wait_until_idle(&server)?;
             Ok::<_, String>(server)
         };
         let (ours, theirs) = (start(&method.ours)?, start(&method.theirs)?);
         Ok(Self { method, memory_mib: settings.memory_mib, dataset, placement, certificate, ours, theirs })
     }
 
-    /// What holds for all cells of this pair, in one line.
+    /// Memory limit and cores, which are those of all cells of this pair.
     pub fn describe(&self) -> String {
         format!("-m {}; {}", self.memory_mib, self.placement.describe())
     }
 
-    /// Measures one cell: every round visits every server, each second round in reverse order. Where the cell's protocol
-    /// is not text, each round also measures the same work in text on our server.
+    /// Measures one cell: every round visits every server, each second round in reverse order. For a cell in another
+    /// protocol than text, each round also measures the same work in text on our server.
     pub fn measure(&self, cell: &Cell) -> Outcome<CellResult> {
         let floor = self.start_floor(cell)?;
         let (mut ours, mut theirs, mut floors, mut text) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -111,12 +111,12 @@ impl<'m> Pair<'m> {
 
     fn visit(&self, visit: &Visit<'_>) -> Outcome<Numbers> {
         let Visit { server, label, cell, .. } = visit;
-        // The floor knows one value only, so what it says is counted and not compared.
+        // The floor has a single value, so its replies are counted and not compared.
         let check_every = if *label == FLOOR { 0 } else { self.method.check_every };
         let counted = driver::run(&self.run(cell, server, check_every)?, || server.usage());
         let counted = counted.map_err(|error| format!("{label}, {cell}: {error}"))?;
         if counted.requests == 0 {
-            return Err(format!("{label}, {cell}: not one request was answered in time"));
+            return Err(format!("{label}, {cell}: no request was answered in time"));
         }
         Ok(Numbers::of(&counted))
     }
@@ -145,13 +145,13 @@ impl<'m> Pair<'m> {
             return Ok(None);
         }
         let program = std::env::current_exe().context("this program's path")?;
-        let numbers = [cell.value_bytes as u32, cell.operation.keys_a_request()].map(|number| number.to_string());
+        let numbers = [cell.value_bytes as u32, cell.operation.keys_per_request()].map(|number| number.to_string());
         let arguments = |port: u16| [FLOOR.to_owned(), port.to_string()].into_iter().chain(numbers).collect();
         launch(Path::new(&program), &self.placement.server, arguments).map(Some)
     }
 }
 
-/// One server's part of a round.
+/// The measurement of one server in a round.
 struct Visit<'v> {
     numbers: &'v mut Vec<Numbers>,
     server: &'v Server,
@@ -163,15 +163,15 @@ fn memory_mib(cell: &Cell, dataset: &Dataset) -> u64 {
     if cell.scarce { (dataset.payload_bytes() / 4).div_ceil(1 << 20) } else { dataset.memory_mib() }
 }
 
-/// Waits until a server that was filled rests: memcached goes on growing its hash table for seconds, in a thread of its
-/// own, and that is not the cost of the requests that follow. A server that never rests is measured as it is.
-fn settle(server: &Server) -> Outcome<()> {
+/// Waits until a filled server is idle: a thread of memcached grows the hash table for seconds more, which is no cost of
+/// the measured requests. A server that stays busy is measured as it is.
+fn wait_until_idle(server: &Server) -> Outcome<()> {
     let started = Instant::now();
     let mut before = server.usage()?.cpu_ns;
-    while started.elapsed() < SETTLE_TIME_MAX {
-        thread::sleep(SETTLE_STEP);
+    while started.elapsed() < IDLE_WAIT_MAX {
+        thread::sleep(IDLE_POLL_INTERVAL);
         let now = server.usage()?.cpu_ns;
-        if u128::from(now - before) < SETTLE_STEP.as_nanos() / 50 {
+        if u128::from(now - before) < IDLE_POLL_INTERVAL.as_nanos() / 50 {
             break;
         }
         before = now;
@@ -189,12 +189,12 @@ mod tests {
     use super::super::workload::Operation;
     use super::*;
 
-    /// The floor in a thread of this process, which outlives the test.
-    fn floor_address(value_bytes: usize, keys_a_get: u32) -> SocketAddr {
+    /// Serves the floor in a thread that outlives the test.
+    fn floor_address(value_bytes: usize, keys_per_get: u32) -> SocketAddr {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         drop(listener);
-        thread::spawn(move || floor::serve(address.port(), value_bytes, keys_a_get));
+        thread::spawn(move || floor::serve(address.port(), value_bytes, keys_per_get));
         while std::net::TcpStream::connect(address).is_err() {
             thread::sleep(Duration::from_millis(5));
         }
@@ -203,7 +203,7 @@ mod tests {
 
     fn run_of(dataset: &Dataset, operation: Operation, pace: Pace, check_every: u32) -> Outcome<driver::Counted<()>> {
         let run = Run {
-            address: floor_address(dataset.value_bytes, operation.keys_a_request()),
+            address: floor_address(dataset.value_bytes, operation.keys_per_request()),
             tls: None,
             dataset,
             protocol: Protocol::Text,
@@ -226,7 +226,7 @@ mod tests {
             let dataset = Dataset::new(1, 3000);
             let counted = run_of(&dataset, operation, Pace::Closed, 1).unwrap();
             assert!(counted.requests > 0, "{operation:?}");
-            assert_eq!(counted.keys, counted.requests * u64::from(operation.keys_a_request()), "{operation:?}");
+            assert_eq!(counted.keys, counted.requests * u64::from(operation.keys_per_request()), "{operation:?}");
             assert_eq!(counted.misses, 0);
         }
     }
@@ -241,7 +241,7 @@ mod tests {
     fn an_open_loop_sends_on_schedule_and_not_as_fast_as_it_can() {
         let dataset = Dataset::new(1, 10);
         let counted = run_of(&dataset, Operation::Get, Pace::Open(1000.0), 1).unwrap();
-        // A closed loop would count many thousands in this time; the schedule holds two hundred.
+        // A closed loop would count many thousands in this time; the schedule has two hundred.
         assert!((1..2000).contains(&counted.requests), "{}", counted.requests);
     }
 

@@ -10,30 +10,30 @@ use super::workload::Operation;
 /// A combination that is measured on every server.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Cell {
-    /// What clients do.
+    /// Work of the clients.
     pub operation: Operation,
-    /// In which protocol they do it.
+    /// Protocol of the clients.
     pub protocol: Protocol,
-    /// Whether they do it over TLS.
+    /// Whether connections use TLS.
     pub encrypted: bool,
-    /// How many keys the server holds.
+    /// Keys that the server holds.
     pub keys: u32,
-    /// Bytes a value.
+    /// Bytes per value.
     pub value_bytes: usize,
     /// Connections.
     pub connections: u32,
     /// The server's `-t`.
     pub threads: u32,
-    /// Which keys.
+    /// Distribution of the keys.
     pub popularity: Popularity,
     /// Closed or open loop.
     pub pace: Pace,
-    /// Whether the servers have a quarter of the memory that the data takes, so that each set evicts.
+    /// Whether the servers have memory for a quarter of the data, so that each set evicts.
     pub scarce: bool,
 }
 
 impl Cell {
-    /// `operation` at the point where the bars are: one million keys of 100 bytes, 20 connections, one thread.
+    /// `operation` at the point of the bars: one million values of 100 bytes, 20 connections, one thread.
     pub fn base(operation: Operation) -> Self {
         Self {
             operation,
@@ -49,17 +49,17 @@ impl Cell {
         }
     }
 
-    /// What must be equal for two cells to share a running server and its data.
+    /// Cells with an equal group share a running server and its data.
     pub fn group(&self) -> (u32, usize, u32, bool, bool) {
         (self.keys, self.value_bytes, self.threads, self.scarce, self.encrypted)
     }
 
-    /// Values that go over the wire in a second, of so many requests.
-    pub fn megabytes_a_second(&self, requests_a_second: f64) -> f64 {
-        requests_a_second * f64::from(self.operation.keys_a_request()) * self.value_bytes as f64 / 1e6
+    /// Megabytes of values per second at this rate of requests.
+    pub fn megabytes_per_second(&self, requests_per_second: f64) -> f64 {
+        requests_per_second * f64::from(self.operation.keys_per_request()) * self.value_bytes as f64 / 1e6
     }
 
-    /// The data in words.
+    /// Name of the data.
     pub fn data_name(&self) -> String {
         format!("{}x{}B", short_count(self.keys), short_count(self.value_bytes as u32))
     }
@@ -69,7 +69,7 @@ impl Cell {
         Self { protocol: Protocol::Text, ..self }
     }
 
-    /// What differs from a closed loop of plain text over uniform keys, in words; empty where nothing does.
+    /// Differences from a closed loop of plain text over uniform keys, in words; empty without any.
     pub fn variant_name(&self) -> String {
         let mut words = Vec::new();
         if self.protocol != Protocol::Text {

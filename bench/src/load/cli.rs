@@ -1,4 +1,4 @@
-//! The command line of the benchmark.
+//! The command line of the comparison with memcached under load.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
@@ -65,7 +65,7 @@ struct Choice {
     /// Only these numbers of server threads
     #[arg(long, value_delimiter = ',', value_parser = parse_count, value_name = "NUMBERS")]
     threads: Vec<u32>,
-    /// Turn every chosen cell into an open loop of this many requests a second
+    /// Turn every chosen cell into an open loop of this many requests per second
     #[arg(long, value_name = "PER_SECOND")]
     rate: Option<f64>,
     /// Turn every chosen cell to Zipf-distributed keys with this exponent
@@ -82,13 +82,13 @@ struct Choice {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "How they are measured")]
 struct Measure {
-    /// Rounds a cell
+    /// Rounds per cell
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
-    /// Counted seconds of a run
+    /// Measured seconds of a run
     #[arg(long, default_value_t = 0.6, value_parser = parse_seconds)]
     seconds: f64,
-    /// Seconds before counting starts
+    /// Warm-up seconds of a run
     #[arg(long, default_value_t = 0.15, value_parser = parse_seconds)]
     warmup: f64,
     /// Threads of the load generator
@@ -100,7 +100,7 @@ struct Measure {
     /// Measure a bare event loop that answers from a constant, too
     #[arg(long)]
     floor: bool,
-    /// Run servers and client before everything else on the machine (needs root): less noise where others work too
+    /// Give servers and client priority over everything else on the machine (needs root), for less noise
     #[arg(long)]
     preferred: bool,
     /// Measure memcached against itself
@@ -179,18 +179,18 @@ fn measure_cells(method: &Method, cells: &[Cell]) -> Outcome<Vec<super::summary:
     Ok(results)
 }
 
-/// Leaves TLS out where one of the servers was built without it; says how TLS is measured, or why not.
+/// Removes TLS cells if a server was built without TLS; describes how TLS is measured, or why it is not.
 fn leave_out_tls(method: &Method, cells: &mut Vec<Cell>) -> Outcome<String> {
     for program in [&method.ours, &method.theirs] {
         if !program.has_tls()? {
             cells.retain(|cell| !cell.encrypted);
-            return Ok(format!("not measured, for {} was built without", program.label));
+            return Ok(format!("not measured: {} was built without", program.label));
         }
     }
     Ok(format!("{} by rustls in the client", tls::SUITE_NAME))
 }
 
-/// Cells that can share running servers, together, in the order of their first.
+/// Groups cells that share running servers, in the order of their first cell.
 fn grouped(cells: &[Cell]) -> Vec<Vec<Cell>> {
     let mut groups: Vec<Vec<Cell>> = Vec::new();
     for cell in cells {

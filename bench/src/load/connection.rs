@@ -1,4 +1,4 @@
-//! One client connection: bytes going out, requests awaiting replies, replies coming in.
+//! One client connection: unsent bytes, requests that await replies, the reader of replies.
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -13,10 +13,10 @@ use super::workload::{Expected, RequestWriter};
 use crate::outcome::{Outcome, ResultExt as _};
 use crate::tls::Session;
 
-/// Requests one connection may have open before an open loop keeps the next one waiting in its own schedule.
+/// An open loop delays the next request while a connection awaits this many replies.
 const OPEN_REQUESTS_MAX: usize = 256;
 
-/// Bytes of requests not yet taken by the kernel beyond which an open loop waits too.
+/// An open loop also waits while the kernel has not accepted this many bytes of requests.
 const UNSENT_BYTES_MAX: usize = 4 << 20;
 
 /// A connected, non-blocking client.
@@ -32,7 +32,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Connects, waiting for the handshake; with `tls`, for that one too.
+    /// Connects and completes the handshakes of TCP and, with `tls`, of TLS.
     pub fn open(address: SocketAddr, tls: Option<&Arc<ClientConfig>>) -> Outcome<Self> {
         let mut stream = std::net::TcpStream::connect(address).context("connect")?;
         stream.set_nodelay(true).context("TCP_NODELAY")?;
@@ -56,17 +56,17 @@ impl Connection {
         }
     }
 
-    /// Whether every request was answered.
+    /// Whether every request has been answered.
     pub fn is_idle(&self) -> bool {
         self.expected.is_empty()
     }
 
-    /// Whether an open loop may queue one more round here.
+    /// Whether an open loop may queue one more round.
     pub fn has_room(&self) -> bool {
         self.expected.len() < OPEN_REQUESTS_MAX && self.out.len() - self.sent < UNSENT_BYTES_MAX
     }
 
-    /// Sends what the kernel takes.
+    /// Sends as much as the kernel accepts.
     pub fn flush(&mut self) -> Outcome<()> {
         loop {
             match self.send_some() {
@@ -82,7 +82,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Sends some of what is left; 0 where nothing is.
+    /// Sends some of the unsent bytes; returns 0 if there are none.
     fn send_some(&mut self) -> std::io::Result<usize> {
         let left = &self.out[self.sent..];
         match &mut self.tls {
@@ -93,8 +93,8 @@ impl Connection {
         }
     }
 
-    /// Reads what arrived and checks it. A read that does not fill `buffer` has emptied the socket, so there is one
-    /// `recv` an event.
+    /// Reads and checks what arrived. A read that does not fill `buffer` has emptied the socket, so an event usually
+    /// costs one `recv`.
     pub fn receive(&mut self, buffer: &mut [u8], shape: &Shape<'_>, mut done: impl FnMut(Done)) -> Outcome<()> {
         loop {
             match self.stream.read(buffer) {

@@ -1,5 +1,5 @@
-//! The keys and values of a benchmark: functions of an index, so that nothing is stored a key and any value that
-//! comes back can be checked.
+//! The keys and values of a benchmark: functions of an index, so that no key needs memory and every value that comes
+//! back can be checked.
 
 use rand::rngs::SmallRng;
 use rand::{Rng, RngExt, SeedableRng};
@@ -7,27 +7,27 @@ use rand_distr::{Distribution as _, Zipf};
 
 use crate::outcome::{Outcome, ResultExt as _};
 
-/// Every key has this length.
+/// Length of every key.
 pub const KEY_BYTES: usize = 20;
 
-/// Values start at one of this many offsets of one random pattern.
+/// Values start at one of this many offsets into a random pattern.
 const OFFSETS: usize = 8192;
 
-/// Draws of a skewed distribution made ahead of the run, because one draw costs more than one request may.
+/// Draws of a skewed distribution before the run: a draw costs more than a request may.
 const SKEWED_DRAWS: usize = 1 << 21;
 
-/// A fixed set of keys, each with its one value.
+/// A fixed set of keys, each with one value.
 #[derive(Debug)]
 pub struct Dataset {
-    /// How many keys there are.
+    /// Number of keys.
     pub keys: u32,
-    /// The length of every value.
+    /// Length of every value.
     pub value_bytes: usize,
     pattern: Vec<u8>,
 }
 
 impl Dataset {
-    /// Describes `keys` keys with values of `value_bytes` bytes each.
+    /// A set of `keys` keys with values of `value_bytes` bytes.
     pub fn new(keys: u32, value_bytes: usize) -> Self {
         let mut pattern = vec![0; value_bytes + OFFSETS];
         SmallRng::seed_from_u64(0x5eed).fill_bytes(&mut pattern);
@@ -41,12 +41,12 @@ impl Dataset {
         &self.pattern[offset..offset + self.value_bytes]
     }
 
-    /// Bytes of keys and values together, without anybody's bookkeeping.
+    /// Bytes of keys and values together, without the overhead of a server.
     pub fn payload_bytes(&self) -> u64 {
         u64::from(self.keys) * (KEY_BYTES + self.value_bytes) as u64
     }
 
-    /// A `-m` that holds the whole set in any server whose bookkeeping is not absurd, in MiB.
+    /// A `-m` in MiB that holds the whole set with generous overhead.
     pub fn memory_mib(&self) -> u64 {
         let items = self.payload_bytes() + u64::from(self.keys) * 64;
         (items * 14 / 10).div_ceil(1 << 20) + 64
@@ -70,7 +70,7 @@ pub fn key(index: u32) -> [u8; KEY_BYTES] {
 /// How requests choose keys.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Popularity {
-    /// Each key as often as any other: the hardest case for caches of the processor.
+    /// Each key is equally likely: the hardest case for the processor's caches.
     Uniform,
     /// A Zipf distribution with this exponent, its ranks scattered over the key space.
     Zipf(f64),
@@ -86,7 +86,7 @@ pub struct KeyStream {
 }
 
 impl KeyStream {
-    /// A stream over `keys` keys, the same one for the same seed.
+    /// A stream over `keys` keys; equal seeds give equal streams.
     pub fn new(keys: u32, popularity: Popularity, seed: u64) -> Outcome<Self> {
         let mut random = SmallRng::seed_from_u64(seed);
         let draws = match popularity {
@@ -114,7 +114,7 @@ impl KeyStream {
     }
 }
 
-/// Moves rank `rank` to a place of its own in `0..keys`.
+/// Permutes ranks over `0..keys`.
 fn scatter(rank: u64, keys: u32) -> u32 {
     // A prime above any key count is coprime to it, so this is a permutation.
     (rank * 4_294_967_291 % u64::from(keys)) as u32

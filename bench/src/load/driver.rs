@@ -1,8 +1,8 @@
 //! Drives connections against one server for a while, in a closed or an open loop.
 //!
-//! A closed loop sends the next round when the last one was answered: it finds the rate. An open loop sends at a fixed
-//! rate whatever the server does and counts a request's latency from the moment it was due, so that a server that
-//! stalls cannot hide the requests that it kept from being sent.
+//! A closed loop sends the next round once the last one is answered: it finds the rate. An open loop sends at a fixed
+//! rate whatever the server does, and counts the latency of a request from the moment it was due: a stall of the server
+//! counts for every request that it delays (no coordinated omission).
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -24,79 +24,79 @@ use crate::outcome::{Outcome, ResultExt as _};
 
 const READ_BUFFER_BYTES: usize = 256 << 10;
 
-/// How long a worker may sleep before it looks at the phase again.
+/// Longest sleep of a worker before it checks the phase again.
 const POLL_TIMEOUT_MAX: Duration = Duration::from_millis(50);
 
 /// Longer latencies are counted as this one.
 const LATENCY_NS_MAX: u64 = 60_000_000_000;
 
-/// When requests are sent.
+/// Timing of requests.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Pace {
-    /// Each connection as soon as its last round was answered.
+    /// Each connection sends as soon as its last round is answered.
     Closed,
-    /// This many requests a second over all connections, on schedule.
+    /// All connections together send this many requests per second, on schedule.
     Open(f64),
 }
 
 /// One run.
 #[derive(Clone, Debug)]
 pub struct Run<'d> {
-    /// Where the server listens.
+    /// Address of the server.
     pub address: SocketAddr,
-    /// Whom to trust, where the server speaks TLS there.
+    /// TLS configuration, if the address speaks TLS.
     pub tls: Option<Arc<ClientConfig>>,
-    /// The keys and values it was filled with.
+    /// Keys and values of the server.
     pub dataset: &'d Dataset,
-    /// In which protocol.
+    /// Protocol.
     pub protocol: Protocol,
-    /// What to do.
+    /// Work.
     pub operation: Operation,
-    /// Which keys.
+    /// Distribution of the keys.
     pub popularity: Popularity,
-    /// How many connections, over all threads.
+    /// Connections of all threads together.
     pub connections: u32,
     /// Client threads.
     pub threads: u32,
-    /// The cores these may use.
+    /// Cores of the client threads.
     pub cores: Vec<usize>,
     /// Closed or open loop.
     pub pace: Pace,
-    /// Time before counting starts.
+    /// Warm-up before the measured time.
     pub warmup: Duration,
-    /// Time that is counted.
+    /// Measured time.
     pub duration: Duration,
     /// One reply in so many is checked in full; 0: none.
     pub check_every: u32,
 }
 
-/// What one run counted.
+/// Counts of one run.
 #[derive(Clone, Debug)]
 pub struct Counted<P> {
-    /// Requests answered in the counted time.
+    /// Requests answered in the measured time.
     pub requests: u64,
-    /// Keys asked for or set by these.
+    /// Keys of these requests.
     pub keys: u64,
-    /// Keys asked for and not found.
+    /// Keys that were not found.
     pub misses: u64,
-    /// The counted time.
+    /// Measured time.
     pub elapsed: Duration,
     /// Latency of each of these requests, nanoseconds.
     pub latency_ns: Histogram<u64>,
-    /// What the probe said at the start of the counted time.
+    /// Result of the probe at the start of the measured time.
     pub before: P,
-    /// What the probe said at its end.
+    /// Result of the probe at its end.
     pub after: P,
 }
 
 impl<P> Counted<P> {
-    /// Requests a second.
+    /// Requests per second.
     pub fn rate(&self) -> f64 {
         self.requests as f64 / self.elapsed.as_secs_f64()
     }
 }
 
-/// Runs and counts; `probe` is called at both ends of the counted time.
+/// Runs and counts; `probe` is called at both ends of the measured time.
 ///
 /// # Errors
 /// The first wrong reply or lost connection ends the run.
@@ -108,7 +108,7 @@ pub fn run<P>(run: &Run<'_>, mut probe: impl FnMut() -> Outcome<P>) -> Outcome<C
                 let control = &control;
                 scope.spawn(move || {
                     let result = Worker::new(run, index, control).and_then(|mut worker| worker.run());
-                    // Whatever happened, nobody may wait for this worker.
+                    // After a failure no one may wait for this worker.
                     if result.is_err() {
                         control.phase.store(STOP, Ordering::Release);
                     }
@@ -176,7 +176,7 @@ fn coordinate<P>(
             probed: probe()?,
         })
     };
-    // Never overwrite a STOP that a failed worker has set.
+    // A STOP set by a failed worker is never overwritten.
     let advance = |from, to| control.phase.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok();
     if advance(CONNECT, WARM_UP) {
         thread::sleep(run.warmup);
@@ -261,26 +261,26 @@ impl<'r> Worker<'r> {
     fn start_all(&mut self) -> Outcome<()> {
         for connection in &mut self.connections {
             let now_ns = self.epoch.elapsed().as_nanos() as u64;
-            connection.queue(self.run.operation.requests_a_round(), now_ns, &mut self.writer);
+            connection.queue(self.run.operation.requests_per_round(), now_ns, &mut self.writer);
             connection.flush()?;
         }
         Ok(())
     }
 
-    /// Sends what an open loop owes by now; returns how long to sleep at most.
+    /// Sends the due requests of an open loop; returns the longest time to sleep.
     fn send_due(&mut self) -> Outcome<Duration> {
         let Some(schedule) = &mut self.schedule else { return Ok(POLL_TIMEOUT_MAX) };
         let now_ns = self.epoch.elapsed().as_nanos() as u64 as f64;
         while schedule.due_ns <= now_ns {
             let Some(connection) = schedule.pick(&mut self.connections) else {
-                // Every connection is full: what is due stays due, and its latency grows.
+                // Every connection is full: the request stays due, and its latency grows.
                 return Ok(Duration::from_millis(1));
             };
-            connection.queue(self.run.operation.requests_a_round(), schedule.due_ns as u64, &mut self.writer);
+            connection.queue(self.run.operation.requests_per_round(), schedule.due_ns as u64, &mut self.writer);
             connection.flush()?;
             schedule.due_ns += schedule.interval_ns;
         }
-        // epoll sleeps in whole milliseconds, so less than one is spent looking.
+        // epoll sleeps whole milliseconds; shorter waits are busy.
         Ok(Duration::from_millis(((schedule.due_ns - now_ns) / 1e6) as u64).min(POLL_TIMEOUT_MAX))
     }
 
@@ -304,7 +304,7 @@ impl<'r> Worker<'r> {
                 })?;
                 if self.schedule.is_none() && connection.is_idle() {
                     let now_ns = self.epoch.elapsed().as_nanos() as u64;
-                    connection.queue(self.run.operation.requests_a_round(), now_ns, &mut self.writer);
+                    connection.queue(self.run.operation.requests_per_round(), now_ns, &mut self.writer);
                 }
             }
             connection.flush()?;
@@ -316,7 +316,7 @@ impl<'r> Worker<'r> {
     }
 }
 
-/// When the next round of an open loop is due, and on which connection.
+/// Due time and connection of the next round of an open loop.
 struct Schedule {
     due_ns: f64,
     interval_ns: f64,
@@ -325,12 +325,13 @@ struct Schedule {
 
 impl Schedule {
     fn new(run: &Run<'_>) -> Option<Self> {
-        let Pace::Open(requests_a_second) = run.pace else { return None };
-        let rounds_a_second = requests_a_second / f64::from(run.threads) / f64::from(run.operation.requests_a_round());
-        Some(Self { due_ns: 0.0, interval_ns: 1e9 / rounds_a_second, next_connection: 0 })
+        let Pace::Open(requests_per_second) = run.pace else { return None };
+        let rounds_per_second =
+            requests_per_second / f64::from(run.threads) / f64::from(run.operation.requests_per_round());
+        Some(Self { due_ns: 0.0, interval_ns: 1e9 / rounds_per_second, next_connection: 0 })
     }
 
-    /// The next connection in turn that has room.
+    /// The next connection in turn that accepts a round.
     fn pick<'c>(&mut self, connections: &'c mut [Connection]) -> Option<&'c mut Connection> {
         for _ in 0..connections.len() {
             let index = self.next_connection;

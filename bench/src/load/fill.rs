@@ -1,4 +1,4 @@
-//! Stores a range of keys, each once, as fast as one connection goes.
+//! Stores a range of keys, each once, at the full speed of one connection.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -12,7 +12,7 @@ const BATCH_REQUESTS_MAX: usize = 128;
 const BATCH_BYTES_MAX: usize = 256 << 10;
 const STORED: &[u8] = b"STORED\r\n";
 
-/// What memcached says now and then when sets come faster than it can make room.
+/// memcached's reply when sets arrive faster than it evicts.
 const NO_ROOM: &[u8] = b"SERVER_ERROR out of memory storing object\r\n";
 
 /// Sets `keys` and checks that each was stored.
@@ -23,7 +23,7 @@ pub fn fill(address: SocketAddr, dataset: &Dataset, keys: Range<u32>) -> Outcome
     }
 }
 
-/// Sets `keys` and tells how many were refused for want of room.
+/// Sets `keys` and returns how many were refused for lack of memory.
 pub fn fill_what_fits(address: SocketAddr, dataset: &Dataset, keys: Range<u32>) -> Outcome<u32> {
     let mut stream = TcpStream::connect(address).context("connect")?;
     stream.set_nodelay(true).context("TCP_NODELAY")?;
@@ -31,7 +31,7 @@ pub fn fill_what_fits(address: SocketAddr, dataset: &Dataset, keys: Range<u32>) 
     let mut replies = BufReader::new(stream.try_clone().context("clone")?);
     let (mut out, mut reply) = (Vec::with_capacity(2 * BATCH_BYTES_MAX), Vec::new());
     let (mut next, mut awaited, mut refused) = (keys.start, 0, 0);
-    // One batch is always on its way while the next is written, so that neither side waits for the other.
+    // One batch is in flight while the next is written, so that neither side waits for the other.
     while next < keys.end || awaited > 0 {
         out.clear();
         let mut batch = 0;

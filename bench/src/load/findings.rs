@@ -1,28 +1,28 @@
-//! What a run measured, before it is shown.
+//! The results of a run, before they are formatted.
 
 use super::memory::{FullCache, IdleConnections};
 use super::summary::CellResult;
 
-/// Everything a run found out.
+/// Results of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Findings {
-    /// What the first server of each pair is called.
+    /// Name of the first server of each pair.
     pub ours: String,
-    /// What the other is called.
+    /// Name of the second.
     pub theirs: String,
-    /// Whether both are the same program, so that every ratio but 1 is noise and no bar applies.
+    /// Whether both are the same program: every ratio but 1 is noise, and no bar applies.
     pub is_noise: bool,
-    /// Machine, versions, command, method: a line each.
+    /// Machine, versions, command and method, one per line.
     pub circumstances: Vec<(String, String)>,
     /// The cells.
     pub cells: Vec<CellResult>,
-    /// Full caches, ours and theirs in turn.
+    /// Full caches, alternately ours and theirs.
     pub full: Vec<FullCache>,
     /// Idle connections, ours and theirs.
     pub idle: Vec<IdleConnections>,
 }
 
-/// Three significant digits, as people write them.
+/// Formats with three significant digits.
 pub(crate) fn digits(value: f64) -> String {
     let decimals = match value.abs() {
         v if v >= 100.0 => 0,

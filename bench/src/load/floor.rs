@@ -1,6 +1,6 @@
-//! The floor: a bare event loop that looks at nothing but the first byte of each request and answers from a constant.
+//! The floor: a bare event loop that examines only the first byte of each request and replies with a constant.
 //!
-//! No server that receives and sends through sockets can take less; the distance to it is what a server does itself.
+//! No server that uses sockets can cost less; the distance to the floor is a server's own work.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -16,11 +16,11 @@ const LISTENER: Token = Token(usize::MAX);
 const READ_BUFFER_BYTES: usize = 64 << 10;
 
 /// Serves one kind of get and one kind of set on loopback until killed.
-pub fn serve(port: u16, value_bytes: usize, keys_a_get: u32) -> Outcome<()> {
+pub fn serve(port: u16, value_bytes: usize, keys_per_get: u32) -> Outcome<()> {
     let mut listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).context("bind")?;
     let mut poll = Poll::new().context("epoll")?;
     poll.registry().register(&mut listener, LISTENER, Interest::READABLE).context("epoll")?;
-    let constants = Constants::new(value_bytes, keys_a_get);
+    let constants = Constants::new(value_bytes, keys_per_get);
     let (mut clients, mut events) = (Vec::new(), Events::with_capacity(1024));
     let mut buffer = vec![0; READ_BUFFER_BYTES];
     loop {
@@ -30,15 +30,15 @@ pub fn serve(port: u16, value_bytes: usize, keys_a_get: u32) -> Outcome<()> {
                 accept_all(&listener, &poll, &mut clients)?;
                 continue;
             }
-            let slot: &mut Option<Client> = &mut clients[event.token().0];
-            if slot.as_mut().is_some_and(|client| !client.serve(&mut buffer, &constants)) {
-                *slot = None;
+            let client: &mut Option<Client> = &mut clients[event.token().0];
+            if client.as_mut().is_some_and(|client| !client.serve(&mut buffer, &constants)) {
+                *client = None;
             }
         }
     }
 }
 
-/// The one request of each kind, by its length, and its answer.
+/// Length of the only request of each kind, and its reply.
 struct Constants {
     get_bytes: usize,
     get_reply: Vec<u8>,
@@ -46,22 +46,22 @@ struct Constants {
 }
 
 impl Constants {
-    fn new(value_bytes: usize, keys_a_get: u32) -> Self {
+    fn new(value_bytes: usize, keys_per_get: u32) -> Self {
         let dataset = Dataset::new(1, value_bytes);
         let item =
             [b"VALUE ", &key(0)[..], format!(" 0 {value_bytes}\r\n").as_bytes(), dataset.value(0), b"\r\n"].concat();
-        let mut get_reply = item.repeat(keys_a_get as usize);
+        let mut get_reply = item.repeat(keys_per_get as usize);
         get_reply.extend_from_slice(b"END\r\n");
         let mut set = Vec::new();
         write_set(&dataset, 0, &set_tail(value_bytes), &mut set);
-        Self { get_bytes: 3 + keys_a_get as usize * (KEY_BYTES + 1) + 2, get_reply, set_bytes: set.len() }
+        Self { get_bytes: 3 + keys_per_get as usize * (KEY_BYTES + 1) + 2, get_reply, set_bytes: set.len() }
     }
 
     fn of(&self, first_byte: u8) -> (usize, &[u8]) {
         match first_byte {
             b'g' => (self.get_bytes, &self.get_reply),
             b's' => (self.set_bytes, b"STORED\r\n"),
-            // `version`, by which the benchmark sees that a server is up.
+            // `version`, the benchmark's probe of a new server.
             _ => (9, b"VERSION floor\r\n"),
         }
     }
@@ -76,7 +76,7 @@ struct Client {
 }
 
 impl Client {
-    /// Serves one event; false when the client is gone.
+    /// Serves one event; returns false once the client has closed.
     fn serve(&mut self, buffer: &mut [u8], constants: &Constants) -> bool {
         loop {
             match self.stream.read(buffer) {

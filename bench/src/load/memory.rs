@@ -1,4 +1,4 @@
-//! Memory: what a server takes when its cache is full, and what an idle connection costs.
+//! Memory of a server with a full cache, and of an idle connection.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -13,14 +13,14 @@ use crate::server::{Program, Server, Settings};
 
 /// The `-m` of the measurement.
 pub const LIMIT_MIB: u64 = 256;
-/// Bytes a value.
+/// Bytes per value.
 pub const VALUE_BYTES: usize = 100;
-/// What this project promises: 1.10 times the limit, and 16 MiB.
+/// Bar: 1.10 times the limit, and 16 MiB.
 pub const RESIDENT_MIB_MAX: f64 = 1.10 * LIMIT_MIB as f64 + 16.0;
-/// What this project promises of an idle connection.
+/// Bar for an idle connection.
 pub const IDLE_CONNECTION_KIB_MAX: f64 = 2.0;
 
-const KEYS_A_STEP: u32 = 100_000;
+const KEYS_PER_STEP: u32 = 100_000;
 const KEYS_MAX: u32 = 12_000_000;
 const IDLE_CONNECTIONS: u32 = 9_000;
 
@@ -31,25 +31,25 @@ pub struct FullCache {
     pub label: String,
     /// Its `-t`.
     pub threads: u32,
-    /// Resident before the first item, MiB.
+    /// Resident MiB before the first item.
     pub empty_mib: f64,
-    /// Resident when full, MiB.
+    /// Resident MiB when full.
     pub full_mib: f64,
-    /// Items held then.
+    /// Items held when full.
     pub items: u64,
-    /// Items evicted by then.
+    /// Items evicted until then.
     pub evictions: u64,
 }
 
 impl FullCache {
-    /// Bytes of the limit an item takes beyond its key and value.
-    pub fn overhead_bytes_an_item(&self) -> f64 {
+    /// Bytes of the limit per item in addition to key and value.
+    pub fn overhead_bytes_per_item(&self) -> f64 {
         let payload = (super::dataset::KEY_BYTES + VALUE_BYTES) as f64;
         (LIMIT_MIB << 20) as f64 / self.items as f64 - payload
     }
 }
 
-/// Sets 100-byte values under `-m 256` until the server evicts, and then a quarter more.
+/// Sets 100-byte values under `-m 256` until the server evicts, then a quarter more.
 pub fn full_cache(program: &Program, threads: u32, cores: &[usize]) -> Outcome<FullCache> {
     let placement = Placement::new(cores, threads);
     let settings = Settings { threads, memory_mib: LIMIT_MIB, connections: 100, certificate: None };
@@ -58,11 +58,11 @@ pub fn full_cache(program: &Program, threads: u32, cores: &[usize]) -> Outcome<F
     let dataset = Dataset::new(KEYS_MAX, VALUE_BYTES);
     let (mut stored, mut end) = (0, KEYS_MAX);
     while stored < end {
-        // What counts is what it holds in the end.
-        fill_what_fits(server.address, &dataset, stored..stored + KEYS_A_STEP)?;
-        stored += KEYS_A_STEP;
+        // Refused sets do not matter: the items held in the end are counted.
+        fill_what_fits(server.address, &dataset, stored..stored + KEYS_PER_STEP)?;
+        stored += KEYS_PER_STEP;
         if end == KEYS_MAX && server.statistic("evictions")? > 0 {
-            end = stored + stored.div_ceil(4 * KEYS_A_STEP) * KEYS_A_STEP;
+            end = stored + stored.div_ceil(4 * KEYS_PER_STEP) * KEYS_PER_STEP;
         }
     }
     Ok(FullCache {
@@ -75,20 +75,20 @@ pub fn full_cache(program: &Program, threads: u32, cores: &[usize]) -> Outcome<F
     })
 }
 
-/// Many connections that do nothing.
+/// Memory of many idle connections.
 #[derive(Clone, Debug)]
 pub struct IdleConnections {
     /// The server.
     pub label: String,
-    /// How many.
+    /// Number of connections.
     pub connections: u32,
-    /// Resident memory a connection that never spoke, KiB.
+    /// Resident KiB per connection that has sent nothing.
     pub silent_kib: f64,
-    /// Resident memory a connection that got one answer and went idle, KiB.
+    /// Resident KiB per connection that is idle after one request.
     pub used_kib: f64,
 }
 
-/// Opens thousands of connections, and lets each ask once.
+/// Opens thousands of connections, then sends one request on each.
 pub fn idle_connections(program: &Program, cores: &[usize]) -> Outcome<IdleConnections> {
     let placement = Placement::new(cores, 1);
     let settings = Settings { threads: 1, memory_mib: 64, connections: IDLE_CONNECTIONS + 3000, certificate: None };

@@ -1,8 +1,8 @@
 //! A load generator for memcached's protocols, plain and over TLS, and the benchmark built on it.
 //!
 //! Owns: requests prepared ahead, closed and open loops over an epoll loop, checking of replies as they stream in,
-//! latency histograms, servers started and measured as child processes, the list of benchmark cells and their report.
-//! Refuses: judging. It prints numbers beside bars; nothing here fails because a number is large.
+//! latency histograms, the list of benchmark cells and their report.
+//! Refuses: judging. It prints numbers beside bars; no number makes it fail.
 //!
 //! Linux only: server CPU is read from `/proc`, and cores are assigned with `sched_setaffinity`.
 

@@ -1,4 +1,4 @@
-//! Which cells are measured: the bars alone, a default list that meets each value of each dimension, or all of them.
+//! Lists of cells: the bars alone, a default list with each value of each dimension, or the cross product.
 
 use super::cell::Cell;
 use super::dataset::Popularity;
@@ -6,42 +6,42 @@ use super::driver::Pace;
 use super::protocol::Protocol;
 use super::workload::Operation::{self, Get, GetMany, GetPipelined, Mixed, Set, SetPipelined};
 
-/// The values of each dimension.
+/// Numbers of keys.
 pub const KEYS: [u32; 2] = [100_000, 1_000_000];
-/// Bytes a value.
+/// Bytes per value.
 pub const VALUE_BYTES: [usize; 4] = [30, 100, 1000, 100_000];
 /// Connections.
 pub const CONNECTIONS: [u32; 3] = [20, 200, 1000];
 /// Server threads.
 pub const THREADS: [u32; 2] = [1, 2];
 
-/// Keys and values together are kept under this, by lowering the number of keys.
+/// Limit of keys and values together; the number of keys is lowered to stay under it.
 pub const PAYLOAD_BYTES_MAX: u64 = 1200 << 20;
-/// The largest values are fewer still: what is measured there is copying.
+/// Number of the largest values, whose cost is copying.
 const KEYS_OF_LARGE_VALUES: u32 = 5000;
 
-/// The rate of the open-loop cells: about half of what a server does on one core.
+/// Rate of the open-loop cells: about half of the capacity of one core.
 pub const OPEN_RATE: f64 = 40_000.0;
 
-/// A limit on the ratio of server CPU a request, wasmcached to memcached.
+/// A limit on the ratio of server CPU per request, wasmcached to memcached.
 #[derive(Clone, Copy, Debug)]
 pub struct Bar {
-    /// The operation it is set for.
+    /// Operation.
     pub operation: Operation,
-    /// At [`Cell::base`], but with values of this size.
+    /// Value size; the rest is [`Cell::base`].
     pub value_bytes: usize,
-    /// At or under this.
+    /// Highest ratio that meets the bar.
     pub ratio_max: f64,
 }
 
 impl Bar {
-    /// Where it is measured.
+    /// The cell where it is measured.
     pub fn cell(&self) -> Cell {
         with_values(Cell::base(self.operation), self.value_bytes)
     }
 }
 
-/// What this project promises of its CPU time.
+/// The bars on CPU time.
 pub const BARS: [Bar; 10] = [
     Bar { operation: Get, value_bytes: 100, ratio_max: 0.85 },
     Bar { operation: GetPipelined, value_bytes: 100, ratio_max: 0.55 },
@@ -55,11 +55,10 @@ pub const BARS: [Bar; 10] = [
     Bar { operation: SetPipelined, value_bytes: 1000, ratio_max: 0.9 },
 ];
 
-/// Server CPU a request in the meta and binary protocols, to that of the same work in text on the same server, at or
-/// under this.
+/// Bar on server CPU per request in the meta and binary protocols, relative to the same work in text.
 pub const PROTOCOL_RATIO_MAX: f64 = 1.15;
 
-/// What is measured in the protocols other than text, each beside text.
+/// Cells in protocols other than text.
 pub fn protocols() -> Vec<Cell> {
     let of = |protocol| {
         let operations = [Get, GetPipelined, GetMany, Set, SetPipelined];
@@ -68,23 +67,23 @@ pub fn protocols() -> Vec<Cell> {
     [Protocol::Meta, Protocol::Binary].into_iter().flat_map(of).collect()
 }
 
-/// What is measured over TLS.
+/// Cells over TLS.
 pub fn encrypted() -> Vec<Cell> {
     let large = Cell { keys: KEYS_OF_LARGE_VALUES, value_bytes: 100_000, ..Cell::base(Get) };
     let cells = [Cell::base(Get), Cell::base(GetPipelined), with_values(Cell::base(Get), 1000), large];
     cells.map(|cell| Cell { encrypted: true, ..cell }).into()
 }
 
-/// The 99.9th percentile of the latency of sets that evict, to that of sets that do not, at or under this.
+/// Bar on the 99.9th percentile of the latency of evicting sets, relative to sets that do not evict.
 pub const EVICTING_LATENCY_RATIO_MAX: f64 = 2.0;
 
-/// Sets, and the same where each one evicts.
+/// Sets without and with evictions.
 pub fn evicting_pair() -> [Cell; 2] {
     [false, true].map(|scarce| Cell { scarce, ..Cell::base(Set) })
 }
 
 fn with_values(cell: Cell, value_bytes: usize) -> Cell {
-    // A tenth of the keys where values are ten times as large.
+    // A tenth of the keys for values ten times as large.
     Cell { keys: cell.keys / if value_bytes >= 1000 { 10 } else { 1 }, value_bytes, ..cell }
 }
 
@@ -93,7 +92,7 @@ pub fn quick() -> Vec<Cell> {
     BARS.iter().map(Bar::cell).chain([evicting_pair()[1]]).chain(protocols()).collect()
 }
 
-/// Each value of each dimension, with the operations where it matters.
+/// Each value of each dimension, with the operations that depend on it.
 pub fn standard() -> Vec<Cell> {
     let mut cells: Vec<Cell> = Operation::ALL.into_iter().map(Cell::base).collect();
     let mut add = |operations: &[Operation], change: &dyn Fn(&mut Cell)| {
@@ -144,7 +143,7 @@ pub fn full() -> Vec<Cell> {
     cells
 }
 
-/// As many of `keys` as the largest payload allows.
+/// Limits the number of keys to the largest payload.
 fn fitting(keys: u32, value_bytes: usize) -> u32 {
     if u64::from(keys) * value_bytes as u64 > PAYLOAD_BYTES_MAX { KEYS_OF_LARGE_VALUES } else { keys }
 }

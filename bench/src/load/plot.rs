@@ -1,4 +1,4 @@
-//! One picture, written as SVG by hand: CPU a request as a ratio, a bar a cell.
+//! The chart of CPU ratios as SVG: one bar per cell.
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,7 @@ const ROW_HEIGHT: f64 = 20.0;
 const TOP: f64 = 46.0;
 const RATIO_MAX: f64 = 1.6;
 
-/// Draws the ratios; bars beyond the right edge are cut and carry their number.
+/// Draws the ratios; a bar beyond the right edge is cut off, its number remains.
 pub fn cpu_ratios(findings: &Findings) -> String {
     let height = TOP + ROW_HEIGHT * findings.cells.len() as f64 + 12.0;
     let scale = (WIDTH - LABEL_WIDTH - 60.0) / RATIO_MAX;
@@ -18,7 +18,7 @@ pub fn cpu_ratios(findings: &Findings) -> String {
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" font-family=\"sans-serif\" \
          font-size=\"12\">\n<rect width=\"{WIDTH}\" height=\"{height}\" fill=\"white\"/>\n\
-         <text x=\"10\" y=\"18\" font-size=\"14\">Server CPU a request: {} to {} (shorter is better; line: spread of the rounds)</text>\n",
+         <text x=\"10\" y=\"18\" font-size=\"14\">Server CPU per request: {} to {} (shorter is better; line: spread of the rounds)</text>\n",
         findings.ours, findings.theirs
     );
     for (row, result) in findings.cells.iter().enumerate() {

@@ -1,14 +1,14 @@
-//! The protocols that the load generator speaks; how each is written is in `workload`, how each is read in `replies`.
+//! The protocols of the load generator; `workload` writes their requests, `replies` reads their replies.
 
-/// How requests and replies look on the wire.
+/// A protocol of the load generator.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Protocol {
     /// `get`, `set`.
     #[default]
     Text,
-    /// `mg`, `ms`, and `mn` at the end of many quiet ones.
+    /// `mg`, `ms`, and `mn` after a series of quiet requests.
     Meta,
-    /// Get, Set, and Noop at the end of many GetKQ.
+    /// Get, Set, and Noop after a series of GetKQ.
     Binary,
 }
 
@@ -16,7 +16,7 @@ impl Protocol {
     /// All protocols, in the order of the report.
     pub const ALL: [Self; 3] = [Self::Text, Self::Meta, Self::Binary];
 
-    /// The name on the command line and in reports.
+    /// Name on the command line and in reports.
     pub fn name(self) -> &'static str {
         match self {
             Self::Text => "text",

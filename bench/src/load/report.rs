@@ -1,4 +1,4 @@
-//! The report: a table for the terminal, the same as a table for the documentation, and the bars beside both.
+//! The report: tables for the terminal and for the documentation, with the bars.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ use super::plan::{self, BARS, Bar, EVICTING_LATENCY_RATIO_MAX, PROTOCOL_RATIO_MA
 use super::summary::{CellResult, Numbers, Ratio};
 use super::tables::{is_plain_text, markdown_protocols, markdown_tls};
 
-/// The head of the terminal's table.
+/// Header of the table for the terminal.
 pub fn text_head() -> String {
     format!(
         "{:<34} {:<12} {:>9} {:>8} {:>8} {:>5} {:>8} {:>8} {:>8} {:>8} {:>6}",
@@ -17,7 +17,7 @@ pub fn text_head() -> String {
     )
 }
 
-/// The lines of one cell in the terminal's table.
+/// Lines of one cell in the table for the terminal.
 pub fn text_cell(result: &CellResult, ours: &str, theirs: &str) -> String {
     let mut text = text_row(&result.cell.to_string(), ours, &result.ours);
     text += &text_row("", theirs, &result.theirs);
@@ -52,7 +52,8 @@ pub fn text_cell(result: &CellResult, ours: &str, theirs: &str) -> String {
         );
     }
     if result.cell.encrypted {
-        let [ours, theirs] = [&result.ours, &result.theirs].map(|numbers| result.cell.megabytes_a_second(numbers.rate));
+        let [ours, theirs] =
+            [&result.ours, &result.theirs].map(|numbers| result.cell.megabytes_per_second(numbers.rate));
         let _ = writeln!(text, "{:<34} {:<12} {} / {}", "", "MB/s", digits(ours), digits(theirs));
     }
     text
@@ -73,21 +74,21 @@ fn text_row(cell: &str, server: &str, numbers: &Numbers) -> String {
     )
 }
 
-/// What the terminal shows after the table: memory, bars, noise.
+/// Text after the table for the terminal: memory, bars, noise.
 pub fn text_summary(findings: &Findings) -> String {
     let mut text = String::new();
     for full in &findings.full {
         let _ = writeln!(
             text,
             "-m {LIMIT_MIB} full of 100-byte values, -t {}: {:<12} {:>6.1} MiB resident ({:.1} when empty; bar {:.1}), \
-             {} items, {:.1} bytes an item beyond key and value",
+             {} items, {:.1} bytes per item in addition to key and value",
             full.threads,
             full.label,
             full.full_mib,
             full.empty_mib,
             RESIDENT_MIB_MAX,
             full.items,
-            full.overhead_bytes_an_item(),
+            full.overhead_bytes_per_item(),
         );
     }
     for idle in &findings.idle {
@@ -123,7 +124,7 @@ pub fn markdown(findings: &Findings, plot: &str) -> String {
     }
     let _ = writeln!(
         text,
-        "\n### Server CPU a request, as a ratio\n\n![CPU a request, {} to {}]({plot})",
+        "\n### Server CPU per request, as a ratio\n\n![CPU per request, {} to {}]({plot})",
         findings.ours, findings.theirs
     );
     let _ = writeln!(
@@ -131,7 +132,7 @@ pub fn markdown(findings: &Findings, plot: &str) -> String {
         "\n### All cells in plain text\n\nEach pair of numbers is {} / {}.\n",
         findings.ours, findings.theirs
     );
-    text += "| work | data | conns | -t | CPU ratio (rounds) | CPU us a request | CPU us a key | thousand requests/s \
+    text += "| work | data | conns | -t | CPU ratio (rounds) | CPU us per request | CPU us per key | thousand requests/s \
              | p50 us | p99 us | p99.9 us | RSS MiB |\n|---|---|--:|--:|---|--:|--:|--:|--:|--:|--:|--:|\n";
     let plain = findings.cells.iter().filter(|result| is_plain_text(&result.cell));
     plain.for_each(|result| text += &markdown_row(result));
@@ -169,7 +170,7 @@ fn markdown_floor(cells: &[CellResult]) -> String {
     for CellResult { cell, ours, theirs, floor, .. } in cells {
         let Some(floor) = floor else { continue };
         if text.is_empty() {
-            text += "\n### The floor\n\nServer CPU microseconds a request, beside a bare event loop that answers from a constant.\n\n\
+            text += "\n### The floor\n\nServer CPU microseconds per request, beside a bare event loop that replies with a constant.\n\n\
                      | cell | floor | ours | theirs |\n|---|--:|--:|--:|\n";
         }
         let [floor, ours, theirs] = [floor, ours, theirs].map(|numbers| digits(numbers.cpu_us_request));
@@ -183,14 +184,14 @@ fn markdown_memory(findings: &Findings) -> String {
     if !findings.full.is_empty() {
         let _ = write!(
             text,
-            "\n### Memory\n\n`-m {LIMIT_MIB}` filled with 100-byte values until a quarter more was set than fits.\n\n\
-             | server | -t | resident MiB | when empty | items held | bytes an item beyond key and value |\n\
+            "\n### Memory\n\n`-m {LIMIT_MIB}` filled with 100-byte values, a quarter more than fit.\n\n\
+             | server | -t | resident MiB | when empty | items held | bytes per item in addition to key and value |\n\
              |---|--:|--:|--:|--:|--:|\n"
         );
     }
     for full in &findings.full {
         let FullCache { label, threads, empty_mib, full_mib, items, .. } = full;
-        let overhead = full.overhead_bytes_an_item();
+        let overhead = full.overhead_bytes_per_item();
         let _ = writeln!(text, "| {label} | {threads} | {full_mib:.1} | {empty_mib:.1} | {items} | {overhead:.1} |");
     }
     if !findings.idle.is_empty() {
@@ -203,7 +204,7 @@ fn markdown_memory(findings: &Findings) -> String {
     text
 }
 
-/// One bar and how it went.
+/// A bar and its measurement.
 struct Verdict {
     bar: String,
     measured: String,
@@ -249,7 +250,7 @@ fn cpu_verdict(bar: &Bar, cells: &[CellResult]) -> Option<Verdict> {
     let result = cells.iter().find(|result| result.cell == cell)?;
     let Ratio { median, lowest, highest } = result.cpu_ratio;
     Some(Verdict::new(
-        format!("{cell}: server CPU a request at or under {:.2} of theirs", bar.ratio_max),
+        format!("{cell}: server CPU per request at or under {:.2} of theirs", bar.ratio_max),
         format!("{median:.3} ({lowest:.3} to {highest:.3}; quietest rounds {:.3})", result.quietest_cpu_ratio),
         median <= bar.ratio_max,
     ))
@@ -259,7 +260,7 @@ fn protocol_verdict(result: &CellResult) -> Option<Verdict> {
     let in_text = result.text.filter(|_| plan::protocols().contains(&result.cell))?;
     let Ratio { median, lowest, highest } = in_text.cpu_ratio;
     Some(Verdict::new(
-        format!("{}: server CPU a request at or under {PROTOCOL_RATIO_MAX:.2} of ours in text", result.cell),
+        format!("{}: server CPU per request at or under {PROTOCOL_RATIO_MAX:.2} of ours in text", result.cell),
         format!("{median:.3} ({lowest:.3} to {highest:.3}; quietest rounds {:.3})", in_text.quietest_cpu_ratio),
         median <= PROTOCOL_RATIO_MAX,
     ))
@@ -308,7 +309,7 @@ mod tests {
             let cells = vec![result.beside_text(&[numbers(cpu_us)], &[numbers(1.0)])];
             text_summary(&Findings { cells, ..Findings::default() })
         };
-        assert!(summary(1.15).contains("meets  get 1Mx100B c20 t1 meta: server CPU a request at or under 1.15"));
+        assert!(summary(1.15).contains("meets  get 1Mx100B c20 t1 meta: server CPU per request at or under 1.15"));
         assert!(summary(1.16).contains("MISSES get 1Mx100B c20 t1 meta"));
     }
 

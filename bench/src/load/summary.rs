@@ -1,17 +1,17 @@
-//! From rounds to numbers: medians, spreads and ratios.
+//! Summarises rounds as medians, spreads and ratios.
 
 use super::cell::Cell;
 use super::driver::Counted;
 use crate::server::Usage;
 
-/// One server's numbers out of one round, or their medians over all rounds.
+/// Numbers of one server in one round, or their medians over all rounds.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Numbers {
-    /// Requests a second.
+    /// Requests per second.
     pub rate: f64,
-    /// Server CPU a request, microseconds.
+    /// Server CPU per request, microseconds.
     pub cpu_us_request: f64,
-    /// Server CPU a key, microseconds.
+    /// Server CPU per key, microseconds.
     pub cpu_us_key: f64,
     /// Share of one core that the server used.
     pub busy: f64,
@@ -23,7 +23,7 @@ pub struct Numbers {
     pub p999_us: f64,
     /// Resident memory, MiB.
     pub resident_mib: f64,
-    /// Share of the keys asked for that were not found.
+    /// Share of the requested keys that were not found.
     pub misses: f64,
 }
 
@@ -61,7 +61,7 @@ impl Numbers {
     }
 }
 
-/// A ratio as rounds gave it.
+/// A ratio over all rounds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ratio {
     /// The median of the rounds' ratios.
@@ -72,35 +72,35 @@ pub struct Ratio {
     pub highest: f64,
 }
 
-/// What a cell's work came to in the text protocol on our server, in the same rounds.
+/// The work of a cell in the text protocol on our server, in the same rounds.
 #[derive(Clone, Copy, Debug)]
 pub struct InText {
     /// Medians.
     pub numbers: Numbers,
-    /// CPU a request, the cell's protocol to text, round by round.
+    /// CPU per request, the cell's protocol to text, round by round.
     pub cpu_ratio: Ratio,
-    /// The same in the quietest round of each.
+    /// The same ratio between the quietest rounds.
     pub quietest_cpu_ratio: f64,
 }
 
-/// What a cell came to.
+/// Result of a cell.
 #[derive(Clone, Debug)]
 pub struct CellResult {
     /// The cell.
     pub cell: Cell,
-    /// Medians of ours.
+    /// Medians of our server.
     pub ours: Numbers,
-    /// Medians of the server compared with.
+    /// Medians of the other server.
     pub theirs: Numbers,
-    /// Medians of the floor, where it was measured.
+    /// Medians of the floor, if it was measured.
     pub floor: Option<Numbers>,
-    /// CPU a request, ours to theirs, round by round.
+    /// CPU per request, ours to theirs, round by round.
     pub cpu_ratio: Ratio,
-    /// CPU a request in the quietest round of each, ours to theirs: what disturbs a round only ever adds.
+    /// CPU per request between the quietest rounds, ours to theirs: disturbances only add time.
     pub quietest_cpu_ratio: f64,
     /// Rate, ours to theirs, round by round.
     pub rate_ratio: Ratio,
-    /// The same work in text on our server, where the cell's is another protocol.
+    /// The same work in text on our server, for cells in another protocol.
     pub text: Option<InText>,
     /// Latency at the median, ours to theirs.
     pub p50_ratio: Ratio,
@@ -109,7 +109,7 @@ pub struct CellResult {
 }
 
 impl CellResult {
-    /// Sums up rounds; `ours[i]` and `theirs[i]` were measured one after the other.
+    /// Summarises rounds; `ours[i]` and `theirs[i]` were measured one after the other.
     pub fn new(cell: Cell, ours: &[Numbers], theirs: &[Numbers], floor: &[Numbers]) -> Self {
         let ratio = |field: fn(&Numbers) -> f64| ratio_of(ours.iter().zip(theirs).map(|(o, t)| field(o) / field(t)));
         Self {
@@ -126,8 +126,7 @@ impl CellResult {
         }
     }
 
-    /// Adds what the same work took our server in text; `text[i]` was measured next to `ours[i]`. Without rounds of
-    /// text nothing changes.
+    /// Adds the same work in text; `text[i]` was measured next to `ours[i]`. An empty `text` changes nothing.
     #[must_use]
     pub fn beside_text(mut self, ours: &[Numbers], text: &[Numbers]) -> Self {
         self.text = (!text.is_empty()).then(|| InText {

@@ -1,4 +1,4 @@
-//! The documentation's tables of what is not plain text: the other protocols beside text, and TLS.
+//! Tables of the documentation for the other protocols beside text, and for TLS.
 
 use std::fmt::Write as _;
 
@@ -8,12 +8,12 @@ use super::protocol::Protocol;
 use super::summary::{CellResult, Numbers};
 use crate::tls::SUITE_NAME;
 
-/// Whether a cell is in the table of all cells, and not in one of these.
+/// Whether a cell belongs to the table of all cells instead of one of these.
 pub fn is_plain_text(cell: &Cell) -> bool {
     cell.protocol == Protocol::Text && !cell.encrypted
 }
 
-/// The table of protocols; empty where none but text was measured.
+/// The table of protocols; empty if only text was measured.
 pub fn markdown_protocols(findings: &Findings) -> String {
     let Findings { ours, theirs, .. } = findings;
     let mut text = String::new();
@@ -22,7 +22,7 @@ pub fn markdown_protocols(findings: &Findings) -> String {
         if text.is_empty() {
             let _ = write!(
                 text,
-                "\n### Protocols\n\nServer CPU microseconds a request in the protocol; beside it {theirs} in the same protocol, \
+                "\n### Protocols\n\nServer CPU microseconds per request in the protocol; beside it {theirs} in the same protocol, \
                  and {ours} with the same work in text. A request of 50 keys is 50 quiet gets and a no-op.\n\n\
                  | work | protocol | {ours} | {theirs} | ratio (rounds) | {ours} in text | protocol to text (rounds) \
                  | thousand requests/s | p50 us | p99 us |\n|---|---|--:|--:|---|--:|---|--:|--:|--:|\n"
@@ -51,7 +51,7 @@ pub fn markdown_protocols(findings: &Findings) -> String {
     text
 }
 
-/// The table of TLS; empty where it was not measured.
+/// The table of TLS; empty if TLS was not measured.
 pub fn markdown_tls(findings: &Findings) -> String {
     let mut text = String::new();
     for CellResult { cell, ours, theirs, cpu_ratio, .. } in findings.cells.iter().filter(|result| result.cell.encrypted)
@@ -60,9 +60,9 @@ pub fn markdown_tls(findings: &Findings) -> String {
             let _ = write!(
                 text,
                 "\n### TLS\n\n`-Z` on both servers, {SUITE_NAME}. Each pair of numbers is {} / {}; busy is the share of one \
-                 core that the server used: the client has to decrypt what the server encrypts, and where it is the slower \
-                 one, the rate is its own.\n\n\
-                 | work | data | conns | -t | CPU ratio (rounds) | CPU us a request | thousand requests/s | MB/s of values \
+                 core that the server used: the client decrypts what the server encrypts, and limits the rate \
+                 where it is the slower side.\n\n\
+                 | work | data | conns | -t | CPU ratio (rounds) | CPU us per request | thousand requests/s | MB/s of values \
                  | busy % | p50 us | p99 us |\n|---|---|--:|--:|---|--:|--:|--:|--:|--:|--:|\n",
                 findings.ours, findings.theirs
             );
@@ -79,7 +79,7 @@ pub fn markdown_tls(findings: &Findings) -> String {
             cpu_ratio.highest,
             pair(&|n| n.cpu_us_request),
             pair(&|n| n.rate / 1e3),
-            pair(&|n| cell.megabytes_a_second(n.rate)),
+            pair(&|n| cell.megabytes_per_second(n.rate)),
             pair(&|n| n.busy * 100.0),
             pair(&|n| n.p50_us),
             pair(&|n| n.p99_us),
@@ -88,7 +88,7 @@ pub fn markdown_tls(findings: &Findings) -> String {
     text
 }
 
-/// Operation and variant, without what these tables say in a column or a title.
+/// Operation and variant, without the words that these tables have in a column or a title.
 fn work(cell: &Cell) -> String {
     let plain = Cell { protocol: Protocol::Text, encrypted: false, ..*cell };
     let words = [plain.operation.name().to_owned(), plain.variant_name()].join(" ");

@@ -1,4 +1,4 @@
-//! How fast the store is, and what it holds: `cargo run --release -p wasmcached-bench --bin store [ITEMS…]`.
+//! Speed and capacity of the store: `cargo run --release -p wasmcached-bench --bin store [ITEMS…]`.
 //! `cargo xtask bench store` shows the times beside those of the same loops inside a guest.
 
 #[path = "../../../../core/examples/store_loops/mod.rs"]
@@ -17,7 +17,7 @@ use wasmcached_core::{
 const SEED: Seed = Seed(1, 2);
 const NOW: Seconds = 1_800_000_000;
 
-/// The loops in this process.
+/// Runs the loops in this process.
 #[derive(Default)]
 struct Native(Option<Loops>);
 
@@ -29,7 +29,7 @@ impl Native {
 
 impl timing::Bench for Native {
     fn create(&mut self, work: Work, items: u64) -> bool {
-        // One pool at a time.
+        // Frees the old pool first: the largest two do not fit in memory together.
         self.0 = None;
         self.0 = Loops::new(work, items);
         self.0.is_some()
@@ -63,11 +63,11 @@ fn main() {
     }
     println!();
     for items in [10_000, 1_000_000] {
-        println!("p99.9 of a set while evicting, {items} items: {:.1} us", longest_us(items));
+        println!("p99.9 of a set while evicting, {items} items: {:.1} us", p999_us(items));
     }
     println!("{:>12} {:>12} {:>22}", "value bytes", "items in 64M", "bookkeeping bytes/item");
     for value_bytes in [2, 30, 100, 1000] {
-        room(value_bytes);
+        print_capacity(value_bytes);
     }
 }
 
@@ -105,8 +105,8 @@ fn run(store: &mut Store, number: u64, value: &[u8]) {
     store.execute(&Command { hash: SEED.hash(&key), key: &key, operation: set(value) }, NOW);
 }
 
-/// The 99.9th percentile: what is longer is the scheduler's.
-fn longest_us(items: u64) -> f64 {
+/// The 99.9th percentile of an evicting set; longer outliers come from the scheduler.
+fn p999_us(items: u64) -> f64 {
     let mut store = new_store((items * 150) >> 20);
     let value = [b'v'; VALUE_BYTES];
     (0..2 * items).for_each(|number| run(&mut store, number, &value));
@@ -122,7 +122,7 @@ fn longest_us(items: u64) -> f64 {
     times[times.len() - times.len() / 1000] as f64 / 1000.0
 }
 
-fn room(value_bytes: usize) {
+fn print_capacity(value_bytes: usize) {
     let mut store = new_store(64);
     let value = vec![b'v'; value_bytes];
     let mut number = 0u64;

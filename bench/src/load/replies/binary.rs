@@ -8,14 +8,14 @@ use crate::outcome::Outcome;
 
 /// The first byte of a reply.
 const REPLY: u8 = 0x81;
-/// The client's flags, which come with every value.
+/// The client's flags, which precede every value.
 const FLAGS_BYTES: usize = 4;
 
 const OK: u16 = 0;
 const NO_SUCH_KEY: u16 = 1;
 
-/// How many of `bytes` complete the packet that `partial` begins, but for its value, if it ends there. Where a packet
-/// says what went wrong, its text is no value.
+/// How many of `bytes` complete the packet that `partial` begins, except for its value, if they complete it. The text of
+/// an error belongs to the head.
 pub(super) fn head_bytes(partial: &[u8], bytes: &[u8]) -> Option<usize> {
     if partial.len() + bytes.len() < HEADER_BYTES {
         return None;
@@ -34,7 +34,7 @@ pub(super) fn head_bytes(partial: &[u8], bytes: &[u8]) -> Option<usize> {
     (missing <= bytes.len()).then_some(missing)
 }
 
-/// What one packet says.
+/// Checks and classifies one packet.
 pub(super) fn head<'b>(packet: &'b [u8], value_bytes: usize, front: &Expected) -> Outcome<Head<'b>> {
     let (header, rest) = packet.split_first_chunk().ok_or("a packet shorter than its header")?;
     let fields = Fields::of(header);

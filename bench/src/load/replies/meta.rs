@@ -6,16 +6,16 @@ use super::lines::ItemLine;
 use super::{Head, shown};
 use crate::outcome::Outcome;
 
-/// The end of what quiet gets found.
+/// The end of a series of quiet gets.
 const NOOP: &[u8] = b"MN\r\n";
 const STORED: &[u8] = b"HD\r\n";
 
-/// The one shape of an item's line: the flags of the request, in its order.
+/// The format of an item's line: the flags of the request, in its order.
 pub(super) fn item_line(value_bytes: usize) -> ItemLine {
     ItemLine { before_key: format!("VA {value_bytes} k").into_bytes(), after_key: b" f0\r\n".to_vec() }
 }
 
-/// What one line says.
+/// Checks and classifies one line.
 pub(super) fn head<'b>(line: &'b [u8], item: &ItemLine, front: &Expected) -> Outcome<Head<'b>> {
     match line {
         STORED if front.keys == 0 => Ok(Head::Stored),
@@ -29,12 +29,12 @@ pub(super) fn head<'b>(line: &'b [u8], item: &ItemLine, front: &Expected) -> Out
     }
 }
 
-/// Newer servers repeat the key where it was asked for.
+/// Whether the line is a miss. Newer servers repeat a requested key.
 fn is_miss(line: &[u8], front: &Expected) -> bool {
-    let Some(said) = line.strip_prefix(b"EN").and_then(|rest| rest.strip_suffix(b"\r\n")) else { return false };
+    let Some(flags) = line.strip_prefix(b"EN").and_then(|rest| rest.strip_suffix(b"\r\n")) else { return false };
     let asked = front.sample.as_ref().and_then(|sample| sample.first().copied()).map(key);
-    match said.strip_prefix(b" k") {
-        Some(said) => asked.map_or(said.len() == KEY_BYTES, |asked| asked == *said),
-        None => said.is_empty(),
+    match flags.strip_prefix(b" k") {
+        Some(key) => asked.map_or(key.len() == KEY_BYTES, |asked| asked == *key),
+        None => flags.is_empty(),
     }
 }

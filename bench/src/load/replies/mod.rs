@@ -1,8 +1,8 @@
 //! Checks the replies of one connection while they stream in, without keeping them.
 //!
-//! Every reply is checked for kind, for the shape of what heads its items, for the length of its values and their ends,
-//! for the number of items, and in the binary protocol for the request's number. A reply that carries a sample is also
-//! checked key by key and byte by byte.
+//! Every reply is checked for kind, for the format of its heads, for the length of its values and their ends, for the
+//! number of items, and in the binary protocol for the opaque of the request. A sampled reply is also checked key by key
+//! and byte by byte.
 
 mod binary;
 mod lines;
@@ -17,10 +17,10 @@ use super::workload::Expected;
 use crate::outcome::Outcome;
 use lines::ItemLine;
 
-/// A line longer than this, or a packet without its value, is no reply that a benchmark can get.
+/// No valid head is longer: a line, or a packet without its value.
 const HEAD_BYTES_MAX: usize = 512;
 
-/// What the checks need to know of protocol and data, prepared once.
+/// Protocol and data, prepared for the checks.
 #[derive(Debug)]
 pub struct Shape<'d> {
     dataset: &'d Dataset,
@@ -34,12 +34,12 @@ enum Form {
     Binary,
 }
 
-/// What begins a reply or goes on with it: a line, or a packet without its value.
+/// A part of a reply: a line, or a packet without its value.
 #[derive(Debug)]
 enum Head<'b> {
-    /// A value follows; `key` where the protocol repeats it, `is_last` where the reply ends with this value.
+    /// A value follows; `key` if the protocol repeats it, `is_last` if the reply ends with this value.
     Item { key: Option<&'b [u8]>, is_last: bool },
-    /// The reply to a get ends here.
+    /// The end of the reply to a get.
     End,
     /// The reply to a set.
     Stored,
@@ -56,7 +56,7 @@ impl<'d> Shape<'d> {
         Self { dataset, form }
     }
 
-    /// How many of `bytes` complete the head that `partial` begins, if it ends there.
+    /// How many of `bytes` complete the head that `partial` begins, if they complete it.
     fn head_bytes(&self, partial: &[u8], bytes: &[u8]) -> Option<usize> {
         match &self.form {
             Form::Text(item) | Form::Meta(item) => item.line_bytes(partial, bytes),
@@ -72,7 +72,7 @@ impl<'d> Shape<'d> {
         }
     }
 
-    /// What stands between a value and the next head.
+    /// The bytes between a value and the next head.
     fn value_end(&self) -> &'static [u8] {
         match self.form {
             Form::Text(_) | Form::Meta(_) => b"\r\n",
@@ -81,18 +81,18 @@ impl<'d> Shape<'d> {
     }
 }
 
-/// A reply that came in whole.
+/// A complete reply.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Done {
-    /// When its request was due.
+    /// Due time of its request.
     pub due_ns: u64,
-    /// Keys asked for, or one for a set.
+    /// Requested keys, or one for a set.
     pub keys: u32,
-    /// Keys asked for that were not there.
+    /// Requested keys that were missing.
     pub misses: u32,
 }
 
-/// The state between two reads.
+/// State between two reads.
 #[derive(Debug, Default)]
 pub struct ReplyReader {
     partial_head: Vec<u8>,
@@ -104,10 +104,10 @@ pub struct ReplyReader {
 }
 
 impl ReplyReader {
-    /// Takes what one read delivered; calls `done` for each reply that is now whole, oldest first.
+    /// Processes the bytes of one read; calls `done` for each reply that is complete now, oldest first.
     ///
     /// # Errors
-    /// The first reply that is not what was asked for, in words.
+    /// Describes the first wrong reply.
     pub fn feed(
         &mut self,
         mut bytes: &[u8],
@@ -146,7 +146,7 @@ impl ReplyReader {
         if self.partial_head.len() <= HEAD_BYTES_MAX {
             return Ok(());
         }
-        Err(format!("a reply line without end: {}", shown(&self.partial_head)))
+        Err(format!("an overlong reply line: {}", shown(&self.partial_head)))
     }
 
     fn head(
@@ -156,7 +156,7 @@ impl ReplyReader {
         expected: &mut VecDeque<Expected>,
         done: &mut impl FnMut(Done),
     ) -> Outcome<()> {
-        let front = expected.front().ok_or_else(|| format!("a reply nobody asked for: {}", shown(head)))?;
+        let front = expected.front().ok_or_else(|| format!("an unexpected reply: {}", shown(head)))?;
         match shape.head(head, front)? {
             Head::Stored => {
                 done(Done { due_ns: front.due_ns, keys: 1, misses: 0 });
@@ -166,11 +166,11 @@ impl ReplyReader {
             Head::Item { key, is_last } => {
                 self.items += 1;
                 if self.items > front.keys {
-                    return Err(format!("more items than the {} keys asked for", front.keys));
+                    return Err(format!("more items than the {} requested keys", front.keys));
                 }
                 self.body_index = match (&front.sample, key) {
                     (Some(sample), Some(found)) => Some(self.sampled_index(found, sample)?),
-                    // A reply without its key is one to a request of one key.
+                    // A reply omits the key only if one key was requested.
                     (Some(sample), None) => sample.first().copied(),
                     (None, _) => None,
                 };
@@ -190,11 +190,11 @@ impl ReplyReader {
         self.is_last_body = false;
     }
 
-    /// Finds `found` among the sampled keys not yet answered; those passed over were misses.
+    /// Finds `found` among the sampled keys without a reply; skipped keys are misses.
     fn sampled_index(&mut self, found: &[u8], sample: &[u32]) -> Outcome<u32> {
         let rest = &sample[self.sample_position..];
         let skipped = rest.iter().position(|&index| key(index) == *found);
-        let skipped = skipped.ok_or_else(|| format!("a key not asked for, or out of order: {}", shown(found)))?;
+        let skipped = skipped.ok_or_else(|| format!("an unrequested key, or one out of order: {}", shown(found)))?;
         self.sample_position += skipped + 1;
         Ok(rest[skipped])
     }

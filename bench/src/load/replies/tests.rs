@@ -1,4 +1,4 @@
-//! Replies as they should be, in any pieces; replies as they should not be.
+//! Correct replies in any pieces, and wrong replies.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ fn packet(opcode: u8, status: u8, number: u8, extras: &[u8], key: &[u8], value: 
     [&head[..], &[0, 0, 0, number], &[7; 8], extras, key, value].concat()
 }
 
-/// The reply to a Get, or for one of many that to a GetKQ.
+/// The reply to a Get, or to one of many GetKQ.
 fn binary_item(number: u8, index: u32, is_one_of_many: bool) -> Vec<u8> {
     let (opcode, key) = if is_one_of_many { (GETKQ, key(index).to_vec()) } else { (GET, Vec::new()) };
     packet(opcode, 0, number, &[0; 4], &key, dataset().value(index))
@@ -53,7 +53,7 @@ fn read(protocol: Protocol, chunks: &[&[u8]], expected: Vec<Expected>) -> Outcom
     Ok(done)
 }
 
-/// The replies to a get of 1, 2 and 3, of which 2 is not there; a set; a get of 4, not there; a get of 5.
+/// The replies to a get of 1, 2 and 3 without 2; a set; a get of 4, which is missing; a get of 5.
 fn stream(protocol: Protocol) -> Vec<u8> {
     match protocol {
         Protocol::Text => {
@@ -95,7 +95,7 @@ fn any_split_gives_the_same_replies() {
 fn check_refused(protocol: Protocol, refused: &[(Vec<u8>, Vec<u32>)]) {
     for (bytes, keys) in refused {
         let expected = if keys.is_empty() { set(1) } else { get(1, keys) };
-        // What is wrong with the reply to one request must show before anything else is read.
+        // A wrong reply must be found before anything else is read.
         assert!(read(protocol, &[bytes], vec![expected]).is_err(), "{protocol:?}: accepted {}", shown(bytes));
     }
 }
@@ -174,7 +174,7 @@ fn an_engine_answers_every_operation_in_every_protocol() {
             let mut engine = NativeFactory { shards: 0 }.start(&[]).unwrap();
             let filler = engine.open().unwrap();
             let mut fill = Vec::new();
-            // Every second key is there.
+            // Every second key is stored.
             (0..KEYS).step_by(2).for_each(|index| write_set(&dataset, index, &set_tail(7), &mut fill));
             engine.send(filler, &fill).unwrap();
             let client = engine.open().unwrap();
@@ -192,7 +192,7 @@ fn an_engine_answers_every_operation_in_every_protocol() {
                 misses += done.misses;
             });
             assert_eq!(read, Ok(()), "{protocol:?} {operation:?}");
-            assert_eq!((replies, keys), (64, 64 * operation.keys_a_request()), "{protocol:?} {operation:?}");
+            assert_eq!((replies, keys), (64, 64 * operation.keys_per_request()), "{protocol:?} {operation:?}");
             let all_set = matches!(operation, Operation::Set | Operation::SetPipelined);
             assert_eq!(misses == 0, all_set, "{protocol:?} {operation:?}: {misses} of {keys}");
             assert!(misses < keys, "{protocol:?} {operation:?}: {misses} of {keys}");

@@ -8,12 +8,12 @@ use crate::outcome::Outcome;
 const END: &[u8] = b"END\r\n";
 const STORED: &[u8] = b"STORED\r\n";
 
-/// The one shape of an item's line.
+/// The format of an item's line.
 pub(super) fn item_line(value_bytes: usize) -> ItemLine {
     ItemLine { before_key: b"VALUE ".to_vec(), after_key: format!(" 0 {value_bytes}\r\n").into_bytes() }
 }
 
-/// What one line says.
+/// Checks and classifies one line.
 pub(super) fn head<'b>(line: &'b [u8], item: &ItemLine, front: &Expected) -> Outcome<Head<'b>> {
     match line {
         STORED if front.keys == 0 => Ok(Head::Stored),

@@ -7,16 +7,16 @@ pub const HEADER_BYTES: usize = 24;
 /// The first byte of a request.
 const REQUEST: u8 = 0x80;
 
-/// Replies with flags and value.
+/// Returns flags and value.
 pub const GET: u8 = 0x00;
 /// Stores.
 pub const SET: u8 = 0x01;
-/// Is answered, whatever came before.
+/// Is always answered.
 pub const NOOP: u8 = 0x0a;
-/// Replies with flags, key and value, and not at all where there is no such key.
+/// Returns flags, key and value; a miss gets no reply.
 pub const GETKQ: u8 = 0x0d;
 
-/// Appends a Get, or for several keys as many GetKQ and a Noop.
+/// Appends a Get for one key, or a GetKQ per key and a Noop.
 pub fn write_get(indexes: &[u32], number: u32, out: &mut Vec<u8>) {
     let opcode = if indexes.len() > 1 { GETKQ } else { GET };
     for &index in indexes {

@@ -1,11 +1,11 @@
-//! Requests in the meta protocol. They ask for what text's replies carry too: the key, the client's flags, the value.
+//! Requests in the meta protocol. They request the fields of a text reply: the key, the client's flags, the value.
 
 use super::super::dataset::{Dataset, KEY_BYTES, key};
 
 const ONE: &[u8] = b" k f v\r\n";
 const ONE_OF_MANY: &[u8] = b" k f v q\r\n";
 
-/// Appends `mg key k f v`, or for several keys as many quiet ones and an `mn`.
+/// Appends `mg key k f v` for one key, or a quiet `mg` per key and an `mn`.
 pub fn write_get(indexes: &[u32], out: &mut Vec<u8>) {
     let tail = if indexes.len() > 1 { ONE_OF_MANY } else { ONE };
     for &index in indexes {

@@ -1,4 +1,4 @@
-//! What the clients do: six operations, and how each is written into a request buffer.
+//! The six operations of the clients, and the writer of their requests.
 
 pub mod binary;
 pub mod meta;
@@ -7,7 +7,7 @@ pub mod text;
 use super::dataset::{Dataset, KeyStream};
 use super::protocol::Protocol;
 
-/// One kind of work.
+/// A kind of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Operation {
     /// One get, then wait for its reply.
@@ -29,7 +29,7 @@ impl Operation {
     pub const ALL: [Self; 6] =
         [Self::Get, Self::GetPipelined, Self::GetMany, Self::Set, Self::SetPipelined, Self::Mixed];
 
-    /// The name on the command line and in reports.
+    /// Name on the command line and in reports.
     pub fn name(self) -> &'static str {
         match self {
             Self::Get => "get",
@@ -41,8 +41,8 @@ impl Operation {
         }
     }
 
-    /// Requests written together before any reply is awaited.
-    pub fn requests_a_round(self) -> u32 {
+    /// Requests that are written together before their replies are awaited.
+    pub fn requests_per_round(self) -> u32 {
         match self {
             Self::GetPipelined => 16,
             Self::SetPipelined => 8,
@@ -50,8 +50,8 @@ impl Operation {
         }
     }
 
-    /// Keys named by one request.
-    pub fn keys_a_request(self) -> u32 {
+    /// Keys of one request.
+    pub fn keys_per_request(self) -> u32 {
         if self == Self::GetMany { 50 } else { 1 }
     }
 
@@ -64,20 +64,20 @@ impl Operation {
     }
 }
 
-/// What the reply to one request must be.
+/// The expected reply to one request.
 #[derive(Debug)]
 pub struct Expected {
-    /// When the request was sent, or should have been; nanoseconds on the driver's clock.
+    /// When the request was due; nanoseconds on the driver's clock.
     pub due_ns: u64,
-    /// Keys asked for; 0 for a set.
+    /// Requested keys; 0 for a set.
     pub keys: u32,
-    /// What the packets of the binary protocol carry in their opaque field.
+    /// Opaque field of the binary protocol.
     pub number: u32,
-    /// The indexes asked for, where this reply is checked key by key and byte by byte.
+    /// Indexes of the requested keys, if this reply is checked key by key and byte by byte.
     pub sample: Option<Box<[u32]>>,
 }
 
-/// Writes requests and says what to expect of their replies.
+/// Writes requests and describes their replies.
 #[derive(Debug)]
 pub struct RequestWriter<'d> {
     dataset: &'d Dataset,
@@ -92,7 +92,7 @@ pub struct RequestWriter<'d> {
 }
 
 impl<'d> RequestWriter<'d> {
-    /// A writer of `operation` that asks for a full check of one reply in `check_every` (0: of none).
+    /// A writer of `operation` that samples one reply in `check_every` for a full check (0: none).
     pub fn new(
         dataset: &'d Dataset,
         protocol: Protocol,
@@ -117,7 +117,7 @@ impl<'d> RequestWriter<'d> {
             self.write_set(out);
             return Expected { due_ns, keys: 0, number, sample: None };
         }
-        let keys = self.operation.keys_a_request();
+        let keys = self.operation.keys_per_request();
         self.indexes.clear();
         for _ in 0..keys {
             self.indexes.push(self.keys.next_index());

@@ -1,4 +1,4 @@
-//! How many items fit in `-m 64`: this store in process, and memcached.
+//! How many items fit in `-m 64` of this store, in process, and of memcached.
 
 use super::memcached::{Client, Held};
 use super::request::Request;
@@ -7,37 +7,37 @@ use super::weight::KEY_BYTES;
 use crate::outcome::Outcome;
 use crate::server::Program;
 
-/// The limit.
+/// Memory limit.
 pub const LIMIT_MIB: u64 = 64;
-/// Values of these many bytes, and how many items must fit where that was promised.
+/// Value sizes, and how many items must fit if that is promised.
 const CASES: [(u32, Option<u64>); 6] =
     [(2, None), (30, None), (100, None), (1000, None), (600 << 10, Some(100)), (1 << 20, Some(60))];
-/// Values from here on need a higher item limit in memcached; this store has it in any case.
+/// Values of this size and more need a higher item limit in memcached; this store always has it.
 const VALUE_BYTES_LARGE: u32 = 512 << 10;
 
-/// What was held of one size.
+/// How many items of one value size fit.
 #[derive(Clone, Debug)]
-pub struct Room {
+pub struct Capacity {
     /// Bytes of each value.
     pub value_bytes: u32,
-    /// Items that this store must hold at least.
+    /// Fewest items that this store must hold.
     pub promised: Option<u64>,
-    /// Items in this store; its index is in the limit.
+    /// Items in this store, whose limit includes the index.
     pub store_items: u64,
-    /// What an item takes beyond key and value, with its share of the index.
+    /// Bytes per item in addition to key and value, with its share of the index.
     pub bookkeeping_bytes: f64,
-    /// What memcached held.
+    /// Memory and items of memcached.
     pub memcached: Option<Held>,
 }
 
-/// Fills both until they evict, and then with half as many again.
-pub fn measure(memcached: Option<&Program>) -> Outcome<Vec<Room>> {
-    CASES.iter().map(|&(value_bytes, promised)| room(value_bytes, promised, memcached)).collect()
+/// Fills both until they evict, then with half as many items more.
+pub fn measure(memcached: Option<&Program>) -> Outcome<Vec<Capacity>> {
+    CASES.iter().map(|&(value_bytes, promised)| capacity(value_bytes, promised, memcached)).collect()
 }
 
-fn room(value_bytes: u32, promised: Option<u64>, memcached: Option<&Program>) -> Outcome<Room> {
+fn capacity(value_bytes: u32, promised: Option<u64>, memcached: Option<&Program>) -> Outcome<Capacity> {
     eprintln!("held: values of {value_bytes} bytes …");
-    let mut store = Replay::new(StoreKind::usual(), LIMIT_MIB << 20)?;
+    let mut store = Replay::new(StoreKind::default_kind(), LIMIT_MIB << 20)?;
     fill(&mut store, value_bytes)?;
     let counters = store.counters();
     let payload_bytes = counters.curr_items * (KEY_BYTES as u64 + u64::from(value_bytes));
@@ -48,7 +48,7 @@ fn room(value_bytes: u32, promised: Option<u64>, memcached: Option<&Program>) ->
         fill(&mut client, value_bytes)?;
         client.held()
     });
-    Ok(Room {
+    Ok(Capacity {
         value_bytes,
         promised,
         store_items: counters.curr_items,
@@ -57,10 +57,10 @@ fn room(value_bytes: u32, promised: Option<u64>, memcached: Option<&Program>) ->
     })
 }
 
-/// What can be filled.
+/// A cache that can be filled.
 trait Cache {
     fn set(&mut self, request: &Request) -> Outcome<()>;
-    /// Items evicted so far, once all sets are done.
+    /// Waits for all sets, then returns the number of evictions.
     fn evictions(&mut self) -> Outcome<u64>;
 }
 
@@ -81,7 +81,7 @@ impl Cache for Client {
     }
 
     fn evictions(&mut self) -> Outcome<u64> {
-        self.settle()?;
+        self.wait_for_sets()?;
         self.statistic("evictions")
     }
 }
@@ -99,7 +99,7 @@ fn fill(cache: &mut impl Cache, value_bytes: u32) -> Outcome<()> {
         if cache.evictions()? > 0 {
             end = end.min(stored + stored / 2);
         } else if u64::from(stored) > 2 * fits {
-            return Err(format!("{stored} values of {value_bytes} bytes, and nothing was evicted"));
+            return Err(format!("{stored} values of {value_bytes} bytes without an eviction"));
         }
     }
     Ok(())
@@ -112,14 +112,14 @@ mod tests {
     #[test]
     fn large_values_fill_the_store_as_promised() {
         for (value_bytes, promised) in CASES.into_iter().filter(|(_, promised)| promised.is_some()) {
-            let room = room(value_bytes, promised, None).unwrap();
-            assert!(room.store_items >= promised.unwrap(), "{room:?}");
+            let capacity = capacity(value_bytes, promised, None).unwrap();
+            assert!(capacity.store_items >= promised.unwrap(), "{capacity:?}");
         }
     }
 
     #[test]
     fn small_items_need_no_more_bookkeeping_than_promised() {
-        let room = room(1000, None, None).unwrap();
-        assert!(room.store_items > 60_000 && room.bookkeeping_bytes <= 32.0, "{room:?}");
+        let capacity = capacity(1000, None, None).unwrap();
+        assert!(capacity.store_items > 60_000 && capacity.bookkeeping_bytes <= 32.0, "{capacity:?}");
     }
 }
