@@ -13,6 +13,7 @@ pub mod server;
 pub mod soak;
 pub mod suite;
 pub mod target;
+pub mod template;
 pub mod transcript;
 pub mod transport;
 pub mod trial;

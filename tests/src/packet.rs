@@ -1,7 +1,7 @@
 //! Packets of the binary protocol as lines of a transcript: a name and `field=text` pairs. The fields are described in
 //! `tests/transcripts/README.md`; as everywhere in transcripts, what is not understood is an error.
 
-use crate::transcript::{Template, template};
+use crate::template::{Template, template};
 use regex::bytes::Regex;
 use std::collections::HashMap;
 
@@ -305,7 +305,7 @@ fn pattern_of(text: &str) -> Result<Regex, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transcript::Piece;
+    use crate::template::Piece;
 
     fn fill(template: &Template) -> Result<Vec<u8>, String> {
         match &template.0[..] {

@@ -3,7 +3,8 @@
 use crate::{
     packet::{HEADER_BYTES, Packet, Received as ReceivedPacket, packet_bytes},
     target::{Factory, Kind, Received, Target},
-    transcript::{Action, Case, Piece, Statistic, Step, Template, Transcript, Value},
+    template::{Piece, Template},
+    transcript::{Action, Case, Statistic, Step, Transcript, Value},
 };
 use regex::bytes::Regex;
 use std::{

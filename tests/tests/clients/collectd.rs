@@ -2,8 +2,8 @@
 
 use crate::{
     servers::Servers,
+    site::{Report, Site},
     statistics::{package_version, store},
-    suite::{Report, Site},
 };
 use std::{
     io::{Read, Write},

@@ -2,7 +2,7 @@
 
 use crate::{
     process,
-    suite::{Protocol, Site, Transport},
+    site::{Protocol, Site, Transport},
 };
 use std::{path::Path, process::Command};
 
@@ -26,11 +26,11 @@ pub(crate) struct Credentials {
 /// If it cannot be made.
 pub(crate) fn prepare(site: &Site, folder: &Path) -> Result<Credentials, String> {
     let mut credentials = Credentials::default();
-    if site.over.transport == Transport::Tls {
+    if site.channel.transport == Transport::Tls {
         credentials.certificate(folder)?;
     }
-    if site.over.login {
-        match site.over.protocol {
+    if site.channel.login {
+        match site.channel.protocol {
             Protocol::Binary if site.is_oracle => credentials.sasl_database(folder)?,
             Protocol::Binary => credentials.sasl_file(folder)?,
             Protocol::Text => credentials.text_file(folder)?,

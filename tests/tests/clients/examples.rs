@@ -4,7 +4,7 @@ use crate::{
     interpreters::{folder, python},
     process,
     servers::Servers,
-    suite::{Report, Site},
+    site::{Report, Site},
 };
 use std::{path::PathBuf, process::Command};
 

@@ -4,8 +4,8 @@
 use crate::{
     process,
     servers::Servers,
+    site::{Report, Site},
     statistics::package_version,
-    suite::{Report, Site},
 };
 use std::{
     path::{Path, PathBuf},

@@ -13,17 +13,19 @@ mod examples;
 mod interpreters;
 mod process;
 mod servers;
+mod site;
 mod statistics;
 mod suite;
 mod table;
 mod tools;
 
 use libtest_mimic::{Arguments, Failed, Trial};
+use site::Site;
 use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
-use suite::{SUITES, Site};
+use suite::SUITES;
 use table::Table;
 use wasmcached_tests::server::{memcached_program, wasmcached_program};
 
@@ -68,8 +70,8 @@ fn trials(name: &'static str, program: &Result<PathBuf, String>, table: &Arc<Mut
     let is_oracle = name == "memcached";
     let trial = |suite: &'static suite::Suite| {
         let (program, table) = (program.clone(), Arc::clone(table));
-        Trial::test(format!("{name}: {} over {}", suite.client, suite.over.name()), move || {
-            let site = Site { program: program?, is_oracle, over: suite.over };
+        Trial::test(format!("{name}: {} over {}", suite.client, suite.channel.name()), move || {
+            let site = Site { program: program?, is_oracle, channel: suite.channel };
             let report = suite.run(&site)?;
             if !is_oracle {
                 table.lock().map_err(|error| error.to_string())?.enter(suite, &report)?;

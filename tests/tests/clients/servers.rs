@@ -2,7 +2,7 @@
 
 use crate::{
     credentials::{self, Credentials},
-    suite::{Over, Protocol, Site, Transport},
+    site::{Channel, Protocol, Site, Transport},
 };
 use std::{
     fs::File,
@@ -22,7 +22,7 @@ const ATTEMPTS: usize = 5;
 /// Servers that live as long as the handle.
 #[derive(Debug)]
 pub(crate) struct Servers {
-    over: Over,
+    channel: Channel,
     servers: Vec<Server>,
     credentials: Credentials,
     /// Removed last.
@@ -47,7 +47,7 @@ impl Servers {
         let credentials = credentials::prepare(site, folder.path())?;
         let launch = Launch { site, flags, credentials: &credentials, folder: folder.path() };
         let servers = (0..count).map(|number| launch.server(number)).collect::<Result<_, _>>()?;
-        Ok(Self { over: site.over, servers, credentials, folder })
+        Ok(Self { channel: site.channel, servers, credentials, folder })
     }
 
     /// Where they are, as clients want it: an address, or the path of a socket.
@@ -66,7 +66,7 @@ impl Servers {
         if let [first, further @ ..] = addresses.as_slice() {
             command.env("SERVER", first).env("FURTHER", further.join(","));
         }
-        if self.over.protocol == Protocol::Binary {
+        if self.channel.protocol == Protocol::Binary {
             command.env("BINARY", "1");
         }
         command.envs(self.credentials.of_clients.iter().cloned());
@@ -98,7 +98,7 @@ impl Launch<'_> {
         if cfg!(unix) {
             command.args(["-u", "root"]);
         }
-        let address = if self.site.over.transport == Transport::Unix {
+        let address = if self.site.channel.transport == Transport::Unix {
             let path = self.folder.join(format!("{number}.sock")).to_string_lossy().into_owned();
             command.args(["-s", &path]);
             path

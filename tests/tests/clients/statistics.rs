@@ -3,7 +3,7 @@
 use crate::{
     process,
     servers::Servers,
-    suite::{Report, Site},
+    site::{Report, Site},
 };
 use std::{
     io::{Read, Write},

@@ -3,91 +3,12 @@
 use crate::{
     collectd, examples,
     interpreters::{Language, run_script},
+    site::{BINARY, Channel, Report, Site, TEXT},
     statistics, tools,
 };
-use std::path::PathBuf;
 
 /// The fewest tests of a script: a suite must not shrink without notice.
 const SCRIPT_TESTS_MIN: usize = 15;
-
-/// What is spoken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Protocol {
-    Text,
-    Binary,
-}
-
-/// What it is carried by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Transport {
-    Tcp,
-    Tls,
-    Unix,
-}
-
-/// How a client talks to its servers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Over {
-    pub(crate) protocol: Protocol,
-    pub(crate) transport: Transport,
-    /// Whether the servers ask for a name and a password.
-    pub(crate) login: bool,
-}
-
-const TEXT: Over = Over { protocol: Protocol::Text, transport: Transport::Tcp, login: false };
-const BINARY: Over = Over { protocol: Protocol::Binary, ..TEXT };
-
-impl Over {
-    const fn tls(self) -> Self {
-        Self { transport: Transport::Tls, ..self }
-    }
-
-    const fn unix(self) -> Self {
-        Self { transport: Transport::Unix, ..self }
-    }
-
-    const fn login(self) -> Self {
-        Self { login: true, ..self }
-    }
-
-    /// As the table has it.
-    pub(crate) fn name(self) -> String {
-        let protocol = match (self.protocol, self.login) {
-            (Protocol::Text, false) => "text",
-            (Protocol::Text, true) => "text, login",
-            (Protocol::Binary, false) => "binary",
-            (Protocol::Binary, true) => "binary, SASL",
-        };
-        let transport = match self.transport {
-            Transport::Tcp => "",
-            Transport::Tls => ", TLS",
-            Transport::Unix => ", Unix socket",
-        };
-        format!("{protocol}{transport}")
-    }
-}
-
-/// Whom a suite runs against.
-#[derive(Debug)]
-pub(crate) struct Site {
-    /// The server's program.
-    pub(crate) program: PathBuf,
-    /// Whether it is memcached itself.
-    pub(crate) is_oracle: bool,
-    /// How it is talked to.
-    pub(crate) over: Over,
-}
-
-/// What a client did.
-#[derive(Debug, Default)]
-pub(crate) struct Report {
-    /// The client's own version.
-    pub(crate) version: String,
-    /// What passed, by name.
-    pub(crate) passed: Vec<String>,
-    /// What failed as it does with memcached 1.6.45, by name.
-    pub(crate) failed_alike: Vec<String>,
-}
 
 /// Runs a client that is no script.
 type Run = fn(&Site) -> Result<Report, String>;
@@ -105,7 +26,7 @@ pub(crate) struct Suite {
     /// As the table has it.
     pub(crate) client: &'static str,
     /// What it speaks.
-    pub(crate) over: Over,
+    pub(crate) channel: Channel,
     way: Way,
 }
 
@@ -167,12 +88,12 @@ pub(crate) static SUITES: [Suite; 54] = [
     program("example cache_aside", TEXT, examples::cache_aside),
 ];
 
-const fn script(client: &'static str, over: Over, language: Language, file: &'static str) -> Suite {
-    Suite { client, over, way: Way::Script(language, file) }
+const fn script(client: &'static str, channel: Channel, language: Language, file: &'static str) -> Suite {
+    Suite { client, channel, way: Way::Script(language, file) }
 }
 
-const fn program(client: &'static str, over: Over, run: Run) -> Suite {
-    Suite { client, over, way: Way::Program(run) }
+const fn program(client: &'static str, channel: Channel, run: Run) -> Suite {
+    Suite { client, channel, way: Way::Program(run) }
 }
 
 impl Suite {

@@ -1,10 +1,7 @@
 //! The table of `docs/reference/clients.md`: one row a suite. A run compares what was exercised and the result with the
 //! row; the version is the one that was installed when the table was written.
 
-use crate::{
-    interpreters::folder,
-    suite::{Report, Suite},
-};
+use crate::{interpreters::folder, site::Report, suite::Suite};
 use std::{collections::BTreeMap, path::PathBuf};
 
 /// Path from the root of the repository.
@@ -83,7 +80,7 @@ impl Table {
 }
 
 fn name(suite: &Suite) -> (String, String) {
-    (suite.client.to_owned(), suite.over.name())
+    (suite.client.to_owned(), suite.channel.name())
 }
 
 fn row(suite: &Suite, report: &Report) -> [String; COLUMNS] {
@@ -96,7 +93,7 @@ fn row(suite: &Suite, report: &Report) -> [String; COLUMNS] {
     let cell = |text: &str| text.replace('|', "/");
     let mut names = report.passed.clone();
     names.dedup();
-    [suite.client, &report.version, &suite.over.name(), &names.join(", "), &result].map(cell)
+    [suite.client, &report.version, &suite.channel.name(), &names.join(", "), &result].map(cell)
 }
 
 fn document() -> PathBuf {

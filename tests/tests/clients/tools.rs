@@ -3,7 +3,7 @@
 use crate::{
     process::{self, Done},
     servers::Servers,
-    suite::{Protocol, Report, Site},
+    site::{Protocol, Report, Site},
 };
 use std::{collections::BTreeMap, process::Command};
 
@@ -23,7 +23,7 @@ pub(crate) fn capable(site: &Site) -> Result<Report, String> {
     let address = servers.addresses().concat();
     let (host, port) = address.split_once(':').ok_or("not IPv4")?;
     let mut command = Command::new("memccapable");
-    let is_binary = site.over.protocol == Protocol::Binary;
+    let is_binary = site.channel.protocol == Protocol::Binary;
     command.args(["-h", host, "-p", port, if is_binary { "-b" } else { "-a" }]);
     let text = process::run(&mut command)?.stdout;
     let results = capable_results(&text);
@@ -117,7 +117,7 @@ impl Tools<'_> {
         let server = self.servers.addresses().concat();
         // Every tenth value is read back and compared.
         let mut arguments = vec!["-s", &server, "-x", "5000", "-T", "1", "-c", "8", "-v", "0.1"];
-        if self.site.over.protocol == Protocol::Binary {
+        if self.site.channel.protocol == Protocol::Binary {
             arguments.push("-B");
         }
         let done = self.run("memcaslap", &arguments)?;
@@ -135,7 +135,7 @@ impl Tools<'_> {
     fn expect(&mut self, tool: &str, arguments: &[&str], succeeds: bool, part: &str) -> Result<(), String> {
         let server = format!("--servers={}", self.servers.addresses().concat());
         let mut all = vec![server.as_str()];
-        if self.site.over.protocol == Protocol::Binary && !TEXT_ONLY.contains(&tool) {
+        if self.site.channel.protocol == Protocol::Binary && !TEXT_ONLY.contains(&tool) {
             all.push("--binary");
         }
         all.extend(arguments);
