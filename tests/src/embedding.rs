@@ -1,8 +1,8 @@
 //! A host in miniature: drives the verbs of `docs/internals/boundary.md` without sockets or threads, for any form of the
 //! engine.
 //!
-//! It is also the shortest description of how an embedder behaves: send before you read, carry the runs, then resume.
-//! To be unkind it sends output in pieces, as a slow client would take it.
+//! It is also the shortest example of an embedder: send output before reading input, execute the runs, then resume. It
+//! sends output in pieces, as to a slow client.
 
 use crate::target::{Received, Target};
 use std::{
@@ -21,21 +21,21 @@ use wasmcached_core::{
 };
 use wasmcached_wasm::local_host::{Guests, LocalHost};
 
-/// The users of every transcript, below this crate.
+/// The users of every transcript, relative to this crate.
 const USERS_FILE: &str = "data/users.txt";
-/// The moment at which every replay begins, in Unix seconds.
+/// Start of every replay, in Unix seconds.
 const START: u32 = 1_800_000_000;
-/// At most so many bytes of output are taken at a time.
+/// Most bytes of output that are sent at a time.
 const SENT_BYTES_MAX: usize = 50_000;
 
-/// A run that the front wants carried.
+/// A run of commands from the front.
 #[derive(Debug)]
 pub struct Run {
-    /// Which shard, or one of the special targets.
+    /// Shard number, or one of the special targets.
     pub target: u32,
     /// The commands as bytes.
     pub commands: Vec<u8>,
-    /// How many.
+    /// Number of commands.
     pub count: u32,
 }
 
@@ -43,7 +43,7 @@ pub struct Run {
 pub trait Verbs {
     /// See the boundary.
     fn open(&mut self, kind: u32) -> u32;
-    /// `input`, then copies what fits into the window; says how much that was.
+    /// `input`, then copies as much as fits into the window; returns the number of bytes.
     fn fill(&mut self, connection: u32, bytes: &[u8]) -> usize;
     /// See the boundary.
     fn advance(&mut self, connection: u32, received: u32, now: u32) -> u32;
@@ -59,7 +59,7 @@ pub trait Verbs {
     fn runs(&mut self) -> Vec<Run>;
     /// `reply`, then copies the replies.
     fn reply(&mut self, run: u32, executed: u32, replies: &[u8]);
-    /// `commands`, the copy, `execute`; gives how many were executed, and the replies.
+    /// `commands`, the copy, `execute`; returns the number of executed commands, and the replies.
     fn execute(&mut self, commands: &[u8], count: u32, now: u32, room: u32) -> (u32, Vec<u8>);
     /// See the boundary.
     fn sweep(&mut self, now: u32, steps: u32) -> u32;
@@ -88,38 +88,28 @@ pub struct Embedding {
 /// The instances of one engine.
 struct Instances {
     front: Box<dyn Verbs>,
-    /// Empty: the front is a solo engine.
+    /// Empty for a solo engine.
     shards: Vec<Box<dyn Verbs>>,
-}
-
-impl Guests for Instances {
-    fn set_limit(&mut self, memory_bytes: u64) -> bool {
-        if self.shards.is_empty() {
-            return self.front.limit(memory_bytes) == 1;
-        }
-        let part = memory_bytes / self.shards.len() as u64;
-        self.shards.iter_mut().all(|shard| shard.limit(part) == 1)
-    }
-
-    fn logins(&mut self) -> (u32, u32) {
-        let logins = self.front.logins();
-        (logins as u32, (logins >> 32) as u32)
-    }
+    now: u32,
+    connections: HashMap<usize, Connection>,
+    statistics: HostStatistics,
+    /// The front's counts of logins at the last reset of the statistics.
+    logins_at_reset: u64,
 }
 
 #[derive(Default)]
 struct Connection {
     number: u32,
-    /// What the client has to read.
+    /// Output that the client has not read.
     outbox: Vec<u8>,
     is_closed: bool,
 }
 
 impl Embedding {
-    /// An engine made by `make` for each role: one solo instance, or a front and so many shards.
+    /// Creates the instances by `make`: a solo engine, or a front and `shards` shards.
     ///
     /// # Errors
-    /// What `make` says, or that the flags have no meaning without a server.
+    /// If `make` fails, or if a flag has no meaning without a server.
     pub fn new(
         flags: &[String],
         shards: u32,
@@ -152,13 +142,13 @@ impl Embedding {
         Ok(Self { guests, host, now: START, opened: 0, connections: HashMap::new() })
     }
 
-    /// Does what a status asks for until the connection is at rest.
-    fn settle(&mut self, id: usize, mut status: u32) -> Result<(), String> {
+    /// Follows the status of a connection until it is idle.
+    fn apply_status(&mut self, id: usize, mut status: u32) -> Result<(), String> {
         let number = self.connections.get(&id).ok_or("no such connection")?.number;
         loop {
             if status & RUNS != 0 {
-                let closes = self.carry(number);
-                status = self.guests.front.resume(self.now);
+                let closes = self.execute_runs();
+                status = self.front.resume(self.now);
                 if closes {
                     status |= CLOSE;
                 }
@@ -188,8 +178,8 @@ impl Embedding {
         }
     }
 
-    /// Carries the runs of the front; true if a client asked to stop the server.
-    fn carry(&mut self, asking: u32) -> bool {
+    /// Executes the runs of the front; returns true if a client asked to stop the server.
+    fn execute_runs(&mut self) -> bool {
         let mut closes = false;
         let mut room = limits::REPLY_BYTES_HIGH as u32;
         for (number, run) in (0..).zip(self.guests.front.runs()) {
@@ -219,6 +209,46 @@ impl Embedding {
         }
         closes
     }
+
+    /// Answers a request to the host.
+    fn answer(&mut self, request: Option<HostRequest>) -> Vec<u8> {
+        match request {
+            Some(HostRequest::Statistics) => {
+                let logins = self.front.logins();
+                let halves = |logins: u64| (logins & u64::from(u32::MAX), logins >> 32);
+                let ((tries, refused), (tries_then, refused_then)) = (halves(logins), halves(self.logins_at_reset));
+                self.statistics.logins = tries - tries_then;
+                self.statistics.logins_refused = refused - refused_then;
+                self.statistics.uptime_s = u64::from(self.now - START);
+                self.statistics.curr_connections = self.connections.len() as u64;
+                self.statistics.encode()
+            }
+            Some(HostRequest::ResetStatistics) => {
+                self.logins_at_reset = self.front.logins();
+                self.statistics.total_connections = 0;
+                self.statistics.bytes_read = 0;
+                self.statistics.bytes_written = 0;
+                Vec::new()
+            }
+            Some(HostRequest::MemoryLimit(bytes)) => {
+                let done = if self.shards.is_empty() {
+                    self.front.limit(bytes) == 1
+                } else {
+                    let part = bytes / self.shards.len() as u64;
+                    self.shards.iter_mut().all(|shard| shard.limit(part) == 1)
+                };
+                if done {
+                    self.statistics.limit_maxbytes = bytes;
+                }
+                vec![u8::from(done)]
+            }
+            Some(HostRequest::Verbosity(level)) => {
+                self.statistics.verbosity = u64::from(level);
+                Vec::new()
+            }
+            _ => Vec::new(),
+        }
+    }
 }
 
 impl Target for Embedding {
@@ -245,8 +275,8 @@ impl Target for Embedding {
             }
             self.host.received(ConnectionId(number), taken as u64, self.now);
             rest = &rest[taken..];
-            let status = self.guests.front.advance(number, taken as u32, self.now);
-            self.settle(connection, status)?;
+            let status = self.front.advance(number, taken as u32, self.now);
+            self.apply_status(connection, status)?;
         }
         Ok(())
     }
@@ -270,7 +300,7 @@ impl Target for Embedding {
     }
 
     fn pass(&mut self, seconds: u32) {
-        // The tick of a host: once a second, and as long as there is more to do.
+        // A host sweeps once per second, until nothing is left to sweep.
         for _ in 0..seconds.min(10) {
             self.now += 1;
             let now = self.now;
@@ -291,15 +321,15 @@ impl Target for Embedding {
     }
 }
 
-/// Where the users of the transcripts are.
+/// Path of the users of the transcripts.
 pub fn users_file() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(USERS_FILE)
 }
 
-/// The flags that mean something to an engine without a server.
+/// Configures an engine without a server.
 ///
 /// # Errors
-/// The first flag that does not.
+/// The first flag that needs a server.
 pub fn configuration(flags: &[String]) -> Result<Config, String> {
     let mut config = Config::default();
     config.store.memory_bytes_capacity = 1984 << 20;
@@ -370,7 +400,7 @@ pub fn configuration(flags: &[String]) -> Result<Config, String> {
                     shown(Setting::TrackSizes, "yes".into());
                 }
                 "no_slab_reassign" => shown(Setting::SlabReassign, "no".into()),
-                // Options for real memcached that mean nothing to this engine.
+                // Options of real memcached without a meaning for this engine.
                 _ => {}
             },
             _ => return Err(flag.clone()),
@@ -379,7 +409,7 @@ pub fn configuration(flags: &[String]) -> Result<Config, String> {
     Ok(config)
 }
 
-/// `2k`, `4m` or a plain number of bytes.
+/// Parses `2k`, `4m` or a plain number of bytes.
 fn size(text: &str) -> Option<u32> {
     let (number, factor) = match text.strip_suffix(['k', 'K']) {
         Some(number) => (number, 1024),

@@ -1,8 +1,8 @@
-//! What the project's tests share: transcripts (data) and the targets they are replayed against.
+//! Shared code of the project's tests: transcripts, the targets that they are replayed against, and long random trials.
 //!
-//! The transcripts live in `tests/transcripts`, their format is described there. A target is anything that takes the
-//! bytes of a client and gives bytes back: real memcached (the oracle), the server over TCP, the engine as a native
-//! library, the engine as a guest under wasmtime.
+//! The transcripts and their format are in `tests/transcripts`. A target accepts the bytes of a client and returns bytes:
+//! real memcached (the oracle), the server over TCP, the engine as a native library, the engine as a guest under
+//! wasmtime.
 
 pub mod differential;
 pub mod embedding;

@@ -6,10 +6,10 @@ use crate::{
 };
 use wasmcached_core::{boundary::config::Config, engine::Engine, front::ConnectionId};
 
-/// Makes native engines. Zero shards: solo.
+/// Creates native engines. Zero shards: solo.
 #[derive(Debug)]
 pub struct NativeFactory {
-    /// How many shards beside the front.
+    /// Shards beside the front.
     pub shards: u32,
 }
 

@@ -1,11 +1,11 @@
 //! Packets of the binary protocol as lines of a transcript: a name and `field=text` pairs. The fields are described in
-//! `tests/transcripts/README.md`; as everywhere in transcripts, what is not understood is an error.
+//! `tests/transcripts/README.md`; an unknown name or field is an error.
 
 use crate::template::{Template, template};
 use regex::bytes::Regex;
 use std::collections::HashMap;
 
-/// What every packet begins with.
+/// Length of the header of a packet.
 pub const HEADER_BYTES: usize = 24;
 
 const OPCODES: [(&str, u8); 38] = [
@@ -67,7 +67,7 @@ const REQUEST_FIELDS: [&str; 15] = [
 ];
 const ANSWER_FIELDS: [&str; 7] = ["opaque", "status", "key", "value", "cas", "flags", "number"];
 
-/// What a line says of a packet: opcode and fields.
+/// A packet as a line describes it: opcode and fields.
 #[derive(Clone, Debug)]
 pub struct Packet {
     opcode: u8,
@@ -78,28 +78,28 @@ pub struct Packet {
 enum Field {
     /// These bytes.
     Text(Template),
-    /// Something that matches.
+    /// A value that matches.
     Matches(Regex),
-    /// Not zero; perhaps kept as a variable.
+    /// A value other than zero, kept under a variable if named.
     Some(Option<String>),
 }
 
-/// Fills the variables of a text.
+/// Resolves the variables of a template.
 pub type Fill<'a> = &'a dyn Fn(&Template) -> Result<Vec<u8>, String>;
 
 impl Packet {
-    /// The text after `>b `.
+    /// Parses the text after `>b `.
     ///
     /// # Errors
-    /// Says what is wrong with it.
+    /// Describes the mistake.
     pub fn request(text: &str) -> Result<Self, String> {
         Self::parse(text, &REQUEST_FIELDS)
     }
 
-    /// The text after `<b `.
+    /// Parses the text after `<b `.
     ///
     /// # Errors
-    /// Says what is wrong with it.
+    /// Describes the mistake.
     pub fn answer(text: &str) -> Result<Self, String> {
         Self::parse(text, &ANSWER_FIELDS)
     }
@@ -133,7 +133,7 @@ impl Packet {
     /// The bytes to send.
     ///
     /// # Errors
-    /// A variable or a number that is none.
+    /// An unknown variable, or an invalid number.
     pub fn bytes(&self, fill: Fill<'_>) -> Result<Vec<u8>, String> {
         let (key, value) = (self.text("key", fill)?, self.text("value", fill)?);
         let extras = self.extras(fill)?;
@@ -151,7 +151,7 @@ impl Packet {
         Ok(bytes)
     }
 
-    /// What the opcode wants before the key.
+    /// Extras of the opcode.
     fn extras(&self, fill: Fill<'_>) -> Result<Vec<u8>, String> {
         if self.fields.contains_key("ext") {
             return self.text("ext", fill);
@@ -170,10 +170,10 @@ impl Packet {
         })
     }
 
-    /// Whether `bytes`, one packet, are the answer that is expected; what is to be kept as variables.
+    /// Compares `bytes`, one packet, with the expected reply; returns the captured variables.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// Lists the differences.
     pub fn compare(&self, bytes: &[u8], fill: Fill<'_>) -> Result<Vec<(String, Vec<u8>)>, String> {
         let got = Received::read(bytes)?;
         let mut wrong = Vec::new();
@@ -246,30 +246,30 @@ impl Packet {
     }
 }
 
-/// A packet that came.
+/// A received packet.
 #[derive(Debug)]
 pub struct Received<'a> {
-    /// Of the request.
+    /// Opcode of the request.
     pub opcode: u8,
-    /// Zero is success.
+    /// Status; zero is success.
     pub status: u16,
-    /// Of the request.
+    /// Opaque of the request.
     pub opaque: u32,
-    /// The unique.
+    /// CAS unique.
     pub cas: u64,
-    /// Before the key.
+    /// Extras.
     pub extras: &'a [u8],
-    /// The key.
+    /// Key.
     pub key: &'a [u8],
-    /// After the key.
+    /// Value.
     pub value: &'a [u8],
 }
 
 impl<'a> Received<'a> {
-    /// Takes a whole packet apart.
+    /// Splits a whole packet into its fields.
     ///
     /// # Errors
-    /// If it is none.
+    /// If the bytes are no reply packet.
     pub fn read(bytes: &'a [u8]) -> Result<Self, String> {
         let short = || format!("no packet: \"{}\"", bytes.escape_ascii());
         let (header, body) = bytes.split_first_chunk::<HEADER_BYTES>().ok_or_else(short)?;
@@ -290,7 +290,7 @@ impl<'a> Received<'a> {
     }
 }
 
-/// How many bytes the packet at the front of `inbox` has, as far as that can be told.
+/// Length of the first packet of `inbox`; of its header while that is incomplete.
 pub fn packet_bytes(inbox: &[u8]) -> usize {
     match inbox.get(8..12).and_then(|length| length.try_into().ok()) {
         Some(length) => HEADER_BYTES + u32::from_be_bytes(length) as usize,

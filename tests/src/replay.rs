@@ -1,10 +1,10 @@
-//! Replays a transcript against a target, whole or split, and says at which line they disagree.
+//! Replays a transcript against a target, with whole or split input, and names the line at which they differ.
 
 use crate::{
     packet::{HEADER_BYTES, Packet, Received as ReceivedPacket, packet_bytes},
     target::{Factory, Kind, Received, Target},
     template::{Piece, Template},
-    transcript::{Action, Case, Statistic, Step, Transcript, Value},
+    transcript::{Action, Case, Directive, Statistic, Transcript, Value},
 };
 use regex::bytes::Regex;
 use std::{
@@ -16,25 +16,25 @@ use std::{
 /// How input is split before it is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Split {
-    /// Neighbouring `>` lines in one write.
+    /// Adjacent `>` lines in one write.
     Whole,
-    /// Every byte by itself (long inputs: the first and last bytes by themselves, the middle in pieces).
+    /// Each byte in a write of its own. Of long inputs only the first and last bytes; the middle goes in pieces.
     Bytes,
-    /// Pieces of random lengths from this seed.
+    /// Pieces of random lengths, from this seed.
     Random(u64),
 }
 
-/// Longest wait for an answer that has to come.
+/// Longest wait for an expected reply.
 const ANSWER_WAIT: Duration = Duration::from_secs(30);
-/// How long nothing must come for silence.
+/// Time without a byte that counts as silence.
 const SILENCE_WAIT: Duration = Duration::from_millis(60);
-/// Of longer inputs only so many bytes at the start, and a few at the end, are sent one by one.
+/// Bytes at the start of an input that [`Split::Bytes`] sends one by one.
 const BYTEWISE_MAX: usize = 600;
 
 /// Replays every case of the transcript that this kind of target can run.
 ///
 /// # Errors
-/// File, line, what was expected and what came.
+/// File, line, expected and received bytes.
 pub fn replay(transcript: &Transcript, factory: &dyn Factory, split: Split) -> Result<(), String> {
     let mut flags = transcript.flags.clone();
     if factory.kind() == Kind::Memcached {
@@ -60,7 +60,7 @@ pub fn replay(transcript: &Transcript, factory: &dyn Factory, split: Split) -> R
     Ok(())
 }
 
-/// Whether this kind of target cannot run the case; the case says why.
+/// Whether this kind of target skips the case; the case has the reason.
 pub fn is_skipped(case: &Case, kind: Kind) -> bool {
     (kind == Kind::Memcached && case.oracle_skip.is_some()) || (!kind.is_server() && case.server_only.is_some())
 }
@@ -71,7 +71,7 @@ struct Connection {
     id: usize,
     inbox: Vec<u8>,
     is_closed: bool,
-    /// Of what was sent so far.
+    /// First byte sent on this connection, which chooses the protocol.
     first_byte: Option<u8>,
 }
 
@@ -103,8 +103,8 @@ impl<'a> Run<'a> {
 
     fn case(&mut self, case: &Case) -> Result<(), Failure> {
         self.open("first").map_err(|message| (case.line, message))?;
-        self.steps(&case.steps)?;
-        let last = case.steps.last().map_or(case.line, |step| step.line);
+        self.directives(&case.directives)?;
+        let last = case.directives.last().map_or(case.line, |directive| directive.line);
         self.flush().and_then(|()| self.check_connections()).map_err(|message| (last, message))?;
         for connection in std::mem::take(&mut self.connections).into_values() {
             self.target.close(connection.id);
@@ -112,18 +112,18 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    fn steps(&mut self, steps: &[Step]) -> Result<(), Failure> {
-        for step in steps {
-            if let Action::Differs { ours, oracle, .. } = &step.action {
-                self.steps(if self.kind == Kind::Memcached { oracle } else { ours })?;
+    fn directives(&mut self, directives: &[Directive]) -> Result<(), Failure> {
+        for directive in directives {
+            if let Action::Differs { ours, oracle, .. } = &directive.action {
+                self.directives(if self.kind == Kind::Memcached { oracle } else { ours })?;
             } else {
-                self.step(&step.action).map_err(|message| (step.line, message))?;
+                self.directive(&directive.action).map_err(|message| (directive.line, message))?;
             }
         }
         Ok(())
     }
 
-    fn step(&mut self, action: &Action) -> Result<(), String> {
+    fn directive(&mut self, action: &Action) -> Result<(), String> {
         if let Action::Send(template) = action {
             let bytes = self.fill(template)?;
             self.outgoing.extend(bytes);
@@ -195,7 +195,7 @@ impl<'a> Run<'a> {
         Ok(bytes)
     }
 
-    /// Sends what has gathered, split as asked.
+    /// Sends the pending bytes, split as configured.
     fn flush(&mut self) -> Result<(), String> {
         let bytes = std::mem::take(&mut self.outgoing);
         if bytes.is_empty() {
@@ -220,7 +220,7 @@ impl<'a> Run<'a> {
             Split::Bytes if sent < BYTEWISE_MAX || left <= 16 => 1,
             Split::Bytes => (left - 16).min(65_521),
             Split::Random(_) => {
-                // xorshift64: enough to choose lengths, and a run is its seed.
+                // xorshift64, so that a seed repeats a run.
                 self.random ^= self.random << 13;
                 self.random ^= self.random >> 7;
                 self.random ^= self.random << 17;
@@ -234,7 +234,7 @@ impl<'a> Run<'a> {
         self.connections.get_mut(&self.current).ok_or_else(|| format!("connection `{}` is closed", self.current))
     }
 
-    /// Receives until `enough` says so; false if time is over or the connection closed before.
+    /// Receives until `enough` is true; returns false if time ran out or the connection closed before.
     fn receive_until(&mut self, wait: Duration, enough: impl Fn(&[u8]) -> bool) -> Result<bool, String> {
         let deadline = Instant::now() + wait;
         let connection = self
@@ -267,7 +267,7 @@ impl<'a> Run<'a> {
         Err(format!("expected {}, got {}{end}", show(expected), show(&connection.inbox)))
     }
 
-    /// A line that ends as it must, without its end.
+    /// Takes a line, checks its ending and removes it.
     fn take_line(&mut self, ending: &[u8]) -> Result<Vec<u8>, String> {
         let is_there = self.receive_until(ANSWER_WAIT, |inbox| inbox.contains(&b'\n'))?;
         let connection = self.connection()?;
@@ -296,7 +296,7 @@ impl<'a> Run<'a> {
 
     fn take_packet(&mut self) -> Result<Vec<u8>, String> {
         let is_there = self.receive_until(ANSWER_WAIT, |inbox| {
-            // What is no packet is seen at once.
+            // A wrong magic ends the wait at once.
             inbox.first().is_some_and(|&magic| magic != 0x81) || inbox.len() >= packet_bytes(inbox)
         })?;
         let connection = self.connection()?;
@@ -315,7 +315,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// The statistics by name, as packets bring them.
+    /// Statistics by name, over the binary protocol.
     fn packet_statistics(&mut self, of: &str) -> Result<HashMap<String, String>, String> {
         let request = Packet::request(&if of.is_empty() { "stat".into() } else { format!("stat key={of}") })?;
         self.outgoing = request.bytes(&|template| self.fill(template))?;
@@ -400,7 +400,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// At the end of a case every connection still works and owes nothing.
+    /// Checks at the end of a case that every connection still works and has no unread bytes.
     fn check_connections(&mut self) -> Result<(), String> {
         let names: Vec<String> = self.connections.keys().cloned().collect();
         for name in names {

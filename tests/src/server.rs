@@ -1,4 +1,4 @@
-//! Servers as child processes on loopback: real memcached and the product. A server lives as long as its handle.
+//! Servers as child processes on loopback: real memcached and the product. A server ends with its handle.
 
 use crate::{
     embedding::users_file,
@@ -14,19 +14,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long a server may take until it accepts connections.
+/// Longest time until a server accepts connections.
 const READY_WAIT: Duration = Duration::from_secs(15);
 
-/// How much of a server's log is kept.
+/// Size of the kept beginning of a server's log.
 const LOG_BYTES_KEPT: usize = 16 * 1024;
 
 /// A running server; dropping the handle ends exactly this process.
 #[derive(Debug)]
 pub struct Server {
     child: Child,
-    /// Where it listens.
+    /// Address of the listener.
     pub address: SocketAddr,
-    /// The first bytes that it wrote to its error output.
+    /// Beginning of its standard error.
     log: Arc<Mutex<Vec<u8>>>,
 }
 
@@ -34,10 +34,10 @@ impl Server {
     /// Starts `program` with memcached's flags on a free port of loopback and waits until it accepts.
     ///
     /// # Errors
-    /// Says why it does not run, with what it wrote to its error output.
+    /// Why it does not run, with its standard error.
     pub fn start(program: &Path, flags: &[String]) -> Result<Self, String> {
         let mut problem = String::new();
-        // A port that was free a moment ago can be taken by somebody else: try another one.
+        // Another process may take the free port meanwhile.
         for _ in 0..5 {
             match Self::start_on(program, flags, free_port()?) {
                 Ok(server) => return Ok(server),
@@ -54,7 +54,7 @@ impl Server {
         Self::launch(program, &[&own, flags].concat(), address, &probe)
     }
 
-    /// Starts `program` with these flags alone, and waits until `probe` finds it.
+    /// Starts `program` with exactly these flags, and waits until `probe` succeeds.
     pub(crate) fn launch(
         program: &Path,
         flags: &[String],
@@ -65,7 +65,7 @@ impl Server {
         if cfg!(unix) && !flags.iter().any(|flag| flag == "-u") {
             command.args(["-u", "root"]);
         }
-        // The users of transcripts: `-S` reads them from here, and `-Y` names the same file.
+        // The users of transcripts: `-S` finds them by the variable, `-Y` names the same file.
         command.env("MEMCACHED_SASL_PWDB", users_file()).current_dir(env!("CARGO_MANIFEST_DIR"));
         command.args(flags).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let child = command.spawn().map_err(|error| format!("{}: {error}", program.display()))?;
@@ -87,7 +87,7 @@ impl Server {
             }
             std::thread::sleep(Duration::from_millis(5));
         }
-        // All of its log is read, so that a full pipe never stops the server, and the beginning is kept.
+        // The whole log is read, because a full pipe would block the server; the beginning is kept.
         if let Some(errors) = server.child.stderr.take() {
             let log = Arc::clone(&server.log);
             std::thread::spawn(move || drain(errors, &log));
@@ -95,12 +95,12 @@ impl Server {
         Ok(server)
     }
 
-    /// The process id.
+    /// Process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Waits for the process to end by itself; false if it does not within `wait`.
+    /// Waits until the process ends; returns false after `wait`.
     pub fn ends_within(&mut self, wait: Duration) -> bool {
         let deadline = Instant::now() + wait;
         while Instant::now() < deadline {
@@ -112,17 +112,17 @@ impl Server {
         false
     }
 
-    /// The beginning of what it wrote to its error output.
+    /// Beginning of its standard error.
     pub fn log(&self) -> String {
         self.log.lock().map_or_else(|_| String::new(), |log| String::from_utf8_lossy(&log).into_owned())
     }
 
-    /// How the process ended, if it has.
+    /// Exit status, once the process has ended.
     pub fn exit_status(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()
     }
 
-    /// Memory that the process really occupies, in bytes (Linux).
+    /// Resident memory of the process in bytes (Linux).
     pub fn resident_bytes(&self) -> Option<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).ok()?;
         let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
@@ -137,7 +137,7 @@ impl Drop for Server {
     }
 }
 
-/// Reads to the end, and keeps the beginning.
+/// Reads to the end and keeps the beginning.
 fn drain(mut errors: impl Read, log: &Mutex<Vec<u8>>) {
     let mut buffer = [0; 4096];
     while let Ok(length @ 1..) = errors.read(&mut buffer) {
@@ -147,7 +147,7 @@ fn drain(mut errors: impl Read, log: &Mutex<Vec<u8>>) {
     }
 }
 
-/// Whether the one who accepted is the server we want: memcached's own probe, and the connection is gone afterwards.
+/// Whether the peer is a memcached server: sends a version request, and waits for the connection to close.
 pub(crate) fn is_served(mut stream: impl Wire, flags: &[String]) -> bool {
     const BINARY_VERSION_AND_QUIT: [u8; 48] = {
         let mut packets = [0; 48];
@@ -156,24 +156,24 @@ pub(crate) fn is_served(mut stream: impl Wire, flags: &[String]) -> bool {
     };
     let binary = flags.windows(2).any(|pair| pair == ["-B", "binary"]) || flags.iter().any(|flag| flag == "-S");
     if binary {
-        // The magic of an answer, before any login; whether it may quit then is another matter.
+        // Before the login only the magic of the reply is certain.
         let mut magic = [0];
-        return stream.set_patience(Duration::from_secs(5)).is_ok()
+        return stream.set_timeout(Duration::from_secs(5)).is_ok()
             && stream.write_all(&BINARY_VERSION_AND_QUIT).is_ok()
             && stream.read_exact(&mut magic).is_ok()
             && magic == [0x81]
             && io::copy(&mut stream, &mut io::sink()).is_ok();
     }
     if flags.iter().any(|flag| flag == "-Y") {
-        // Whatever is asked, the answer is that one has to log in.
+        // Every reply asks for a login.
         let mut answer = [0; 13];
-        return stream.set_patience(Duration::from_secs(5)).is_ok()
+        return stream.set_timeout(Duration::from_secs(5)).is_ok()
             && stream.write_all(b"version\r\n").is_ok()
             && stream.read_exact(&mut answer).is_ok()
             && &answer == b"CLIENT_ERROR ";
     }
     let mut answer = [0; 8];
-    stream.set_patience(Duration::from_secs(5)).is_ok()
+    stream.set_timeout(Duration::from_secs(5)).is_ok()
         && stream.write_all(b"version\r\n").is_ok()
         && stream.read_exact(&mut answer).is_ok()
         && &answer == b"VERSION "
@@ -181,7 +181,7 @@ pub(crate) fn is_served(mut stream: impl Wire, flags: &[String]) -> bool {
         && io::copy(&mut stream, &mut io::sink()).is_ok()
 }
 
-/// A port of loopback that nobody uses now.
+/// A port of loopback that is free now.
 ///
 /// # Errors
 /// If there is none.
@@ -218,11 +218,11 @@ pub fn wasmcached_program() -> Result<PathBuf, String> {
 /// Starts servers of one program for the transcripts.
 #[derive(Debug)]
 pub struct ServerFactory {
-    /// What to run.
+    /// The program.
     pub program: PathBuf,
     /// [`Kind::Memcached`] or [`Kind::Server`].
     pub kind: Kind,
-    /// Flags that every server gets besides those of the transcript.
+    /// Flags of every server, in addition to those of the transcript.
     pub flags: Vec<String>,
 }
 
@@ -248,20 +248,20 @@ impl Factory for ServerFactory {
     }
 }
 
-/// A connection of any kind.
+/// A connection over any transport.
 pub(crate) trait Wire: Read + Write {
-    /// Whether reading and writing wait.
+    /// Makes reads and writes blocking or not.
     fn set_blocking(&self, blocking: bool) -> io::Result<()>;
 
-    /// How long reading waits.
-    fn set_patience(&self, wait: Duration) -> io::Result<()>;
+    /// Sets the read timeout.
+    fn set_timeout(&self, wait: Duration) -> io::Result<()>;
 
-    /// Whether something that was written is still here.
+    /// Whether written bytes are still buffered.
     fn has_unsent(&self) -> bool {
         false
     }
 
-    /// Closes both ways.
+    /// Closes both directions.
     fn end(&mut self);
 }
 
@@ -270,7 +270,7 @@ impl Wire for TcpStream {
         self.set_nonblocking(!blocking)
     }
 
-    fn set_patience(&self, wait: Duration) -> io::Result<()> {
+    fn set_timeout(&self, wait: Duration) -> io::Result<()> {
         self.set_read_timeout(Some(wait))
     }
 
@@ -285,7 +285,7 @@ impl Wire for std::os::unix::net::UnixStream {
         self.set_nonblocking(!blocking)
     }
 
-    fn set_patience(&self, wait: Duration) -> io::Result<()> {
+    fn set_timeout(&self, wait: Duration) -> io::Result<()> {
         self.set_read_timeout(Some(wait))
     }
 
@@ -294,16 +294,16 @@ impl Wire for std::os::unix::net::UnixStream {
     }
 }
 
-/// Makes a connection.
+/// Opens a connection.
 pub(crate) type Connect = Box<dyn Fn() -> Result<Box<dyn Wire>, String>>;
 
 /// A server and its connections.
 pub(crate) struct StreamTarget {
-    /// Ends with this value.
+    /// Ended on drop.
     _server: Server,
     connect: Connect,
     streams: HashMap<usize, Box<dyn Wire>>,
-    /// What arrived while we were sending.
+    /// Bytes received during a send.
     early: HashMap<usize, Vec<u8>>,
     opened: usize,
 }
@@ -328,7 +328,7 @@ impl Target for StreamTarget {
         let mut rest = bytes;
         let mut buffer = [0; 16 * 1024];
         let deadline = Instant::now() + Duration::from_secs(30);
-        // A server that we do not listen to may stop listening to us, so read while writing.
+        // A server that cannot send may stop reading, so the client reads while it writes.
         while !rest.is_empty() || stream.has_unsent() {
             let written = if rest.is_empty() { stream.flush().map(|()| 0) } else { stream.write(rest) };
             match written {
@@ -346,7 +346,7 @@ impl Target for StreamTarget {
                         return Err("the server does not read".into());
                     }
                 }
-                // Closed by the server: what it said before is still to be read.
+                // The server closed; earlier replies remain to be read.
                 Err(_) => break,
             }
         }
@@ -359,7 +359,7 @@ impl Target for StreamTarget {
             return Ok(Received::Bytes);
         }
         let stream = self.streams.get_mut(&connection).ok_or("no such connection")?;
-        stream.set_patience(wait.max(Duration::from_millis(1))).map_err(|error| error.to_string())?;
+        stream.set_timeout(wait.max(Duration::from_millis(1))).map_err(|error| error.to_string())?;
         let mut buffer = [0; 64 * 1024];
         match stream.read(&mut buffer) {
             Ok(0) => Ok(Received::Closed),
@@ -368,7 +368,7 @@ impl Target for StreamTarget {
                 Ok(Received::Bytes)
             }
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Ok(Received::Nothing),
-            // A reset: the server closed while unread input was left.
+            // A reset: the server closed with unread input.
             Err(_) => Ok(Received::Closed),
         }
     }
@@ -380,7 +380,7 @@ impl Target for StreamTarget {
     }
 
     fn pass(&mut self, seconds: u32) {
-        // Servers look at their clock once a second.
+        // Servers update their clock once per second.
         std::thread::sleep(Duration::from_millis(u64::from(seconds) * 1000 + 1100));
     }
 

@@ -1,4 +1,4 @@
-//! The transcripts as a list of test cases: one a file and way of splitting, so that each is named in the output.
+//! The transcripts as test cases: one per file and split, so that the output names each.
 
 use crate::{
     replay::{Split, is_skipped, replay},
@@ -8,13 +8,13 @@ use crate::{
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::path::Path;
 
-/// A test: its name, why it is skipped here (if it is), and what it does.
+/// A test case.
 pub struct Test {
-    /// `file` or `file (bytes)`.
+    /// `file`, or `file` and the split.
     pub name: String,
-    /// Why this target cannot run the file at all.
+    /// Why this target cannot run the file.
     pub skipped: Option<String>,
-    /// Runs it.
+    /// Replays the file.
     pub run: Box<dyn FnOnce() -> Result<(), String> + Send>,
 }
 
@@ -38,12 +38,12 @@ pub fn transcripts() -> Result<Vec<Transcript>, String> {
         .collect()
 }
 
-/// A way to run all transcripts: its name in the output, where targets come from, how input is split.
-pub type Way<'a> = (&'static str, &'static dyn Factory, &'a [Split]);
+/// A run of all transcripts: its name in the output, the factory of targets, the splits of input.
+pub type Variant<'a> = (&'static str, &'static dyn Factory, &'a [Split]);
 
-/// Runs these trials and every transcript in each of these ways, and ends the process with the result.
-pub fn run(arguments: &Arguments, mut trials: Vec<Trial>, ways: &[Way<'_>]) {
-    for (way, factory, splits) in ways {
+/// Runs these trials and every transcript in each variant, and exits with the result.
+pub fn run(arguments: &Arguments, mut trials: Vec<Trial>, variants: &[Variant<'_>]) {
+    for (variant, factory, splits) in variants {
         let tests = tests(*factory, splits).unwrap_or_else(|message| {
             eprintln!("{message}");
             std::process::exit(101);
@@ -51,14 +51,14 @@ pub fn run(arguments: &Arguments, mut trials: Vec<Trial>, ways: &[Way<'_>]) {
         trials.extend(tests.into_iter().map(|test| {
             let is_skipped = test.skipped.is_some();
             let reason = test.skipped.map_or(String::new(), |reason| format!(" (skipped: {reason})"));
-            let name = format!("{way}: {}{reason}", test.name);
+            let name = format!("{variant}: {}{reason}", test.name);
             Trial::test(name, || (test.run)().map_err(Failed::from)).with_ignored_flag(is_skipped)
         }));
     }
     libtest_mimic::run(arguments, trials).exit();
 }
 
-/// Every transcript against this kind of target, split in each of the given ways.
+/// Every transcript against this kind of target, with each split.
 ///
 /// # Errors
 /// The first mistake in a file.
@@ -80,7 +80,7 @@ pub fn tests(factory: &'static dyn Factory, splits: &[Split]) -> Result<Vec<Test
     Ok(tests)
 }
 
-/// Why the whole file cannot be run here, if so.
+/// Why this target cannot run the file, if so.
 fn skipped(transcript: &Transcript, factory: &dyn Factory) -> Option<String> {
     if let Some(reason) = &transcript.server_only
         && !factory.kind().is_server()

@@ -1,8 +1,8 @@
-//! The trait of everything that transcripts are replayed against, and the list of its kinds.
+//! The trait of replay targets, and their kinds.
 
 use std::time::Duration;
 
-/// Which target it is; decides what is skipped and which of two expectations holds.
+/// The kind of a target, which decides skipped cases and the expected variant of a difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Debian's memcached over TCP: the oracle.
@@ -16,65 +16,65 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Whether it has flags, processes, sockets.
+    /// Whether the target is a server process.
     pub fn is_server(self) -> bool {
         matches!(self, Self::Memcached | Self::Server)
     }
 }
 
-/// What a target said.
+/// Result of a receive.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Received {
-    /// Some bytes were appended.
+    /// Bytes were appended.
     Bytes,
-    /// It closed the connection.
+    /// The target closed the connection.
     Closed,
-    /// Nothing arrived in the time given.
+    /// Nothing arrived in time.
     Nothing,
 }
 
-/// A server (or an engine) with its connections. Connections are named by the number that `open` gave.
+/// A server or an engine with its connections, which are identified by the number that `open` returns.
 pub trait Target {
-    /// A new connection.
+    /// Opens a connection.
     ///
     /// # Errors
-    /// Says why there is none.
+    /// Why it cannot be opened.
     fn open(&mut self) -> Result<usize, String>;
 
-    /// Sends all bytes. What the target says meanwhile is kept for [`Target::receive`]. A closed connection is not an
-    /// error here: what it said before is what counts.
+    /// Sends all bytes and keeps bytes received meanwhile for [`Target::receive`]. A closed connection is no error here:
+    /// its earlier output counts.
     ///
     /// # Errors
-    /// Says what broke, where it is not the closing of the connection.
+    /// A failure other than a closed connection.
     fn send(&mut self, connection: usize, bytes: &[u8]) -> Result<(), String>;
 
-    /// Appends what has arrived to `inbox`; waits at most `wait` for something.
+    /// Appends received bytes to `inbox`; waits at most `wait`.
     ///
     /// # Errors
-    /// Says what broke.
+    /// What failed.
     fn receive(&mut self, connection: usize, inbox: &mut Vec<u8>, wait: Duration) -> Result<Received, String>;
 
-    /// The client closes.
+    /// Closes the connection from the client's side.
     fn close(&mut self, connection: usize);
 
-    /// At least so many seconds pass for the target, by whatever clock it has.
+    /// Lets at least `seconds` pass on the target's clock.
     fn pass(&mut self, seconds: u32);
 
-    /// Whether waiting can bring anything: false for an engine that answers at once.
+    /// Whether replies may arrive later: false for an engine in process.
     fn is_asynchronous(&self) -> bool;
 }
 
-/// Where targets of one kind come from.
+/// A source of targets of one kind.
 pub trait Factory: Sync {
     /// See [`Kind`].
     fn kind(&self) -> Kind;
 
-    /// Why the flags cannot be had here, if so.
+    /// Why this kind does not support the flags, if so.
     fn refuses(&self, flags: &[String]) -> Option<String>;
 
-    /// A target that nobody has used, with these flags.
+    /// Starts an unused target with these flags.
     ///
     /// # Errors
-    /// Says why there is none.
+    /// Why it does not start.
     fn start(&self, flags: &[String]) -> Result<Box<dyn Target>, String>;
 }

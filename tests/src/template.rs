@@ -1,6 +1,6 @@
 //! Text of transcripts as bytes: escapes, repetitions, variables and line ends.
 
-/// Bytes with variables in between.
+/// Bytes and variables.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template(pub Vec<Piece>);
 
@@ -9,15 +9,15 @@ pub struct Template(pub Vec<Piece>);
 pub enum Piece {
     /// These bytes.
     Bytes(Vec<u8>),
-    /// What a pattern captured before.
+    /// Text that an earlier pattern captured.
     Variable(String),
 }
 
-/// Turns the text after `> ` or `< ` into bytes: escapes, repetitions, variables, and a line end unless the text ends
-/// in a lone backslash.
+/// Parses the text after `> ` or `< `: escapes, repetitions, variables, and a line end unless the text ends in a single
+/// backslash.
 ///
 /// # Errors
-/// Says what is wrong with the text.
+/// Describes the mistake.
 pub fn template(text: &str) -> Result<Template, String> {
     let mut pieces = Vec::new();
     let mut bytes = Vec::new();
@@ -61,7 +61,7 @@ pub fn template(text: &str) -> Result<Template, String> {
     Ok(Template(pieces))
 }
 
-/// Consumes one escape (after its backslash) and appends what it means; returns what follows.
+/// Consumes an escape after its backslash and appends its byte; returns the remaining text.
 fn escape<'a>(rest: &'a str, bytes: &mut Vec<u8>) -> Result<&'a str, String> {
     let mut chars = rest.chars();
     let byte = match chars.next() {

@@ -1,6 +1,6 @@
-//! Transcripts as data: the parser of `tests/transcripts/*.txt`, and nothing else. The format is described in
-//! `tests/transcripts/README.md`. Parsing is strict: an unknown directive, a half escape or an unused block is an
-//! error that names the line, so that no check can be lost by a typing mistake.
+//! The parser of `tests/transcripts/*.txt`, whose format is described in `tests/transcripts/README.md`. Parsing is strict:
+//! an unknown directive, an incomplete escape or an unused block is an error that names the line, so that no typing
+//! mistake loses a check.
 
 use crate::{
     packet::Packet,
@@ -11,125 +11,125 @@ use regex::bytes::Regex;
 /// One file.
 #[derive(Debug)]
 pub struct Transcript {
-    /// The file's name without `.txt`.
+    /// File name without `.txt`.
     pub name: String,
-    /// Command-line flags of the server, as memcached spells them.
+    /// Command-line flags of the server, in memcached's spelling.
     pub flags: Vec<String>,
-    /// Flags that Debian's memcached needs besides.
+    /// Further flags for Debian's memcached.
     pub oracle_flags: Vec<String>,
-    /// Why only a whole server can run the file (flags that the engine alone does not have).
+    /// Why only a server can run the file, if so.
     pub server_only: Option<String>,
-    /// The cases in order. They share one server unless a case is `fresh`.
+    /// The cases in order, on one server unless a case is `fresh`.
     pub cases: Vec<Case>,
 }
 
-/// A named part of a file; each begins with a new connection.
+/// A named part of a file, which begins with a new connection.
 #[derive(Debug, Default)]
 pub struct Case {
-    /// What it shows.
+    /// Name.
     pub name: String,
-    /// Where it begins.
+    /// First line.
     pub line: usize,
-    /// Wants a server that nobody has used.
+    /// Whether it needs an unused server.
     pub fresh: bool,
-    /// Why its input must not be split (rules that depend on what arrives in one read).
+    /// Why its input must not be split, if so.
     pub whole: Option<String>,
-    /// Why real memcached cannot run it.
+    /// Why real memcached cannot run it, if so.
     pub oracle_skip: Option<String>,
-    /// Why only a whole server can run it.
+    /// Why only a server can run it, if so.
     pub server_only: Option<String>,
-    /// What happens.
-    pub steps: Vec<Step>,
+    /// Its directives.
+    pub directives: Vec<Directive>,
 }
 
-/// A line (or block) of a case.
+/// A line or block of a case.
 #[derive(Debug, Clone)]
-pub struct Step {
-    /// Where it stands.
+pub struct Directive {
+    /// Line.
     pub line: usize,
-    /// What it says.
+    /// Meaning.
     pub action: Action,
 }
 
-/// What a step does or expects.
+/// The meaning of a directive.
 #[derive(Debug, Clone)]
 pub enum Action {
-    /// Bytes to send; neighbouring sends go out in one write.
+    /// Send bytes; adjacent sends share one write.
     Send(Template),
-    /// Exactly these bytes.
+    /// Expect exactly these bytes.
     Expect(Template),
-    /// A packet to send.
+    /// Send a packet.
     SendPacket(Packet),
-    /// A packet that has to come.
+    /// Expect a packet.
     ExpectPacket(Packet),
-    /// One line that matches; named groups become variables.
+    /// Expect a line that matches; named groups become variables.
     ExpectLine(Regex),
-    /// The same, but the line ends in LF alone.
+    /// Expect a line that matches and ends in LF alone.
     ExpectBareLine(Regex),
-    /// One or more lines that match, as many as there are.
+    /// Expect one or more lines that match.
     ExpectLines(Regex),
-    /// The server closed the connection, after nothing else.
+    /// Expect the server to close the connection without further bytes.
     ExpectClosed,
-    /// The server says nothing.
+    /// Expect no bytes.
     ExpectSilence,
-    /// Open a further connection and go on with it.
+    /// Open a further connection and switch to it.
     Open(String),
-    /// Go on with a connection opened before.
+    /// Switch to an open connection.
     On(String),
-    /// The client closes the current connection.
+    /// Close the current connection.
     Close,
-    /// Forget the current connection without the check that it still works.
+    /// Drop the current connection without the final check.
     Abandon,
-    /// At least so many seconds pass.
+    /// Let at least so many seconds pass.
     Time(u32),
-    /// So many milliseconds pass, really.
+    /// Sleep so many milliseconds of real time.
     Sleep(u64),
-    /// Ask for statistics and compare some of them.
+    /// Request statistics and compare some of them.
     Statistics {
-        /// The sub-command, empty for the general ones.
+        /// Sub-command; empty for the general statistics.
         of: String,
-        /// By packets instead of lines.
+        /// Whether the binary protocol is used.
         binary: bool,
-        /// Name and value (a variable may be used).
+        /// Expected statistics.
         expected: Vec<Statistic>,
     },
-    /// Two versions: ours and that of the installed memcached.
+    /// Different expectations for this engine and for the installed memcached.
     Differs {
-        /// Why they differ.
+        /// Reason.
         reason: String,
-        /// What memcached 1.6.45 does, and so do we.
-        ours: Vec<Step>,
-        /// What Debian's memcached does.
-        oracle: Vec<Step>,
+        /// Directives for this engine, as memcached 1.6.45 behaves.
+        ours: Vec<Directive>,
+        /// Directives for Debian's memcached.
+        oracle: Vec<Directive>,
     },
 }
 
 /// One expected line of a statistics block.
 #[derive(Debug, Clone)]
 pub struct Statistic {
-    /// Where it stands.
+    /// Line.
     pub line: usize,
-    /// Name of the statistic.
+    /// Name.
     pub name: String,
-    /// What its value has to be.
+    /// Expected value.
     pub value: Value,
 }
 
 /// The value of a statistic.
 #[derive(Debug, Clone)]
 pub enum Value {
-    /// This text.
+    /// Exactly this text.
     Is(String),
-    /// Something that matches.
+    /// Text that matches.
     Matches(Regex),
-    /// The statistic must not be there.
+    /// The statistic is absent.
     Absent,
 }
 
 /// Parses a file.
 ///
 /// # Errors
-/// Names the line and what is wrong with it.
+/// Names the line and the mistake.
 pub fn parse(name: &str, text: &str) -> Result<Transcript, String> {
     let mut parser = Parser { file: name.to_owned(), lines: text.lines().enumerate().peekable() };
     parser.transcript().map_err(|(line, message)| format!("{name}.txt:{line}: {message}"))
@@ -143,7 +143,7 @@ struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
-    /// The next line that says something, with its number.
+    /// The next line that is no comment and not empty, with its number.
     fn line(&mut self) -> Option<(usize, &'a str)> {
         loop {
             let (index, line) = self.lines.next()?;
@@ -184,19 +184,19 @@ impl<'a> Parser<'a> {
                 "@oracle-skip" => case.oracle_skip = Some(reason(number, rest)?),
                 "@server-only" => case.server_only = Some(reason(number, rest)?),
                 _ => {
-                    let step = self.step(number, line)?;
-                    case.steps.push(step);
+                    let directive = self.directive(number, line)?;
+                    case.directives.push(directive);
                 }
             }
         }
-        match transcript.cases.iter().find(|case| case.steps.is_empty()) {
-            Some(case) => Err((case.line, "a case without steps".into())),
+        match transcript.cases.iter().find(|case| case.directives.is_empty()) {
+            Some(case) => Err((case.line, "a case without directives".into())),
             None if transcript.cases.is_empty() => Err((1, "a file without cases".into())),
             None => Ok(transcript),
         }
     }
 
-    fn step(&mut self, number: usize, line: &str) -> Result<Step, Failure> {
+    fn directive(&mut self, number: usize, line: &str) -> Result<Directive, Failure> {
         let (directive, rest) = line.split_once(' ').unwrap_or((line, ""));
         let wrong = |message: String| (number, message);
         let action = match directive {
@@ -220,9 +220,9 @@ impl<'a> Parser<'a> {
                 Action::Statistics { of: rest.to_owned(), binary, expected: self.statistics()? }
             }
             "@oracle-differs" => self.differs(number, rest)?,
-            _ => return Err((number, format!("what is `{line}`?"))),
+            _ => return Err((number, format!("unknown directive `{line}`"))),
         };
-        Ok(Step { line: number, action })
+        Ok(Directive { line: number, action })
     }
 
     fn statistics(&mut self) -> Result<Vec<Statistic>, Failure> {
@@ -250,21 +250,21 @@ impl<'a> Parser<'a> {
                 "@oracle" if !at_oracle => at_oracle = true,
                 "@end" if at_oracle => return Ok(Action::Differs { reason, ours, oracle }),
                 _ => {
-                    let step = self.step(at, line)?;
-                    if at_oracle { &mut oracle } else { &mut ours }.push(step);
+                    let directive = self.directive(at, line)?;
+                    if at_oracle { &mut oracle } else { &mut ours }.push(directive);
                 }
             }
         }
-        Err((number, "`@oracle-differs` wants `@oracle` and `@end`".into()))
+        Err((number, "`@oracle-differs` needs `@oracle` and `@end`".into()))
     }
 }
 
-/// The text of a directive that must have one.
+/// The mandatory text of a directive.
 fn reason(number: usize, text: &str) -> Result<String, Failure> {
     if text.trim().is_empty() { Err((number, "a text is missing".into())) } else { Ok(text.trim().to_owned()) }
 }
 
-/// A pattern for a whole line, without its ending; bytes, not characters.
+/// A pattern of bytes for a whole line without its ending.
 fn pattern(text: &str) -> Result<Regex, String> {
     Regex::new(&format!("(?s-u)^(?:{text})$")).map_err(|error| error.to_string())
 }
@@ -295,6 +295,6 @@ mod tests {
         assert_eq!(transcript.flags, ["-M"]);
         assert_eq!(transcript.cases.len(), 2);
         assert!(transcript.cases[0].fresh && !transcript.cases[1].fresh);
-        assert_eq!(transcript.cases[0].steps.len(), 3);
+        assert_eq!(transcript.cases[0].directives.len(), 3);
     }
 }

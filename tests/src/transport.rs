@@ -1,4 +1,4 @@
-//! The product reached otherwise than over TCP in the clear: over a Unix socket, and over TLS.
+//! The product over a Unix socket, and over TLS.
 
 use crate::{
     server::{Server, StreamTarget, Wire, free_port, is_served},
@@ -21,20 +21,20 @@ use std::{
     time::Duration,
 };
 
-/// How clients reach the server.
+/// Transport of the clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {
-    /// A socket in the file system.
+    /// Unix socket.
     #[cfg(unix)]
     Unix,
-    /// TCP, encrypted.
+    /// TLS over TCP.
     Tls,
 }
 
-/// Starts servers of the product that are reached that way.
+/// Starts servers of the product with this transport.
 #[derive(Debug)]
 pub struct TransportFactory {
-    /// What to run.
+    /// The program.
     pub program: PathBuf,
     /// See [`Transport`].
     pub transport: Transport,
@@ -60,7 +60,7 @@ impl Factory for TransportFactory {
     }
 }
 
-/// A folder that is gone with this value.
+/// A folder that is removed on drop.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -91,7 +91,7 @@ fn unix(program: &Path, flags: &[String], folder: Folder) -> Result<StreamTarget
     let path = folder.0.join("socket");
     let arguments = [&["-s".to_owned(), path.display().to_string()], flags].concat();
     let probe = || UnixStream::connect(&path).is_ok_and(|stream| is_served(stream, flags));
-    // Nobody asks for its address.
+    // The address is not used.
     let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
     let server = Server::launch(program, &arguments, nowhere, &probe)?;
     let connect = move || match UnixStream::connect(folder.0.join("socket")) {
@@ -113,7 +113,7 @@ fn tls(program: &Path, flags: &[String], folder: Folder) -> Result<StreamTarget,
     let server =
         Server::launch(program, &arguments, address, &|| connect().is_ok_and(|stream| is_served(stream, flags)))?;
     let connect = move || {
-        // The server may read its files again.
+        // The server may reload its certificate.
         let _kept = &folder;
         Ok(Box::new(connect()?) as Box<dyn Wire>)
     };
@@ -148,7 +148,7 @@ impl Wire for Encrypted {
         self.sock.set_nonblocking(!blocking)
     }
 
-    fn set_patience(&self, wait: Duration) -> std::io::Result<()> {
+    fn set_timeout(&self, wait: Duration) -> std::io::Result<()> {
         self.sock.set_read_timeout(Some(wait))
     }
 

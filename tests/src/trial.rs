@@ -1,9 +1,9 @@
-//! What the programs have in common that run for as long as one likes: `PROGRAM [SECONDS] [-- FLAGS]`.
+//! The command line of the trials, programs that run for a chosen time: `PROGRAM [SECONDS] [-- FLAGS]`.
 
-/// How long, with which flags of the server, from which seed.
+/// Duration, flags of the server, seed.
 #[derive(Clone, Debug)]
 pub struct Arguments {
-    /// How long, in all.
+    /// Total duration.
     pub seconds: u64,
     /// Flags of the server.
     pub flags: Vec<String>,
@@ -15,7 +15,7 @@ impl Arguments {
     /// Reads the command line.
     ///
     /// # Errors
-    /// What it should have been.
+    /// The expected form.
     pub fn read(seconds_default: u64) -> Result<Self, String> {
         let mut arguments: Vec<String> = std::env::args().skip(1).collect();
         let flags = match arguments.iter().position(|argument| argument == "--") {
@@ -25,7 +25,7 @@ impl Arguments {
         let seconds = match &arguments[..] {
             [] => seconds_default,
             [seconds] => seconds.parse().map_err(|error| format!("{seconds}: {error}"))?,
-            _ => return Err("it takes a number of seconds, and the server's flags after `--`".to_owned()),
+            _ => return Err("expected a number of seconds, and the server's flags after `--`".to_owned()),
         };
         let seed = std::env::var("WASMCACHED_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
         Ok(Self { seconds, flags, seed })

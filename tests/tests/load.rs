@@ -1,5 +1,5 @@
-//! The product under load: many connections, a million checked requests, clients that misbehave. Nothing here asserts a
-//! time; every answer is compared byte by byte, and memory where a limit was promised.
+//! The product under load: many connections, a million checked requests, clients that misbehave. Every reply is compared
+//! byte by byte, and memory is compared with the promised limits. No test asserts a time.
 
 use std::{
     io::{ErrorKind, Read, Write},
@@ -9,7 +9,7 @@ use std::{
 };
 use wasmcached_tests::server::{Server, wasmcached_program};
 
-/// Longest wait for an answer that has to come, on a busy machine.
+/// Longest wait for an expected reply on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn server(flags: &[&str]) -> Server {
@@ -25,7 +25,7 @@ fn connect(address: SocketAddr) -> TcpStream {
     stream
 }
 
-/// Reads exactly `expected`.
+/// Reads as many bytes as `expected` and compares them.
 fn expect(stream: &mut TcpStream, expected: &[u8]) {
     let mut got = vec![0; expected.len()];
     let mut length = 0;
@@ -49,13 +49,13 @@ fn ask(stream: &mut TcpStream, request: &[u8], expected: &[u8]) {
     expect(stream, expected);
 }
 
-/// The server still works, and for new clients too.
+/// Checks that the server still serves new clients.
 fn check_alive(server: &Server) {
     let mut stream = connect(server.address);
     ask(&mut stream, b"set alive 0 0 2\r\nok\r\nget alive\r\n", b"STORED\r\nVALUE alive 0 2\r\nok\r\nEND\r\n");
 }
 
-/// xorshift64: a run is its seed.
+/// xorshift64, so that a seed repeats a run.
 struct Random(u64);
 
 impl Random {
@@ -67,12 +67,12 @@ impl Random {
     }
 }
 
-/// One client that owns a range of keys and so knows every answer exactly.
+/// A client with its own keys, which therefore knows every reply.
 struct Client {
     stream: TcpStream,
     number: u64,
     random: Random,
-    /// What each of its keys holds; `None`: nothing.
+    /// Value of each of its keys.
     values: Vec<Option<Vec<u8>>>,
     requests: Vec<u8>,
     expected: Vec<u8>,
@@ -93,7 +93,7 @@ impl Client {
         }
     }
 
-    /// A random request and its answer are appended to what is to be sent and expected.
+    /// Queues a random request and its expected reply.
     fn queue(&mut self) {
         let key = self.random.below(Self::KEYS) as usize;
         let name = format!("client{}-{key}", self.number);
@@ -171,7 +171,7 @@ impl Client {
         }
     }
 
-    /// Sends a pipeline of random requests and checks every byte of the answers; says how many there were.
+    /// Sends a pipeline of random requests and checks every byte of the replies; returns the number of requests.
     fn turn(&mut self) -> u64 {
         for _ in 0..Self::PIPELINE {
             self.queue();
@@ -184,7 +184,7 @@ impl Client {
     }
 }
 
-/// A million requests by a handful of threads with many connections each; eviction cannot happen (the data is small).
+/// Sends a million requests from a few threads with many connections each. The data is small, so nothing is evicted.
 fn a_million_requests(flags: &[&str]) {
     const REQUESTS: u64 = 1_000_000;
     const THREADS: u64 = 4;
@@ -283,7 +283,7 @@ fn connections_beyond_the_limit_are_told() {
         {
             break;
         }
-        assert!(Instant::now() < deadline, "the places of closed connections are not free again");
+        assert!(Instant::now() < deadline, "the slots of closed connections are not free again");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -298,7 +298,7 @@ fn slow_readers_cost_bounded_memory_and_lose_nothing() {
     ask(&mut first, &[b"set big 0 0 500000\r\n", &value[..], b"\r\n"].concat(), b"STORED\r\n");
     check_alive(&server);
     let before = server.resident_bytes();
-    // 100 MB a reader are asked for, and nobody reads.
+    // Each reader requests 100 MB and reads nothing.
     let mut readers: Vec<TcpStream> = (0..READERS).map(|_| connect(server.address)).collect();
     for reader in &mut readers {
         reader.write_all(&b"get big\r\n".repeat(GETS)).expect("send");
@@ -334,7 +334,7 @@ fn a_value_that_is_being_sent_does_not_change() {
     store(b'a');
     let mut readers: Vec<TcpStream> = (0..8).map(|_| connect(server.address)).collect();
     for (letter, reader) in (b'b'..).zip(&mut readers) {
-        // More than the socket takes, so that the server is stuck in the middle of an answer when the value changes.
+        // More than the socket accepts, so that the value changes while the server sends a reply.
         reader.write_all(&b"get v\r\n".repeat(8)).expect("send");
         expect(reader, b"VALUE v 0 900000\r\n");
         store(letter);
@@ -380,7 +380,7 @@ fn half_written_requests_wait_and_disturb_nobody() {
         streams.push(stream);
     }
     check_alive(&server);
-    // The rest of each request, and the answer.
+    // The missing part of each request, and the reply.
     let rests: [(&[u8], &[u8]); 6] = [
         (b"et none\r\n", b"END\r\n"),
         (b"f-none\r\n", b"END\r\n"),
@@ -424,7 +424,7 @@ fn clients_that_go_away_in_the_middle_of_everything() {
                     stream.set_write_timeout(Some(Duration::from_millis(200))).expect("set a write timeout");
                     let _ = stream.write_all(&request);
                     if random.below(2) == 0 {
-                        // Some read a little before they go.
+                        // Some clients read a little before they close.
                         stream.set_read_timeout(Some(Duration::from_millis(5))).expect("set a read timeout");
                         let _ = stream.read(&mut [0; 100]);
                     }
@@ -441,7 +441,7 @@ fn clients_that_go_away_in_the_middle_of_everything() {
         if read_stats(&mut stream).contains("STAT curr_connections 1\r\n") {
             break;
         }
-        assert!(Instant::now() < deadline, "connections of clients that are gone are kept");
+        assert!(Instant::now() < deadline, "connections of closed clients are kept");
         std::thread::sleep(Duration::from_millis(50));
     }
 }
@@ -468,7 +468,7 @@ fn ten_thousand_idle_connections_cost_two_kibibytes_each() {
     for _ in 0..CONNECTIONS {
         streams.push(connect(server.address));
     }
-    // Each has been served once: what a connection leaves behind after a request counts too.
+    // Each connection is served once, because memory that remains after a request counts too.
     for stream in &mut streams {
         stream.write_all(b"get idle\r\n").expect("send");
     }

@@ -1,7 +1,7 @@
-//! What the server takes from the system, through everything that moves memory about: never more than 1.1 times `-m` and
-//! 16 MiB, and `stats` says where each byte of the pool is.
+//! Memory of the server under everything that moves data: never more than 1.1 times `-m` and 16 MiB, and `stats` accounts
+//! for each byte of the pool.
 //!
-//! Memory is not time: it is watched all along, and asserted.
+//! Memory, unlike time, is deterministic enough to be asserted; it is sampled throughout each step.
 
 #![cfg(target_os = "linux")]
 
@@ -17,11 +17,11 @@ use wasmcached_tests::server::{Server, wasmcached_program};
 const LIMIT_MIB: u64 = 64;
 const LIMIT_BYTES: u64 = LIMIT_MIB << 20;
 const RESIDENT_BYTES_MAX: u64 = LIMIT_BYTES / 10 * 11 + (16 << 20);
-/// Each owns a part of the keys, so that every front has something to do.
+/// Number of clients, each with a part of the keys, so that every front is busy.
 const CLIENTS: u64 = 4;
-/// Requests are sent in pieces of about this size.
+/// Approximate size of a write.
 const PIECE_BYTES: usize = 256 * 1024;
-/// Longest wait for what has to come, on a busy machine.
+/// Longest wait for an expected reply on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[test]
@@ -41,14 +41,14 @@ fn every_scenario(flags: &[&str]) {
     let scenario = Scenario(Server::start(&program, &all).unwrap_or_else(|message| panic!("{message}")));
     scenario.step("filling", |client| client.set_all(100, 0, LIMIT_BYTES * 5 / 4));
     assert!(scenario.stats()["evictions"] > 0, "it is full");
-    // Ten times the capacity in all, with sizes far apart one after the other.
+    // Ten times the capacity in all, in sizes that differ strongly from one step to the next.
     for value_bytes in [4000, 30, 20_000, 300, 500_000, 1000, 100_000, 60, 10_000, 2000] {
         scenario.step(&format!("overwriting with {value_bytes} bytes"), |client| {
             client.set_all(value_bytes, 0, LIMIT_BYTES);
         });
     }
     scenario.step("filling with 200 bytes", |client| client.set_all(200, 0, LIMIT_BYTES));
-    // Every key that there ever was: most of them, when items were smallest.
+    // Covers every key so far: the smallest items had the most keys.
     scenario.step("deleting everything", |client| client.delete_all(30, LIMIT_BYTES));
     assert_eq!(scenario.stats()["curr_items"], 0, "everything was deleted");
     scenario.step("filling with what expires", |client| client.set_all(500, 1, LIMIT_BYTES / 2));
@@ -61,7 +61,7 @@ fn every_scenario(flags: &[&str]) {
     scenario.step("flush_all", |client| {
         if client.number == 0 {
             client.add(format_args!("flush_all noreply\r\n"));
-            client.settle();
+            client.wait_for_all();
         }
     });
     scenario.step("filling after that", |client| client.set_all(1500, 0, LIMIT_BYTES));
@@ -71,13 +71,13 @@ fn every_scenario(flags: &[&str]) {
     scenario.step("filling again", |client| client.set_all(100, 0, LIMIT_BYTES * 5 / 4));
     let stats = scenario.stats();
     let used = stats["bytes"] + stats["hash_bytes"];
-    assert!(used >= LIMIT_BYTES / 100 * 93, "after all that only {used} bytes are of use");
+    assert!(used >= LIMIT_BYTES / 100 * 93, "only {used} bytes are in use");
 }
 
 struct Scenario(Server);
 
 impl Scenario {
-    /// All clients at once, the memory watched meanwhile.
+    /// Runs all clients at once and samples the memory.
     fn step(&self, name: &str, work: impl Fn(&mut Client) + Sync) {
         let start = Instant::now();
         let (watching, most) = (AtomicBool::new(true), AtomicU64::new(self.resident_bytes()));
@@ -95,7 +95,7 @@ impl Scenario {
                 })
                 .collect();
             let ended: Vec<_> = clients.into_iter().map(|client| client.join()).collect();
-            // Whatever happened: nobody may wait for the watcher for ever.
+            // The sampling thread must stop even after a panic.
             watching.store(false, Ordering::Relaxed);
             ended.into_iter().for_each(|ended| ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         });
@@ -123,7 +123,7 @@ impl Scenario {
     }
 }
 
-/// A client that wants no replies: it sends, and now and then asks for one to know that all was done.
+/// A client that sends noreply requests, and waits for all of them by a request with a reply.
 struct Client {
     stream: BufReader<TcpStream>,
     number: u64,
@@ -139,13 +139,13 @@ impl Client {
         Self { stream: BufReader::new(stream), number, out: Vec::new() }
     }
 
-    /// This client's part of the keys whose items of that size take `bytes` bytes together.
+    /// This client's part of the keys whose items of this size take `bytes` bytes together.
     fn keys(&self, value_bytes: u64, bytes: u64) -> impl Iterator<Item = u64> + use<> {
         let count = bytes / (value_bytes + 40);
         (self.number..count).step_by(CLIENTS as usize)
     }
 
-    /// Items of one size that take `bytes` bytes together with those of the other clients.
+    /// Sets items of one size that take `bytes` bytes together with those of the other clients.
     fn set_all(&mut self, value_bytes: u64, exptime: u32, bytes: u64) {
         let value = vec![b'v'; value_bytes as usize];
         for key in self.keys(value_bytes, bytes) {
@@ -153,17 +153,17 @@ impl Client {
             self.out.extend_from_slice(&value);
             self.add(format_args!("\r\n"));
         }
-        self.settle();
+        self.wait_for_all();
     }
 
     fn delete_all(&mut self, value_bytes: u64, bytes: u64) {
         for key in self.keys(value_bytes, bytes) {
             self.add(format_args!("delete key{key:09} noreply\r\n"));
         }
-        self.settle();
+        self.wait_for_all();
     }
 
-    /// Values that grow at both ends, from nothing to 100,000 bytes; more of them than there is room for.
+    /// Grows values at both ends from nothing to 100,000 bytes, more of them than fit.
     fn grow(&mut self, round: u32) {
         let piece = [b'p'; 5000];
         let keys: Vec<u64> = self.keys(100_000, LIMIT_BYTES * 3 / 2).collect();
@@ -178,7 +178,7 @@ impl Client {
                 self.add(format_args!("\r\n"));
             }
         }
-        self.settle();
+        self.wait_for_all();
     }
 
     fn add(&mut self, text: std::fmt::Arguments<'_>) {
@@ -193,8 +193,8 @@ impl Client {
         self.out.clear();
     }
 
-    /// Waits until everything was done; nothing else may have been answered.
-    fn settle(&mut self) {
+    /// Waits until all requests are executed; checks that none of them had a reply.
+    fn wait_for_all(&mut self) {
         self.add(format_args!("version\r\n"));
         self.send();
         let mut line = String::new();
@@ -212,7 +212,7 @@ impl Client {
         numbers.collect()
     }
 
-    /// Waits for a statistic to get there by itself.
+    /// Waits until a statistic reaches a value.
     fn wait_until(&mut self, name: &str, value: u64) {
         let deadline = Instant::now() + PATIENCE;
         while self.stats()[name] != value {

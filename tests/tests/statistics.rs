@@ -1,5 +1,5 @@
-//! Names and order of the statistics beside real memcached's. What differs is listed here, with its reason, and nothing
-//! that is listed may have become equal.
+//! Names and order of the statistics, compared with real memcached. Differences are listed here with their reasons; a
+//! listed difference that no longer exists fails.
 
 use libtest_mimic::{Arguments, Trial};
 use std::{
@@ -9,7 +9,7 @@ use std::{
 };
 use wasmcached_tests::server::{Server, memcached_program, wasmcached_program};
 
-/// Lines that 1.6.45 has and Debian's 1.6.18 has not.
+/// Lines of 1.6.45 that Debian's 1.6.18 lacks.
 const NEWER: &[(&str, &[&str])] = &[
     ("", &["slab_reassign_busy_nomem", "slab_reassign_last_busy_status"]),
     ("settings", &["client_flags_size"]),
@@ -18,10 +18,10 @@ const NEWER: &[(&str, &[&str])] = &[
     ("conns", &[]),
 ];
 
-/// Lines that 1.6.45 has not any more.
+/// Lines that 1.6.45 no longer has.
 const OLDER: &[&str] = &["slab_reassign_evictions_nomem"];
 
-/// Lines of memcached's that speak of flash storage and TLS, which Debian compiles in.
+/// Lines of memcached about flash storage and TLS, which Debian compiles in.
 fn is_of_other_builds(name: &str) -> bool {
     ["ext_", "extstore_", "ssl_"].iter().any(|start| name.starts_with(start))
         || name.contains("extstore")
@@ -49,11 +49,11 @@ fn compare(memcached: &Path, product: &Path, of: &str, newer: &[&str]) -> Result
         theirs.into_iter().filter(|name| !is_of_other_builds(name) && !OLDER.contains(&&**name)).collect();
     for name in newer {
         if theirs.iter().any(|their| their == name) || !ours.iter().any(|our| our == name) {
-            return Err(format!("{name} is listed as newer, but that is not so"));
+            return Err(format!("{name} is wrongly listed as newer"));
         }
     }
     let common: Vec<String> = ours.iter().filter(|name| !newer.contains(&&***name)).cloned().collect();
-    // Ours follow theirs, and only after the last.
+    // Own statistics follow after the last of memcached.
     let Some(further) = common.strip_prefix(&theirs[..]) else {
         let at =
             common.iter().zip(&theirs).position(|(our, their)| our != their).unwrap_or(common.len().min(theirs.len()));
@@ -62,7 +62,7 @@ fn compare(memcached: &Path, product: &Path, of: &str, newer: &[&str]) -> Result
     if of.is_empty() || further.is_empty() { Ok(()) } else { Err(format!("{further:?} are ours alone")) }
 }
 
-/// The names of the statistics of a server that holds one item, numbers of classes and descriptors aside.
+/// Names of the statistics of a server with one item, without numbers of classes and descriptors.
 fn names(program: &Path, of: &str) -> Result<Vec<String>, String> {
     let server = Server::start(program, &[])?;
     let ask = || -> std::io::Result<Vec<String>> {

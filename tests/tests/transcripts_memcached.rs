@@ -1,4 +1,4 @@
-//! The transcripts against Debian's memcached: it is the oracle, so this tests the transcripts themselves.
+//! The transcripts against Debian's memcached, the oracle: this tests the transcripts themselves.
 
 use libtest_mimic::Arguments;
 use wasmcached_tests::{
@@ -10,10 +10,10 @@ use wasmcached_tests::{
 
 fn main() {
     let mut arguments = Arguments::from_args();
-    // Most of the time they sleep.
+    // The tests sleep most of the time.
     arguments.test_threads.get_or_insert(8);
     let Some(program) = memcached_program() else {
-        eprintln!("memcached is not installed: the oracle cannot be asked (apt-get install memcached)");
+        eprintln!("memcached is not installed: the transcripts need it as their oracle (apt-get install memcached)");
         std::process::exit(101);
     };
     let factory = Box::leak(Box::new(ServerFactory { program, kind: Kind::Memcached, flags: Vec::new() }));

@@ -1,5 +1,5 @@
-//! The transcripts against the product over TCP: with one worker, and with four workers and many shards. Over a Unix socket
-//! and over TLS as well, where how the input is split is not asked again.
+//! The transcripts against the product over TCP, with one worker and with four workers and many shards; and over a Unix
+//! socket and TLS, there with whole input only.
 
 use libtest_mimic::Arguments;
 use wasmcached_tests::{
@@ -12,7 +12,7 @@ use wasmcached_tests::{
 
 fn main() {
     let mut arguments = Arguments::from_args();
-    // Most of the time they sleep.
+    // The tests sleep most of the time.
     arguments.test_threads.get_or_insert(8);
     let program = wasmcached_program().unwrap_or_else(|message| {
         eprintln!("{message}");
@@ -26,9 +26,10 @@ fn main() {
     let over = |transport| -> &'static TransportFactory {
         Box::leak(Box::new(TransportFactory { program: program.clone(), transport }))
     };
-    let mut ways: Vec<suite::Way<'_>> = vec![("one worker", with("1"), &splits), ("four workers", with("4"), &splits)];
+    let mut variants: Vec<suite::Variant<'_>> =
+        vec![("one worker", with("1"), &splits), ("four workers", with("4"), &splits)];
     #[cfg(unix)]
-    ways.push(("unix socket", over(Transport::Unix), &splits[..1]));
-    ways.push(("tls", over(Transport::Tls), &splits[..1]));
-    suite::run(&arguments, Vec::new(), &ways);
+    variants.push(("unix socket", over(Transport::Unix), &splits[..1]));
+    variants.push(("tls", over(Transport::Tls), &splits[..1]));
+    suite::run(&arguments, Vec::new(), &variants);
 }

@@ -31,6 +31,6 @@ fn run() -> Result<(), String> {
     if outcome.unexplained.is_empty() {
         Ok(())
     } else {
-        Err(format!("{} differences without a reason", outcome.unexplained.len()))
+        Err(format!("{} unexplained differences", outcome.unexplained.len()))
     }
 }

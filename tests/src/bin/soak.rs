@@ -1,5 +1,5 @@
-//! `cargo xtask soak [SECONDS] [-- FLAGS]`: half of the time against several workers and shards, half against one; with
-//! flags of the server, all of it against that one.
+//! `cargo xtask soak [SECONDS] [-- FLAGS]`: half of the time against several workers and shards, half against one worker.
+//! With flags of the server, all of the time against a server with these flags.
 
 use std::{process::ExitCode, time::Duration};
 use wasmcached_tests::{
@@ -10,7 +10,7 @@ use wasmcached_tests::{
 
 const SECONDS_DEFAULT: u64 = 600;
 const CONNECTIONS: u64 = 64;
-/// A small part of what the clients would keep.
+/// Memory for a small part of the clients' data.
 const MEMORY_MIB: u64 = 8;
 
 fn main() -> ExitCode {

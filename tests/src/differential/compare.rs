@@ -1,25 +1,25 @@
-//! Whether two answers say the same.
+//! Compares the replies of both servers.
 
 use super::replies::{self, Names, Piece};
 use std::fmt;
 
-/// The answer to a no-op.
+/// The reply to a no-op.
 pub(super) const NO_OP: [u8; 24] = [0x81, 0x0a, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
-/// Two answers that do not.
+/// Two different replies.
 #[derive(Clone, Debug)]
 pub(super) struct Difference {
     pub(super) ours: Vec<u8>,
     pub(super) theirs: Vec<u8>,
-    /// Ours says all that theirs says, and then more.
-    pub(super) says_more: bool,
-    /// All that differs is that theirs has one unique where ours has several.
+    /// Theirs is a prefix of ours.
+    pub(super) is_longer: bool,
+    /// The only difference: two uniques of ours are one in theirs.
     pub(super) shares_uniques: bool,
-    /// Only what the servers hold afterwards differs.
+    /// Only the stored items differ afterwards.
     pub(super) afterwards: bool,
 }
 
-/// Compares what was said to one connection.
+/// Compares the replies on one connection.
 pub(super) fn replies(
     binary: bool,
     (our_names, ours): (&mut Names, &[u8]),
@@ -30,9 +30,9 @@ pub(super) fn replies(
     let their_pieces = pieces(their_names, theirs);
     let is_same = our_pieces.len() == their_pieces.len()
         && our_pieces.iter().zip(&their_pieces).all(|(ours, theirs)| ours.is_like(theirs));
-    // What is no packet comes last, most often nothing.
+    // The last piece is the rest that is no packet, mostly empty.
     let their_whole = their_pieces.strip_suffix(&[Piece::Data(Vec::new())]).unwrap_or(&their_pieces);
-    let says_more = their_whole.len() <= our_pieces.len()
+    let is_longer = their_whole.len() <= our_pieces.len()
         && our_pieces.iter().zip(their_whole).all(|(ours, theirs)| ours.is_like(theirs));
     let shares_uniques = our_pieces.len() == their_pieces.len()
         && our_pieces.iter().zip(&their_pieces).all(|pieces| match pieces {
@@ -40,21 +40,21 @@ pub(super) fn replies(
             (ours, theirs) => ours.is_like(theirs),
         });
     let difference =
-        || Difference { shares_uniques, ours: ours.to_vec(), theirs: theirs.to_vec(), says_more, afterwards: false };
+        || Difference { shares_uniques, ours: ours.to_vec(), theirs: theirs.to_vec(), is_longer, afterwards: false };
     (!is_same).then(difference)
 }
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.afterwards {
-            writeln!(f, "what is there afterwards differs:")?;
+            writeln!(f, "the stored items differ afterwards:")?;
         }
         writeln!(f, "  ours   < {}", without_tail(&self.ours))?;
         writeln!(f, "  theirs < {}", without_tail(&self.theirs))
     }
 }
 
-/// The answers to what is said at the end of each conversation are as many as they are.
+/// Shows a reply, with the replies to the requests at the end of each conversation counted instead of shown.
 fn without_tail(answer: &[u8]) -> String {
     let tail: &[u8] = if answer.first() == Some(&0x81) { &NO_OP } else { b"MN\r\n" };
     let (mut rest, mut count) = (answer, 0);

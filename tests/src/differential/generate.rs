@@ -1,37 +1,37 @@
-//! Scripts: what is said in one world, with places for keys and uniques that are filled in when it is played.
+//! Scripts: the requests of one world, with placeholders for keys and uniques that are replaced when they are sent.
 
 use super::{ITEM_BYTES_MAX, random::Random, requests, requests::Kind};
 use std::fmt;
 
-/// Keys of a world.
+/// Number of keys of a world.
 const KEYS: usize = 14;
-/// Stands for the prefix that the keys of a world have in common; as long as what takes its place, and good base64.
+/// Placeholder of the common prefix of a world's keys: as long as the prefix, and valid base64.
 const PREFIX: &str = "w0000000000/";
-/// Uniques that a script names: this and the number of a key.
+/// Placeholders of uniques: this and the number of a key.
 const UNIQUE_FIRST: u64 = 7_777_777_777_777_770_000;
 
-/// Said at the end of each conversation: longer than any data block that a damaged request may wait for, so that every
-/// answer comes out before the connection ends, and both show where they are.
-/// Of few requests, since memcached sends the answer of each by itself.
+/// The end of each conversation is longer than any data block that a damaged request may await, so that every reply is
+/// sent before the connection ends, and the replies show each server's parser state. Few long requests, because memcached
+/// sends each reply by itself.
 const TAIL_LINE_BYTES: usize = 800;
 const TAIL_LINES: usize = (ITEM_BYTES_MAX + 4096) / TAIL_LINE_BYTES;
-/// The same as packets: that is a no-op.
+/// The end as packets: no-ops.
 const TAIL_PACKET: [u8; 24] = [0x80, 0x0a, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 const TAIL_PACKETS: usize = (ITEM_BYTES_MAX + 4096) / TAIL_PACKET.len();
 
-/// What one world hears: the requests of its connections, one connection after the other.
+/// The requests of one world, one connection after the other.
 #[derive(Clone, Debug)]
 pub(super) struct Script {
     pub(super) connections: Vec<Conversation>,
 }
 
-/// The requests of one connection, sent in one go or in pieces, before the client says that it has no more.
+/// The requests of one connection, sent whole or in pieces, before the client shuts down its side.
 #[derive(Clone, Debug)]
 pub(super) struct Conversation {
-    /// Packets, not lines.
+    /// Whether the requests are packets.
     pub(super) binary: bool,
     pub(super) requests: Vec<Vec<u8>>,
-    /// After how many bytes a piece ends; the last goes on to the end.
+    /// Offsets at which pieces end; the last piece extends to the end.
     pub(super) pieces: Vec<usize>,
 }
 
@@ -60,14 +60,14 @@ impl Script {
         self.connections.iter().map(|connection| connection.requests.len()).sum()
     }
 
-    /// What the keys are in world number `world`.
+    /// The keys in world number `world`.
     pub(super) fn keys(&self, world: u64) -> Keys {
         let prefix = format!("w{:010}/", world % 10_000_000_000).into_bytes();
         let keys = requests::keys(PREFIX, KEYS).iter().map(|key| [&prefix, &key[PREFIX.len()..]].concat()).collect();
         Keys { prefix, keys }
     }
 
-    /// Scripts that lack a connection, a request, or the cuts; the largest steps first.
+    /// Scripts without a connection, some requests, or the cuts; the largest reductions first.
     pub(super) fn smaller(&self) -> impl Iterator<Item = Self> + '_ {
         let without_connection = (0..self.connections.len()).map(|index| {
             let mut script = self.clone();
@@ -101,7 +101,7 @@ impl Script {
 }
 
 impl Conversation {
-    /// Whether packets are what the servers see: damage to the first byte makes lines of them.
+    /// Whether the servers parse packets: damage to the first byte turns them into lines.
     pub(super) fn is_read_as_packets(&self) -> bool {
         self.binary && self.requests.first().is_none_or(|request| request.first() == Some(&0x80))
     }
@@ -112,7 +112,7 @@ impl Conversation {
         let kind = &Kind { binary, ..kind.clone() };
         let count = if random.once_in(10) { random.within(1..60) } else { random.within(1..12) };
         let mut requests: Vec<Vec<u8>> = (0..count).map(|_| one(random, kind, &known, is_old)).collect();
-        // memcached forgets the answers that it has not sent when it refuses a key in a retrieval: it may come first only.
+        // memcached drops unsent replies when it refuses a key of a retrieval, so such a request may only come first.
         let mut place = 0;
         requests.retain(|request| {
             place += 1;
@@ -125,7 +125,7 @@ impl Conversation {
         Self { binary, requests, pieces }
     }
 
-    /// The bytes to send in the world of `keys`; `unique` knows the unique of a key by its number.
+    /// The bytes to send in the world of `keys`; `unique` returns the unique of a key by its number.
     pub(super) fn bytes(&self, keys: &Keys, unique: impl Fn(usize) -> u64) -> Vec<u8> {
         let mut bytes = Vec::new();
         for request in &self.requests {
@@ -135,7 +135,7 @@ impl Conversation {
                     bytes.extend_from_slice(&keys.prefix);
                     rest = &rest[PREFIX.len()..];
                 } else if let Some((number, length)) = named_unique(rest).filter(|_| !self.binary) {
-                    // Equally long for both: where it has become data, what follows must begin at the same place.
+                    // Equal lengths for both servers: inside a data block the following bytes must not shift.
                     bytes.extend_from_slice(format!("{:09}", unique(number)).as_bytes());
                     rest = &rest[length..];
                 } else if let Some(number) = packed_unique(rest).filter(|_| self.binary) {
@@ -175,7 +175,7 @@ fn has_long_word(request: &[u8]) -> bool {
     request.split(|byte| b" \n".contains(byte)).any(|word| word.len() > 250)
 }
 
-/// What concerns more than a key and is answered alike by both.
+/// An administrative command with the same reply from both servers.
 fn administration(random: &mut Random) -> Vec<u8> {
     random
         .pick(&[
@@ -226,13 +226,13 @@ fn administration(random: &mut Random) -> Vec<u8> {
         .into()
 }
 
-/// A byte more, less, or another.
+/// Inserts, removes or changes a byte.
 fn damage(random: &mut Random, request: &mut Vec<u8>) {
     if request.is_empty() {
         return;
     }
     let at = random.within(0..request.len().min(60));
-    // A key that is in no world would be in all of them.
+    // A key outside of its world would be shared by all worlds.
     let mut worlds = request.windows(PREFIX.len()).enumerate().filter(|(_, window)| *window == PREFIX.as_bytes());
     if worlds.any(|(start, _)| (start..start + PREFIX.len()).contains(&at)) {
         return;
@@ -250,7 +250,7 @@ fn damage(random: &mut Random, request: &mut Vec<u8>) {
     }
 }
 
-/// The key's number if `bytes` begins with a unique that [`Conversation::generate`] wrote, and its digits.
+/// The key's number and the length, if `bytes` begins with a placeholder of a unique.
 fn named_unique(bytes: &[u8]) -> Option<(usize, usize)> {
     const DIGITS: usize = 19;
     let text = bytes.get(..DIGITS).filter(|text| text.starts_with(b"77777777777777"))?;
@@ -258,7 +258,7 @@ fn named_unique(bytes: &[u8]) -> Option<(usize, usize)> {
     Some((number.checked_sub(UNIQUE_FIRST).filter(|number| *number < KEYS as u64)? as usize, DIGITS))
 }
 
-/// The same for the eight bytes of a packet.
+/// The key's number, if `bytes` begins with the placeholder of a unique in a packet.
 fn packed_unique(bytes: &[u8]) -> Option<usize> {
     let number = u64::from_be_bytes(bytes.get(..8)?.try_into().ok()?);
     Some(number.checked_sub(UNIQUE_FIRST).filter(|number| *number < KEYS as u64)? as usize)

@@ -1,41 +1,40 @@
-//! The differences that have a reason: those of `docs/reference/compatibility.md`, and those of Debian's older
-//! memcached.
+//! Differences with a known reason: those of the compatibility page, and those of Debian's older memcached.
 
 use super::{
     compare::{Difference, NO_OP},
     generate::Script,
 };
 
-/// A difference that may be met.
+/// A known difference.
 #[derive(Debug)]
 pub struct Known {
-    /// Whether it is of packets; else it is of lines.
+    /// Whether it concerns packets; otherwise lines.
     binary: bool,
-    /// What it is.
+    /// Reason.
     pub reason: &'static str,
-    /// Whether this is it: the smallest script, and the two answers.
-    is_it: fn(&Case<'_>) -> bool,
+    /// Whether the smallest script and the two replies show this difference.
+    applies: fn(&Case<'_>) -> bool,
 }
 
 struct Case<'a> {
     /// The requests of the smallest script.
     requests: Vec<&'a [u8]>,
-    /// The last of them.
+    /// The last request.
     request: &'a [u8],
     ours: &'a [u8],
     theirs: &'a [u8],
     /// See [`Difference`].
-    says_more: bool,
+    is_longer: bool,
     /// See [`Difference`].
     shares_uniques: bool,
 }
 
-/// See the module.
+/// The known differences.
 pub const KNOWN: &[Known] = &[
     Known {
         binary: false,
-        reason: "a refused store is answered before its data block has come, not after",
-        is_it: |case| {
+        reason: "a refused store is answered before its data block arrives, not after",
+        applies: |case| {
             let (kept, more) = case.ours.split_at_checked(case.theirs.len()).unwrap_or_default();
             is_store(case.request)
                 && kept == case.theirs
@@ -44,21 +43,21 @@ pub const KNOWN: &[Known] = &[
     },
     Known {
         binary: false,
-        reason: "answers that were not sent when the client ends in the middle of a data block are lost there",
-        is_it: |case| {
+        reason: "memcached drops unsent replies when the client closes inside a data block",
+        applies: |case| {
             let is_at_work = |answer: &[u8]| answer.ends_with(b"MN\r\n");
-            case.says_more && !is_at_work(case.ours) && !is_at_work(case.theirs)
+            case.is_longer && !is_at_work(case.ours) && !is_at_work(case.theirs)
         },
     },
     Known {
         binary: true,
-        reason: "answers that were not sent when the client ends in the middle of a packet are lost there",
-        is_it: |case| case.says_more && !case.ours.ends_with(&NO_OP) && !case.theirs.ends_with(&NO_OP),
+        reason: "memcached drops unsent replies when the client closes inside a packet",
+        applies: |case| case.is_longer && !case.ours.ends_with(&NO_OP) && !case.theirs.ends_with(&NO_OP),
     },
     Known {
         binary: true,
-        reason: "an opcode that nobody knows, with a body: it is skipped once",
-        is_it: |case| {
+        reason: "the body of an unknown opcode is skipped once",
+        applies: |case| {
             let is_unknown = |opcode: u8| matches!(opcode, 0x1b | 0x1f | 0x20..=0x22 | 0x25..);
             case.requests
                 .iter()
@@ -68,8 +67,8 @@ pub const KNOWN: &[Known] = &[
     },
     Known {
         binary: true,
-        reason: "touch, gat and stat with a value behind the key are refused",
-        is_it: |case| {
+        reason: "touch, gat and stat with a value are refused",
+        applies: |case| {
             let is_surplus = |header: &[u8; 24]| {
                 let used = u32::from(header[4]) + u32::from(u16::from_be_bytes([header[2], header[3]]));
                 matches!(header[1], 0x10 | 0x1c..=0x1e | 0x23 | 0x24) && body_bytes(header) > used
@@ -79,36 +78,36 @@ pub const KNOWN: &[Known] = &[
     },
     Known {
         binary: true,
-        reason: "a value of blanks is no number, whatever lies behind it in memory",
-        is_it: |case| contains(case.ours, b"Non-numeric") && !contains(case.theirs, b"Non-numeric"),
+        reason: "a value of blanks is no number; memcached reads on in memory",
+        applies: |case| contains(case.ours, b"Non-numeric") && !contains(case.theirs, b"Non-numeric"),
     },
     Known {
         binary: false,
-        reason: "a line over 2048 bytes closes here as there, but depends on its packets, and answers before it are lost there",
-        is_it: |case| {
+        reason: "a line over 2048 bytes closes the connection; memcached's limit depends on its reads and drops earlier replies",
+        applies: |case| {
             let is_longer = |request: &&[u8]| request.split(|&byte| byte == b'\n').any(|line| line.len() > 2048);
-            (case.says_more || case.theirs.starts_with(case.ours)) && case.requests.iter().any(is_longer)
+            (case.is_longer || case.theirs.starts_with(case.ours)) && case.requests.iter().any(is_longer)
         },
     },
     Known {
         binary: false,
-        reason: "answers before a refused retrieval are lost there",
-        is_it: |case| {
+        reason: "memcached drops replies before a refused retrieval",
+        applies: |case| {
             matches!(first_word(case.request.trim_ascii_start()), b"get" | b"gets" | b"gat" | b"gats")
                 && case.ours.ends_with(case.theirs)
         },
     },
     Known {
         binary: false,
-        reason: "a number is looked for in its own word, not in what follows blanks",
-        is_it: |case| {
+        reason: "a number is parsed from its own word; memcached skips blanks",
+        applies: |case| {
             is_store(case.request) && words(case.request).any(|word| !word.is_empty() && word.trim_ascii().is_empty())
         },
     },
     Known {
         binary: false,
-        reason: "a value of blanks is no number, whatever lies behind it in memory",
-        is_it: |case| {
+        reason: "a value of blanks is no number; memcached reads on in memory",
+        applies: |case| {
             let stores_blanks = |request: &&[u8]| {
                 let data = request.iter().position(|&byte| byte == b'\n').map(|end| &request[end..]);
                 is_blank_packet(request) || is_store(request) && data.is_some_and(is_blank)
@@ -119,8 +118,8 @@ pub const KNOWN: &[Known] = &[
     },
     Known {
         binary: false,
-        reason: "`T`, `E` of an `ma` that makes a number longer belong to the new item",
-        is_it: |case| {
+        reason: "`T`, `E` of an `ma` that lengthens a number apply to the new item",
+        applies: |case| {
             let has = |request: &&[u8]| {
                 first_word(request) == b"ma"
                     && words(request).any(|word| word.starts_with(b"T") || word.starts_with(b"E"))
@@ -130,37 +129,37 @@ pub const KNOWN: &[Known] = &[
     },
     Known {
         binary: false,
-        reason: "`mn`, and the end of a packet, make new beginnings for `watch` and `lru_crawler metadump`",
-        is_it: |case| {
+        reason: "`watch` and `lru_crawler metadump` are allowed after `mn` and after a read",
+        applies: |case| {
             let text = b"cannot pipeline".as_slice();
             contains(case.ours, text) != contains(case.theirs, text)
         },
     },
-    Known { binary: false, reason: "two items have one unique there", is_it: |case| case.shares_uniques },
+    Known { binary: false, reason: "two items share a unique in memcached", applies: |case| case.shares_uniques },
     Known {
         binary: false,
-        reason: "statistics are each server's own",
-        is_it: |case| case.ours.starts_with(b"STAT ") && case.theirs.starts_with(b"STAT "),
+        reason: "statistics differ by nature",
+        applies: |case| case.ours.starts_with(b"STAT ") && case.theirs.starts_with(b"STAT "),
     },
     Known {
         binary: false,
-        reason: "`extstore` is not there",
-        is_it: |case| words(case.request).any(|word| word == b"extstore"),
+        reason: "`extstore` is not supported",
+        applies: |case| words(case.request).any(|word| word == b"extstore"),
     },
     Known {
         binary: false,
-        reason: "a space before an administrative command is refused as before any other",
-        is_it: |case| case.request.starts_with(b" ") && case.ours.starts_with(b"ERROR"),
+        reason: "a leading space is refused before administrative commands too",
+        applies: |case| case.request.starts_with(b" ") && case.ours.starts_with(b"ERROR"),
     },
     Known {
         binary: false,
         reason: "`t` after `T-1` or `N-1` is 0, not a number just under 2^32",
-        is_it: |case| contains(case.theirs, b" t42949") && contains(case.ours, b" t0"),
+        applies: |case| contains(case.theirs, b" t42949") && contains(case.ours, b" t0"),
     },
     Known {
         binary: false,
-        reason: "a number that is being read by a pipelined get is changed in place",
-        is_it: |case| {
+        reason: "memcached changes a number in place while a pipelined get sends it",
+        applies: |case| {
             let is_arithmetic = |request: &&[u8]| matches!(first_word(request), b"incr" | b"decr" | b"ma");
             case.requests.iter().any(is_arithmetic)
                 && case
@@ -172,7 +171,7 @@ pub const KNOWN: &[Known] = &[
     Known {
         binary: false,
         reason: "`me <base64> b` decodes the key",
-        is_it: |case| {
+        applies: |case| {
             let decodes = |line: &[u8]| first_word(line) == b"me" && words(line).any(|word| word.starts_with(b"b"));
             case.request.split(|&byte| byte == b'\n').any(decodes)
         },
@@ -180,19 +179,19 @@ pub const KNOWN: &[Known] = &[
     Known {
         binary: false,
         reason: "a NUL does not end a number",
-        is_it: |case| words(case.request).any(|word| word.contains(&0) && word.iter().any(u8::is_ascii_digit)),
+        applies: |case| words(case.request).any(|word| word.contains(&0) && word.iter().any(u8::is_ascii_digit)),
     },
     Known {
         binary: false,
-        reason: "an opaque that is too long is refused before anything is done",
-        is_it: |case| {
+        reason: "an opaque that is too long is refused before the command is executed",
+        applies: |case| {
             case.requests.iter().any(|request| words(request).any(|word| word.starts_with(b"O") && word.len() > 32))
         },
     },
     Known {
         binary: false,
-        reason: "a sign without digits, or before zeros, makes no number",
-        is_it: |case| {
+        reason: "a sign without digits, or before zeros, is no number",
+        applies: |case| {
             words(case.request).any(|word| {
                 let number =
                     word.strip_prefix(b"T").or(word.strip_prefix(b"N")).or(word.strip_prefix(b"R")).unwrap_or(word);
@@ -202,17 +201,17 @@ pub const KNOWN: &[Known] = &[
     },
     Known {
         binary: false,
-        reason: "a number from 2^63 on is one, even where a `-` lies behind it in memory (1.6.18)",
-        is_it: leaves_huge_number,
+        reason: "a number from 2^63 on is valid; memcached 1.6.18 finds a `-` behind it in memory",
+        applies: leaves_huge_number,
     },
     Known {
         binary: true,
-        reason: "a number from 2^63 on is one, even where a `-` lies behind it in memory (1.6.18)",
-        is_it: leaves_huge_number,
+        reason: "a number from 2^63 on is valid; memcached 1.6.18 finds a `-` behind it in memory",
+        applies: leaves_huge_number,
     },
 ];
 
-/// Whether theirs refuses to change a number from 2^63 on, or shows that it has not changed it.
+/// Whether memcached refuses to change a number from 2^63 on, or returns it unchanged.
 fn leaves_huge_number(case: &Case<'_>) -> bool {
     let is_arithmetic = |request: &&[u8]| {
         matches!(first_word(request), b"incr" | b"decr" | b"ma")
@@ -229,7 +228,7 @@ fn leaves_huge_number(case: &Case<'_>) -> bool {
     !refuses(case.ours) && case.requests.iter().any(is_arithmetic) && case.requests.iter().any(is_left)
 }
 
-/// Whether there is nothing but what C takes for white space.
+/// Whether all bytes are white space in C.
 fn is_blank(text: &[u8]) -> bool {
     text.iter().all(|byte| matches!(byte, b' ' | b'\t'..=b'\r'))
 }
@@ -266,7 +265,7 @@ fn is_store(request: &[u8]) -> bool {
     matches!(first_word(request), b"set" | b"add" | b"replace" | b"append" | b"prepend" | b"cas" | b"ms")
 }
 
-/// The number of the known difference that this one is.
+/// Index of the known difference that explains this one.
 pub(super) fn find(script: &Script, difference: &Difference) -> Option<usize> {
     let request = script.connections.last()?.requests.last()?;
     let requests =
@@ -276,9 +275,9 @@ pub(super) fn find(script: &Script, difference: &Difference) -> Option<usize> {
         request,
         ours: &difference.ours,
         theirs: &difference.theirs,
-        says_more: difference.says_more,
+        is_longer: difference.is_longer,
         shares_uniques: difference.shares_uniques,
     };
     let binary = script.connections.last()?.is_read_as_packets() && !difference.afterwards;
-    KNOWN.iter().position(|known| known.binary == binary && (known.is_it)(&case))
+    KNOWN.iter().position(|known| known.binary == binary && (known.applies)(&case))
 }

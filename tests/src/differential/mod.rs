@@ -1,9 +1,9 @@
-//! Random conversations, valid and broken, with this server and with memcached: what they answer is compared, and what
-//! they hold afterwards as well.
+//! Random conversations, valid and broken, with this server and with memcached. Replies are compared, and the stored items
+//! afterwards.
 //!
-//! Owns: worlds (keys of their own, a few connections, one after the other), the comparison, the search for the smallest
-//! conversation that still differs, and the list of known differences. Refuses: statistics, whose numbers differ by
-//! nature, and anything that depends on when a second ends (a difference counts only if it can be repeated).
+//! Owns: worlds (each with its own keys and a few connections, one after the other), the comparison, the search for the
+//! smallest conversation that still differs, and the list of known differences. Refuses: statistics, whose numbers differ
+//! by nature, and anything that depends on the end of a second (a difference counts only if it repeats).
 
 mod compare;
 mod generate;
@@ -32,46 +32,46 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How often a difference must show itself again.
+/// How often a difference must repeat.
 const REPEATS: usize = 3;
-/// Differences that are shown before the run gives up.
+/// Unexplained differences that end the run.
 const UNEXPLAINED_MAX: usize = 10;
 const REPORT_EVERY: Duration = Duration::from_secs(30);
 
-/// `-I` of both servers, small so that the border is met often.
+/// `-I` of both servers: small, so that items often exceed it.
 const ITEM_BYTES_MAX: usize = 8192;
 
-/// What to do.
+/// Parameters of a run.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// How long, in all.
+    /// Total duration.
     pub duration: Duration,
-    /// The run is its seed, but for the clocks of the servers.
+    /// Seed, which repeats a run except for the clocks of the servers.
     pub seed: u64,
     /// Further flags of this server.
     pub flags: Vec<String>,
 }
 
-/// What happened.
+/// Counts of a run.
 #[derive(Debug, Default)]
-pub struct Outcome {
-    /// Worlds that were gone through.
+pub struct Summary {
+    /// Worlds played.
     pub worlds: u64,
-    /// Requests that were sent to each of the two.
+    /// Requests sent to each server.
     pub requests: u64,
-    /// How often each of [`KNOWN`] was met.
+    /// How often each of [`KNOWN`] occurred.
     pub known: Vec<u64>,
-    /// Differences that did not show again, as those of clocks do.
+    /// Differences that did not repeat, such as those of clocks.
     pub unrepeatable: u64,
-    /// Each with its smallest conversation.
+    /// Unexplained differences, each with its smallest conversation.
     pub unexplained: Vec<String>,
 }
 
 /// Compares `ours` with `theirs` for as long as the plan says.
 ///
 /// # Errors
-/// If a server does not start or does not answer any more.
-pub fn compare(ours: &Path, theirs: &Path, plan: &Plan) -> Result<Outcome, String> {
+/// If a server does not start or stops answering.
+pub fn compare(ours: &Path, theirs: &Path, plan: &Plan) -> Result<Summary, String> {
     let common = ["-I", "8k", "-m", "256", "-c", "4096"].map(str::to_owned);
     let flags: Vec<String> = common.iter().chain(&plan.flags).cloned().collect();
     let mut pair = Pair {
@@ -79,41 +79,41 @@ pub fn compare(ours: &Path, theirs: &Path, plan: &Plan) -> Result<Outcome, Strin
         theirs: Side::new(start_memcached(theirs, &common)?)?,
         worlds: 0,
     };
-    let mut outcome = Outcome { known: vec![0; KNOWN.len()], ..Outcome::default() };
+    let mut summary = Summary { known: vec![0; KNOWN.len()], ..Summary::default() };
     let (begin, mut reported) = (Instant::now(), Instant::now());
     let mut random = Random::new(plan.seed);
     let is_old = pair.theirs.is_old;
     if is_old {
-        eprintln!("this memcached has other meta commands, flushes and refusals than today's: they are left out");
+        eprintln!("this memcached is older than 1.6.22: meta commands, flushes and invalid requests are left out");
     }
-    while begin.elapsed() < plan.duration && outcome.unexplained.len() < UNEXPLAINED_MAX {
+    while begin.elapsed() < plan.duration && summary.unexplained.len() < UNEXPLAINED_MAX {
         let script = Script::generate(&mut random, is_old);
-        outcome.worlds += 1;
-        outcome.requests += script.requests() as u64;
+        summary.worlds += 1;
+        summary.requests += script.requests() as u64;
         if pair.play(&script)?.is_some() {
-            judge(&mut pair, script, &mut outcome)?;
+            classify(&mut pair, script, &mut summary)?;
         }
         if reported.elapsed() > REPORT_EVERY {
             reported = Instant::now();
-            eprintln!("{} s: {outcome}", begin.elapsed().as_secs());
+            eprintln!("{} s: {summary}", begin.elapsed().as_secs());
         }
     }
-    Ok(outcome)
+    Ok(summary)
 }
 
-/// The largest chunk must fit in `-I`; older versions want it in bytes, newer ones in kilobytes.
+/// The largest chunk must fit in `-I`; older versions take it in bytes, newer ones in kilobytes.
 fn start_memcached(program: &Path, flags: &[String]) -> Result<Server, String> {
     let start = |chunk: &str| Server::start(program, &[flags, &["-o".to_owned(), chunk.to_owned()]].concat());
     start(&format!("slab_chunk_max={ITEM_BYTES_MAX}"))
         .or_else(|_| start(&format!("slab_chunk_max={}", ITEM_BYTES_MAX >> 10)))
 }
 
-/// Repeats a conversation that differed, makes it as small as it can be, and looks whether the rest is known.
-fn judge(pair: &mut Pair, script: Script, outcome: &mut Outcome) -> Result<(), String> {
+/// Repeats a conversation with a difference, reduces it, and looks for a known reason.
+fn classify(pair: &mut Pair, script: Script, summary: &mut Summary) -> Result<(), String> {
     let mut script = script;
     for _ in 0..REPEATS {
         if pair.play(&script)?.is_none() {
-            outcome.unrepeatable += 1;
+            summary.unrepeatable += 1;
             return Ok(());
         }
     }
@@ -121,21 +121,21 @@ fn judge(pair: &mut Pair, script: Script, outcome: &mut Outcome) -> Result<(), S
         script = smaller;
     }
     let Some(difference) = pair.play(&script)? else {
-        outcome.unrepeatable += 1;
+        summary.unrepeatable += 1;
         return Ok(());
     };
     match known::find(&script, &difference) {
-        Some(index) => outcome.known[index] += 1,
+        Some(index) => summary.known[index] += 1,
         None => {
             let text = format!("{script}{difference}");
             eprintln!("{text}");
-            outcome.unexplained.push(text);
+            summary.unexplained.push(text);
         }
     }
     Ok(())
 }
 
-/// A script with one part less that still differs.
+/// A smaller script that still differs.
 fn smaller(pair: &mut Pair, script: &Script) -> Result<Option<Script>, String> {
     for candidate in script.smaller() {
         if pair.play(&candidate)?.is_some() && pair.play(&candidate)?.is_some() {
@@ -153,7 +153,7 @@ struct Pair {
 }
 
 impl Pair {
-    /// Plays a script in a world of its own: the first difference.
+    /// Plays a script in a new world; returns the first difference.
     fn play(&mut self, script: &Script) -> Result<Option<Difference>, String> {
         self.worlds += 1;
         let keys = script.keys(self.worlds);
@@ -169,8 +169,8 @@ impl Pair {
                 return Ok(Some(difference));
             }
             let binary = false;
-            let ours = self.ours.look(&keys, !self.theirs.is_old)?;
-            let theirs = self.theirs.look(&keys, !self.theirs.is_old)?;
+            let ours = self.ours.stored_items(&keys, !self.theirs.is_old)?;
+            let theirs = self.theirs.stored_items(&keys, !self.theirs.is_old)?;
             if let Some(difference) =
                 compare::replies(binary, (&mut self.ours.names, &ours), (&mut self.theirs.names, &theirs))
             {
@@ -181,7 +181,7 @@ impl Pair {
     }
 }
 
-impl std::fmt::Display for Outcome {
+impl std::fmt::Display for Summary {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,

@@ -1,15 +1,15 @@
-//! From the bytes of a server to pieces that can be compared: lines, data blocks, numbers that only their server knows.
+//! Parses the replies of a server into comparable pieces: words, data blocks, and numbers that only the server knows.
 
 use std::collections::HashMap;
 
-/// A part of an answer.
+/// A part of a reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Piece {
-    /// Words that must be the same.
+    /// A word that must be equal.
     Word(Vec<u8>),
-    /// A time to live or until something, in seconds: a second may have passed between the two servers.
+    /// A duration in seconds: up to two may pass between the two servers.
     Seconds(i64),
-    /// A unique: the how many-eth that its server has shown in this world.
+    /// A unique, numbered in the order in which its server shows them in this world.
     Unique(usize),
     /// The end of a line.
     End,
@@ -28,19 +28,19 @@ impl Piece {
     }
 }
 
-/// The names of a server's uniques in one world, in the order of their appearance.
+/// Numbers of a server's uniques in one world, in the order of appearance.
 #[derive(Debug, Default)]
 pub(super) struct Names(HashMap<u64, usize>);
 
 impl Names {
     fn name(&mut self, unique: u64) -> usize {
-        // Zero means none, everywhere.
+        // Zero means no unique.
         let next = self.0.len() + 1;
         if unique == 0 { 0 } else { *self.0.entry(unique).or_insert(next) }
     }
 }
 
-/// Takes an answer in packets apart: their fields, and whatever is no packet.
+/// Splits a reply into the fields of its packets, and a rest that is no packet.
 pub(super) fn packets(names: &mut Names, answer: &[u8]) -> Vec<Piece> {
     const HEADER_BYTES: usize = 24;
     let mut pieces = Vec::new();
@@ -48,7 +48,7 @@ pub(super) fn packets(names: &mut Names, answer: &[u8]) -> Vec<Piece> {
     while let Some((header, tail)) = rest.split_first_chunk::<HEADER_BYTES>() {
         let body_bytes = u32::from_be_bytes([header[8], header[9], header[10], header[11]]) as usize;
         let (body, tail) = tail.split_at(body_bytes.min(tail.len()));
-        // The version's text is its server's own.
+        // The text of a version differs.
         if header[1] != 0x0b {
             pieces.push(Piece::Word(header[..16].to_vec()));
             pieces.push(Piece::Data(body.to_vec()));
@@ -61,7 +61,7 @@ pub(super) fn packets(names: &mut Names, answer: &[u8]) -> Vec<Piece> {
     pieces
 }
 
-/// Takes an answer in lines apart.
+/// Splits a reply into the words and data blocks of its lines.
 pub(super) fn lines(names: &mut Names, answer: &[u8]) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let mut rest = answer;
@@ -86,7 +86,7 @@ pub(super) fn lines(names: &mut Names, answer: &[u8]) -> Vec<Piece> {
     pieces
 }
 
-/// The unique that a retrieval with uniques shows for `key`.
+/// The unique of `key` in the reply to a retrieval.
 pub(super) fn unique_of(answer: &[u8], key: &[u8]) -> Option<u64> {
     let mut rest = answer;
     while !rest.is_empty() {
@@ -117,7 +117,7 @@ fn line_pieces(names: &mut Names, words: &[&[u8]], pieces: &mut Vec<Piece>) {
             {
                 Some((b"exp=", seconds)) => number(seconds).map(|n| Piece::Seconds(n as i64)),
                 Some((b"cas=", unique)) => number(unique).map(|n| Piece::Unique(names.name(n))),
-                // Of the machinery inside.
+                // Internals of the server.
                 Some((b"la=" | b"cls=" | b"size=", _)) => continue,
                 _ => None,
             },

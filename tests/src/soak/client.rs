@@ -1,4 +1,4 @@
-//! A connection that owns its keys: it pipelines random requests and checks every answer against its model.
+//! A connection with its own keys: it pipelines random requests and checks every reply against its model.
 
 use super::{
     Counts, Shared, connect,
@@ -14,17 +14,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Keys of a connection; the last ones hold numbers.
+/// Keys of a connection, of which the last hold numbers.
 const KEYS: usize = 250;
-const KEYS_OF_NUMBERS: usize = 25;
+const NUMBER_KEYS: usize = 25;
 const PIPELINE_MAX: usize = 32;
-/// A pipeline ends when it or its answers are this long, so that neither side has to read while it writes.
+/// A pipeline ends at this length of requests and replies, so that neither side must read while it writes.
 const PIPELINE_BYTES: usize = 32 * 1024;
 const PAYLOAD_BYTES_MAX: usize = 200_000;
-/// One pipeline in so many is followed by a new connection.
+/// One pipeline in so many is followed by a reconnect.
 const RECONNECT_ONCE_IN: u32 = 300;
 
-/// See the module.
+/// A client with a model of its keys.
 pub struct Client<'s> {
     shared: &'s Shared,
     address: SocketAddr,
@@ -34,28 +34,28 @@ pub struct Client<'s> {
     keys: Vec<Option<Known>>,
     version: u64,
     out: Vec<u8>,
-    /// What the answers to this pipeline will take, about.
-    answer_bytes: usize,
-    asked: VecDeque<Asked>,
-    /// Keys that were stored without an answer.
+    /// Estimated length of the replies to this pipeline.
+    reply_bytes: usize,
+    pending: VecDeque<Pending>,
+    /// Keys that were stored with noreply.
     unconfirmed: Vec<usize>,
 }
 
-/// A store, as it was asked for.
+/// The item of a storage request.
 #[derive(Debug)]
-struct Wish {
+struct NewItem {
     key: usize,
     value: Vec<u8>,
     flags: u32,
     deadline: Deadline,
 }
 
-/// A request on its way.
+/// A request that awaits its reply.
 #[derive(Debug)]
-enum Asked {
+enum Pending {
     Get { keys: Vec<usize>, uniques: bool, touch: Option<Deadline> },
-    Store { verb: &'static str, wish: Wish, silent: bool },
-    Compare { wish: Wish, unique: u64 },
+    Store { verb: &'static str, item: NewItem, silent: bool },
+    Compare { item: NewItem, unique: u64 },
     Extend { key: usize, piece: Vec<u8>, at_end: bool },
     Delete { key: usize },
     Arithmetic { key: usize, delta: u64, up: bool },
@@ -63,10 +63,10 @@ enum Asked {
 }
 
 impl<'s> Client<'s> {
-    /// A connection of its own.
+    /// Connects.
     ///
     /// # Errors
-    /// If the server does not accept it.
+    /// If the server does not accept the connection.
     pub fn connect(address: SocketAddr, number: u64, seed: u64, shared: &'s Shared) -> Result<Self, String> {
         Ok(Self {
             shared,
@@ -77,21 +77,21 @@ impl<'s> Client<'s> {
             keys: vec![None; KEYS],
             version: 0,
             out: Vec::new(),
-            answer_bytes: 0,
-            asked: VecDeque::new(),
+            reply_bytes: 0,
+            pending: VecDeque::new(),
             unconfirmed: Vec::new(),
         })
     }
 
-    /// Pipelines until it is told to stop; then reads every key once more.
+    /// Sends pipelines until the run stops, then reads every key once more.
     ///
     /// # Errors
-    /// The first wrong answer.
+    /// The first wrong reply.
     pub fn run(&mut self) -> Result<(), String> {
         while !self.shared.stopping.load(Ordering::Relaxed) {
             for _ in 0..self.random.random_range(1..=PIPELINE_MAX) {
-                self.ask();
-                if self.out.len() + self.answer_bytes > PIPELINE_BYTES {
+                self.queue();
+                if self.out.len() + self.reply_bytes > PIPELINE_BYTES {
                     break;
                 }
             }
@@ -102,17 +102,17 @@ impl<'s> Client<'s> {
             }
         }
         for key in 0..KEYS {
-            self.ask_get(vec![key], false, None);
+            self.queue_get(vec![key], false, None);
             self.exchange()?;
         }
         Ok(())
     }
 
-    /// Sends the pipeline, and takes its answers.
+    /// Sends the pipeline and checks its replies.
     fn exchange(&mut self) -> Result<(), String> {
-        // The last one has an answer, so that everything before it was done when it is here.
-        if self.unconfirmed_at_the_end() {
-            self.ask_get(vec![0], false, None);
+        // The last request has a reply, so that all requests are executed when it arrives.
+        if self.ends_with_noreply() {
+            self.queue_get(vec![0], false, None);
         }
         let sent = Sent {
             server_time_s: self.shared.server_time_s.load(Ordering::Acquire),
@@ -121,11 +121,11 @@ impl<'s> Client<'s> {
         };
         let out = std::mem::take(&mut self.out);
         self.stream.get_mut().write_all(&out).map_err(|error| format!("send: {error}"))?;
-        while let Some(asked) = self.asked.pop_front() {
-            let described = format!("{asked:?}");
-            self.take(asked, &sent).map_err(|error| {
+        while let Some(pending) = self.pending.pop_front() {
+            let described = format!("{pending:?}");
+            self.check(pending, &sent).map_err(|error| {
                 let shown: String = described.chars().take(200).collect();
-                format!("{error}; asked for {shown}")
+                format!("{error}; the request was {shown}")
             })?;
             count(&self.shared.counts.requests);
         }
@@ -137,49 +137,49 @@ impl<'s> Client<'s> {
         }
         self.out = out;
         self.out.clear();
-        self.answer_bytes = 0;
+        self.reply_bytes = 0;
         Ok(())
     }
 
-    fn unconfirmed_at_the_end(&self) -> bool {
-        matches!(self.asked.back(), Some(Asked::Store { silent: true, .. }))
+    fn ends_with_noreply(&self) -> bool {
+        matches!(self.pending.back(), Some(Pending::Store { silent: true, .. }))
     }
 
-    /// A random request.
-    fn ask(&mut self) {
+    /// Queues a random request.
+    fn queue(&mut self) {
         let key = self.key();
-        if key >= KEYS - KEYS_OF_NUMBERS && self.random.random_ratio(1, 2) {
-            return self.ask_arithmetic(key);
+        if key >= KEYS - NUMBER_KEYS && self.random.random_ratio(1, 2) {
+            return self.queue_arithmetic(key);
         }
         match self.random.random_range(0..40) {
-            0..12 => self.ask_get(vec![key], false, None),
+            0..12 => self.queue_get(vec![key], false, None),
             12..14 => {
                 let keys = (0..self.random.random_range(2..12)).map(|_| self.key()).collect();
-                self.ask_get(keys, false, None);
+                self.queue_get(keys, false, None);
             }
-            14..16 => self.ask_get(vec![key], true, None),
+            14..16 => self.queue_get(vec![key], true, None),
             16 => {
                 let deadline = self.deadline();
-                self.ask_get(vec![key], false, Some(deadline));
+                self.queue_get(vec![key], false, Some(deadline));
             }
-            17..27 => self.ask_store("set", key),
-            27 => self.ask_store("add", key),
-            28 => self.ask_store("replace", key),
-            29..33 => self.ask_compare(key),
-            33..35 if key < KEYS - KEYS_OF_NUMBERS => self.ask_extend(key),
+            17..27 => self.queue_store("set", key),
+            27 => self.queue_store("add", key),
+            28 => self.queue_store("replace", key),
+            29..33 => self.queue_compare(key),
+            33..35 if key < KEYS - NUMBER_KEYS => self.queue_extend(key),
             35..38 => {
                 self.add(format_args!("delete {}\r\n", self.name(key)));
-                self.asked.push_back(Asked::Delete { key });
+                self.pending.push_back(Pending::Delete { key });
             }
             _ => {
                 let deadline = self.deadline();
                 self.add(format_args!("touch {} {}\r\n", self.name(key), exptime(deadline)));
-                self.asked.push_back(Asked::Touch { key, deadline });
+                self.pending.push_back(Pending::Touch { key, deadline });
             }
         }
     }
 
-    fn ask_get(&mut self, keys: Vec<usize>, uniques: bool, touch: Option<Deadline>) {
+    fn queue_get(&mut self, keys: Vec<usize>, uniques: bool, touch: Option<Deadline>) {
         let names: Vec<String> = keys.iter().map(|key| self.name(*key)).collect();
         let names = names.join(" ");
         match touch {
@@ -187,49 +187,49 @@ impl<'s> Client<'s> {
             None => self.add(format_args!("{} {names}\r\n", if uniques { "gets" } else { "get" })),
         }
         let known = keys.iter().filter_map(|key| self.keys[*key].as_ref()).map(|known| known.value.len() + 50);
-        self.answer_bytes += known.sum::<usize>();
-        self.asked.push_back(Asked::Get { keys, uniques, touch });
+        self.reply_bytes += known.sum::<usize>();
+        self.pending.push_back(Pending::Get { keys, uniques, touch });
     }
 
-    fn ask_store(&mut self, verb: &'static str, key: usize) {
-        let wish = self.wish(key);
+    fn queue_store(&mut self, verb: &'static str, key: usize) {
+        let item = self.new_item(key);
         let silent = verb == "set" && self.random.random_ratio(1, 5);
-        let head = format!("{verb} {} {} {} {}", self.name(key), wish.flags, exptime(wish.deadline), wish.value.len());
+        let head = format!("{verb} {} {} {} {}", self.name(key), item.flags, exptime(item.deadline), item.value.len());
         self.add(format_args!("{head}{}\r\n", if silent { " noreply" } else { "" }));
-        self.add_block(&wish.value);
-        self.asked.push_back(Asked::Store { verb, wish, silent });
+        self.add_block(&item.value);
+        self.pending.push_back(Pending::Store { verb, item, silent });
     }
 
-    /// With the unique that a `gets` brought, if there was one; it may be an old one by the time it arrives.
-    fn ask_compare(&mut self, key: usize) {
+    /// Queues a `cas` with the unique of an earlier `gets`, which may be outdated by then; without one, a `gets`.
+    fn queue_compare(&mut self, key: usize) {
         let Some(unique) = self.keys[key].as_ref().and_then(|known| known.unique) else {
-            return self.ask_get(vec![key], true, None);
+            return self.queue_get(vec![key], true, None);
         };
-        let wish = self.wish(key);
-        let head = format!("cas {} {} {} {}", self.name(key), wish.flags, exptime(wish.deadline), wish.value.len());
+        let item = self.new_item(key);
+        let head = format!("cas {} {} {} {}", self.name(key), item.flags, exptime(item.deadline), item.value.len());
         self.add(format_args!("{head} {unique}\r\n"));
-        self.add_block(&wish.value);
-        self.asked.push_back(Asked::Compare { wish, unique });
+        self.add_block(&item.value);
+        self.pending.push_back(Pending::Compare { item, unique });
     }
 
-    fn ask_extend(&mut self, key: usize) {
-        // What has grown long enough begins anew.
+    fn queue_extend(&mut self, key: usize) {
+        // A value of full size is replaced.
         if self.keys[key].as_ref().is_some_and(|known| known.value.len() > PAYLOAD_BYTES_MAX) {
-            return self.ask_store("set", key);
+            return self.queue_store("set", key);
         }
         let at_end = self.random.random_ratio(1, 2);
         let piece = self.value(key);
         let verb = if at_end { "append" } else { "prepend" };
         self.add(format_args!("{verb} {} 0 0 {}\r\n", self.name(key), piece.len()));
         self.add_block(&piece);
-        self.asked.push_back(Asked::Extend { key, piece, at_end });
+        self.pending.push_back(Pending::Extend { key, piece, at_end });
     }
 
-    fn ask_arithmetic(&mut self, key: usize) {
+    fn queue_arithmetic(&mut self, key: usize) {
         let up = self.random.random_ratio(2, 3);
         let delta = if self.random.random_ratio(1, 10) { u64::MAX / 3 } else { self.random.random_range(0..1000) };
         self.add(format_args!("{} {} {delta}\r\n", if up { "incr" } else { "decr" }, self.name(key)));
-        self.asked.push_back(Asked::Arithmetic { key, delta, up });
+        self.pending.push_back(Pending::Arithmetic { key, delta, up });
     }
 
     fn add(&mut self, text: std::fmt::Arguments<'_>) {
@@ -241,29 +241,29 @@ impl<'s> Client<'s> {
         self.out.extend_from_slice(b"\r\n");
     }
 
-    /// Low numbers are popular.
+    /// Chooses a key, low numbers more often.
     fn key(&mut self) -> usize {
         let one = self.random.random_range(0..KEYS);
-        // Some of the keys of numbers among them.
+        // The rotation makes number keys popular for some connections.
         (one * self.random.random_range(1..=KEYS) / KEYS + self.number as usize) % KEYS
     }
 
-    /// Short and long ones, always the same for a number.
+    /// Name of a key, short or long, constant per number.
     fn name(&self, key: usize) -> String {
         let padding = if key.is_multiple_of(13) { 200 } else { key % 7 };
         format!("c{}-{key}{:x<padding$}", self.number, "")
     }
 
-    fn wish(&mut self, key: usize) -> Wish {
+    fn new_item(&mut self, key: usize) -> NewItem {
         let flags = if self.random.random_ratio(1, 2) { 0 } else { self.random.random() };
         let deadline = self.deadline();
-        Wish { key, value: self.value(key), flags, deadline }
+        NewItem { key, value: self.value(key), flags, deadline }
     }
 
-    /// Mostly small, sometimes large; a number where numbers belong.
+    /// A value, mostly small, sometimes large; a number for a number key.
     fn value(&mut self, key: usize) -> Vec<u8> {
         self.version += 1;
-        if key >= KEYS - KEYS_OF_NUMBERS {
+        if key >= KEYS - NUMBER_KEYS {
             return self.random.random_range(0..u64::MAX >> (self.version % 60)).to_string().into_bytes();
         }
         let bytes = match self.random.random_range(0..100) {
@@ -283,19 +283,19 @@ impl<'s> Client<'s> {
         }
     }
 
-    /// Takes the answer to one request.
-    fn take(&mut self, asked: Asked, sent: &Sent) -> Result<(), String> {
-        match asked {
-            Asked::Get { keys, uniques, touch } => self.take_values(&keys, uniques, touch, sent),
-            Asked::Store { wish, silent: true, .. } => {
-                self.unconfirmed.push(wish.key);
-                // Not known to be done before the next answer: no flush that is asked for until then is later.
-                self.keep(wish, Instant::now() + super::PATIENCE);
+    /// Checks the reply to one request.
+    fn check(&mut self, pending: Pending, sent: &Sent) -> Result<(), String> {
+        match pending {
+            Pending::Get { keys, uniques, touch } => self.check_values(&keys, uniques, touch, sent),
+            Pending::Store { item, silent: true, .. } => {
+                self.unconfirmed.push(item.key);
+                // Execution is certain only with the next reply, so no flush before that counts as later.
+                self.keep(item, Instant::now() + super::PATIENCE);
                 Ok(())
             }
-            Asked::Store { verb, wish, .. } => self.take_store(verb, wish, sent),
-            Asked::Compare { wish, unique } => self.take_compare(wish, unique, sent),
-            Asked::Extend { key, piece, at_end } => {
+            Pending::Store { verb, item, .. } => self.check_store(verb, item, sent),
+            Pending::Compare { item, unique } => self.check_compare(item, unique, sent),
+            Pending::Extend { key, piece, at_end } => {
                 let line = self.line()?;
                 let found = self.found(key, &line, "STORED", "NOT_STORED", sent)?;
                 if let Some(known) = found {
@@ -305,68 +305,68 @@ impl<'s> Client<'s> {
                 }
                 Ok(())
             }
-            Asked::Delete { key } => {
+            Pending::Delete { key } => {
                 let line = self.line()?;
                 self.found(key, &line, "DELETED", "NOT_FOUND", sent)?;
                 self.keys[key] = None;
                 Ok(())
             }
-            Asked::Touch { key, deadline } => {
+            Pending::Touch { key, deadline } => {
                 let line = self.line()?;
                 if let Some(known) = self.found(key, &line, "TOUCHED", "NOT_FOUND", sent)? {
                     known.deadline = deadline;
                 }
                 Ok(())
             }
-            Asked::Arithmetic { key, delta, up } => self.take_number(key, delta, up, sent),
+            Pending::Arithmetic { key, delta, up } => self.check_number(key, delta, up, sent),
         }
     }
 
-    fn take_store(&mut self, verb: &str, wish: Wish, sent: &Sent) -> Result<(), String> {
+    fn check_store(&mut self, verb: &str, item: NewItem, sent: &Sent) -> Result<(), String> {
         let line = self.line()?;
-        let key = wish.key;
+        let key = item.key;
         match (verb, line.as_str()) {
             ("set", "STORED") => {}
             ("add", "STORED") => self.note_miss(key, sent),
-            // It is there, and stays as it is.
+            // The item exists and is unchanged.
             ("add", _) => return self.found(key, &line, "NOT_STORED", "STORED", sent).map(drop),
             ("replace", _) => {
                 if self.found(key, &line, "STORED", "NOT_STORED", sent)?.is_none() {
                     return Ok(());
                 }
             }
-            _ => return Err(format!("{verb} {} was answered {line:?}", self.name(key))),
+            _ => return Err(format!("{verb} {} got the reply {line:?}", self.name(key))),
         }
-        self.keep(wish, Instant::now());
+        self.keep(item, Instant::now());
         Ok(())
     }
 
-    fn take_compare(&mut self, wish: Wish, unique: u64, sent: &Sent) -> Result<(), String> {
+    fn check_compare(&mut self, item: NewItem, unique: u64, sent: &Sent) -> Result<(), String> {
         let line = self.line()?;
-        let key = wish.key;
+        let key = item.key;
         let is_current = self.keys[key].as_ref().is_some_and(|known| known.unique == Some(unique));
-        // A value that was written since then has another unique: both answers say that it is there.
+        // A value written since then has another unique: both replies mean that the item exists.
         let there = if is_current { "STORED" } else { "EXISTS" };
         if self.found(key, &line, there, "NOT_FOUND", sent)?.is_some() && is_current {
-            self.keep(wish, Instant::now());
+            self.keep(item, Instant::now());
         }
         Ok(())
     }
 
-    fn take_number(&mut self, key: usize, delta: u64, up: bool, sent: &Sent) -> Result<(), String> {
+    fn check_number(&mut self, key: usize, delta: u64, up: bool, sent: &Sent) -> Result<(), String> {
         let line = self.line()?;
         let number = |value: &[u8]| std::str::from_utf8(value).ok()?.trim_end().parse::<u64>().ok();
         let before = self.keys[key].as_ref().and_then(|known| number(&known.value)).unwrap_or(0);
         let after = if up { before.wrapping_add(delta) } else { before.saturating_sub(delta) };
         if let Some(known) = self.found(key, &line, &after.to_string(), "NOT_FOUND", sent)? {
-            // A shorter number leaves blanks behind itself.
+            // A shorter number is padded with blanks.
             known.value = format!("{after:<width$}", width = known.value.len()).into_bytes();
             known.unique = None;
         }
         Ok(())
     }
 
-    fn take_values(
+    fn check_values(
         &mut self,
         keys: &[usize],
         uniques: bool,
@@ -387,17 +387,17 @@ impl<'s> Client<'s> {
                     let unique = unique.parse().map_err(|error| format!("{line:?}: {error}"))?;
                     (*name, flags.parse(), bytes.parse(), Some(unique))
                 }
-                _ => return Err(format!("{line:?} is no answer to get")),
+                _ => return Err(format!("{line:?} is no reply to a get")),
             };
             let (Ok(flags), Ok(bytes), true) = (flags, bytes, words[0] == "VALUE") else {
-                return Err(format!("{line:?} is no answer to get"));
+                return Err(format!("{line:?} is no reply to a get"));
             };
             let mut block = vec![0; bytes + 2];
             self.stream.read_exact(&mut block).map_err(|error| format!("receive {line:?}: {error}"))?;
             let value = block.strip_suffix(b"\r\n").ok_or_else(|| format!("{line:?} does not end"))?;
-            // What was asked for before it was not found.
+            // Keys before the found one are misses.
             let key = loop {
-                let key = keys.next().ok_or_else(|| format!("nobody asked for {name}, or not here"))?;
+                let key = keys.next().ok_or_else(|| format!("{name} was not requested, or is out of order"))?;
                 if self.name(key) == name {
                     break key;
                 }
@@ -409,7 +409,7 @@ impl<'s> Client<'s> {
         }
     }
 
-    /// What a read tells beside the value.
+    /// Checks the unique of a read, and notes a new deadline.
     fn note_read(&mut self, key: usize, unique: Option<u64>, touch: Option<Deadline>) -> Result<(), String> {
         let name = self.name(key);
         let Some(known) = &mut self.keys[key] else { return Ok(()) };
@@ -426,7 +426,7 @@ impl<'s> Client<'s> {
         Ok(())
     }
 
-    /// For answers that say whether the key was there: what is known of it, or a noted miss.
+    /// Checks a reply that tells whether the key exists; returns the model of an existing key and counts a miss otherwise.
     fn found(
         &mut self,
         key: usize,
@@ -463,12 +463,12 @@ impl<'s> Client<'s> {
         }
     }
 
-    fn keep(&mut self, wish: Wish, answered: Instant) {
-        let Wish { key, value, flags, deadline } = wish;
+    fn keep(&mut self, item: NewItem, answered: Instant) {
+        let NewItem { key, value, flags, deadline } = item;
         self.keys[key] = Some(Known { value, flags, deadline, answered, unique: None });
     }
 
-    /// A line of an answer.
+    /// Reads a line.
     fn line(&mut self) -> Result<String, String> {
         let mut line = Vec::new();
         self.stream.read_until(b'\n', &mut line).map_err(|error| format!("receive: {error}"))?;
@@ -477,7 +477,7 @@ impl<'s> Client<'s> {
     }
 }
 
-/// What the protocol calls a deadline.
+/// The exptime of a deadline.
 fn exptime(deadline: Deadline) -> u64 {
     match deadline {
         Deadline::Never => 0,

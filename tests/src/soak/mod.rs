@@ -1,8 +1,8 @@
-//! A soak: many connections, each with keys of its own and a model of them, against a server that is too small for all
-//! of them, while items expire, are flushed, and the memory limit moves. A miss is legal; a wrong or stale value is not.
+//! A soak: many connections, each with its own keys and a model of them, against a server that is too small for all keys,
+//! while items expire, are flushed, and the memory limit changes. A miss is legal; a wrong or stale value is not.
 //!
-//! Owns: the clients, the model, the moderator who disturbs them. Refuses: judging by time, except that what has expired
-//! by the server's own clock must not be found.
+//! Owns: the clients, the model, the disturber that flushes and changes the limit. Refuses: judging by time, except that
+//! items that have expired by the server's clock must not be found.
 
 pub mod client;
 pub mod model;
@@ -22,22 +22,22 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long any answer may take, on a busy machine.
+/// Longest wait for a reply on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
-/// How often the moderator looks at the server's clock.
+/// Interval at which the disturber reads the server's clock.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 const REPORT_EVERY: Duration = Duration::from_secs(10);
 
-/// What to do.
+/// Parameters of a run.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// How long, in all.
+    /// Total duration.
     pub duration: Duration,
-    /// How many connections.
+    /// Number of connections.
     pub connections: u64,
-    /// `-m`, small enough that items are evicted.
+    /// `-m` in MiB, small enough for evictions.
     pub memory_mib: u64,
-    /// The run is its seed, but for what the system makes of it.
+    /// Seed of all random choices.
     pub seed: u64,
     /// Further flags of the server.
     pub flags: Vec<String>,
@@ -45,7 +45,7 @@ pub struct Plan {
 
 macro_rules! counts {
     ($($(#[$doc:meta])* $name:ident,)*) => {
-        /// What happened so far.
+        /// Counts so far.
         #[derive(Debug, Default)]
         pub struct Counts { $($(#[$doc])* pub $name: AtomicU64,)* }
 
@@ -61,65 +61,65 @@ macro_rules! counts {
 }
 
 counts! {
-    /// Requests that were answered.
+    /// Requests with a reply.
     requests,
-    /// Values that were read and right.
+    /// Correct values.
     hits,
-    /// Keys that were not found, rightly or by eviction.
+    /// Keys that were not found.
     misses,
-    /// Of the misses: keys that hold a value as far as their owner knows.
+    /// Misses of keys that hold a value in the model: evictions.
     lost,
-    /// Reads of what had expired by the server's clock, none of which found it.
+    /// Misses of keys that had expired by the server's clock.
     expired,
-    /// Reads of what was set before a flush, none of which found it.
+    /// Misses of keys that were set before a flush.
     flushed,
     /// Flushes.
     flushes,
     /// Changes of the memory limit.
     limits,
-    /// Connections that were replaced by new ones.
+    /// Reconnects.
     reconnects,
 }
 
-/// What clients and moderator share.
+/// State shared by the clients and the disturber.
 #[derive(Debug, Default)]
 pub struct Shared {
     counts: Counts,
     stopping: AtomicBool,
-    /// The server's clock when it was last looked at: it is at least so late.
+    /// The server's clock at the last look, a lower bound of its time.
     server_time_s: AtomicU32,
-    /// The last flush whose end was seen.
+    /// The last completed flush.
     flush: Mutex<Option<Flush>>,
 }
 
-/// When a flush was, by the client's clock: it took place between the two.
+/// A flush, which took place between two moments of the client's clock.
 #[derive(Clone, Copy, Debug)]
 pub struct Flush {
-    /// Nothing that was stored by then outlives it.
+    /// Items stored before this moment are flushed.
     pub asked: Instant,
-    /// It is over for every request from then on.
+    /// Requests after this moment see the flush.
     pub answered: Instant,
 }
 
 /// Starts a server and soaks it.
 ///
 /// # Errors
-/// The first wrong answer, or that the run met nothing worth running for.
+/// The first wrong reply, or a run without evictions, expiry or flushes.
 pub fn soak(program: &Path, plan: &Plan) -> Result<(), String> {
     let mut flags = vec!["-m".to_owned(), plan.memory_mib.to_string(), "-c".to_owned(), "4096".to_owned()];
     flags.extend(plan.flags.iter().cloned());
     let mut server = Server::start(program, &flags)?;
     println!("{} connections for {} s, server {}", plan.connections, plan.duration.as_secs(), flags.join(" "));
     let shared = Shared::default();
-    let mut moderator = Moderator::new(&server, plan)?;
-    moderator.look(&shared)?;
+    let mut disturber = Disturber::new(&server, plan)?;
+    disturber.look(&shared)?;
     let wrong: Vec<String> = std::thread::scope(|scope| {
         let clients: Vec<_> = (0..plan.connections)
             .map(|number| {
                 let (shared, address, seed) = (&shared, server.address, plan.seed);
                 scope.spawn(move || {
                     let outcome = Client::connect(address, number, seed, shared).and_then(|mut client| client.run());
-                    // Nobody goes on when one answer was wrong.
+                    // A wrong reply stops all clients.
                     if outcome.is_err() {
                         shared.stopping.store(true, Ordering::Relaxed);
                     }
@@ -127,13 +127,13 @@ pub fn soak(program: &Path, plan: &Plan) -> Result<(), String> {
                 })
             })
             .collect();
-        let moderated = moderator.run(plan, &shared);
+        let disturbed = disturber.run(plan, &shared);
         shared.stopping.store(true, Ordering::Relaxed);
         let ended = clients.into_iter().map(|client| match client.join() {
             Ok(outcome) => outcome,
             Err(_) => Err("a client panicked".to_owned()),
         });
-        ended.chain([moderated]).filter_map(Result::err).collect()
+        ended.chain([disturbed]).filter_map(Result::err).collect()
     });
     if let Some(first) = wrong.first() {
         println!("{}\nthe server's log: {}", shared.counts, server.log());
@@ -142,14 +142,14 @@ pub fn soak(program: &Path, plan: &Plan) -> Result<(), String> {
         }
         return Err(format!("{first} (seed {}, {} of them in all)", plan.seed, wrong.len()));
     }
-    let evictions = moderator.look(&shared)?;
+    let evictions = disturber.look(&shared)?;
     println!("{}, evictions {evictions}", shared.counts);
-    shared.counts.worth_running(evictions, plan)
+    shared.counts.check_coverage(evictions, plan)
 }
 
 impl Counts {
-    /// A soak that did not evict or expire anything proves nothing.
-    fn worth_running(&self, evictions: u64, plan: &Plan) -> Result<(), String> {
+    /// Fails a run without hits, evictions, expiry or flushes, which proves nothing.
+    fn check_coverage(&self, evictions: u64, plan: &Plan) -> Result<(), String> {
         let must = [
             ("hits", self.hits.load(Ordering::Relaxed)),
             ("lost", self.lost.load(Ordering::Relaxed)),
@@ -158,23 +158,23 @@ impl Counts {
             ("evictions", evictions),
         ];
         let never: Vec<&str> = must.iter().filter(|(_, count)| *count == 0).map(|(name, _)| *name).collect();
-        // A flush comes within the first seconds, and what expires needs some.
+        // Flushes and expiry need some seconds.
         if never.is_empty() || plan.duration < Duration::from_secs(8) {
             return Ok(());
         }
-        Err(format!("it met no {}: that was no soak", never.join(", no ")))
+        Err(format!("the run had no {}, so it proves nothing", never.join(", no ")))
     }
 }
 
-/// Looks at the server's clock, flushes, moves the limit, and reports.
-struct Moderator<'s> {
+/// Reads the server's clock, flushes, changes the memory limit, and reports.
+struct Disturber<'s> {
     server: &'s Server,
     stream: BufReader<TcpStream>,
     random: rand::rngs::SmallRng,
     memory_mib: u64,
 }
 
-impl<'s> Moderator<'s> {
+impl<'s> Disturber<'s> {
     fn new(server: &'s Server, plan: &Plan) -> Result<Self, String> {
         let random = rand::SeedableRng::seed_from_u64(plan.seed);
         Ok(Self { server, stream: connect(server.address)?, random, memory_mib: plan.memory_mib })
@@ -213,7 +213,7 @@ impl<'s> Moderator<'s> {
         Ok(())
     }
 
-    /// Takes over the server's clock; its evictions so far. No guest may have trapped.
+    /// Reads the server's clock, returns its evictions, and checks that no guest has trapped.
     fn look(&mut self, shared: &Shared) -> Result<u64, String> {
         let stats = self.stats()?;
         let number = |name: &str| {
@@ -242,7 +242,7 @@ impl<'s> Moderator<'s> {
         self.stream.get_mut().write_all(request.as_bytes()).map_err(|error| format!("send: {error}"))?;
         let mut line = String::new();
         self.stream.read_line(&mut line).map_err(|error| format!("receive: {error}"))?;
-        if line == expected { Ok(()) } else { Err(format!("{request:?} was answered {line:?}")) }
+        if line == expected { Ok(()) } else { Err(format!("{request:?} got the reply {line:?}")) }
     }
 
     fn stats(&mut self) -> Result<HashMap<String, String>, String> {
@@ -260,7 +260,7 @@ impl<'s> Moderator<'s> {
     }
 }
 
-/// A connection with patience.
+/// Connects with timeouts.
 pub(crate) fn connect(address: SocketAddr) -> Result<BufReader<TcpStream>, String> {
     let stream = TcpStream::connect(address).map_err(|error| format!("connect: {error}"))?;
     let set = || {

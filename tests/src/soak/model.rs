@@ -1,60 +1,60 @@
-//! What the owner of a key knows of it, and which answers that allows.
+//! The model of a key, and the replies that it allows.
 
-use super::{Flush, value::described};
+use super::{Flush, value::describe};
 use std::time::{Duration, Instant};
 
-/// How much later than by the client's clock the server's may find that a relative time is over: both count whole
-/// seconds, and a busy machine moves the server's clock late.
+/// How long the server may keep an item beyond its relative time on the client's clock: both clocks count whole seconds,
+/// and the server's is late on a busy machine.
 const CLOCK_SLACK: Duration = Duration::from_secs(5);
 
-/// When an item must be gone.
+/// When an item expires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deadline {
-    /// Never by itself.
+    /// Never.
     Never,
-    /// When the server's clock shows this.
+    /// At this time of the server's clock.
     ServerTime(u32),
-    /// So long after the store was answered.
+    /// This long after the reply to the store.
     Relative(Duration),
 }
 
-/// A value that the key holds, unless the server has given it up.
+/// A value that the key holds unless the server evicted it.
 #[derive(Clone, Debug)]
 pub struct Known {
-    /// The bytes.
+    /// Value.
     pub value: Vec<u8>,
-    /// The client's flags.
+    /// Client flags.
     pub flags: u32,
-    /// When it has to be gone.
+    /// Expiry.
     pub deadline: Deadline,
-    /// When the server had confirmed all of this: a flush from then on removes it.
+    /// When the server confirmed this state; a later flush removes it.
     pub answered: Instant,
-    /// The unique of the value, if it was asked for.
+    /// The unique of the value, if it was read.
     pub unique: Option<u64>,
 }
 
-/// What a client knew when it sent a request.
+/// The knowledge of a client when it sends a request.
 #[derive(Clone, Copy, Debug)]
 pub struct Sent {
-    /// When.
+    /// Time of sending.
     pub at: Instant,
-    /// The server's clock showed at least this.
+    /// Lower bound of the server's clock.
     pub server_time_s: u32,
-    /// The last flush that was over by then.
+    /// The last completed flush.
     pub flush: Option<Flush>,
 }
 
-/// Why a value must not be found any more.
+/// Why a value must not be found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gone {
-    /// Its time is over.
+    /// The value has expired.
     Expired,
-    /// It was stored before a flush.
+    /// The value was stored before a flush.
     Flushed,
 }
 
 impl Known {
-    /// Whether a request may not find it any more.
+    /// Why a request must not find the value, if so.
     pub fn is_gone(&self, sent: &Sent) -> Option<Gone> {
         let expired = match self.deadline {
             Deadline::Never => false,
@@ -72,23 +72,25 @@ impl Known {
     }
 }
 
-/// Checks a value that was found.
+/// Checks a found value.
 ///
 /// # Errors
-/// Says what is wrong with it.
+/// Describes the difference.
 pub fn check_found(known: Option<&Known>, key: &str, flags: u32, value: &[u8], sent: &Sent) -> Result<(), String> {
     let Some(known) = known else {
-        return Err(format!("{key} holds nothing, but there is {}", described(value)));
+        return Err(format!("{key} is empty in the model, but the server returned {}", describe(value)));
     };
     if known.value != value {
-        return Err(format!("{key} holds {}, but there is {}", described(&known.value), described(value)));
+        return Err(format!("{key} holds {}, but the server returned {}", describe(&known.value), describe(value)));
     }
     if known.flags != flags {
-        return Err(format!("{key} has the flags {}, but there are {flags}", known.flags));
+        return Err(format!("{key} has the flags {}, but the server returned {flags}", known.flags));
     }
     match known.is_gone(sent) {
         None => Ok(()),
-        Some(gone) => Err(format!("{key} was {gone:?}, but there is {} ({:?})", described(value), known.deadline)),
+        Some(gone) => {
+            Err(format!("{key} was {gone:?}, but the server returned {} ({:?})", describe(value), known.deadline))
+        }
     }
 }
 
@@ -114,8 +116,8 @@ mod tests {
             ..sent(10)
         };
         assert!(!check(&known(Deadline::Never), &flushed(1, 2)));
-        assert!(check(&known(Deadline::Never), &flushed(0, 2)), "stored meanwhile, perhaps");
-        assert!(check(&known(Deadline::Never), &flushed(1, 11)), "perhaps not over yet");
+        assert!(check(&known(Deadline::Never), &flushed(0, 2)), "perhaps stored during the flush");
+        assert!(check(&known(Deadline::Never), &flushed(1, 11)), "the flush may not be complete");
         let plain = known(Deadline::Never);
         assert!(check_found(None, "k", 3, b"v", &sent(1)).is_err());
         assert!(check_found(Some(&plain), "k", 4, b"v", &sent(1)).is_err());

@@ -1,9 +1,9 @@
-//! Values that say what they are, so that a wrong one tells where it came from: records of key, version, length and
-//! checksum. Appending and prepending adds records.
+//! Self-describing values: records of key, version, length and checksum, which show the origin of a wrong value. Append
+//! and prepend add records.
 
 use std::fmt::Write as _;
 
-/// A record: `[key version length checksum|payload]`.
+/// Builds a record: `[key version length checksum|payload]`.
 pub fn record(key: &str, version: u64, payload_bytes: usize) -> Vec<u8> {
     let payload = payload(key, version, payload_bytes);
     let mut out = format!("[{key} {version} {payload_bytes} {:016x}|", checksum(&payload)).into_bytes();
@@ -12,8 +12,8 @@ pub fn record(key: &str, version: u64, payload_bytes: usize) -> Vec<u8> {
     out
 }
 
-/// What a value is made of, for people: each record, or where it stops to be one.
-pub fn described(mut value: &[u8]) -> String {
+/// Describes the records of a value, and the first bytes that are no record.
+pub fn describe(mut value: &[u8]) -> String {
     let mut text = format!("{} bytes:", value.len());
     while !value.is_empty() {
         match split(value) {
@@ -30,7 +30,7 @@ pub fn described(mut value: &[u8]) -> String {
     text
 }
 
-/// The first record's name, whether its payload is what it says, and what follows.
+/// Name of the first record, whether its payload matches its checksum, and the remaining bytes.
 fn split(value: &[u8]) -> Result<(String, bool, &[u8]), ()> {
     let bar = value.iter().take(200).position(|byte| *byte == b'|').ok_or(())?;
     let head = value[..bar].strip_prefix(b"[").and_then(|head| std::str::from_utf8(head).ok()).ok_or(())?;
@@ -43,7 +43,7 @@ fn split(value: &[u8]) -> Result<(String, bool, &[u8]), ()> {
     Ok((format!("{key} version {version}"), sound, &value[end + 1..]))
 }
 
-/// Bytes that follow from key and version.
+/// Deterministic bytes for key and version.
 fn payload(key: &str, version: u64, bytes: usize) -> Vec<u8> {
     let mut state = checksum(key.as_bytes()) ^ version.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut out = Vec::with_capacity(bytes + 8);
@@ -57,24 +57,24 @@ fn payload(key: &str, version: u64, bytes: usize) -> Vec<u8> {
     out
 }
 
-/// FNV-1a: it finds accidents, not attacks.
+/// FNV-1a, which finds accidental damage.
 fn checksum(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{described, record};
+    use super::{describe, record};
 
     #[test]
     fn a_value_tells_what_it_is() {
         let mut value = [record("a1", 7, 0), record("b2", 8, 1000)].concat();
-        assert_eq!(described(&value), format!("{} bytes: a1 version 7 b2 version 8", value.len()));
+        assert_eq!(describe(&value), format!("{} bytes: a1 version 7 b2 version 8", value.len()));
         let last = value.len() - 2;
         value[last] ^= 1;
-        assert!(described(&value).ends_with("b2 version 8 (damaged)"));
+        assert!(describe(&value).ends_with("b2 version 8 (damaged)"));
         value.truncate(last);
-        assert!(described(&value).contains("a1 version 7 \"[b2 8 1000 "));
+        assert!(describe(&value).contains("a1 version 7 \"[b2 8 1000 "));
         assert_eq!(record("a", 1, 100), record("a", 1, 100));
         assert_ne!(record("a", 1, 100), record("a", 2, 100));
     }

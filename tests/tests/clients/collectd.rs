@@ -1,4 +1,4 @@
-//! collectd, with what it reads from servers on its page for Prometheus: the exporter that Debian has.
+//! collectd, Debian's exporter, and the metrics of a server on its page for Prometheus.
 
 use crate::{
     servers::Servers,
@@ -13,10 +13,10 @@ use std::{
 };
 use wasmcached_tests::server::free_port;
 
-/// How long it may take until the first numbers are on the page.
+/// Longest wait for the first metrics on the page.
 const WAIT: Duration = Duration::from_secs(30);
 
-/// What it shows of a server with two items, by name and type, with the value where it is known.
+/// Metrics of a server with two items: name, type, and the value if it is known.
 const METRICS: [(&str, &str, Option<&str>); 12] = [
     ("memcached_items", "current", Some("2")),
     ("memcached_command_total", "set", Some("2")),
@@ -32,7 +32,7 @@ const METRICS: [(&str, &str, Option<&str>); 12] = [
     ("uptime", "", None),
 ];
 
-/// Reads a server every second, and is read.
+/// Runs collectd against a server and checks its page.
 pub(crate) fn exporter(site: &Site) -> Result<Report, String> {
     let servers = Servers::start(site, 1)?;
     let address = servers.addresses().concat();
@@ -88,7 +88,7 @@ fn read(port: u16) -> std::io::Result<String> {
     stream.read_to_string(&mut text).map(|_| text)
 }
 
-/// A child process that ends with the handle.
+/// A child process that is killed on drop.
 struct Running(Child);
 
 impl Drop for Running {

@@ -1,4 +1,4 @@
-//! Certificates and passwords: what servers are started with, and what clients are told.
+//! Certificates and passwords: flags of the servers, and the environment of servers and clients.
 
 use crate::{
     process,
@@ -14,16 +14,16 @@ const PASSWORD: &str = "correct-horse";
 pub(crate) struct Credentials {
     /// Flags of the servers.
     pub(crate) flags: Vec<String>,
-    /// What the servers find in their environment.
+    /// Environment of the servers.
     pub(crate) of_servers: Vec<(String, String)>,
-    /// What scripts find in theirs.
+    /// Environment of the scripts.
     pub(crate) of_clients: Vec<(String, String)>,
 }
 
-/// Makes what the site's way of talking needs, in `folder`.
+/// Creates the files of the site's channel in `folder`.
 ///
 /// # Errors
-/// If it cannot be made.
+/// If a file cannot be created.
 pub(crate) fn prepare(site: &Site, folder: &Path) -> Result<Credentials, String> {
     let mut credentials = Credentials::default();
     if site.channel.transport == Transport::Tls {
@@ -37,14 +37,14 @@ pub(crate) fn prepare(site: &Site, folder: &Path) -> Result<Credentials, String>
         }
         credentials.of_clients.push(pair("SASL_USER", USER));
         credentials.of_clients.push(pair("SASL_PASSWORD", PASSWORD));
-        // The wheel of pylibmc has a SASL of its own, which finds no mechanisms where it was built.
+        // The wheel of pylibmc bundles a SASL library that looks for mechanisms in the wrong folder.
         credentials.of_clients.extend(mechanisms().map(|place| pair("SASL_PATH", &place)));
     }
     Ok(credentials)
 }
 
 impl Credentials {
-    /// A certificate that signs itself, for the address that the servers listen at.
+    /// A self-signed certificate for the address of the servers.
     fn certificate(&mut self, folder: &Path) -> Result<(), String> {
         let (certificate, key) = (path(folder, "certificate.pem"), path(folder, "key.pem"));
         let mut command = Command::new("openssl");
@@ -57,7 +57,7 @@ impl Credentials {
         Ok(())
     }
 
-    /// Ours reads a file of users.
+    /// The product reads a file of users.
     fn sasl_file(&mut self, folder: &Path) -> Result<(), String> {
         let file = path(folder, "users");
         write(&file, &format!("{USER}:{PASSWORD}\n"))?;
@@ -66,7 +66,7 @@ impl Credentials {
         Ok(())
     }
 
-    /// Debian's memcached asks Cyrus SASL, which has a database.
+    /// Debian's memcached uses the database of Cyrus SASL.
     fn sasl_database(&mut self, folder: &Path) -> Result<(), String> {
         let database = path(folder, "sasldb2");
         write(&path(folder, "memcached.conf"), &format!("mech_list: plain\nsasldb_path: {database}\nlog_level: 0\n"))?;
@@ -87,7 +87,7 @@ impl Credentials {
     }
 }
 
-/// Where Debian keeps the mechanisms of Cyrus SASL.
+/// Debian's folder of Cyrus SASL mechanisms.
 fn mechanisms() -> Option<String> {
     let mut places = std::fs::read_dir("/usr/lib").ok()?.filter_map(|entry| Some(entry.ok()?.path().join("sasl2")));
     places.find(|place| place.is_dir()).map(|place| place.to_string_lossy().into_owned())

@@ -1,4 +1,4 @@
-//! The examples of this repository: a client, and a program that embeds the engine.
+//! The client examples of this repository.
 
 use crate::{
     interpreters::{folder, python},
@@ -8,7 +8,7 @@ use crate::{
 };
 use std::{path::PathBuf, process::Command};
 
-/// The example of the README, with the counts it prints.
+/// Runs the example of the README and checks the printed counts.
 pub(crate) fn cache_aside(site: &Site) -> Result<Report, String> {
     let servers = Servers::start(site, 1)?;
     let database = servers.folder().join("example.sqlite");

@@ -1,5 +1,5 @@
-//! Scripts of other languages. What a script prints is its report: `version …` once, `passed …` for each test; any other
-//! end than success is a failure.
+//! Scripts in other languages. A script prints its report: `version …` once, and `passed …` for each test; its exit status
+//! tells failure.
 
 use crate::{
     process,
@@ -13,10 +13,10 @@ use std::{
     sync::OnceLock,
 };
 
-/// How many servers a script gets: clients spread their keys.
+/// Servers of a script, over which clients distribute their keys.
 const SERVERS: usize = 3;
 
-/// What a script is written in; its folder below `clients/` has that name.
+/// Language of a script, and the name of its folder below `clients/`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Language {
     Go,
@@ -28,10 +28,10 @@ pub(crate) enum Language {
     Ruby,
 }
 
-/// Runs a script against servers of its own.
+/// Runs a script against its own servers.
 ///
 /// # Errors
-/// If it fails, with what it said.
+/// If it fails, with its output.
 pub(crate) fn run_script(site: &Site, language: Language, file: &str) -> Result<Report, String> {
     let mut command = command(language, file)?;
     let servers = Servers::start(site, SERVERS)?;
@@ -72,7 +72,7 @@ fn command(language: Language, file: &str) -> Result<Command, String> {
         Language::Java => {
             let mut command = Command::new("java");
             command.env("PACKAGE_VERSION", package_version("libspymemcached-java")?);
-            // A single file is compiled in memory.
+            // Java compiles a single file in memory.
             command.args(["-XX:TieredStopAtLevel=1", "-cp", "/usr/share/java/spymemcached.jar"]).arg(script("java"));
             command
         }
@@ -92,7 +92,7 @@ fn command(language: Language, file: &str) -> Result<Command, String> {
     })
 }
 
-/// Go's are built once, from the packages that Debian keeps in a GOPATH.
+/// Builds the Go program once, from Debian's packages in a GOPATH.
 fn go_program(script: &Path) -> Result<&'static Path, String> {
     static PROGRAM: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let build = || {
@@ -109,7 +109,7 @@ fn go_program(script: &Path) -> Result<&'static Path, String> {
     PROGRAM.get_or_init(build).as_deref().map_err(Clone::clone)
 }
 
-/// An interpreter that has the clients.
+/// A Python interpreter with the client packages.
 pub(crate) fn python() -> Result<&'static Path, String> {
     static PYTHON: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     PYTHON.get_or_init(prepare_python).as_deref().map_err(Clone::clone)
@@ -131,7 +131,7 @@ fn prepare_python() -> Result<PathBuf, String> {
     Ok(python)
 }
 
-/// A Node; its packages lie beside the scripts.
+/// Node, whose packages are installed beside the scripts.
 fn node() -> Result<&'static Path, String> {
     static NODE: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let prepare = || {
@@ -146,7 +146,7 @@ fn node() -> Result<&'static Path, String> {
     NODE.get_or_init(prepare).as_deref().map_err(Clone::clone)
 }
 
-/// Installs unless what is wanted is what the stamp says is there.
+/// Runs `work` unless the stamp equals the list of wanted packages.
 fn install(wanted: &Path, stamp: &Path, work: impl FnOnce() -> Result<String, String>) -> Result<(), String> {
     let wanted = std::fs::read(wanted).map_err(|error| format!("{}: {error}", wanted.display()))?;
     if std::fs::read(stamp).is_ok_and(|installed| installed == wanted) {

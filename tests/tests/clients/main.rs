@@ -1,11 +1,11 @@
-//! Real clients against the product, and against memcached to test the tests: each suite of `suite::SUITES` starts
-//! servers of its own and has a client do everything it can.
+//! Real clients against the product, and against memcached to test the tests: each suite of `suite::SUITES` starts its own
+//! servers and exercises a client completely.
 //!
-//! The results are the table of `docs/reference/clients.md`: a suite fails if its row differs, and `CLIENTS_TABLE=write`
-//! writes the table.
+//! The results with the product are the table in `docs/compatibility.md`: a suite fails if its row differs, and
+//! `CLIENTS_TABLE=write` rewrites the table.
 //!
-//! `PYTHON` and `NODE` name interpreters that have the packages of `clients/python/requirements.txt` and
-//! `clients/node/package.json`; without `PYTHON` an environment is made below `target/`.
+//! `PYTHON` and `NODE` name interpreters with the packages of `clients/python/requirements.txt` and
+//! `clients/node/package.json`; without `PYTHON` an environment is created below `target/`.
 
 mod collectd;
 mod credentials;
@@ -29,15 +29,15 @@ use suite::SUITES;
 use table::Table;
 use wasmcached_tests::server::{memcached_program, wasmcached_program};
 
-/// How many suites run at a time.
+/// Suites that run at the same time.
 const THREADS: usize = 6;
 
 fn main() {
     let mut arguments = Arguments::from_args();
-    // They mostly wait, for items to expire.
+    // The suites mostly wait for items to expire.
     arguments.test_threads.get_or_insert(THREADS);
     let Some(memcached) = memcached_program() else {
-        eprintln!("memcached is not installed: it is what the tests of clients are tested against");
+        eprintln!("memcached is not installed: the client tests run against it too");
         std::process::exit(101);
     };
     let table = Arc::new(Mutex::new(Table::read()));
@@ -60,12 +60,12 @@ fn main() {
     conclusion.exit();
 }
 
-/// Whether there are Debian's packages.
+/// Whether Debian packages are available.
 fn is_debian() -> bool {
     Path::new("/usr/bin/dpkg-query").exists()
 }
 
-/// Every suite against one program. A missing program fails each of them, with the reason.
+/// Every suite against one program. A missing program fails each suite with the reason.
 fn trials(name: &'static str, program: &Result<PathBuf, String>, table: &Arc<Mutex<Table>>) -> Vec<Trial> {
     let is_oracle = name == "memcached";
     let trial = |suite: &'static suite::Suite| {

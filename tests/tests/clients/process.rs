@@ -1,4 +1,4 @@
-//! Client programs as child processes with a limit of time.
+//! Client programs as child processes with a time limit.
 
 use std::{
     io::Read,
@@ -7,28 +7,28 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long a client may take: much longer than any of them needs on a busy machine.
+/// Time limit of a client, much longer than any client needs on a busy machine.
 const WAIT: Duration = Duration::from_secs(180);
 
-/// What a program did.
+/// Result of a program.
 #[derive(Debug)]
 pub(crate) struct Done {
-    /// How it ended.
+    /// Exit status.
     pub(crate) status: ExitStatus,
-    /// What it printed.
+    /// Standard output.
     pub(crate) stdout: String,
-    /// What it complained about.
+    /// Standard error.
     pub(crate) stderr: String,
 }
 
 impl Done {
-    /// Everything it said, complaints first.
+    /// Standard error, then standard output.
     pub(crate) fn text(&self) -> String {
         format!("{}{}", self.stderr, self.stdout)
     }
 }
 
-/// Runs to the end.
+/// Runs a program to its end.
 ///
 /// # Errors
 /// If it does not start, or does not end in time.
@@ -53,10 +53,10 @@ pub(crate) fn run(command: &mut Command) -> Result<Done, String> {
     Ok(Done { status, stdout: text(stdout), stderr: text(stderr) })
 }
 
-/// Runs to the end; everything that it said, if it succeeded.
+/// Runs a program to its end and returns its output.
 ///
 /// # Errors
-/// As [`run`], and if it fails, with what it said.
+/// Like [`run`], and if the program fails, with its output.
 pub(crate) fn succeed(command: &mut Command) -> Result<String, String> {
     let done = run(command)?;
     if done.status.success() { Ok(done.text()) } else { Err(format!("{}:\n{}", done.status, done.text())) }

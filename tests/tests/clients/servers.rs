@@ -1,4 +1,4 @@
-//! The servers of a suite, how they are asked to listen, and how a script learns where they are.
+//! The servers of a suite, their listeners, and the environment that tells a script their addresses.
 
 use crate::{
     credentials::{self, Credentials},
@@ -14,12 +14,12 @@ use std::{
 };
 use wasmcached_tests::server::free_port;
 
-/// How long a server may take until it accepts connections.
+/// Longest time until a server accepts connections.
 const READY_WAIT: Duration = Duration::from_secs(15);
-/// How often a port is chosen that somebody else takes first.
+/// Attempts to start a server on a free port, which another process may take meanwhile.
 const ATTEMPTS: usize = 5;
 
-/// Servers that live as long as the handle.
+/// Servers that end with the handle.
 #[derive(Debug)]
 pub(crate) struct Servers {
     channel: Channel,
@@ -50,17 +50,17 @@ impl Servers {
         Ok(Self { channel: site.channel, servers, credentials, folder })
     }
 
-    /// Where they are, as clients want it: an address, or the path of a socket.
+    /// Addresses for clients: host and port, or the path of a socket.
     pub(crate) fn addresses(&self) -> Vec<String> {
         self.servers.iter().map(|server| server.address.clone()).collect()
     }
 
-    /// A folder that goes when the servers go.
+    /// A folder that is removed with the servers.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Tells a script where they are, and what it needs to be let in.
+    /// Passes addresses and credentials to a script by its environment.
     pub(crate) fn describe(&self, command: &mut Command) {
         let addresses = self.addresses();
         if let [first, further @ ..] = addresses.as_slice() {
@@ -128,7 +128,7 @@ struct Server {
 }
 
 impl Server {
-    /// Waits until it accepts connections, and lives.
+    /// Waits until it accepts connections.
     fn wait(&mut self) -> Result<(), String> {
         let deadline = Instant::now() + READY_WAIT;
         loop {
@@ -167,7 +167,7 @@ fn accepts(address: &str) -> bool {
 struct Folder(PathBuf);
 
 impl Folder {
-    /// Named after this process and a number, in a short path: those of sockets are limited.
+    /// Creates a folder with a short path, because paths of sockets are limited.
     fn new() -> Result<Self, String> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);

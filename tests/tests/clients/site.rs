@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-/// What is spoken.
+/// Protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
     Text,
     Binary,
 }
 
-/// What it is carried by.
+/// Transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Transport {
     Tcp,
@@ -22,7 +22,7 @@ pub(crate) enum Transport {
 pub(crate) struct Channel {
     pub(crate) protocol: Protocol,
     pub(crate) transport: Transport,
-    /// Whether the servers ask for a name and a password.
+    /// Whether the servers require a login.
     pub(crate) login: bool,
 }
 
@@ -42,7 +42,7 @@ impl Channel {
         Self { login: true, ..self }
     }
 
-    /// As the table has it.
+    /// Name in the table.
     pub(crate) fn name(self) -> String {
         let protocol = match (self.protocol, self.login) {
             (Protocol::Text, false) => "text",
@@ -59,24 +59,24 @@ impl Channel {
     }
 }
 
-/// Whom a suite runs against.
+/// The server under test.
 #[derive(Debug)]
 pub(crate) struct Site {
-    /// The server's program.
+    /// Program of the server.
     pub(crate) program: PathBuf,
     /// Whether it is memcached itself.
     pub(crate) is_oracle: bool,
-    /// How it is talked to.
+    /// How clients talk to it.
     pub(crate) channel: Channel,
 }
 
-/// What a client did.
+/// Results of a client.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
-    /// The client's own version.
+    /// Version of the client.
     pub(crate) version: String,
-    /// What passed, by name.
+    /// Names of passed tests.
     pub(crate) passed: Vec<String>,
-    /// What failed as it does with memcached 1.6.45, by name.
+    /// Names of tests that fail with memcached 1.6.45 too.
     pub(crate) failed_alike: Vec<String>,
 }

@@ -1,4 +1,4 @@
-//! Programs that read statistics: those of memcached's own package.
+//! The programs of memcached's package that read statistics.
 
 use crate::{
     process,
@@ -12,12 +12,12 @@ use std::{
     process::Command,
 };
 
-/// Where packages put memcached's scripts.
+/// Folders of memcached's scripts.
 const SCRIPT_FOLDERS: [&str; 2] = ["/usr/share/memcached/scripts", "/usr/bin"];
-/// How long damemtop looks: it shows what changed between two looks a second apart.
+/// Run time of damemtop, which shows changes between samples a second apart.
 const DAMEMTOP_SECONDS: &str = "4";
 
-/// The statistics tool in each of its modes.
+/// Runs memcached-tool in each mode.
 pub(crate) fn memcached_tool(site: &Site) -> Result<Report, String> {
     let servers = Servers::start(site, 1)?;
     let address = servers.addresses().concat();
@@ -43,7 +43,7 @@ pub(crate) fn memcached_tool(site: &Site) -> Result<Report, String> {
     Ok(Report { version: package_version("memcached")?, passed, failed_alike: Vec::new() })
 }
 
-/// The table that `damemtop` shows on a terminal, which `script` is.
+/// Checks the table that `damemtop` shows on a terminal, which `script` provides.
 pub(crate) fn damemtop(site: &Site) -> Result<Report, String> {
     const COLUMNS: [&str; 7] =
         ["hostname", "all_version", "all_fill_rate", "all_cmd_set", "all_curr_items", "all_active_slabs", "hit_rate"];
@@ -63,7 +63,7 @@ pub(crate) fn damemtop(site: &Site) -> Result<Report, String> {
     for address in &addresses {
         store(address)?;
     }
-    // In a process group of its own it would be stopped as soon as it reads from the terminal.
+    // In its own process group damemtop would be stopped when it reads from the terminal.
     let timeout = format!("timeout --foreground --signal INT {DAMEMTOP_SECONDS}");
     let shown = format!("stty rows 40 cols 200; {timeout} {}", script("damemtop")?);
     let mut command = Command::new("script");
@@ -72,7 +72,7 @@ pub(crate) fn damemtop(site: &Site) -> Result<Report, String> {
     let text = process::run(&mut command)?.text();
     for address in &addresses {
         let rows = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
-        // Version, share of memory, sets, items, and a number of slab classes that nobody knows beforehand.
+        // Version, share of memory, sets, items, and a number of slab classes that depends on the server.
         let is_row = |row: &Vec<&str>| {
             row.len() == COLUMNS.len()
                 && row[0] == address
@@ -89,7 +89,7 @@ pub(crate) fn damemtop(site: &Site) -> Result<Report, String> {
     Ok(Report { version: package_version("memcached")?, passed, failed_alike: Vec::new() })
 }
 
-/// The version of a package of Debian's, without its revision; elsewhere nobody knows.
+/// Version of a Debian package without its revision.
 pub(crate) fn package_version(package: &str) -> Result<String, String> {
     let mut command = Command::new("dpkg-query");
     let text = process::succeed(command.args(["-W", "-f=${Version}", package]))?;
@@ -97,7 +97,7 @@ pub(crate) fn package_version(package: &str) -> Result<String, String> {
     Ok(version.split(['-', '+']).next().unwrap_or_default().to_owned())
 }
 
-/// Two items, one of them with flags and a time to live.
+/// Stores two items, one of them with flags and a time to live.
 pub(crate) fn store(address: &str) -> Result<(), String> {
     let mut client = TcpStream::connect(address).map_err(|error| error.to_string())?;
     let request = [b"set tool-a 0 0 1\r\n1\r\nset tool-b 5 1000 100\r\n".as_slice(), &[b'x'; 100], b"\r\n"].concat();
@@ -112,7 +112,7 @@ fn script(name: &str) -> Result<String, String> {
     places.find(|place| Path::new(place).is_file()).ok_or_else(|| format!("{name} is not installed"))
 }
 
-/// A line `name value` of the tool's tables.
+/// Checks a line `name value` of the tool's tables.
 fn expect_row(text: &str, name: &str, value: &str) -> Result<(), String> {
     let row =
         text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).find(|row| row.first() == Some(&name));

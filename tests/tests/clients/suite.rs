@@ -1,4 +1,4 @@
-//! The list of suites: which client, over what, and how it is run.
+//! The list of suites: the client, its channel, and how it is run.
 
 use crate::{
     collectd, examples,
@@ -7,30 +7,30 @@ use crate::{
     statistics, tools,
 };
 
-/// The fewest tests of a script: a suite must not shrink without notice.
+/// Fewest tests of a script, so that no suite shrinks unnoticed.
 const SCRIPT_TESTS_MIN: usize = 15;
 
-/// Runs a client that is no script.
+/// Runs a client program.
 type Run = fn(&Site) -> Result<Report, String>;
 
-/// How a client is run.
+/// The program of a suite.
 #[derive(Clone, Copy, Debug)]
-enum Way {
+enum Runner {
     Script(Language, &'static str),
     Program(Run),
 }
 
-/// A client and how it talks.
+/// A client and its channel.
 #[derive(Debug)]
 pub(crate) struct Suite {
-    /// As the table has it.
+    /// Name in the table.
     pub(crate) client: &'static str,
-    /// What it speaks.
+    /// How it talks to servers.
     pub(crate) channel: Channel,
-    way: Way,
+    runner: Runner,
 }
 
-/// All of them, in the order of the table.
+/// All suites, in the order of the table.
 pub(crate) static SUITES: [Suite; 54] = [
     script("pymemcache", TEXT, Language::Python, "pymemcache_suite.py"),
     script("pymemcache", TEXT.tls(), Language::Python, "pymemcache_suite.py"),
@@ -89,34 +89,34 @@ pub(crate) static SUITES: [Suite; 54] = [
 ];
 
 const fn script(client: &'static str, channel: Channel, language: Language, file: &'static str) -> Suite {
-    Suite { client, channel, way: Way::Script(language, file) }
+    Suite { client, channel, runner: Runner::Script(language, file) }
 }
 
 const fn program(client: &'static str, channel: Channel, run: Run) -> Suite {
-    Suite { client, channel, way: Way::Program(run) }
+    Suite { client, channel, runner: Runner::Program(run) }
 }
 
 impl Suite {
-    /// Whether the client comes as a package of Debian's: elsewhere it is not run.
+    /// Whether the client is a Debian package, and is skipped elsewhere.
     pub(crate) fn wants_debian(&self) -> bool {
-        match self.way {
-            Way::Script(language, _) => !matches!(language, Language::Node | Language::Python),
-            Way::Program(_) => self.client.starts_with("collectd") || self.client == "damemtop",
+        match self.runner {
+            Runner::Script(language, _) => !matches!(language, Language::Node | Language::Python),
+            Runner::Program(_) => self.client.starts_with("collectd") || self.client == "damemtop",
         }
     }
 
-    /// Has the client do everything.
+    /// Runs the client.
     ///
     /// # Errors
-    /// What went wrong, with the client's output.
+    /// The failure, with the client's output.
     pub(crate) fn run(&self, site: &Site) -> Result<Report, String> {
-        match self.way {
-            Way::Script(language, file) => {
+        match self.runner {
+            Runner::Script(language, file) => {
                 let report = run_script(site, language, file)?;
                 let count = report.passed.len();
                 if count < SCRIPT_TESTS_MIN { Err(format!("only {count} tests ran")) } else { Ok(report) }
             }
-            Way::Program(run) => run(site),
+            Runner::Program(run) => run(site),
         }
     }
 }

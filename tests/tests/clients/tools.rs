@@ -1,4 +1,4 @@
-//! libmemcached's own conformance test and its command-line tools.
+//! libmemcached's conformance test and its command-line tools.
 
 use crate::{
     process::{self, Done},
@@ -7,17 +7,17 @@ use crate::{
 };
 use std::{collections::BTreeMap, process::Command};
 
-/// What `memccapable` finds wrong with memcached 1.6.45, and so with us: it wants surplus arguments refused.
+/// Failures of `memccapable` with memcached 1.6.45 and this server: it expects surplus arguments to be refused.
 const CAPABLE_FAILURES: [&str; 2] = ["ascii delete", "ascii delete noreply"];
-/// How many tests of each protocol it has.
+/// Tests of each protocol.
 const CAPABLE_TESTS: usize = 27;
-/// The width of their names in its output.
+/// Width of the test names in the output.
 const CAPABLE_NAME_COLUMNS: usize = 40;
 
-/// Tools that have no flag for the protocol.
+/// Tools without a flag for the protocol.
 const TEXT_ONLY: [&str; 2] = ["memcdump", "memcping"];
 
-/// The conformance test: each of its results is compared.
+/// Runs the conformance test and compares each result.
 pub(crate) fn capable(site: &Site) -> Result<Report, String> {
     let servers = Servers::start(site, 1)?;
     let address = servers.addresses().concat();
@@ -40,7 +40,8 @@ pub(crate) fn capable(site: &Site) -> Result<Report, String> {
     }
 }
 
-/// Names fill a column of 40 characters; the word for failure goes elsewhere, so the next name follows at once.
+/// Parses lines of names in columns of 40 characters. The word for failure goes to another stream, so the next name
+/// follows directly.
 fn capable_results(text: &str) -> BTreeMap<String, bool> {
     let mut results = BTreeMap::new();
     for line in text.lines() {
@@ -53,9 +54,9 @@ fn capable_results(text: &str) -> BTreeMap<String, bool> {
     results
 }
 
-/// All of the others, one after another.
+/// Runs all other tools, one after another.
 pub(crate) fn all(site: &Site) -> Result<Report, String> {
-    // memcdump sees what is in the last of memcached's lists, and without segments that is everything.
+    // memcdump lists only the last LRU segment of memcached, which holds every item without segments.
     let servers = Servers::start_with(site, 1, if site.is_oracle { &["-o", "no_modern"] } else { &[] })?;
     let mut tools = Tools { site, servers, passed: Vec::new() };
     tools.items()?;
@@ -64,7 +65,7 @@ pub(crate) fn all(site: &Site) -> Result<Report, String> {
     Ok(Report { version: version_of("memccat")?, passed: tools.passed, failed_alike: Vec::new() })
 }
 
-/// The tools at one server.
+/// The tools with one server.
 struct Tools<'a> {
     site: &'a Site,
     servers: Servers,
@@ -108,14 +109,14 @@ impl Tools<'_> {
         self.expect("memcstat", &["--analyze"], true, "Number of Servers Analyzed         : 1")
     }
 
-    /// Small numbers: this is no benchmark.
+    /// Runs the load generators with small numbers.
     fn load(&mut self) -> Result<(), String> {
         for test in ["set", "get", "mget"] {
             let test = format!("--test={test}");
             self.expect("memcslap", &["--concurrency=4", "--execute-number=200", &test], true, "Time total:")?;
         }
         let server = self.servers.addresses().concat();
-        // Every tenth value is read back and compared.
+        // memcaslap reads every tenth value back and compares it.
         let mut arguments = vec!["-s", &server, "-x", "5000", "-T", "1", "-c", "8", "-v", "0.1"];
         if self.site.channel.protocol == Protocol::Binary {
             arguments.push("-B");
@@ -131,7 +132,7 @@ impl Tools<'_> {
         Ok(())
     }
 
-    /// Whether a tool succeeds as it should and its output has a certain part.
+    /// Checks the exit status of a tool, and that its output contains `part`.
     fn expect(&mut self, tool: &str, arguments: &[&str], succeeds: bool, part: &str) -> Result<(), String> {
         let server = format!("--servers={}", self.servers.addresses().concat());
         let mut all = vec![server.as_str()];
@@ -153,7 +154,7 @@ impl Tools<'_> {
     }
 }
 
-/// The last word of what a tool calls itself: `memcat v1.1 (libmemcached v1.1.4)`.
+/// The last word of a tool's version: `memcat v1.1 (libmemcached v1.1.4)`.
 fn version_of(tool: &str) -> Result<String, String> {
     let done = process::run(Command::new(tool).arg("--version"))?;
     let text = done.text();

@@ -8,7 +8,7 @@ use wasmcached_tests::{
 };
 use wasmtime::{Engine, Instance, Memory, Module, Store, TypedFunc, WasmParams, WasmResults};
 
-/// Makes guests. Zero shards: solo.
+/// Creates guests. Zero shards: solo.
 pub(crate) struct GuestFactory {
     engine: Engine,
     module: Module,
@@ -16,7 +16,7 @@ pub(crate) struct GuestFactory {
 }
 
 impl GuestFactory {
-    /// Compiles the shipped module: for solo guests, and for a front with three shards.
+    /// Compiles the shipped module, for solo guests and for a front with three shards.
     ///
     /// # Errors
     /// Names the command that builds the module.
@@ -34,7 +34,7 @@ impl GuestFactory {
         Ok((with(0), with(3)))
     }
 
-    /// What the module wants from its host.
+    /// Imports of the module.
     pub(crate) fn imports(&self) -> Vec<String> {
         self.module.imports().map(|import| format!("{}.{}", import.module(), import.name())).collect()
     }
@@ -59,7 +59,7 @@ impl Factory for GuestFactory {
     }
 }
 
-/// Words of the mailbox.
+/// Words of the mailbox, the guest's table of results.
 #[derive(Clone, Copy)]
 enum Word {
     WindowAt = 0,
@@ -100,7 +100,7 @@ impl Guest {
         Ok(guest)
     }
 
-    /// Calls a verb; a trap is a failure of the test, with the guest's own message.
+    /// Calls a verb; a trap fails the test with the guest's message.
     fn call<P: WasmParams, R: WasmResults>(&mut self, verb: &str, arguments: P) -> R {
         let function: TypedFunc<P, R> =
             self.instance.get_typed_func(&mut self.store, verb).unwrap_or_else(|error| panic!("{verb}: {error:#}"));
@@ -110,7 +110,7 @@ impl Guest {
         }
     }
 
-    /// What a trapped guest had to say.
+    /// Message of a trapped guest.
     fn message(&mut self) -> String {
         let Ok(message) = self.instance.get_typed_func::<(), u32>(&mut self.store, "message") else {
             return "no message".into();

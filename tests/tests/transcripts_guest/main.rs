@@ -1,4 +1,4 @@
-//! The transcripts against the guest under wasmtime (the shipped module), and its list of imports: there are none.
+//! The transcripts against the shipped module under wasmtime, and the check that the module has no imports.
 
 mod guest;
 
