@@ -259,7 +259,7 @@ fn a_thousand_connections_at_once() {
 }
 
 #[test]
-fn connections_beyond_the_limit_are_told() {
+fn connections_beyond_the_limit_get_an_error() {
     let server = server(&["-c", "10"]);
     let mut streams: Vec<TcpStream> = (0..10).map(|_| connect(server.address)).collect();
     for stream in &mut streams {
@@ -363,7 +363,7 @@ fn a_value_that_is_being_sent_does_not_change() {
 }
 
 #[test]
-fn half_written_requests_wait_and_disturb_nobody() {
+fn half_written_requests_wait_and_do_not_disturb_others() {
     let server = server(&["-t", "2"]);
     let halves: [&[u8]; 6] = [
         b"g",
@@ -396,7 +396,7 @@ fn half_written_requests_wait_and_disturb_nobody() {
 }
 
 #[test]
-fn clients_that_go_away_in_the_middle_of_everything() {
+fn clients_that_close_at_any_point() {
     let server = server(&["-t", "4"]);
     let address = server.address;
     ask(&mut connect(address), b"set keep 7 0 4\r\nkeep\r\n", b"STORED\r\n");

@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn the_footprint_counts_what_is_asked_for_once() {
+    fn the_footprint_counts_each_requested_key_once() {
         let load = load(Intruders::Between);
         assert_eq!(load.distinct_keys(), 2);
         assert_eq!(load.footprint_bytes(), (12 + 20 + 12 + 12 + 20 + 20) + 18);

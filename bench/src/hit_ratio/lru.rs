@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn the_least_recently_used_goes() {
+    fn the_least_recently_used_item_is_evicted() {
         // Items of 109 bytes.
         assert_eq!(count(&[0, 1, 0, 2, 0, 1], &[], 220), [4, 4]);
         assert_eq!(count(&[0, 1, 2, 0, 1, 2], &[], 220), [6, 6]);
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_larger_than_the_cache_evicts_nothing() {
+    fn an_item_larger_than_the_cache_evicts_nothing() {
         assert_eq!(
             replay(&Load { value_bytes: vec![68, 500], ..load(&[0, 1, 0, 1], &[]) }, Expired::Kept, 220).requests,
             3
@@ -122,12 +122,12 @@ mod tests {
     }
 
     #[test]
-    fn what_has_expired_is_a_miss() {
+    fn an_expired_item_is_a_miss() {
         assert_eq!(count(&[0, 0, 0, 0, 0], &[2], 440), [3, 3]);
     }
 
     #[test]
-    fn what_expires_makes_room_only_if_it_goes() {
+    fn expired_items_free_memory_only_if_removed() {
         // Key 0 has expired when key 2 is stored; key 1 is older.
         assert_eq!(count(&[1, 0, 0, 2, 1], &[2, 0, 0], 230), [4, 3]);
     }

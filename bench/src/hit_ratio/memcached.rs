@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_answer_leaves_out_is_missing() {
+    fn keys_without_a_value_are_missing() {
         let batch = [request(7), request(8), request(9)];
         let (mut asked, mut missing) = (batch.iter(), Vec::new());
         assert_eq!(find(&mut asked, "00000000000000000008 0 80", &mut missing).unwrap().key, 8);

@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn what_misses_its_bar_is_marked() {
+    fn a_missed_bar_is_marked() {
         let good = text_load(&result(0.5, 0.2));
         assert!(!good.contains(MISSED) && good.contains("1.000") && good.contains("0.800") && good.contains("3.50"));
         let bad = text_load(&result(0.6, 0.25));

@@ -148,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn items_weigh_what_the_store_says() {
+    fn weights_equal_the_bytes_of_the_store() {
         let mut store = Replay::new(&STORES[0], 64 << 20).unwrap();
         let sizes = [0, 1, 2, 3, 4, 100, 65_535, 65_536, 500_000];
         let requests = (0..).zip(sizes).flat_map(|(key, value_bytes)| {

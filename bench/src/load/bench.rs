@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_answers_wrongly_ends_the_run() {
+    fn a_wrong_reply_ends_the_run() {
         // Two keys and one constant: the second key gets the value of the first.
         let dataset = Dataset::new(2, 10);
         let error = run_of(&dataset, Operation::Get, Pace::Closed, 1).map(|counted| counted.requests).unwrap_err();

@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_can_be_there_may_be_found() {
+    fn only_live_values_may_be_found() {
         let start = Instant::now();
         let later = |seconds| start + Duration::from_secs(seconds);
         let known = |deadline| Known { value: b"v".to_vec(), flags: 3, deadline, answered: start, unique: None };

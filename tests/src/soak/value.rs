@@ -67,7 +67,7 @@ mod tests {
     use super::{describe, record};
 
     #[test]
-    fn a_value_tells_what_it_is() {
+    fn a_value_describes_itself() {
         let mut value = [record("a1", 7, 0), record("b2", 8, 1000)].concat();
         assert_eq!(describe(&value), format!("{} bytes: a1 version 7 b2 version 8", value.len()));
         let last = value.len() - 2;

@@ -166,7 +166,7 @@ fn a_head_without_end_is_refused() {
 }
 
 #[test]
-fn an_engine_answers_every_operation_in_every_protocol() {
+fn the_engine_serves_every_operation_in_every_protocol() {
     const KEYS: u32 = 100;
     let dataset = dataset();
     for protocol in Protocol::ALL {
