@@ -90,11 +90,21 @@ struct Instances {
     front: Box<dyn Verbs>,
     /// Empty for a solo engine.
     shards: Vec<Box<dyn Verbs>>,
-    now: u32,
-    connections: HashMap<usize, Connection>,
-    statistics: HostStatistics,
-    /// The front's counts of logins at the last reset of the statistics.
-    logins_at_reset: u64,
+}
+
+impl Guests for Instances {
+    fn set_limit(&mut self, memory_bytes: u64) -> bool {
+        if self.shards.is_empty() {
+            return self.front.limit(memory_bytes) == 1;
+        }
+        let part = memory_bytes / self.shards.len() as u64;
+        self.shards.iter_mut().all(|shard| shard.limit(part) == 1)
+    }
+
+    fn logins(&mut self) -> (u32, u32) {
+        let logins = self.front.logins();
+        (logins as u32, (logins >> 32) as u32)
+    }
 }
 
 #[derive(Default)]
@@ -147,8 +157,8 @@ impl Embedding {
         let number = self.connections.get(&id).ok_or("no such connection")?.number;
         loop {
             if status & RUNS != 0 {
-                let closes = self.execute_runs();
-                status = self.front.resume(self.now);
+                let closes = self.execute_runs(number);
+                status = self.guests.front.resume(self.now);
                 if closes {
                     status |= CLOSE;
                 }
@@ -179,7 +189,7 @@ impl Embedding {
     }
 
     /// Executes the runs of the front; returns true if a client asked to stop the server.
-    fn execute_runs(&mut self) -> bool {
+    fn execute_runs(&mut self, asking: u32) -> bool {
         let mut closes = false;
         let mut room = limits::REPLY_BYTES_HIGH as u32;
         for (number, run) in (0..).zip(self.guests.front.runs()) {
@@ -209,46 +219,6 @@ impl Embedding {
         }
         closes
     }
-
-    /// Answers a request to the host.
-    fn answer(&mut self, request: Option<HostRequest>) -> Vec<u8> {
-        match request {
-            Some(HostRequest::Statistics) => {
-                let logins = self.front.logins();
-                let halves = |logins: u64| (logins & u64::from(u32::MAX), logins >> 32);
-                let ((tries, refused), (tries_then, refused_then)) = (halves(logins), halves(self.logins_at_reset));
-                self.statistics.logins = tries - tries_then;
-                self.statistics.logins_refused = refused - refused_then;
-                self.statistics.uptime_s = u64::from(self.now - START);
-                self.statistics.curr_connections = self.connections.len() as u64;
-                self.statistics.encode()
-            }
-            Some(HostRequest::ResetStatistics) => {
-                self.logins_at_reset = self.front.logins();
-                self.statistics.total_connections = 0;
-                self.statistics.bytes_read = 0;
-                self.statistics.bytes_written = 0;
-                Vec::new()
-            }
-            Some(HostRequest::MemoryLimit(bytes)) => {
-                let done = if self.shards.is_empty() {
-                    self.front.limit(bytes) == 1
-                } else {
-                    let part = bytes / self.shards.len() as u64;
-                    self.shards.iter_mut().all(|shard| shard.limit(part) == 1)
-                };
-                if done {
-                    self.statistics.limit_maxbytes = bytes;
-                }
-                vec![u8::from(done)]
-            }
-            Some(HostRequest::Verbosity(level)) => {
-                self.statistics.verbosity = u64::from(level);
-                Vec::new()
-            }
-            _ => Vec::new(),
-        }
-    }
 }
 
 impl Target for Embedding {
@@ -275,7 +245,7 @@ impl Target for Embedding {
             }
             self.host.received(ConnectionId(number), taken as u64, self.now);
             rest = &rest[taken..];
-            let status = self.front.advance(number, taken as u32, self.now);
+            let status = self.guests.front.advance(number, taken as u32, self.now);
             self.apply_status(connection, status)?;
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! Real clients against the product, and against memcached to test the tests: each suite of `suite::SUITES` starts its own
 //! servers and exercises a client completely.
 //!
-//! The results with the product are the table in `docs/compatibility.md`: a suite fails if its row differs, and
+//! The results with the product are the table in `docs/reference/clients.md`: a suite fails if its row differs, and
 //! `CLIENTS_TABLE=write` rewrites the table.
 //!
 //! `PYTHON` and `NODE` name interpreters with the packages of `clients/python/requirements.txt` and

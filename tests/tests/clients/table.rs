@@ -1,5 +1,5 @@
-//! The table of clients in `docs/compatibility.md`: one row per suite, with its results. Versions are those that were
-//! installed when the table was written; the exercised features and the result are compared.
+//! The table of `docs/reference/clients.md`: one row a suite. A run compares what was exercised and the result with the
+//! row; the version is the one that was installed when the table was written.
 
 use crate::{interpreters::folder, site::Report, suite::Suite};
 use std::{collections::BTreeMap, path::PathBuf};
@@ -23,7 +23,7 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// Reads the table of the document; a missing table is empty.
+    /// The table of the document; without a document, an empty one.
     pub(crate) fn read() -> Self {
         let text = std::fs::read_to_string(document()).unwrap_or_default();
         let mut rows = BTreeMap::new();
@@ -38,10 +38,10 @@ impl Table {
         Self { rows }
     }
 
-    /// Enters the result of a suite, or compares it with the document.
+    /// Enters the report of a suite, and compares it with the document unless the table is to be written.
     ///
     /// # Errors
-    /// If the document differs.
+    /// If the document has another row.
     pub(crate) fn enter(&mut self, suite: &Suite, report: &Report) -> Result<(), String> {
         let row = row(suite, report);
         let old = self.rows.insert(name(suite), row.clone());
@@ -66,7 +66,7 @@ impl Table {
         }
     }
 
-    /// Rewrites the section of the document.
+    /// Replaces the table in the document.
     ///
     /// # Errors
     /// If a suite has no row, or the document lacks the marks or cannot be written.
@@ -104,10 +104,9 @@ fn document() -> PathBuf {
     folder().join("..").join(DOCUMENT)
 }
 
-/// Splits the document into the text before the section, the section, and the text after it.
-fn section(text: &str) -> (&str, &str, &str) {
-    let Some(start) = text.find(HEADING) else { return (text, "", "") };
-    let (before, rest) = text.split_at(start);
-    let end = rest[HEADING.len()..].find("\n## ").map_or(rest.len(), |at| HEADING.len() + at + 1);
-    (before, &rest[..end], &rest[end..])
+/// The document before the table, the table, and the document after it.
+fn parts(text: &str) -> Option<[&str; 3]> {
+    let (before, rest) = text.split_once(MARKS[0])?;
+    let (table, after) = rest.split_once(MARKS[1])?;
+    Some([before, table, after])
 }
