@@ -1,6 +1,6 @@
 //! One client: where it is in its conversation, and the bytes that could not be dealt with yet.
 
-use super::{datagram::frame::Datagrams, dump::Dumping, login::Logins, state::State, status::Status};
+use super::{control::Dumping, datagram::frame::Datagrams, login::Logins, state::State, status::Status};
 use crate::{boundary::event::Kinds, limits};
 use alloc::{boxed::Box, vec::Vec};
 

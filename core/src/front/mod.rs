@@ -7,8 +7,8 @@
 mod barrier;
 mod collect;
 mod connection;
+mod control;
 mod datagram;
-mod dump;
 mod login;
 mod pending;
 mod route;
@@ -45,7 +45,7 @@ use alloc::{vec, vec::Vec};
 use barrier::After;
 use collect::Collected;
 use connection::Connection;
-use dump::Dumping;
+use control::Dumping;
 use login::Gate;
 use pending::Input;
 use runs::Carry;

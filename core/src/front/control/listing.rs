@@ -1,7 +1,7 @@
 //! A connection that is being shown items: one bounded piece of one shard after the other. It owns no copy of them; what
 //! is remembered between two pieces is a place in the order of hashes, so a slow reader costs nothing.
 
-use super::barrier::{Barrier, Style};
+use crate::front::barrier::{Barrier, Style};
 use crate::{
     boundary::listing::{BEGIN, END, Piece},
     command::Walk,
@@ -16,7 +16,7 @@ const ITEMS_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// See the module.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Dumping {
+pub(in crate::front) struct Dumping {
     dump: Dump,
     shard: u32,
     shards: u32,
@@ -29,7 +29,7 @@ pub(super) struct Dumping {
 
 impl Dumping {
     /// From the first item of the first of `shards`.
-    pub(super) fn new(dump: Dump, shards: u32) -> Self {
+    pub(in crate::front) fn new(dump: Dump, shards: u32) -> Self {
         let is_bounded = dump.form == Form::Items;
         Self {
             dump,
@@ -42,13 +42,13 @@ impl Dumping {
     }
 
     /// What asks for the next piece.
-    pub(super) fn barrier(&self) -> Barrier {
+    pub(in crate::front) fn barrier(&self) -> Barrier {
         let walk = Walk { cursor: self.cursor, classes: self.dump.classes, room: PIECE_BYTES };
         Barrier::new(Control::Walk { shard: self.shard, walk }, Style::Text)
     }
 
     /// Shows a piece. True: that was the last.
-    pub(super) fn answer(&mut self, out: &mut Vec<u8>, piece: &[u8]) -> bool {
+    pub(in crate::front) fn answer(&mut self, out: &mut Vec<u8>, piece: &[u8]) -> bool {
         let mut piece = Piece::decode(piece);
         self.cursor = piece.cursor;
         for item in piece.by_ref() {

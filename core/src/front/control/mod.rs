@@ -1,0 +1,5 @@
+//! Administrative commands.
+
+mod listing;
+
+pub(super) use listing::Dumping;
