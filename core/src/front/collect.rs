@@ -1,7 +1,7 @@
 //! Collects from the input what is to be answered next.
 
 use super::{
-    barrier::{self, Barrier},
+    barrier::{Barrier, ControlFormat},
     pending::{Pending, Style, Task},
     state::State,
 };
@@ -199,8 +199,8 @@ impl Collector<'_> {
             Request::Quit => return self.close(),
             Request::Control { control, noreply } => {
                 self.found.cursor = start + consumed;
-                let style = if noreply { barrier::Style::Silent } else { barrier::Style::Text };
-                self.found.barrier = Some(Barrier::new(control, style));
+                let format = if noreply { ControlFormat::Silent } else { ControlFormat::Text };
+                self.found.barrier = Some(Barrier::new(control, format));
                 return BREAK;
             }
         }
@@ -276,7 +276,7 @@ impl Collector<'_> {
             }
             Verdict::Complete { request: binary::Request::Control { control, style }, consumed } => {
                 if self.stands_alone(consumed) {
-                    self.found.barrier = Some(Barrier::new(control, barrier::Style::Binary(style)));
+                    self.found.barrier = Some(Barrier::new(control, ControlFormat::Packets(style)));
                 }
                 return BREAK;
             }

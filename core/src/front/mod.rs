@@ -35,17 +35,18 @@ use crate::{
     limits,
     protocol::{
         Context,
-        text::{Control, words},
+        control::{Control, Listing},
+        text::words,
     },
     reply::Reply,
     settings::Setting,
 };
 use alloc::boxed::Box;
 use alloc::{vec, vec::Vec};
-use barrier::After;
+use barrier::ControlFormat;
 use collect::Collected;
 use connection::Connection;
-use control::Dumping;
+use control::{After, Dumping, Position};
 use login::Gate;
 use pending::Input;
 use runs::Carry;
@@ -246,7 +247,7 @@ impl Front {
                 return Some(Step::Rest);
             }
             self.requests_left -= 1;
-            return Some(Step::Barrier(dumping.barrier()));
+            return Some(Step::Barrier(Barrier::new(dumping.next(), ControlFormat::Text)));
         }
         let state = connection.state;
         let input = bytes(self.source, &self.window, &self.connections, self.current);
@@ -287,7 +288,8 @@ impl Front {
             // Each of these concerns everything: with one among them, a datagram has one turn like a stream.
             self.requests_left = self.requests_left.min(turn - 1);
         }
-        Some(Step::Barrier(Barrier { follows, in_datagram, ..barrier }))
+        let position = Position { follows, in_datagram };
+        Some(Step::Barrier(Barrier { position, ..barrier }))
     }
 
     /// How many answers are pending.
@@ -334,7 +336,7 @@ impl Front {
         self.context.now = now;
         let Some(connection) = self.connections.get_mut(self.current) else { return };
         match after {
-            After::Requests => {}
+            After::Requests | After::RequestsWithAnswer => {}
             After::Closing => connection.state = State::Closing,
             After::Watching(kinds) => {
                 connection.watches = kinds;
@@ -342,7 +344,7 @@ impl Front {
             }
             After::Dumping(dump) => connection.dumping = Some(Box::new(Dumping::new(dump, self.config.shards.max(1)))),
         }
-        if matches!(barrier.control, Control::Walk { .. })
+        if matches!(barrier.control, Control::List(Listing::Next { .. }))
             && let Some(dumping) = &mut connection.dumping
             && dumping.answer(&mut self.output, self.carry.brought(Slot::First))
         {

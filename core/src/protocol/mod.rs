@@ -6,6 +6,7 @@
 //! more than a limit allows). Nothing here knows the store.
 
 pub mod binary;
+pub mod control;
 pub mod health;
 pub mod meta;
 pub mod text;

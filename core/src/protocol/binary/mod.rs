@@ -28,7 +28,7 @@ pub use encode::{answer, login, status};
 pub use parse::parse;
 pub use statistics::encode_statistics;
 
-use super::{Span, text::Control};
+use super::{Span, control::Control};
 use crate::command::Operation;
 
 /// The first byte of a request.

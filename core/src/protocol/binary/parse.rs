@@ -9,7 +9,7 @@ use crate::{
     limits,
     protocol::{
         Context, Span, Verdict,
-        text::{Control, Group},
+        control::{Control, Flush, StatisticsGroup},
     },
 };
 use core::num::NonZeroU64;
@@ -195,27 +195,25 @@ impl Packet<'_> {
         if !self.context.permissions.flush {
             return self.answer(Status::AuthError, 0, false);
         }
-        self.control(Control::Flush { exptime: i64::from(self.word(0)) })
+        self.control(Control::Flush(Flush::At { exptime: i64::from(self.word(0)) }))
     }
 
     /// Groups are found by their beginning where memcached does so.
     fn stat(&self) -> Verdict<Request> {
         let group = match self.key.of(self.input) {
-            b"" => Group::General,
-            key if key.starts_with(b"reset") => Group::Reset,
-            key if key.starts_with(b"settings") => Group::Settings,
-            key if key.starts_with(b"detail") && !self.context.permissions.dump => {
-                return self.answer(Status::NotFound, 0, false);
-            }
-            key if key.starts_with(b"detail dump") => Group::Detail(Detail::Dump),
-            key if key.starts_with(b"detail on") => Group::Detail(Detail::On),
-            key if key.starts_with(b"detail off") => Group::Detail(Detail::Off),
-            b"items" => Group::Items,
-            b"slabs" => Group::Slabs,
-            b"sizes" => Group::Sizes,
+            b"" => StatisticsGroup::General,
+            key if key.starts_with(b"reset") => StatisticsGroup::Reset,
+            key if key.starts_with(b"settings") => StatisticsGroup::Settings,
+            key if key.starts_with(b"detail") && !self.context.permissions.dump => return self.answer(Status::NotFound, 0, false),
+            key if key.starts_with(b"detail dump") => StatisticsGroup::Detail(Detail::Dump),
+            key if key.starts_with(b"detail on") => StatisticsGroup::Detail(Detail::On),
+            key if key.starts_with(b"detail off") => StatisticsGroup::Detail(Detail::Off),
+            b"items" => StatisticsGroup::Items,
+            b"slabs" => StatisticsGroup::Slabs,
+            b"sizes" => StatisticsGroup::Sizes,
             _ => return self.answer(Status::NotFound, 0, false),
         };
-        self.control(Control::Stats(group))
+        self.control(Control::Statistics(group))
     }
 
     fn control(&self, control: Control) -> Verdict<Request> {

@@ -3,12 +3,13 @@
 
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::arithmetic_side_effects)]
 
-use super::{Control, Dump, Form, Request, parse::Line, watch, words};
+use super::{Request, parse::Line, watch, words};
 use crate::{
     boundary::{event::Kinds, host::ClockOrder},
     command::Eviction,
     protocol::{
         Verdict,
+        control::{Control, Crawler, Dump, Listing, ListingFormat, ServerControl, Tune},
         token::{self, Tokens},
     },
     settings::Setting,
@@ -28,7 +29,7 @@ impl Line<'_> {
             None => self.answer_unless_noreply(words::ERROR),
             Some(0..8) => self.answer_unless_noreply(words::MEMLIMIT_TOO_SMALL),
             Some(1_000_000_001..) => self.answer_unless_noreply(words::MEMLIMIT_NOT_BYTES),
-            Some(mebibytes) => self.control(Control::MemoryLimit { mebibytes }),
+            Some(mebibytes) => self.control(Control::Tune(Tune::MemoryLimit { mebibytes })),
         }
     }
 
@@ -37,12 +38,14 @@ impl Line<'_> {
     pub(super) fn lru(&self) -> Verdict<Request> {
         let tuned = match self.argument(0) {
             b"mode" => match self.argument(1) {
-                b"flat" => return self.control(Control::Evict(Eviction::Lru)),
-                b"segmented" => return self.control(Control::Evict(Eviction::S3Fifo)),
+                b"flat" => return self.control(Control::Tune(Tune::Eviction(Eviction::Lru))),
+                b"segmented" => return self.control(Control::Tune(Tune::Eviction(Eviction::S3Fifo))),
                 _ => None,
             },
             b"tune" => self.lru_tune(),
-            b"temp_ttl" => token::loose_i32(self.argument(1)).map(|ttl| self.control(Control::TemporaryTtl(ttl))),
+            b"temp_ttl" => {
+                token::loose_i32(self.argument(1)).map(|ttl| self.control(Control::Tune(Tune::TemporaryTtl(ttl))))
+            }
             _ => None,
         };
         tuned.unwrap_or_else(|| self.answer_unless_noreply(words::ERROR))
@@ -58,13 +61,13 @@ impl Line<'_> {
             self.answer_unless_noreply(words::LRU_NO_AGE)
         } else {
             let (hot_factor, warm_factor) = ((hot_age as f32).to_bits(), (warm_age as f32).to_bits());
-            self.control(Control::TuneLru { hot_percent, warm_percent, hot_factor, warm_factor })
+            self.control(Control::Tune(Tune::Lru { hot_percent, warm_percent, hot_factor, warm_factor }))
         })
     }
 
     pub(super) fn verbosity(&self) -> Verdict<Request> {
         match token::digits_u32(self.argument(0)) {
-            Some(level) => self.control(Control::Verbosity { level: level.min(2) }),
+            Some(level) => self.control(Control::Tune(Tune::Verbosity { level: level.min(2) })),
             None => self.answer_unless_noreply(words::BAD_FORMAT),
         }
     }
@@ -75,8 +78,8 @@ impl Line<'_> {
         }
         let mut tokens = Tokens::new(self.arguments);
         match (tokens.next_bytes(), tokens.next_bytes()) {
-            (b"", _) => self.control(Control::Shutdown { graceful: false }),
-            (b"graceful", b"") => self.control(Control::Shutdown { graceful: true }),
+            (b"", _) => self.control(Control::Server(ServerControl::Shutdown { graceful: false })),
+            (b"graceful", b"") => self.control(Control::Server(ServerControl::Shutdown { graceful: true })),
             _ => self.answer_unless_noreply(words::INVALID_SHUTDOWN),
         }
     }
@@ -90,7 +93,7 @@ impl Line<'_> {
                 _ => return self.answer(words::ERROR),
             },
         };
-        self.control(Control::Clock(order))
+        self.control(Control::Server(ServerControl::Clock(order)))
     }
 
     /// Tokens after the first word, a trailing `noreply` aside.
@@ -101,36 +104,38 @@ impl Line<'_> {
     /// What `lru_crawler` begins with.
     pub(super) fn crawler(&self) -> Verdict<Request> {
         let control = match (self.argument(0), self.arguments_count()) {
-            (b"enable", 1) => Control::Crawler { enable: true },
-            (b"disable", 1) => Control::Crawler { enable: false },
-            (b"crawl", 2) => Control::Crawl(match self.argument(1) {
-                b"hash" => words::CRAWLER_UNKNOWN,
-                ids if classes(ids) == 0 => words::BAD_CLASS,
-                _ => words::OK,
+            (b"enable", 1) => Control::Crawler(Crawler::Enable(true)),
+            (b"disable", 1) => Control::Crawler(Crawler::Enable(false)),
+            (b"crawl", 2) => Control::Crawler(match self.argument(1) {
+                b"hash" => Crawler::RefuseCrawl(words::CRAWLER_UNKNOWN),
+                ids if classes(ids) == 0 => Crawler::RefuseCrawl(words::BAD_CLASS),
+                _ => Crawler::Crawl,
             }),
-            (b"metadump", 2) => return self.dump(Form::Metadata),
-            (b"mgdump", 2) => return self.dump(Form::Keys),
+            (b"metadump", 2) => return self.dump(ListingFormat::Metadata),
+            (b"mgdump", 2) => return self.dump(ListingFormat::Keys),
             (b"sleep", 2) => match token::digits_u32(self.argument(1)) {
                 None => return self.answer_unless_noreply(words::BAD_FORMAT),
                 Some(value) if value > SLEEP_US_MAX => return self.answer_unless_noreply(words::SLEEP_TOO_LONG),
-                Some(value) => Control::Tune { setting: Setting::LruCrawlerSleep, value: value.into() },
+                Some(value) => Control::Tune(Tune::Setting { setting: Setting::LruCrawlerSleep, value: value.into() }),
             },
             (b"tocrawl", 2) => match token::digits_u32(self.argument(1)) {
                 None => return self.answer_unless_noreply(words::BAD_FORMAT),
-                Some(value) => Control::Tune { setting: Setting::LruCrawlerTocrawl, value: value.into() },
+                Some(value) => {
+                    Control::Tune(Tune::Setting { setting: Setting::LruCrawlerTocrawl, value: value.into() })
+                }
             },
             _ => return self.answer_unless_noreply(words::ERROR),
         };
         self.control(control)
     }
 
-    fn dump(&self, form: Form) -> Verdict<Request> {
+    fn dump(&self, format: ListingFormat) -> Verdict<Request> {
         // memcached counts `noreply` among the arguments here, and refuses it, in silence.
         if self.noreply() {
             return self.answer(b"");
         }
         let classes = if self.argument(1) == b"hash" { ALL_CLASSES } else { classes(self.argument(1)) };
-        self.control(Control::Dump(Dump { form, classes, limit: 0 }))
+        self.control(Control::List(Listing::Begin(Dump { format, classes, limit: 0 })))
     }
 
     /// There is nothing to reassign: every class uses the same memory.
@@ -162,7 +167,10 @@ impl Line<'_> {
         let refusal = match (self.argument(1), self.arguments_count()) {
             (b"ratio", 3..) => match ratio() {
                 Some(ratio) => {
-                    return self.control(Control::Tune { setting: Setting::SlabAutomoveRatio, value: ratio.to_bits() });
+                    return self.control(Control::Tune(Tune::Setting {
+                        setting: Setting::SlabAutomoveRatio,
+                        value: ratio.to_bits(),
+                    }));
                 }
                 None => words::ERROR,
             },
@@ -170,14 +178,18 @@ impl Line<'_> {
             (b"ratio" | b"freeratio", _) => words::ERROR,
             (b"window", 3..) => match token::digits_u32(self.argument(2)) {
                 Some(value) if WINDOW_S.contains(&value) => {
-                    return self.control(Control::Tune { setting: Setting::SlabAutomoveWindow, value: value.into() });
+                    return self.control(Control::Tune(Tune::Setting {
+                        setting: Setting::SlabAutomoveWindow,
+                        value: value.into(),
+                    }));
                 }
                 Some(_) => words::BAD_WINDOW,
                 None => words::BAD_FORMAT,
             },
             (mode, _) => match token::digits_u32(mode) {
                 Some(value @ 0..=2) => {
-                    return self.control(Control::Tune { setting: Setting::SlabAutomove, value: value.into() });
+                    return self
+                        .control(Control::Tune(Tune::Setting { setting: Setting::SlabAutomove, value: value.into() }));
                 }
                 Some(_) => words::ERROR,
                 None => words::BAD_FORMAT,
@@ -212,7 +224,11 @@ impl Line<'_> {
             return self.answer(words::BAD_FORMAT);
         };
         match 1u64.checked_shl(class) {
-            Some(classes) => self.control_with_answer(Control::Dump(Dump { form: Form::Items, classes, limit })),
+            Some(classes) => self.control_with_answer(Control::List(Listing::Begin(Dump {
+                format: ListingFormat::Items,
+                classes,
+                limit,
+            }))),
             None => self.answer(words::ILLEGAL_CLASS),
         }
     }

@@ -1,22 +1,15 @@
 //! Lines that show items one by one.
 
 use super::words;
-use crate::{boundary::listing::Listed, clock::Expiry, protocol::meta};
+use crate::{
+    boundary::listing::Listed,
+    clock::Expiry,
+    protocol::{control::ListingFormat, meta},
+};
 use alloc::vec::Vec;
 use core::fmt::Write;
 
-/// How items are shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
-    /// `lru_crawler metadump`: everything but the value.
-    Metadata,
-    /// `lru_crawler mgdump`: meta commands that read them.
-    Keys,
-    /// `stats cachedump`: key, length, expiry.
-    Items,
-}
-
-impl Form {
+impl ListingFormat {
     /// What stands before the first line.
     pub fn head(self) -> &'static [u8] {
         match self {
@@ -52,10 +45,10 @@ impl Form {
 }
 
 /// One item.
-pub fn answer_listed(out: &mut Vec<u8>, form: Form, item: &Listed<'_>) {
-    match form {
-        Form::Metadata => metadata(out, item),
-        Form::Keys => {
+pub fn answer_listed(out: &mut Vec<u8>, format: ListingFormat, item: &Listed<'_>) {
+    match format {
+        ListingFormat::Metadata => metadata(out, item),
+        ListingFormat::Keys => {
             out.extend_from_slice(b"mg ");
             let is_plain = !item.encoded_key && item.key.iter().all(|byte| !matches!(byte, b' ' | b'\r' | b'\n'));
             if is_plain {
@@ -66,7 +59,7 @@ pub fn answer_listed(out: &mut Vec<u8>, form: Form, item: &Listed<'_>) {
                 out.extend_from_slice(b" b\r\n");
             }
         }
-        Form::Items => {
+        ListingFormat::Items => {
             out.extend_from_slice(b"ITEM ");
             out.extend_from_slice(item.key);
             let _ = write!(Text(out), " [{} b; {} s]\r\n", item.value_bytes, item.expiry.0);

@@ -26,7 +26,7 @@ mod watch;
 pub mod words;
 
 pub use encode::{answer_found, answer_refusal, answer_status};
-pub use listing::{Form, answer_listed};
+pub use listing::answer_listed;
 pub use login::{Login, parse_login};
 pub use parse::{continue_retrieval, parse};
 pub use statistics::{
@@ -35,13 +35,8 @@ pub use statistics::{
 
 pub use watch::answer_event;
 
-use super::Span;
-use crate::{
-    boundary::{event::Kinds, host::ClockOrder},
-    clock::Expiry,
-    command::{Detail, Eviction, Operation, Walk},
-    settings::Setting,
-};
+use super::{Span, control::Control};
+use crate::{clock::Expiry, command::Operation};
 
 /// What a client asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,109 +89,4 @@ pub struct KeyRequest {
     pub noreply: bool,
     /// As in [`Request::Answer`].
     pub swallow: u64,
-}
-
-/// See [`Request::Control`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Control {
-    /// `flush_all`, with the delay as the client sent it (not positive: now).
-    Flush {
-        /// Seconds, or an absolute time beyond 30 days.
-        exptime: i64,
-    },
-    /// `flush_all` that is refused with this answer, but counts.
-    RefuseFlush(&'static [u8]),
-    /// `lru mode`.
-    Evict(Eviction),
-    /// `cache_memlimit`.
-    MemoryLimit {
-        /// MiB.
-        mebibytes: u32,
-    },
-    /// `verbosity`.
-    Verbosity {
-        /// 0 to 2.
-        level: u32,
-    },
-    /// `shutdown`.
-    Shutdown {
-        /// Let connections finish.
-        graceful: bool,
-    },
-    /// `debugtime`.
-    Clock(ClockOrder),
-    /// `refresh_certs`.
-    RefreshCertificates,
-    /// `stats` and its groups.
-    Stats(Group),
-    /// `watch`; no kinds: it asked for something that there is not.
-    Watch(Kinds),
-    /// `lru_crawler crawl`. This is the answer, unless background work is off.
-    Crawl(&'static [u8]),
-    /// `lru_crawler enable` and `disable`.
-    Crawler {
-        /// Which.
-        enable: bool,
-    },
-    /// Commands that show items.
-    Dump(Dump),
-    /// A piece of what [`Control::Dump`] began; no client sends it.
-    Walk {
-        /// Which shard.
-        shard: u32,
-        /// Which piece.
-        walk: Walk,
-    },
-    /// Something that `stats settings` shows from now on.
-    Tune {
-        /// What.
-        setting: Setting,
-        /// Its value; of a ratio, the bits of the number.
-        value: u64,
-    },
-    /// `lru tune`.
-    TuneLru {
-        /// Part of the memory in percent.
-        hot_percent: u32,
-        /// The same.
-        warm_percent: u32,
-        /// The bits of a number.
-        hot_factor: u32,
-        /// The same.
-        warm_factor: u32,
-    },
-    /// `lru temp_ttl`; negative turns it off.
-    TemporaryTtl(i32),
-}
-
-/// A wish to see items.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Dump {
-    /// How.
-    pub form: Form,
-    /// Bit `n`: those of size class `n`; no bit: the client asked for classes that there cannot be.
-    pub classes: u64,
-    /// At most so many; 0: all.
-    pub limit: u32,
-}
-
-/// A group of statistics.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Group {
-    /// `stats`
-    General,
-    /// `stats settings`
-    Settings,
-    /// `stats items`
-    Items,
-    /// `stats slabs`
-    Slabs,
-    /// `stats sizes`
-    Sizes,
-    /// `stats conns`
-    Connections,
-    /// `stats reset`
-    Reset,
-    /// `stats detail on|off|dump`
-    Detail(Detail),
 }

@@ -2,12 +2,17 @@
 
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::arithmetic_side_effects)]
 
-use super::{Control, Group, KeyRequest, Request, Retrieve, words};
+use super::{KeyRequest, Request, Retrieve, words};
 use crate::{
     clock::Expiry,
     command::{ArithmeticOptions, Detail, Direction, Operation, StoreMode, StoreOptions, Touched},
     limits,
-    protocol::{Context, Span, Verdict, token, token::Tokens},
+    protocol::{
+        Context, Span, Verdict,
+        control::{Control, Flush, ServerControl, StatisticsGroup},
+        token,
+        token::Tokens,
+    },
 };
 
 /// Looks at the first request of `input`.
@@ -146,7 +151,7 @@ impl Line<'_> {
             b"verbosity" => self.verbosity(),
             b"shutdown" => self.shutdown(),
             b"debugtime" if self.context.permissions.debug_time => self.debug_time(),
-            b"refresh_certs" => self.control(Control::RefreshCertificates),
+            b"refresh_certs" => self.control(Control::Server(ServerControl::RefreshCertificates)),
             b"quit" => Verdict::Complete { request: Request::Quit, consumed: self.consumed },
             _ => self.unknown(),
         }
@@ -311,15 +316,15 @@ impl Line<'_> {
 
     fn flush(&self) -> Verdict<Request> {
         if !self.context.permissions.flush {
-            return self.control(Control::RefuseFlush(words::FLUSH_NOT_ALLOWED));
+            return self.control(Control::Flush(Flush::Refused(words::FLUSH_NOT_ALLOWED)));
         }
         let arguments = Tokens::new(self.arguments).count();
         if arguments == usize::from(self.noreply()) {
-            return self.control(Control::Flush { exptime: 0 });
+            return self.control(Control::Flush(Flush::At { exptime: 0 }));
         }
         match token::digits_i32(self.argument(0)) {
-            Some(exptime) => self.control(Control::Flush { exptime: i64::from(exptime) }),
-            None => self.control(Control::RefuseFlush(words::INVALID_EXPTIME)),
+            Some(exptime) => self.control(Control::Flush(Flush::At { exptime: i64::from(exptime) })),
+            None => self.control(Control::Flush(Flush::Refused(words::INVALID_EXPTIME))),
         }
     }
 
@@ -327,27 +332,25 @@ impl Line<'_> {
     fn stats(&self) -> Verdict<Request> {
         let mut tokens = Tokens::new(self.arguments);
         let group = match tokens.next_bytes() {
-            b"" => Group::General,
-            word if b"reset".starts_with(word) => Group::Reset,
-            word if b"detail".starts_with(word) && !self.context.permissions.dump => {
-                return self.answer(words::DETAIL_NOT_ALLOWED);
-            }
+            b"" => StatisticsGroup::General,
+            word if b"reset".starts_with(word) => StatisticsGroup::Reset,
+            word if b"detail".starts_with(word) && !self.context.permissions.dump => return self.answer(words::DETAIL_NOT_ALLOWED),
             word if b"detail".starts_with(word) => match tokens.next_bytes() {
                 b"" => return self.answer(words::DETAIL_USAGE),
-                word if b"on".starts_with(word) => Group::Detail(Detail::On),
-                word if b"off".starts_with(word) => Group::Detail(Detail::Off),
-                word if b"dump".starts_with(word) => Group::Detail(Detail::Dump),
+                word if b"on".starts_with(word) => StatisticsGroup::Detail(Detail::On),
+                word if b"off".starts_with(word) => StatisticsGroup::Detail(Detail::Off),
+                word if b"dump".starts_with(word) => StatisticsGroup::Detail(Detail::Dump),
                 _ => return self.answer(words::DETAIL_USAGE),
             },
-            word if b"settings".starts_with(word) => Group::Settings,
+            word if b"settings".starts_with(word) => StatisticsGroup::Settings,
             word if b"cachedump".starts_with(word) => return self.cachedump(),
-            word if b"conns".starts_with(word) => Group::Connections,
-            b"items" => Group::Items,
-            b"slabs" => Group::Slabs,
-            b"sizes" => Group::Sizes,
+            word if b"conns".starts_with(word) => StatisticsGroup::Connections,
+            b"items" => StatisticsGroup::Items,
+            b"slabs" => StatisticsGroup::Slabs,
+            b"sizes" => StatisticsGroup::Sizes,
             _ => return self.answer(words::ERROR),
         };
-        self.control_with_answer(Control::Stats(group))
+        self.control_with_answer(Control::Statistics(group))
     }
 
     /// A browser's request line closes the connection; anything else is an error.
@@ -384,7 +387,10 @@ mod tests {
     fn the_clock_obeys_only_where_it_is_allowed() {
         let allowed = Context { permissions: Permissions::ALL, ..CONTEXT };
         let order = |input: &[u8]| match parse(input, &allowed) {
-            Verdict::Complete { request: Request::Control { control: Control::Clock(order), .. }, .. } => Some(order),
+            Verdict::Complete {
+                request: Request::Control { control: Control::Server(ServerControl::Clock(order)), .. },
+                ..
+            } => Some(order),
             Verdict::Complete { request: Request::Answer { text: words::ERROR, .. }, .. } => None,
             other => panic!("{other:?}"),
         };

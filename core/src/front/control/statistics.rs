@@ -1,0 +1,96 @@
+//! `stats` and its groups.
+
+use super::{Administrative, After, ControlReplies, Position, tuned_settings};
+use crate::{
+    boundary::{
+        config::Config,
+        host::{HostRequest, HostStatistics},
+    },
+    clock::Seconds,
+    command::{Broadcast, Detail},
+    protocol::{
+        control::StatisticsGroup,
+        text::{self, words},
+    },
+    settings::Setting,
+    statistics::{Classes, Counters, Prefixes, Sizes},
+    wire::Reader,
+};
+use alloc::{
+    string::{String, ToString},
+    vec::Vec,
+};
+
+impl Administrative for StatisticsGroup {
+    fn broadcasts(&self, _position: Position, _now: Seconds) -> [Option<Broadcast>; 2] {
+        match *self {
+            Self::General => [Some(Broadcast::Counters), None],
+            Self::Settings => [Some(Broadcast::Tuned), None],
+            Self::Items => [Some(Broadcast::Classes), None],
+            Self::Slabs => [Some(Broadcast::Classes), Some(Broadcast::Counters)],
+            Self::Sizes => [Some(Broadcast::Sizes), None],
+            Self::Connections => [None, None],
+            Self::Reset => [Some(Broadcast::ResetCounters), None],
+            Self::Detail(detail) => [Some(Broadcast::Detail(detail)), None],
+        }
+    }
+
+    fn host_request(&self, _position: Position) -> Option<HostRequest> {
+        match self {
+            Self::General | Self::Settings => Some(HostRequest::Statistics),
+            Self::Connections => Some(HostRequest::Connections),
+            Self::Reset => Some(HostRequest::ResetStatistics),
+            Self::Items | Self::Slabs | Self::Sizes | Self::Detail(_) => None,
+        }
+    }
+
+    fn answer(&self, out: &mut Vec<u8>, _position: Position, replies: &ControlReplies<'_>) -> After {
+        let &ControlReplies { config, now, first, second, host } = replies;
+        match self {
+            Self::General => {
+                text::answer_general(out, config, &merged(first), &HostStatistics::decode(host), now);
+            }
+            Self::Settings => text::answer_settings(out, &settings(config, first, host)),
+            Self::Items => text::answer_classes(out, &Classes::decode_merged(first)),
+            Self::Slabs => text::answer_slabs(out, &Classes::decode_merged(first), &merged(second)),
+            Self::Sizes => text::answer_sizes(out, &Sizes::decode_merged(first)),
+            Self::Connections => text::answer_connections(out, host),
+            Self::Reset => out.extend_from_slice(words::RESET),
+            Self::Detail(Detail::Dump) => text::answer_prefixes(out, &Prefixes::decode_merged(first)),
+            Self::Detail(Detail::On | Detail::Off) => out.extend_from_slice(words::OK),
+        }
+        After::Requests
+    }
+}
+
+/// The counters of all shards together.
+fn merged(records: &[u8]) -> Counters {
+    let mut r = Reader(records);
+    let mut sum = Counters::decode(&mut r).unwrap_or_default();
+    // Every shard saw each of these.
+    let (flushes, crawls) = (sum.cmd_flush, sum.lru_crawler_starts);
+    while let Some(counters) = Counters::decode(&mut r) {
+        sum.merge(&counters);
+    }
+    (sum.cmd_flush, sum.lru_crawler_starts) = (flushes, crawls);
+    sum
+}
+
+/// The settings in force: those of the configuration, changed by what the shards and the host reply.
+fn settings(config: &Config, shards: &[u8], host: &[u8]) -> Vec<(Setting, String)> {
+    let host = HostStatistics::decode(host);
+    let mut settings = config.settings.clone();
+    set(&mut settings, Setting::MaxBytes, host.limit_maxbytes.to_string());
+    set(&mut settings, Setting::Verbosity, host.verbosity.to_string());
+    for (setting, value) in tuned_settings(shards) {
+        set(&mut settings, setting, setting.shown(value));
+    }
+    settings
+}
+
+fn set(settings: &mut Vec<(Setting, String)>, setting: Setting, value: String) {
+    match settings.iter_mut().find(|(present, _)| *present == setting) {
+        Some((_, present)) => *present = value,
+        None => settings.push((setting, value)),
+    }
+}
