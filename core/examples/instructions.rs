@@ -11,7 +11,7 @@ use store_loops::{KEY_BYTES, Loops, ROUND_OPERATIONS, VALUE_BYTES, Work};
 use wasmcached_core::{
     boundary::config::{Config, StoreConfig},
     engine::Engine,
-    front::{ConnectionId, Status},
+    front::{ConnectionId, ConnectionStatus},
     hash::Seed,
 };
 
@@ -144,7 +144,7 @@ fn send(engine: &mut Engine, id: ConnectionId, bytes: &[u8]) -> usize {
     let mut sent = 0;
     loop {
         sent += black_box(engine.front().expect("a front").output(id)).len();
-        if !status.has(Status::MORE) {
+        if !status.has(ConnectionStatus::MORE) {
             return sent;
         }
         status = engine.advance(id, 0, NOW);

@@ -7,7 +7,7 @@ use crate::{
         event::{Events, Kinds},
     },
     clock::Seconds,
-    front::{Barrier, ConnectionId, Front, Status, Step},
+    front::{Barrier, ConnectionId, ConnectionStatus, Front, Step},
     shard::Shard,
 };
 
@@ -64,44 +64,44 @@ impl Engine {
     }
 
     /// Takes `received` bytes of a connection as far as it goes. See `docs/internals/boundary.md` for the status.
-    pub fn advance(&mut self, id: ConnectionId, received: usize, now: Seconds) -> Status {
+    pub fn advance(&mut self, id: ConnectionId, received: usize, now: Seconds) -> ConnectionStatus {
         self.now = now;
         match &mut self.front {
             Some(front) => front.begin(id, received, now),
-            None => return Status::CLOSE,
+            None => return ConnectionStatus::CLOSE,
         }
-        self.go_on()
+        self.run()
     }
 
     /// Goes on after runs were carried.
-    pub fn resume(&mut self, now: Seconds) -> Status {
+    pub fn resume(&mut self, now: Seconds) -> ConnectionStatus {
         self.now = now;
-        let Some(front) = &mut self.front else { return Status::CLOSE };
+        let Some(front) = &mut self.front else { return ConnectionStatus::CLOSE };
         match self.barrier.take() {
             Some(barrier) => front.answer_barrier(&barrier, now),
-            None => front.answer_carried(),
+            None => front.answer_runs(),
         }
-        self.go_on()
+        self.run()
     }
 
-    fn go_on(&mut self) -> Status {
-        let Some(front) = &mut self.front else { return Status::CLOSE };
+    fn run(&mut self) -> ConnectionStatus {
+        let Some(front) = &mut self.front else { return ConnectionStatus::CLOSE };
         loop {
             match (front.step(), &mut self.shard) {
-                (Step::Rest, _) => return front.rest(),
+                (Step::Idle, _) => return front.park(),
                 (Step::Execute, Some(shard)) => execute(front, shard, self.now),
                 (Step::Execute, None) => {
                     front.load_commands();
                     if front.runs().0.is_empty() {
-                        front.answer_carried();
+                        front.answer_runs();
                     } else {
-                        return Status::RUNS;
+                        return ConnectionStatus::RUNS;
                     }
                 }
                 (Step::Barrier(barrier), shard) => {
                     if !serve_barrier(front, shard.as_mut(), &barrier, self.now) {
                         self.barrier = Some(barrier);
-                        return Status::RUNS;
+                        return ConnectionStatus::RUNS;
                     }
                 }
             }
@@ -133,12 +133,12 @@ fn execute(front: &mut Front, shard: &mut Shard, now: Seconds) {
         shard.touch_lines(front.pending_hashes());
     }
     let mut answered = 0;
-    let told_as = front.told_as();
+    let watched_as = front.watched_as();
     while answered < count {
         let reply = front.command(answered).map(|command| shard.execute(&command, now));
         let room = front.answer(answered, reply.as_ref());
-        if let (Some(descriptor), Some(reply)) = (told_as, &reply) {
-            front.tell(answered, reply, descriptor);
+        if let (Some(descriptor), Some(reply)) = (watched_as, &reply) {
+            front.record_event(answered, reply, descriptor);
         }
         answered += 1;
         if !room {

@@ -5,7 +5,7 @@ mod common;
 use common::host::Server;
 use wasmcached_core::{
     boundary::{config::Config, host::HostRequest},
-    front::{ConnectionId, Status},
+    front::{ConnectionId, ConnectionStatus},
     limits::{DATAGRAM_BYTES_MAX, DATAGRAM_HEADER_BYTES},
 };
 
@@ -24,13 +24,13 @@ fn exchange(server: &mut Server, id: ConnectionId, payload: &[u8]) -> Vec<Vec<u8
     window[..datagram.len()].copy_from_slice(&datagram);
     let mut status = server.advance(id, datagram.len());
     let mut replies = Vec::new();
-    while status.has(Status::OUTPUT) {
+    while status.has(ConnectionStatus::OUTPUT) {
         replies.push(server.front().output(id).to_vec());
         // As if the socket had lost it: what was not sent does not come again.
         let sent = if replies.len() % 2 == 0 { 0 } else { replies.last().unwrap().len() };
         status = server.front().consume(id, sent);
     }
-    assert_eq!(status, Status::default());
+    assert_eq!(status, ConnectionStatus::default());
     assert_eq!(server.front().buffers_bytes(), 0);
     replies
 }
@@ -105,7 +105,7 @@ fn nothing_is_left_for_the_next_datagram() {
         {
             let window = server.front().input(id);
             window[..junk.len()].copy_from_slice(junk);
-            assert_eq!(server.advance(id, junk.len()), Status::default(), "{junk:?}");
+            assert_eq!(server.advance(id, junk.len()), ConnectionStatus::default(), "{junk:?}");
         }
     });
 }

@@ -9,7 +9,7 @@ use common::{
 };
 use wasmcached_core::{
     boundary::config::{Config, StoreConfig},
-    front::{ConnectionId, Status},
+    front::{ConnectionId, ConnectionStatus},
     limits,
 };
 
@@ -90,12 +90,12 @@ fn unread_replies_hold_bounded_memory() {
     let clients: Vec<Client> = (0..150).map(|_| Client::new(&mut server)).collect();
     for client in &clients {
         let (_, status) = server.receive(client.id, b"get k k k k\r\n");
-        assert!(status.has(Status::OUTPUT) && status.has(Status::MORE));
+        assert!(status.has(ConnectionStatus::OUTPUT) && status.has(ConnectionStatus::MORE));
         // The client reads a bit and then no more.
         let status = server.consume(client.id, 1000);
         assert!(server.front().buffers_bytes() <= BUFFERS_BYTES_MAX);
-        dropped += usize::from(!status.has(Status::OUTPUT));
-        assert_eq!(status.has(Status::CLOSE), !status.has(Status::OUTPUT));
+        dropped += usize::from(!status.has(ConnectionStatus::OUTPUT));
+        assert_eq!(status.has(ConnectionStatus::CLOSE), !status.has(ConnectionStatus::OUTPUT));
     }
     assert!((50..140).contains(&dropped), "{dropped}");
     for client in clients {
@@ -125,7 +125,7 @@ fn a_connection_stops_at_the_mark_until_its_client_reads() {
             answer.extend_from_slice(output);
             let length = output.len();
             server.consume(client.id, length);
-            if !status.has(Status::MORE) {
+            if !status.has(ConnectionStatus::MORE) {
                 break;
             }
             status = server.advance(client.id, 0);
@@ -238,14 +238,14 @@ fn a_host_may_ask_twice() {
         let id = server.open();
         let body = [&b"set k 0 0 50000\r\n"[..], &large(50_000), b"\r\nget k\r\n"].concat();
         let (taken, status) = server.receive(id, &body[..held]);
-        assert_eq!((taken, status), (held, Status::PARTIAL));
+        assert_eq!((taken, status), (held, ConnectionStatus::PARTIAL));
         let first = server.front().input(id).len();
         assert_eq!(server.front().input(id).len(), first);
         // Nothing came.
-        assert_eq!(server.advance(id, 0), Status::PARTIAL);
-        assert_eq!(server.advance(id, 0), Status::PARTIAL);
+        assert_eq!(server.advance(id, 0), ConnectionStatus::PARTIAL);
+        assert_eq!(server.advance(id, 0), ConnectionStatus::PARTIAL);
         server.front().input(id);
-        assert_eq!(server.advance(id, 0), Status::PARTIAL);
+        assert_eq!(server.advance(id, 0), ConnectionStatus::PARTIAL);
         server.front().input(id);
         let (mut at, mut answer) = (held, Vec::new());
         while at < body.len() {
@@ -266,14 +266,14 @@ fn going_on_before_the_output_is_sent_loses_nothing() {
     let mut server = Server::solo(&config(), START);
     let id = server.open();
     let (_, status) = server.receive(id, b"version\r\n");
-    assert_eq!(status, Status::OUTPUT);
-    assert_eq!(server.consume(id, 3), Status::OUTPUT);
-    assert_eq!(server.advance(id, 0), Status::OUTPUT);
+    assert_eq!(status, ConnectionStatus::OUTPUT);
+    assert_eq!(server.consume(id, 3), ConnectionStatus::OUTPUT);
+    assert_eq!(server.advance(id, 0), ConnectionStatus::OUTPUT);
     let (_, status) = server.receive(id, b"get a\r\nversion\r\n");
-    assert!(status.has(Status::OUTPUT) && status.has(Status::MORE));
+    assert!(status.has(ConnectionStatus::OUTPUT) && status.has(ConnectionStatus::MORE));
     assert_eq!(server.front().output(id), b"SION 1.6.45\r\n");
-    assert!(server.consume(id, 13).has(Status::MORE));
-    assert_eq!(server.advance(id, 0), Status::OUTPUT);
+    assert!(server.consume(id, 13).has(ConnectionStatus::MORE));
+    assert_eq!(server.advance(id, 0), ConnectionStatus::OUTPUT);
     assert_eq!(server.front().output(id), b"END\r\nVERSION 1.6.45\r\n");
 }
 
@@ -283,11 +283,11 @@ fn unknown_connections_are_told_to_close() {
     for number in [0, 7, u32::MAX] {
         let id = ConnectionId(number);
         assert!(!server.front().input(id).is_empty());
-        assert_eq!(server.advance(id, 0), Status::CLOSE);
+        assert_eq!(server.advance(id, 0), ConnectionStatus::CLOSE);
         let (_, status) = server.receive(id, b"version\r\n");
-        assert_eq!(status, Status::CLOSE);
+        assert_eq!(status, ConnectionStatus::CLOSE);
         assert!(server.front().output(id).is_empty());
-        assert_eq!(server.consume(id, 5), Status::CLOSE);
+        assert_eq!(server.consume(id, 5), ConnectionStatus::CLOSE);
         server.front().close(id);
     }
     let first = server.open();
@@ -295,7 +295,7 @@ fn unknown_connections_are_told_to_close() {
     server.front().close(first);
     // A number that is used again belongs to nobody's past.
     let second = server.open();
-    assert_eq!(server.receive(second, b"version\r\n").1, Status::OUTPUT);
+    assert_eq!(server.receive(second, b"version\r\n").1, ConnectionStatus::OUTPUT);
     assert_eq!(server.front().output(second), b"VERSION 1.6.45\r\n");
     assert_eq!(server.front().buffers_bytes(), 0);
 }
@@ -305,8 +305,8 @@ fn a_refused_connection_says_so_and_closes() {
     let mut server = Server::solo(&config(), START);
     let id = server.front().open(true);
     assert_eq!(server.front().output(id), b"ERROR Too many open connections\r\n");
-    assert!(server.consume(id, 10).has(Status::OUTPUT));
-    assert_eq!(server.consume(id, 1000), Status::CLOSE);
+    assert!(server.consume(id, 10).has(ConnectionStatus::OUTPUT));
+    assert_eq!(server.consume(id, 1000), ConnectionStatus::CLOSE);
 }
 
 #[test]

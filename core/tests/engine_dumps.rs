@@ -16,7 +16,7 @@ use wasmcached_core::{
     },
     clock::Expiry,
     command::{Broadcast, Command, Operation, StoreMode, StoreOptions, Walk},
-    front::Status,
+    front::ConnectionStatus,
     limits,
     shard::Shard,
 };
@@ -111,10 +111,10 @@ fn a_reader_that_reads_nothing_holds_one_output() {
         for client in &mut clients {
             let (taken, mut status) = server.receive(client.id, b"lru_crawler metadump all\r\n");
             assert_eq!(taken, 26);
-            while status.has(Status::MORE) && !status.has(Status::OUTPUT) {
+            while status.has(ConnectionStatus::MORE) && !status.has(ConnectionStatus::OUTPUT) {
                 status = server.advance(client.id, 0);
             }
-            assert!(status.has(Status::OUTPUT));
+            assert!(status.has(ConnectionStatus::OUTPUT));
             client.status = server.consume(client.id, 0);
         }
         let held = server.front().buffers_bytes();

@@ -7,7 +7,7 @@ use wasmcached_core::{
     limits,
     protocol::{
         Span, Verdict,
-        text::{Login, parse_login},
+        text::{TextLogin, parse_login},
     },
 };
 
@@ -46,7 +46,7 @@ proptest! {
             Verdict::Complete { request, consumed } => {
                 prop_assert!(consumed >= limits::LOGIN_LINE_BYTES_MIN && consumed <= input.len());
                 let inside = |span: Span| span.start as usize + span.bytes() <= consumed;
-                if let Login::Attempt { user, password } = request {
+                if let TextLogin::Attempt { user, password } = request {
                     prop_assert!(inside(user) && inside(password));
                     prop_assert!(!user.of(&input).contains(&b' '));
                 }

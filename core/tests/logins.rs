@@ -10,7 +10,7 @@ use common::{
 };
 use wasmcached_core::{
     boundary::config::{Authentication, Config},
-    front::{ConnectionId, Status},
+    front::{ConnectionId, ConnectionStatus},
     limits,
 };
 
@@ -50,7 +50,7 @@ fn packet(opcode: u8, key: &[u8], value: &[u8]) -> Vec<u8> {
 }
 
 /// The statuses of the packets that one event brings.
-fn statuses(server: &mut Server, id: ConnectionId, bytes: &[u8]) -> (Vec<u16>, Status) {
+fn statuses(server: &mut Server, id: ConnectionId, bytes: &[u8]) -> (Vec<u16>, ConnectionStatus) {
     let (taken, status) = server.receive(id, bytes);
     assert_eq!(taken, bytes.len());
     let mut output = server.front().output(id);
@@ -94,7 +94,7 @@ fn a_turn_has_room_for_one_hashed_check() {
     let login = packet(AUTH, b"PLAIN", b"\0ann\0secret");
     let (mut answers, mut status) = statuses(&mut server, id, &login.repeat(3));
     for left in (0..3).rev() {
-        assert_eq!((answers, status.has(Status::MORE)), (vec![0], left > 0));
+        assert_eq!((answers, status.has(ConnectionStatus::MORE)), (vec![0], left > 0));
         server.consume(id, usize::MAX);
         (answers, status) = statuses(&mut server, id, b"");
     }

@@ -12,7 +12,7 @@ use wasmcached_core::{
     limits,
     protocol::{
         Context, Span, Verdict,
-        binary::{HEADER_BYTES, Request, Status, parse},
+        binary::{HEADER_BYTES, PacketRequest, PacketStatus, parse},
     },
 };
 
@@ -55,7 +55,7 @@ fn anything() -> impl Strategy<Value = Vec<u8>> {
 }
 
 /// Whether a verdict on `input` makes sense by itself.
-fn holds(input: &[u8], verdict: &Verdict<Request>) -> Result<(), TestCaseError> {
+fn holds(input: &[u8], verdict: &Verdict<PacketRequest>) -> Result<(), TestCaseError> {
     match *verdict {
         Verdict::Close => prop_assert!(input.len() >= HEADER_BYTES),
         Verdict::Incomplete { needed } => {
@@ -72,23 +72,23 @@ fn holds(input: &[u8], verdict: &Verdict<Request>) -> Result<(), TestCaseError> 
             prop_assert!(consumed >= HEADER_BYTES && consumed <= input.len());
             let inside = |span: Span| span.start as usize + span.bytes() <= consumed;
             match request {
-                Request::Command(command) => {
+                PacketRequest::Command(command) => {
                     prop_assert!(inside(command.key) && inside(command.value));
                     prop_assert!((1..=limits::KEY_BYTES_MAX).contains(&command.key.bytes()));
                     prop_assert!(command.value.bytes() <= CONTEXT.item_bytes_max as usize);
                     prop_assert!(command.swallow <= u64::from(limits::ITEM_BYTES_MAX_MAX));
                 }
-                Request::Answer { swallow, status, closes, .. } => {
+                PacketRequest::Answer { swallow, status, closes, .. } => {
                     prop_assert!(swallow <= u64::from(limits::ITEM_BYTES_MAX_MAX));
                     prop_assert!(!closes || swallow == 0);
-                    prop_assert!(status != Status::OutOfMemory);
+                    prop_assert!(status != PacketStatus::OutOfMemory);
                 }
-                Request::Login(login) => {
+                PacketRequest::Login(login) => {
                     prop_assert!(inside(login.mechanism) && inside(login.message));
                     prop_assert!(login.mechanism.bytes() <= limits::SASL_MECHANISM_BYTES_MAX);
                     prop_assert!(login.message.bytes() <= limits::SASL_MESSAGE_BYTES_MAX);
                 }
-                Request::Control { .. } | Request::Quit => {}
+                PacketRequest::Control { .. } | PacketRequest::Quit => {}
             }
         }
     }
@@ -147,12 +147,12 @@ proptest! {
     #[test]
     fn locked_lets_nothing_through(input in anything()) {
         match parse(&input, &CONTEXT, true) {
-            Verdict::Complete { request: Request::Command(_) | Request::Control { .. } | Request::Quit, .. } => {
+            Verdict::Complete { request: PacketRequest::Command(_) | PacketRequest::Control { .. } | PacketRequest::Quit, .. } => {
                 prop_assert!(false, "it got through");
             }
-            Verdict::Complete { request: Request::Answer { style, status, closes, .. }, .. } => {
-                let is_public = matches!(style.opcode, 0x0b | 0x20..=0x22);
-                prop_assert!(is_public || closes && status != Status::Success);
+            Verdict::Complete { request: PacketRequest::Answer { format, status, closes, .. }, .. } => {
+                let is_public = matches!(format.opcode, 0x0b | 0x20..=0x22);
+                prop_assert!(is_public || closes && status != PacketStatus::Success);
             }
             _ => {}
         }

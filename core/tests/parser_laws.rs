@@ -19,20 +19,20 @@ use wasmcached_core::{
     limits,
     protocol::{
         Context, Span, Verdict, meta,
-        text::{self, Request, Retrieve, continue_retrieval},
+        text::{self, Retrieve, TextRequest, continue_retrieval},
     },
 };
 
 /// What either parser found.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Asked {
-    Text(Request),
-    Meta(meta::Request),
+    Text(TextRequest),
+    Meta(meta::MetaRequest),
 }
 
 /// The first word decides who parses.
 fn parse(input: &[u8], context: &Context) -> Verdict<Asked> {
-    if meta::speaks(input) {
+    if meta::recognizes(input) {
         map(meta::parse(input, context), Asked::Meta)
     } else {
         map(text::parse(input, context), Asked::Text)
@@ -153,30 +153,30 @@ fn holds(input: &[u8], verdict: &Verdict<Asked>) -> Result<(), TestCaseError> {
             let inside = |span: Span| span.start as usize + span.bytes() <= consumed;
             let request = match request {
                 Asked::Text(request) => request,
-                Asked::Meta(meta::Request::Answer { swallow, .. }) => {
+                Asked::Meta(meta::MetaRequest::Answer { swallow, .. }) => {
                     prop_assert!(swallow <= i32::MAX as u64);
                     return Ok(());
                 }
-                Asked::Meta(meta::Request::Command(command)) => {
-                    prop_assert!(inside(command.key) && inside(command.value) && inside(command.style.flags));
+                Asked::Meta(meta::MetaRequest::Command(command)) => {
+                    prop_assert!(inside(command.key) && inside(command.value) && inside(command.format.flags));
                     prop_assert!((1..=limits::KEY_BYTES_MAX).contains(&command.key.bytes()));
                     prop_assert!(command.value.bytes() <= CONTEXT.item_bytes_max as usize);
                     let mut decoded = Vec::new();
                     let is_key = meta::decode_key(command.key.of(input), &mut decoded).is_some();
-                    prop_assert!(!command.style.encoded_key || is_key);
+                    prop_assert!(!command.format.encoded_key || is_key);
                     return Ok(());
                 }
             };
             match request {
-                Request::Retrieve(Retrieve { keys, .. }) => prop_assert!(inside(keys)),
-                Request::Command(command) => {
+                TextRequest::Retrieve(Retrieve { keys, .. }) => prop_assert!(inside(keys)),
+                TextRequest::Command(command) => {
                     prop_assert!(inside(command.key) && inside(command.value));
                     prop_assert!((1..=limits::KEY_BYTES_MAX).contains(&command.key.bytes()));
                     prop_assert!(!command.key.of(input).contains(&b' '));
                     prop_assert!(command.value.bytes() <= CONTEXT.item_bytes_max as usize);
                 }
-                Request::Answer { swallow, .. } => prop_assert!(swallow <= i32::MAX as u64),
-                Request::Control { .. } | Request::Quit => {}
+                TextRequest::Answer { swallow, .. } => prop_assert!(swallow <= i32::MAX as u64),
+                TextRequest::Control { .. } | TextRequest::Quit => {}
             }
         }
     }
@@ -290,7 +290,7 @@ fn a_long_retrieval_is_taken_key_by_key_whatever_its_cuts() {
         let mut collect = |bytes: &[u8]| {
             taken.extend(bytes.split(|&byte| byte == b' ').filter(|key| !key.is_empty()).map(<[u8]>::to_vec));
         };
-        let Verdict::Complete { request: Asked::Text(Request::Retrieve(first)), consumed } =
+        let Verdict::Complete { request: Asked::Text(TextRequest::Retrieve(first)), consumed } =
             parse(&line[..shown], &CONTEXT)
         else {
             panic!("not a retrieval")
@@ -302,7 +302,7 @@ fn a_long_retrieval_is_taken_key_by_key_whatever_its_cuts() {
             let until = (at + shown % 977 + 12).min(line.len());
             let rest = &line[at..until];
             match continue_retrieval(rest, true, None) {
-                Verdict::Complete { request: Request::Retrieve(next), consumed } => {
+                Verdict::Complete { request: TextRequest::Retrieve(next), consumed } => {
                     collect(next.keys.of(rest));
                     at += consumed;
                     if next.whole {

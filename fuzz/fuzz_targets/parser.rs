@@ -21,8 +21,8 @@ fuzz_target!(|input: &[u8]| {
     for locked in [false, true] {
         packet_holds(input, |input| binary::parse(input, &CONTEXT, locked));
     }
-    if meta::speaks(input) {
-        holds(input, |input| if meta::speaks(input) { meta::parse(input, &CONTEXT) } else { wait(input) });
+    if meta::recognizes(input) {
+        holds(input, |input| if meta::recognizes(input) { meta::parse(input, &CONTEXT) } else { wait(input) });
     }
 });
 
@@ -57,7 +57,7 @@ fn holds<T: PartialEq + std::fmt::Debug>(input: &[u8], parse: impl Fn(&[u8]) -> 
 }
 
 /// A packet is incomplete until all of it that is looked at has arrived, and nothing behind it changes that.
-fn packet_holds(input: &[u8], parse: impl Fn(&[u8]) -> Verdict<binary::Request>) {
+fn packet_holds(input: &[u8], parse: impl Fn(&[u8]) -> Verdict<binary::PacketRequest>) {
     let verdict = parse(input);
     match verdict {
         Verdict::Incomplete { needed } => {

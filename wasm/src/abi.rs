@@ -13,7 +13,7 @@ use wasmcached_core::{
         event::{Kinds, Stamp},
     },
     engine::Engine,
-    front::{ConnectionId, Status},
+    front::{ConnectionId, ConnectionStatus},
 };
 
 #[cfg(target_family = "wasm")]
@@ -89,8 +89,8 @@ impl Guest {
     }
 
     /// Fills the words of the mailbox that `status` refers to.
-    fn show(&mut self, id: ConnectionId, status: Status) -> u32 {
-        if status.has(Status::RUNS) {
+    fn show(&mut self, id: ConnectionId, status: ConnectionStatus) -> u32 {
+        if status.has(ConnectionStatus::RUNS) {
             let Some(front) = self.engine.as_mut().and_then(Engine::front) else { return status.0 };
             let (runs, orders) = front.runs();
             self.runs.clear();
@@ -202,7 +202,7 @@ pub extern "C" fn input(connection: u32) {
 pub extern "C" fn advance(connection: u32, received: u32, now: u32) -> u32 {
     let guest = guest();
     let id = ConnectionId(connection);
-    let Some(engine) = &mut guest.engine else { return Status::CLOSE.0 };
+    let Some(engine) = &mut guest.engine else { return ConnectionStatus::CLOSE.0 };
     let status = engine.advance(id, received as usize, now);
     guest.show(id, status)
 }
@@ -211,9 +211,9 @@ pub extern "C" fn advance(connection: u32, received: u32, now: u32) -> u32 {
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn resume(now: u32) -> u32 {
     let guest = guest();
-    let Some(engine) = &mut guest.engine else { return Status::CLOSE.0 };
+    let Some(engine) = &mut guest.engine else { return ConnectionStatus::CLOSE.0 };
     let status = engine.resume(now);
-    let Some(id) = engine.front().map(|front| front.current()) else { return Status::CLOSE.0 };
+    let Some(id) = engine.front().map(|front| front.current()) else { return ConnectionStatus::CLOSE.0 };
     guest.show(id, status)
 }
 
@@ -228,7 +228,7 @@ pub extern "C" fn output(connection: u32) {
 pub extern "C" fn consume(connection: u32, bytes: u32) -> u32 {
     let guest = guest();
     let id = ConnectionId(connection);
-    let Some(front) = guest.engine.as_mut().and_then(Engine::front) else { return Status::CLOSE.0 };
+    let Some(front) = guest.engine.as_mut().and_then(Engine::front) else { return ConnectionStatus::CLOSE.0 };
     let status = front.consume(id, bytes as usize);
     guest.show_output(id);
     status.0

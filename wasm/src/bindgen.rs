@@ -23,7 +23,7 @@ use wasmcached_core::{
     clock::{Expiry, Seconds},
     command::{Command, Operation, StoreMode, StoreOptions, Touched},
     engine::Engine,
-    front::{ConnectionId, Status},
+    front::{ConnectionId, ConnectionStatus},
     hash::Seed,
     limits,
     reply::{Reply, Value},
@@ -226,7 +226,7 @@ impl Solo {
     /// Discards the first `bytes` of the output, which were sent; the status.
     pub fn consume(&mut self, connection: u32, bytes: u32) -> u32 {
         self.host.sent(bytes.into());
-        let Some(front) = self.engine.front() else { return Status::CLOSE.0 };
+        let Some(front) = self.engine.front() else { return ConnectionStatus::CLOSE.0 };
         let status = front.consume(ConnectionId(connection), bytes as usize);
         self.output(connection);
         status.0

@@ -14,7 +14,7 @@ use wasmcached_core::{
     boundary::host::{ConnectionRecord, ConnectionState, HostRequest, HostStatistics, Target},
     clock::Seconds,
     engine::Engine,
-    front::{ConnectionId, Status},
+    front::{ConnectionId, ConnectionStatus},
 };
 
 /// Open connections of one cache; memcached's default.
@@ -100,11 +100,11 @@ impl LocalHost {
         self.bytes_written += bytes;
     }
 
-    /// [`Engine::advance`] for a solo engine: carries the runs as well, so the status never has [`Status::RUNS`].
-    pub fn advance(&mut self, engine: &mut Engine, id: ConnectionId, received: u32, now: Seconds) -> Status {
+    /// [`Engine::advance`] for a solo engine: carries the runs as well, so the status never has [`ConnectionStatus::RUNS`].
+    pub fn advance(&mut self, engine: &mut Engine, id: ConnectionId, received: u32, now: Seconds) -> ConnectionStatus {
         self.received(id, received.into(), now);
         let mut status = engine.advance(id, received as usize, now);
-        while status.has(Status::RUNS) {
+        while status.has(ConnectionStatus::RUNS) {
             self.carry_runs(engine, id, now);
             status = engine.resume(now);
         }

@@ -7,7 +7,7 @@ use std::{env, fs, hint::black_box, sync::OnceLock, time::Instant};
 use wasmcached_core::{
     boundary::config::{Config, StoreConfig},
     engine::Engine,
-    front::{ConnectionId, Status},
+    front::{ConnectionId, ConnectionStatus},
     hash::Seed,
 };
 
@@ -61,7 +61,7 @@ impl Bench {
         let mut sent = 0;
         loop {
             sent += black_box(self.engine.front().expect("a front").output(self.id)).len();
-            if !status.has(Status::MORE) {
+            if !status.has(ConnectionStatus::MORE) {
                 return sent;
             }
             status = self.engine.advance(self.id, 0, NOW);

@@ -15,14 +15,14 @@ mod users;
 
 #[cfg(feature = "authentication")]
 pub use {
-    scram::{Exchange, Step},
+    scram::{Exchange, ScramStep},
     users::Users,
 };
 
 #[cfg(not(feature = "authentication"))]
 mod refusal;
 #[cfg(not(feature = "authentication"))]
-pub use refusal::{Exchange, Step, Users};
+pub use refusal::{Exchange, ScramStep, Users};
 
 /// The names of the mechanisms, as a client is told them.
 pub const MECHANISMS: &[u8] = b"PLAIN SCRAM-SHA-256";

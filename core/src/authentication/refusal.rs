@@ -36,7 +36,7 @@ impl Users {
 pub enum Exchange {}
 
 /// What would follow from a client's message.
-pub enum Step {
+pub enum ScramStep {
     /// It is to go on from this.
     Continue(Vec<u8>),
     /// It is not who it says.
@@ -50,7 +50,7 @@ impl Exchange {
     }
 
     /// Refused.
-    pub fn finish(&self, _users: &Users, _message: &[u8]) -> Step {
-        Step::Refused
+    pub fn finish(&self, _users: &Users, _message: &[u8]) -> ScramStep {
+        ScramStep::Refused
     }
 }

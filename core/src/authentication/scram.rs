@@ -25,7 +25,7 @@ pub struct Exchange {
 }
 
 /// What follows from a client's message.
-pub enum Step {
+pub enum ScramStep {
     /// It is to go on from this.
     Continue(Vec<u8>),
     /// It is not who it says, or does not speak this.
@@ -67,8 +67,8 @@ impl Exchange {
     }
 
     /// Takes its last message, with the proof; the answer proves who we are.
-    pub fn finish(&self, users: &Users, message: &[u8]) -> Step {
-        self.prove(users, message).map_or(Step::Refused, Step::Continue)
+    pub fn finish(&self, users: &Users, message: &[u8]) -> ScramStep {
+        self.prove(users, message).map_or(ScramStep::Refused, ScramStep::Continue)
     }
 
     fn prove(&self, users: &Users, message: &[u8]) -> Option<Vec<u8>> {
@@ -134,11 +134,11 @@ mod tests {
         let server_key = hmac(&salted(password.as_bytes(), &salt, iterations), &[b"Server Key"]);
         let expected = format!("v={}", Base64::encode_string(&hmac(&server_key, &[messages.as_bytes()])));
         Some(match exchange.finish(users, last.as_bytes()) {
-            Step::Continue(ours) => {
+            ScramStep::Continue(ours) => {
                 assert_eq!(ours, expected.as_bytes());
                 true
             }
-            Step::Refused => false,
+            ScramStep::Refused => false,
         })
     }
 
@@ -156,14 +156,16 @@ mod tests {
         let (exchange, answer) = Exchange::begin_with(&users, first, "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0").unwrap();
         let challenge = "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096";
         assert_eq!(answer, challenge.as_bytes());
-        let Step::Continue(proof) = exchange.finish(&users, last.as_bytes()) else { panic!("the proof was refused") };
+        let ScramStep::Continue(proof) = exchange.finish(&users, last.as_bytes()) else {
+            panic!("the proof was refused")
+        };
         assert_eq!(proof, b"v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=");
         // Any other byte, and it is no proof; nor is it one in another conversation.
         let at = last.len() - 10;
         let other = [&last[..at], "x", &last[at + 1..]].concat();
-        assert!(matches!(exchange.finish(&users, other.as_bytes()), Step::Refused));
+        assert!(matches!(exchange.finish(&users, other.as_bytes()), ScramStep::Refused));
         let (exchange, _) = Exchange::begin_with(&users, first, "another").unwrap();
-        assert!(matches!(exchange.finish(&users, last.as_bytes()), Step::Refused));
+        assert!(matches!(exchange.finish(&users, last.as_bytes()), ScramStep::Refused));
     }
 
     #[test]
@@ -242,7 +244,7 @@ mod tests {
             format!("r={nonce},c=biws,p={proof}"),
             format!("c=biws,r={nonce},p={proof}"),
         ] {
-            assert!(matches!(exchange.finish(&users, last.as_bytes()), Step::Refused), "{last:?}");
+            assert!(matches!(exchange.finish(&users, last.as_bytes()), ScramStep::Refused), "{last:?}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     control::{Administrative, After, ControlReplies, Position, administrative},
-    runs::{Carry, Slot},
+    runs::{ReplySlot, Runs},
 };
 use crate::{
     boundary::{
@@ -35,7 +35,7 @@ pub(super) enum ControlFormat {
     /// Not at all.
     Silent,
     /// In packets.
-    Packets(binary::Style),
+    Packets(binary::PacketFormat),
 }
 
 impl Barrier {
@@ -45,9 +45,9 @@ impl Barrier {
     }
 
     /// Broadcasts for the shards, in this order.
-    pub fn broadcasts(&self, now: Seconds) -> impl Iterator<Item = (Slot, Broadcast)> {
+    pub fn broadcasts(&self, now: Seconds) -> impl Iterator<Item = (ReplySlot, Broadcast)> {
         let [first, second] = self.administrative().broadcasts(self.position, now);
-        [(Slot::First, first), (Slot::Second, second)].into_iter().filter_map(|(slot, b)| Some((slot, b?)))
+        [(ReplySlot::First, first), (ReplySlot::Second, second)].into_iter().filter_map(|(slot, b)| Some((slot, b?)))
     }
 
     /// The shards that receive them.
@@ -61,16 +61,16 @@ impl Barrier {
     }
 
     /// Encodes the answer from the replies of the runs, and returns what the connection does next.
-    pub(super) fn answer(&self, out: &mut Vec<u8>, config: &Config, carry: &Carry, now: Seconds) -> After {
+    pub(super) fn answer(&self, out: &mut Vec<u8>, config: &Config, runs: &Runs, now: Seconds) -> After {
         let start = out.len();
-        let (first, second) = (carry.brought(Slot::First), carry.brought(Slot::Second));
-        let replies = ControlReplies { config, now, first, second, host: carry.brought(Slot::Host) };
+        let (first, second) = (runs.replies_of(ReplySlot::First), runs.replies_of(ReplySlot::Second));
+        let replies = ControlReplies { config, now, first, second, host: runs.replies_of(ReplySlot::Host) };
         let after = self.administrative().answer(out, self.position, &replies);
         if after == After::Requests {
             match self.format {
                 ControlFormat::Text => {}
                 ControlFormat::Silent => out.truncate(start),
-                ControlFormat::Packets(style) => self.translate(out, start, style),
+                ControlFormat::Packets(format) => self.translate(out, start, format),
             }
         }
         after
@@ -81,19 +81,19 @@ impl Barrier {
     }
 
     /// Replaces the lines from `start` on by packets.
-    fn translate(&self, out: &mut Vec<u8>, start: usize, style: binary::Style) {
+    fn translate(&self, out: &mut Vec<u8>, start: usize, format: binary::PacketFormat) {
         if let Control::Statistics(group) = self.control {
             let whole = matches!(group, StatisticsGroup::Detail(Detail::Dump)).then_some(&b"detailed"[..]);
-            return binary::encode_statistics(out, start, style, whole);
+            return binary::encode_statistics(out, start, format, whole);
         }
         out.truncate(start);
-        if !style.quiet {
-            binary::status(out, style, binary::Status::Success);
+        if !format.quiet {
+            binary::status(out, format, binary::PacketStatus::Success);
         }
     }
 }
 
-impl Carry {
+impl Runs {
     pub(super) fn load_barrier(&mut self, barrier: &Barrier, now: Seconds, solo: bool) {
         self.clear();
         if !solo {
@@ -108,7 +108,7 @@ impl Carry {
             let start = self.orders.len();
             request.encode(&mut self.orders);
             self.add_run(Target::HOST, start, 1);
-            self.slots.push(Slot::Host);
+            self.slots.push(ReplySlot::Host);
         }
     }
 }

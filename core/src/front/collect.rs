@@ -2,7 +2,7 @@
 
 use super::{
     barrier::{Barrier, ControlFormat},
-    pending::{Pending, Style, Task},
+    pending::{Pending, ReplyFormat, Task},
     state::State,
 };
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     limits,
     protocol::{
         Context, Span, Verdict, binary, meta,
-        text::{self, Request, Retrieve, words},
+        text::{self, Retrieve, TextRequest, words},
         token,
     },
 };
@@ -20,11 +20,11 @@ use core::ops::ControlFlow;
 
 /// A part of a login, as a parser found it.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Login {
+pub(super) enum LoginPart {
     /// The one command of the text protocol.
     Text { user: Span, password: Span },
     /// A packet of SASL.
-    Packet(binary::Login),
+    Packet(binary::PacketLogin),
 }
 
 /// What [`collect`] found besides pending answers. Valid only if there are none.
@@ -36,7 +36,7 @@ pub(super) struct Collected {
     pub(super) needed: usize,
     pub(super) barrier: Option<Barrier>,
     /// A part of a login, which stands alone as well.
-    pub(super) login: Option<Login>,
+    pub(super) login: Option<LoginPart>,
 }
 
 /// Parses from `cursor` on until the input or the batch is full, or a barrier stands at its beginning.
@@ -74,7 +74,7 @@ const BREAK: ControlFlow<()> = ControlFlow::Break(());
 
 impl Collector<'_> {
     #[inline]
-    fn rest(&self) -> &[u8] {
+    fn unparsed(&self) -> &[u8] {
         self.input.get(self.found.cursor..).unwrap_or_default()
     }
 
@@ -91,7 +91,7 @@ impl Collector<'_> {
 
     #[inline(never)]
     fn advance_elsewhere(&mut self) -> ControlFlow<()> {
-        let rest = self.rest();
+        let rest = self.unparsed();
         match self.found.state {
             // The last two are taken elsewhere.
             State::Closing | State::Requests | State::Packets { .. } => return BREAK,
@@ -122,7 +122,7 @@ impl Collector<'_> {
 
     /// Leaves out so many bytes, if they are there; how many were.
     fn skip(&mut self, left: u64) -> u64 {
-        let skipped = left.min(self.rest().len() as u64);
+        let skipped = left.min(self.unparsed().len() as u64);
         self.found.cursor += skipped as usize;
         skipped
     }
@@ -131,8 +131,8 @@ impl Collector<'_> {
     fn push(&mut self, key: Span, value: Span, task: Task) {
         let hash = match task {
             Task::Answer(_) | Task::Packet(..) => 0,
-            Task::Command(_, style) => {
-                let key = key.of(style.key_source(self.input, self.decoded));
+            Task::Command(_, format) => {
+                let key = key.of(format.key_source(self.input, self.decoded));
                 #[cfg(feature = "fault-injection")]
                 crate::inject_fault(key, b"front");
                 self.seed.hash(key)
@@ -150,32 +150,32 @@ impl Collector<'_> {
     /// A request in a line: a meta command, or one of the text protocol.
     #[inline]
     fn line(&mut self) -> ControlFlow<()> {
-        let rest = self.rest();
+        let rest = self.unparsed();
         if rest.is_empty() || *self.requests_left == 0 {
             return BREAK;
         }
-        if meta::speaks(rest) {
+        if meta::recognizes(rest) {
             return self.plain_meta_get().unwrap_or_else(|| self.meta());
         }
         let verdict = text::parse(rest, self.context);
         self.verdict(verdict)
     }
 
-    fn verdict(&mut self, verdict: Verdict<Request>) -> ControlFlow<()> {
+    fn verdict(&mut self, verdict: Verdict<TextRequest>) -> ControlFlow<()> {
         let (request, consumed) = match verdict {
             Verdict::Complete { request, consumed } => (request, consumed),
             Verdict::Incomplete { needed } => return self.incomplete(needed),
             Verdict::Close => return self.close(),
         };
         if self.found.state == State::Requests {
-            if matches!(request, Request::Control { .. }) && !self.pending.is_empty() {
+            if matches!(request, TextRequest::Control { .. }) && !self.pending.is_empty() {
                 return BREAK;
             }
             *self.requests_left -= 1;
         }
         let start = self.found.cursor;
         match request {
-            Request::Retrieve(Retrieve { cas, touch, keys, whole }) => {
+            TextRequest::Retrieve(Retrieve { cas, touch, keys, whole }) => {
                 let ending = if whole { consumed - keys.start as usize - keys.bytes() } else { 0 };
                 self.found.cursor = start + keys.start as usize;
                 self.found.state = State::Keys { cas, touch, remaining: keys.length, ending: ending as u8 };
@@ -184,20 +184,20 @@ impl Collector<'_> {
                     self.finish_line();
                 }
             }
-            Request::Command(request) => {
+            TextRequest::Command(request) => {
                 self.found.cursor = start + consumed;
                 self.found.state = skip(request.swallow);
-                let style = if request.noreply { Style::Silent } else { Style::Status };
+                let format = if request.format.noreply { ReplyFormat::Silent } else { ReplyFormat::Status };
                 let (key, value) = (request.key.shifted(start), request.value.shifted(start));
-                self.push(key, value, Task::Command(request.operation, style));
+                self.push(key, value, Task::Command(request.operation, format));
             }
-            Request::Answer { text, swallow } => {
+            TextRequest::Answer { text, swallow } => {
                 self.found.cursor = start + consumed;
                 self.found.state = skip(swallow);
                 self.push_answer(text);
             }
-            Request::Quit => return self.close(),
-            Request::Control { control, noreply } => {
+            TextRequest::Quit => return self.close(),
+            TextRequest::Control { control, noreply } => {
                 self.found.cursor = start + consumed;
                 let format = if noreply { ControlFormat::Silent } else { ControlFormat::Text };
                 self.found.barrier = Some(Barrier::new(control, format));
@@ -211,11 +211,11 @@ impl Collector<'_> {
     #[inline]
     fn plain_meta_get(&mut self) -> Option<ControlFlow<()>> {
         let start = self.found.cursor;
-        let meta::PlainGet { key, operation, style, consumed } = meta::parse_plain_get(self.rest())?;
+        let meta::PlainGet { key, operation, format, consumed } = meta::parse_plain_get(self.unparsed())?;
         self.found.cursor = start + consumed;
-        *self.requests_left -= requests(style.quiet, &operation);
-        let style = meta::Style { flags: style.flags.shifted(start), ..style };
-        self.push(key.shifted(start), Span::default(), Task::Command(operation, Style::Meta(style)));
+        *self.requests_left -= requests(format.quiet, &operation);
+        let format = meta::MetaFormat { flags: format.flags.shifted(start), ..format };
+        self.push(key.shifted(start), Span::default(), Task::Command(operation, ReplyFormat::Meta(format)));
         Some(CONTINUE)
     }
 
@@ -223,28 +223,32 @@ impl Collector<'_> {
     #[inline(never)]
     fn meta(&mut self) -> ControlFlow<()> {
         let start = self.found.cursor;
-        match meta::parse(self.rest(), self.context) {
+        match meta::parse(self.unparsed(), self.context) {
             Verdict::Incomplete { needed } => return self.incomplete(needed),
             Verdict::Close => return self.close(),
-            Verdict::Complete { request: meta::Request::Answer { text, swallow }, consumed } => {
+            Verdict::Complete { request: meta::MetaRequest::Answer { text, swallow }, consumed } => {
                 self.found.cursor = start + consumed;
                 self.found.state = skip(swallow);
                 *self.requests_left -= 1;
                 self.push_answer(text);
             }
-            Verdict::Complete { request: meta::Request::Command(request), consumed } => {
+            Verdict::Complete { request: meta::MetaRequest::Command(request), consumed } => {
                 self.found.cursor = start + consumed;
                 self.found.state = skip(request.swallow);
-                *self.requests_left -= requests(request.style.quiet, &request.operation);
+                *self.requests_left -= requests(request.format.quiet, &request.operation);
                 let mut key = request.key.shifted(start);
-                if request.style.encoded_key {
+                if request.format.encoded_key {
                     let before = self.decoded.len();
                     // The parser has seen that it is a key.
                     let _ = meta::decode_key(key.of(self.input), self.decoded);
                     key = Span::new(before, self.decoded.len());
                 }
-                let style = meta::Style { flags: request.style.flags.shifted(start), ..request.style };
-                self.push(key, request.value.shifted(start), Task::Command(request.operation, Style::Meta(style)));
+                let format = meta::MetaFormat { flags: request.format.flags.shifted(start), ..request.format };
+                self.push(
+                    key,
+                    request.value.shifted(start),
+                    Task::Command(request.operation, ReplyFormat::Meta(format)),
+                );
             }
         }
         CONTINUE
@@ -254,36 +258,39 @@ impl Collector<'_> {
     #[inline(never)]
     fn packet(&mut self, locked: bool) -> ControlFlow<()> {
         let start = self.found.cursor;
-        let rest = self.rest();
+        let rest = self.unparsed();
         if rest.is_empty() || *self.requests_left == 0 {
             return BREAK;
         }
         match binary::parse(rest, self.context, locked) {
             Verdict::Incomplete { needed } => return self.incomplete(needed),
-            Verdict::Close | Verdict::Complete { request: binary::Request::Quit, .. } => return self.close(),
-            Verdict::Complete { request: binary::Request::Command(request), consumed } => {
+            Verdict::Close | Verdict::Complete { request: binary::PacketRequest::Quit, .. } => return self.close(),
+            Verdict::Complete { request: binary::PacketRequest::Command(request), consumed } => {
                 self.found.cursor = start + consumed;
                 self.found.state = skip_body(request.swallow, locked);
-                *self.requests_left -= requests(request.style.quiet, &request.operation);
+                *self.requests_left -= requests(request.format.quiet, &request.operation);
                 let (key, value) = (request.key.shifted(start), request.value.shifted(start));
-                self.push(key, value, Task::Command(request.operation, Style::Binary(request.style)));
+                self.push(key, value, Task::Command(request.operation, ReplyFormat::Packet(request.format)));
             }
-            Verdict::Complete { request: binary::Request::Answer { style, status, swallow, closes }, consumed } => {
+            Verdict::Complete {
+                request: binary::PacketRequest::Answer { format, status, swallow, closes },
+                consumed,
+            } => {
                 self.found.cursor = if closes { self.input.len() } else { start + consumed };
                 self.found.state = if closes { State::Closing } else { skip_body(swallow, locked) };
                 *self.requests_left -= 1;
-                self.push(Span::default(), Span::default(), Task::Packet(style, status));
+                self.push(Span::default(), Span::default(), Task::Packet(format, status));
             }
-            Verdict::Complete { request: binary::Request::Control { control, style }, consumed } => {
+            Verdict::Complete { request: binary::PacketRequest::Control { control, format }, consumed } => {
                 if self.stands_alone(consumed) {
-                    self.found.barrier = Some(Barrier::new(control, ControlFormat::Packets(style)));
+                    self.found.barrier = Some(Barrier::new(control, ControlFormat::Packets(format)));
                 }
                 return BREAK;
             }
-            Verdict::Complete { request: binary::Request::Login(login), consumed } => {
+            Verdict::Complete { request: binary::PacketRequest::Login(login), consumed } => {
                 if self.stands_alone(consumed) {
                     let (mechanism, message) = (login.mechanism.shifted(start), login.message.shifted(start));
-                    self.found.login = Some(Login::Packet(binary::Login { mechanism, message, ..login }));
+                    self.found.login = Some(LoginPart::Packet(binary::PacketLogin { mechanism, message, ..login }));
                 }
                 return BREAK;
             }
@@ -297,19 +304,19 @@ impl Collector<'_> {
             return BREAK;
         }
         let start = self.found.cursor;
-        match text::parse_login(self.rest()) {
+        match text::parse_login(self.unparsed()) {
             Verdict::Incomplete { needed } => self.incomplete(needed),
             Verdict::Close => self.close(),
-            Verdict::Complete { request: text::Login::Refused(text), consumed } => {
+            Verdict::Complete { request: text::TextLogin::Refused(text), consumed } => {
                 self.found.cursor = start + consumed;
                 *self.requests_left -= 1;
                 self.push_answer(text);
                 CONTINUE
             }
-            Verdict::Complete { request: text::Login::Attempt { user, password }, consumed } => {
+            Verdict::Complete { request: text::TextLogin::Attempt { user, password }, consumed } => {
                 if self.stands_alone(consumed) {
                     self.found.login =
-                        Some(Login::Text { user: user.shifted(start), password: password.shifted(start) });
+                        Some(LoginPart::Text { user: user.shifted(start), password: password.shifted(start) });
                 }
                 BREAK
             }
@@ -357,7 +364,7 @@ impl Collector<'_> {
         if end > start {
             let key = Span::new(cursor + start, cursor + end);
             let operation = Operation::Get { touch };
-            self.push(key, Span::default(), Task::Command(operation, Style::Found { cas, last }));
+            self.push(key, Span::default(), Task::Command(operation, ReplyFormat::Found { cas, last }));
         } else if last {
             self.push_answer(words::END);
         }

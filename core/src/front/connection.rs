@@ -1,6 +1,6 @@
 //! One client: where it is in its conversation, and the bytes that could not be dealt with yet.
 
-use super::{control::Dumping, datagram::frame::Datagrams, login::Logins, state::State, status::Status};
+use super::{control::Dumping, datagram::frame::DatagramState, login::Logins, state::State, status::ConnectionStatus};
 use crate::{boundary::event::Kinds, limits};
 use alloc::{boxed::Box, vec::Vec};
 
@@ -11,7 +11,7 @@ const READ_BYTES_MIN: usize = 4096;
 #[derive(Default)]
 pub(super) struct Connection {
     pub(super) state: State,
-    pub(super) status: Status,
+    pub(super) status: ConnectionStatus,
     /// Its attempts to log in, once it has made one.
     pub(super) logins: Option<Box<Logins>>,
     /// What the parser said the request at hand needs at least, in bytes.
@@ -32,7 +32,7 @@ pub(super) struct Connection {
     /// How many bytes of `output` are sent.
     sent: usize,
     /// It is no stream: each input stands for itself, and `output` is datagrams.
-    pub(super) datagrams: Option<Datagrams>,
+    pub(super) datagrams: Option<DatagramState>,
 }
 
 impl Connection {
@@ -43,7 +43,7 @@ impl Connection {
     pub(super) fn refuse(&mut self, text: &[u8]) {
         self.output.extend_from_slice(text);
         self.state = State::Closing;
-        self.status = Status::CLOSE;
+        self.status = ConnectionStatus::CLOSE;
     }
 
     pub(super) fn buffers_bytes(&self) -> usize {

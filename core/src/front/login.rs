@@ -1,12 +1,12 @@
 //! Logins of connections: who may try, how often, and what follows. Who is known, `authentication` knows.
 
-use super::{Front, bytes, collect::Login, state::State};
+use super::{Front, bytes, collect::LoginPart, state::State};
 use crate::{
-    authentication::{Exchange, MECHANISMS, Problem, Secrets, Step, Users, split_plain},
+    authentication::{Exchange, MECHANISMS, Problem, ScramStep, Secrets, Users, split_plain},
     clock::Seconds,
     limits,
     protocol::{
-        binary::{self, Status, Verb},
+        binary::{self, PacketStatus, PacketVerb},
         text::words,
     },
 };
@@ -39,7 +39,7 @@ enum Progress {
 }
 
 /// What follows from a message.
-enum Outcome {
+enum LoginOutcome {
     LoggedIn,
     Continue(Vec<u8>),
     Refused,
@@ -55,12 +55,12 @@ pub(super) struct Gate {
     refusals: u32,
     /// Conversations begun, for their nonces.
     conversations: u64,
-    work: Work,
+    budget: HashBudget,
 }
 
 /// What hashed checks cost.
 #[derive(Default)]
-struct Work {
+struct HashBudget {
     /// All that were made.
     checks: u32,
     second: Seconds,
@@ -87,49 +87,49 @@ impl Front {
     }
 
     /// Answers a part of a login of the connection at hand.
-    pub(super) fn log_in(&mut self, login: Login) {
+    pub(super) fn log_in(&mut self, login: LoginPart) {
         let Some(connection) = self.connections.get_mut(self.current) else { return };
         let mut logins = connection.logins.take().unwrap_or_default();
         let input = bytes(self.source, &self.window, &self.connections, self.current);
         let now = self.context.now;
-        let checks_before = self.gate.work.checks;
+        let checks_before = self.gate.budget.checks;
         let state = match login {
-            Login::Text { user, password } => {
+            LoginPart::Text { user, password } => {
                 let passes =
                     logins.attempt(&mut self.gate, now, |gate, _| gate.check(user.of(input), password.of(input), now));
-                let passes = matches!(passes, Outcome::LoggedIn);
+                let passes = matches!(passes, LoginOutcome::LoggedIn);
                 self.output.extend_from_slice(if passes { words::STORED } else { words::LOGIN_FAILED });
                 if passes { State::Requests } else { State::Locked }
             }
-            Login::Packet(login) if login.style.verb == Verb::SaslList => {
+            LoginPart::Packet(login) if login.format.verb == PacketVerb::SaslList => {
                 // A client that asks begins anew.
                 logins.progress = Progress::Nothing;
-                binary::login(&mut self.output, login.style, Status::Success, MECHANISMS);
+                binary::login(&mut self.output, login.format, PacketStatus::Success, MECHANISMS);
                 State::Packets { locked: true }
             }
-            Login::Packet(login) => {
+            LoginPart::Packet(login) => {
                 let outcome = logins.attempt(&mut self.gate, now, |gate, progress| {
                     let message = login.message.of(input);
-                    if login.style.verb == Verb::SaslStep {
-                        gate.go_on(progress, message, now)
+                    if login.format.verb == PacketVerb::SaslStep {
+                        gate.take_message(progress, message, now)
                     } else {
                         *progress = Progress::of(login.mechanism.of(input));
                         if message.is_empty() && !matches!(progress, Progress::Nothing) {
-                            return Outcome::Continue(Vec::new());
+                            return LoginOutcome::Continue(Vec::new());
                         }
-                        gate.go_on(progress, message, now)
+                        gate.take_message(progress, message, now)
                     }
                 });
                 let (status, message) = match &outcome {
-                    Outcome::LoggedIn => (Status::Success, &b"Authenticated"[..]),
-                    Outcome::Continue(message) => (Status::AuthContinue, message.as_slice()),
-                    Outcome::Refused => (Status::AuthError, Status::AuthError.text()),
+                    LoginOutcome::LoggedIn => (PacketStatus::Success, &b"Authenticated"[..]),
+                    LoginOutcome::Continue(message) => (PacketStatus::AuthContinue, message.as_slice()),
+                    LoginOutcome::Refused => (PacketStatus::AuthError, PacketStatus::AuthError.text()),
                 };
-                binary::login(&mut self.output, login.style, status, message);
-                State::Packets { locked: !matches!(outcome, Outcome::LoggedIn) }
+                binary::login(&mut self.output, login.format, status, message);
+                State::Packets { locked: !matches!(outcome, LoginOutcome::LoggedIn) }
             }
         };
-        if self.gate.work.checks != checks_before {
+        if self.gate.budget.checks != checks_before {
             // Long enough for one turn: others wait.
             self.requests_left = 0;
         }
@@ -147,16 +147,16 @@ impl Logins {
         &mut self,
         gate: &mut Gate,
         now: Seconds,
-        check: impl FnOnce(&mut Gate, &mut Progress) -> Outcome,
-    ) -> Outcome {
+        check: impl FnOnce(&mut Gate, &mut Progress) -> LoginOutcome,
+    ) -> LoginOutcome {
         if self.list != gate.list {
             (self.list, self.progress) = (gate.list, Progress::Nothing);
         }
-        let outcome = if self.failed_at == Some(now) { Outcome::Refused } else { check(gate, &mut self.progress) };
+        let outcome = if self.failed_at == Some(now) { LoginOutcome::Refused } else { check(gate, &mut self.progress) };
         match outcome {
-            Outcome::Continue(_) => return outcome,
-            Outcome::LoggedIn => self.failures = 0,
-            Outcome::Refused => {
+            LoginOutcome::Continue(_) => return outcome,
+            LoginOutcome::LoggedIn => self.failures = 0,
+            LoginOutcome::Refused => {
                 gate.refusals = gate.refusals.wrapping_add(1);
                 self.failures += 1;
                 self.failed_at = Some(now);
@@ -183,52 +183,52 @@ impl Progress {
 
 impl Gate {
     /// Takes a name and its password.
-    fn check(&mut self, name: &[u8], password: &[u8], now: Seconds) -> Outcome {
+    fn check(&mut self, name: &[u8], password: &[u8], now: Seconds) -> LoginOutcome {
         let iterations = self.users.check_iterations();
-        if !self.work.begin(iterations, now) || !self.users.check(name, password) {
-            return Outcome::Refused;
+        if !self.budget.begin(iterations, now) || !self.users.check(name, password) {
+            return LoginOutcome::Refused;
         }
-        self.work.was_worth_it(iterations);
-        Outcome::LoggedIn
+        self.budget.refund(iterations);
+        LoginOutcome::LoggedIn
     }
 
     /// Takes the next message of a login.
-    fn go_on(&mut self, progress: &mut Progress, message: &[u8], now: Seconds) -> Outcome {
+    fn take_message(&mut self, progress: &mut Progress, message: &[u8], now: Seconds) -> LoginOutcome {
         match core::mem::take(progress) {
-            Progress::Nothing => Outcome::Refused,
+            Progress::Nothing => LoginOutcome::Refused,
             Progress::Plain => match split_plain(message) {
                 Some((name, password)) => self.check(name, password, now),
-                None => Outcome::Refused,
+                None => LoginOutcome::Refused,
             },
             Progress::Scram => {
                 self.conversations += 1;
                 let Some((exchange, answer)) = Exchange::begin(&self.users, message, self.conversations) else {
-                    return Outcome::Refused;
+                    return LoginOutcome::Refused;
                 };
                 *progress = Progress::Challenged(exchange);
-                Outcome::Continue(answer)
+                LoginOutcome::Continue(answer)
             }
             Progress::Challenged(exchange) => {
                 let iterations = self.users.proof_iterations();
-                if !self.work.begin(iterations, now) {
-                    return Outcome::Refused;
+                if !self.budget.begin(iterations, now) {
+                    return LoginOutcome::Refused;
                 }
                 match exchange.finish(&self.users, message) {
-                    Step::Continue(answer) => {
-                        self.work.was_worth_it(iterations);
+                    ScramStep::Continue(answer) => {
+                        self.budget.refund(iterations);
                         *progress = Progress::Proven;
-                        Outcome::Continue(answer)
+                        LoginOutcome::Continue(answer)
                     }
-                    Step::Refused => Outcome::Refused,
+                    ScramStep::Refused => LoginOutcome::Refused,
                 }
             }
-            Progress::Proven if message.is_empty() => Outcome::LoggedIn,
-            Progress::Proven => Outcome::Refused,
+            Progress::Proven if message.is_empty() => LoginOutcome::LoggedIn,
+            Progress::Proven => LoginOutcome::Refused,
         }
     }
 }
 
-impl Work {
+impl HashBudget {
     /// Whether there may be a check of so many iterations; it counts as one of a refused login.
     fn begin(&mut self, iterations: u32, now: Seconds) -> bool {
         if iterations == 0 {
@@ -246,7 +246,7 @@ impl Work {
     }
 
     /// It was no refused login.
-    fn was_worth_it(&mut self, iterations: u32) {
+    fn refund(&mut self, iterations: u32) {
         self.iterations = self.iterations.saturating_sub(iterations);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A front never calls out in the middle of a parse. [`Front::step`] turns the whole requests that a read delivered into
 //! a list of [`Pending`] answers; whoever holds the store (this guest in a solo engine, others through a
-//! [`runs::Carry`]) executes their commands; then they are answered in order. Nothing here knows a socket or the store.
+//! [`runs::Runs`]) executes their commands; then they are answered in order. Nothing here knows a socket or the store.
 
 mod barrier;
 mod collect;
@@ -19,9 +19,9 @@ mod watch;
 
 pub use barrier::Barrier;
 pub use pending::Pending;
-pub use runs::{Run, Slot};
+pub use runs::{ReplySlot, Run};
 pub use state::ConnectionId;
-pub use status::Status;
+pub use status::ConnectionStatus;
 pub use watch::Delivered;
 
 use crate::{
@@ -49,7 +49,7 @@ use connection::Connection;
 use control::{After, Dumping, Position};
 use login::Gate;
 use pending::Input;
-use runs::Carry;
+use runs::Runs;
 use slab::Slab;
 use state::State;
 use watch::Watchers;
@@ -62,7 +62,7 @@ pub enum Step {
     /// Something that concerns all shards or the host.
     Barrier(Barrier),
     /// Nothing more for now.
-    Rest,
+    Idle,
 }
 
 /// Where the bytes of the connection at hand are.
@@ -86,7 +86,7 @@ pub struct Front {
     pending: Vec<Pending>,
     /// The keys of pending commands that came in base64.
     decoded: Vec<u8>,
-    carry: Carry,
+    runs: Runs,
     current: usize,
     source: Source,
     /// Bytes of the input that are answered.
@@ -110,7 +110,7 @@ impl Front {
         let events = Events::new(config.number(Setting::WorkerLogbufSize));
         let watchers = Watchers::new(config.number(Setting::WatcherLogbufSize));
         Self {
-            carry: Carry::new(config.shards),
+            runs: Runs::new(config.shards),
             config,
             context,
             connections: Slab::new(),
@@ -225,26 +225,26 @@ impl Front {
     #[inline(never)]
     pub fn step(&mut self) -> Step {
         loop {
-            if let Some(step) = self.look() {
+            if let Some(step) = self.find_step() {
                 return step;
             }
         }
     }
 
     /// One look at the input; `None` after a part of a login, which was answered at once.
-    fn look(&mut self) -> Option<Step> {
-        let Some(connection) = self.connections.get(self.current) else { return Some(Step::Rest) };
+    fn find_step(&mut self) -> Option<Step> {
+        let Some(connection) = self.connections.get(self.current) else { return Some(Step::Idle) };
         if self.output.len() >= self.output_bytes_high || connection.has_output() {
-            return Some(Step::Rest);
+            return Some(Step::Idle);
         }
         if connection.watches != Kinds::NONE {
             // What it says now nobody hears.
             self.cursor = bytes(self.source, &self.window, &self.connections, self.current).len();
-            return Some(Step::Rest);
+            return Some(Step::Idle);
         }
         if let Some(dumping) = &connection.dumping {
             if self.requests_left == 0 {
-                return Some(Step::Rest);
+                return Some(Step::Idle);
             }
             self.requests_left -= 1;
             return Some(Step::Barrier(Barrier::new(dumping.next(), ControlFormat::Text)));
@@ -254,7 +254,7 @@ impl Front {
         if self.cursor == input.len() && matches!(state, State::Requests | State::Packets { .. }) {
             // Everything was taken: there is nothing to look at.
             self.connections[self.current].needed = 0;
-            return Some(Step::Rest);
+            return Some(Step::Idle);
         }
         self.decoded.clear();
         let collected = collect::collect(
@@ -266,12 +266,12 @@ impl Front {
             self.config.store.seed,
             &mut self.requests_left,
         );
-        if self.pending.is_empty() { self.take_up(collected) } else { Some(Step::Execute) }
+        if self.pending.is_empty() { self.accept(collected) } else { Some(Step::Execute) }
     }
 
     /// Where nothing is pending, that part of the input is done with, and perhaps a barrier is next.
     #[inline(never)]
-    fn take_up(&mut self, collected: Collected) -> Option<Step> {
+    fn accept(&mut self, collected: Collected) -> Option<Step> {
         self.cursor = collected.cursor;
         let connection = &mut self.connections[self.current];
         let in_datagram = connection.datagrams.is_some();
@@ -281,7 +281,7 @@ impl Front {
             self.log_in(login);
             return None;
         }
-        let Some(barrier) = collected.barrier else { return Some(Step::Rest) };
+        let Some(barrier) = collected.barrier else { return Some(Step::Idle) };
         let turn = self.config.requests_per_event.max(1);
         let follows = self.has_answered || self.requests_left + 1 < turn;
         if in_datagram {
@@ -332,7 +332,7 @@ impl Front {
 
     /// Answers a barrier with what its runs brought. It may have moved the clock: `now` is what that shows afterwards.
     pub fn answer_barrier(&mut self, barrier: &Barrier, now: Seconds) {
-        let after = barrier.answer(&mut self.output, &self.config, &self.carry, self.context.now);
+        let after = barrier.answer(&mut self.output, &self.config, &self.runs, self.context.now);
         self.context.now = now;
         let Some(connection) = self.connections.get_mut(self.current) else { return };
         match after {
@@ -346,19 +346,19 @@ impl Front {
         }
         if matches!(barrier.control, Control::List(Listing::Next { .. }))
             && let Some(dumping) = &mut connection.dumping
-            && dumping.answer(&mut self.output, self.carry.brought(Slot::First))
+            && dumping.answer(&mut self.output, self.runs.replies_of(ReplySlot::First))
         {
             connection.dumping = None;
         }
     }
 
     /// Puts what is left of the input aside and says what the host does next.
-    pub fn rest(&mut self) -> Status {
+    pub fn park(&mut self) -> ConnectionStatus {
         if self.takes_datagrams() {
-            return self.rest_datagram();
+            return self.park_datagram();
         }
         let buffers_bytes_max = self.buffers_bytes_max();
-        let Some(connection) = self.connections.get_mut(self.current) else { return Status::CLOSE };
+        let Some(connection) = self.connections.get_mut(self.current) else { return ConnectionStatus::CLOSE };
         let before = connection.buffers_bytes();
         match self.source {
             Source::Window(length) => connection.keep_input(&self.window[self.cursor.min(length)..length]),
@@ -378,11 +378,11 @@ impl Front {
         let gave_way = self.requests_left == 0 && connection.has_work();
         self.yields = self.yields.wrapping_add(u32::from(gave_way));
         let closing = connection.state == State::Closing;
-        connection.status = Status::default()
-            .with(Status::MORE, !closing && (full && connection.has_work() || gave_way))
-            .with(Status::CLOSE, closing)
-            .with(Status::PARTIAL, connection.has_input());
-        connection.status.with(Status::OUTPUT, !self.output.is_empty() || connection.has_output())
+        connection.status = ConnectionStatus::default()
+            .with(ConnectionStatus::MORE, !closing && (full && connection.has_work() || gave_way))
+            .with(ConnectionStatus::CLOSE, closing)
+            .with(ConnectionStatus::PARTIAL, connection.has_input());
+        connection.status.with(ConnectionStatus::OUTPUT, !self.output.is_empty() || connection.has_output())
     }
 
     /// What `id` has to send now.
@@ -396,9 +396,9 @@ impl Front {
 
     /// The first `sent` bytes of the output were sent; the rest is kept with the connection. Where that is more than
     /// all connections together may hold, it is dropped and the connection is to be closed.
-    pub fn consume(&mut self, id: ConnectionId, sent: usize) -> Status {
+    pub fn consume(&mut self, id: ConnectionId, sent: usize) -> ConnectionStatus {
         let buffers_bytes_max = self.buffers_bytes_max();
-        let Some(connection) = self.connections.get_mut(id.0 as usize) else { return Status::CLOSE };
+        let Some(connection) = self.connections.get_mut(id.0 as usize) else { return ConnectionStatus::CLOSE };
         let before = connection.buffers_bytes();
         if connection.has_output() {
             connection.drop_output(sent);
@@ -410,10 +410,10 @@ impl Front {
             connection.forget_output();
             connection.forget_input();
             connection.state = State::Closing;
-            connection.status = Status::CLOSE;
+            connection.status = ConnectionStatus::CLOSE;
         }
         self.buffers_bytes = self.buffers_bytes + connection.buffers_bytes() - before;
-        connection.status.with(Status::OUTPUT, connection.has_output())
+        connection.status.with(ConnectionStatus::OUTPUT, connection.has_output())
     }
 
     /// Bytes that unfinished requests and unread replies of all connections hold.
@@ -440,34 +440,34 @@ impl Front {
     pub fn load_commands(&mut self) {
         let bytes = bytes(self.source, &self.window, &self.connections, self.current);
         let input = Input { bytes, decoded: &self.decoded, now: self.context.now };
-        self.carry.load_commands(&self.pending, input);
+        self.runs.load_commands(&self.pending, input);
     }
 
     /// Turns a barrier into runs; `solo`: its broadcasts are not carried, since the store is here.
     pub fn load_barrier(&mut self, barrier: &Barrier, solo: bool) {
-        self.carry.load_barrier(barrier, self.context.now, solo);
+        self.runs.load_barrier(barrier, self.context.now, solo);
     }
 
     /// The runs to carry and the bytes they point into.
     pub fn runs(&self) -> (&[Run], &[u8]) {
-        self.carry.runs()
+        self.runs.runs()
     }
 
     /// Room for the replies of a run (`executed` as in `docs/internals/boundary.md`); `None`: no such run.
     pub fn reply(&mut self, run: usize, executed: u32, bytes: usize) -> Option<&mut [u8]> {
-        self.carry.reply(run, executed, bytes)
+        self.runs.reply(run, executed, bytes)
     }
 
     /// Where a solo engine puts the answer of a barrier's broadcast.
-    pub fn barrier_answer(&mut self, slot: Slot) -> &mut Vec<u8> {
-        self.carry.slot(slot)
+    pub fn barrier_answer(&mut self, slot: ReplySlot) -> &mut Vec<u8> {
+        self.runs.reply_buffer(slot)
     }
 
     /// Answers the pending commands with what the runs brought.
-    pub fn answer_carried(&mut self) {
+    pub fn answer_runs(&mut self) {
         let mut answered = 0;
-        let told_as = self.told_as();
-        let mut replies = self.carry.replies();
+        let watched_as = self.watched_as();
+        let mut replies = self.runs.replies();
         let bytes = bytes(self.source, &self.window, &self.connections, self.current);
         let input = Input { bytes, decoded: &self.decoded, now: self.context.now };
         for (number, pending) in self.pending.iter().enumerate() {
@@ -480,12 +480,12 @@ impl Front {
                 None
             };
             pending.answer(&mut self.output, input, reply.as_ref());
-            if let (Some(descriptor), Some(reply)) = (told_as, &reply) {
+            if let (Some(descriptor), Some(reply)) = (watched_as, &reply) {
                 watch::record(&mut self.events, pending, input, reply, descriptor);
             }
             answered += 1;
         }
-        self.carry.finish(answered == self.pending.len());
+        self.runs.finish(answered == self.pending.len());
         self.retire(answered);
     }
 

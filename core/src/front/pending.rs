@@ -32,14 +32,14 @@ pub(super) enum Task {
     /// It is known.
     Answer(&'static [u8]),
     /// It is a packet with this status.
-    Packet(binary::Style, binary::Status),
+    Packet(binary::PacketFormat, binary::PacketStatus),
     /// By a command.
-    Command(Operation<'static>, Style),
+    Command(Operation<'static>, ReplyFormat),
 }
 
 /// What the encoder must know besides the reply. The store never sees it.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Style {
+pub(super) enum ReplyFormat {
     /// A key of a retrieval, perhaps its last.
     Found { cas: bool, last: bool },
     /// A status line.
@@ -47,15 +47,15 @@ pub(super) enum Style {
     /// `noreply`.
     Silent,
     /// The answer to a meta command.
-    Meta(meta::Style),
+    Meta(meta::MetaFormat),
     /// The answer to a packet.
-    Binary(binary::Style),
+    Packet(binary::PacketFormat),
 }
 
-impl Style {
+impl ReplyFormat {
     /// What the key's place is a place in: the bytes of the client, or the keys that came in base64.
     pub(super) fn key_source<'i>(&self, bytes: &'i [u8], decoded: &'i [u8]) -> &'i [u8] {
-        if matches!(self, Self::Meta(meta::Style { encoded_key: true, .. })) { decoded } else { bytes }
+        if matches!(self, Self::Meta(meta::MetaFormat { encoded_key: true, .. })) { decoded } else { bytes }
     }
 }
 
@@ -76,19 +76,19 @@ impl Pending {
 
     #[inline]
     pub(super) fn command<'i>(&self, input: Input<'i>) -> Option<Command<'i>> {
-        let Task::Command(operation, style) = &self.task else { return None };
+        let Task::Command(operation, format) = &self.task else { return None };
         let operation = match *operation {
             Operation::Store { mode, flags, expiry, compare, options, .. } => {
                 Operation::Store { mode, flags, expiry, compare, options, value: self.value.of(input.bytes) }
             }
             other => other,
         };
-        Some(Command { hash: self.hash, key: self.key(style, input), operation })
+        Some(Command { hash: self.hash, key: self.key(format, input), operation })
     }
 
     #[inline]
-    pub(super) fn key<'i>(&self, style: &Style, input: Input<'i>) -> &'i [u8] {
-        self.key.of(style.key_source(input.bytes, input.decoded))
+    pub(super) fn key<'i>(&self, format: &ReplyFormat, input: Input<'i>) -> &'i [u8] {
+        self.key.of(format.key_source(input.bytes, input.decoded))
     }
 
     /// Of the value that the client sent.
@@ -99,7 +99,7 @@ impl Pending {
     #[inline]
     pub(super) fn answer(&self, out: &mut Vec<u8>, input: Input<'_>, reply: Option<&Reply<'_>>) {
         match (&self.task, reply) {
-            (Task::Command(_, Style::Found { cas, last }), reply) => {
+            (Task::Command(_, ReplyFormat::Found { cas, last }), reply) => {
                 if let Some(Reply::Found(found)) = reply {
                     text::answer_found(out, self.key.of(input.bytes), found, *cas);
                 }
@@ -107,31 +107,37 @@ impl Pending {
                     out.extend_from_slice(words::END);
                 }
             }
-            (Task::Command(_, Style::Meta(meta)), Some(Reply::Item(item))) if meta.single_letters => {
+            (Task::Command(_, ReplyFormat::Meta(meta)), Some(Reply::Item(item))) if meta.single_letters => {
                 let (key, flags) = (self.key.of(input.bytes), meta.flags.of(input.bytes));
                 meta::answer_plain_get(out, key, flags, item, input.now);
             }
-            (Task::Command(_, style @ Style::Meta(meta)), Some(reply)) => {
+            (Task::Command(_, format @ ReplyFormat::Meta(meta)), Some(reply)) => {
                 let echo = meta::Echo {
                     verb: meta.verb,
                     encoded_key: meta.encoded_key,
                     quiet: meta.quiet,
                     flags: meta.flags.of(input.bytes),
-                    key: self.key(style, input),
+                    key: self.key(format, input),
                     value_bytes: self.value.bytes(),
                     now: input.now,
                 };
                 meta::answer(out, &echo, reply);
             }
-            (&Task::Command(_, Style::Binary(style)), Some(reply)) => {
-                binary::answer(out, style, self.key.of(input.bytes), reply);
+            (&Task::Command(_, ReplyFormat::Packet(format)), Some(reply)) => {
+                binary::answer(out, format, self.key.of(input.bytes), reply);
             }
-            (Task::Command(operation, Style::Status), Some(reply)) => {
+            (Task::Command(operation, ReplyFormat::Status), Some(reply)) => {
                 text::answer_status(out, reply, matches!(operation, Operation::Arithmetic { .. }));
             }
             (Task::Answer(text), _) => out.extend_from_slice(text),
-            (&Task::Packet(style, status), _) => binary::status(out, style, status),
-            (Task::Command(_, Style::Silent | Style::Status | Style::Meta(_) | Style::Binary(_)), _) => {}
+            (&Task::Packet(format, status), _) => binary::status(out, format, status),
+            (
+                Task::Command(
+                    _,
+                    ReplyFormat::Silent | ReplyFormat::Status | ReplyFormat::Meta(_) | ReplyFormat::Packet(_),
+                ),
+                _,
+            ) => {}
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     pending::{Input, Pending},
-    runs::Carry,
+    runs::Runs,
 };
 use crate::{
     boundary::{batch, host::Target},
@@ -11,7 +11,7 @@ use crate::{
     limits,
 };
 
-impl Carry {
+impl Runs {
     /// Neighbouring commands for one shard become a run; neighbouring reads become one run a shard, of which the one
     /// with the first read goes first, so that each carry answers something.
     pub(super) fn load_commands(&mut self, pending: &[Pending], input: Input<'_>) {

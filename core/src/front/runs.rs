@@ -23,7 +23,7 @@ pub struct Run {
 
 /// Where the answer of a barrier's part is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Slot {
+pub enum ReplySlot {
     /// Of its first broadcast.
     First,
     /// Of its second.
@@ -37,26 +37,26 @@ const LOST: u32 = u32::MAX;
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct Carry {
+pub(super) struct Runs {
     pub(super) shards: u32,
     pub(super) orders: Vec<u8>,
     pub(super) runs: Vec<Run>,
-    /// One for each run, or for each [`Slot`] of a barrier; kept for their capacity.
+    /// One for each run, or for each [`ReplySlot`] of a barrier; kept for their capacity.
     replies: Vec<Vec<u8>>,
     /// Whether each run's shard was lost.
     lost: Vec<bool>,
     /// Of a barrier: the slot of each run.
-    pub(super) slots: Vec<Slot>,
+    pub(super) slots: Vec<ReplySlot>,
     /// Which run has the command of each pending answer.
     pub(super) run_of: Vec<u16>,
-    /// Replies were too large for one carry, or a read was contended: reads are not grouped by shard for a while, since
-    /// what is executed beyond the first missing reply would be executed again.
+    /// Replies had no room, or a read was contended. Reads are then not grouped by shard for a while, since everything
+    /// that is executed beyond the first missing reply would be executed again.
     pub(super) in_order: bool,
     /// The orders of each shard while reads are grouped.
     pub(super) grouped: Vec<Vec<u8>>,
 }
 
-impl Carry {
+impl Runs {
     pub(super) fn new(shards: u32) -> Self {
         let shards = shards.clamp(1, limits::SHARDS_MAX);
         Self {
@@ -107,18 +107,18 @@ impl Carry {
         Some(&mut replies[start..])
     }
 
-    pub(super) fn slot(&mut self, slot: Slot) -> &mut Vec<u8> {
+    pub(super) fn reply_buffer(&mut self, slot: ReplySlot) -> &mut Vec<u8> {
         &mut self.replies[slot as usize]
     }
 
-    pub(super) fn brought(&self, slot: Slot) -> &[u8] {
+    pub(super) fn replies_of(&self, slot: ReplySlot) -> &[u8] {
         &self.replies[slot as usize]
     }
 
     pub(super) fn replies(&self) -> Replies<'_> {
         Replies {
             readers: self.replies.iter().take(self.runs.len()).map(|replies| Reader(replies)).collect(),
-            carry: self,
+            runs: self,
         }
     }
 
@@ -128,19 +128,19 @@ impl Carry {
     }
 }
 
-/// The replies of a carry, given out in the order of the pending answers.
+/// The replies of all runs, in the order of the pending answers.
 pub(super) struct Replies<'c> {
     readers: Vec<Reader<'c>>,
-    carry: &'c Carry,
+    runs: &'c Runs,
 }
 
 impl<'c> Replies<'c> {
     /// The reply to pending answer `number`; `None`: not executed yet.
     #[inline]
     pub(super) fn next(&mut self, number: usize) -> Option<Reply<'c>> {
-        let run = usize::from(self.carry.run_of[number]);
+        let run = usize::from(self.runs.run_of[number]);
         match batch::decode_reply(self.readers.get_mut(run)?) {
-            None if self.carry.lost[run] => Some(Reply::Lost),
+            None if self.runs.lost[run] => Some(Reply::Lost),
             reply => reply,
         }
     }

@@ -2,9 +2,9 @@
 
 /// What the host does next with a connection: a set of bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Status(pub u32);
+pub struct ConnectionStatus(pub u32);
 
-impl Status {
+impl ConnectionStatus {
     /// There is something to send.
     pub const OUTPUT: Self = Self(1);
     /// There is more to do without reading.

@@ -25,9 +25,9 @@ impl Front {
     }
 
     /// Whether what the connection at hand asks is to be told, and as whose: one look a batch, since hardly ever anybody
-    /// watches. Then [`Front::tell`] each command.
+    /// watches. Then [`Front::record_event`] each command.
     #[inline]
-    pub fn told_as(&self) -> Option<u32> {
+    pub fn watched_as(&self) -> Option<u32> {
         if !self.events.wants(KINDS) {
             return None;
         }
@@ -36,7 +36,7 @@ impl Front {
 
     /// Tells what a pending command came to.
     #[cold]
-    pub fn tell(&mut self, number: usize, reply: &Reply<'_>, descriptor: u32) {
+    pub fn record_event(&mut self, number: usize, reply: &Reply<'_>, descriptor: u32) {
         let bytes = bytes(self.source, &self.window, &self.connections, self.current);
         let input = Input { bytes, decoded: &self.decoded, now: self.context.now };
         if let Some(pending) = self.pending.get(number) {
@@ -132,8 +132,8 @@ pub struct Delivered {
 /// Records what a command came to.
 #[cold]
 pub(super) fn record(events: &mut Events, pending: &Pending, input: Input<'_>, reply: &Reply<'_>, descriptor: u32) {
-    let Task::Command(operation, style) = &pending.task else { return };
-    let key = pending.key(style, input);
+    let Task::Command(operation, format) = &pending.task else { return };
+    let key = pending.key(format, input);
     match *operation {
         Operation::Get { .. }
         | Operation::Fetch(_)

@@ -15,6 +15,7 @@ pub(crate) mod token;
 use crate::{
     boundary::config::{Authentication, Config, Permissions},
     clock::Seconds,
+    command::Operation,
     limits,
     settings::Setting,
 };
@@ -78,6 +79,21 @@ pub enum Verdict<T> {
     },
     /// Nothing sensible can follow: close the connection without a word.
     Close,
+}
+
+/// A command on one key, as a parser of any protocol finds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyRequest<F> {
+    /// Place of the key, as the client wrote it.
+    pub key: Span,
+    /// Place of the value; [`Operation::Store`] has an empty one here.
+    pub value: Span,
+    /// The operation.
+    pub operation: Operation<'static>,
+    /// Details of the request that only the encoder needs.
+    pub format: F,
+    /// Bytes of a refused value that follow the request; they are ignored.
+    pub swallow: u64,
 }
 
 /// A part of the input: first byte, length.

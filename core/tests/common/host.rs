@@ -8,7 +8,7 @@ use wasmcached_core::{
     },
     clock::Seconds,
     engine::Engine,
-    front::{ConnectionId, Front, Run, Status},
+    front::{ConnectionId, ConnectionStatus, Front, Run},
     shard::Shard,
 };
 
@@ -66,7 +66,7 @@ impl Server {
     }
 
     /// Receives as much of `bytes` as there is room for: returns how much that was, and the status.
-    pub(crate) fn receive(&mut self, id: ConnectionId, bytes: &[u8]) -> (usize, Status) {
+    pub(crate) fn receive(&mut self, id: ConnectionId, bytes: &[u8]) -> (usize, ConnectionStatus) {
         let window = self.front().input(id);
         assert!(!window.is_empty());
         let taken = bytes.len().min(window.len());
@@ -75,10 +75,10 @@ impl Server {
     }
 
     /// Advances, and carries whatever is to be carried.
-    pub(crate) fn advance(&mut self, id: ConnectionId, received: usize) -> Status {
+    pub(crate) fn advance(&mut self, id: ConnectionId, received: usize) -> ConnectionStatus {
         let mut status = self.engine.advance(id, received, self.now);
-        while status.has(Status::RUNS) {
-            assert_eq!(status, Status::RUNS);
+        while status.has(ConnectionStatus::RUNS) {
+            assert_eq!(status, ConnectionStatus::RUNS);
             self.carry();
             status = self.engine.resume(self.now);
         }
@@ -127,7 +127,7 @@ impl Server {
         self.front().reply(run, executed, bytes.len()).expect("there is such a run").copy_from_slice(bytes);
     }
 
-    pub(crate) fn consume(&mut self, id: ConnectionId, bytes: usize) -> Status {
+    pub(crate) fn consume(&mut self, id: ConnectionId, bytes: usize) -> ConnectionStatus {
         self.front().consume(id, bytes)
     }
 }
@@ -147,7 +147,7 @@ pub(crate) struct Client {
     pub(crate) unread: Vec<u8>,
     /// What came back.
     pub(crate) received: Vec<u8>,
-    pub(crate) status: Status,
+    pub(crate) status: ConnectionStatus,
     pub(crate) closed: bool,
     /// The host read from it since the last `take_events`: bytes of each read.
     pub(crate) reads: Vec<usize>,
@@ -181,7 +181,7 @@ impl Client {
             id: server.open(),
             unread: Vec::new(),
             received: Vec::new(),
-            status: Status::default(),
+            status: ConnectionStatus::default(),
             closed: false,
             reads: Vec::new(),
         }
@@ -195,18 +195,20 @@ impl Client {
     /// Whether it is busy even if the client sends nothing more.
     pub(crate) fn is_working(&self) -> bool {
         !self.closed
-            && (self.status.has(Status::OUTPUT) || self.status.has(Status::MORE) || self.status.has(Status::CLOSE))
+            && (self.status.has(ConnectionStatus::OUTPUT)
+                || self.status.has(ConnectionStatus::MORE)
+                || self.status.has(ConnectionStatus::CLOSE))
     }
 
     /// One event: a send, or going on, or a receive.
     pub(crate) fn event(&mut self, server: &mut Server, random: &mut Random, cuts: Cuts) {
         assert!(!self.closed);
-        if self.status.has(Status::OUTPUT) {
+        if self.status.has(ConnectionStatus::OUTPUT) {
             self.send(server, random, cuts);
-        } else if self.status.has(Status::CLOSE) {
+        } else if self.status.has(ConnectionStatus::CLOSE) {
             server.front().close(self.id);
             self.closed = true;
-        } else if self.status.has(Status::MORE) {
+        } else if self.status.has(ConnectionStatus::MORE) {
             self.status = server.advance(self.id, 0);
             self.first_send(server, random, cuts);
         } else {
@@ -222,14 +224,14 @@ impl Client {
     /// The send that belongs to the event: what the socket does not take must be told before another connection is
     /// touched; if it takes all, it need not be told.
     fn first_send(&mut self, server: &mut Server, random: &mut Random, cuts: Cuts) {
-        if !self.status.has(Status::OUTPUT) {
+        if !self.status.has(ConnectionStatus::OUTPUT) {
             return;
         }
         if cuts == Cuts::None || (cuts == Cuts::Random && random.once_in(2)) {
             let output = server.front().output(self.id);
             assert!(!output.is_empty());
             self.received.extend_from_slice(output);
-            self.status = Status(self.status.0 & !Status::OUTPUT.0);
+            self.status = ConnectionStatus(self.status.0 & !ConnectionStatus::OUTPUT.0);
             let length = output.len();
             if random.once_in(2) {
                 self.status = server.consume(self.id, length);
@@ -249,7 +251,7 @@ impl Client {
         self.received.extend_from_slice(&output[..sent]);
         let all = sent == output.len();
         self.status = server.consume(self.id, sent);
-        assert_eq!(self.status.has(Status::OUTPUT), !all);
+        assert_eq!(self.status.has(ConnectionStatus::OUTPUT), !all);
     }
 
     /// Events until nothing is left to do.

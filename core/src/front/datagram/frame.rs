@@ -18,13 +18,13 @@ use alloc::vec::Vec;
 
 /// What one end of a socket for datagrams remembers of the request at hand.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::front) struct Datagrams {
+pub(in crate::front) struct DatagramState {
     verified: bool,
     request_id: [u8; 2],
     request_bytes: usize,
 }
 
-impl Datagrams {
+impl DatagramState {
     pub(in crate::front) fn new(verified: bool) -> Self {
         Self { verified, request_id: [0; 2], request_bytes: 0 }
     }
@@ -98,8 +98,8 @@ mod tests {
     use super::*;
     use alloc::vec;
 
-    fn request(bytes: usize, verified: bool) -> Datagrams {
-        let mut datagrams = Datagrams::new(verified);
+    fn request(bytes: usize, verified: bool) -> DatagramState {
+        let mut datagrams = DatagramState::new(verified);
         let mut datagram = vec![b'x'; bytes];
         datagram[..8].copy_from_slice(&[0x12, 0x34, 0, 0, 0, 1, 0, 0]);
         assert!(datagrams.accept(&datagram));
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn only_whole_requests_are_taken() {
-        let mut datagrams = Datagrams::new(true);
+        let mut datagrams = DatagramState::new(true);
         for (datagram, expected) in [
             (&[0, 7, 0, 0, 0, 1, 0, 0, b'x'][..], true),
             (&[0, 7, 0, 5, 0, 1, 9, 9, b'x'], true),

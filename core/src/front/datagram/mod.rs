@@ -3,15 +3,15 @@
 
 pub(super) mod frame;
 
-use super::{ConnectionId, Front, Source, Status, connection::Connection, state::State};
+use super::{ConnectionId, ConnectionStatus, Front, Source, connection::Connection, state::State};
 use crate::{boundary::config::Authentication, limits};
-use frame::Datagrams;
+use frame::DatagramState;
 
 impl Front {
     /// One end of a socket for datagrams; `verified`: those that it receives come from whom they say.
     pub fn open_datagrams(&mut self, verified: bool) -> ConnectionId {
         let mut connection = Connection::new(State::Fresh);
-        connection.datagrams = Some(Datagrams::new(verified));
+        connection.datagrams = Some(DatagramState::new(verified));
         ConnectionId(self.connections.insert(connection) as u32)
     }
 
@@ -41,10 +41,10 @@ impl Front {
     }
 
     /// Where the input was a datagram: the output becomes datagrams, and what is left of the input is nothing.
-    pub(super) fn rest_datagram(&mut self) -> Status {
+    pub(super) fn park_datagram(&mut self) -> ConnectionStatus {
         let most = self.datagram_reply_bytes_max();
-        let Some(connection) = self.connections.get_mut(self.current) else { return Status::default() };
-        let Some(datagrams) = connection.datagrams else { return Status::default() };
+        let Some(connection) = self.connections.get_mut(self.current) else { return ConnectionStatus::default() };
+        let Some(datagrams) = connection.datagrams else { return ConnectionStatus::default() };
         let speaks_text = !matches!(connection.state, State::Packets { .. } | State::SkipBody { .. });
         let framed = datagrams.frame(&self.output, self.config.udp_amplification, most, speaks_text);
         self.output.clear();
@@ -53,8 +53,8 @@ impl Front {
         let before = connection.buffers_bytes();
         connection.keep_output(&framed);
         self.buffers_bytes = self.buffers_bytes + connection.buffers_bytes() - before;
-        connection.status = Status::default();
-        connection.status.with(Status::OUTPUT, connection.has_output())
+        connection.status = ConnectionStatus::default();
+        connection.status.with(ConnectionStatus::OUTPUT, connection.has_output())
     }
 
     fn datagram_reply_bytes_max(&self) -> usize {

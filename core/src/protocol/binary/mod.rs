@@ -28,8 +28,7 @@ pub use encode::{answer, login, status};
 pub use parse::parse;
 pub use statistics::encode_statistics;
 
-use super::{Span, control::Control};
-use crate::command::Operation;
+use super::{KeyRequest, Span, control::Control};
 
 /// The first byte of a request.
 pub const MAGIC_REQUEST: u8 = 0x80;
@@ -40,15 +39,15 @@ pub const HEADER_BYTES: usize = 24;
 
 /// What a client asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Request {
+pub enum PacketRequest {
     /// A command on one key.
-    Command(KeyRequest),
+    Command(KeyRequest<PacketFormat>),
     /// Something that has its answer already; then `swallow` bytes of body are ignored.
     Answer {
         /// What it answers.
-        style: Style,
+        format: PacketFormat,
         /// What it says.
-        status: Status,
+        status: PacketStatus,
         /// Bytes of the body that were not looked at.
         swallow: u64,
         /// The connection ends with it.
@@ -59,34 +58,19 @@ pub enum Request {
         /// What.
         control: Control,
         /// How it is answered.
-        style: Style,
+        format: PacketFormat,
     },
     /// A part of a login.
-    Login(Login),
+    Login(PacketLogin),
     /// `quitq`: close when everything before it is answered.
     Quit,
 }
 
-/// See [`Request::Command`].
+/// See [`PacketRequest::Login`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KeyRequest {
-    /// Where the key is.
-    pub key: Span,
-    /// Where the value is; [`Operation::Store`] has an empty one here.
-    pub value: Span,
-    /// What to do.
-    pub operation: Operation<'static>,
-    /// How it is answered.
-    pub style: Style,
-    /// As in [`Request::Answer`].
-    pub swallow: u64,
-}
-
-/// See [`Request::Login`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Login {
+pub struct PacketLogin {
     /// `sasl_list`, `sasl_auth` or `sasl_step`.
-    pub style: Style,
+    pub format: PacketFormat,
     /// The name of the mechanism.
     pub mechanism: Span,
     /// What the mechanism is told.
@@ -95,11 +79,11 @@ pub struct Login {
 
 /// What the encoder must know besides the reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Style {
+pub struct PacketFormat {
     /// As it came.
     pub opcode: u8,
     /// What it means.
-    pub verb: Verb,
+    pub verb: PacketVerb,
     /// Leave out the answer that says nothing.
     pub quiet: bool,
     /// A count would make the item if there were none.
@@ -111,7 +95,7 @@ pub struct Style {
 /// What opcodes mean, but for whether they are quiet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names of the protocol")]
-pub enum Verb {
+pub enum PacketVerb {
     Get,
     /// `getk`: the answer names the key.
     GetWithKey,
@@ -139,7 +123,7 @@ pub enum Verb {
     Unknown,
 }
 
-impl Verb {
+impl PacketVerb {
     /// What an opcode means, and whether it is the quiet form.
     fn of(opcode: u8) -> (Self, bool) {
         match opcode {
@@ -192,7 +176,7 @@ impl Verb {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u16)]
 #[allow(missing_docs, reason = "`text` is the documentation")]
-pub enum Status {
+pub enum PacketStatus {
     Success = 0x00,
     NotFound = 0x01,
     Exists = 0x02,
@@ -208,7 +192,7 @@ pub enum Status {
     Internal = 0x84,
 }
 
-impl Status {
+impl PacketStatus {
     /// What the body says.
     pub fn text(self) -> &'static [u8] {
         match self {

@@ -2,13 +2,13 @@
 
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::arithmetic_side_effects)]
 
-use super::{HEADER_BYTES, KeyRequest, Login, MAGIC_REQUEST, Request, Status, Style, Verb};
+use super::{HEADER_BYTES, MAGIC_REQUEST, PacketFormat, PacketLogin, PacketRequest, PacketStatus, PacketVerb};
 use crate::{
     clock::Expiry,
     command::{ArithmeticOptions, Detail, Direction, Discard, Operation, StoreMode, StoreOptions, Touched},
     limits,
     protocol::{
-        Context, Span, Verdict,
+        Context, KeyRequest, Span, Verdict,
         control::{Control, Flush, StatisticsGroup},
     },
 };
@@ -16,7 +16,7 @@ use core::num::NonZeroU64;
 
 /// Looks at the first packet of `input`. `locked`: before a login, most of it is refused.
 #[inline]
-pub fn parse(input: &[u8], context: &Context, locked: bool) -> Verdict<Request> {
+pub fn parse(input: &[u8], context: &Context, locked: bool) -> Verdict<PacketRequest> {
     let Some((header, rest)) = input.split_first_chunk::<HEADER_BYTES>() else {
         return Verdict::Incomplete { needed: HEADER_BYTES };
     };
@@ -31,7 +31,7 @@ pub fn parse(input: &[u8], context: &Context, locked: bool) -> Verdict<Request> 
     if input.len() < consumed {
         return Verdict::Incomplete { needed: consumed };
     }
-    let (verb, quiet) = Verb::of(opcode);
+    let (verb, quiet) = PacketVerb::of(opcode);
     let packet = Packet {
         input,
         extras: rest.get(..extras_bytes).unwrap_or_default(),
@@ -40,7 +40,7 @@ pub fn parse(input: &[u8], context: &Context, locked: bool) -> Verdict<Request> 
         consumed,
         body_bytes: u32::from_be_bytes([b0, b1, b2, b3]),
         cas: u64::from_be_bytes(cas),
-        style: Style { opcode, verb, quiet, creates: false, opaque: u32::from_be_bytes([o0, o1, o2, o3]) },
+        format: PacketFormat { opcode, verb, quiet, creates: false, opaque: u32::from_be_bytes([o0, o1, o2, o3]) },
         context,
     };
     packet.request(locked)
@@ -56,56 +56,64 @@ struct Packet<'a> {
     consumed: usize,
     body_bytes: u32,
     cas: u64,
-    style: Style,
+    format: PacketFormat,
     context: &'a Context,
 }
 
 impl Packet<'_> {
     #[inline]
-    fn request(&self, locked: bool) -> Verdict<Request> {
+    fn request(&self, locked: bool) -> Verdict<PacketRequest> {
         if self.body_bytes > limits::ITEM_BYTES_MAX_MAX {
-            return self.refuse_and_close(Status::Invalid);
+            return self.refuse_and_close(PacketStatus::Invalid);
         }
-        let Some(value_bytes) = self.value_bytes() else { return self.refuse_and_close(Status::UnknownCommand) };
-        if locked && !self.style.verb.is_public() {
-            return self.refuse_and_close(Status::AuthError);
+        let Some(value_bytes) = self.value_bytes() else { return self.refuse_and_close(PacketStatus::UnknownCommand) };
+        if locked && !self.format.verb.is_public() {
+            return self.refuse_and_close(PacketStatus::AuthError);
         }
         if self.key.bytes() > limits::KEY_BYTES_MAX {
-            return self.refuse_and_close(Status::Invalid);
+            return self.refuse_and_close(PacketStatus::Invalid);
         }
         let (key_bytes, extras_bytes) = (self.key.bytes(), self.extras.len());
         let has_key = key_bytes > 0;
         let is_bare = !has_key && extras_bytes == 0 && value_bytes == 0;
-        let valued = match self.style.verb {
-            Verb::Get | Verb::GetWithKey if extras_bytes == 0 && has_key && value_bytes == 0 => {
+        let valued = match self.format.verb {
+            PacketVerb::Get | PacketVerb::GetWithKey if extras_bytes == 0 && has_key && value_bytes == 0 => {
                 return self.command(Operation::Get { touch: None });
             }
-            Verb::Set | Verb::Add | Verb::Replace if extras_bytes == 8 && has_key => return self.store(value_bytes),
-            Verb::Append | Verb::Prepend if extras_bytes == 0 && has_key => return self.store(value_bytes),
-            Verb::Delete if extras_bytes == 0 && has_key && value_bytes == 0 => Some(self.delete()),
-            Verb::Increment if extras_bytes == 20 && has_key && value_bytes == 0 => {
+            PacketVerb::Set | PacketVerb::Add | PacketVerb::Replace if extras_bytes == 8 && has_key => {
+                return self.store(value_bytes);
+            }
+            PacketVerb::Append | PacketVerb::Prepend if extras_bytes == 0 && has_key => return self.store(value_bytes),
+            PacketVerb::Delete if extras_bytes == 0 && has_key && value_bytes == 0 => Some(self.delete()),
+            PacketVerb::Increment if extras_bytes == 20 && has_key && value_bytes == 0 => {
                 return self.arithmetic(Direction::Increment);
             }
-            Verb::Decrement if extras_bytes == 20 && has_key && value_bytes == 0 => {
+            PacketVerb::Decrement if extras_bytes == 20 && has_key && value_bytes == 0 => {
                 return self.arithmetic(Direction::Decrement);
             }
-            Verb::Touch if extras_bytes == 4 && has_key && value_bytes == 0 => Some(self.touch(Touched::Attributes)),
-            Verb::GetAndTouch | Verb::GetAndTouchWithKey if extras_bytes == 4 && has_key && value_bytes == 0 => {
+            PacketVerb::Touch if extras_bytes == 4 && has_key && value_bytes == 0 => {
+                Some(self.touch(Touched::Attributes))
+            }
+            PacketVerb::GetAndTouch | PacketVerb::GetAndTouchWithKey
+                if extras_bytes == 4 && has_key && value_bytes == 0 =>
+            {
                 Some(self.touch(Touched::Value))
             }
-            Verb::Noop | Verb::Version if is_bare => return self.answer(Status::Success, 0, false),
-            Verb::Quit if is_bare && self.style.quiet => return self.complete(Request::Quit),
-            Verb::Quit if is_bare => return self.answer(Status::Success, 0, true),
-            Verb::Flush if !has_key && value_bytes == 0 && matches!(extras_bytes, 0 | 4) => return self.flush(),
-            Verb::Stat if extras_bytes == 0 && value_bytes == 0 => return self.stat(),
-            Verb::SaslList if is_bare => return self.login(0),
-            Verb::SaslAuth | Verb::SaslStep if extras_bytes == 0 && has_key => return self.login(value_bytes),
-            Verb::Unknown => return self.answer(Status::UnknownCommand, value_bytes as u64, false),
+            PacketVerb::Noop | PacketVerb::Version if is_bare => return self.answer(PacketStatus::Success, 0, false),
+            PacketVerb::Quit if is_bare && self.format.quiet => return self.complete(PacketRequest::Quit),
+            PacketVerb::Quit if is_bare => return self.answer(PacketStatus::Success, 0, true),
+            PacketVerb::Flush if !has_key && value_bytes == 0 && matches!(extras_bytes, 0 | 4) => return self.flush(),
+            PacketVerb::Stat if extras_bytes == 0 && value_bytes == 0 => return self.stat(),
+            PacketVerb::SaslList if is_bare => return self.login(0),
+            PacketVerb::SaslAuth | PacketVerb::SaslStep if extras_bytes == 0 && has_key => {
+                return self.login(value_bytes);
+            }
+            PacketVerb::Unknown => return self.answer(PacketStatus::UnknownCommand, value_bytes as u64, false),
             _ => None,
         };
         match valued {
             Some(operation) => self.command(operation),
-            None => self.refuse_and_close(Status::Invalid),
+            None => self.refuse_and_close(PacketStatus::Invalid),
         }
     }
 
@@ -115,35 +123,35 @@ impl Packet<'_> {
         body_end.checked_sub(self.head_bytes)
     }
 
-    fn complete(&self, request: Request) -> Verdict<Request> {
+    fn complete(&self, request: PacketRequest) -> Verdict<PacketRequest> {
         Verdict::Complete { request, consumed: self.consumed }
     }
 
-    fn answer(&self, status: Status, swallow: u64, closes: bool) -> Verdict<Request> {
-        self.complete(Request::Answer { style: self.style, status, swallow, closes })
+    fn answer(&self, status: PacketStatus, swallow: u64, closes: bool) -> Verdict<PacketRequest> {
+        self.complete(PacketRequest::Answer { format: self.format, status, swallow, closes })
     }
 
     /// What follows cannot be told from the body of this.
-    fn refuse_and_close(&self, status: Status) -> Verdict<Request> {
+    fn refuse_and_close(&self, status: PacketStatus) -> Verdict<PacketRequest> {
         self.answer(status, 0, true)
     }
 
     #[inline]
-    fn command(&self, operation: Operation<'static>) -> Verdict<Request> {
-        let (key, style) = (self.key, self.style);
-        self.complete(Request::Command(KeyRequest { key, value: Span::default(), operation, style, swallow: 0 }))
+    fn command(&self, operation: Operation<'static>) -> Verdict<PacketRequest> {
+        let (key, format) = (self.key, self.format);
+        self.complete(PacketRequest::Command(KeyRequest { key, value: Span::default(), operation, format, swallow: 0 }))
     }
 
-    fn store(&self, value_bytes: usize) -> Verdict<Request> {
-        let (key, style) = (self.key, self.style);
+    fn store(&self, value_bytes: usize) -> Verdict<PacketRequest> {
+        let (key, format) = (self.key, self.format);
         if self.context.is_too_large(key.bytes(), value_bytes, self.word(0)) {
-            let operation = Operation::RefuseLarge { unlink: style.verb == Verb::Set };
+            let operation = Operation::RefuseLarge { unlink: format.verb == PacketVerb::Set };
             let swallow = value_bytes as u64;
-            return self.complete(Request::Command(KeyRequest {
+            return self.complete(PacketRequest::Command(KeyRequest {
                 key,
                 value: Span::default(),
                 operation,
-                style,
+                format,
                 swallow,
             }));
         }
@@ -153,20 +161,20 @@ impl Packet<'_> {
         }
         // Without uniques there is nothing to compare with, and stores do not mind.
         let compare = (self.cas != 0 && self.context.cas).then_some(self.cas);
-        let mode = match style.verb {
-            Verb::Append => StoreMode::Append,
-            Verb::Prepend => StoreMode::Prepend,
+        let mode = match format.verb {
+            PacketVerb::Append => StoreMode::Append,
+            PacketVerb::Prepend => StoreMode::Prepend,
             // With a unique to compare with, the item has to be there, whatever the opcode says.
             _ if compare.is_some() => StoreMode::Set,
-            Verb::Add => StoreMode::Add,
-            Verb::Replace => StoreMode::Replace,
+            PacketVerb::Add => StoreMode::Add,
+            PacketVerb::Replace => StoreMode::Replace,
             _ => StoreMode::Set,
         };
         let (flags, expiry) = (self.word(0), self.expiry(4));
         let options = StoreOptions::default();
         let operation = Operation::Store { mode, flags, expiry, compare, options, value: &[] };
         let value = Span::new(self.head_bytes, end);
-        let request = Request::Command(KeyRequest { key, value, operation, style, swallow: 0 });
+        let request = PacketRequest::Command(KeyRequest { key, value, operation, format, swallow: 0 });
         Verdict::Complete { request, consumed: end }
     }
 
@@ -177,65 +185,67 @@ impl Packet<'_> {
         }
     }
 
-    fn arithmetic(&self, direction: Direction) -> Verdict<Request> {
+    fn arithmetic(&self, direction: Direction) -> Verdict<PacketRequest> {
         const DO_NOT_CREATE: u32 = u32::MAX;
         let initial = (self.word(16) != DO_NOT_CREATE).then(|| (self.long(8), self.expiry(16)));
         let options = ArithmeticOptions { compare: NonZeroU64::new(self.cas), initial, ..ArithmeticOptions::default() };
         let operation = Operation::Arithmetic { direction, delta: self.long(0), options };
-        let style = Style { creates: initial.is_some(), ..self.style };
+        let format = PacketFormat { creates: initial.is_some(), ..self.format };
         let (key, value) = (self.key, Span::default());
-        self.complete(Request::Command(KeyRequest { key, value, operation, style, swallow: 0 }))
+        self.complete(PacketRequest::Command(KeyRequest { key, value, operation, format, swallow: 0 }))
     }
 
     fn touch(&self, touched: Touched) -> Operation<'static> {
         Operation::Touch { expiry: self.expiry(0), touched }
     }
 
-    fn flush(&self) -> Verdict<Request> {
+    fn flush(&self) -> Verdict<PacketRequest> {
         if !self.context.permissions.flush {
-            return self.answer(Status::AuthError, 0, false);
+            return self.answer(PacketStatus::AuthError, 0, false);
         }
         self.control(Control::Flush(Flush::At { exptime: i64::from(self.word(0)) }))
     }
 
     /// Groups are found by their beginning where memcached does so.
-    fn stat(&self) -> Verdict<Request> {
+    fn stat(&self) -> Verdict<PacketRequest> {
         let group = match self.key.of(self.input) {
             b"" => StatisticsGroup::General,
             key if key.starts_with(b"reset") => StatisticsGroup::Reset,
             key if key.starts_with(b"settings") => StatisticsGroup::Settings,
-            key if key.starts_with(b"detail") && !self.context.permissions.dump => return self.answer(Status::NotFound, 0, false),
+            key if key.starts_with(b"detail") && !self.context.permissions.dump => {
+                return self.answer(PacketStatus::NotFound, 0, false);
+            }
             key if key.starts_with(b"detail dump") => StatisticsGroup::Detail(Detail::Dump),
             key if key.starts_with(b"detail on") => StatisticsGroup::Detail(Detail::On),
             key if key.starts_with(b"detail off") => StatisticsGroup::Detail(Detail::Off),
             b"items" => StatisticsGroup::Items,
             b"slabs" => StatisticsGroup::Slabs,
             b"sizes" => StatisticsGroup::Sizes,
-            _ => return self.answer(Status::NotFound, 0, false),
+            _ => return self.answer(PacketStatus::NotFound, 0, false),
         };
         self.control(Control::Statistics(group))
     }
 
-    fn control(&self, control: Control) -> Verdict<Request> {
-        self.complete(Request::Control { control, style: self.style })
+    fn control(&self, control: Control) -> Verdict<PacketRequest> {
+        self.complete(PacketRequest::Control { control, format: self.format })
     }
 
-    fn login(&self, message_bytes: usize) -> Verdict<Request> {
+    fn login(&self, message_bytes: usize) -> Verdict<PacketRequest> {
         if !self.context.sasl {
-            return self.answer(Status::UnknownCommand, message_bytes as u64, false);
+            return self.answer(PacketStatus::UnknownCommand, message_bytes as u64, false);
         }
         if self.key.bytes() > limits::SASL_MECHANISM_BYTES_MAX {
-            return self.answer(Status::Invalid, message_bytes as u64, false);
+            return self.answer(PacketStatus::Invalid, message_bytes as u64, false);
         }
         if message_bytes > limits::SASL_MESSAGE_BYTES_MAX {
-            return self.answer(Status::AuthError, message_bytes as u64, false);
+            return self.answer(PacketStatus::AuthError, message_bytes as u64, false);
         }
         let end = self.head_bytes.saturating_add(message_bytes);
         if self.input.len() < end {
             return Verdict::Incomplete { needed: end };
         }
-        let login = Login { style: self.style, mechanism: self.key, message: Span::new(self.head_bytes, end) };
-        Verdict::Complete { request: Request::Login(login), consumed: end }
+        let login = PacketLogin { format: self.format, mechanism: self.key, message: Span::new(self.head_bytes, end) };
+        Verdict::Complete { request: PacketRequest::Login(login), consumed: end }
     }
 
     /// Four bytes of the extras; zero where there are none.

@@ -1,6 +1,6 @@
 //! From replies to the words of the meta commands.
 
-use super::{Verb, flags::expiry_of, key::encode_key, words};
+use super::{MetaVerb, flags::expiry_of, key::encode_key, words};
 use crate::{
     clock::{Expiry, Seconds},
     protocol::token::Tokens,
@@ -13,7 +13,7 @@ use alloc::vec::Vec;
 #[derive(Clone, Copy, Debug)]
 pub struct Echo<'a> {
     /// Which command.
-    pub verb: Verb,
+    pub verb: MetaVerb,
     /// The key came in base64.
     pub encoded_key: bool,
     /// Say nothing if there is nothing to say.
@@ -43,8 +43,8 @@ impl<'a> Echo<'a> {
 #[inline(never)]
 pub fn answer(out: &mut Vec<u8>, echo: &Echo<'_>, reply: &Reply<'_>) {
     match (echo.verb, reply) {
-        (Verb::Get, Reply::Item(item)) => found(out, echo, item),
-        (Verb::Get, Reply::Missing) if echo.quiet => {}
+        (MetaVerb::Get, Reply::Item(item)) => found(out, echo, item),
+        (MetaVerb::Get, Reply::Missing) if echo.quiet => {}
         _ => answer_otherwise(out, echo, reply),
     }
 }
@@ -52,9 +52,9 @@ pub fn answer(out: &mut Vec<u8>, echo: &Echo<'_>, reply: &Reply<'_>) {
 #[inline(never)]
 fn answer_otherwise(out: &mut Vec<u8>, echo: &Echo<'_>, reply: &Reply<'_>) {
     match (echo.verb, reply) {
-        (Verb::Debug, Reply::Item(item)) => debug(out, echo, item),
-        (Verb::Debug, Reply::Missing) => out.extend_from_slice(b"EN\r\n"),
-        (Verb::Get, Reply::Missing) => status(out, echo, b"EN", 0, 0),
+        (MetaVerb::Debug, Reply::Item(item)) => debug(out, echo, item),
+        (MetaVerb::Debug, Reply::Missing) => out.extend_from_slice(b"EN\r\n"),
+        (MetaVerb::Get, Reply::Missing) => status(out, echo, b"EN", 0, 0),
         (_, Reply::Stored { .. } | Reply::Deleted | Reply::Number { .. }) if echo.quiet => {}
         (_, Reply::Number { value, cas, expiry, created }) => number(out, echo, *value, *cas, *expiry, *created),
         (_, Reply::Stored { cas, value_bytes }) => status(out, echo, b"HD", *cas, *value_bytes as usize),
@@ -66,13 +66,13 @@ fn answer_otherwise(out: &mut Vec<u8>, echo: &Echo<'_>, reply: &Reply<'_>) {
     }
 }
 
-fn refusal(verb: Verb, echo: &Echo<'_>, reply: &Reply<'_>) -> &'static [u8] {
+fn refusal(verb: MetaVerb, echo: &Echo<'_>, reply: &Reply<'_>) -> &'static [u8] {
     match reply {
         Reply::NonNumeric => words::NON_NUMERIC,
         Reply::TooLarge => words::TOO_LARGE,
         Reply::BadData => words::BAD_DATA_CHUNK,
-        Reply::OutOfMemory if verb == Verb::Set => words::OUT_OF_MEMORY_STORING,
-        Reply::OutOfMemory if verb == Verb::Arithmetic && echo.asks(b'N') => words::OUT_OF_MEMORY_CREATING,
+        Reply::OutOfMemory if verb == MetaVerb::Set => words::OUT_OF_MEMORY_STORING,
+        Reply::OutOfMemory if verb == MetaVerb::Arithmetic && echo.asks(b'N') => words::OUT_OF_MEMORY_CREATING,
         Reply::OutOfMemory => words::OUT_OF_MEMORY,
         Reply::Lost => words::SHARD_LOST,
         _ => b"ERROR\r\n",
@@ -81,7 +81,7 @@ fn refusal(verb: Verb, echo: &Echo<'_>, reply: &Reply<'_>) -> &'static [u8] {
 
 /// A code and the flags that every answer has; `ms` says the unique and the size as well, whatever came of it.
 fn status(out: &mut Vec<u8>, echo: &Echo<'_>, code: &[u8], cas: u64, value_bytes: usize) {
-    let sets = echo.verb == Verb::Set;
+    let sets = echo.verb == MetaVerb::Set;
     out.extend_from_slice(code);
     for flag in echo.tokens() {
         match flag.first() {
@@ -138,7 +138,7 @@ pub fn answer_plain_get(out: &mut Vec<u8>, key: &[u8], flags: &[u8], item: &Fetc
 
 #[inline(never)]
 fn show_rarer(out: &mut Vec<u8>, key: &[u8], letter: u8, item: &Fetched<'_>, now: Seconds) {
-    let echo = Echo { verb: Verb::Get, encoded_key: false, quiet: false, flags: &[], key, value_bytes: 0, now };
+    let echo = Echo { verb: MetaVerb::Get, encoded_key: false, quiet: false, flags: &[], key, value_bytes: 0, now };
     show(out, &echo, item, letter, item.expiry);
 }
 

@@ -1,5 +1,5 @@
 //! The meta commands: memcached's text protocol of one letter a wish. They share connections with the text protocol;
-//! the first word decides ([`speaks`]).
+//! the first word decides ([`recognizes`]).
 //!
 //! ```text
 //! request  = line [data CR LF]             lines and tokens as in the text protocol
@@ -25,16 +25,15 @@ pub mod words;
 
 pub use encode::{Echo, answer, answer_plain_get};
 pub use key::{decode_key, encode_key};
-pub use parse::{PlainGet, parse, parse_plain_get, speaks};
+pub use parse::{PlainGet, parse, parse_plain_get, recognizes};
 
-use super::Span;
-use crate::command::Operation;
+use super::{KeyRequest, Span};
 
 /// What a client asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Request {
+pub enum MetaRequest {
     /// A command on one key.
-    Command(KeyRequest),
+    Command(KeyRequest<MetaFormat>),
     /// Something that has its answer already: `text`, then `swallow` bytes of data are ignored.
     Answer {
         /// With its line end.
@@ -44,26 +43,11 @@ pub enum Request {
     },
 }
 
-/// See [`Request::Command`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KeyRequest {
-    /// Where the key is, as the client wrote it.
-    pub key: Span,
-    /// Where the data block is; [`Operation::Store`] has an empty value here.
-    pub value: Span,
-    /// What to do.
-    pub operation: Operation<'static>,
-    /// What the answer depends on.
-    pub style: Style,
-    /// As in [`Request::Answer`].
-    pub swallow: u64,
-}
-
 /// What the encoder must know besides the reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Style {
+pub struct MetaFormat {
     /// Which command.
-    pub verb: Verb,
+    pub verb: MetaVerb,
     /// The key came in base64.
     pub encoded_key: bool,
     /// Say nothing if there is nothing to say.
@@ -76,7 +60,7 @@ pub struct Style {
 
 /// The commands that have a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verb {
+pub enum MetaVerb {
     /// `mg`
     Get,
     /// `ms`

@@ -3,7 +3,7 @@
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::arithmetic_side_effects)]
 
 use super::{
-    KeyRequest, Request, Style, Verb,
+    MetaFormat, MetaRequest, MetaVerb,
     flags::{self, Flags, Letters},
     key, words,
 };
@@ -12,7 +12,7 @@ use crate::{
     command::{ArithmeticOptions, Create, Direction, Discard, Fetch, Operation, Renew, StoreMode, StoreOptions},
     limits,
     protocol::{
-        Context, Span, Verdict,
+        Context, KeyRequest, Span, Verdict,
         token::{self, Tokens},
     },
 };
@@ -20,7 +20,7 @@ use core::num::NonZeroU64;
 
 /// Whether `input` begins with a meta command. One that has just begun does not: whatever it is, it is incomplete.
 #[inline]
-pub fn speaks(input: &[u8]) -> bool {
+pub fn recognizes(input: &[u8]) -> bool {
     match input {
         [b'm', second, rest @ ..] if b"gsdane".contains(second) => {
             matches!(rest, [b' ' | b'\n', ..] | [b'\r', b'\n', ..])
@@ -37,7 +37,7 @@ pub struct PlainGet {
     /// A [`Fetch`].
     pub operation: Operation<'static>,
     /// What the answer depends on.
-    pub style: Style,
+    pub format: MetaFormat,
     /// The line's bytes with its end.
     pub consumed: usize,
 }
@@ -73,18 +73,18 @@ pub fn parse_plain_get(input: &[u8]) -> Option<PlainGet> {
         tentative: false,
     });
     let (key_end, end) = (start.saturating_add(key_bytes), start.saturating_add(end));
-    let style = Style {
-        verb: Verb::Get,
+    let format = MetaFormat {
+        verb: MetaVerb::Get,
         encoded_key: false,
         quiet: letters.has(b'q'),
         single_letters: true,
         flags: Span::new(key_end, end),
     };
-    Some(PlainGet { key: Span::new(start, key_end), operation, style, consumed: end.saturating_add(end_bytes) })
+    Some(PlainGet { key: Span::new(start, key_end), operation, format, consumed: end.saturating_add(end_bytes) })
 }
 
-/// Looks at the first request of `input`, for which [`speaks`] holds.
-pub fn parse(input: &[u8], context: &Context) -> Verdict<Request> {
+/// Looks at the first request of `input`, for which [`recognizes`] holds.
+pub fn parse(input: &[u8], context: &Context) -> Verdict<MetaRequest> {
     let Some(newline) = memchr::memchr(b'\n', input) else {
         let needed = input.len().saturating_add(1);
         return if input.len() <= limits::LINE_BYTES_MAX { Verdict::Incomplete { needed } } else { Verdict::Close };
@@ -92,7 +92,7 @@ pub fn parse(input: &[u8], context: &Context) -> Verdict<Request> {
     let consumed = newline.saturating_add(1);
     let before = input.get(..newline).unwrap_or_default();
     let line = before.strip_suffix(b"\r").unwrap_or(before);
-    let l = Line { input, line, consumed, context };
+    let l = MetaLine { input, line, consumed, context };
     if consumed < 4 {
         return l.answer(words::BAD_FORMAT);
     }
@@ -105,13 +105,13 @@ pub fn parse(input: &[u8], context: &Context) -> Verdict<Request> {
         _ => Err(words::NOTHING),
     };
     match parsed {
-        Ok(request) => Verdict::Complete { request: Request::Command(request), consumed },
+        Ok(request) => Verdict::Complete { request: MetaRequest::Command(request), consumed },
         Err(text) => l.answer(text),
     }
 }
 
 /// A whole line and what belongs to it.
-struct Line<'a> {
+struct MetaLine<'a> {
     input: &'a [u8],
     line: &'a [u8],
     /// The line's bytes with its end.
@@ -119,13 +119,13 @@ struct Line<'a> {
     context: &'a Context,
 }
 
-impl Line<'_> {
-    fn answer(&self, text: &'static [u8]) -> Verdict<Request> {
+impl MetaLine<'_> {
+    fn answer(&self, text: &'static [u8]) -> Verdict<MetaRequest> {
         self.refuse(text, 0)
     }
 
-    fn refuse(&self, text: &'static [u8], swallow: u64) -> Verdict<Request> {
-        Verdict::Complete { request: Request::Answer { text, swallow }, consumed: self.consumed }
+    fn refuse(&self, text: &'static [u8], swallow: u64) -> Verdict<MetaRequest> {
+        Verdict::Complete { request: MetaRequest::Answer { text, swallow }, consumed: self.consumed }
     }
 
     /// The token after the command's name, and where the flags are that follow it.
@@ -145,7 +145,7 @@ impl Line<'_> {
         Flags::read(key.of(self.line), flags.of(self.line), tokens_before, self.context.now)
     }
 
-    fn get(&self) -> Result<KeyRequest, &'static [u8]> {
+    fn get(&self) -> Result<KeyRequest<MetaFormat>, &'static [u8]> {
         let (key, span) = self.key()?;
         let flags = self.read(key, span, 2)?;
         if flags.long_opaque {
@@ -170,10 +170,10 @@ impl Line<'_> {
             renew,
             tentative: false,
         });
-        Ok(request(Verb::Get, key, span, &flags, operation))
+        Ok(request(MetaVerb::Get, key, span, &flags, operation))
     }
 
-    fn delete(&self) -> Result<KeyRequest, &'static [u8]> {
+    fn delete(&self) -> Result<KeyRequest<MetaFormat>, &'static [u8]> {
         let (key, span) = self.key()?;
         let flags = self.read(key, span, 2)?;
         if flags.long_opaque {
@@ -186,10 +186,10 @@ impl Line<'_> {
             touch: flags.touch.map(|touch| touch.expiry),
             unique: flags.unique,
         });
-        Ok(request(Verb::Delete, key, span, &flags, operation))
+        Ok(request(MetaVerb::Delete, key, span, &flags, operation))
     }
 
-    fn arithmetic(&self) -> Result<KeyRequest, &'static [u8]> {
+    fn arithmetic(&self) -> Result<KeyRequest<MetaFormat>, &'static [u8]> {
         let (key, span) = self.key()?;
         let flags = self.read(key, span, 2).map_err(|_| words::INVALID_OR_DUPLICATE)?;
         let direction = match flags.mode {
@@ -207,11 +207,11 @@ impl Line<'_> {
             initial: flags.expiry_created().map(|expiry| (flags.initial, expiry)),
         };
         let operation = Operation::Arithmetic { direction, delta: flags.delta.unwrap_or(1), options };
-        Ok(request(Verb::Arithmetic, key, span, &flags, operation))
+        Ok(request(MetaVerb::Arithmetic, key, span, &flags, operation))
     }
 
     /// `me` has one flag, and ignores what else there is.
-    fn debug(&self) -> Result<KeyRequest, &'static [u8]> {
+    fn debug(&self) -> Result<KeyRequest<MetaFormat>, &'static [u8]> {
         let (key, span) = self.key()?;
         if key.bytes() > limits::KEY_BYTES_MAX {
             return Err(words::BAD_FORMAT);
@@ -221,10 +221,10 @@ impl Line<'_> {
             return Err(words::BAD_FORMAT);
         }
         let flags = Flags { encoded_key, ..Flags::default() };
-        Ok(request(Verb::Debug, key, span, &flags, Operation::Inspect))
+        Ok(request(MetaVerb::Debug, key, span, &flags, Operation::Inspect))
     }
 
-    fn set(&self) -> Verdict<Request> {
+    fn set(&self) -> Verdict<MetaRequest> {
         let mut tokens = Tokens::new(self.line).skip(1);
         let (Some(key), Some(bytes)) = (tokens.next(), tokens.next()) else { return self.answer(words::BAD_FORMAT) };
         let span = self.flags_after(bytes);
@@ -239,11 +239,11 @@ impl Line<'_> {
             Err(text) => return self.refuse(text, block_bytes as u64),
         };
         let Some(operation) = store(&flags) else { return self.refuse(words::BAD_MODE_SET, block_bytes as u64) };
-        let made = request(Verb::Set, key, span, &flags, operation);
+        let made = request(MetaVerb::Set, key, span, &flags, operation);
         if self.context.is_too_large(flags.key_bytes, length, flags.client_flags) {
             // Whatever the mode, what is there now is older than what the client has.
             let operation = Operation::RefuseLarge { unlink: true };
-            let request = Request::Command(KeyRequest { operation, swallow: block_bytes as u64, ..made });
+            let request = MetaRequest::Command(KeyRequest { operation, swallow: block_bytes as u64, ..made });
             return Verdict::Complete { request, consumed: self.consumed };
         }
         if flags.long_opaque {
@@ -257,7 +257,7 @@ impl Line<'_> {
         } else {
             KeyRequest { operation: Operation::RefuseData, ..made }
         };
-        Verdict::Complete { request: Request::Command(request), consumed: end }
+        Verdict::Complete { request: MetaRequest::Command(request), consumed: end }
     }
 }
 
@@ -291,9 +291,16 @@ fn store(flags: &Flags) -> Option<Operation<'static>> {
     Some(Operation::Store { mode, flags: flags.client_flags, expiry, compare, options, value: &[] })
 }
 
-fn request(verb: Verb, key: Span, span: Span, flags: &Flags, operation: Operation<'static>) -> KeyRequest {
-    let style = Style { verb, encoded_key: flags.encoded_key, quiet: flags.quiet, single_letters: false, flags: span };
-    KeyRequest { key, value: Span::default(), operation, style, swallow: 0 }
+fn request(
+    verb: MetaVerb,
+    key: Span,
+    span: Span,
+    flags: &Flags,
+    operation: Operation<'static>,
+) -> KeyRequest<MetaFormat> {
+    let format =
+        MetaFormat { verb, encoded_key: flags.encoded_key, quiet: flags.quiet, single_letters: false, flags: span };
+    KeyRequest { key, value: Span::default(), operation, format, swallow: 0 }
 }
 
 #[cfg(test)]
@@ -317,14 +324,14 @@ mod tests {
                 let places = [1, 19, 19 * 19, 19 * 19 * 19].map(|place| words[number / place % 19]);
                 for (count, end) in [(4, &b"\r\n"[..]), (4, b"\n"), (2, b"\r\n"), (0, b"\r\n"), (0, b"\r")] {
                     let line: Vec<u8> = [b"mg", key, &places[..count].concat(), end, b"mn\r\n"].concat();
-                    if let Some(PlainGet { key, operation, style, consumed }) = parse_plain_get(&line) {
-                        let request = KeyRequest { key, value: Span::default(), operation, style, swallow: 0 };
+                    if let Some(PlainGet { key, operation, format, consumed }) = parse_plain_get(&line) {
+                        let request = KeyRequest { key, value: Span::default(), operation, format, swallow: 0 };
                         // Only how its flags are read again to answer is another matter.
-                        let plain = |general: KeyRequest| KeyRequest {
-                            style: Style { single_letters: true, ..general.style },
+                        let plain = |general: KeyRequest<MetaFormat>| KeyRequest {
+                            format: MetaFormat { single_letters: true, ..general.format },
                             ..general
                         };
-                        let Verdict::Complete { request: Request::Command(general), consumed: all } =
+                        let Verdict::Complete { request: MetaRequest::Command(general), consumed: all } =
                             parse(&line, &CONTEXT)
                         else {
                             panic!("{}", line.escape_ascii());

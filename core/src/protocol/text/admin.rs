@@ -3,7 +3,7 @@
 
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::arithmetic_side_effects)]
 
-use super::{Request, parse::Line, watch, words};
+use super::{TextRequest, parse::TextLine, watch, words};
 use crate::{
     boundary::{event::Kinds, host::ClockOrder},
     command::Eviction,
@@ -23,8 +23,8 @@ const SLEEP_US_MAX: u32 = 1_000_000;
 /// Seconds of `slabs automove window`.
 const WINDOW_S: core::ops::RangeInclusive<u32> = 3..=1800;
 
-impl Line<'_> {
-    pub(super) fn memory_limit(&self) -> Verdict<Request> {
+impl TextLine<'_> {
+    pub(super) fn memory_limit(&self) -> Verdict<TextRequest> {
         match token::digits_u32(self.argument(0)) {
             None => self.answer_unless_noreply(words::ERROR),
             Some(0..8) => self.answer_unless_noreply(words::MEMLIMIT_TOO_SMALL),
@@ -35,7 +35,7 @@ impl Line<'_> {
 
     /// The one mode is the exact order, the other what proved useful. There are no parts with sizes and no list of
     /// short-lived items to tune, so what is well-formed there is accepted.
-    pub(super) fn lru(&self) -> Verdict<Request> {
+    pub(super) fn lru(&self) -> Verdict<TextRequest> {
         let tuned = match self.argument(0) {
             b"mode" => match self.argument(1) {
                 b"flat" => return self.control(Control::Tune(Tune::Eviction(Eviction::Lru))),
@@ -51,7 +51,7 @@ impl Line<'_> {
         tuned.unwrap_or_else(|| self.answer_unless_noreply(words::ERROR))
     }
 
-    fn lru_tune(&self) -> Option<Verdict<Request>> {
+    fn lru_tune(&self) -> Option<Verdict<TextRequest>> {
         let percent = |number| token::digits_u32(self.argument(number));
         let factor = |number| core::str::from_utf8(self.argument(number)).ok()?.parse::<f64>().ok();
         let (hot_percent, warm_percent, hot_age, warm_age) = (percent(1)?, percent(2)?, factor(3)?, factor(4)?);
@@ -65,14 +65,14 @@ impl Line<'_> {
         })
     }
 
-    pub(super) fn verbosity(&self) -> Verdict<Request> {
+    pub(super) fn verbosity(&self) -> Verdict<TextRequest> {
         match token::digits_u32(self.argument(0)) {
             Some(level) => self.control(Control::Tune(Tune::Verbosity { level: level.min(2) })),
             None => self.answer_unless_noreply(words::BAD_FORMAT),
         }
     }
 
-    pub(super) fn shutdown(&self) -> Verdict<Request> {
+    pub(super) fn shutdown(&self) -> Verdict<TextRequest> {
         if !self.context.permissions.shutdown {
             return self.answer_unless_noreply(words::SHUTDOWN_DISABLED);
         }
@@ -84,7 +84,7 @@ impl Line<'_> {
         }
     }
 
-    pub(super) fn debug_time(&self) -> Verdict<Request> {
+    pub(super) fn debug_time(&self) -> Verdict<TextRequest> {
         let order = match Tokens::new(self.arguments).next_bytes() {
             b"p" => ClockOrder::Pause,
             b"r" => ClockOrder::Resume,
@@ -102,7 +102,7 @@ impl Line<'_> {
     }
 
     /// What `lru_crawler` begins with.
-    pub(super) fn crawler(&self) -> Verdict<Request> {
+    pub(super) fn crawler(&self) -> Verdict<TextRequest> {
         let control = match (self.argument(0), self.arguments_count()) {
             (b"enable", 1) => Control::Crawler(Crawler::Enable(true)),
             (b"disable", 1) => Control::Crawler(Crawler::Enable(false)),
@@ -129,7 +129,7 @@ impl Line<'_> {
         self.control(control)
     }
 
-    fn dump(&self, format: ListingFormat) -> Verdict<Request> {
+    fn dump(&self, format: ListingFormat) -> Verdict<TextRequest> {
         // memcached counts `noreply` among the arguments here, and refuses it, in silence.
         if self.noreply() {
             return self.answer(b"");
@@ -139,7 +139,7 @@ impl Line<'_> {
     }
 
     /// There is nothing to reassign: every class uses the same memory.
-    pub(super) fn slabs(&self) -> Verdict<Request> {
+    pub(super) fn slabs(&self) -> Verdict<TextRequest> {
         match (self.argument(0), self.arguments_count()) {
             (b"reassign", 3) => {
                 let class = |number| token::loose_i32(self.argument(number));
@@ -162,7 +162,7 @@ impl Line<'_> {
         }
     }
 
-    fn automove(&self) -> Verdict<Request> {
+    fn automove(&self) -> Verdict<TextRequest> {
         let ratio = || core::str::from_utf8(self.argument(2)).ok()?.parse::<f64>().ok().filter(|ratio| !ratio.is_nan());
         let refusal = match (self.argument(1), self.arguments_count()) {
             (b"ratio", 3..) => match ratio() {
@@ -199,7 +199,7 @@ impl Line<'_> {
     }
 
     /// `watch`, which no `noreply` silences.
-    pub(super) fn watch(&self) -> Verdict<Request> {
+    pub(super) fn watch(&self) -> Verdict<TextRequest> {
         if !self.context.permissions.watch {
             return self.answer(words::WATCH_NOT_ALLOWED);
         }
@@ -212,7 +212,7 @@ impl Line<'_> {
     }
 
     /// `stats cachedump <class> <limit>`.
-    pub(super) fn cachedump(&self) -> Verdict<Request> {
+    pub(super) fn cachedump(&self) -> Verdict<TextRequest> {
         if !self.context.permissions.dump {
             return self.answer(words::CACHEDUMP_NOT_ALLOWED);
         }

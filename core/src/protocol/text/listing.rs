@@ -62,7 +62,7 @@ pub fn answer_listed(out: &mut Vec<u8>, format: ListingFormat, item: &Listed<'_>
         ListingFormat::Items => {
             out.extend_from_slice(b"ITEM ");
             out.extend_from_slice(item.key);
-            let _ = write!(Text(out), " [{} b; {} s]\r\n", item.value_bytes, item.expiry.0);
+            let _ = write!(TextWriter(out), " [{} b; {} s]\r\n", item.value_bytes, item.expiry.0);
         }
     }
 }
@@ -74,7 +74,7 @@ fn metadata(out: &mut Vec<u8>, item: &Listed<'_>) {
     let fetch = if item.fetched { "yes" } else { "no" };
     let Listed { access, cas, class, item_bytes, flags, .. } = item;
     let _ = writeln!(
-        Text(out),
+        TextWriter(out),
         " exp={exp} la={access} cas={cas} fetch={fetch} cls={class} size={item_bytes} flags={flags} "
     );
 }
@@ -92,9 +92,9 @@ pub(super) fn encode_uri(out: &mut Vec<u8>, bytes: &[u8]) {
 }
 
 /// Formats into a vector, which cannot fail.
-pub(super) struct Text<'a>(pub(super) &'a mut Vec<u8>);
+pub(super) struct TextWriter<'a>(pub(super) &'a mut Vec<u8>);
 
-impl Write for Text<'_> {
+impl Write for TextWriter<'_> {
     fn write_str(&mut self, text: &str) -> core::fmt::Result {
         self.0.extend_from_slice(text.as_bytes());
         Ok(())

@@ -10,7 +10,7 @@ use crate::{
 
 /// What a client sent before it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Login {
+pub enum TextLogin {
     /// A login, to be checked.
     Attempt {
         /// Up to the first space.
@@ -23,7 +23,7 @@ pub enum Login {
 }
 
 /// Looks at the first command of `input`.
-pub fn parse_login(input: &[u8]) -> Verdict<Login> {
+pub fn parse_login(input: &[u8]) -> Verdict<TextLogin> {
     let Some(newline) = memchr::memchr(b'\n', input) else {
         return match input.len() {
             0..=limits::LINE_BYTES_MAX => Verdict::Incomplete { needed: input.len().saturating_add(1) },
@@ -36,7 +36,7 @@ pub fn parse_login(input: &[u8]) -> Verdict<Login> {
     }
     let before = input.get(..newline).unwrap_or_default();
     let line = before.strip_suffix(b"\r").unwrap_or(before);
-    let refused = |text, consumed| Verdict::Complete { request: Login::Refused(text), consumed };
+    let refused = |text, consumed| Verdict::Complete { request: TextLogin::Refused(text), consumed };
     let mut tokens = Tokens::new(line);
     let [word, _key, _flags, _exptime, bytes] = core::array::from_fn(|_| tokens.next_bytes());
     let length = match token::digits_u32(bytes) {
@@ -53,6 +53,6 @@ pub fn parse_login(input: &[u8]) -> Verdict<Login> {
     let (user_end, password_start) =
         (line_bytes.saturating_add(space), line_bytes.saturating_add(space).saturating_add(1));
     let attempt =
-        Login::Attempt { user: Span::new(line_bytes, user_end), password: Span::new(password_start, token_end) };
+        TextLogin::Attempt { user: Span::new(line_bytes, user_end), password: Span::new(password_start, token_end) };
     Verdict::Complete { request: attempt, consumed: end }
 }

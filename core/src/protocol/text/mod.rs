@@ -27,7 +27,7 @@ pub mod words;
 
 pub use encode::{answer_found, answer_refusal, answer_status};
 pub use listing::answer_listed;
-pub use login::{Login, parse_login};
+pub use login::{TextLogin, parse_login};
 pub use parse::{continue_retrieval, parse};
 pub use statistics::{
     answer_classes, answer_connections, answer_general, answer_prefixes, answer_settings, answer_sizes, answer_slabs,
@@ -35,16 +35,16 @@ pub use statistics::{
 
 pub use watch::answer_event;
 
-use super::{Span, control::Control};
-use crate::{clock::Expiry, command::Operation};
+use super::{KeyRequest, Span, control::Control};
+use crate::clock::Expiry;
 
 /// What a client asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Request {
+pub enum TextRequest {
     /// Keys to read; each becomes a command of its own.
     Retrieve(Retrieve),
     /// One command on one key.
-    Command(KeyRequest),
+    Command(KeyRequest<TextFormat>),
     /// Something that has its answer already: `text` (nothing, if empty), then `swallow` bytes of data are ignored.
     Answer {
         /// With its line end.
@@ -63,7 +63,7 @@ pub enum Request {
     Quit,
 }
 
-/// See [`Request::Retrieve`].
+/// See [`TextRequest::Retrieve`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retrieve {
     /// `gets`, `gats`: show uniques.
@@ -76,17 +76,9 @@ pub struct Retrieve {
     pub whole: bool,
 }
 
-/// See [`Request::Command`].
+/// Details of a request that only the encoder needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KeyRequest {
-    /// Where the key is.
-    pub key: Span,
-    /// Where the data block is; [`Operation::Store`] has an empty value here.
-    pub value: Span,
-    /// What to do.
-    pub operation: Operation<'static>,
+pub struct TextFormat {
     /// The client wants no answer.
     pub noreply: bool,
-    /// As in [`Request::Answer`].
-    pub swallow: u64,
 }

@@ -2,13 +2,13 @@
 
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::arithmetic_side_effects)]
 
-use super::{KeyRequest, Request, Retrieve, words};
+use super::{Retrieve, TextFormat, TextRequest, words};
 use crate::{
     clock::Expiry,
     command::{ArithmeticOptions, Detail, Direction, Operation, StoreMode, StoreOptions, Touched},
     limits,
     protocol::{
-        Context, Span, Verdict,
+        Context, KeyRequest, Span, Verdict,
         control::{Control, Flush, ServerControl, StatisticsGroup},
         token,
         token::Tokens,
@@ -17,7 +17,7 @@ use crate::{
 
 /// Looks at the first request of `input`.
 #[inline(never)]
-pub fn parse(input: &[u8], context: &Context) -> Verdict<Request> {
+pub fn parse(input: &[u8], context: &Context) -> Verdict<TextRequest> {
     let Some(newline) = memchr::memchr(b'\n', input) else { return unfinished(input) };
     let consumed = newline.saturating_add(1);
     if consumed < 4 {
@@ -27,7 +27,7 @@ pub fn parse(input: &[u8], context: &Context) -> Verdict<Request> {
     let line = before.strip_suffix(b"\r").unwrap_or(before);
     let word_end = line.iter().position(|&byte| byte == b' ').unwrap_or(line.len());
     let (word, arguments) = line.split_at_checked(word_end).unwrap_or_default();
-    let l = Line { input, line, arguments, word_end, consumed, context };
+    let l = TextLine { input, line, arguments, word_end, consumed, context };
     match word {
         b"get" => l.retrieve(false),
         b"gets" => l.retrieve(true),
@@ -42,7 +42,7 @@ pub fn parse(input: &[u8], context: &Context) -> Verdict<Request> {
 }
 
 /// Goes on with a retrieval whose line was too long for one look: returns more keys, and whether the line ended.
-pub fn continue_retrieval(input: &[u8], cas: bool, touch: Option<Expiry>) -> Verdict<Request> {
+pub fn continue_retrieval(input: &[u8], cas: bool, touch: Option<Expiry>) -> Verdict<TextRequest> {
     let (end, consumed, whole) = match memchr::memchr(b'\n', input) {
         Some(newline) => {
             let before = input.get(..newline).unwrap_or_default();
@@ -66,23 +66,29 @@ pub fn continue_retrieval(input: &[u8], cas: bool, touch: Option<Expiry>) -> Ver
         // The client was answered in part already, so the refusal cannot take that back: say it and hang up.
         return Verdict::Close;
     }
-    Verdict::Complete { request: Request::Retrieve(Retrieve { cas, touch, keys, whole }), consumed }
+    Verdict::Complete { request: TextRequest::Retrieve(Retrieve { cas, touch, keys, whole }), consumed }
 }
 
-fn answer(text: &'static [u8], consumed: usize) -> Verdict<Request> {
-    Verdict::Complete { request: Request::Answer { text, swallow: 0 }, consumed }
+fn answer(text: &'static [u8], consumed: usize) -> Verdict<TextRequest> {
+    Verdict::Complete { request: TextRequest::Answer { text, swallow: 0 }, consumed }
 }
 
 /// A store that comes to nothing, which the shard of its key counts.
 #[cold]
-fn refused(consumed: usize, key: Span, operation: Operation<'static>, noreply: bool, swallow: u64) -> Verdict<Request> {
-    let request = KeyRequest { key, value: Span::default(), operation, noreply, swallow };
-    Verdict::Complete { request: Request::Command(request), consumed }
+fn refused(
+    consumed: usize,
+    key: Span,
+    operation: Operation<'static>,
+    noreply: bool,
+    swallow: u64,
+) -> Verdict<TextRequest> {
+    let request = KeyRequest { key, value: Span::default(), operation, format: TextFormat { noreply }, swallow };
+    Verdict::Complete { request: TextRequest::Command(request), consumed }
 }
 
 /// No line end yet.
 #[cold]
-fn unfinished(input: &[u8]) -> Verdict<Request> {
+fn unfinished(input: &[u8]) -> Verdict<TextRequest> {
     let needed = input.len().saturating_add(1);
     if input.len() <= limits::LINE_BYTES_MAX {
         return Verdict::Incomplete { needed };
@@ -98,8 +104,8 @@ fn unfinished(input: &[u8]) -> Verdict<Request> {
         return Verdict::Incomplete { needed };
     }
     match continue_retrieval(input.get(head..).unwrap_or_default(), cas, None) {
-        Verdict::Complete { request: Request::Retrieve(retrieve), consumed } => Verdict::Complete {
-            request: Request::Retrieve(Retrieve { keys: retrieve.keys.shifted(head), ..retrieve }),
+        Verdict::Complete { request: TextRequest::Retrieve(retrieve), consumed } => Verdict::Complete {
+            request: TextRequest::Retrieve(Retrieve { keys: retrieve.keys.shifted(head), ..retrieve }),
             consumed: consumed.saturating_add(head),
         },
         Verdict::Incomplete { .. } => Verdict::Close,
@@ -117,7 +123,7 @@ fn has_long_key(mut keys: &[u8]) -> bool {
 }
 
 /// A whole line and what belongs to it.
-pub(super) struct Line<'a> {
+pub(super) struct TextLine<'a> {
     input: &'a [u8],
     line: &'a [u8],
     /// The line after its first word.
@@ -128,11 +134,11 @@ pub(super) struct Line<'a> {
     pub(super) context: &'a Context,
 }
 
-impl Line<'_> {
+impl TextLine<'_> {
     /// What is no retrieval and no store. Apart, because a function that does everything spends its time on its own
     /// variables.
     #[inline(never)]
-    fn rarer(&self, word: &[u8]) -> Verdict<Request> {
+    fn rarer(&self, word: &[u8]) -> Verdict<TextRequest> {
         match word {
             b"delete" => self.delete(),
             b"incr" => self.arithmetic(Direction::Increment),
@@ -152,12 +158,12 @@ impl Line<'_> {
             b"shutdown" => self.shutdown(),
             b"debugtime" if self.context.permissions.debug_time => self.debug_time(),
             b"refresh_certs" => self.control(Control::Server(ServerControl::RefreshCertificates)),
-            b"quit" => Verdict::Complete { request: Request::Quit, consumed: self.consumed },
+            b"quit" => Verdict::Complete { request: TextRequest::Quit, consumed: self.consumed },
             _ => self.unknown(),
         }
     }
 
-    pub(super) fn answer(&self, text: &'static [u8]) -> Verdict<Request> {
+    pub(super) fn answer(&self, text: &'static [u8]) -> Verdict<TextRequest> {
         answer(text, self.consumed)
     }
 
@@ -166,35 +172,38 @@ impl Line<'_> {
         token::last(self.arguments) == b"noreply"
     }
 
-    pub(super) fn answer_unless_noreply(&self, text: &'static [u8]) -> Verdict<Request> {
+    pub(super) fn answer_unless_noreply(&self, text: &'static [u8]) -> Verdict<TextRequest> {
         self.answer(if self.noreply() { b"" } else { text })
     }
 
-    fn command(&self, key: Span, operation: Operation<'static>) -> Verdict<Request> {
+    fn command(&self, key: Span, operation: Operation<'static>) -> Verdict<TextRequest> {
         let request = KeyRequest {
             key: key.shifted(self.word_end),
             value: Span::default(),
             operation,
-            noreply: self.noreply(),
+            format: TextFormat { noreply: self.noreply() },
             swallow: 0,
         };
-        Verdict::Complete { request: Request::Command(request), consumed: self.consumed }
+        Verdict::Complete { request: TextRequest::Command(request), consumed: self.consumed }
     }
 
-    pub(super) fn control(&self, control: Control) -> Verdict<Request> {
-        Verdict::Complete { request: Request::Control { control, noreply: self.noreply() }, consumed: self.consumed }
+    pub(super) fn control(&self, control: Control) -> Verdict<TextRequest> {
+        Verdict::Complete {
+            request: TextRequest::Control { control, noreply: self.noreply() },
+            consumed: self.consumed,
+        }
     }
 
     /// A control that `noreply` does not silence.
-    pub(super) fn control_with_answer(&self, control: Control) -> Verdict<Request> {
-        Verdict::Complete { request: Request::Control { control, noreply: false }, consumed: self.consumed }
+    pub(super) fn control_with_answer(&self, control: Control) -> Verdict<TextRequest> {
+        Verdict::Complete { request: TextRequest::Control { control, noreply: false }, consumed: self.consumed }
     }
 
-    fn retrieve(&self, cas: bool) -> Verdict<Request> {
+    fn retrieve(&self, cas: bool) -> Verdict<TextRequest> {
         self.keys(self.word_end, cas, None)
     }
 
-    fn retrieve_and_touch(&self, cas: bool) -> Verdict<Request> {
+    fn retrieve_and_touch(&self, cas: bool) -> Verdict<TextRequest> {
         let mut tokens = Tokens::new(self.arguments);
         let (Some(exptime), Some(_)) = (tokens.next(), tokens.next()) else { return self.answer(words::BAD_FORMAT) };
         let Some(seconds) = token::digits_i32(exptime.of(self.arguments)) else {
@@ -206,7 +215,7 @@ impl Line<'_> {
     }
 
     /// All keys of the line are looked at before the first is executed: one bad key refuses all.
-    fn keys(&self, start: usize, cas: bool, touch: Option<Expiry>) -> Verdict<Request> {
+    fn keys(&self, start: usize, cas: bool, touch: Option<Expiry>) -> Verdict<TextRequest> {
         let keys = Span::new(start, self.line.len());
         let bytes = keys.of(self.line);
         if bytes.iter().all(|&byte| byte == b' ') {
@@ -215,11 +224,11 @@ impl Line<'_> {
         if has_long_key(bytes) {
             return self.answer(words::BAD_FORMAT_RETRIEVAL);
         }
-        let request = Request::Retrieve(Retrieve { cas, touch, keys, whole: true });
+        let request = TextRequest::Retrieve(Retrieve { cas, touch, keys, whole: true });
         Verdict::Complete { request, consumed: self.consumed }
     }
 
-    fn store(&self, mode: StoreMode, compare: bool) -> Verdict<Request> {
+    fn store(&self, mode: StoreMode, compare: bool) -> Verdict<TextRequest> {
         let mut tokens = Tokens::new(self.arguments);
         let Some(key) = tokens.next() else { return self.answer(words::BAD_FORMAT) };
         let [flags, exptime, bytes] = core::array::from_fn(|_| tokens.next_bytes());
@@ -252,18 +261,18 @@ impl Line<'_> {
         let options = StoreOptions::default();
         let operation = Operation::Store { mode, flags: flags as u32, expiry, compare, options, value: &[] };
         let value = Span::new(self.consumed, self.consumed.saturating_add(length));
-        let request = KeyRequest { key, value, operation, noreply, swallow: 0 };
-        Verdict::Complete { request: Request::Command(request), consumed: end }
+        let request = KeyRequest { key, value, operation, format: TextFormat { noreply }, swallow: 0 };
+        Verdict::Complete { request: TextRequest::Command(request), consumed: end }
     }
 
     #[cold]
-    fn refuse_store(&self, noreply: bool, block_bytes: u64) -> Verdict<Request> {
+    fn refuse_store(&self, noreply: bool, block_bytes: u64) -> Verdict<TextRequest> {
         let text: &[u8] = if noreply { b"" } else { words::BAD_FORMAT };
-        Verdict::Complete { request: Request::Answer { text, swallow: block_bytes }, consumed: self.consumed }
+        Verdict::Complete { request: TextRequest::Answer { text, swallow: block_bytes }, consumed: self.consumed }
     }
 
     /// A key of legal length, or the answer to give instead. `arguments_min` counts the key.
-    fn key(&self, arguments_min: usize) -> Result<Span, Verdict<Request>> {
+    fn key(&self, arguments_min: usize) -> Result<Span, Verdict<TextRequest>> {
         let mut tokens = Tokens::new(self.arguments);
         let key = tokens.next().ok_or_else(|| self.answer(words::BAD_FORMAT))?;
         if tokens.count() < arguments_min.saturating_sub(1) {
@@ -279,14 +288,14 @@ impl Line<'_> {
         Tokens::new(self.arguments).nth(number).map_or(&[], |span| span.of(self.arguments))
     }
 
-    fn delete(&self) -> Verdict<Request> {
+    fn delete(&self) -> Verdict<TextRequest> {
         match self.key(1) {
             Ok(key) => self.command(key, Operation::Delete),
             Err(refusal) => refusal,
         }
     }
 
-    fn arithmetic(&self, direction: Direction) -> Verdict<Request> {
+    fn arithmetic(&self, direction: Direction) -> Verdict<TextRequest> {
         let key = match self.key(2) {
             Ok(key) => key,
             Err(refusal) => return refusal,
@@ -300,7 +309,7 @@ impl Line<'_> {
         }
     }
 
-    fn touch(&self) -> Verdict<Request> {
+    fn touch(&self) -> Verdict<TextRequest> {
         let key = match self.key(2) {
             Ok(key) => key,
             Err(refusal) => return refusal,
@@ -314,7 +323,7 @@ impl Line<'_> {
         }
     }
 
-    fn flush(&self) -> Verdict<Request> {
+    fn flush(&self) -> Verdict<TextRequest> {
         if !self.context.permissions.flush {
             return self.control(Control::Flush(Flush::Refused(words::FLUSH_NOT_ALLOWED)));
         }
@@ -329,12 +338,14 @@ impl Line<'_> {
     }
 
     /// Groups are found by prefix (`stats r` resets), but for items, slabs and sizes, which want the whole word.
-    fn stats(&self) -> Verdict<Request> {
+    fn stats(&self) -> Verdict<TextRequest> {
         let mut tokens = Tokens::new(self.arguments);
         let group = match tokens.next_bytes() {
             b"" => StatisticsGroup::General,
             word if b"reset".starts_with(word) => StatisticsGroup::Reset,
-            word if b"detail".starts_with(word) && !self.context.permissions.dump => return self.answer(words::DETAIL_NOT_ALLOWED),
+            word if b"detail".starts_with(word) && !self.context.permissions.dump => {
+                return self.answer(words::DETAIL_NOT_ALLOWED);
+            }
             word if b"detail".starts_with(word) => match tokens.next_bytes() {
                 b"" => return self.answer(words::DETAIL_USAGE),
                 word if b"on".starts_with(word) => StatisticsGroup::Detail(Detail::On),
@@ -354,7 +365,7 @@ impl Line<'_> {
     }
 
     /// A browser's request line closes the connection; anything else is an error.
-    fn unknown(&self) -> Verdict<Request> {
+    fn unknown(&self) -> Verdict<TextRequest> {
         let last = token::last(self.line);
         if last.starts_with(b"HTTP/") && Tokens::new(self.line).nth(1).is_some() {
             return Verdict::Close;
@@ -378,7 +389,7 @@ mod tests {
 
     fn refusal(input: &[u8]) -> &'static [u8] {
         match parse(input, &CONTEXT) {
-            Verdict::Complete { request: Request::Answer { text, .. }, .. } => text,
+            Verdict::Complete { request: TextRequest::Answer { text, .. }, .. } => text,
             other => panic!("{other:?}"),
         }
     }
@@ -388,10 +399,10 @@ mod tests {
         let allowed = Context { permissions: Permissions::ALL, ..CONTEXT };
         let order = |input: &[u8]| match parse(input, &allowed) {
             Verdict::Complete {
-                request: Request::Control { control: Control::Server(ServerControl::Clock(order)), .. },
+                request: TextRequest::Control { control: Control::Server(ServerControl::Clock(order)), .. },
                 ..
             } => Some(order),
-            Verdict::Complete { request: Request::Answer { text: words::ERROR, .. }, .. } => None,
+            Verdict::Complete { request: TextRequest::Answer { text: words::ERROR, .. }, .. } => None,
             other => panic!("{other:?}"),
         };
         assert_eq!(order(b"debugtime p\r\n"), Some(ClockOrder::Pause));
@@ -406,7 +417,7 @@ mod tests {
     fn a_store_waits_for_its_data_and_says_how_much() {
         let line = b"set a 5 0 3\r\n";
         assert_eq!(parse(line, &CONTEXT), Verdict::Incomplete { needed: line.len() + 5 });
-        let Verdict::Complete { request: Request::Command(request), consumed } =
+        let Verdict::Complete { request: TextRequest::Command(request), consumed } =
             parse(b"set a 5 0 3\r\nabc\r\nget a", &CONTEXT)
         else {
             panic!("not a command")
@@ -420,7 +431,7 @@ mod tests {
             options: StoreOptions::default(),
             value: &[],
         };
-        assert_eq!((request.operation, request.noreply), (operation, false));
+        assert_eq!((request.operation, request.format.noreply), (operation, false));
     }
 
     #[test]
@@ -446,7 +457,7 @@ mod tests {
 
     #[test]
     fn a_bad_data_block_takes_what_was_announced() {
-        let Verdict::Complete { request: Request::Command(request), consumed } =
+        let Verdict::Complete { request: TextRequest::Command(request), consumed } =
             parse(b"set a 0 0 3\r\nabcd\r\n", &CONTEXT)
         else {
             panic!("not a command")
@@ -457,7 +468,7 @@ mod tests {
     #[test]
     fn a_refused_store_with_a_length_swallows_its_data() {
         let line = [&b"set "[..], &[b'k'; 251], b" 0 0 3\r\n"].concat();
-        let request = Request::Answer { text: words::BAD_FORMAT, swallow: 5 };
+        let request = TextRequest::Answer { text: words::BAD_FORMAT, swallow: 5 };
         assert_eq!(parse(&line, &CONTEXT), Verdict::Complete { request, consumed: line.len() });
     }
 
@@ -470,7 +481,7 @@ mod tests {
         for space in (100..line.len()).step_by(100) {
             line[space] = b' ';
         }
-        let Verdict::Complete { request: Request::Retrieve(retrieve), consumed } = parse(&line, &CONTEXT) else {
+        let Verdict::Complete { request: TextRequest::Retrieve(retrieve), consumed } = parse(&line, &CONTEXT) else {
             panic!("not a retrieval")
         };
         assert_eq!((retrieve.whole, consumed), (false, line.len() / 100 * 100 + 1));

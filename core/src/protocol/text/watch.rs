@@ -1,6 +1,6 @@
 //! The lines that `watch` brings, as memcached prints them; and its words.
 
-use super::listing::{Text, encode_uri};
+use super::listing::{TextWriter, encode_uri};
 use crate::{
     boundary::event::{Event, Kinds, Outcome, Reason, Stamp, Storing, Transport},
     clock::Expiry,
@@ -31,35 +31,38 @@ pub(super) fn kind(word: &[u8]) -> Option<Kinds> {
 pub fn answer_event(out: &mut Vec<u8>, stamp: Stamp, event: &Event<'_>) {
     let Stamp { seconds, micros, number } = stamp;
     // The microseconds are not filled up with zeros in memcached either.
-    let _ = write!(Text(out), "ts={seconds}.{micros} gid={number} type=");
+    let _ = write!(TextWriter(out), "ts={seconds}.{micros} gid={number} type=");
     let _ = match *event {
         Event::Fetched { key, found, class, bytes, descriptor } => {
             let status = if found { "found" } else { "not_found" };
             head(out, b"item_get", key);
-            writeln!(Text(out), " status={status} clsid={class} cfd={descriptor} size={bytes}")
+            writeln!(TextWriter(out), " status={status} clsid={class} cfd={descriptor} size={bytes}")
         }
         Event::Stored { key, outcome, storing, ttl_s, class, bytes, descriptor } => {
             let (status, cmd) = (status(outcome), command(storing));
             head(out, b"item_store", key);
-            writeln!(Text(out), " status={status} cmd={cmd} ttl={ttl_s} clsid={class} cfd={descriptor} size={bytes}")
+            writeln!(
+                TextWriter(out),
+                " status={status} cmd={cmd} ttl={ttl_s} clsid={class} cfd={descriptor} size={bytes}"
+            )
         }
         Event::Deleted { key, conditional, class, bytes } => {
             head(out, b"deleted", key);
-            writeln!(Text(out), " cmd={} clsid={class} size={bytes}", if conditional { "md" } else { "delete" })
+            writeln!(TextWriter(out), " cmd={} clsid={class} size={bytes}", if conditional { "md" } else { "delete" })
         }
         Event::Evicted { key, fetched, expiry, now, idle_s, class, bytes } => {
             let fetch = if fetched { "yes" } else { "no" };
             let ttl = if expiry == Expiry::NEVER { -1 } else { i64::from(expiry.0) - i64::from(now) };
             head(out, b"eviction", key);
-            writeln!(Text(out), " fetch={fetch} ttl={ttl} la={idle_s} clsid={class} size={bytes}")
+            writeln!(TextWriter(out), " fetch={fetch} ttl={ttl} la={idle_s} clsid={class} size={bytes}")
         }
         Event::Opened { address, port, transport, descriptor } => {
             connection(out, b"conn_new", address, port, transport);
-            writeln!(Text(out), " cfd={descriptor}")
+            writeln!(TextWriter(out), " cfd={descriptor}")
         }
         Event::Closed { address, port, transport, descriptor, reason } => {
             connection(out, b"conn_close", address, port, transport);
-            writeln!(Text(out), " reason={} cfd={descriptor}", why(reason))
+            writeln!(TextWriter(out), " reason={} cfd={descriptor}", why(reason))
         }
     };
 }
@@ -79,7 +82,7 @@ fn connection(out: &mut Vec<u8>, kind: &[u8], address: &[u8], port: u16, transpo
         Transport::Tcp => "tcp",
         Transport::Udp => "udp",
     };
-    let _ = write!(Text(out), " rport={port} transport={transport}");
+    let _ = write!(TextWriter(out), " rport={port} transport={transport}");
 }
 
 fn status(outcome: Outcome) -> &'static str {
