@@ -20,7 +20,7 @@ export interface GuestOptions {
 /** Bits of {@link GuestOptions.switches}. */
 export const Switch = { noEvictions: 1, noCas: 2, noFlush: 4, shutdown: 8, prefixShift: 8 } as const;
 
-/** What {@link Guest.set} returns. */
+/** Results of {@link Guest.set}. */
 export const SetOutcome = { stored: 0, tooLarge: 1, outOfMemory: 2 } as const;
 
 /** The result of {@link Guest.exchange}. */

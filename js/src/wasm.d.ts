@@ -1,3 +1,5 @@
+// The types of WebAssembly modules that a bundler imports.
+
 declare module '*.wasm' {
   const module: WebAssembly.Module;
   export default module;

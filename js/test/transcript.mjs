@@ -10,30 +10,76 @@ const BYTEWISE_MAX = 4096;
 
 /** Parses a file into { flags, serverOnly, cases }. An unknown directive is an error that names the line. */
 export function parse(name, text) {
-  const file = { name, flags: [], serverOnly: undefined, cases: [] };
-  const blocks = [];
-  let steps;
-  let isOracle = false;
-  let last;
-  text.split('\n').forEach((line, index) => {
+  const parser = new Parser(name);
+  text.split('\n').forEach((line, index) => parser.line(line, index + 1));
+  return parser.file;
+}
+
+/** Directives that are a step, with the function that reads the rest of the line. */
+const STEPS = {
+  '>': ['send', (rest) => rest],
+  '<': ['expect', (rest) => rest],
+  '>b': ['sendPacket', packets.request],
+  '<b': ['packet', packets.answer],
+  '<~': ['line', pattern],
+  '<n': ['bare', pattern],
+  '<+': ['lines', pattern],
+  '@closed': ['closed', () => undefined],
+  '@silent': ['silent', () => undefined],
+  '@close': ['close', () => undefined],
+  '@abandon': ['abandon', () => undefined],
+  '@open': ['open', (rest) => rest],
+  '@on': ['on', (rest) => rest],
+  '@time': ['time', (rest) => Number(/^\+(\d+)$/.exec(rest)[1]) * 1000],
+  '@sleep': ['time', (rest) => Number(/^(\d+)ms$/.exec(rest)[1])],
+  '@stats': ['stats', (rest) => ({ of: rest, isBinary: false, expected: [] })],
+  '@bstats': ['stats', (rest) => ({ of: rest, isBinary: true, expected: [] })],
+};
+
+class Parser {
+  #blocks = [];
+  #steps;
+  #isOracle = false;
+  #last;
+
+  constructor(name) {
+    this.file = { name, flags: [], serverOnly: undefined, cases: [] };
+  }
+
+  line(line, at) {
     if (line === '' || line.startsWith('#')) return;
-    const at = index + 1;
     const [word, rest] = cut(line, ' ');
-    const step = (action, value) => (last = { at, action, value }) && steps.push(last);
-    if (word === '@case') {
-      if (blocks.length > 0) throw new Error(`${name}.txt:${at}: an unfinished block`);
-      steps = [];
-      file.cases.push({ name: rest, at, isFresh: false, steps });
-      return;
-    }
-    const scope = file.cases.at(-1);
-    if (scope === undefined) {
-      if (word === '@flags') file.flags = rest.trim().split(/\s+/);
-      else if (word === '@oracle-flags') return;
-      else if (word === '@server-only') file.serverOnly = rest;
-      else throw new Error(`${name}.txt:${at}: \`${line}\` before the first case`);
-      return;
-    }
+    if (word === '@case') this.#case(rest, at);
+    else if (this.file.cases.length === 0) this.#head(word, rest, line, at);
+    else if (Object.hasOwn(STEPS, word)) this.#step(word, rest, at);
+    else this.#directive(word, rest, line, at);
+  }
+
+  #error(at, message) {
+    return new Error(`${this.file.name}.txt:${at}: ${message}`);
+  }
+
+  #case(name, at) {
+    if (this.#blocks.length > 0) throw this.#error(at, 'an unfinished block');
+    this.#steps = [];
+    this.file.cases.push({ name, at, isFresh: false, steps: this.#steps });
+  }
+
+  /** A directive before the first case. */
+  #head(word, rest, line, at) {
+    if (word === '@flags') this.file.flags = rest.trim().split(/\s+/);
+    else if (word === '@server-only') this.file.serverOnly = rest;
+    else if (word !== '@oracle-flags') throw this.#error(at, `\`${line}\` before the first case`);
+  }
+
+  #step(word, rest, at) {
+    const [action, read] = STEPS[word];
+    this.#last = { at, action, value: read(rest) };
+    this.#steps.push(this.#last);
+  }
+
+  #directive(word, rest, line, at) {
+    const scope = this.file.cases.at(-1);
     switch (word) {
       case '@fresh':
         scope.isFresh = true;
@@ -46,60 +92,30 @@ export function parse(name, text) {
         return;
       case '@oracle-skip':
         return;
-      case '>':
-        return void step('send', rest);
-      case '<':
-        return void step('expect', rest);
-      case '>b':
-        return void step('sendPacket', packets.request(rest));
-      case '<b':
-        return void step('packet', packets.answer(rest));
-      case '<~':
-        return void step('line', pattern(rest));
-      case '<n':
-        return void step('bare', pattern(rest));
-      case '<+':
-        return void step('lines', pattern(rest));
-      case '@closed':
-      case '@silent':
-      case '@close':
-      case '@abandon':
-        return void step(word.slice(1));
-      case '@open':
-      case '@on':
-        return void step(word.slice(1), rest);
-      case '@time':
-        return void step('time', Number(/^\+(\d+)$/.exec(rest)[1]) * 1000);
-      case '@sleep':
-        return void step('time', Number(/^(\d+)ms$/.exec(rest)[1]));
-      case '@stats':
-      case '@bstats':
-        return void step('stats', { of: rest, isBinary: word === '@bstats', expected: [] });
       case '=': {
-        if (last?.action !== 'stats') throw new Error(`${name}.txt:${at}: \`=\` without \`@stats\``);
+        if (this.#last?.action !== 'stats') throw this.#error(at, '`=` without `@stats`');
         const [statistic, value] = cut(rest, ' ');
-        last.value.expected.push({ at, statistic, value });
+        this.#last.value.expected.push({ at, statistic, value });
         return;
       }
       case '@oracle-differs':
-        blocks.push(steps);
+        this.#blocks.push(this.#steps);
         return;
       case '@oracle':
-        // The block expects the behaviour of real memcached, which this runner skips.
-        if (blocks.length === 0 || isOracle) throw new Error(`${name}.txt:${at}: \`@oracle\` outside of a block`);
-        isOracle = true;
-        steps = [];
+        // The steps up to `@end` expect the behaviour of real memcached, which this runner skips.
+        if (this.#blocks.length === 0 || this.#isOracle) throw this.#error(at, '`@oracle` outside of a block');
+        this.#isOracle = true;
+        this.#steps = [];
         return;
       case '@end':
-        if (!isOracle) throw new Error(`${name}.txt:${at}: \`@end\` outside of a block`);
-        isOracle = false;
-        steps = blocks.pop();
+        if (!this.#isOracle) throw this.#error(at, '`@end` outside of a block');
+        this.#isOracle = false;
+        this.#steps = this.#blocks.pop();
         return;
       default:
-        throw new Error(`${name}.txt:${at}: what is \`${line}\`?`);
+        throw this.#error(at, `what is \`${line}\`?`);
     }
-  });
-  return file;
+  }
 }
 
 /** Names of `-o` that change what a client sees; the others are for real memcached. */
