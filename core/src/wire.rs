@@ -1,6 +1,6 @@
 //! Little-endian records between guests and their host: one writer, one reader, used by every serialised type.
 //!
-//! Both ends are this crate, but a reader never trusts a length: a short record reads as `None`.
+//! Both ends are usually this crate, but a reader never trusts a length: a short record decodes to `None`.
 
 use alloc::vec::Vec;
 

@@ -351,7 +351,7 @@ static MESSAGE: PanicMessage = PanicMessage(UnsafeCell::new(Message::new()));
 
 struct PanicMessage(UnsafeCell<Message<MESSAGE_BYTES_MAX>>);
 
-// SAFETY: a guest is single-threaded, and nobody holds a reference into the cell across a call.
+// SAFETY: a guest is single-threaded, and no reference into the cell outlives a call.
 unsafe impl Sync for PanicMessage {}
 
 /// Keeps a panic's message for [`message_bytes`]; allocates nothing.

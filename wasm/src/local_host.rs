@@ -52,7 +52,7 @@ pub struct LocalHost {
     rejected_connections: u64,
     bytes_read: u64,
     bytes_written: u64,
-    /// What the front had counted when the statistics were last reset.
+    /// [`Guests::logins`] at the last reset of the statistics.
     logins_at_reset: (u32, u32),
     clients: Vec<Client>,
 }

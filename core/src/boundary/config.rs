@@ -87,7 +87,7 @@ record! {
         /// The store of a shard.
         store: StoreConfig,
         ..
-        /// What clients may do.
+        /// Commands that clients may use.
         permissions: Permissions,
     }
 }
@@ -117,7 +117,7 @@ record! {
 }
 
 record! {
-    /// What clients may do: commands that a flag allows or forbids.
+    /// Commands that clients may use, as flags allow or forbid them.
     #[derive(Copy)]
     pub struct Permissions {
         /// Clients may empty the cache.

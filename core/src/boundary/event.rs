@@ -1,8 +1,7 @@
-//! What happens, told one event after the other to those who watch: the records, and the bounded buffer in which a guest
-//! keeps them until its host comes by.
+//! Events for connections that watch: the records, and the bounded buffer in which a guest keeps them for its host.
 //!
-//! Nobody watches most of the time: then nothing is recorded, and that costs one test a batch. The host carries records
-//! without looking at them; times and numbers are its own. What has no room is counted and forgotten.
+//! While no connection watches, nothing is recorded, at the cost of one test a batch. The host carries records of guests
+//! without reading them and adds time and number. Events without room are counted and dropped.
 
 use crate::{
     clock::{Expiry, Seconds},
@@ -21,13 +20,13 @@ impl Kinds {
     pub const FETCHES: Self = Self(1);
     /// Stores.
     pub const STORES: Self = Self(2);
-    /// Items that gave way.
+    /// Evicted items.
     pub const EVICTIONS: Self = Self(4);
-    /// Connections that came and went.
+    /// Opened and closed connections.
     pub const CONNECTIONS: Self = Self(8);
     /// Deletes.
     pub const DELETIONS: Self = Self(16);
-    /// What nothing of here is; it can be asked for.
+    /// A kind that clients can watch and that no event has.
     pub const OTHER: Self = Self(32);
 
     /// Whether one of `other` is among them.
@@ -43,36 +42,36 @@ impl Kinds {
     }
 }
 
-/// When something happened, and which event it was: what a guest does not know by itself.
+/// Time and number of an event, which only the host knows.
 #[derive(Clone, Copy, Debug)]
 pub struct Stamp {
     /// Unix time.
     pub seconds: u32,
     /// Microseconds of that second.
     pub micros: u32,
-    /// Counts the events of the server.
+    /// Running number of the event in the server.
     pub number: u64,
 }
 
-/// How a store ended.
+/// The result of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Outcome {
-    /// It was not to be.
+    /// A condition of the command was not met.
     NotStored,
     /// It was stored.
     Stored,
     /// The item has another unique.
     Exists,
-    /// There was none to compare with.
+    /// The item to compare with is missing.
     NotFound,
-    /// It is larger than an item may be.
+    /// The item exceeds the limit.
     TooLarge,
-    /// There was no room.
+    /// The store is full.
     NoMemory,
 }
 
-/// What asked for a store.
+/// The kind of command that stores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 #[allow(missing_docs, reason = "the names are those of the commands")]
@@ -85,11 +84,11 @@ pub enum Storing {
     Compare,
 }
 
-/// How a connection's bytes come.
+/// The transport of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Transport {
-    /// A socket in the file system.
+    /// A Unix socket.
     Local,
     /// TCP.
     Tcp,
@@ -103,18 +102,17 @@ pub enum Transport {
 pub enum Reason {
     /// Something failed.
     Error,
-    /// One of the two was done.
+    /// The client or the server closed it.
     Normal,
-    /// The client was silent for too long.
+    /// The client exceeded the idle timeout.
     Idle,
     /// The server stops.
     Shutdown,
 }
 
-/// Something that happened. `class` is a size class, `bytes` the length of a value, `descriptor` the host's number of
-/// the connection.
+/// An event. `class` is a size class, `bytes` the length of a value, `descriptor` the host's number of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "see above, and the kinds")]
+#[allow(missing_docs, reason = "the fields are explained above")]
 pub enum Event<'a> {
     Fetched { key: &'a [u8], found: bool, class: u32, bytes: u32, descriptor: u32 },
     Stored { key: &'a [u8], outcome: Outcome, storing: Storing, ttl_s: u32, class: u32, bytes: u32, descriptor: u32 },
@@ -136,7 +134,7 @@ impl<'a> Event<'a> {
         }
     }
 
-    /// Appends the record: tag, three bytes, four words, and a text.
+    /// Appends the record: tag, three bytes, five words, and a text.
     pub fn encode(&self, out: &mut Vec<u8>) {
         let (head, words, text) = match *self {
             Self::Fetched { key, found, class, bytes, descriptor } => {
@@ -164,7 +162,7 @@ impl<'a> Event<'a> {
         w.bytes(text);
     }
 
-    /// Takes one from the front of `r`; `None` at the end or where it is not one.
+    /// Takes a record from the front of `r`; `None` at the end or if it is invalid.
     pub fn decode(r: &mut Reader<'a>) -> Option<Self> {
         let [tag, first, second, _] = [r.u8()?, r.u8()?, r.u8()?, r.u8()?];
         let words = [r.u32()?, r.u32()?, r.u32()?, r.u32()?, r.u32()?];
@@ -214,7 +212,7 @@ const STORINGS: [Storing; 6] =
 const TRANSPORTS: [Transport; 3] = [Transport::Local, Transport::Tcp, Transport::Udp];
 const REASONS: [Reason; 4] = [Reason::Error, Reason::Normal, Reason::Idle, Reason::Shutdown];
 
-/// What a guest keeps for its host.
+/// The events that a guest keeps for its host.
 #[derive(Debug, Default)]
 pub struct Events {
     kinds: Kinds,
@@ -225,12 +223,12 @@ pub struct Events {
 }
 
 impl Events {
-    /// Nothing is watched; later at most `bytes_max` bytes are kept.
+    /// Records nothing yet, and keeps at most `bytes_max` bytes later.
     pub fn new(bytes_max: usize) -> Self {
         Self { bytes_max, ..Self::default() }
     }
 
-    /// What is recorded from now on.
+    /// Records events of these kinds from now on.
     pub fn watch(&mut self, kinds: Kinds) {
         self.kinds = kinds;
         if kinds == Kinds::NONE {
@@ -239,7 +237,7 @@ impl Events {
         }
     }
 
-    /// Whether anything of `kinds` is watched.
+    /// Whether one of `kinds` is watched.
     #[inline]
     pub fn wants(&self, kinds: Kinds) -> bool {
         self.kinds.any(kinds)
@@ -260,7 +258,7 @@ impl Events {
         }
     }
 
-    /// Moves what was recorded to `out`; how many events that is, and how many had no room.
+    /// Moves the records to `out`; returns the number of events, and of events dropped for lack of room.
     pub fn take(&mut self, out: &mut Vec<u8>) -> (u32, u32) {
         out.extend_from_slice(&self.records);
         self.records.clear();
@@ -316,14 +314,14 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_room_is_counted() {
+    fn events_without_room_are_counted() {
         let event = Event::Deleted { key: b"key", conditional: false, class: 1, bytes: 2 };
         let mut events = Events::new(100);
         events.record(&event);
-        assert!(events.is_empty(), "nobody watches");
+        assert!(events.is_empty(), "no connection watches");
         events.watch(Kinds::FETCHES);
         events.record(&event);
-        assert!(events.is_empty(), "nobody watches that");
+        assert!(events.is_empty(), "no connection watches that kind");
         events.watch(Kinds::FETCHES.with(Kinds::DELETIONS));
         for _ in 0..5 {
             events.record(&event);

@@ -1,11 +1,11 @@
-//! The few questions of clients that only the host can answer, as records that carry no protocol word.
+//! Requests of clients that only the host can serve, as records without any protocol word.
 //!
-//! A front puts a [`HostRequest`] into a run for [`Target::HOST`]; the host answers with the bytes named beside each.
+//! A front puts a [`HostRequest`] into a run for [`Target::HOST`]; each variant names the bytes of its answer.
 
 use crate::wire::{Reader, Writer};
 use alloc::{string::String, vec::Vec};
 
-/// Where the host carries a run.
+/// The receiver of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Target(pub u32);
 
@@ -16,25 +16,25 @@ impl Target {
     pub const HOST: Self = Self(u32::MAX);
 }
 
-/// What a client asked that no guest can know or do.
+/// A request that no guest can serve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HostRequest {
     /// Answer: [`HostStatistics::encode`].
     Statistics,
-    /// Answer: one [`ConnectionRecord`] after the other.
+    /// Answer: [`ConnectionRecord`]s, one after the other.
     Connections,
-    /// Set the host's own statistics to zero. Answer: nothing.
+    /// Set the counters of the host to zero. Answer: nothing.
     ResetStatistics,
     /// Log at this level (0 to 2). Answer: nothing.
     Verbosity(u32),
-    /// Change the memory of all shards together. Answer: one byte, 1 if done, 0 if it cannot be done.
+    /// Change the limit of all stores together. Answer: one byte, 1 if it was changed, else 0.
     MemoryLimit(u64),
     /// The connection that asks wants events of these kinds ([`crate::boundary::event::Kinds`]). Answer: one byte, 1 if it gets
     /// them, 0 if too many others do; nothing where there are none to be had.
     Watch(u32),
     /// Stop the server; the connection is closed. Answer: nothing.
     Shutdown {
-        /// Let connections finish first.
+        /// Connections may finish first.
         graceful: bool,
     },
     /// Stop or move the clock, for tests. Answer: nothing.
@@ -43,14 +43,14 @@ pub enum HostRequest {
     RefreshCertificates,
 }
 
-/// What a test wants of the host's clock.
+/// A change of the host's clock, for tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClockOrder {
-    /// Stand still.
+    /// Stop the clock.
     Pause,
-    /// Show the time again.
+    /// Show the system's time again.
     Resume,
-    /// Seconds forward, or back where it is negative.
+    /// Move the clock by seconds, back if negative.
     Move(i64),
 }
 
@@ -96,14 +96,14 @@ impl HostRequest {
     }
 }
 
-/// What became of [`HostRequest::RefreshCertificates`].
+/// The result of [`HostRequest::RefreshCertificates`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refreshed {
-    /// There are none: nothing here is encrypted.
+    /// The server has no certificates: TLS is off.
     Off,
-    /// The new ones serve whoever connects from now on.
+    /// New connections get the new certificates.
     Done,
-    /// The old ones stay, for this reason.
+    /// The old certificates stay, for this reason.
     Refused(String),
 }
 
@@ -129,7 +129,7 @@ impl Refreshed {
 
 macro_rules! host_statistics {
     ($($(#[doc = $doc:literal])* $field:ident,)*) => {
-        /// What the host counts. Durations are microseconds, times are Unix seconds.
+        /// The statistics of the host. Durations are microseconds, times are Unix seconds.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         pub struct HostStatistics { $($(#[doc = $doc])* pub $field: u64,)* }
 
@@ -164,7 +164,7 @@ host_statistics! {
     rusage_user_us,
     /// CPU time in the kernel, microseconds.
     rusage_system_us,
-    /// `-c`.
+    /// Limit of client connections.
     max_connections,
     /// Open client connections.
     curr_connections,
@@ -184,72 +184,72 @@ host_statistics! {
     limit_maxbytes,
     /// 1 while the listeners accept.
     accepting_conns,
-    /// How often the listeners were paused.
+    /// Number of times that the listeners were paused.
     listen_disabled_num,
-    /// For how long, microseconds.
+    /// Time for which the listeners were paused, microseconds.
     time_in_listen_disabled_us,
     /// Worker threads.
     threads,
-    /// Times a connection gave way to others.
+    /// Number of times that a connection yielded to others.
     conn_yields,
     /// Connections closed for idleness.
     idle_kicks,
-    /// Logins that were tried.
+    /// Login attempts.
     logins,
-    /// Of those, the ones that were refused.
+    /// Refused login attempts.
     logins_refused,
-    /// Events that guests had no room for.
+    /// Events that guests dropped for lack of room.
     events_dropped,
     /// Events that guests recorded.
     events_recorded,
-    /// Lines that watching connections had no room for.
+    /// Lines dropped because a watching connection had no room.
     events_skipped,
-    /// Lines that they were sent.
+    /// Lines sent to watching connections.
     events_sent,
     /// Connections that watch.
     watchers,
-    /// The log level now.
+    /// The log level.
     verbosity,
     /// Shards replaced after a trap.
     shard_traps,
     /// Fronts replaced after a trap.
     front_traps,
-    /// Of both, those that were interrupted because they did not return.
+    /// Shards and fronts that were interrupted because they did not return.
     guest_interrupts,
-    /// Encrypted connections that were agreed on anew, not resumed.
+    /// TLS handshakes that did not resume a session.
     tls_new_sessions,
-    /// Connections that did not come to an agreement.
+    /// Failed TLS handshakes.
     tls_handshake_errors,
-    /// Connections that broke the encryption's rules afterwards.
+    /// TLS connections that failed after the handshake.
     tls_protocol_errors,
     /// Seconds since the certificates were read.
     tls_certificates_age_s,
 }
 
-/// What a connection is doing, as `stats conns` names it.
+/// The state of a connection in `stats conns`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum ConnectionState {
     /// A listening socket.
     Listening,
-    /// Waits for a request.
+    /// Waiting for a request.
     Waiting,
-    /// In the middle of a request.
+    /// Reading a request.
     Reading,
-    /// Has a reply that the client has not read yet.
+    /// Writing a reply that the client has not read yet.
     Writing,
-    /// The one that asks.
+    /// The connection that asks for the list.
     Parsing,
-    /// Is shown what happens.
+    /// Watching events.
     Watching,
-    /// A socket for datagrams.
+    /// A datagram socket.
     Datagrams,
 }
 
 /// A socket of the host, for `stats conns`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectionRecord {
-    /// Descriptor, or another small number that names the socket.
+    /// Descriptor, or another number of the socket.
     pub descriptor: u32,
     /// See [`ConnectionState`].
     pub state: ConnectionState,
@@ -272,7 +272,7 @@ impl ConnectionRecord {
         w.bytes(self.listen_address.as_bytes());
     }
 
-    /// Takes one record from the front of `r`; `None` at the end or where it is not one.
+    /// Takes a record from the front of `r`; `None` at the end or if it is invalid.
     pub fn decode(r: &mut Reader<'_>) -> Option<Self> {
         Some(Self {
             descriptor: r.u32()?,

@@ -1,9 +1,9 @@
-//! A walk over all items in bounded pieces: what one piece is asked, and what it reports.
+//! The answer to a piece of a walk over all items.
 //!
-//! The order is that of the keys' hashes, lowest bit first. Linear hashing cuts exactly that order into buckets,
-//! whatever their number is, so a place in it ([`crate::command::Walk::cursor`]) stays good while items move, the index grows or shrinks,
-//! and other clients read and write: an item that is there from beginning to end is reported exactly once, others at
-//! most once for each time that they are stored.
+//! A walk follows the hashes of the keys, lowest bit first. Linear hashing cuts that order into buckets, whatever their
+//! number is, so a cursor ([`crate::command::Walk::cursor`]) stays valid while items move, the index grows or shrinks, and
+//! other clients read and write. An item that exists during the whole walk is reported exactly once, any other at most
+//! once for each time that it is stored.
 
 use crate::{
     clock::{Expiry, Seconds},
@@ -11,14 +11,14 @@ use crate::{
 };
 use alloc::vec::Vec;
 
-/// Where a walk begins.
+/// The cursor at the start of a walk.
 pub const BEGIN: u64 = 0;
-/// Where it ends.
+/// The cursor at the end of a walk.
 pub const END: u64 = 1 << 32;
 
 /// The answer to a [`crate::command::Walk`].
 pub struct Piece<'a> {
-    /// Where the next piece begins; [`END`]: there is none.
+    /// The start of the next piece; [`END`] if this is the last one.
     pub cursor: u64,
     records: Reader<'a>,
 }
@@ -31,14 +31,14 @@ impl<'a> Piece<'a> {
         at
     }
 
-    /// Says in the head at `at` where the next piece begins.
+    /// Writes the start of the next piece into the head at `at`.
     pub fn end(out: &mut [u8], at: usize, cursor: u64) {
         if let Some(head) = out.get_mut(at..at + 8) {
             head.copy_from_slice(&cursor.to_le_bytes());
         }
     }
 
-    /// Reads an answer. One that is not there (its shard was lost) is the end.
+    /// Reads an answer. A missing one, of a lost shard, ends the walk.
     pub fn decode(bytes: &'a [u8]) -> Self {
         let mut records = Reader(bytes);
         Self { cursor: records.u64().unwrap_or(END), records }
@@ -60,21 +60,21 @@ pub struct Listed<'a> {
     pub key: &'a [u8],
     /// When it expires.
     pub expiry: Expiry,
-    /// When it was last used, about.
+    /// Approximate time of the last use.
     pub access: Seconds,
     /// Its unique.
     pub cas: u64,
     /// Its size class.
     pub class: u32,
-    /// What it takes of the store's memory.
+    /// The bytes that it occupies in the store.
     pub item_bytes: u32,
     /// The length of its value.
     pub value_bytes: u32,
     /// The client's flags.
     pub flags: u32,
-    /// Whether somebody has read it since it was written.
+    /// Whether it was read since it was written.
     pub fetched: bool,
-    /// It was stored under a key in base64.
+    /// Whether it was stored under a key in base64.
     pub encoded_key: bool,
 }
 

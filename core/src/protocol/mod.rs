@@ -33,7 +33,7 @@ pub struct Context {
     pub sasl: bool,
     /// `-o no_slab_reassign` clears it.
     pub slab_reassign: bool,
-    /// What clients may do.
+    /// Commands that clients may use.
     pub permissions: Permissions,
 }
 

@@ -19,7 +19,7 @@ pub(crate) struct Server {
     /// Reply bytes after which a shard stops.
     pub(crate) room: usize,
     pub(crate) now: Seconds,
-    /// What the host was asked.
+    /// The requests to the host.
     pub(crate) asked: Vec<HostRequest>,
     /// Carries that did not execute everything.
     pub(crate) cut_short: usize,
@@ -145,7 +145,7 @@ pub(crate) struct Client {
     pub(crate) id: ConnectionId,
     /// Sent by the client, not received by the host.
     pub(crate) unread: Vec<u8>,
-    /// What came back.
+    /// The output for the client.
     pub(crate) received: Vec<u8>,
     pub(crate) status: ConnectionStatus,
     pub(crate) closed: bool,

@@ -1,7 +1,7 @@
 //! The batch between a front and a shard: commands one way, replies the other, as little-endian records.
 //!
-//! It is the one interface between protocol and store where they live in different guests; a solo engine passes the
-//! same [`Command`]s and [`Reply`]s by reference. Both ends are this crate; a damaged record reads as `None`.
+//! Fronts and shards in different guests exchange these records; a solo engine passes the same [`Command`]s and
+//! [`Reply`]s by reference. Both ends are this crate in one version; a damaged record decodes to `None`.
 
 mod order;
 mod reply;
@@ -25,8 +25,7 @@ mod tests {
     use alloc::vec::Vec;
     use core::num::NonZeroU64;
 
-    #[test]
-    fn orders_survive_the_boundary() {
+    fn operations() -> impl Iterator<Item = Operation<'static>> {
         let store = |compare| Operation::Store {
             mode: StoreMode::Prepend,
             flags: 7,
@@ -46,7 +45,7 @@ mod tests {
             tentative: true,
         };
         let plain = Fetch { unless: None, touch: None, create: None, renew: Renew::Now, ..fetch };
-        let operations = [
+        [
             Operation::Get { touch: None },
             Operation::Get { touch: Some(Expiry::NEVER) },
             store(None),
@@ -88,9 +87,14 @@ mod tests {
             Operation::Touch { expiry: Expiry(3), touched: Touched::Nothing },
             Operation::Touch { expiry: Expiry(3), touched: Touched::Attributes },
             Operation::Touch { expiry: Expiry(3), touched: Touched::Value },
-        ];
+        ]
+        .into_iter()
+    }
+
+    #[test]
+    fn orders_survive_the_boundary() {
         let mut bytes = Vec::new();
-        for operation in operations {
+        for operation in operations() {
             encode_command(&mut bytes, &Command { hash: 1 << 63 | 5, key: b"key", operation });
         }
         let broadcasts = [
@@ -107,7 +111,7 @@ mod tests {
         ];
         broadcasts.iter().for_each(|&broadcast| encode_broadcast(&mut bytes, broadcast));
         let mut r = Reader(&bytes);
-        for operation in operations {
+        for operation in operations() {
             let command = Command { hash: 1 << 63 | 5, key: b"key", operation };
             assert_eq!(decode_order(&mut r), Some(Order::Command(command)));
         }

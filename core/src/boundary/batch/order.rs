@@ -12,7 +12,7 @@ use crate::{
 use alloc::vec::Vec;
 use core::num::NonZeroU64;
 
-/// What a run for a shard holds.
+/// An element of a run for a shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order<'a> {
     /// An operation on one key.
@@ -23,8 +23,8 @@ pub enum Order<'a> {
 
 const BROADCAST: u8 = 0x80;
 
-/// Appends a command: tag, mode, key length, switches, then value length, hash, three numbers, the long numbers that
-/// few commands have, key and value.
+/// Appends a command: tag, mode, key length, switches, value length, hash, three numbers, three long numbers if the
+/// command has any, key and value.
 #[inline]
 pub fn encode_command(out: &mut Vec<u8>, command: &Command<'_>) {
     let mut r = Record::default();
@@ -71,9 +71,9 @@ pub fn encode_command(out: &mut Vec<u8>, command: &Command<'_>) {
 const HEAD_BYTES: usize = 32;
 const LONGS: usize = 3;
 
-/// Switch: there is a new expiry in `first`.
+/// Switch: `first` is a new expiry.
 const TOUCH: u8 = 3;
-/// Switches from here on say which long numbers are there.
+/// The first of the switches that say which long numbers the command has.
 const LONG: u8 = 5;
 
 /// The fields of an encoded command beside its key.
@@ -118,7 +118,7 @@ impl<'a> Record<'a> {
         self.is_on(TOUCH).then_some(Expiry(self.first))
     }
 
-    /// `mode` holds switches too: a fetch has many.
+    /// A fetch has more switches than fit into `switches`; the rest is in `mode`.
     fn fetch(&mut self, fetch: &Fetch) {
         self.tag = 8;
         for (bit, on) in [fetch.value, fetch.is_use, fetch.asks_use, fetch.tentative].into_iter().enumerate() {
@@ -208,7 +208,7 @@ pub fn encode_broadcast(out: &mut Vec<u8>, broadcast: Broadcast) {
     }
 }
 
-/// Appends settings: number and value of each.
+/// Appends the number and value of each setting.
 pub fn encode_tuning(out: &mut Vec<u8>, tuning: &Tuning) {
     let mut w = Writer(out);
     for (setting, value) in tuning.iter() {
@@ -217,7 +217,7 @@ pub fn encode_tuning(out: &mut Vec<u8>, tuning: &Tuning) {
     }
 }
 
-/// Takes one setting from the front of `r`; `None` at the end or where it is not one.
+/// Takes a setting from the front of `r`; `None` at the end or if it is invalid.
 pub fn decode_tuned(r: &mut Reader<'_>) -> Option<(Setting, u64)> {
     let setting = *Setting::ALL.get(usize::from(r.u8()?))?;
     Some((setting, r.u64()?))

@@ -71,7 +71,7 @@ fn encode_item(out: &mut Vec<u8>, item: &Fetched<'_>) {
     }
 }
 
-/// Of an encoded item without its value.
+/// Length of an encoded item without its value.
 const ITEM_BYTES: usize = 10 + 5 * 4;
 
 fn decode_item<'a>(r: &mut Reader<'a>, cas: u64) -> Option<Fetched<'a>> {
