@@ -1,4 +1,4 @@
-// Everything that gomemcache offers: text over TCP and Unix sockets. The variables of the environment are those of
+// All functions of gomemcache: the text protocol over TCP and Unix sockets. The environment variables are those of
 // `../python/common.py`.
 package main
 
@@ -31,7 +31,7 @@ func same(found, wanted interface{}) {
 	}
 }
 
-// What a read found, or the name of the error.
+// The value of a read, or the name of the error.
 func get(key string) string {
 	item, err := client.Get(key)
 	if err != nil {

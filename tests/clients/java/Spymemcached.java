@@ -1,5 +1,5 @@
-// Everything that spymemcached offers: text, the binary protocol where BINARY is set, and SASL where SASL_USER is. The
-// variables of the environment are those of `../python/common.py`.
+// All functions of spymemcached: the text protocol, the binary protocol if BINARY is set, SASL if SASL_USER is set. The
+// environment variables are those of `../python/common.py`.
 
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -136,7 +136,7 @@ public class Spymemcached {
         });
         TESTS.put("large values", () -> {
             for (int size : new int[] {1, 1023, 65_536, 500_000, 1_048_376}) {
-                // Compressed unless it is as random as this.
+                // Random bytes, which the client does not compress.
                 byte[] value = new byte[size];
                 new java.util.Random(size).nextBytes(value);
                 set("large", value);
@@ -277,7 +277,7 @@ public class Spymemcached {
         TESTS.put("flush", () -> {
             set("k", "1");
             if (!BINARY) {
-                // Over the binary protocol it forgets to send the delay.
+                // Over the binary protocol the client omits the delay.
                 same(client.flush(100).get(), true);
                 same(get("k"), "1");
             }
@@ -306,7 +306,7 @@ public class Spymemcached {
                 stranger.shutdown();
                 same(get("k"), null);
             });
-            // Last: now and then this client cancels what follows it.
+            // Last, because the client sometimes cancels the requests that follow.
             TESTS.put("mechanisms", () -> same(client.listSaslMechanisms().contains("PLAIN"), true));
         }
     }

@@ -1,5 +1,5 @@
-// What the suites share: where the servers are, and the report that the tests of clients read. The variables of the
-// environment are those of `../python/common.py`.
+// Shared by the suites: the addresses of the servers, and the report that the client tests read. The environment
+// variables are those of `../python/common.py`.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -7,18 +7,18 @@ import { readFileSync } from "node:fs";
 export const servers = [process.env.SERVER, process.env.FURTHER].filter(Boolean).join(",").split(",");
 export const user = process.env.SASL_USER;
 export const password = process.env.SASL_PASSWORD;
-/** What a TLS socket must trust, or undefined where servers speak without TLS. */
+/** Certificates that a TLS socket trusts, or undefined without TLS. */
 export const tls = process.env.TLS_CA && { ca: readFileSync(process.env.TLS_CA) };
 
 export const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-/** A promise of what a function with a callback at its end calls back with. */
+/** A promise for a function whose last argument is a callback. */
 export const called = (object, method, ...rest) =>
   new Promise((resolve, reject) =>
     object[method](...rest, (error, result) => (error ? reject(error) : resolve(result))),
   );
 
-/** Runs `tests` (names and functions) one after another, `before` each of them; ends the process. */
+/** Runs `tests` (names and functions) one after another, with `before` first each time, and ends the process. */
 export async function main(name, tests, before) {
   const manifest = new URL(`node_modules/${name}/package.json`, import.meta.url);
   console.log("version", JSON.parse(readFileSync(manifest, "utf8")).version);

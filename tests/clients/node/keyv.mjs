@@ -1,4 +1,4 @@
-// Everything that `@keyv/memcache` offers below Keyv: the binary protocol, with SASL where SASL_USER is set.
+// All functions of `@keyv/memcache` below Keyv: the binary protocol, with SASL if SASL_USER is set.
 
 import { KeyvMemcache } from "@keyv/memcache";
 import Keyv from "keyv";
@@ -58,7 +58,7 @@ const tests = {
     await sleep(2200);
     assert.equal(await keyv.get("soon"), undefined);
     assert.equal(await keyv.get("later"), 1);
-    // The server itself has forgotten it, too.
+    // The server no longer has the item either.
     assert.equal((await store.client.get("keyv:soon")).value, null);
   },
   "default ttl": async () => {

@@ -1,4 +1,4 @@
-// Everything that `memcache-client` of npm offers: text over TCP and TLS.
+// All functions of npm's `memcache-client`: the text protocol over TCP and TLS.
 
 import { deflateSync, inflateSync } from "node:zlib";
 import { MemcacheClient } from "memcache-client";
@@ -103,7 +103,7 @@ const tests = {
     assert.ok((await stored()) - before < text.length / 2);
   },
   noreply: async () => {
-    // Compared with answers of the same connection, which come in order.
+    // Compared with replies on the same connection, which arrive in order.
     for (let i = 0; i < 100; i += 1) client.set(`quiet${i}`, `${i}`, { noreply: true });
     client.delete("quiet0", { noreply: true });
     client.cmd("incr quiet1 6", { noreply: true });

@@ -1,4 +1,4 @@
-// Everything that `memcached` of npm offers: text.
+// All functions of npm's `memcached`: the text protocol.
 
 import Memcached from "memcached";
 import { assert, bytes, called, main, servers, sizes, sleep } from "./harness.mjs";
@@ -84,7 +84,7 @@ const tests = {
     assert.deepEqual(Object.keys(await call("getMulti", ["soon", "later", "absolute"])).sort(), ["absolute", "later"]);
   },
   "large values": async () => {
-    // It sends the bytes of a buffer as UTF-8, so of text alone it is known how many arrive.
+    // The client sends a buffer as UTF-8, so the length is predictable for text only.
     for (const size of sizes) {
       const value = bytes(size).toString("hex").slice(0, size);
       assert.equal(await call("set", "large", value, 0), true);
@@ -92,7 +92,7 @@ const tests = {
     }
   },
   "too large": async () => {
-    // After an error of the server's this client leaves the server alone for a while.
+    // After a server error this client avoids the server for a while.
     const other = new Memcached(servers[0], options);
     assert.equal(await called(other, "set", "large", "x".repeat(2 ** 20), 0), false);
     other.end();

@@ -1,4 +1,4 @@
-// Everything that `memjs` of npm offers: the binary protocol, with SASL where SASL_USER is set.
+// All functions of npm's `memjs`: the binary protocol, with SASL if SASL_USER is set.
 
 import memjs from "memjs";
 import { assert, bytes, called, main, password, servers, sizes, sleep, user } from "./harness.mjs";
@@ -54,7 +54,7 @@ const tests = {
     await assert.rejects(client.prepend("k", "x"), /not stored/i);
     await client.set("k", "first", {});
     assert.equal(await client.prepend("k", "-second"), true);
-    // The opcode that it sends is append's.
+    // The client sends the opcode of append.
     assert.equal(await get("k"), "first-second");
   },
   incr: async () => {

@@ -1,4 +1,4 @@
-# Everything that Cache::Memcached::Fast offers: text over TCP and Unix sockets. The variables of the environment are
+# All functions of Cache::Memcached::Fast: the text protocol over TCP and Unix sockets. The environment variables are
 # those of `../python/common.py`.
 
 use strict;
@@ -145,7 +145,7 @@ my @tests = (
         same(join(' ', sort keys %{ $client->get_multi('soon', 'later', 'absolute') }), 'absolute later');
     },
     'noreply' => sub {
-        # Called in void context, commands ask for no answer.
+        # In void context the client sends noreply.
         $client->set("quiet$_", $_) for 0 .. 99;
         $client->delete('quiet0');
         $client->incr('quiet1', 6);
@@ -182,7 +182,7 @@ my @tests = (
         my $text = 'x' x 10_000;
         same($compressing->set('k', $text), 1);
         same($compressing->get('k'), $text);
-        # What was stored is no text that another method could make something of.
+        # The stored bytes are not valid for another compression method.
         same($client->get('k'), undef);
     },
     'namespace' => sub {

@@ -1,6 +1,6 @@
 <?php
-// Everything that php-memcached (libmemcached) offers: text, the binary protocol where BINARY is set, and SASL where
-// SASL_USER is. The variables of the environment are those of `../python/common.py`.
+// All functions of php-memcached (libmemcached): the text protocol, the binary protocol if BINARY is set, SASL if
+// SASL_USER is set. The environment variables are those of `../python/common.py`.
 
 declare(strict_types=1);
 
@@ -144,7 +144,7 @@ $tests = [
         $client->set('later', '1', 1000);
         $client->set('absolute', '1', time() + 1000);
         $client->set('gone', '1', -1);
-        // The binary protocol has no negative numbers: this one is a time in 2106.
+        // The binary protocol has no negative numbers and reads a time in 2106.
         same($client->get('gone'), $binary ? '1' : false);
         sleep(2);
         usleep(200_000);
@@ -273,7 +273,7 @@ if ($user !== false) {
     };
 }
 
-// Sessions cannot be started behind output.
+// Sessions cannot start after output.
 ob_start();
 printf("version %s\n", phpversion('memcached'));
 $failures = 0;

@@ -1,4 +1,4 @@
-"""Everything that aiomcache offers, over TCP and TLS."""
+"""All functions of aiomcache over TCP and TLS."""
 
 import asyncio
 import importlib.metadata

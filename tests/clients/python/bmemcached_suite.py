@@ -1,4 +1,4 @@
-"""Everything that python-binary-memcached offers: the binary protocol over TCP, TLS and Unix sockets, with SASL where
+"""All functions of python-binary-memcached: the binary protocol over TCP, TLS and Unix sockets, with SASL if
 SASL_USER is set."""
 
 import importlib.metadata
@@ -64,7 +64,7 @@ class Client(unittest.TestCase):
         self.assertEqual(self.client.gets("k"), ("2", unique))
 
     def test_delete(self):
-        # What is not there counts as deleted.
+        # The client reports a missing key as deleted.
         self.assertIs(self.client.delete("k"), True)
         self.client.set("k", "1")
         unique = self.client.gets("k")[1]
@@ -215,7 +215,7 @@ class Others(unittest.TestCase):
 if common.USER:
 
     class Strangers(unittest.TestCase):
-        """What happens before a login."""
+        """Requests before a login."""
 
         def test_a_wrong_password(self):
             for options in ({"password": "wrong"}, {"username": "nobody"}):

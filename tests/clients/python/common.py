@@ -1,7 +1,7 @@
-"""What the suites share: where the servers are, and the report that the tests of clients read.
+"""Shared by the suites: the addresses of the servers, and the report that the client tests read.
 
-SERVER is `host:port` or the path of a Unix socket, FURTHER more of them behind commas. TLS_CA names a file with the
-certificate that the servers show; SASL_USER and SASL_PASSWORD are there where servers ask for them.
+SERVER is `host:port` or the path of a Unix socket, FURTHER lists more of them, separated by commas. TLS_CA names a file
+with the certificate of the servers; SASL_USER and SASL_PASSWORD are set if the servers require a login.
 """
 
 import os
@@ -11,7 +11,7 @@ import unittest
 
 
 def address(text):
-    """What most clients want: a pair for TCP, a path for a Unix socket."""
+    """Address in the form of most clients: a pair for TCP, a path for a Unix socket."""
     if text.startswith("/"):
         return text
     host, port = text.rsplit(":", 1)
@@ -25,7 +25,7 @@ PASSWORD = os.environ.get("SASL_PASSWORD")
 
 
 def tls_context():
-    """A context that trusts the servers' certificate, or None where they speak without TLS."""
+    """A context that trusts the servers' certificate, or None without TLS."""
     authority = os.environ.get("TLS_CA")
     return ssl.create_default_context(cafile=authority) if authority else None
 
@@ -37,7 +37,7 @@ class _Result(unittest.TextTestResult):
 
 
 def main(version):
-    """Runs the tests of the script; a skipped one is a failure."""
+    """Runs the tests of the script; a skipped test is a failure."""
     print("version", version)
     suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"])
     result = unittest.TextTestRunner(sys.stderr, resultclass=_Result).run(suite)

@@ -32,7 +32,7 @@ urlpatterns = []
 
 
 class Backend(unittest.TestCase):
-    """The interface that every back end has."""
+    """The interface of every back end."""
 
     def setUp(self):
         from django.core.cache import caches
@@ -106,7 +106,7 @@ class Backend(unittest.TestCase):
         self.caches["prefixed"].set("default", 1)
         time.sleep(2.2)
         names = ["zero", "negative", "forever", "months", "soon"]
-        # Django sends -1 for what is over; in the binary protocol, which has no negative numbers, that is in 2106.
+        # Django sends -1 for an expired item; the binary protocol has no negative numbers and reads a time in 2106.
         over = {"zero", "negative"} if "BINARY" in os.environ else set()
         self.assertEqual(set(self.cache.get_many(names)) - over, {"forever", "months"})
         self.assertIsNone(self.caches["prefixed"].get("default"))
@@ -140,7 +140,7 @@ class Backend(unittest.TestCase):
         value = os.urandom(1_000_000)
         self.cache.set("large", value)
         self.assertEqual(self.cache.get("large"), value)
-        # What does not fit must not leave the old value behind.
+        # A value that is too large must remove the old one.
         self.cache.set("k", "old")
         try:
             self.cache.set("k", os.urandom(2_000_000))

@@ -1,4 +1,4 @@
-"""Django's back end for pylibmc: over text, or over the binary protocol where BINARY is set."""
+"""Django's back end for pylibmc, over the text protocol, or the binary protocol if BINARY is set."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Everything that emcache offers: text over TCP, TLS and Unix sockets, with and without authentication."""
+"""All functions of emcache: the text protocol over TCP, TLS and Unix sockets, with and without authentication."""
 
 import asyncio
 import importlib.metadata
@@ -131,7 +131,7 @@ class Client(unittest.IsolatedAsyncioTestCase):
         self.assertEqual(set(await self.client.get_many([b"soon", b"later", b"absolute"])), {b"later", b"absolute"})
 
     async def test_noreply(self):
-        # Another connection of the pool may be faster than one without replies.
+        # Another connection of the pool may overtake one with noreply.
         client = await make(max_connections=1)
         await client.set(b"k", b"5", noreply=True)
         await client.append(b"k", b"1", noreply=True)
@@ -231,7 +231,7 @@ class Others(unittest.IsolatedAsyncioTestCase):
 if common.USER:
 
     class Strangers(unittest.IsolatedAsyncioTestCase):
-        """What happens before a login."""
+        """Requests before a login."""
 
         async def test_a_wrong_password(self):
             with self.assertRaises((emcache.CommandError, asyncio.TimeoutError)):

@@ -152,7 +152,7 @@ class Backend(unittest.TestCase):
 if common.USER:
 
     class Spread(unittest.TestCase):
-        """Values beyond what one item may hold."""
+        """Values above the item limit."""
 
         def test_spread(self):
             app, cache = make("SpreadSASLMemcachedCache")

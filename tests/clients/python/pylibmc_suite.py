@@ -1,4 +1,4 @@
-"""Everything that pylibmc (libmemcached) offers, over text and, where BINARY is set, over the binary protocol."""
+"""All functions of pylibmc (libmemcached) over the text protocol, or the binary protocol if BINARY is set."""
 
 import os
 import threading
@@ -96,7 +96,7 @@ class Basic(unittest.TestCase):
         self.client.set("n", "words")
         with self.assertRaises(pylibmc.Error):
             self.client.incr("n")
-        # Over the binary protocol this client gives up the connection on such an error.
+        # Over the binary protocol the client closes the connection on such an error.
         self.assertEqual(self.make().get("n"), "words")
 
     def test_touch(self):
@@ -176,7 +176,7 @@ class Basic(unittest.TestCase):
         stats = self.stats()
         self.assertGreater(int(stats["pid"]), 0)
         self.assertRegex(stats["version"], r"^\d+\.\d+")
-        # Of sub-commands libmemcached only keeps the general names, but reads all of the answer.
+        # libmemcached keeps only the general names of a sub-command, but reads the whole reply.
         for sub_command in ("settings", "items", "slabs"):
             self.assertEqual(len(self.client.get_stats(sub_command)), 1)
         with self.assertRaises(pylibmc.Error):
@@ -234,7 +234,7 @@ class Others(unittest.TestCase):
 if LOGIN:
 
     class Strangers(unittest.TestCase):
-        """What happens before a login."""
+        """Requests before a login."""
 
         def test_a_wrong_password(self):
             stranger = pylibmc.Client([SERVER], binary=True, **{**LOGIN, "password": "wrong"})

@@ -1,4 +1,4 @@
-"""Everything that pymemcache offers, over TCP, TLS and Unix sockets."""
+"""All functions of pymemcache over TCP, TLS and Unix sockets."""
 
 import os
 import socket
@@ -141,7 +141,7 @@ class Basic(unittest.TestCase):
         self.assertIs(client.replace("k", b"8"), True)
         self.assertIsNone(client.incr("k", 2, noreply=True))
         self.assertIsNone(client.decr("k", 1, noreply=True))
-        # Shorter than what was there: padded in place, as memcached does it.
+        # A shorter number is padded in place, as in memcached.
         self.assertEqual(client.get("k"), b"9 ")
         self.assertIs(client.touch("k", 100), True)
         self.assertIs(client.cas("k", b"1", client.gets("k")[1], noreply=True), True)
@@ -231,7 +231,7 @@ class Basic(unittest.TestCase):
         self.assertIsNone(self.client.get("k"))
 
     def test_shutdown_is_refused(self):
-        # An old memcached says `ERROR: …`, newer ones `SERVER_ERROR: …`.
+        # An old memcached replies `ERROR: …`, newer ones `SERVER_ERROR: …`.
         with self.assertRaises((exceptions.MemcacheServerError, exceptions.MemcacheUnknownCommandError)):
             self.client._misc_cmd([b"shutdown\r\n"], b"shutdown", False)
         self.assertIs(self.client.set("k", b"1"), True)
@@ -269,7 +269,7 @@ class Basic(unittest.TestCase):
 
 
 class Others(unittest.TestCase):
-    """The clients around the client."""
+    """The wrappers of the client."""
 
     def test_pooled(self):
         client = PooledClient(SERVER, max_pool_size=8, timeout=10, default_noreply=False,

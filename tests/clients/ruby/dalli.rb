@@ -1,5 +1,5 @@
-# Everything that dalli offers: the binary protocol over TCP and Unix sockets, with SASL where SASL_USER is set; over TLS
-# this version cannot read several keys. The variables of the environment are those of `../python/common.py`.
+# All functions of dalli: the binary protocol over TCP and Unix sockets, with SASL if SASL_USER is set. This version
+# cannot read several keys over TLS. The environment variables are those of `../python/common.py`.
 
 require 'dalli'
 
