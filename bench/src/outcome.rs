@@ -1,4 +1,4 @@
-//! What fallible steps of the benchmarks return, and how an error says what failed.
+//! The result type of the benchmarks, and the context of errors.
 
 /// A result whose error is a message for the user.
 pub type Outcome<T> = Result<T, String>;

@@ -1,4 +1,4 @@
-//! The benchmarks: against memcached, and of the store alone.
+//! The benchmarks: beside memcached, and of the store alone.
 
 use crate::{
     build,
@@ -11,7 +11,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// `cargo xtask bench`: the rest of the line goes to the benchmark.
+/// `cargo xtask bench`: passes the other arguments to the benchmark.
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     let flags = arguments.strip_prefix(&["--".to_owned()]).unwrap_or(arguments);
     if let Some(("store", items)) = flags.split_first().map(|(name, rest)| (name.as_str(), rest)) {
@@ -30,10 +30,10 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
 /// `cargo xtask bench store [ITEMS...]`: the loops of the store natively and inside a guest.
 fn store(items: &[String]) -> Outcome {
     if let Some(wrong) = items.iter().find(|items| items.parse::<u64>().is_err()) {
-        return Err(format!("`{wrong}` is no number of items"));
+        return Err(format!("`{wrong}` is not a number of items"));
     }
     guests::build(&[Guest::Bench])?;
-    // Without numbers the native program would go on to what is not compared.
+    // Without numbers the native program would also measure latency and capacity.
     let named =
         if items.is_empty() { ["10000", "1000000", "10000000"].map(str::to_owned).to_vec() } else { items.to_vec() };
     let triple = machine::host_triple(&machine::rustc_program()).ok_or("rustc does not say what it builds for")?;
@@ -43,7 +43,7 @@ fn store(items: &[String]) -> Outcome {
         results(command.args(&named))
     })?;
     let guest = step("inside a guest", || {
-        // Not optimised, for wasmtime takes minutes to compile so; the loops are in the guest.
+        // Not optimised, because an optimised wasmtime takes minutes to compile; the loops run in the guest.
         let mut command = machine::cargo();
         command.args(["run", "--quiet", "--package", "wasmcached-bench", "--example", "store_guest", "--"]);
         command.env("WASMCACHED_BENCH_GUEST", guests::file(Guest::Bench)).env("WASMCACHED_BENCH_TARGET", triple);
@@ -53,7 +53,7 @@ fn store(items: &[String]) -> Outcome {
     Ok(())
 }
 
-/// Nanoseconds by work, items and operations a batch.
+/// Nanoseconds by work, items and operations per batch.
 #[derive(Default)]
 struct Results {
     order: Vec<[String; 3]>,
@@ -68,7 +68,7 @@ fn results(command: &mut Command) -> Outcome<Results> {
     let mut results = Results::default();
     for line in String::from_utf8_lossy(&output.stdout).lines() {
         let fields: Vec<&str> = line.split('\t').collect();
-        let [work, items, batch, ns] = fields[..] else { return Err(format!("{line:?} is no result")) };
+        let [work, items, batch, ns] = fields[..] else { return Err(format!("{line:?} is not a result")) };
         let name = [work, items, batch].map(str::to_owned);
         let ns = ns.parse().map_err(|error| format!("{line:?}: {error}"))?;
         results.order.push(name.clone());
@@ -78,7 +78,7 @@ fn results(command: &mut Command) -> Outcome<Results> {
 }
 
 fn show(native: &Results, guest: &Results) {
-    println!("20-byte keys, 100-byte values; ns an operation, key and hash not included");
+    println!("20-byte keys, 100-byte values; ns per operation, key and hash not included");
     println!("{:<18} {:>9} {:>6} {:>8} {:>8} {:>6}", "", "items", "batch", "native", "guest", "ratio");
     for name in &native.order {
         let [work, items, batch] = name;

@@ -17,14 +17,14 @@ const NO_ROOM: &[u8] = b"SERVER_ERROR out of memory storing object\r\n";
 
 /// Sets `keys` and checks that each was stored.
 pub fn fill(address: SocketAddr, dataset: &Dataset, keys: Range<u32>) -> Outcome<()> {
-    match fill_until_refused(address, dataset, keys)? {
+    match fill_counting_refused(address, dataset, keys)? {
         0 => Ok(()),
         refused => Err(format!("{refused} sets were refused while filling")),
     }
 }
 
 /// Sets `keys` and returns how many were refused for lack of memory.
-pub fn fill_until_refused(address: SocketAddr, dataset: &Dataset, keys: Range<u32>) -> Outcome<u32> {
+pub fn fill_counting_refused(address: SocketAddr, dataset: &Dataset, keys: Range<u32>) -> Outcome<u32> {
     let mut stream = TcpStream::connect(address).context("connect")?;
     stream.set_nodelay(true).context("TCP_NODELAY")?;
     let tail = set_tail(dataset.value_bytes);

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::dataset::Dataset;
-use super::fill::fill_until_refused;
+use super::fill::fill_counting_refused;
 use crate::environment::Placement;
 use crate::outcome::{Outcome, ResultExt as _};
 use crate::server::{Program, Server, Settings};
@@ -59,7 +59,7 @@ pub fn full_cache(program: &Program, threads: u32, cores: &[usize]) -> Outcome<F
     let (mut stored, mut end) = (0, KEYS_MAX);
     while stored < end {
         // Refused sets do not matter: the items held in the end are counted.
-        fill_until_refused(server.address, &dataset, stored..stored + KEYS_PER_STEP)?;
+        fill_counting_refused(server.address, &dataset, stored..stored + KEYS_PER_STEP)?;
         stored += KEYS_PER_STEP;
         if end == KEYS_MAX && server.statistic("evictions")? > 0 {
             end = stored + stored.div_ceil(4 * KEYS_PER_STEP) * KEYS_PER_STEP;
