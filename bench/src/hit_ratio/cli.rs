@@ -30,7 +30,7 @@ Columns in `bytes` are miss ratios counted in bytes of values instead of request
 Examples:
   cargo xtask bench hit-ratio --quick --no-memcached       the store and the exact LRU, small loads
   cargo xtask bench hit-ratio --loads zipf-0.9,scan        two loads
-  cargo xtask bench hit-ratio --trace FILE --write-docs    everything, into docs/reference/miss-ratios.md
+  cargo xtask bench hit-ratio --trace FILE --write-docs    everything, into docs/reference
   cargo xtask bench hit-ratio --held                       how many items fit";
 
 /// Which loads are replayed, and how.
