@@ -111,7 +111,7 @@ fn missing(tree: &Tree, folder: &str, name: &str) -> Option<String> {
     let is_plain = name.chars().all(|letter| letter.is_ascii_alphanumeric() || "/._-".contains(letter));
     let (first, rest) = name.split_once('/')?;
     let looks_like_file = ENDS.iter().any(|end| name.ends_with(end)) || name.ends_with('/');
-    if !is_plain || first.is_empty() || MADE.iter().any(|made| name.starts_with(made)) {
+    if !is_plain || first.is_empty() || MADE.iter().any(|made| format!("{name}/").starts_with(made)) {
         return None;
     }
     // Of other paths those count that begin with a folder of this repository.

@@ -8,6 +8,7 @@ mod heads;
 mod javascript;
 mod links;
 mod modules;
+mod prose;
 mod protocol_words;
 mod rust;
 mod sizes;
@@ -65,7 +66,7 @@ struct Rule {
     check: fn(&Tree) -> Vec<Finding>,
 }
 
-const RULES: [Rule; 10] = [
+const RULES: [Rule; 11] = [
     Rule { name: "every source can be read", remedy: "rustfmt says more", check: Tree::unreadable },
     Rule { name: "imports point one way", remedy: directions::REMEDY, check: directions::check },
     Rule { name: "no circle of imports", remedy: circles::REMEDY, check: circles::check },
@@ -74,7 +75,8 @@ const RULES: [Rule; 10] = [
     Rule { name: "the host speaks no protocol", remedy: protocol_words::REMEDY, check: protocol_words::check },
     Rule { name: "one file touches guest memory in js/", remedy: javascript::REMEDY, check: javascript::check },
     Rule { name: "a source opens with what it owns", remedy: heads::REMEDY, check: heads::check },
-    Rule { name: "the field's words", remedy: dialect::REMEDY, check: dialect::check },
+    Rule { name: "names are the field's words", remedy: dialect::REMEDY, check: dialect::check },
+    Rule { name: "comments are read once", remedy: prose::REMEDY, check: prose::check },
     Rule { name: "links and paths are alive", remedy: links::REMEDY, check: links::check },
 ];
 
