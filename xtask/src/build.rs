@@ -11,7 +11,7 @@ use std::{
     process::Command,
 };
 
-/// The product with stripped symbols must stay below.
+/// Bytes that the stripped program must stay below.
 const BINARY_BYTES_MAX: u64 = 6_000_000;
 
 /// `cargo xtask build`.
@@ -36,12 +36,12 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     become_program(Command::new(binary()).args(flags))
 }
 
-/// The product.
+/// The program as it is shipped.
 pub(crate) fn binary() -> PathBuf {
     machine::target_directory().join("release").join(format!("wasmcached{}", env::consts::EXE_SUFFIX))
 }
 
-/// The product with a guest that traps and hangs on demand; lies where nothing that is shipped lies.
+/// The program with a guest that traps and hangs on demand, apart from everything that is shipped.
 pub(crate) fn fault_injection_binary() -> PathBuf {
     machine::target_directory().join("fault-injection").join(format!("wasmcached{}", env::consts::EXE_SUFFIX))
 }
@@ -54,10 +54,10 @@ pub(crate) fn build_fault_injection() -> Outcome {
     })
 }
 
-/// Builds an example of the server's crate like the server, but with its names, and returns where it lies.
+/// Builds an example of the server's crate like the server, symbols kept, and returns the program.
 pub(crate) fn example(name: &str) -> Outcome<PathBuf> {
     guests::build(&[Guest::Shipped])?;
-    // The last of two flags wins: the profile's own is the other.
+    // The profile strips; of two flags the last one wins.
     let folder = cargo_release("rustc", &["--example", name], &["--", "-Cstrip=none"])?;
     Ok(folder.join("examples").join(name))
 }
@@ -67,10 +67,10 @@ fn cargo_build(arguments: &[&str]) -> Outcome<PathBuf> {
     Ok(cargo_release("build", arguments, &[])?.join(format!("wasmcached{}", env::consts::EXE_SUFFIX)))
 }
 
-/// Has cargo build of the server's crate what `arguments` say, `last` behind everything else, and returns the folder.
+/// Runs a cargo build of the server's crate with these arguments, `last` at the end, and returns the folder of its output.
 ///
-/// A target is named, though it is this machine's: so the flags that keep this machine's paths out of the program do not
-/// reach build scripts, and their dependencies, which take longest, are those of plain `cargo build --release`.
+/// The target is named, though it is this machine's: the flags that keep this machine's paths out of the program then do
+/// not reach build scripts, whose dependencies take longest and are shared with plain `cargo build --release`.
 fn cargo_release(subcommand: &str, arguments: &[&str], last: &[&str]) -> Outcome<PathBuf> {
     let triple = machine::host_triple(&machine::rustc_program()).ok_or("rustc does not say what it builds for")?;
     let mut command = machine::cargo();
@@ -90,7 +90,7 @@ fn cargo_release(subcommand: &str, arguments: &[&str], last: &[&str]) -> Outcome
     Ok(machine::target_directory().join(triple).join("release"))
 }
 
-/// Compiler flags that the user set.
+/// Compiler flags of the environment.
 fn flags_of_environment() -> Option<Vec<String>> {
     let split = |separator: char| {
         move |flags: String| flags.split(separator).filter(|flag| !flag.is_empty()).map(str::to_owned).collect()
@@ -99,7 +99,7 @@ fn flags_of_environment() -> Option<Vec<String>> {
     encoded.or_else(|| env::var("RUSTFLAGS").ok().map(split(' ')))
 }
 
-/// Copies a program to where it belongs, unless it is there: a running one is never written to.
+/// Copies a program to its place unless it is there already. A running program is never written to.
 fn place(built: &Path, wanted: &Path) -> Outcome {
     let put = || {
         let bytes = fs::read(built)?;
@@ -118,7 +118,7 @@ fn refuse_arguments(arguments: &[String]) -> Outcome {
     if arguments.is_empty() { Ok(()) } else { Err(format!("takes no arguments, but was given {arguments:?}")) }
 }
 
-/// Goes on as the other program, so that signals reach it and its exit code is ours.
+/// Replaces this process by the program: signals reach it, and its exit code is the one of this command.
 #[cfg(unix)]
 fn become_program(command: &mut Command) -> Outcome {
     use std::os::unix::process::CommandExt;
@@ -126,7 +126,7 @@ fn become_program(command: &mut Command) -> Outcome {
     Err(format!("{}: {error}", command.get_program().to_string_lossy()))
 }
 
-/// Runs the other program; its exit code is ours.
+/// Runs the program; its failure is the one of this command.
 #[cfg(not(unix))]
 fn become_program(command: &mut Command) -> Outcome {
     run_command(command)

@@ -1,5 +1,5 @@
 //! The other operating systems, from Linux: the Windows program is linted, built and run under Wine; the macOS program is
-//! linted, built and its file looked at.
+//! linted and built, and the headers of its file are checked.
 //!
 //! Needs Debian's compiler with the standard library's source, because rustup's comes for one target only.
 
@@ -20,7 +20,7 @@ pub(crate) fn run(_: &[String]) -> Outcome {
     check(&mut Report::default())
 }
 
-/// Lints, builds and runs for other systems; tests are counted in `report`.
+/// Lints, builds and runs for other systems. Counts its tests in `report`.
 pub(crate) fn check(report: &mut Report) -> Outcome {
     if !machine::has_apt() {
         println!("other systems: not checked, because this machine has no Debian packages to do it with");

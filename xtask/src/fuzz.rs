@@ -12,14 +12,14 @@ use std::{
     time::SystemTime,
 };
 
-/// What libFuzzer needs from the compiler.
+/// Flags of the compiler that libFuzzer needs.
 const COVERAGE_FLAGS: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
     -Cllvm-args=-sanitizer-coverage-trace-compares -Cdebug-assertions=on -Coverflow-checks=on -Ccodegen-units=1";
-/// How long a target runs if nothing is said.
+/// Seconds that a target runs by default.
 const SECONDS_DEFAULT: u32 = 60;
 
-/// What a kept input may be long: short ones are mutated faster, and the corpus stays small.
+/// Longest input in the kept corpus: short inputs are mutated faster, and the corpus stays small.
 const KEPT_BYTES_MAX: u32 = 600;
 
 /// `cargo xtask fuzz [keep] [TARGET] [SECONDS]`: every target in turn, or one.
@@ -31,7 +31,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     let targets = targets()?;
     let chosen: Vec<&String> = targets.iter().filter(|target| wanted.is_none_or(|wanted| wanted == *target)).collect();
     if chosen.is_empty() {
-        return Err(format!("no target has that name; there are: {}", targets.join(" ")));
+        return Err(format!("no fuzz target has that name; there are: {}", targets.join(" ")));
     }
     for target in chosen {
         step(&format!("fuzz {target} for {seconds} s"), || fuzz(target, seconds))?;
@@ -42,7 +42,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     Ok(())
 }
 
-/// Every target for `seconds`, from the kept corpus: each counts as one test.
+/// Runs every target for `seconds` from the kept corpus. Each counts as one test.
 pub(crate) fn check(report: &mut Report, seconds: u32) -> Outcome {
     let mut failures = Vec::new();
     for target in targets()? {
@@ -60,7 +60,7 @@ fn fuzz(target: &str, seconds: u32) -> Outcome {
     command.arg(output(target, "corpus")?).arg(format!("-artifact_prefix={}/", findings.display()));
     command.args([&format!("-max_total_time={seconds}"), "-max_len=4096", "-timeout=20", "-print_final_stats=1"]);
     command.arg(format!("-dict={}", folder().join("text.dict").display()));
-    // What libFuzzer finds goes into the first folder; what is kept is only read.
+    // libFuzzer writes new inputs to the first folder and only reads the kept corpus.
     command.arg(kept(target));
     let before = SystemTime::now();
     run_command(&mut command).map_err(|message| match newest(&findings, before) {
@@ -69,14 +69,14 @@ fn fuzz(target: &str, seconds: u32) -> Outcome {
     })
 }
 
-/// Replaces the kept corpus by as few short inputs as reach what is reached by now.
+/// Replaces the kept corpus by the fewest short inputs that reach the same code.
 fn keep_corpus(target: &str) -> Outcome {
     let program = build(target)?;
     let merged = output(target, "merged")?;
     let renew = |path: &Path| fs::remove_dir_all(path).and_then(|()| fs::create_dir(path));
     renew(&merged).map_err(|error| format!("{}: {error}", merged.display()))?;
     let mut command = Command::new(program);
-    // Without counters an input is kept for reaching code, not for how often it does: a tenth of the files.
+    // Without counters an input is kept for the code that it reaches, not for how often: a tenth of the files.
     command.args(["-merge=1", "-use_counters=0", &format!("-max_len={KEPT_BYTES_MAX}")]).arg(&merged);
     run_command(command.arg(kept(target)).arg(output(target, "corpus")?))?;
     let kept = kept(target);
@@ -92,12 +92,12 @@ fn keep_corpus(target: &str) -> Outcome {
     replace().map_err(|error| format!("{}: {error}", kept.display()))
 }
 
-/// Compiles a target; its program.
+/// Compiles a target and returns its program.
 fn build(target: &str) -> Outcome<PathBuf> {
     let triple = machine::host_triple(&machine::rustc_program()).ok_or("rustc does not say what it builds for")?;
     let directory = directory();
     let mut build = machine::cargo();
-    // With a target named, the flags do not reach build scripts.
+    // The named target keeps the flags from build scripts.
     build.args(["build", "--release", "--bin", target, "--target", &triple]).current_dir(folder());
     run_command(build.arg("--target-dir").arg(&directory).env("RUSTFLAGS", COVERAGE_FLAGS))?;
     Ok(directory.join(triple).join("release").join(target))
@@ -115,12 +115,12 @@ fn program_name(command: &Command) -> String {
     command.get_program().to_string_lossy().into_owned()
 }
 
-/// What is compiled and found.
+/// The folder of builds and findings.
 fn directory() -> PathBuf {
     machine::target_directory().join("fuzz")
 }
 
-/// A folder for what a target leaves behind.
+/// A folder for the output of a target.
 fn output(target: &str, kind: &str) -> Outcome<PathBuf> {
     let path = directory().join(kind).join(target);
     fs::create_dir_all(&path).map_err(|error| format!("{}: {error}", path.display()))?;

@@ -1,4 +1,4 @@
-//! Builds the WebAssembly guests: finds a compiler for them, compiles, leaves file and stamp below `target/guest`.
+//! Builds the WebAssembly guests: finds a compiler, compiles, writes module and stamp to `target/guest`.
 
 use crate::{
     guest_build::{
@@ -16,7 +16,7 @@ use std::{
 
 /// Debian's compiler with the standard library's source.
 const DEBIAN_PACKAGES: [&str; 3] = ["rustc-web", "cargo-web", "rust-web-src"];
-/// Where those put the compiler.
+/// The folder of that compiler.
 const DEBIAN_FOLDER: &str = "/usr/bin";
 
 /// `cargo xtask guest`.
@@ -24,7 +24,7 @@ pub(crate) fn run(_: &[String]) -> Outcome {
     build(&[Guest::Shipped, Guest::FaultInjection])
 }
 
-/// Makes these guests fresh; does nothing for one that is.
+/// Builds those of the guests that are older than their sources.
 pub(crate) fn build(guests: &[Guest]) -> Outcome {
     let stale: Vec<Guest> = guests.iter().copied().filter(|guest| !is_fresh(*guest)).collect();
     if stale.is_empty() {
@@ -37,12 +37,12 @@ pub(crate) fn build(guests: &[Guest]) -> Outcome {
     Ok(())
 }
 
-/// Where a guest lies when it is built.
+/// The file of a built guest.
 pub(crate) fn file(guest: Guest) -> PathBuf {
     machine::root().join("target/guest").join(guest.file_name())
 }
 
-/// The compiler that makes guests here, as it calls itself.
+/// The version line of the compiler that builds guests on this machine.
 pub(crate) fn compiler() -> Option<String> {
     let (Toolchain::Rustup { rustc, .. } | Toolchain::BuildStd { rustc, .. }) = installed_toolchain()?;
     output_of(Command::new(rustc).arg("-V"))
@@ -59,7 +59,7 @@ fn fingerprint(guest: Guest) -> Outcome<String> {
 
 fn build_one(toolchain: &Toolchain, guest: Guest) -> Outcome {
     let root = machine::root();
-    // Taken before the build: a source that changes meanwhile leaves a stale guest, not a wrong stamp.
+    // Computed before the build: a source that changes meanwhile leaves a stale guest, not a wrong stamp.
     let stamp = fingerprint(guest)?;
     let (mut command, built) = guest::cargo_command(toolchain, guest, &root, &root.join("target/guest-build"));
     run_command(&mut command)?;
@@ -72,8 +72,8 @@ fn build_one(toolchain: &Toolchain, guest: Guest) -> Outcome {
     put().map_err(|error| format!("{}: {error}", file.display()))
 }
 
-/// A compiler that can build guests: rustup's target, a compiler with the standard library's source, or either of
-/// them newly installed.
+/// A compiler that can build guests: one with rustup's target, or one with the source of the standard library. Installs
+/// either if both are missing.
 fn toolchain() -> Outcome<Toolchain> {
     if let Some(found) = installed_toolchain() {
         return Ok(found);
@@ -104,7 +104,7 @@ fn installed_toolchain() -> Option<Toolchain> {
     with_source(cargo, rustc).or_else(|| with_source(debian.join("cargo"), debian.join("rustc")))
 }
 
-/// A compiler whose standard library's source is installed.
+/// A compiler with the source of its standard library, if both are installed.
 pub(crate) fn with_source(cargo: PathBuf, rustc: PathBuf) -> Option<Toolchain> {
     let sysroot = machine::sysroot(&rustc)?;
     let has_source = sysroot.join("lib/rustlib/src/rust/library/core/Cargo.toml").exists();
@@ -113,7 +113,7 @@ pub(crate) fn with_source(cargo: PathBuf, rustc: PathBuf) -> Option<Toolchain> {
     Some(Toolchain::BuildStd { cargo, rustc, linker })
 }
 
-/// Rust's own linker, which a distribution may leave out.
+/// The linker for guests: Rust's own, which distributions may leave out, or LLVM's.
 fn linker(sysroot: &Path) -> Option<PathBuf> {
     let triple = machine::host_triple(&machine::rustc_program())?;
     let name = |name: &str| format!("{name}{}", env::consts::EXE_SUFFIX);
@@ -121,7 +121,7 @@ fn linker(sysroot: &Path) -> Option<PathBuf> {
     if own.exists() { Some(own) } else { machine::find_program("wasm-ld") }
 }
 
-/// Debian's compiler with source, installed if need be; for targets other than the guest's too.
+/// Debian's compiler with the source of the standard library, installed if it is missing. It builds for every target.
 pub(crate) fn debian_toolchain() -> Outcome<Toolchain> {
     packages::install_debian(&DEBIAN_PACKAGES)?;
     let folder = Path::new(DEBIAN_FOLDER);

@@ -1,8 +1,7 @@
-//! Instructions an operation of the native core, and a request to the shipped guest: they repeat on noisy machines, so they
-//! guard speed where clocks cannot.
+//! Instructions for an operation of the native core and for a request to the shipped guest. Counts repeat on noisy machines,
+//! so they guard speed where clocks cannot.
 //!
-//! Owns the comparison with `tests/data/instructions.toml`. Refuses to judge what cannot be compared: another compiler
-//! makes other instructions.
+//! Owns the comparison with `tests/data/instructions.toml`. Refuses to compare counts of different compilers.
 
 use crate::{
     build, guests, machine, packages,
@@ -17,11 +16,11 @@ use std::{
     process::Command,
 };
 
-/// An operation may take so many percent more than it is known to; when it takes as many less, that should be kept.
+/// Largest growth of a count that passes. A count that fell by more should be written to the file.
 const TOLERANCE_PERCENT: f64 = 5.0;
 const NATIVE_EXAMPLE: &str = "instructions";
 const GUEST_EXAMPLE: &str = "guest_instructions";
-/// Begins the names of what the guest is asked for.
+/// Prefix of the names of the guest's cases.
 const GUEST_PREFIX: &str = "guest: ";
 const HEADER: &str = "\
 # Instructions an operation, counted by callgrind. `cargo xtask instructions` compares with them,
@@ -29,12 +28,12 @@ const HEADER: &str = "\
 # those of host/examples/guest_instructions.rs. However many keys are asked for or set at once, it is one that counts.
 ";
 
-/// Who counted, and what.
+/// Counts, and the compilers behind them.
 #[derive(Debug, Default, PartialEq)]
 struct Counts {
-    /// Compiler and target: what the numbers depend on.
+    /// Compiler and target, on which all counts depend.
     compiler: String,
-    /// What those of the guest depend on besides: its compiler, and what makes machine code of it.
+    /// The guest's compiler and the compiler of its machine code, on which the guest's counts depend besides.
     guest: String,
     /// Instructions an operation, by case.
     cases: BTreeMap<String, f64>,
@@ -46,7 +45,7 @@ enum Verdict {
     Same,
     Better,
     Worse,
-    /// Nobody has counted it before.
+    /// The file has no count of the case.
     Unknown,
 }
 
@@ -65,7 +64,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     }
 }
 
-/// Counts and compares; each case is one test. Where nothing can be compared, none is counted, and it says so.
+/// Counts and compares. Each case is one test; cases that cannot be compared are reported as not run.
 pub(crate) fn check(report: &mut Report) -> Outcome {
     let text = fs::read_to_string(file()).map_err(|error| format!("{}: {error}", file().display()))?;
     let mut known = Counts::decode(&text)?;
@@ -92,7 +91,7 @@ pub(crate) fn check(report: &mut Report) -> Outcome {
         known.forget_guest();
         counted.forget_guest();
     }
-    judge(&known, &counted, report)
+    compare(&known, &counted, report)
 }
 
 fn show(known: &Counts, counted: &Counts) {
@@ -104,7 +103,7 @@ fn show(known: &Counts, counted: &Counts) {
     }
 }
 
-fn judge(known: &Counts, counted: &Counts, report: &mut Report) -> Outcome {
+fn compare(known: &Counts, counted: &Counts, report: &mut Report) -> Outcome {
     let (mut worse, mut better) = (Vec::new(), Vec::new());
     for (name, &now) in &counted.cases {
         let outcome = match verdict(known.cases.get(name).copied(), now) {
@@ -151,7 +150,7 @@ fn change_percent(before: f64, now: f64) -> f64 {
     (now / before - 1.0) * 100.0
 }
 
-/// Builds the programs and counts each of their cases.
+/// Builds both programs and counts each of their cases.
 fn count() -> Outcome<Counts> {
     step("packages of the system", packages::system_packages)?;
     let native = step("the native core to count", build_native)?;
@@ -191,18 +190,18 @@ fn count_case(program: &Path, place: usize) -> Outcome<u64> {
     run_command(&mut command)?;
     let text = fs::read_to_string(&out).map_err(|error| format!("{}: {error}", out.display()))?;
     match summary(&text) {
-        // Nothing counted is not "fast": the function was not found.
+        // No count means that callgrind did not find the function.
         None | Some(0) => Err(format!("{} counts nothing", out.display())),
         Some(instructions) => Ok(instructions),
     }
 }
 
-/// What callgrind counted in all.
+/// The total in callgrind's output.
 fn summary(text: &str) -> Option<u64> {
     text.lines().find_map(|line| line.strip_prefix("summary: "))?.trim().parse().ok()
 }
 
-/// The compiler and what it builds for, in a word or two.
+/// Version and target of the compiler.
 fn compiler() -> Outcome<String> {
     let rustc = machine::rustc_program();
     let version = output_of(Command::new(&rustc).arg("-V")).ok_or("rustc does not say its version")?;
@@ -210,7 +209,7 @@ fn compiler() -> Outcome<String> {
     Ok(format!("{version} for {triple}"))
 }
 
-/// The guest's compiler, and the version of what makes machine code of the guest and runs it.
+/// The guest's compiler, and the version of wasmtime, which compiles the guest to machine code and runs it.
 fn guest_makers() -> Outcome<String> {
     let file = machine::root().join("Cargo.lock");
     let lock = fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
@@ -263,7 +262,7 @@ impl Counts {
 
 #[cfg(test)]
 mod tests {
-    use super::{Counts, Verdict, judge, locked_version, summary, verdict};
+    use super::{Counts, Verdict, compare, locked_version, summary, verdict};
     use crate::runners::Report;
 
     fn counts(cases: &[(&str, f64)]) -> Counts {
@@ -293,15 +292,15 @@ mod tests {
     #[test]
     fn a_worse_case_a_new_one_and_a_lost_one_fail() {
         let known = counts(&[("a", 100.0), ("b", 100.0)]);
-        let judged = |cases: &[(&str, f64)]| {
+        let compared = |cases: &[(&str, f64)]| {
             let mut report = Report::default();
-            let outcome = judge(&known, &counts(cases), &mut report);
+            let outcome = compare(&known, &counts(cases), &mut report);
             (outcome.is_ok(), report.passed, report.failed)
         };
-        assert_eq!(judged(&[("a", 100.0), ("b", 1.0)]), (true, 2, 0));
-        assert_eq!(judged(&[("a", 100.0), ("b", 106.0)]), (false, 1, 1));
-        assert_eq!(judged(&[("a", 100.0), ("b", 100.0), ("c", 1.0)]), (false, 2, 1));
-        assert_eq!(judged(&[("a", 100.0)]), (false, 1, 0));
+        assert_eq!(compared(&[("a", 100.0), ("b", 1.0)]), (true, 2, 0));
+        assert_eq!(compared(&[("a", 100.0), ("b", 106.0)]), (false, 1, 1));
+        assert_eq!(compared(&[("a", 100.0), ("b", 100.0), ("c", 1.0)]), (false, 2, 1));
+        assert_eq!(compared(&[("a", 100.0)]), (false, 1, 0));
     }
 
     #[test]

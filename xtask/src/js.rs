@@ -1,4 +1,4 @@
-//! The npm package: its engine from the guest, then what `js/` makes of it.
+//! The npm package: the engine from the guest, then the build of `js/`.
 
 use crate::{
     guest_build::guest::Guest,
@@ -13,7 +13,7 @@ pub(crate) fn run(_: &[String]) -> Outcome {
     build(&node)
 }
 
-/// Leaves the package in `js/dist`; `node` is the folder of the Node to use.
+/// Builds the package in `js/dist` with the Node in the folder `node`.
 pub(crate) fn build(node: &Path) -> Outcome {
     guests::build(&[Guest::JavaScript])?;
     let generated = machine::root().join("target/js");

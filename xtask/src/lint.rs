@@ -6,7 +6,7 @@ use crate::{
 };
 use std::process::Command;
 
-/// What is linted, each with a target directory below cargo's own where it is another workspace.
+/// Arguments for each lint. Other workspaces have a target directory of their own below this one's.
 const PARTS: [(&[&str], Option<&str>); 4] = [
     (&["--workspace", "--all-targets"], None),
     (&["--package", "wasmcached-wasm", "--all-targets", "--no-default-features", "--features", "bindgen"], None),
@@ -25,7 +25,7 @@ fn clippy(arguments: &[&str], folder: Option<&str>) -> Command {
     if let Some(folder) = folder {
         command.arg("--target-dir").arg(machine::target_directory().join(folder));
     }
-    // A lint links nothing: no C++ compiler is needed for libFuzzer, which this variable says to be there.
+    // A lint links nothing. The variable names a libFuzzer, so that no C++ compiler has to build one.
     command.env("CUSTOM_LIBFUZZER_PATH", machine::target_directory().join("libfuzzer.a"));
     command.args(["--", "--deny", "warnings"]);
     command

@@ -1,4 +1,4 @@
-//! This machine: where the repository is, which programs it has, whether packages can be installed.
+//! This machine: folders of the repository and of cargo, programs, rights.
 
 use crate::step::output_of;
 use std::{
@@ -63,41 +63,41 @@ pub(crate) fn sysroot(rustc: &Path) -> Option<PathBuf> {
     output_of(Command::new(rustc).args(["--print", "sysroot"])).map(PathBuf::from)
 }
 
-/// The target triple that a compiler builds for when not told otherwise.
+/// The default target triple of a compiler.
 pub(crate) fn host_triple(rustc: &Path) -> Option<String> {
     let text = output_of(Command::new(rustc).arg("-vV"))?;
     text.lines().find_map(|line| line.strip_prefix("host: ")).map(str::to_owned)
 }
 
-/// Where a program is, if it is in the search path.
+/// The file of a program in the search path.
 pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
     let file = format!("{name}{}", env::consts::EXE_SUFFIX);
     env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(&file)).find(|path| path.is_file())
 }
 
-/// The search path behind these folders, and cargo's own folder behind it: cargo puts that one first unless it is there.
+/// These folders, then the search path, then cargo's own folder: cargo puts its folder first unless the path has it.
 pub(crate) fn search_path_after(folders: impl Iterator<Item = PathBuf>) -> OsString {
     let path = env::var_os("PATH").unwrap_or_default();
     let home = cargo_home().map(|home| home.join("bin"));
     env::join_paths(folders.chain(env::split_paths(&path)).chain(home)).unwrap_or(path)
 }
 
-/// Where cargo keeps what it downloads and installs.
+/// The folder of cargo's downloads and installed programs.
 pub(crate) fn cargo_home() -> Option<PathBuf> {
     env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| home().map(|home| home.join(".cargo")))
 }
 
-/// The home of whoever runs this.
+/// The user's home folder.
 pub(crate) fn home() -> Option<PathBuf> {
     env::var_os("HOME").or_else(|| env::var_os("USERPROFILE")).map(PathBuf::from)
 }
 
-/// Whether Debian's packages are this machine's.
+/// Whether this machine has Debian's package manager.
 pub(crate) fn has_apt() -> bool {
     cfg!(target_os = "linux") && find_program("apt-get").is_some() && find_program("dpkg-query").is_some()
 }
 
-/// Whether packages may be installed.
+/// Whether this user may install packages.
 pub(crate) fn is_root() -> bool {
     output_of(Command::new("id").arg("-u")).is_some_and(|id| id == "0")
 }

@@ -1,4 +1,4 @@
-//! The program for macOS, from Linux: linted, compiled, linked by Zig, and its file looked at. It cannot be run here.
+//! The program for macOS, from Linux: linted, compiled, linked by Zig, the headers of its file checked. It is not run.
 
 use crate::{
     guest_build::guest::Toolchain,
@@ -17,16 +17,16 @@ const TARGET: &str = "aarch64-apple-darwin";
 /// The first macOS that runs on these processors.
 const VERSION_MIN: &str = "11.0";
 
-/// What LLVM says of the file's headers: a test, the header or load command, the words that must be there.
+/// A test, the header or load command that it looks for in LLVM's dump, and the words that must stand there.
 const HEADERS: [(&str, &str, &[&str]); 5] = [
     ("the file is a program for 64-bit ARM", "Mach header", &["MH_MAGIC_64", "ARM64", "EXECUTE", "PIE"]),
     ("it has an entry point", "LC_MAIN", &["entryoff"]),
     ("it runs on every macOS there is for ARM", "LC_BUILD_VERSION", &["platform macos", "minos 11.0"]),
     ("it wants the system's library", "LC_LOAD_DYLIB", &["/usr/lib/libSystem.B.dylib"]),
-    ("it is signed, without which the system ends it", "LC_CODE_SIGNATURE", &["dataoff", "datasize"]),
+    ("it is signed, or the system would end it", "LC_CODE_SIGNATURE", &["dataoff", "datasize"]),
 ];
 
-/// Lints and builds; tests of the file are counted in `report`.
+/// Lints and builds. Counts tests of the file in `report`.
 pub(crate) fn check(toolchain: &Toolchain, report: &mut Report) -> Outcome {
     let zigbuild = step("packages of Python", packages::zigbuild)?;
     let cargo = |verb: &str| cargo(&zigbuild, toolchain, verb);
@@ -43,14 +43,14 @@ fn program() -> PathBuf {
 fn cargo(zigbuild: &Path, toolchain: &Toolchain, verb: &str) -> Outcome<Command> {
     let cache = target::target_directory().join("zig");
     let mut command = target::with_toolchain(zigbuild, toolchain, &[strip_tool()?])?;
-    // An empty folder stands for Apple's headers and libraries: Zig brings its own, but the compiler asks where they are.
+    // The compiler asks for Apple's headers and libraries. Zig brings its own, so an empty folder is enough.
     command.env("SDKROOT", folder("sdk")?).env("MACOSX_DEPLOYMENT_TARGET", VERSION_MIN);
     command.env("CARGO_ZIGBUILD_CACHE_DIR", &cache).env("ZIG_GLOBAL_CACHE_DIR", cache.join("cache"));
     target::product_arguments(command.arg(verb), TARGET);
     Ok(command)
 }
 
-/// A folder with LLVM's tool under the name by which the compiler looks for what strips a program for macOS.
+/// A folder with LLVM's tool under the name of the tool with which the compiler strips programs for macOS.
 fn strip_tool() -> Outcome<PathBuf> {
     let tool = machine::find_program("llvm-objcopy").ok_or("llvm-objcopy is missing")?;
     let folder = folder("tools")?;
@@ -87,7 +87,7 @@ fn check_file(file: &Path, report: &mut Report) -> Outcome {
     suite.close(report)
 }
 
-/// Whether a header of that name has all of these words.
+/// Succeeds if a header of that name has all of these words.
 fn find_header(dump: &str, header: &str, wanted: &[&str]) -> Outcome {
     let mut sections = dump.split("Load command ").filter(|section| section.contains(header));
     if sections.any(|section| wanted.iter().all(|word| section.contains(word))) {

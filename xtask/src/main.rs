@@ -1,6 +1,6 @@
-//! Everything that is run by hand or by CI: `cargo xtask` lists it.
+//! The commands of this repository, by hand and in CI. `cargo xtask` lists them.
 //!
-//! Owns the set-up of a machine, the order of builds and tests; holds no product code.
+//! Owns the set-up of a machine and the order of builds and tests. Holds no product code.
 
 mod bench;
 mod build;
@@ -50,25 +50,25 @@ const COMMANDS: [Command; 13] = [
     Command {
         name: "bench",
         arguments: "[store | FLAGS]",
-        summary: "measure beside memcached, or the store alone",
+        summary: "benchmarks: beside memcached, or the store alone",
         run: bench::run,
     },
     Command {
         name: "fuzz",
         arguments: "[keep] [TARGET] [SECONDS]",
-        summary: "feed the engine random input; keep what reaches new code",
+        summary: "run the fuzzer; `keep` renews the corpus",
         run: fuzz::run,
     },
     Command {
         name: "instructions",
         arguments: "[--update]",
-        summary: "compare the instructions of core and guest with those kept",
+        summary: "compare counts of instructions with the file",
         run: instructions::run,
     },
     Command {
         name: "soak",
         arguments: "[SECONDS] [-- FLAGS]",
-        summary: "check every answer while the server forgets",
+        summary: "check every answer while the server evicts",
         run: trials::soak,
     },
     Command {

@@ -1,4 +1,4 @@
-//! What the tests need from elsewhere: Debian's packages, Python's, Node's. Each is found, or installed, or named.
+//! Packages of Debian, Python and Node for the tests. A missing package is installed, or named where that is not allowed.
 
 use crate::{
     machine,
@@ -13,7 +13,7 @@ use std::{
 /// The oldest Node that the JavaScript package supports.
 const NODE_MAJOR_MIN: u32 = 20;
 
-/// Debian's packages that the tests use, with a program or file by which other systems are asked for them.
+/// Debian's packages for the tests, each with a program by which other systems show that they have it.
 const TEST_PACKAGES: [(&str, &str); 28] = [
     ("memcached", "memcached"),
     ("libmemcached-tools", "memccapable"),
@@ -24,7 +24,7 @@ const TEST_PACKAGES: [(&str, &str); 28] = [
     ("g++", "c++"),
     ("zlib1g-dev", ""),
     ("valgrind", "valgrind"),
-    // Clients that are not asked for elsewhere, because there their tests are not run.
+    // Clients whose tests run on Debian only.
     ("php-cli", ""),
     ("php-memcached", ""),
     ("ruby", ""),
@@ -34,15 +34,15 @@ const TEST_PACKAGES: [(&str, &str); 28] = [
     ("libspymemcached-java", ""),
     ("golang-go", ""),
     ("golang-github-bradfitz-gomemcache-dev", ""),
-    // What `damemtop` of memcached's package wants.
+    // Libraries of `damemtop`, a tool of memcached's package.
     ("libanyevent-perl", ""),
     ("libyaml-perl", ""),
     ("libterm-readkey-perl", ""),
-    // Certificates and passwords for servers that want some.
+    // Certificates and passwords for the tests of TLS and logins.
     ("openssl", ""),
     ("sasl2-bin", ""),
     ("libsasl2-modules", ""),
-    // Statistics for Prometheus, and what its two plugins want.
+    // Statistics for Prometheus, and the libraries of two plugins.
     ("collectd-core", ""),
     ("libmicrohttpd12", ""),
     ("libprotobuf-c1", ""),
@@ -50,13 +50,13 @@ const TEST_PACKAGES: [(&str, &str); 28] = [
     ("bsdutils", ""),
 ];
 
-/// Any Java will do: its package is not wanted where one is, or all of an older one would be replaced.
+/// Any Java will do. Where one is installed, its package would only replace it.
 const JAVA: &str = "default-jre-headless";
 
-/// Where packages of Node are wanted: the package's own development, and the clients of the tests.
+/// Folders with packages of Node: the npm package, and the clients of the tests.
 const NODE_FOLDERS: [&str; 2] = ["js", "tests/clients/node"];
 
-/// What compiles and links C for other systems, with its driver for cargo.
+/// A compiler and linker of C for other systems, and its driver for cargo.
 const ZIG_PACKAGES: [&str; 2] = ["cargo-zigbuild==0.24.0", "ziglang==0.17.1"];
 
 /// `cargo xtask setup`.
@@ -66,13 +66,13 @@ pub(crate) fn run(_: &[String]) -> Outcome {
     step("packages of Node", || node().map(drop))
 }
 
-/// Debian's packages for the tests; on another system, the programs in them.
+/// Installs Debian's packages for the tests. On other systems, looks for their programs.
 pub(crate) fn system_packages() -> Outcome {
     if machine::has_apt() {
         return install_debian(&TEST_PACKAGES.map(|(package, _)| package));
     }
     if cfg!(windows) {
-        eprintln!("    memcached and libmemcached do not exist for Windows: what compares with them is not run");
+        eprintln!("    memcached and libmemcached do not exist for Windows: comparisons with them are not run");
         return Ok(());
     }
     let is_missing = |program: &str| !program.is_empty() && machine::find_program(program).is_none();
@@ -84,10 +84,10 @@ pub(crate) fn system_packages() -> Outcome {
     Err(format!("missing: {} (names of Debian's packages)", missing.join(" ")))
 }
 
-/// Installs those of Debian's packages that are missing.
+/// Installs the missing ones of these packages of Debian.
 ///
 /// # Errors
-/// Names the command to run, if this user may not install.
+/// If packages are missing and this user may not install: names the command to run.
 pub(crate) fn install_debian(packages: &[&str]) -> Outcome {
     let is_there = |package: &str| is_installed(package) || package == JAVA && machine::find_program("java").is_some();
     let missing: Vec<&str> = packages.iter().copied().filter(|package| !is_there(package)).collect();
@@ -110,7 +110,7 @@ pub(crate) fn install_debian(packages: &[&str]) -> Outcome {
     };
     let mut install = vec!["install", "--yes", "--no-install-recommends"];
     install.extend(&missing);
-    // The lists may be older than the server's packages, or not there at all.
+    // The lists of packages may be missing, or older than the packages.
     if apt(&install).is_err() {
         apt(&["update"])?;
         apt(&install)?;
@@ -124,19 +124,19 @@ fn is_installed(package: &str) -> bool {
     status.is_some_and(|status| status == "install ok installed")
 }
 
-/// Debian starts servers with their packages; the port is ours to use.
+/// Stops servers that Debian starts with their packages: the tests use their ports.
 fn stop_services(installed: &[&str]) {
     for (package, service) in [("memcached", "memcached"), ("collectd-core", "collectd")] {
         if installed.contains(&package) && Path::new("/run/systemd/system").is_dir() {
             let stopped = run_command(Command::new("systemctl").args(["disable", "--now", "--quiet", service]));
             if let Err(message) = stopped {
-                eprintln!("    the service {service} goes on: {message}");
+                eprintln!("    the service {service} still runs: {message}");
             }
         }
     }
 }
 
-/// The Python of the tests, with the clients that `tests/clients/python/requirements.txt` names.
+/// The Python of the tests, with the packages of `tests/clients/python/requirements.txt`.
 pub(crate) fn python() -> Outcome<PathBuf> {
     let venv = machine::root().join("target/venv");
     let folder = venv.join(if cfg!(windows) { "Scripts" } else { "bin" });
@@ -150,7 +150,7 @@ pub(crate) fn python() -> Outcome<PathBuf> {
     }
     let packages: Vec<&str> = wanted.lines().filter(|line| !line.starts_with('#')).collect();
     eprintln!("    installing: {} into {}", packages.join(" "), venv.display());
-    // Debian's own, where it is there: only that one belongs to python3-venv and python3-dev.
+    // Debian's own where it exists: python3-venv and python3-dev belong to no other.
     let debian = Path::new("/usr/bin/python3");
     let system = if debian.exists() { debian } else { Path::new(if cfg!(windows) { "python" } else { "python3" }) };
     run_command(Command::new(system).args(["-m", "venv", "--clear"]).arg(&venv))?;
@@ -175,7 +175,7 @@ pub(crate) fn zigbuild() -> Outcome<PathBuf> {
     Ok(program)
 }
 
-/// The folder of a Node that is new enough: the system's, or one from Python's packages.
+/// The folder of a Node that is new enough: the system's, or one from a package of Python.
 pub(crate) fn node() -> Outcome<PathBuf> {
     let found = machine::find_program("node").filter(|node| node_major(node) >= Some(NODE_MAJOR_MIN));
     let node = match found.filter(|node| npm(node).exists()) {
@@ -188,7 +188,7 @@ pub(crate) fn node() -> Outcome<PathBuf> {
     Ok(folder)
 }
 
-/// What the lock file of a folder names.
+/// Installs the packages of a folder's lock file.
 fn install_locked(node: &Path, packages: &str) -> Outcome {
     let place = machine::root().join(packages);
     let lock = fs::read_to_string(place.join("package-lock.json"))
@@ -203,7 +203,7 @@ fn install_locked(node: &Path, packages: &str) -> Outcome {
     fs::write(&stamp, lock).map_err(|error| format!("{}: {error}", stamp.display()))
 }
 
-/// `npm` in `js/`, with the Node of that folder.
+/// `npm` in `js/`, with the Node in the folder.
 pub(crate) fn in_js(folder: &Path) -> Command {
     npm_in(folder, "js")
 }
@@ -214,8 +214,8 @@ fn npm_in(folder: &Path, packages: &str) -> Command {
     command
 }
 
-/// The search path with `folder` in it; where it is in it already, the order of the others stays as it is, because other
-/// compilers may lie beside a Node.
+/// The search path with `folder` in it. A path that has the folder keeps its order, because other compilers may lie
+/// beside a Node.
 fn search_path(folder: &Path) -> std::ffi::OsString {
     let path = env::var_os("PATH").unwrap_or_default();
     if env::split_paths(&path).any(|other| other == folder) {

@@ -1,4 +1,4 @@
-//! Runs other programs' test runners: their output streams through, their summaries are kept and counted.
+//! Runs test runners of several languages. Their output streams through; their summaries are collected and added up.
 
 use crate::step::{Outcome, described};
 use std::{
@@ -7,7 +7,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// What runners reported.
+/// The sum of all runners.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Report {
     /// Tests that passed.
@@ -16,20 +16,20 @@ pub(crate) struct Report {
     pub(crate) failed: u64,
     /// The runners' own summary lines.
     pub(crate) summaries: Vec<String>,
-    /// What the runners said of tests that failed: for a reader who has only the end of the output.
+    /// Messages of tests that failed, repeated for a reader who has only the end of the output.
     pub(crate) details: Vec<String>,
-    /// Lines that are still kept of the test that the runner speaks of.
+    /// Lines of the current message that may still be collected.
     details_left: usize,
 }
 
-/// Lines that are kept of what is said of a test that failed.
+/// Longest collected message of a test that failed.
 const DETAIL_LINES_MAX: usize = 40;
 
 impl Report {
     /// Runs a test runner and adds what it reports.
     ///
     /// # Errors
-    /// If the runner fails, or reports no test at all: then it did not do what it is here for.
+    /// If the runner fails, or reports no test at all.
     pub(crate) fn run(&mut self, command: &mut Command) -> Outcome {
         let name = described(command);
         let mut child = command.stdout(Stdio::piped()).spawn().map_err(|error| format!("`{name}`: {error}"))?;
@@ -49,17 +49,17 @@ impl Report {
         if self.passed + self.failed == before { Err(format!("`{name}` reported no tests")) } else { Ok(()) }
     }
 
-    /// Counts what is one test by itself.
+    /// Counts one test that has no runner.
     pub(crate) fn count(&mut self, name: &str, passed: bool) {
         self.passed += u64::from(passed);
         self.failed += u64::from(!passed);
         self.summaries.push(format!("{name}: {}", if passed { "passed" } else { "failed" }));
     }
 
-    /// Runs a program that is one test and says on its error output why it fails.
+    /// Runs a program that is one test and writes its failure to the error output.
     ///
     /// # Errors
-    /// If it fails.
+    /// If the program fails.
     pub(crate) fn run_one(&mut self, test: &str, command: &mut Command) -> Outcome {
         let name = described(command);
         let outcome = (|| {
@@ -88,13 +88,13 @@ impl Report {
         outcome
     }
 
-    /// Says with the summaries what was neither passed nor failed.
+    /// Adds a line to the summaries for tests that were not run.
     pub(crate) fn not_run(&mut self, what: &str) {
         println!("{what}");
         self.summaries.push(what.to_owned());
     }
 
-    /// Takes a line of a runner's output; most say nothing about totals.
+    /// Reads a line of a runner's output: totals are added, messages of failures collected.
     pub(crate) fn read(&mut self, line: &str) {
         let plain = without_colours(line);
         let plain = plain.trim();
@@ -105,7 +105,7 @@ impl Report {
         self.summaries.push(plain.to_owned());
     }
 
-    /// Rust's runner says why a test failed below a line with its name; Node's and Vitest's mark the names.
+    /// Rust's runner prints the message of a failure below the name of the test; Node's and Vitest's mark the names.
     fn read_details(&mut self, plain: &str) {
         if plain.starts_with("---- ") && plain.ends_with(" ----") {
             self.details_left = DETAIL_LINES_MAX;
@@ -121,21 +121,21 @@ impl Report {
     }
 }
 
-/// Tests that this tool does itself; they read like those of Rust's runner.
+/// Tests of this tool itself, in the format of Rust's runner.
 pub(crate) struct Suite {
     name: &'static str,
     passed: u64,
-    /// What failed, and why.
+    /// The failed tests with their messages.
     failures: Vec<String>,
 }
 
 impl Suite {
-    /// Of no tests yet.
+    /// A suite without tests.
     pub(crate) fn new(name: &'static str) -> Self {
         Self { name, passed: 0, failures: Vec::new() }
     }
 
-    /// Prints how a test went and counts it.
+    /// Prints the result of a test and counts it.
     pub(crate) fn verdict(&mut self, test: &str, outcome: Outcome) {
         let word = if outcome.is_ok() { "ok" } else { "FAILED" };
         println!("test {}: {test} ... {word}", self.name);
@@ -151,7 +151,7 @@ impl Suite {
     /// Prints the summary and adds it to the report.
     ///
     /// # Errors
-    /// If a test failed, or there was none.
+    /// If a test failed, or the suite has none.
     pub(crate) fn close(self, report: &mut Report) -> Outcome {
         let Self { name, passed, failures } = self;
         let failed = failures.len();

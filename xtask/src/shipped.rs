@@ -1,4 +1,4 @@
-//! What the shipped program must not hold: where it was built, and a compiler.
+//! The shipped program tells no folder of the machine that built it, and contains no compiler.
 
 use crate::{
     build, machine,
@@ -10,15 +10,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Shorter ones are no folder of a person or a build: `/` is the home in some containers.
+/// Shorter folders belong to no person and no build: some containers have `/` as home.
 const FOLDER_BYTES_MIN: usize = 4;
-/// Part of the path of every package that cargo downloaded.
+/// Part of the path of every downloaded package.
 const REGISTRY: &str = "registry/src";
 
-/// The compiler's heart; the server gets its module compiled.
+/// The crate that is the compiler. The server's module is compiled when the server is built.
 const COMPILER: &str = "cranelift-codegen";
 
-/// Looks for this machine's folders in the program, and for a compiler in what it is made of; counts each as a test.
+/// Looks for folders of this machine in the program, and for a compiler among its dependencies. Counts each as a test.
 pub(crate) fn check(report: &mut Report) -> Outcome {
     let file = build::binary();
     let program = fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))?;

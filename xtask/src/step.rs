@@ -1,4 +1,4 @@
-//! Progress and failure: a line for each step with the time it took, and commands whose output streams through.
+//! Progress and failure: a line for each step with its duration, and commands whose output streams through.
 
 use std::{
     path::Path,
@@ -6,10 +6,10 @@ use std::{
     time::Instant,
 };
 
-/// Of a step; a failure is one line for whoever called.
+/// Result of a step. An error is a message for the caller.
 pub(crate) type Outcome<T = ()> = Result<T, String>;
 
-/// Announces a step, does it, and says how long it took.
+/// Announces a step, runs it, and prints its duration.
 pub(crate) fn step<T>(title: &str, work: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
     let start = Instant::now();
     eprintln!("==> {title}");
@@ -25,7 +25,7 @@ pub(crate) fn run(command: &mut Command) -> Outcome {
     if status.success() { Ok(()) } else { Err(format!("`{}` ended with {status}", described(command))) }
 }
 
-/// Runs a command and returns what it prints; `None` if it does not start or fails.
+/// Runs a command and returns its output; `None` if it does not start or fails.
 pub(crate) fn output_of(command: &mut Command) -> Option<String> {
     let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())

@@ -7,7 +7,7 @@ use std::{
     process::Command,
 };
 
-/// Only the build for macOS needs the feature, but with it all of them share one build script.
+/// The build for macOS needs the feature; with it, all builds share one build script.
 const PRODUCT: [&str; 5] = ["--release", "--package", "wasmcached", "--features", "cross"];
 
 /// Arguments of a cargo of that toolchain that builds the server and its standard library for `target`.
@@ -16,7 +16,7 @@ pub(crate) fn product_arguments(command: &mut Command, target: &str) {
     command.arg("--target-dir").arg(target_directory()).args(PRODUCT);
 }
 
-/// Cargo itself, or a program that calls it, with the toolchain's compiler and programs of these folders.
+/// Cargo, or a program that calls it, with the toolchain's compiler and these folders in the search path.
 pub(crate) fn with_toolchain(program: &Path, toolchain: &Toolchain, folders: &[PathBuf]) -> Outcome<Command> {
     let (cargo, rustc) = programs(toolchain)?;
     let mut command = machine::cargo_of(program);
@@ -26,7 +26,7 @@ pub(crate) fn with_toolchain(program: &Path, toolchain: &Toolchain, folders: &[P
     Ok(command)
 }
 
-/// A directory of its own, because the compiler differs from the one of the product.
+/// The target directory, apart from the product's because the compiler differs.
 pub(crate) fn target_directory() -> PathBuf {
     machine::target_directory().join("cross")
 }

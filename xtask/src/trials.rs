@@ -1,4 +1,4 @@
-//! Programs of the tests that run for as long as one likes: by hand for minutes, in the test run for seconds.
+//! Test programs that run for any time: minutes by hand, seconds among the tests.
 
 use crate::{
     build, machine,
@@ -8,7 +8,7 @@ use crate::{
 use std::process::Command;
 
 /// `cargo xtask soak [SECONDS] [-- FLAGS]`: many connections against a model, while the server evicts, expires and
-/// flushes. The rest of the line goes to the program.
+/// flushes. The flags go to the program.
 pub(crate) fn soak(arguments: &[String]) -> Outcome {
     by_hand("soak", arguments)
 }
@@ -24,7 +24,7 @@ fn by_hand(name: &str, arguments: &[String]) -> Outcome {
     run_command(command.args(arguments))
 }
 
-/// A short run, as one test, with the server that was built before and a program that the tests have built anyway.
+/// A short run that counts as one test. Uses the release build of the server and the debug build of the test program.
 pub(crate) fn check(report: &mut Report, name: &str, seconds: u32) -> Outcome {
     let test = format!("{name} for {seconds} s");
     step(&test, || report.run_one(&test, program(name, &[]).arg(seconds.to_string())))

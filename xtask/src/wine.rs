@@ -14,12 +14,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Wine's first start in a new prefix takes long.
+/// For the start of the program: Wine sets up a new prefix slowly.
 const START_TIMEOUT: Duration = Duration::from_secs(180);
-/// For everything after the start.
+/// For each step after the start.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A test: what is sent, what must come back.
+/// A test, its request and the expected reply.
 const EXCHANGES: [(&str, &str, &str); 5] = [
     ("a value is stored", "set key 5 0 5\r\nvalue\r\n", "STORED\r\n"),
     ("a value is found", "get key\r\n", "VALUE key 5 5\r\nvalue\r\nEND\r\n"),
@@ -40,7 +40,7 @@ pub(crate) fn check(program: &Path, report: &mut Report) -> Outcome {
 fn session(program: &Path, suite: &mut Suite) -> Outcome {
     let wine = machine::find_program("wine64").or_else(|| machine::find_program("wine"));
     let wine = wine.or_else(|| Some(PathBuf::from("/usr/lib/wine/wine64")).filter(|path| path.is_file()));
-    let wine = wine.ok_or("wine64 is installed, but not where it is expected")?;
+    let wine = wine.ok_or("wine64 is installed, but neither in the search path nor in /usr/lib/wine")?;
     let prefix = program.with_file_name("wine-prefix");
     let port = free_port()?;
     let mut command = Command::new(&wine);
@@ -53,7 +53,7 @@ fn session(program: &Path, suite: &mut Suite) -> Outcome {
     let mut server = command.spawn().map_err(|error| format!("{}: {error}", wine.display()))?;
     let outcome = serve(&mut server, port, suite);
     if outcome.is_err() {
-        // Ends what runs in this prefix, and nothing else.
+        // Wine's own stop below ends the other processes of this prefix.
         let _ = server.kill();
     }
     let stop = wine.with_file_name("wineserver");
@@ -71,7 +71,7 @@ fn serve(server: &mut Child, port: u16, suite: &mut Suite) -> Outcome {
         suite.verdict(name, exchange(&mut stream, request.as_bytes(), reply.as_bytes()));
     }
     suite.verdict("a large value comes back whole", large_value(&mut stream));
-    suite.verdict("the program stops when told to", stop(server, &mut stream));
+    suite.verdict("the program stops on request", stop(server, &mut stream));
     Ok(())
 }
 

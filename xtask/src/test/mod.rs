@@ -1,4 +1,4 @@
-//! `cargo xtask test [PART …]`: sets up what the parts need, runs them, and closes with a true total.
+//! `cargo xtask test [PART …]`: sets up the needs of the parts, runs them, and closes with a true total.
 
 mod needs;
 mod parts;
@@ -37,7 +37,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     conclude(&report, &failures)
 }
 
-/// What the parts share.
+/// Shared by all parts.
 pub(super) struct Context {
     tools: needs::Tools,
     /// The test programs of the whole workspace, where all parts run.

@@ -1,4 +1,4 @@
-//! What a part of the tests needs before it can run: nothing is set up for parts that were not asked for.
+//! The needs of the parts: packages, guests, programs. Nothing is set up for parts that do not run.
 
 use crate::{
     build,
@@ -8,7 +8,7 @@ use crate::{
 };
 use std::path::PathBuf;
 
-/// A set of things to set up.
+/// A set of needs.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Needs {
     /// Packages of the system: memcached, its clients, valgrind.
@@ -31,7 +31,7 @@ impl Needs {
     pub(super) const GUESTS: Self = Self { guests: true, ..Self::NOTHING };
     pub(super) const SERVER: Self = Self { server: true, ..Self::GUESTS };
 
-    /// Everything that one of them needs.
+    /// The needs of all of them.
     pub(super) fn union(all: impl Iterator<Item = Self>) -> Self {
         all.fold(Self::NOTHING, |sum, other| Self {
             system: sum.system || other.system,
@@ -44,7 +44,7 @@ impl Needs {
     }
 }
 
-/// What the set-up found.
+/// Results of the set-up.
 #[derive(Default)]
 pub(super) struct Tools {
     /// The interpreter.
@@ -57,7 +57,7 @@ pub(super) struct Tools {
     pub(super) faulty_server: bool,
 }
 
-/// Sets up what is needed, in an order in which each finds what it builds on.
+/// Sets up these needs, each after those that it builds on.
 pub(super) fn set_up(needs: Needs) -> Outcome<Tools> {
     let mut tools = Tools { server: needs.server, faulty_server: needs.faulty_server, ..Tools::default() };
     if needs.system {

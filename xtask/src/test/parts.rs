@@ -1,4 +1,4 @@
-//! The parts of the tests: a name, what it needs, and what it runs.
+//! The parts of the tests: a name, needs, and the work.
 
 use super::{Context, needs::Needs, targets::Executables};
 use crate::{
@@ -17,18 +17,18 @@ const SOAK_SECONDS: u32 = 20;
 /// How long random conversations are compared.
 const DIFFERENTIAL_SECONDS: u32 = 20;
 
-/// What the tests that compare with memcached need.
+/// Needs of the tests that compare with memcached.
 const MEMCACHED: Needs = Needs { system: true, ..Needs::SERVER };
 
 /// A part of the tests.
 pub(super) struct Part {
     /// Its name on the command line.
     pub(super) name: &'static str,
-    /// What it tests, in a line.
+    /// Its subject, in a line.
     pub(super) summary: &'static str,
-    /// What must be there before.
+    /// Needs that are set up before.
     pub(super) needs: Needs,
-    /// Runs it; tests are counted in the report.
+    /// Runs it and counts its tests in the report.
     pub(super) run: fn(&Context, &mut Report) -> Outcome,
 }
 
@@ -68,13 +68,13 @@ pub(super) const PARTS: [Part; 18] = [
     },
     Part {
         name: "shipped",
-        summary: "what the shipped program must not hold",
+        summary: "the shipped program: no build paths, no compiler",
         needs: Needs::SERVER,
         run: |_, report| shipped::check(report),
     },
     Part {
         name: "host",
-        summary: "the server: flags, life, faults, TLS, memory, transcripts",
+        summary: "the server: flags, life, faults, TLS, load, memory, transcripts",
         needs: Needs { faulty_server: true, ..Needs::SERVER },
         run: |context, report| rust("host", context, report),
     },
@@ -93,7 +93,7 @@ pub(super) const PARTS: [Part; 18] = [
     Part {
         name: "bench",
         summary: "the benchmarks' own tests",
-        needs: Needs::SERVER,
+        needs: Needs::NOTHING,
         run: |context, report| rust("bench", context, report),
     },
     Part {
@@ -104,7 +104,7 @@ pub(super) const PARTS: [Part; 18] = [
     },
     Part {
         name: "soak",
-        summary: "every answer while the server forgets, for seconds",
+        summary: "every answer while the server evicts, for seconds",
         needs: Needs::SERVER,
         run: |_, report| trials::check(report, "soak", SOAK_SECONDS),
     },
@@ -116,7 +116,7 @@ pub(super) const PARTS: [Part; 18] = [
     },
     Part {
         name: "instructions",
-        summary: "instructions an operation beside those kept",
+        summary: "counts of instructions beside the file",
         needs: Needs { system: true, ..Needs::GUESTS },
         run: |_, report| instructions::check(report),
     },

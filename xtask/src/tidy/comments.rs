@@ -9,7 +9,7 @@ pub(super) struct Comment {
     pub(super) line: usize,
 }
 
-/// The comments of a file, by the end of its name; none where nobody writes prose.
+/// The comments of a file; the end of its name tells the language.
 pub(super) fn of(path: &str, text: &str) -> Vec<Comment> {
     let Some((_, end)) = path.rsplit_once('.') else { return by_hash(text) };
     match end {
@@ -47,7 +47,7 @@ fn by_hash(text: &str) -> Vec<Comment> {
     text.lines().enumerate().filter_map(comment).collect()
 }
 
-/// Comments of Rust, wherever they are: what only looks like one inside a literal is none.
+/// Comments of Rust in any place. Literals that look like comments are skipped.
 fn of_rust(text: &str) -> Vec<Comment> {
     let mut found = Vec::new();
     let (mut rest, mut line) = (text, 1);

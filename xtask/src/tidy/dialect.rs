@@ -9,7 +9,7 @@ pub(super) const REMEDY: &str = "take the word of the field; a name that has its
 struct Replaced {
     /// The identifier.
     name: &'static str,
-    /// What to say.
+    /// The word that replaced it.
     instead: &'static str,
     /// Where the name still has its ordinary meaning: beginnings of paths.
     allowed: &'static [&'static str],

@@ -6,7 +6,9 @@ pub(super) const REMEDY: &str = "open the file with what it owns and what it ref
 
 /// Finds Rust sources without `//!` and scripts without a comment at their top.
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
-    let scripts = tree.below("js/", ".ts").chain(tree.below("js/", ".mjs"));
+    // Declarations own nothing.
+    let scripts =
+        tree.below("js/", ".ts").filter(|file| !file.path.ends_with(".d.ts")).chain(tree.below("js/", ".mjs"));
     let silent_script = scripts
         .filter(|file| !file.text.starts_with("//") && !file.text.starts_with("/*") && !file.text.starts_with("#!"));
     let silent_source = tree.below("", ".rs").filter(|file| !file.text.starts_with("//!"));

@@ -10,14 +10,14 @@ use std::collections::BTreeMap;
 pub(super) const REMEDY: &str = "name the file where it is now; the anchor of a heading is its text in small letters \
     with `-` for spaces";
 
-/// Where paths are made by a build, and no file of the repository.
+/// Folders that a build makes.
 const MADE: [&str; 4] = ["target/", "js/dist/", "js/src/generated/", "node_modules/"];
-/// Documents that speak of files as they were.
+/// Documents about the past: their paths may be gone.
 const PAST: [&str; 1] = ["CHANGELOG.md"];
-/// What a path of a source or a document ends with.
+/// Ends of the names of sources and documents.
 const ENDS: [&str; 9] = [".rs", ".ts", ".mjs", ".toml", ".md", ".py", ".txt", ".svg", ".service"];
 
-/// What a document links to, names in backticks, and can be linked to.
+/// The links, the names in backticks and the anchors of a document.
 #[derive(Default)]
 struct Page {
     links: Vec<(String, usize)>,
@@ -114,13 +114,13 @@ fn missing(tree: &Tree, folder: &str, name: &str) -> Option<String> {
     if !is_plain || first.is_empty() || MADE.iter().any(|made| format!("{name}/").starts_with(made)) {
         return None;
     }
-    // Of other paths those count that begin with a folder of this repository.
+    // Other paths count if they begin with a folder of this repository.
     if !looks_like_file && (rest.is_empty() || !tree.has_folder(first)) {
         return None;
     }
     let end = format!("/{}", name.trim_end_matches('/'));
     let is_there = [join(folder, name), join("", name)].iter().any(|path| tree.file(path).is_some() || tree.has_folder(path))
-        // `front/pending.rs`, where the folder above goes without saying.
+        // A short form such as `front/pending.rs`.
         || tree.files().any(|file| file.path.ends_with(&end) || file.path.contains(&format!("{end}/")));
     (!is_there).then(|| format!("there is no `{name}`"))
 }

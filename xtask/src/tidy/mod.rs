@@ -31,9 +31,9 @@ use tree::Tree;
 struct Finding {
     /// The file, from the root.
     path: String,
-    /// Counted from one; none where the whole file is meant.
+    /// Counted from one; none for the whole file.
     line: Option<usize>,
-    /// What is wrong there.
+    /// The fault.
     message: String,
 }
 
@@ -58,11 +58,11 @@ impl fmt::Display for Finding {
 
 /// A rule of the house.
 struct Rule {
-    /// What holds.
+    /// The rule in words.
     name: &'static str,
-    /// What to do where it does not.
+    /// Advice where the rule is broken.
     remedy: &'static str,
-    /// Finds every place where it does not.
+    /// Finds every place that breaks it.
     check: fn(&Tree) -> Vec<Finding>,
 }
 

@@ -1,4 +1,4 @@
-//! Which file a path leads to: the modules of each crate, and the imports between its files.
+//! The modules of each crate, and the imports between its files.
 
 use super::{
     rust::{Named, Source},

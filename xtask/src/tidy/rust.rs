@@ -1,4 +1,4 @@
-//! What the rules need to know of a Rust source: the paths that it names, its functions, its literals, its unsafe code.
+//! Facts about a Rust source for the rules: paths, functions, literals, unsafe code, identifiers.
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::{
@@ -8,7 +8,7 @@ use syn::{
     visit::{self, Visit},
 };
 
-/// A path such as `crate::store::Store`, where it stands.
+/// A path such as `crate::store::Store` in its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Named {
     /// The words of the path.
@@ -35,7 +35,7 @@ pub(super) struct Function {
 /// A string or a byte string.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Literal {
-    /// What it says, escapes resolved.
+    /// Its value, escapes resolved.
     pub(super) text: String,
     /// Counted from one.
     pub(super) line: usize,
@@ -57,7 +57,7 @@ pub(super) struct Declared {
 pub(super) struct Source {
     /// Every path of a `use`, and every other path of at least two words.
     pub(super) named: Vec<Named>,
-    /// What a `use` brings into the file: the name, and the path behind it.
+    /// Names that a `use` brings into the file, each with its path.
     pub(super) aliases: Vec<(String, Vec<String>)>,
     /// Functions with bodies.
     pub(super) functions: Vec<Function>,
@@ -109,7 +109,7 @@ fn identifiers(tokens: TokenStream, found: &mut Vec<(String, usize)>) {
 struct Reader {
     source: Source,
     inside: Vec<String>,
-    /// How many of the items around are for tests.
+    /// Number of enclosing items that are for tests.
     tests: usize,
 }
 

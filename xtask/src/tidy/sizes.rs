@@ -1,4 +1,4 @@
-//! How long files and functions may be, and how many files a root may hold.
+//! Limits on the length of files and functions, and on the files of a root.
 
 use super::{
     Finding, javascript,
@@ -17,10 +17,10 @@ const MEDIAN_LINES_MAX: usize = 200;
 const MEDIANS: [&str; 3] = ["", "core/src/", "host/src/"];
 /// Files directly in a folder.
 const FILES_MAX: [(&str, usize); 1] = [("host/src/", 14)];
-/// What counts as a source.
+/// Ends of the names of sources.
 const ENDS: [&str; 3] = [".rs", ".ts", ".mjs"];
 
-/// Finds what is too long or too many.
+/// Finds files and functions that are too long, and roots with too many files.
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for file in sources(tree, "") {

@@ -4,7 +4,7 @@ use super::{Finding, rust::Source};
 use crate::step::Outcome;
 use std::{collections::BTreeMap, fs, path::Path, process::Command};
 
-/// Names of files that are read end so; of all others only the path counts.
+/// Ends of the names of files that are read. Of other files only the path counts.
 const TEXTS: [&str; 15] = [
     ".rs", ".toml", ".md", ".ts", ".mjs", ".py", ".rb", ".pl", ".php", ".go", ".java", ".sh", ".txt", ".service", "run",
 ];
@@ -13,9 +13,9 @@ const TEXTS: [&str; 15] = [
 pub(super) struct File {
     /// From the root, with `/`.
     pub(super) path: String,
-    /// Its text; empty where nothing reads it.
+    /// Its text; empty if no rule reads it.
     pub(super) text: String,
-    /// What a Rust source says; an error says where the parser gave up.
+    /// The parsed Rust source, or the line and message of the parser's error.
     source: Option<Result<Source, (usize, String)>>,
 }
 
@@ -37,7 +37,7 @@ pub(super) struct Tree {
 }
 
 impl Tree {
-    /// Reads what git has or would take.
+    /// Reads the files that git tracks, and new files that it does not ignore.
     pub(super) fn read(root: &Path) -> Outcome<Self> {
         let mut git = Command::new("git");
         git.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]).current_dir(root);
@@ -48,7 +48,7 @@ impl Tree {
         let mut files = BTreeMap::new();
         for path in String::from_utf8_lossy(&output.stdout).split('\0').filter(|path| !path.is_empty()) {
             let file = root.join(path);
-            // A file that is deleted, but not for git.
+            // Deleted, but still tracked.
             if !file.is_file() {
                 continue;
             }
@@ -76,7 +76,7 @@ impl Tree {
         self.files.values()
     }
 
-    /// The files below a folder whose names end so.
+    /// The files below a folder whose names have this end.
     pub(super) fn below<'a>(&'a self, folder: &'a str, end: &'a str) -> impl Iterator<Item = &'a File> {
         self.files().filter(move |file| file.path.starts_with(folder) && file.path.ends_with(end))
     }

@@ -15,7 +15,7 @@ const FILES: [(&str, &str); 6] = [
     ("host/build/processor.rs", "asks the processor what it can do"),
 ];
 
-/// What the roots of the crates declare.
+/// Attributes that the roots of the crates must have.
 const DECLARATIONS: [(&str, &str); 2] =
     [("core/src/lib.rs", "forbid(unsafe_code)"), ("host/src/main.rs", "deny(unsafe_code)")];
 
