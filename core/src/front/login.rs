@@ -1,6 +1,6 @@
 //! Logins of connections: who may try, how often, and what follows. Who is known, `authentication` knows.
 
-use super::{Front, bytes, collect::LoginPart, state::State};
+use super::{Front, collect::LoginPart, state::State};
 use crate::{
     authentication::{Exchange, MECHANISMS, Problem, ScramStep, Secrets, Users, split_plain},
     clock::Seconds,
@@ -88,9 +88,9 @@ impl Front {
 
     /// Answers a part of a login of the connection at hand.
     pub(super) fn log_in(&mut self, login: LoginPart) {
-        let Some(connection) = self.connections.get_mut(self.current) else { return };
+        let Some(connection) = self.connections.get_mut(self.inbound.connection) else { return };
         let mut logins = connection.logins.take().unwrap_or_default();
-        let input = bytes(self.source, &self.window, &self.connections, self.current);
+        let input = self.inbound.bytes(&self.connections);
         let now = self.context.now;
         let checks_before = self.gate.budget.checks;
         let state = match login {
@@ -134,7 +134,7 @@ impl Front {
             self.requests_left = 0;
         }
         let closes = logins.failures >= limits::LOGIN_FAILURES_MAX;
-        if let Some(connection) = self.connections.get_mut(self.current) {
+        if let Some(connection) = self.connections.get_mut(self.inbound.connection) {
             connection.logins = Some(logins);
             connection.state = if closes { State::Closing } else { state };
         }

@@ -9,6 +9,7 @@ mod collect;
 mod connection;
 mod control;
 mod datagram;
+mod inbound;
 mod login;
 mod pending;
 mod route;
@@ -42,11 +43,12 @@ use crate::{
     settings::Setting,
 };
 use alloc::boxed::Box;
-use alloc::{vec, vec::Vec};
+use alloc::vec::Vec;
 use barrier::ControlFormat;
 use collect::Collected;
 use connection::Connection;
 use control::{After, Dumping, Position};
+use inbound::{Inbound, Source};
 use login::Gate;
 use pending::Input;
 use runs::Runs;
@@ -65,32 +67,18 @@ pub enum Step {
     Idle,
 }
 
-/// Where the bytes of the connection at hand are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Source {
-    /// The first bytes of the shared window.
-    Window(usize),
-    /// The connection's own buffer.
-    Own,
-}
-
 /// The connections of one worker.
 pub struct Front {
     config: Config,
     context: Context,
     connections: Slab<Connection>,
-    /// Every connection reads into it, so idle ones own no buffer. It never moves.
-    window: Vec<u8>,
+    inbound: Inbound,
     /// What the connection at hand has to send.
     output: Vec<u8>,
     pending: Vec<Pending>,
     /// The keys of pending commands that came in base64.
     decoded: Vec<u8>,
     runs: Runs,
-    current: usize,
-    source: Source,
-    /// Bytes of the input that are answered.
-    cursor: usize,
     requests_left: u32,
     /// Something was answered since the last look at the connection.
     has_answered: bool,
@@ -114,13 +102,10 @@ impl Front {
             config,
             context,
             connections: Slab::new(),
-            window: vec![0; limits::WINDOW_BYTES],
+            inbound: Inbound::new(),
             output: Vec::with_capacity(limits::OUTPUT_BYTES_KEPT),
             pending: Vec::with_capacity(limits::BATCH_COMMANDS_MAX),
             decoded: Vec::new(),
-            current: usize::MAX,
-            source: Source::Own,
-            cursor: 0,
             requests_left: 0,
             has_answered: false,
             gate: Gate::default(),
@@ -175,20 +160,20 @@ impl Front {
                 self.watchers.remove(id.0 as usize);
             }
         }
-        if self.current == id.0 as usize {
-            self.current = usize::MAX;
+        if self.inbound.connection == id.0 as usize {
+            self.inbound.connection = Inbound::NO_CONNECTION;
             self.output.clear();
         }
     }
 
     /// Where the next received bytes of `id` go; never empty.
     pub fn input(&mut self, id: ConnectionId) -> &mut [u8] {
-        let Some(connection) = self.connections.get_mut(id.0 as usize) else { return &mut self.window };
+        let Some(connection) = self.connections.get_mut(id.0 as usize) else { return &mut self.inbound.window };
         let before = connection.buffers_bytes();
-        let in_window = connection.prepare_input(&mut self.window);
+        let in_window = connection.prepare_input(&mut self.inbound.window);
         self.buffers_bytes = self.buffers_bytes + connection.buffers_bytes() - before;
         match in_window {
-            Some(held) => &mut self.window[held..],
+            Some(held) => &mut self.inbound.window[held..],
             None => connection.input_space(),
         }
     }
@@ -196,8 +181,8 @@ impl Front {
     /// Takes `received` new bytes of `id` (none: goes on with what is there). Follow with [`Front::step`].
     pub fn begin(&mut self, id: ConnectionId, received: usize, now: Seconds) {
         self.context.now = now;
-        self.current = id.0 as usize;
-        self.cursor = 0;
+        self.inbound.connection = id.0 as usize;
+        self.inbound.cursor = 0;
         self.requests_left = self.config.requests_per_event.max(1);
         self.has_answered = false;
         self.output_bytes_high = limits::OUTPUT_BYTES_HIGH;
@@ -206,7 +191,7 @@ impl Front {
             self.output = Vec::with_capacity(limits::OUTPUT_BYTES_KEPT);
         }
         self.output.clear();
-        self.source = match self.connections.get_mut(self.current) {
+        self.inbound.source = match self.connections.get_mut(self.inbound.connection) {
             None => Source::Window(0),
             Some(connection) => {
                 let before = connection.buffers_bytes();
@@ -233,13 +218,13 @@ impl Front {
 
     /// One look at the input; `None` after a part of a login, which was answered at once.
     fn find_step(&mut self) -> Option<Step> {
-        let Some(connection) = self.connections.get(self.current) else { return Some(Step::Idle) };
+        let Some(connection) = self.connections.get(self.inbound.connection) else { return Some(Step::Idle) };
         if self.output.len() >= self.output_bytes_high || connection.has_output() {
             return Some(Step::Idle);
         }
         if connection.watches != Kinds::NONE {
             // What it says now nobody hears.
-            self.cursor = bytes(self.source, &self.window, &self.connections, self.current).len();
+            self.inbound.cursor = self.inbound.bytes(&self.connections).len();
             return Some(Step::Idle);
         }
         if let Some(dumping) = &connection.dumping {
@@ -250,10 +235,10 @@ impl Front {
             return Some(Step::Barrier(Barrier::new(dumping.next(), ControlFormat::Text)));
         }
         let state = connection.state;
-        let input = bytes(self.source, &self.window, &self.connections, self.current);
-        if self.cursor == input.len() && matches!(state, State::Requests | State::Packets { .. }) {
+        let input = self.inbound.bytes(&self.connections);
+        if self.inbound.cursor == input.len() && matches!(state, State::Requests | State::Packets { .. }) {
             // Everything was taken: there is nothing to look at.
-            self.connections[self.current].needed = 0;
+            self.connections[self.inbound.connection].needed = 0;
             return Some(Step::Idle);
         }
         self.decoded.clear();
@@ -261,7 +246,7 @@ impl Front {
             &mut self.pending,
             &mut self.decoded,
             input,
-            (self.cursor, state),
+            (self.inbound.cursor, state),
             &self.context,
             self.config.store.seed,
             &mut self.requests_left,
@@ -272,8 +257,8 @@ impl Front {
     /// Where nothing is pending, that part of the input is done with, and perhaps a barrier is next.
     #[inline(never)]
     fn accept(&mut self, collected: Collected) -> Option<Step> {
-        self.cursor = collected.cursor;
-        let connection = &mut self.connections[self.current];
+        self.inbound.cursor = collected.cursor;
+        let connection = &mut self.connections[self.inbound.connection];
         let in_datagram = connection.datagrams.is_some();
         connection.state = collected.state;
         connection.needed = collected.needed;
@@ -311,8 +296,8 @@ impl Front {
     /// Answers a pending command, or (without reply) one that needs none. `false`: the output is full, stop after it.
     #[inline]
     pub fn answer(&mut self, number: usize, reply: Option<&Reply<'_>>) -> bool {
-        let bytes = bytes(self.source, &self.window, &self.connections, self.current);
-        let input = Input { bytes, decoded: &self.decoded, now: self.context.now };
+        let input =
+            Input { bytes: self.inbound.bytes(&self.connections), decoded: &self.decoded, now: self.context.now };
         self.pending[number].answer(&mut self.output, input, reply);
         self.output.len() < self.output_bytes_high
     }
@@ -322,8 +307,8 @@ impl Front {
     pub fn retire(&mut self, count: usize) {
         if let Some(last) = count.checked_sub(1).and_then(|last| self.pending.get(last)) {
             self.has_answered = true;
-            self.cursor = last.end as usize;
-            if let Some(connection) = self.connections.get_mut(self.current) {
+            self.inbound.cursor = last.end as usize;
+            if let Some(connection) = self.connections.get_mut(self.inbound.connection) {
                 connection.state = last.after;
             }
         }
@@ -334,13 +319,13 @@ impl Front {
     pub fn answer_barrier(&mut self, barrier: &Barrier, now: Seconds) {
         let after = barrier.answer(&mut self.output, &self.config, &self.runs, self.context.now);
         self.context.now = now;
-        let Some(connection) = self.connections.get_mut(self.current) else { return };
+        let Some(connection) = self.connections.get_mut(self.inbound.connection) else { return };
         match after {
             After::Requests | After::RequestsWithAnswer => {}
             After::Closing => connection.state = State::Closing,
             After::Watching(kinds) => {
                 connection.watches = kinds;
-                self.watchers.add(self.current);
+                self.watchers.add(self.inbound.connection);
             }
             After::Dumping(dump) => connection.dumping = Some(Box::new(Dumping::new(dump, self.config.shards.max(1)))),
         }
@@ -358,14 +343,11 @@ impl Front {
             return self.park_datagram();
         }
         let buffers_bytes_max = self.buffers_bytes_max();
-        let Some(connection) = self.connections.get_mut(self.current) else { return ConnectionStatus::CLOSE };
+        let Some(connection) = self.connections.get_mut(self.inbound.connection) else {
+            return ConnectionStatus::CLOSE;
+        };
         let before = connection.buffers_bytes();
-        match self.source {
-            Source::Window(length) => connection.keep_input(&self.window[self.cursor.min(length)..length]),
-            Source::Own => connection.drop_input(self.cursor),
-        }
-        self.cursor = 0;
-        self.source = Source::Own;
+        self.inbound.put_aside(connection);
         self.buffers_bytes = self.buffers_bytes + connection.buffers_bytes() - before;
         if self.buffers_bytes > buffers_bytes_max && connection.has_input() && connection.state != State::Closing {
             self.buffers_bytes -= connection.buffers_bytes();
@@ -389,7 +371,7 @@ impl Front {
     pub fn output(&self, id: ConnectionId) -> &[u8] {
         match self.connections.get(id.0 as usize) {
             Some(connection) if connection.has_output() => connection.output(),
-            Some(_) if self.current == id.0 as usize => &self.output,
+            Some(_) if self.inbound.connection == id.0 as usize => &self.output,
             _ => &[],
         }
     }
@@ -402,7 +384,7 @@ impl Front {
         let before = connection.buffers_bytes();
         if connection.has_output() {
             connection.drop_output(sent);
-        } else if self.current == id.0 as usize {
+        } else if self.inbound.connection == id.0 as usize {
             connection.keep_output(&self.output[sent.min(self.output.len())..]);
             self.output.clear();
         }
@@ -428,7 +410,7 @@ impl Front {
 
     /// The connection at hand.
     pub fn current(&self) -> ConnectionId {
-        ConnectionId(self.current as u32)
+        ConnectionId(self.inbound.connection as u32)
     }
 
     /// How often a connection gave way to others after `-R` requests.
@@ -438,8 +420,8 @@ impl Front {
 
     /// Turns the pending commands into runs for the shards.
     pub fn load_commands(&mut self) {
-        let bytes = bytes(self.source, &self.window, &self.connections, self.current);
-        let input = Input { bytes, decoded: &self.decoded, now: self.context.now };
+        let input =
+            Input { bytes: self.inbound.bytes(&self.connections), decoded: &self.decoded, now: self.context.now };
         self.runs.load_commands(&self.pending, input);
     }
 
@@ -468,8 +450,8 @@ impl Front {
         let mut answered = 0;
         let watched_as = self.watched_as();
         let mut replies = self.runs.replies();
-        let bytes = bytes(self.source, &self.window, &self.connections, self.current);
-        let input = Input { bytes, decoded: &self.decoded, now: self.context.now };
+        let input =
+            Input { bytes: self.inbound.bytes(&self.connections), decoded: &self.decoded, now: self.context.now };
         for (number, pending) in self.pending.iter().enumerate() {
             let reply = if pending.is_command() {
                 match replies.next(number) {
@@ -490,24 +472,11 @@ impl Front {
     }
 
     fn pending_input(&self) -> Input<'_> {
-        let bytes = bytes(self.source, &self.window, &self.connections, self.current);
-        Input { bytes, decoded: &self.decoded, now: self.context.now }
+        Input { bytes: self.inbound.bytes(&self.connections), decoded: &self.decoded, now: self.context.now }
     }
 
     /// The key hash.
     pub fn seed(&self) -> Seed {
         self.config.store.seed
-    }
-}
-
-/// The input of the connection at hand. Not a method, so that the output can be written meanwhile.
-#[inline]
-fn bytes<'a>(source: Source, window: &'a [u8], connections: &'a Slab<Connection>, current: usize) -> &'a [u8] {
-    match source {
-        Source::Window(length) => &window[..length],
-        Source::Own => match connections.get(current) {
-            Some(connection) => connection.input(),
-            None => &[],
-        },
     }
 }

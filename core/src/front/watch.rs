@@ -1,7 +1,7 @@
 //! What a front tells of what it answers, and the connections that watch.
 
 use super::{
-    Front, bytes,
+    Front,
     connection::Connection,
     pending::{Input, Pending, Task},
 };
@@ -31,13 +31,13 @@ impl Front {
         if !self.events.wants(KINDS) {
             return None;
         }
-        Some(self.connections.get(self.current)?.descriptor)
+        Some(self.connections.get(self.inbound.connection)?.descriptor)
     }
 
     /// Tells what a pending command came to.
     #[cold]
     pub fn record_event(&mut self, number: usize, reply: &Reply<'_>, descriptor: u32) {
-        let bytes = bytes(self.source, &self.window, &self.connections, self.current);
+        let bytes = self.inbound.bytes(&self.connections);
         let input = Input { bytes, decoded: &self.decoded, now: self.context.now };
         if let Some(pending) = self.pending.get(number) {
             record(&mut self.events, pending, input, reply, descriptor);

@@ -21,14 +21,14 @@ impl Front {
             return;
         }
         let (first_state, most) = (self.first_state(self.config.binding), self.datagram_reply_bytes_max());
-        let Some(connection) = self.connections.get_mut(self.current) else { return };
+        let Some(connection) = self.connections.get_mut(self.inbound.connection) else { return };
         let Some(datagrams) = &mut connection.datagrams else { return };
-        let Source::Window(bytes) = self.source else { return };
+        let Source::Window(bytes) = self.inbound.source else { return };
         // Nobody can log in here.
-        if datagrams.accept(&self.window[..bytes]) && self.config.authentication == Authentication::None {
-            self.cursor = limits::DATAGRAM_HEADER_BYTES;
+        if datagrams.accept(&self.inbound.window[..bytes]) && self.config.authentication == Authentication::None {
+            self.inbound.cursor = limits::DATAGRAM_HEADER_BYTES;
         } else {
-            self.source = Source::Window(0);
+            self.inbound.source = Source::Window(0);
         }
         // What it asks is answered in one series, so all of it at once. A byte more than allowed shows that it is more.
         self.requests_left = u32::MAX / 2;
@@ -43,13 +43,14 @@ impl Front {
     /// Where the input was a datagram: the output becomes datagrams, and what is left of the input is nothing.
     pub(super) fn park_datagram(&mut self) -> ConnectionStatus {
         let most = self.datagram_reply_bytes_max();
-        let Some(connection) = self.connections.get_mut(self.current) else { return ConnectionStatus::default() };
+        let Some(connection) = self.connections.get_mut(self.inbound.connection) else {
+            return ConnectionStatus::default();
+        };
         let Some(datagrams) = connection.datagrams else { return ConnectionStatus::default() };
         let speaks_text = !matches!(connection.state, State::Packets { .. } | State::SkipBody { .. });
         let framed = datagrams.frame(&self.output, self.config.udp_amplification, most, speaks_text);
         self.output.clear();
-        self.cursor = 0;
-        self.source = Source::Own;
+        self.inbound.forget();
         let before = connection.buffers_bytes();
         connection.keep_output(&framed);
         self.buffers_bytes = self.buffers_bytes + connection.buffers_bytes() - before;
@@ -64,6 +65,6 @@ impl Front {
     /// Whether the connection at hand is one for datagrams.
     #[inline]
     pub(super) fn takes_datagrams(&self) -> bool {
-        self.connections.get(self.current).is_some_and(|connection| connection.datagrams.is_some())
+        self.connections.get(self.inbound.connection).is_some_and(|connection| connection.datagrams.is_some())
     }
 }
