@@ -1,8 +1,8 @@
 //! Fixed work for an instruction counter: `cargo xtask instructions` runs it under callgrind, which counts what happens
 //! inside `counted`.
 //!
-//! Without an argument it lists its cases, one a line, with the operations that each counts; with a case's place in that
-//! list it runs it.
+//! Without an argument it lists its cases, one a line, with the operations that each counts; with a case's place in
+//! that list it runs it.
 
 mod store_loops;
 
@@ -20,7 +20,7 @@ const ROUNDS: u64 = 4;
 const PIPELINE: usize = 16;
 const NOW: u32 = 1_800_000_000;
 
-/// What is counted.
+/// The operations that are counted.
 #[derive(Clone, Copy)]
 enum Case {
     /// Setting the first items of a store, its index growing as it goes.

@@ -15,7 +15,7 @@ pub struct Expiry(pub Seconds);
 impl Expiry {
     /// Never expires.
     pub const NEVER: Self = Self(0);
-    /// Expired before any clock of ours started.
+    /// A moment before every `now`.
     pub const PAST: Self = Self(1);
 
     /// The 30-day rule: zero is never, negative is at once, up to 30 days is relative to `now`, more is absolute.
@@ -24,7 +24,7 @@ impl Expiry {
             0 => Self::NEVER,
             i64::MIN..0 => Self::PAST,
             1..=RELATIVE_SECONDS_MAX => Self(now.saturating_add(exptime as Seconds)),
-            // What is over is over: how long ago does not matter.
+            // For a moment in the past, it does not matter which.
             _ if exptime <= i64::from(now) => Self::PAST,
             _ => Self(Seconds::try_from(exptime).unwrap_or(Seconds::MAX)),
         }

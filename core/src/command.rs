@@ -1,6 +1,6 @@
 //! The one form of a request that the store understands. Every protocol translates to it.
 //!
-//! What only an encoder needs (noreply, quiet, opaque, echoed flags) never appears here.
+//! Details for encoders alone (noreply, quiet, opaque, echoed flags) never appear here.
 
 use crate::{
     clock::{Expiry, Seconds},
@@ -17,11 +17,11 @@ pub struct Command<'a> {
     pub hash: u64,
     /// 1 to [`crate::limits::KEY_BYTES_MAX`] bytes of any value.
     pub key: &'a [u8],
-    /// What to do.
+    /// The operation.
     pub operation: Operation<'a>,
 }
 
-/// What a [`Command`] does.
+/// The operation of a [`Command`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation<'a> {
     /// Return the value; with `touch`, give it a new expiry as well (`gat`).
@@ -36,22 +36,22 @@ pub enum Operation<'a> {
     Inspect,
     /// Write the value.
     Store {
-        /// Under which condition, and where the bytes go.
+        /// The condition, and the place of the bytes.
         mode: StoreMode,
-        /// Opaque to us. Ignored by append and prepend.
+        /// Opaque to the store. Ignored by append and prepend.
         flags: u32,
         /// Ignored by append and prepend.
         expiry: Expiry,
         /// `cas`: store only if the item's unique is this one.
         compare: Option<u64>,
-        /// What only some protocols ask for.
+        /// Options of some protocols.
         options: StoreOptions,
         /// 0 to the item limit bytes.
         value: &'a [u8],
     },
     /// A store that was refused for its size: the refusal is counted. Answer: [`crate::reply::Reply::TooLarge`].
     RefuseLarge {
-        /// `set` also removes the old item, so that nobody reads stale data; the other ways leave it.
+        /// `set` also removes the old item, so that no client reads stale data; the other modes leave it.
         unlink: bool,
     },
     /// A store whose data block did not end as it must: it is counted, and nothing else happens. Answer:
@@ -67,14 +67,14 @@ pub enum Operation<'a> {
         direction: Direction,
         /// By how much.
         delta: u64,
-        /// What only some protocols ask for.
+        /// Options of some protocols.
         options: ArithmeticOptions,
     },
     /// Give the item a new expiry.
     Touch {
         /// The new expiry.
         expiry: Expiry,
-        /// What comes back.
+        /// The answer.
         touched: Touched,
     },
 }
@@ -86,8 +86,8 @@ impl<'a> Operation<'a> {
         Self::Store { mode: StoreMode::Set, flags: 0, expiry, compare: None, options, value }
     }
 
-    /// A read that changes nothing that could be seen: neighbouring ones may be grouped by shard, and executed again when their reply was
-    /// cut off, without anybody noticing. A `gat` is none: with a negative expiry its second execution is a miss.
+    /// Whether this is a read without visible effects: neighbouring ones may be grouped by shard, and executed again if
+    /// their replies had no room. A `gat` is none: with a negative expiry its second execution is a miss.
     pub fn is_read(&self) -> bool {
         match self {
             Self::Get { touch } => touch.is_none(),
@@ -97,11 +97,11 @@ impl<'a> Operation<'a> {
     }
 }
 
-/// What an [`Operation::Touch`] answers.
+/// The answer to an [`Operation::Touch`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Touched {
-    /// That it was done: [`crate::reply::Reply::Touched`].
+    /// Success: [`crate::reply::Reply::Touched`].
     Nothing,
     /// Flags and unique: [`crate::reply::Reply::Found`] with an empty value. It is a read for `stats detail`.
     Attributes,
@@ -118,16 +118,16 @@ pub struct Fetch {
     pub unless: Option<u64>,
     /// Whether this is a use of the item.
     pub is_use: bool,
-    /// Whether the client asks for earlier uses: then executing it twice is noticed.
+    /// Whether the client asks for earlier uses: then a second execution gives another answer.
     pub asks_use: bool,
     /// Give the item a new expiry.
     pub touch: Option<Expiry>,
-    /// Create an empty item if there is none; this client is to fill it.
+    /// Create an empty item if there is none, for this client to fill.
     pub create: Option<Create>,
     /// Whether this client is to write the item anew because it expires soon.
     pub renew: Renew,
-    /// Executed beside reads of other shards, so that it may be executed again: where the client would be the one to
-    /// renew the item, nothing happens, and the answer is [`crate::reply::Reply::Contended`].
+    /// Executed beside reads of other shards, so that it may be executed again. If the client would be the one to renew
+    /// the item, nothing happens, and the answer is [`crate::reply::Reply::Contended`].
     pub tentative: bool,
 }
 
@@ -152,9 +152,9 @@ pub struct Create {
 pub enum Renew {
     /// No.
     No,
-    /// If the item expires before this, and nobody else was told to.
+    /// If the item expires before this, and no other client renews it.
     Before(Expiry),
-    /// If nobody else was told to: the expiry that it is being given is too short already.
+    /// If no other client renews it: the new expiry is too short already.
     Now,
 }
 
@@ -167,7 +167,7 @@ pub struct StoreOptions {
     pub stale: bool,
     /// Append and prepend write a new item where there is none, with flags and expiry.
     pub create: bool,
-    /// The client sent the key in base64 and is to be shown it so.
+    /// The client sent the key in base64, and listings show it so.
     pub encoded_key: bool,
 }
 
@@ -260,10 +260,10 @@ pub enum Broadcast {
     Tuned,
 }
 
-/// What a piece of a walk is asked.
+/// The extent of a piece of a walk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Walk {
-    /// [`crate::boundary::listing::BEGIN`], or what the piece before said.
+    /// [`crate::boundary::listing::BEGIN`], or the cursor of the previous piece.
     pub cursor: u64,
     /// Bit `n`: report items of size class `n`.
     pub classes: u64,
@@ -302,21 +302,21 @@ impl Tuning {
     }
 }
 
-/// What is evicted when room is needed.
+/// The eviction policy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Eviction {
     /// The least recently used.
     Lru,
-    /// New items prove themselves in a part of the memory first; what was evicted there and is wanted again is
-    /// remembered and skips that. After Yang et al., "FIFO queues are all you need for cache eviction" (SOSP '23), but
-    /// the part is between a tenth and a half, as large as such memories advise.
+    /// New items are on probation in a part of the memory first. The store remembers keys that were evicted there;
+    /// stored again, they skip the probation. After Yang et al., "FIFO queues are all you need for cache eviction"
+    /// (SOSP '23), but the part is between a tenth and a half, as large as such memories advise.
     #[default]
     S3Fifo,
 }
 
 impl Eviction {
-    /// The one whose number that is, where it crossed a boundary.
+    /// The policy with a number that crossed the boundary.
     pub(crate) fn decode(number: u32) -> Option<Self> {
         [Self::Lru, Self::S3Fifo].get(number as usize).copied()
     }
@@ -330,6 +330,6 @@ pub enum Detail {
     On,
     /// Stop counting; what was counted stays.
     Off,
-    /// Answer with what was counted ([`crate::statistics::Prefixes`]).
+    /// Answer with the counts ([`crate::statistics::Prefixes`]).
     Dump,
 }

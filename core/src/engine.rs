@@ -14,16 +14,27 @@ use crate::{
 use alloc::vec::Vec;
 
 /// An engine in any role: the front, the shard, or both.
+///
+/// The methods of [`Front`] and [`Shard`] keep their order; the engine replaces the middle of an event.
+/// 1. [`Front::input`] of [`front`](Self::front) gives the space for a read.
+/// 2. [`advance`](Self::advance) takes the bytes. While the status is [`ConnectionStatus::RUNS`], the host carries each
+///    run of [`Front::runs`] to its target, puts the replies into [`Front::reply`], and calls [`resume`](Self::resume).
+///    A front alone has runs for shards and host, a solo engine for the host only.
+/// 3. [`Front::output`] and [`Front::consume`].
+///
+/// Between `advance` and the last `resume`, every other method of an event is illegal: the runs at hand are lost, and
+/// the connection gets wrong replies. [`Front::close`] is legal at any time. A shard has no events: the host calls
+/// [`Shard::execute_batch`] and [`Shard::sweep`] in any order.
 pub struct Engine {
     front: Option<Front>,
     shard: Option<Shard>,
-    /// The barrier whose runs are being carried.
+    /// The barrier whose runs the host carries.
     barrier: Option<Barrier>,
     now: Seconds,
 }
 
 impl Engine {
-    /// What `config.role` names. `None`: memory is not to be had.
+    /// The engine of `config.role`. `None`: there is not enough memory.
     pub fn new(config: &Config, now: Seconds) -> Option<Self> {
         let shard = match config.role {
             Role::Front => None,
@@ -33,24 +44,24 @@ impl Engine {
         Some(Self { front, shard, barrier: None, now })
     }
 
-    /// The front's part, for the verbs that concern it alone.
+    /// The front, for the methods that concern it alone.
     pub fn front(&mut self) -> Option<&mut Front> {
         self.front.as_mut()
     }
 
-    /// The shard's part.
+    /// The shard.
     pub fn shard(&mut self) -> Option<&mut Shard> {
         self.shard.as_mut()
     }
 
-    /// What is recorded from now on.
+    /// Sets the kinds of events that are recorded from now on.
     pub fn watch(&mut self, kinds: Kinds) {
         for events in self.events() {
             events.watch(kinds);
         }
     }
 
-    /// Moves what was recorded to `out`; how many events that is, and how many had no room.
+    /// Moves recorded events to `out`. Returns their number, and the number of those that had no room.
     pub fn take_events(&mut self, out: &mut Vec<u8>) -> (u32, u32) {
         self.events().fold((0, 0), |(count, dropped), events| {
             let (more, lost) = events.take(out);
@@ -63,7 +74,8 @@ impl Engine {
         front.into_iter().chain(self.shard.as_mut().map(Shard::events))
     }
 
-    /// Takes `received` bytes of a connection as far as it goes. See `docs/internals/boundary.md` for the status.
+    /// Takes `received` bytes of a connection and answers as much as possible. `docs/internals/boundary.md` has the
+    /// status.
     pub fn advance(&mut self, id: ConnectionId, received: usize, now: Seconds) -> ConnectionStatus {
         self.now = now;
         match &mut self.front {
@@ -73,7 +85,7 @@ impl Engine {
         self.run()
     }
 
-    /// Goes on after runs were carried.
+    /// Continues after the host carried the runs.
     pub fn resume(&mut self, now: Seconds) -> ConnectionStatus {
         self.now = now;
         let Some(front) = &mut self.front else { return ConnectionStatus::CLOSE };
@@ -109,7 +121,7 @@ impl Engine {
     }
 }
 
-/// Answers a barrier, or loads what has to be carried first: then it is false.
+/// Answers a barrier, or returns `false` after it loaded the runs that the host carries first.
 #[inline(never)]
 fn serve_barrier(front: &mut Front, shard: Option<&mut Shard>, barrier: &Barrier, now: Seconds) -> bool {
     front.load_barrier(barrier, shard.is_some());
@@ -125,7 +137,8 @@ fn serve_barrier(front: &mut Front, shard: Option<&mut Shard>, barrier: &Barrier
     is_here
 }
 
-/// Two passes: first the memory that the batch will need, then the commands in order.
+/// Executes the pending commands in two passes: the first touches the memory that they need, the second executes in
+/// order.
 #[inline(never)]
 fn execute(front: &mut Front, shard: &mut Shard, now: Seconds) {
     let count = front.pending_count();

@@ -28,10 +28,10 @@ pub const META_OPAQUE_BYTES_MAX: usize = 32;
 /// Longest name of a SASL mechanism (memcached's `MAX_SASL_MECH_LEN`).
 pub const SASL_MECHANISM_BYTES_MAX: usize = 32;
 
-/// Longest message of a login: user, password or what SCRAM says, with room to spare.
+/// Longest message of a login: user and password, or a message of SCRAM, with room to spare.
 pub const SASL_MESSAGE_BYTES_MAX: usize = 4096;
 
-/// Most users of a list: all of them are looked at for each login, so that none is found sooner than another.
+/// Most users of a list: a login looks at all of them, so that none is found sooner than another.
 pub const USERS_MAX: usize = 4096;
 
 /// Longest list of users that a host should hand over.
@@ -52,18 +52,19 @@ pub const SCRAM_NONCE_BYTES_MAX: usize = 256;
 /// Longest first message of a SCRAM client: it is kept until the proof comes.
 pub const SCRAM_MESSAGE_BYTES_MAX: usize = 2048;
 
-/// Refused logins after which a connection is closed. After each, further ones in the same second are refused unseen.
+/// Refused logins after which a connection is closed. After each, further ones in the same second are refused
+/// unchecked.
 pub const LOGIN_FAILURES_MAX: u32 = 5;
 
 /// Iterations a second that refused logins of all connections of one front may take together; beyond, logins that need
-/// any are refused unseen until the next second. However many connections an attacker has, a worker keeps most of its
-/// time for those who are logged in.
+/// any are refused unchecked until the next second. So a worker keeps most of its time for clients that are logged in,
+/// even under attack from many connections.
 pub const LOGIN_ITERATIONS_PER_SECOND_MAX: u32 = 2 * SCRAM_ITERATIONS_MAX;
 
 /// Longest token of a login over text (memcached's limit).
 pub const LOGIN_TOKEN_BYTES_MAX: usize = 16_384;
 
-/// A login over text has no shorter line, its end included (memcached closes the connection).
+/// Shortest line of a login over text, its end included (memcached closes the connection on a shorter one).
 pub const LOGIN_LINE_BYTES_MIN: usize = 7;
 
 /// The window into which every connection of a front reads.
@@ -72,49 +73,50 @@ pub const WINDOW_BYTES: usize = 64 * 1024;
 /// Output beyond which a connection stops parsing until the client has read.
 pub const OUTPUT_BYTES_HIGH: usize = 64 * 1024;
 
-/// What a front's output buffer holds without growing.
+/// Capacity of a front's output buffer at the start.
 pub const OUTPUT_BYTES_KEPT: usize = 2 * OUTPUT_BYTES_HIGH;
 
 /// A front's output buffer larger than this is given back after use.
 pub const OUTPUT_BYTES_KEPT_MAX: usize = 1024 * 1024;
 
-/// Longest datagram that is sent, header included (memcached's `UDP_MAX_PAYLOAD_SIZE`): what passes every network whole.
+/// Longest datagram that is sent, header included (memcached's `UDP_MAX_PAYLOAD_SIZE`): every network passes it whole.
 pub const DATAGRAM_BYTES_MAX: usize = 1400;
 
-/// Of that, the header.
+/// Bytes of its header.
 pub const DATAGRAM_HEADER_BYTES: usize = 8;
 
-/// To one datagram at most a largest item and this much is answered: a thousand names of large items fit into one.
+/// The answer to one datagram is at most a largest item and this much: so much fits, though a thousand keys of large
+/// items fit into one request.
 pub const DATAGRAM_REPLY_EXTRA_BYTES: usize = 64 * 1024;
 
-/// A peer that may not be who it says is sent at most so many times what it sent (as QUIC does, RFC 9000, 8.1).
+/// A peer whose address is not verified gets at most so many times the bytes that it sent (as in QUIC, RFC 9000, 8.1).
 pub const DATAGRAM_AMPLIFICATION_DEFAULT: u32 = 3;
 
 /// Most commands that one batch carries.
 pub const BATCH_COMMANDS_MAX: usize = 64;
 
-/// Replies beyond which a shard stops executing a batch; the rest is sent again.
+/// Replies beyond which a shard stops executing a batch; the front sends the rest again.
 pub const REPLY_BYTES_HIGH: usize = 256 * 1024;
 
-/// What unfinished requests and unread replies of all connections of one front may hold together, as a multiple of
+/// Most bytes of unfinished requests and unread replies of all connections of one front together, as a multiple of
 /// the item limit, but at least [`CONNECTION_BUFFERS_BYTES_MIN`].
 pub const CONNECTION_BUFFERS_ITEMS_MAX: usize = 32;
 
 /// See [`CONNECTION_BUFFERS_ITEMS_MAX`].
 pub const CONNECTION_BUFFERS_BYTES_MIN: usize = 64 * 1024 * 1024;
 
-/// What memcached adds to key and value when it compares an item with `-I`: header 48, NUL 1, line end 2 and, unless
-/// CAS is disabled, unique 8. Our own header is smaller, but the limit that clients see is the same.
+/// Bytes that memcached adds to key and value when it compares an item with `-I`: header 48, NUL 1, line end 2 and,
+/// unless CAS is disabled, unique 8. Our own header is smaller, but the limit that clients see is the same.
 pub const fn item_overhead_bytes(cas: bool) -> usize {
     48 + 1 + 2 + if cas { 8 } else { 0 }
 }
 
-/// What memcached adds further for client flags, which an item without them does not have.
+/// Bytes that memcached adds for client flags; an item without flags has none.
 pub const fn flags_overhead_bytes(flags: u32) -> usize {
     if flags == 0 { 0 } else { 4 }
 }
 
-/// What memcached compares with `-I`.
+/// Bytes of an item as memcached compares them with `-I`.
 pub const fn item_bytes(key_bytes: usize, value_bytes: usize, flags: u32, cas: bool) -> usize {
     let overhead = item_overhead_bytes(cas) + flags_overhead_bytes(flags);
     key_bytes.saturating_add(value_bytes).saturating_add(overhead)
@@ -126,7 +128,7 @@ pub const NUMBER_VALUE_BYTES_MAX: usize = 512 * 1024;
 /// Most prefixes that `stats detail` keeps apart; keys with further ones are not counted.
 pub const PREFIXES_MAX: usize = 65_536;
 
-/// What an item's header takes at least.
+/// Least bytes of an item's header.
 pub const ITEM_HEADER_BYTES: usize = 12;
 
 /// Most connections of a server that watch (memcached's `WATCHER_LIMIT`).

@@ -1,4 +1,4 @@
-//! What the store answers. It borrows the value from the store; encoders turn it into a protocol's words.
+//! Replies of the store. They borrow the value from the store; encoders turn them into a protocol's words.
 
 use crate::clock::{Expiry, Seconds};
 
@@ -9,7 +9,7 @@ pub enum Reply<'a> {
     Missing,
     /// A read found this.
     Found(Found<'a>),
-    /// A [`crate::command::Fetch`] found this, or created it; or somebody inspects it.
+    /// A [`crate::command::Fetch`] found this, or created it, or the command inspects it.
     Item(Fetched<'a>),
     /// A store succeeded.
     Stored {
@@ -45,9 +45,10 @@ pub enum Reply<'a> {
     BadData,
     /// No room, and evictions are disabled (or nothing more can be evicted).
     OutOfMemory,
-    /// A tentative [`crate::command::Fetch`] was not executed: it has to be sent again, in order. Batches end before it.
+    /// A tentative [`crate::command::Fetch`] was not executed: it has to be sent again, in order. Batches end before
+    /// it.
     Contended,
-    /// The shard died on the way; its content is lost. Produced by the batch decoder, never by the store.
+    /// The shard trapped, and its content is lost. Produced by the batch decoder, never by the store.
     Lost,
 }
 
@@ -62,7 +63,7 @@ pub struct Found<'a> {
     pub value: Value<'a>,
 }
 
-/// An item with what is known of it. All of it is as it was before the command, but for `cas`.
+/// An item with its details, as they were before the command, but for `cas`.
 #[derive(Clone, Copy, Debug)]
 pub struct Fetched<'a> {
     /// The client's flags.
@@ -71,15 +72,15 @@ pub struct Fetched<'a> {
     pub cas: u64,
     /// The bytes, if they were wanted.
     pub value: Option<Value<'a>>,
-    /// How many there are.
+    /// Their number.
     pub value_bytes: u32,
-    /// What the item takes of the store's memory, in bytes.
+    /// Bytes of the store's memory that the item takes.
     pub item_bytes: u32,
     /// When it expires.
     pub expiry: Expiry,
     /// Seconds since its last use.
     pub idle_s: Seconds,
-    /// Whether somebody has read it since it was written.
+    /// It was read since it was written.
     pub fetched: bool,
     /// This command created it.
     pub created: bool,
@@ -87,7 +88,7 @@ pub struct Fetched<'a> {
     pub encoded_key: bool,
     /// It is stale.
     pub stale: bool,
-    /// Another client was told to write it anew.
+    /// Another client is to write it anew.
     pub taken: bool,
     /// This client is to write it anew.
     pub won: bool,
@@ -114,13 +115,13 @@ impl<'a> Value<'a> {
         Self { length: bytes.len(), head: bytes, rest: None }
     }
 
-    /// A value of `length` bytes that begins with `head` and goes on at `position` of `owner`.
+    /// A value of `length` bytes that begins with `head` and continues at `position` of `owner`.
     pub fn scattered(length: usize, head: &'a [u8], owner: &'a dyn Pieces, position: u32) -> Self {
         debug_assert!(head.len() < length);
         Self { length, head, rest: Some((owner, position)) }
     }
 
-    /// How many bytes there are in all.
+    /// Number of bytes in all.
     pub fn len(&self) -> usize {
         self.length
     }

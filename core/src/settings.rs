@@ -24,7 +24,7 @@ macro_rules! settings {
                 Self::ALL.get(usize::from(number)).copied()
             }
 
-            /// What is shown where the host said nothing; empty: no line at all.
+            /// The value that is shown if the host sets none; empty: no line.
             pub fn default_value(self) -> &'static str {
                 match self { $(Self::$variant => $default,)* }
             }
@@ -33,7 +33,7 @@ macro_rules! settings {
 }
 
 impl Setting {
-    /// How a value that a command changed is shown.
+    /// The form in which a value that a command changed is shown.
     pub fn shown(self, value: u64) -> String {
         match self {
             Self::LruCrawler | Self::LruSegmented | Self::DetailEnabled | Self::TempLru => {

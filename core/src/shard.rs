@@ -1,4 +1,4 @@
-//! A store with what stands around it: prefix statistics and the execution of batches.
+//! A store with its prefix statistics, the settings that commands change, and the execution of batches.
 
 use crate::{
     boundary::{
@@ -20,12 +20,12 @@ use alloc::vec::Vec;
 pub struct Shard {
     store: Store,
     prefixes: Prefixes,
-    /// What commands changed of the settings.
+    /// Settings that commands changed, and their values.
     tuned: Vec<(Setting, u64)>,
 }
 
 impl Shard {
-    /// An empty one. `None` if the address space for its pool is not to be had.
+    /// An empty one. `None` if there is not enough address space for its pool.
     pub fn new(config: &Config) -> Option<Self> {
         let mut store = Store::new(config.store)?;
         store.share_uniques(config.shard, config.shards);

@@ -1,4 +1,4 @@
-//! What connections may cost: half-sent requests, unread replies, long lines, large values, hosts that ask twice.
+//! The cost of connections: half-sent requests, unread replies, long lines, large values, hosts that ask twice.
 
 mod common;
 
@@ -13,7 +13,7 @@ use wasmcached_core::{
     limits,
 };
 
-/// What an engine with items of up to a MiB holds for its connections at most.
+/// Most bytes that an engine with items of up to a MiB holds for its connections.
 const BUFFERS_BYTES_MAX: usize = limits::CONNECTION_BUFFERS_BYTES_MIN;
 
 fn config() -> Config {
@@ -61,7 +61,7 @@ fn half_sent_requests_hold_bounded_memory() {
         }
     }
     assert!((60..140).contains(&refused), "{refused}");
-    // Who was not refused can finish, and everything is given back.
+    // Connections that were not refused can finish, and all memory is given back.
     for client in clients.iter_mut().filter(|client| !client.closed) {
         assert_eq!(client.ask(&mut server, &[&large(100_000)[..], b"\r\n"].concat()), b"STORED\r\n");
     }
@@ -148,7 +148,7 @@ fn output_exactly_at_the_mark() {
             assert_eq!(client.ask(&mut server, &set), b"STORED\r\n");
             let once = client.ask(&mut server, b"get k\r\n");
             assert_eq!(once.len(), value_bytes + frame);
-            // What follows is answered as well, whatever stands behind the mark.
+            // The requests that follow are answered as well, wherever the mark is.
             for tail in [&b""[..], b"version\r\n", b"get k\r\n", b"get nothing\r\nversion\r\n", b"quit\r\n"] {
                 let answer = client.ask(&mut server, &[b"get k\r\n", tail].concat());
                 assert!(answer.starts_with(&once));
@@ -260,7 +260,7 @@ fn a_host_may_ask_twice() {
     }
 }
 
-/// A host that goes on although not everything was sent loses nothing.
+/// A host that continues although not everything was sent loses nothing.
 #[test]
 fn going_on_before_the_output_is_sent_loses_nothing() {
     let mut server = Server::solo(&config(), START);
@@ -293,7 +293,7 @@ fn unknown_connections_are_told_to_close() {
     let first = server.open();
     server.receive(first, b"set k 0 0 100\r\nabc");
     server.front().close(first);
-    // A number that is used again belongs to nobody's past.
+    // A number that is used again has no past.
     let second = server.open();
     assert_eq!(server.receive(second, b"version\r\n").1, ConnectionStatus::OUTPUT);
     assert_eq!(server.front().output(second), b"VERSION 1.6.45\r\n");
@@ -323,7 +323,7 @@ fn quiet_reads_are_no_more_requests_than_the_keys_of_a_retrieval() {
     assert_eq!(yields_after(b"", &[b"get".to_vec(), b" k".repeat(50), b"\r\n".to_vec()].concat()), 0);
     assert_eq!(yields_after(b"", &[b"mg k v q\r\n".repeat(50), b"mn\r\n".to_vec()].concat()), 0);
     assert_eq!(yields_after(&noop, &[packets(0x0d), noop.clone()].concat()), 0);
-    // Whatever is answered or changes something counts.
+    // A request counts if it is answered or changes something.
     assert!(yields_after(b"", &b"mg k v\r\n".repeat(50)) >= 12);
     assert!(yields_after(b"", &b"mg k v T0 q\r\n".repeat(50)) >= 12);
     assert!(yields_after(&noop, &packets(0x0c)) >= 12);

@@ -10,7 +10,7 @@ use common::{
 };
 use wasmcached_core::boundary::config::{Config, StoreConfig};
 
-/// What comes back for `stream`, and whether the connection was closed.
+/// The replies to `stream`, and whether the connection was closed.
 fn replies(config: &Config, shards: u32, room: usize, stream: &[u8], cuts: Cuts, seed: u64) -> (Vec<u8>, bool) {
     let mut server = match shards {
         0 => Server::solo(config, START),

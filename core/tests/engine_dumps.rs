@@ -49,7 +49,7 @@ fn change(server: &mut Server, client: &mut Client, name: &str, range: std::ops:
     assert_eq!(client.ask(server, &requests), b"");
 }
 
-/// How often each key that begins `stays` was listed.
+/// Number of times that each key that begins `stays` was listed.
 fn listed(answer: &[u8], before: &str, after: &str) -> BTreeMap<String, usize> {
     let text = std::str::from_utf8(answer).unwrap();
     let mut counts = BTreeMap::new();
@@ -160,7 +160,7 @@ fn put(shard: &mut Shard, key: &str, store: bool) {
     shard.execute(&Command { hash: common::config().store.seed.hash(key), key, operation }, START);
 }
 
-/// One piece of a walk: where it goes on, and whom it met of those who stay.
+/// One piece of a walk: returns the cursor of the next piece, and counts the keys that stay.
 fn piece(shard: &mut Shard, cursor: u64, met: &mut BTreeMap<Vec<u8>, usize>) -> u64 {
     let mut answer = Vec::new();
     shard.broadcast(Broadcast::Walk(Walk { cursor, classes: !1, room: 1 }), START, &mut answer);

@@ -1,8 +1,8 @@
 //! Seeded runs of the whole engine, solo and as a front with shards, against a naive model of the protocol.
 //!
 //! Requests of every command come over several connections in random cuts, replies are read in random cuts, time
-//! jumps, connections end midway. Where nothing may be forgotten, replies are what the model says, byte for byte; where
-//! the pool is small, a miss is legal and a wrong value never. Every store is walked again and again.
+//! jumps, connections end midway. In a large pool, replies are the model's, byte for byte; in a
+//! small pool, a miss is legal and a wrong value never is. Every store is checked again and again.
 
 mod common;
 

@@ -1,4 +1,4 @@
-//! What is told of commands to those who watch, whichever protocol they came by.
+//! The events of commands for connections that watch, in every protocol.
 
 mod common;
 
@@ -27,7 +27,7 @@ fn set(opcode: u8, value: &str, cas: u64) -> Vec<u8> {
     packet(opcode, &[0; 8], "k", value, cas)
 }
 
-/// What was recorded since the last call: first by the front, then by the shards.
+/// Events since the last call: first those of the front, then those of the shards.
 fn told(server: &mut Server) -> Vec<String> {
     let mut records = Vec::new();
     let (mut count, mut dropped) = server.front().events().take(&mut records);

@@ -1,4 +1,4 @@
-//! The laws of what looks at bytes before anybody has logged in: the parser of the one text command, messages of the
+//! The laws of the parsers that see bytes before a login: the parser of the one text command, messages of the
 //! mechanisms, lists of users. No input panics; a verdict consumes, and does not change when bytes follow.
 
 use proptest::{collection::vec, prelude::*, sample::Index};

@@ -1,4 +1,4 @@
-//! Logins through a front: what those that fail may cost, and what becomes of one under way.
+//! Logins through a front: the cost of failures, and logins under way.
 
 #![cfg(feature = "authentication")]
 
@@ -29,7 +29,7 @@ fn server(authentication: Authentication, users: &[u8]) -> Server {
     server
 }
 
-/// What a new connection hears that says who it is by text.
+/// The answer to a new connection that logs in by text.
 fn log_in(server: &mut Server, user: &str, password: &str) -> bool {
     let token = format!("{user} {password}");
     let request = format!("set auth 0 0 {}\r\n{token}\r\n", token.len());
@@ -71,7 +71,7 @@ fn failures_of_all_connections_take_a_bounded_part_of_a_second() {
         // Somebody who does not exist costs as much.
         assert!(!log_in(&mut server, ["ann", "nobody"][number as usize % 2], "wrong"));
     }
-    // Whoever is let in takes nothing from others.
+    // A successful login takes nothing from the budget of others.
     assert!((0..2).all(|_| log_in(&mut server, "ann", "secret")));
     assert!(!log_in(&mut server, "nobody", "wrong"));
     assert!(!log_in(&mut server, "ann", "secret"), "it was looked at");

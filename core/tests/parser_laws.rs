@@ -1,4 +1,5 @@
-//! The laws of the parsers of text and meta commands, for valid requests of every command, for damaged ones and for any bytes.
+//! The laws of the parsers of text and meta commands, for valid requests of every command, for damaged ones and for any
+//! bytes.
 //!
 //! *Total*: no input panics. *Progress*: a request takes at least a byte, and only bytes that are there. *Prefix*: each
 //! proper prefix of a request is incomplete, and what follows a request changes nothing. *Limits*: the parser never
@@ -23,14 +24,14 @@ use wasmcached_core::{
     },
 };
 
-/// What either parser found.
+/// The request that either parser found.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Asked {
     Text(TextRequest),
     Meta(meta::MetaRequest),
 }
 
-/// The first word decides who parses.
+/// The first word decides which parser it is.
 fn parse(input: &[u8], context: &Context) -> Verdict<Asked> {
     if meta::recognizes(input) {
         map(meta::parse(input, context), Asked::Meta)
@@ -218,7 +219,7 @@ proptest! {
         }
     }
 
-    /// What is waited for is what is needed: fed exactly that, the parser asks at most as often as there are bytes of
+    /// The parser waits for exactly what it needs: fed exactly that, it asks at most as often as there are bytes of
     /// line, and once for the data.
     #[test]
     fn needed_is_truthful(input in request()) {

@@ -1,4 +1,4 @@
-//! What the store does with its memory: how much it holds, what it reclaims first, and that the limit is the limit.
+//! The memory of the store: how much it holds, what it reclaims first, and that it keeps its limit.
 
 use wasmcached_core::{
     clock::{Expiry, Seconds},

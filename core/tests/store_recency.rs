@@ -1,5 +1,5 @@
-//! What is evicted, held to the exact LRU: the crate `lru`, weighted with the bytes that an item takes in this store, in as
-//! much memory. Loads are seeded, so the numbers are the same on every run.
+//! Evictions, compared with the exact LRU: the crate `lru`, weighted with the bytes that an item takes in this store,
+//! in as much memory. Loads are seeded, so the numbers are the same on every run.
 
 use lru::LruCache;
 use wasmcached_core::{

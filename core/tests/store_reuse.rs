@@ -1,5 +1,5 @@
-//! What a store did before does not matter for what it can do now: memory serves any size at any time, and what has
-//! expired goes before anything that is alive.
+//! The past of a store does not limit its future: memory serves any size at any time, and expired
+//! items go before live ones.
 
 #[path = "common/random.rs"]
 #[allow(dead_code, reason = "the other tests use the rest")]
@@ -18,8 +18,8 @@ const NOW: Seconds = 1_800_000_000;
 const SEED: Seed = Seed(7, 8);
 const MEMORY_BYTES: u64 = 4 << 20;
 
-/// The hit ratio beside a fresh store's. An index that kept what it had grown to cost 5 % and more; what was measured is
-/// within 0.3 % with exact recency, and up to 1.6 % lower with probation after small items.
+/// The hit ratio beside a fresh store's. An index that kept what it had grown to cost 5 % and more; what was measured
+/// is within 0.3 % with exact recency, and up to 1.6 % lower with probation after small items.
 const SHARE_OF_FRESH_MIN: f64 = 0.97;
 
 fn new_store(eviction: Eviction) -> Store {

@@ -228,7 +228,7 @@ impl Simulation {
     }
 }
 
-/// How many seeds each load runs with; `SIMULATION_SEEDS` asks for more.
+/// Number of seeds of each load; `SIMULATION_SEEDS` asks for more.
 fn seeds() -> u64 {
     std::env::var("SIMULATION_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(2)
 }
@@ -267,7 +267,7 @@ fn with_room_for_everything_nothing_is_forgotten() {
         let counters = simulation.store.counters();
         assert_eq!((counters.evictions, simulation.forgotten), (0, 0));
         assert!(simulation.stored > 2000);
-        // What the model still has, the store has.
+        // The store has everything that the model still has.
         for (key, item) in core::mem::take(&mut simulation.model.items) {
             let command =
                 Command { hash: simulation.seed.hash(&key), key: &key, operation: Operation::Get { touch: None } };

@@ -32,11 +32,11 @@ const NOW: Seconds = 1_800_000_000;
 const VALUE_BYTES_OTHER: usize = 60;
 /// Room for an item and for what is dead or free.
 const POOL_BYTES_AN_ITEM: u64 = 180;
-/// What an item takes, so that as many as wanted are left when the pool is full.
+/// Bytes of an item, so that the wanted number is left when the pool is full.
 const POOL_BYTES_AN_ITEM_FULL: u64 = 146;
 const GET: Operation<'_> = Operation::Get { touch: None };
 
-/// What a loop does.
+/// The work of a loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Work {
     /// Reads of keys that are there, at random.
@@ -58,7 +58,7 @@ impl Work {
     pub(crate) const ALL: [Self; 6] =
         [Self::GetHit, Self::GetMiss, Self::Overwrite, Self::OverwriteResized, Self::SetNew, Self::EvictingSet];
 
-    /// What reports call it.
+    /// Its name in reports.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::GetHit => "get hit",
@@ -103,8 +103,8 @@ impl Loops {
         Some(Self { store, work, items, fresh: 0, random: 1, resized: false, round, value: [b'v'; VALUE_BYTES] })
     }
 
-    /// Goes on with another kind of work on the same items. What leaves other keys behind comes last:
-    /// [`Work::SetNew`]; and [`Work::EvictingSet`] wants a pool of its own.
+    /// Continues with another kind of work on the same items. [`Work::SetNew`] leaves other keys behind, so it comes
+    /// last; [`Work::EvictingSet`] needs a pool of its own.
     pub(crate) fn turn_to(&mut self, work: Work) {
         assert!(work == self.work || (self.work != Work::SetNew && self.work != Work::EvictingSet));
         assert!(work == self.work || work != Work::EvictingSet);
@@ -164,12 +164,12 @@ impl Loops {
         found == if self.work == Work::GetHit { ROUND_OPERATIONS as u64 } else { 0 }
     }
 
-    /// How many items there are now.
+    /// Number of items.
     pub(crate) fn items(&self) -> u64 {
         self.store.counters().curr_items
     }
 
-    /// How many were given up for others.
+    /// Number of evicted items.
     pub(crate) fn evictions(&self) -> u64 {
         self.store.counters().evictions
     }

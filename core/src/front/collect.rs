@@ -27,22 +27,22 @@ pub(super) enum LoginPart {
     Packet(binary::PacketLogin),
 }
 
-/// What [`collect`] found besides pending answers. Valid only if there are none.
+/// The result of [`collect`] besides pending answers. Valid only if there are none.
 pub(super) struct Collected {
-    /// The input up to here is done with.
+    /// End of the consumed input.
     pub(super) cursor: usize,
     pub(super) state: State,
     /// See [`super::connection::Connection::needed`].
     pub(super) needed: usize,
     pub(super) barrier: Option<Barrier>,
-    /// A part of a login, which stands alone as well.
+    /// A part of a login. Like a barrier, it stands alone.
     pub(super) login: Option<LoginPart>,
 }
 
 /// Parses from `cursor` on until the input or the batch is full, or a barrier stands at its beginning.
 ///
-/// Here and below, what is rare is kept apart: each function of a guest begins by clearing all variables that any part of
-/// it needs, so the frequent parts must not share theirs with the rest.
+/// Rare cases have functions of their own, here and below: a function of a guest begins by clearing the variables of
+/// all its parts, so frequent parts must not share a function with rare ones.
 #[inline(never)]
 pub(super) fn collect(
     pending: &mut Vec<Pending>,
@@ -78,7 +78,7 @@ impl Collector<'_> {
         self.input.get(self.found.cursor..).unwrap_or_default()
     }
 
-    /// Takes the next thing from the input; breaks where there is none to take now.
+    /// Takes the next request or part of one from the input; breaks if there is none to take now.
     #[inline]
     fn advance(&mut self) -> ControlFlow<()> {
         match self.found.state {
@@ -93,12 +93,12 @@ impl Collector<'_> {
     fn advance_elsewhere(&mut self) -> ControlFlow<()> {
         let rest = self.unparsed();
         match self.found.state {
-            // The last two are taken elsewhere.
+            // `advance` takes the last two.
             State::Closing | State::Requests | State::Packets { .. } => return BREAK,
             State::Skip(left) => {
                 let left = left - self.skip(left);
                 self.found.state = skip(left);
-                // What was skipped need not be kept, though nothing pends on it.
+                // Skipped input is consumed although no answer is pending.
                 return if left > 0 { BREAK } else { CONTINUE };
             }
             State::SkipBody { left, locked } => {
@@ -120,7 +120,7 @@ impl Collector<'_> {
         CONTINUE
     }
 
-    /// Leaves out so many bytes, if they are there; how many were.
+    /// Skips up to `left` bytes and returns how many it skipped.
     fn skip(&mut self, left: u64) -> u64 {
         let skipped = left.min(self.unparsed().len() as u64);
         self.found.cursor += skipped as usize;
@@ -180,7 +180,7 @@ impl Collector<'_> {
                 self.found.cursor = start + keys.start as usize;
                 self.found.state = State::Keys { cas, touch, remaining: keys.length, ending: ending as u8 };
                 if keys.length == 0 {
-                    // A long line that ended after its last key was taken.
+                    // The line's end came after its last key.
                     self.finish_line();
                 }
             }
@@ -207,7 +207,7 @@ impl Collector<'_> {
         CONTINUE
     }
 
-    /// An `mg` as nearly all of them are; `None` if it is none.
+    /// The usual form of `mg`; `None` if it is another request.
     #[inline]
     fn plain_meta_get(&mut self) -> Option<ControlFlow<()>> {
         let start = self.found.cursor;
@@ -239,7 +239,7 @@ impl Collector<'_> {
                 let mut key = request.key.shifted(start);
                 if request.format.encoded_key {
                     let before = self.decoded.len();
-                    // The parser has seen that it is a key.
+                    // The parser has checked that it is a key.
                     let _ = meta::decode_key(key.of(self.input), self.decoded);
                     key = Span::new(before, self.decoded.len());
                 }
@@ -323,7 +323,7 @@ impl Collector<'_> {
         }
     }
 
-    /// Takes what must be alone, unless answers pend before it.
+    /// Consumes a request that must stand alone, unless answers are pending before it.
     fn stands_alone(&mut self, consumed: usize) -> bool {
         let is_alone = self.pending.is_empty();
         if is_alone {
@@ -338,7 +338,7 @@ impl Collector<'_> {
         BREAK
     }
 
-    /// Everything before it is answered first; a pending nothing carries the state.
+    /// An empty pending answer holds the state, so that everything before it is answered first.
     fn close(&mut self) -> ControlFlow<()> {
         self.found.state = State::Closing;
         self.found.cursor = self.input.len();
@@ -346,7 +346,7 @@ impl Collector<'_> {
         BREAK
     }
 
-    /// The next key of a retrieval becomes a command; what remains of the line becomes the state.
+    /// The next key of a retrieval becomes a command; the state holds the rest of the line.
     #[inline]
     fn key(&mut self) -> ControlFlow<()> {
         let Collected { cursor, state: State::Keys { cas, touch, remaining, ending }, .. } = self.found else {
@@ -380,8 +380,8 @@ impl Collector<'_> {
     }
 }
 
-/// As how many requests a command counts. A quiet read counts as one more key of a retrieval does: not at all. The answers
-/// to many are sent together then, and what a read from the socket can hold of them bounds them as well.
+/// The number of requests that a command counts as. A quiet read counts as a further key of a retrieval does: not at
+/// all. The answers to many of them are sent together, bounded by the length of one read.
 fn requests(quiet: bool, operation: &Operation<'_>) -> u32 {
     u32::from(!(quiet && operation.is_read()))
 }

@@ -1,4 +1,4 @@
-//! One client: where it is in its conversation, and the bytes that could not be dealt with yet.
+//! One client: the state of its conversation, and the bytes that wait.
 
 use super::{control::Dumping, datagram::frame::DatagramState, login::Logins, state::State, status::ConnectionStatus};
 use crate::{boundary::event::Kinds, limits};
@@ -14,24 +14,24 @@ pub(super) struct Connection {
     pub(super) status: ConnectionStatus,
     /// Its attempts to log in, once it has made one.
     pub(super) logins: Option<Box<Logins>>,
-    /// What the parser said the request at hand needs at least, in bytes.
+    /// Least number of bytes of the request at hand, as the parser reported it.
     pub(super) needed: usize,
     /// The beginning of a request; while receiving into it, also the space for more.
     input: Vec<u8>,
-    /// How many bytes at the end of `input` are space.
+    /// Bytes at the end of `input` that are space.
     space: usize,
     /// `input` is at the beginning of the window as well, and more follows it there.
     in_window: bool,
-    /// Items that it is being shown; nothing else is answered before.
+    /// The listing that it is in; no other request is answered before its end.
     pub(super) dumping: Option<Box<Dumping>>,
-    /// The events that it is shown; then it asks for nothing any more.
+    /// Kinds of events that it shows; a connection that watches has no further requests.
     pub(super) watches: Kinds,
     /// The host's number for it.
     pub(super) descriptor: u32,
     output: Vec<u8>,
-    /// How many bytes of `output` are sent.
+    /// Bytes of `output` that are sent.
     sent: usize,
-    /// It is no stream: each input stands for itself, and `output` is datagrams.
+    /// Set for a datagram socket: each input stands for itself, and `output` is datagrams.
     pub(super) datagrams: Option<DatagramState>,
 }
 
@@ -54,7 +54,7 @@ impl Connection {
         self.input.len() > self.space
     }
 
-    /// Whether `advance` could do something without further bytes.
+    /// Whether there is work without further bytes.
     pub(super) fn has_work(&self) -> bool {
         self.has_input() || self.dumping.is_some()
     }
@@ -63,7 +63,7 @@ impl Connection {
         &self.input[..self.input.len() - self.space]
     }
 
-    /// Gets ready to receive: returns how many bytes at the beginning of the window are taken, or `None` if the
+    /// Prepares for a read: returns how many bytes at the beginning of the window are taken, or `None` if the
     /// connection's own buffer receives ([`Connection::input_space`]).
     pub(super) fn prepare_input(&mut self, window: &mut [u8]) -> Option<usize> {
         let held = self.input.len() - self.space;
@@ -78,8 +78,8 @@ impl Connection {
             self.in_window = true;
             return Some(held);
         }
-        // As much again as there is already, so that a client that announces much and sends little holds little; and
-        // never so little that a long line arrives byte by byte. Space that is left over is not cleared again.
+        // The space is as large as the input, so that a client which announces much and sends little holds little, but
+        // never so small that a long line arrives byte by byte. Space that is left over is not cleared again.
         let wanted = self.needed.saturating_sub(held).clamp(READ_BYTES_MIN, held.max(READ_BYTES_MIN));
         if self.space == 0 {
             self.input.reserve_exact(wanted);

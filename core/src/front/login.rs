@@ -1,4 +1,4 @@
-//! Logins of connections: who may try, how often, and what follows. Who is known, `authentication` knows.
+//! Logins of connections: their messages, their limits and their outcome. `authentication` checks users.
 
 use super::{Front, collect::LoginPart, state::State};
 use crate::{
@@ -12,33 +12,33 @@ use crate::{
 };
 use alloc::vec::Vec;
 
-/// What one connection has tried.
+/// The login attempts of one connection.
 #[derive(Default)]
 pub(super) struct Logins {
     failures: u32,
     failed_at: Option<Seconds>,
     progress: Progress,
-    /// The list of users under which that began.
+    /// Number of the list of users under which `progress` began.
     list: u32,
 }
 
-/// Where a login stands that takes several packets.
+/// The state of a login that takes several packets.
 #[derive(Default)]
 enum Progress {
     /// None has begun.
     #[default]
     Nothing,
-    /// PLAIN, and the message is to come.
+    /// PLAIN, before the message.
     Plain,
-    /// SCRAM, and the message is to come.
+    /// SCRAM, before the first message.
     Scram,
-    /// SCRAM, and the proof is to come.
+    /// SCRAM, before the proof.
     Challenged(Exchange),
-    /// The client is to say that it believes us.
+    /// SCRAM, before the client's acknowledgement of the server's proof.
     Proven,
 }
 
-/// What follows from a message.
+/// The outcome of a message.
 enum LoginOutcome {
     LoggedIn,
     Continue(Vec<u8>),
@@ -49,7 +49,7 @@ enum LoginOutcome {
 #[derive(Default)]
 pub(super) struct Gate {
     users: Users,
-    /// How many lists there were: a login that began under one does not end under another.
+    /// Number of the current list: a login that began under one list does not end under another.
     list: u32,
     tries: u32,
     refusals: u32,
@@ -58,10 +58,10 @@ pub(super) struct Gate {
     budget: HashBudget,
 }
 
-/// What hashed checks cost.
+/// Limits the iterations that refused logins take.
 #[derive(Default)]
 struct HashBudget {
-    /// All that were made.
+    /// All checks so far.
     checks: u32,
     second: Seconds,
     /// Iterations of the refused logins of that second.
@@ -69,10 +69,10 @@ struct HashBudget {
 }
 
 impl Front {
-    /// Puts the list of users in force; who is logged in stays so. On an error the list before it stays.
+    /// Replaces the list of users. Connections that are logged in stay so. On an error the previous list stays.
     ///
     /// # Errors
-    /// Which line is wrong, and why.
+    /// The first wrong line, and the reason.
     pub fn set_users(&mut self, list: &[u8]) -> Result<(), Problem> {
         let seed = self.config.store.seed;
         let secrets = Secrets { common: [seed.0, seed.1], own: self.config.entropy };
@@ -81,7 +81,7 @@ impl Front {
         Ok(())
     }
 
-    /// How many logins were tried, and how many of them refused.
+    /// Numbers of attempted and of refused logins.
     pub fn logins(&self) -> (u32, u32) {
         (self.gate.tries, self.gate.refusals)
     }
@@ -102,7 +102,7 @@ impl Front {
                 if passes { State::Requests } else { State::Locked }
             }
             LoginPart::Packet(login) if login.format.verb == PacketVerb::SaslList => {
-                // A client that asks begins anew.
+                // The question for mechanisms begins a new login.
                 logins.progress = Progress::Nothing;
                 binary::login(&mut self.output, login.format, PacketStatus::Success, MECHANISMS);
                 State::Packets { locked: true }
@@ -130,7 +130,7 @@ impl Front {
             }
         };
         if self.gate.budget.checks != checks_before {
-            // Long enough for one turn: others wait.
+            // A hashed check takes long, so it ends the turn of its connection.
             self.requests_left = 0;
         }
         let closes = logins.failures >= limits::LOGIN_FAILURES_MAX;
@@ -142,7 +142,7 @@ impl Front {
 }
 
 impl Logins {
-    /// Lets `check` look at a message, unless the last failure was in this very second; counts what came of it.
+    /// Lets `check` look at a message, unless the last failure was in the same second, and counts the outcome.
     fn attempt(
         &mut self,
         gate: &mut Gate,
@@ -229,7 +229,7 @@ impl Gate {
 }
 
 impl HashBudget {
-    /// Whether there may be a check of so many iterations; it counts as one of a refused login.
+    /// Takes the iterations of a check out of the budget; `false`: they exceed it.
     fn begin(&mut self, iterations: u32, now: Seconds) -> bool {
         if iterations == 0 {
             return true;
@@ -245,7 +245,7 @@ impl HashBudget {
         true
     }
 
-    /// It was no refused login.
+    /// Returns the iterations of a login that was not refused.
     fn refund(&mut self, iterations: u32) {
         self.iterations = self.iterations.saturating_sub(iterations);
     }

@@ -1,8 +1,8 @@
 //! Connections of clients: from received bytes to commands, from replies to bytes to send.
 //!
-//! A front never calls out in the middle of a parse. [`Front::step`] turns the whole requests that a read delivered into
-//! a list of [`Pending`] answers; whoever holds the store (this guest in a solo engine, others through a
-//! [`runs::Runs`]) executes their commands; then they are answered in order. Nothing here knows a socket or the store.
+//! A front never calls out in the middle of a parse. [`Front::step`] turns the whole requests that a read delivered
+//! into a list of [`Pending`] answers. The store executes their commands: in a solo engine that of the same guest, else
+//! those of other guests through [`Run`]s. Then the front answers in order. It knows neither sockets nor the store.
 
 mod barrier;
 mod collect;
@@ -56,31 +56,55 @@ use slab::Slab;
 use state::State;
 use watch::Watchers;
 
-/// What [`Front::step`] found.
+/// The result of [`Front::step`].
 #[derive(Clone, Copy, Debug)]
 pub enum Step {
-    /// [`Front::pending`] is to be executed and answered.
+    /// Pending commands are to be executed and answered.
     Execute,
-    /// Something that concerns all shards or the host.
+    /// A request that concerns all shards or the host.
     Barrier(Barrier),
-    /// Nothing more for now.
+    /// No more requests for now.
     Idle,
 }
 
 /// The connections of one worker.
+///
+/// A front does no I/O: an engine drives it, with the bytes of a host. It has four kinds of methods.
+///
+/// *Connections* begin with [`open`](Self::open), [`open_bound`](Self::open_bound) or
+/// [`open_datagrams`](Self::open_datagrams) and end with [`close`](Self::close), at any time.
+///
+/// *An event* makes its connection the one at hand, in this order:
+/// 1. [`input`](Self::input) gives the space for a read, [`begin`](Self::begin) takes the bytes;
+/// 2. [`step`](Self::step) until it returns [`Step::Idle`];
+///    - after [`Step::Execute`] either [`command`](Self::command) and [`answer`](Self::answer) for each number from 0
+///      on, and [`retire`](Self::retire); or [`load_commands`](Self::load_commands), [`runs`](Self::runs),
+///      [`reply`](Self::reply) for each run, and [`answer_runs`](Self::answer_runs);
+///    - after [`Step::Barrier`] [`load_barrier`](Self::load_barrier), then [`reply`](Self::reply) for each run or
+///      [`barrier_answer`](Self::barrier_answer) for each broadcast, and [`answer_barrier`](Self::answer_barrier);
+/// 3. [`park`](Self::park), which returns the next actions of the host.
+///
+/// *Output* follows an event: [`output`](Self::output), and [`consume`](Self::consume) with the number of bytes that
+/// were sent. The next `begin` or [`deliver`](Self::deliver) drops output of the connection at hand that was not
+/// consumed.
+///
+/// *Everything else* observes or configures, at any time.
+///
+/// From `begin` to `park`, `input` and a second `begin` are illegal: they overwrite the input at hand, so requests are
+/// lost or garbled. `close` of the connection at hand is legal: the steps that follow are idle.
 pub struct Front {
     config: Config,
     context: Context,
     connections: Slab<Connection>,
     inbound: Inbound,
-    /// What the connection at hand has to send.
+    /// Output of the connection at hand.
     output: Vec<u8>,
     pending: Vec<Pending>,
     /// The keys of pending commands that came in base64.
     decoded: Vec<u8>,
     runs: Runs,
     requests_left: u32,
-    /// Something was answered since the last look at the connection.
+    /// A request of the connection at hand was answered in this turn.
     has_answered: bool,
     gate: Gate,
     /// Output of the connection at hand beyond which it stops parsing.
@@ -117,7 +141,7 @@ impl Front {
         }
     }
 
-    /// A new client; `refused`: one over the connection limit, that gets its refusal as output.
+    /// A new client; `refused`: it is above the connection limit, and its output is the refusal.
     pub fn open(&mut self, refused: bool) -> ConnectionId {
         let mut connection = Connection::new(self.first_state(self.config.binding));
         if refused {
@@ -127,14 +151,13 @@ impl Front {
         ConnectionId(self.connections.insert(connection) as u32)
     }
 
-    /// A new client of a listener that speaks these protocols. Where clients have to log in, they speak the one that has
-    /// logins.
+    /// A new client of a listener for these protocols. If clients have to log in, the protocol is the one with logins.
     pub fn open_bound(&mut self, binding: Binding) -> ConnectionId {
         let connection = Connection::new(self.first_state(binding));
         ConnectionId(self.connections.insert(connection) as u32)
     }
 
-    /// Where a conversation begins.
+    /// The state in which a conversation begins.
     fn first_state(&self, binding: Binding) -> State {
         match binding {
             _ if self.config.authentication == Authentication::Text => State::Locked,
@@ -145,7 +168,7 @@ impl Front {
         }
     }
 
-    /// Names a client by the host's number for it, in what is shown to those who watch.
+    /// Sets the host's number for a client, which events show.
     pub fn label(&mut self, id: ConnectionId, descriptor: u32) {
         if let Some(connection) = self.connections.get_mut(id.0 as usize) {
             connection.descriptor = descriptor;
@@ -166,7 +189,7 @@ impl Front {
         }
     }
 
-    /// Where the next received bytes of `id` go; never empty.
+    /// Space for the next received bytes of `id`; never empty.
     pub fn input(&mut self, id: ConnectionId) -> &mut [u8] {
         let Some(connection) = self.connections.get_mut(id.0 as usize) else { return &mut self.inbound.window };
         let before = connection.buffers_bytes();
@@ -178,7 +201,7 @@ impl Front {
         }
     }
 
-    /// Takes `received` new bytes of `id` (none: goes on with what is there). Follow with [`Front::step`].
+    /// Takes `received` new bytes of `id`; without new bytes, continues with the input that is there.
     pub fn begin(&mut self, id: ConnectionId, received: usize, now: Seconds) {
         self.context.now = now;
         self.inbound.connection = id.0 as usize;
@@ -206,7 +229,7 @@ impl Front {
         self.begin_datagram();
     }
 
-    /// Finds the next work of the connection at hand.
+    /// Finds the next requests of the connection at hand.
     #[inline(never)]
     pub fn step(&mut self) -> Step {
         loop {
@@ -216,14 +239,14 @@ impl Front {
         }
     }
 
-    /// One look at the input; `None` after a part of a login, which was answered at once.
+    /// [`Front::step`], or `None` after a part of a login, which is answered at once.
     fn find_step(&mut self) -> Option<Step> {
         let Some(connection) = self.connections.get(self.inbound.connection) else { return Some(Step::Idle) };
         if self.output.len() >= self.output_bytes_high || connection.has_output() {
             return Some(Step::Idle);
         }
         if connection.watches != Kinds::NONE {
-            // What it says now nobody hears.
+            // While a connection watches, its input is discarded.
             self.inbound.cursor = self.inbound.bytes(&self.connections).len();
             return Some(Step::Idle);
         }
@@ -237,7 +260,7 @@ impl Front {
         let state = connection.state;
         let input = self.inbound.bytes(&self.connections);
         if self.inbound.cursor == input.len() && matches!(state, State::Requests | State::Packets { .. }) {
-            // Everything was taken: there is nothing to look at.
+            // All input is consumed.
             self.connections[self.inbound.connection].needed = 0;
             return Some(Step::Idle);
         }
@@ -254,7 +277,7 @@ impl Front {
         if self.pending.is_empty() { self.accept(collected) } else { Some(Step::Execute) }
     }
 
-    /// Where nothing is pending, that part of the input is done with, and perhaps a barrier is next.
+    /// Consumes input that has no pending answers; a barrier or a login may follow it.
     #[inline(never)]
     fn accept(&mut self, collected: Collected) -> Option<Step> {
         self.inbound.cursor = collected.cursor;
@@ -270,14 +293,14 @@ impl Front {
         let turn = self.config.requests_per_event.max(1);
         let follows = self.has_answered || self.requests_left + 1 < turn;
         if in_datagram {
-            // Each of these concerns everything: with one among them, a datagram has one turn like a stream.
+            // A barrier costs every shard work: with one among its requests, a datagram has one turn like a stream.
             self.requests_left = self.requests_left.min(turn - 1);
         }
         let position = Position { follows, in_datagram };
         Some(Step::Barrier(Barrier { position, ..barrier }))
     }
 
-    /// How many answers are pending.
+    /// Number of pending answers.
     pub fn pending_count(&self) -> usize {
         self.pending.len()
     }
@@ -293,7 +316,8 @@ impl Front {
         self.pending.get(number)?.command(self.pending_input())
     }
 
-    /// Answers a pending command, or (without reply) one that needs none. `false`: the output is full, stop after it.
+    /// Encodes a pending answer; without a reply, one that needs none. `false`: the output is full, and this is the
+    /// last.
     #[inline]
     pub fn answer(&mut self, number: usize, reply: Option<&Reply<'_>>) -> bool {
         let input =
@@ -302,8 +326,8 @@ impl Front {
         self.output.len() < self.output_bytes_high
     }
 
-    /// The first `count` pending answers were given: their input is done with. The others are forgotten and will be
-    /// parsed again.
+    /// Consumes the input of the first `count` pending answers, which were given. The others are dropped and parsed
+    /// again.
     pub fn retire(&mut self, count: usize) {
         if let Some(last) = count.checked_sub(1).and_then(|last| self.pending.get(last)) {
             self.has_answered = true;
@@ -315,7 +339,7 @@ impl Front {
         self.pending.clear();
     }
 
-    /// Answers a barrier with what its runs brought. It may have moved the clock: `now` is what that shows afterwards.
+    /// Answers a barrier from the replies to its runs. `now` is the time after it, as a barrier may move the clock.
     pub fn answer_barrier(&mut self, barrier: &Barrier, now: Seconds) {
         let after = barrier.answer(&mut self.output, &self.config, &self.runs, self.context.now);
         self.context.now = now;
@@ -337,7 +361,7 @@ impl Front {
         }
     }
 
-    /// Puts what is left of the input aside and says what the host does next.
+    /// Keeps the rest of the input with its connection. Returns the next actions of the host.
     pub fn park(&mut self) -> ConnectionStatus {
         if self.takes_datagrams() {
             return self.park_datagram();
@@ -357,17 +381,17 @@ impl Front {
             connection.state = State::Closing;
         }
         let full = self.output.len() >= limits::OUTPUT_BYTES_HIGH || connection.has_output();
-        let gave_way = self.requests_left == 0 && connection.has_work();
-        self.yields = self.yields.wrapping_add(u32::from(gave_way));
+        let yields = self.requests_left == 0 && connection.has_work();
+        self.yields = self.yields.wrapping_add(u32::from(yields));
         let closing = connection.state == State::Closing;
         connection.status = ConnectionStatus::default()
-            .with(ConnectionStatus::MORE, !closing && (full && connection.has_work() || gave_way))
+            .with(ConnectionStatus::MORE, !closing && (full && connection.has_work() || yields))
             .with(ConnectionStatus::CLOSE, closing)
             .with(ConnectionStatus::PARTIAL, connection.has_input());
         connection.status.with(ConnectionStatus::OUTPUT, !self.output.is_empty() || connection.has_output())
     }
 
-    /// What `id` has to send now.
+    /// The output of `id`.
     pub fn output(&self, id: ConnectionId) -> &[u8] {
         match self.connections.get(id.0 as usize) {
             Some(connection) if connection.has_output() => connection.output(),
@@ -376,8 +400,8 @@ impl Front {
         }
     }
 
-    /// The first `sent` bytes of the output were sent; the rest is kept with the connection. Where that is more than
-    /// all connections together may hold, it is dropped and the connection is to be closed.
+    /// Takes the first `sent` bytes from the output and keeps the rest with the connection. If all connections together
+    /// then hold too much, drops the rest; the connection is to be closed.
     pub fn consume(&mut self, id: ConnectionId, sent: usize) -> ConnectionStatus {
         let buffers_bytes_max = self.buffers_bytes_max();
         let Some(connection) = self.connections.get_mut(id.0 as usize) else { return ConnectionStatus::CLOSE };
@@ -413,7 +437,7 @@ impl Front {
         ConnectionId(self.inbound.connection as u32)
     }
 
-    /// How often a connection gave way to others after `-R` requests.
+    /// Number of turns that ended after `-R` requests.
     pub fn yields(&self) -> u32 {
         self.yields
     }
@@ -425,7 +449,7 @@ impl Front {
         self.runs.load_commands(&self.pending, input);
     }
 
-    /// Turns a barrier into runs; `solo`: its broadcasts are not carried, since the store is here.
+    /// Turns a barrier into runs; `solo`: its broadcasts are no runs, since the store is in this guest.
     pub fn load_barrier(&mut self, barrier: &Barrier, solo: bool) {
         self.runs.load_barrier(barrier, self.context.now, solo);
     }
@@ -440,12 +464,12 @@ impl Front {
         self.runs.reply(run, executed, bytes)
     }
 
-    /// Where a solo engine puts the answer of a barrier's broadcast.
+    /// The buffer for the answer to a barrier's broadcast in a solo engine.
     pub fn barrier_answer(&mut self, slot: ReplySlot) -> &mut Vec<u8> {
         self.runs.reply_buffer(slot)
     }
 
-    /// Answers the pending commands with what the runs brought.
+    /// Answers the pending commands from the replies to their runs.
     pub fn answer_runs(&mut self) {
         let mut answered = 0;
         let watched_as = self.watched_as();

@@ -1,4 +1,4 @@
-//! What a look at the input finds: answers to give, in order, most of them after a command was executed.
+//! Pending answers: the front finds them in the input, in order. Most of them need a command to be executed first.
 
 use super::state::State;
 use crate::{
@@ -15,9 +15,9 @@ use alloc::vec::Vec;
 /// One answer to give.
 #[derive(Clone, Copy, Debug)]
 pub struct Pending {
-    /// The input up to here is done with once this is answered.
+    /// End of the input that is consumed once this is answered.
     pub(super) end: u32,
-    /// The connection's state then.
+    /// The connection's state after it.
     pub(super) after: State,
     pub(super) key: Span,
     pub(super) value: Span,
@@ -26,18 +26,18 @@ pub struct Pending {
     pub(super) task: Task,
 }
 
-/// How to come to the answer.
+/// The way to an answer.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Task {
-    /// It is known.
+    /// A fixed text.
     Answer(&'static [u8]),
-    /// It is a packet with this status.
+    /// A packet with this status.
     Packet(binary::PacketFormat, binary::PacketStatus),
-    /// By a command.
+    /// The reply to a command.
     Command(Operation<'static>, ReplyFormat),
 }
 
-/// What the encoder must know besides the reply. The store never sees it.
+/// Details of a request that only the encoder needs. The store never sees them.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum ReplyFormat {
     /// A key of a retrieval, perhaps its last.
@@ -53,18 +53,18 @@ pub(super) enum ReplyFormat {
 }
 
 impl ReplyFormat {
-    /// What the key's place is a place in: the bytes of the client, or the keys that came in base64.
+    /// The bytes that the span of a key points into: those of the client, or the keys that came in base64.
     pub(super) fn key_source<'i>(&self, bytes: &'i [u8], decoded: &'i [u8]) -> &'i [u8] {
         if matches!(self, Self::Meta(meta::MetaFormat { encoded_key: true, .. })) { decoded } else { bytes }
     }
 }
 
-/// What pending answers point into, and the time.
+/// The bytes that pending answers point into, and the time.
 #[derive(Clone, Copy)]
 pub(super) struct Input<'i> {
-    /// What the client sent.
+    /// The client's bytes.
     pub(super) bytes: &'i [u8],
-    /// Keys that it sent in base64.
+    /// Keys that came in base64, decoded.
     pub(super) decoded: &'i [u8],
     pub(super) now: Seconds,
 }
@@ -91,7 +91,7 @@ impl Pending {
         self.key.of(format.key_source(input.bytes, input.decoded))
     }
 
-    /// Of the value that the client sent.
+    /// Length of the value that the client sent.
     pub(super) fn value_bytes(&self) -> u32 {
         self.value.length
     }

@@ -1,4 +1,4 @@
-//! What goes from a front to shards and host and comes back, where they are not in the same guest.
+//! Runs: a front's commands for shards and host in other guests, and their replies.
 
 use crate::{
     boundary::{batch, host::Target},
@@ -11,31 +11,31 @@ use alloc::{vec, vec::Vec};
 /// Commands for one target, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Run {
-    /// Where to.
+    /// The shard or the host.
     pub target: Target,
     /// First byte of its orders in the bytes beside the runs.
     pub start: usize,
     /// Bytes of its orders.
     pub bytes: usize,
-    /// How many orders there are.
+    /// Number of orders.
     pub count: u32,
 }
 
-/// Where the answer of a barrier's part is kept.
+/// The buffer for the reply to a part of a barrier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReplySlot {
-    /// Of its first broadcast.
+    /// Reply to its first broadcast.
     First,
-    /// Of its second.
+    /// Reply to its second.
     Second,
-    /// Of the host.
+    /// Reply of the host.
     Host,
 }
 
-/// What a shard that trapped is said to have executed.
+/// The number of executed orders that stands for a shard that trapped.
 const LOST: u32 = u32::MAX;
 
-/// See the module.
+/// Runs and their replies.
 #[derive(Debug)]
 pub(super) struct Runs {
     pub(super) shards: u32,
@@ -45,9 +45,9 @@ pub(super) struct Runs {
     replies: Vec<Vec<u8>>,
     /// Whether each run's shard was lost.
     lost: Vec<bool>,
-    /// Of a barrier: the slot of each run.
+    /// The slot of each run of a barrier.
     pub(super) slots: Vec<ReplySlot>,
-    /// Which run has the command of each pending answer.
+    /// Number of the run with the command of each pending answer.
     pub(super) run_of: Vec<u16>,
     /// Replies had no room, or a read was contended. Reads are then not grouped by shard for a while, since everything
     /// that is executed beyond the first missing reply would be executed again.
@@ -96,7 +96,7 @@ impl Runs {
         }
     }
 
-    /// Room at the end of what the run brought already.
+    /// Room behind the replies that the run has already.
     pub(super) fn reply(&mut self, run: usize, executed: u32, bytes: usize) -> Option<&mut [u8]> {
         let lost = self.lost.get_mut(run)?;
         *lost |= executed == LOST;
@@ -122,7 +122,7 @@ impl Runs {
         }
     }
 
-    /// `whole`: every reply was there.
+    /// Ends the batch; `whole`: every reply was there.
     pub(super) fn finish(&mut self, whole: bool) {
         self.in_order = !whole;
     }

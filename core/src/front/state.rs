@@ -1,4 +1,4 @@
-//! Where the conversation of a client is.
+//! The state of a conversation with a client.
 
 use crate::clock::Expiry;
 
@@ -6,7 +6,7 @@ use crate::clock::Expiry;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectionId(pub u32);
 
-/// Where a client is in its conversation.
+/// The state of a conversation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum State {
     /// Nothing was received yet: the first byte chooses the protocol.
@@ -19,7 +19,7 @@ pub(super) enum State {
     /// Between packets of the binary protocol. `locked`: before a login.
     Packets { locked: bool },
     /// In a retrieval, with `remaining` bytes of keys to go, then `ending` bytes of line end. No line end: the line is
-    /// longer than we look ahead, and more keys will follow.
+    /// longer than the parser looks ahead, and more keys will follow.
     Keys { cas: bool, touch: Option<Expiry>, remaining: u32, ending: u8 },
     /// In the data block of a refused text store.
     Skip(u64),

@@ -1,6 +1,6 @@
-//! What a front tells its host of a connection; `docs/internals/boundary.md` has the bits.
+//! The status of a connection, from a front to its host; `docs/internals/boundary.md` has the bits.
 
-/// What the host does next with a connection: a set of bits.
+/// The next actions of the host for a connection: a set of bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ConnectionStatus(pub u32);
 

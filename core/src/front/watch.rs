@@ -1,4 +1,4 @@
-//! What a front tells of what it answers, and the connections that watch.
+//! Events: a front records its commands, and shows events to the connections that watch.
 
 use super::{
     Front,
@@ -19,13 +19,13 @@ use alloc::vec::Vec;
 use slab::Slab;
 
 impl Front {
-    /// What happens here and is to be told.
+    /// The events that this front recorded.
     pub fn events(&mut self) -> &mut Events {
         &mut self.events
     }
 
-    /// Whether what the connection at hand asks is to be told, and as whose: one look a batch, since hardly ever anybody
-    /// watches. Then [`Front::record_event`] each command.
+    /// The number under which the commands of the connection at hand are recorded; `None`: no connection watches. Asked
+    /// once a batch, because watching is rare. If it is a number, [`Front::record_event`] follows for each command.
     #[inline]
     pub fn watched_as(&self) -> Option<u32> {
         if !self.events.wants(KINDS) {
@@ -34,7 +34,7 @@ impl Front {
         Some(self.connections.get(self.inbound.connection)?.descriptor)
     }
 
-    /// Tells what a pending command came to.
+    /// Records the outcome of a pending command.
     #[cold]
     pub fn record_event(&mut self, number: usize, reply: &Reply<'_>, descriptor: u32) {
         let bytes = self.inbound.bytes(&self.connections);
@@ -49,7 +49,7 @@ impl Front {
         let held = |connections: &Slab<Connection>, watchers: &Watchers| -> usize {
             watchers.iter().filter_map(|number| connections.get(number)).map(Connection::buffers_bytes).sum()
         };
-        // What the last connection had to say was sent, or is kept with it: it must not be taken for new output.
+        // The output of the last connection was sent or is kept with it. It must not pass for new output.
         self.output.clear();
         let before = held(&self.connections, &self.watchers);
         let delivered = self.watchers.deliver(records, stamp, &mut self.connections);
@@ -58,7 +58,7 @@ impl Front {
     }
 }
 
-/// Connections that watch, and what they may hold.
+/// Connections that watch, and the bytes that each may hold.
 #[derive(Debug)]
 pub(super) struct Watchers {
     connections: Vec<usize>,
@@ -72,7 +72,7 @@ impl Watchers {
         Self { connections: Vec::new(), bytes_max, line: Vec::new() }
     }
 
-    /// A connection watches from now on.
+    /// Adds a connection.
     pub(super) fn add(&mut self, connection: usize) {
         self.connections.push(connection);
     }
@@ -82,13 +82,12 @@ impl Watchers {
         self.connections.iter().copied()
     }
 
-    /// A connection was closed.
+    /// Removes a connection.
     pub(super) fn remove(&mut self, connection: usize) {
         self.connections.retain(|&watching| watching != connection);
     }
 
-    /// Writes a line for each event to each connection that watches its kind; how many were written, and how many had
-    /// no room. `stamp` is that of the first event.
+    /// Writes a line for each event to each connection that watches its kind. `stamp` is that of the first event.
     pub(super) fn deliver(
         &mut self,
         records: &[u8],
@@ -120,7 +119,7 @@ impl Watchers {
     }
 }
 
-/// What became of events.
+/// Numbers of delivered and skipped lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Delivered {
     /// Lines that will be sent.
@@ -129,7 +128,7 @@ pub struct Delivered {
     pub skipped: u32,
 }
 
-/// Records what a command came to.
+/// Records the outcome of a command.
 #[cold]
 pub(super) fn record(events: &mut Events, pending: &Pending, input: Input<'_>, reply: &Reply<'_>, descriptor: u32) {
     let Task::Command(operation, format) = &pending.task else { return };
@@ -177,7 +176,7 @@ pub(super) fn record(events: &mut Events, pending: &Pending, input: Input<'_>, r
     }
 }
 
-/// What of it is recorded here: the store itself tells of deletes and evictions.
+/// The kinds that a front records. The store records deletes and evictions.
 const KINDS: Kinds = Kinds(Kinds::FETCHES.0 | Kinds::STORES.0);
 
 fn outcome(reply: &Reply<'_>, sent_bytes: u32) -> (Outcome, u32) {
@@ -201,7 +200,7 @@ fn storing(mode: StoreMode) -> Storing {
     }
 }
 
-/// Append and prepend ignore what the client says.
+/// Append and prepend ignore the client's expiry.
 fn ttl(mode: StoreMode, expiry: Expiry, now: Seconds) -> u32 {
     match mode {
         StoreMode::Append | StoreMode::Prepend => 0,
@@ -210,8 +209,8 @@ fn ttl(mode: StoreMode, expiry: Expiry, now: Seconds) -> u32 {
     }
 }
 
-/// The size class of an item as far as the front knows it: a unique or an expiry that it does not see may take a word
-/// more.
+/// The size class of an item as far as the front knows it. A unique or an expiry that the front does not see may add a
+/// word.
 fn class(key: &[u8], value_bytes: usize, flags: u32, expiry: Expiry) -> u32 {
     let words = usize::from(flags != 0) + usize::from(expiry != Expiry::NEVER) + usize::from(value_bytes >> 16 != 0);
     class_of(limits::ITEM_HEADER_BYTES + 4 * words + key.len() + value_bytes) as u32

@@ -1,7 +1,7 @@
-//! A question that every server of this kind answers, for whoever wants to know whether one is alive: what to send, and
-//! what the reply means. So a health check needs to know no protocol.
+//! Health check: a request that every server of this kind answers, and the meaning of its reply. Callers need to know
+//! no protocol.
 
-/// The question, in one of the languages that a server may be restricted to.
+/// The request, in one of the protocols that a server may be restricted to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Question {
     /// `version`.
@@ -10,20 +10,20 @@ pub enum Question {
     Binary,
 }
 
-/// What a reply means.
+/// The meaning of a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer<'a> {
-    /// It serves, and this is its version.
+    /// The server serves, and this is its version.
     Version(&'a [u8]),
-    /// It serves those who say who they are.
+    /// The server serves clients that log in.
     Guarded,
-    /// It serves nobody now; in its words.
+    /// The server refuses, in its own words.
     Refusal(&'a [u8]),
-    /// Something else listens there.
+    /// Another kind of server listens there.
     Foreign,
 }
 
-/// No reply to such a question is longer.
+/// A longer reply is of another kind of server.
 const REPLY_BYTES_MAX: usize = 1024;
 const HEADER_BYTES: usize = 24;
 const BINARY_REQUEST: [u8; HEADER_BYTES] = {
@@ -34,16 +34,16 @@ const BINARY_REQUEST: [u8; HEADER_BYTES] = {
 };
 
 impl Question {
-    /// What to send.
+    /// The bytes to send.
     pub fn bytes(self) -> &'static [u8] {
         match self {
-            // As long as a header of the binary protocol: who speaks only that sees at once that this is none.
+            // As long as a header of the binary protocol, so that a server for that alone refuses it at once.
             Self::Text => b"version               \r\n",
             Self::Binary => &BINARY_REQUEST,
         }
     }
 
-    /// What came back means. `None`: it is not whole.
+    /// The meaning of a reply. `None`: it is not whole.
     pub fn judge(self, reply: &[u8]) -> Option<Answer<'_>> {
         let answer = match self {
             Self::Text => text(reply),

@@ -20,7 +20,7 @@ use crate::{
     settings::Setting,
 };
 
-/// The input of a parser besides the bytes.
+/// Everything besides the bytes that a parser's verdict depends on.
 #[derive(Clone, Copy, Debug)]
 pub struct Context {
     /// `-I`.
@@ -62,7 +62,7 @@ impl Context {
     }
 }
 
-/// What a parser says of the bytes it was shown.
+/// The verdict of a parser on the bytes that it was shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict<T> {
     /// The request is not whole; it has at least `needed` bytes in all.
@@ -72,12 +72,12 @@ pub enum Verdict<T> {
     },
     /// A request (or a refusal, which is an answer like any other) that took the first `consumed` bytes.
     Complete {
-        /// What was asked.
+        /// The request.
         request: T,
         /// At least one byte.
         consumed: usize,
     },
-    /// Nothing sensible can follow: close the connection without a word.
+    /// The rest cannot be parsed: close the connection without an answer.
     Close,
 }
 
@@ -101,7 +101,7 @@ pub struct KeyRequest<F> {
 pub struct Span {
     /// Offset of the first byte.
     pub start: u32,
-    /// How many bytes.
+    /// Number of bytes.
     pub length: u32,
 }
 

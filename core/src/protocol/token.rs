@@ -38,7 +38,7 @@ impl Iterator for Tokens<'_> {
 /// The place of the first space, or the number of bytes.
 #[inline]
 pub(super) fn until_space(bytes: &[u8]) -> usize {
-    // A byte that is a space becomes zero, and only below zero there is a borrow from the highest bit.
+    // A space becomes zero, and only zero borrows from the highest bit.
     first_of(bytes, |word| below(word ^ SPACES, 1), |byte| byte == b' ')
 }
 
@@ -93,7 +93,7 @@ pub(super) fn last(line: &[u8]) -> &[u8] {
     line.get(start..).unwrap_or_default()
 }
 
-/// So many digits are always below 2^64.
+/// A number with so many digits is always below 2^64.
 const SAFE_DIGITS: usize = 19;
 
 /// Decimal digits and nothing else, up to 2^64 - 1.
@@ -112,7 +112,7 @@ fn digits(token: &[u8]) -> Option<u64> {
     if tail.is_empty() { (!head.is_empty()).then_some(number) } else { more_digits(number, tail) }
 }
 
-/// Goes on where a number may become too large. WebAssembly has no such multiplication: it is a call.
+/// Continues where a number may overflow. WebAssembly has no checked multiplication: it is a call.
 #[cold]
 fn more_digits(number: u64, digits: &[u8]) -> Option<u64> {
     digits.iter().try_fold(number, |number, &byte| {
@@ -140,7 +140,7 @@ pub(super) fn digits_i32(token: &[u8]) -> Option<i32> {
     i32::try_from(if negative { number.wrapping_neg() } else { number }).ok()
 }
 
-/// What C's `strtoul` takes of a token and memcached accepts: a number up to 2^64 - 1 with an optional `+`, that ends
+/// A number as C's `strtoul` reads it and memcached accepts it: up to 2^64 - 1 with an optional `+`, that ends
 /// with the token or at white space other than SPACE.
 #[inline]
 pub(super) fn loose_u64(token: &[u8]) -> Option<u64> {
@@ -152,7 +152,7 @@ fn signed_u64(token: &[u8]) -> Option<u64> {
     digits(trimmed(token).strip_prefix(b"+").unwrap_or(trimmed(token)))
 }
 
-/// What C's `strtol` takes of a token, cut to 32 bits as memcached cuts it: 4294967295 is -1.
+/// A number as C's `strtol` reads it, cut to 32 bits as memcached cuts it: 4294967295 is -1.
 #[inline]
 pub(super) fn loose_i32(token: &[u8]) -> Option<i32> {
     match digits(token) {

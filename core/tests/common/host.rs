@@ -19,7 +19,7 @@ pub(crate) struct Server {
     /// Reply bytes after which a shard stops.
     pub(crate) room: usize,
     pub(crate) now: Seconds,
-    /// The requests to the host.
+    /// Requests to the host.
     pub(crate) asked: Vec<HostRequest>,
     /// Carries that did not execute everything.
     pub(crate) cut_short: usize,
@@ -145,7 +145,7 @@ pub(crate) struct Client {
     pub(crate) id: ConnectionId,
     /// Sent by the client, not received by the host.
     pub(crate) unread: Vec<u8>,
-    /// The output for the client.
+    /// Everything that it received.
     pub(crate) received: Vec<u8>,
     pub(crate) status: ConnectionStatus,
     pub(crate) closed: bool,
@@ -153,7 +153,7 @@ pub(crate) struct Client {
     pub(crate) reads: Vec<usize>,
 }
 
-/// How a host cuts streams into events.
+/// The way in which a host cuts streams into events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cuts {
     /// As large as possible.

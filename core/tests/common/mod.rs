@@ -1,4 +1,4 @@
-//! What the tests of the whole engine share: a host in one thread, a naive model, requests from a seed.
+//! Shared by the tests of the whole engine: a host in one thread, a naive model, requests from a seed.
 
 #![allow(dead_code, reason = "each test uses its part")]
 

@@ -2,7 +2,7 @@
 
 use super::{packets, random::Random};
 
-/// What requests may be made of.
+/// The parts that requests may have.
 #[derive(Clone, Debug)]
 pub(crate) struct Kind {
     pub(crate) keys: Vec<Vec<u8>>,
@@ -11,7 +11,7 @@ pub(crate) struct Kind {
     pub(crate) item_bytes_max: usize,
     /// Refused requests as well.
     pub(crate) broken: bool,
-    /// What concerns every key: flushes, statistics.
+    /// Requests that concern every key: flushes, statistics.
     pub(crate) global: bool,
     /// A connection may end itself.
     pub(crate) quits: bool,
@@ -165,7 +165,7 @@ fn meta(random: &mut Random, kind: &Kind, known: &dyn Fn(&[u8]) -> Option<u64>) 
     };
     for _ in 0..random.within(0..6) {
         let at = random.within(0..letters.len());
-        // Seldom a flag comes twice, or nobody knows it.
+        // Seldom a flag comes twice, or is unknown.
         let letter = if random.once_in(60) { random.bits() as u8 } else { letters.swap_remove(at) };
         if letter == b'\n' || letters.is_empty() {
             break;

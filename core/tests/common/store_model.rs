@@ -1,4 +1,4 @@
-//! What a store must answer: a map of everything that was stored, and the few liberties that a cache has.
+//! A model of the store: a map of everything that was stored, and the few liberties of a cache.
 //!
 //! Shared by the simulation of the store and its fuzz target.
 
@@ -10,7 +10,7 @@ use wasmcached_core::{
     reply::{Reply, Value},
 };
 
-/// What of a store's configuration decides its answers.
+/// The parts of a store's configuration that its answers depend on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rules {
     pub(crate) item_bytes_max: usize,
@@ -30,7 +30,7 @@ pub(crate) struct ModelItem {
     pub(crate) cas: u64,
 }
 
-/// What an answer looks like once it has left the store.
+/// An answer that has left the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     Missing,
@@ -47,7 +47,7 @@ pub(crate) enum Answer {
     OutOfMemory,
 }
 
-/// How a command went.
+/// The outcome of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Course {
     /// As if the store remembered everything.
@@ -161,7 +161,7 @@ pub(crate) fn answer_of(reply: &Reply<'_>) -> (Answer, u64) {
     }
 }
 
-/// What a command does to the item of its key. `fresh_cas` is the unique that the store gave.
+/// The effect of a command on the item of its key. `fresh_cas` is the unique that the store gave.
 fn model_step(
     item: Option<ModelItem>,
     key_bytes: usize,

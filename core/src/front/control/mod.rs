@@ -1,5 +1,5 @@
-//! Administrative commands, one file a group. Each has its three halves in one place: the broadcasts for the shards, the
-//! request to the host, and the answer to the client.
+//! Administrative commands, one file a group. Each has its three halves in one place: the broadcasts for the shards,
+//! the request to the host, and the answer to the client.
 
 mod crawler;
 mod flush;
@@ -80,7 +80,7 @@ pub(super) struct ControlReplies<'a> {
     pub(super) host: &'a [u8],
 }
 
-/// What the connection does after an administrative command.
+/// The next step of the connection after an administrative command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum After {
     /// It continues with the next request.

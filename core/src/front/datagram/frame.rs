@@ -4,9 +4,9 @@
 //! datagram = request_id sequence count reserved payload        two bytes each, the high one first
 //! ```
 //!
-//! A request is one datagram. Its reply is a series of datagrams with the request's id, numbered from 0, each of which
-//! says how many there are. What a sender must not do with this is to have a large reply sent to somebody else whose
-//! address it pretends to have: a peer that is not known to be who it says gets little more than it sent.
+//! A request is one datagram. Its reply is a series of datagrams with the request's id, numbered from 0; each has the
+//! count. A sender with a forged source address must not direct large replies at a victim, so a peer whose address is
+//! not verified gets little more than it sent.
 
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::arithmetic_side_effects)]
 
@@ -16,7 +16,7 @@ use crate::{
 };
 use alloc::vec::Vec;
 
-/// What one end of a socket for datagrams remembers of the request at hand.
+/// State of a datagram socket: the request at hand.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::front) struct DatagramState {
     verified: bool,
@@ -29,7 +29,8 @@ impl DatagramState {
         Self { verified, request_id: [0; 2], request_bytes: 0 }
     }
 
-    /// Takes a datagram; whether it is a request. Parts of larger ones are not, nor is one without a payload.
+    /// Takes a datagram and returns whether it is a request. Parts of larger requests are not, nor is a datagram
+    /// without a payload.
     pub(in crate::front) fn accept(&mut self, datagram: &[u8]) -> bool {
         let [a, b, _, _, count @ .., _, _] = match datagram.first_chunk::<DATAGRAM_HEADER_BYTES>() {
             Some(header) if datagram.len() > DATAGRAM_HEADER_BYTES => *header,
@@ -39,16 +40,16 @@ impl DatagramState {
         u16::from_be_bytes(count) == 1
     }
 
-    /// How many bytes of reply are worth making: with more it is refused anyway.
+    /// Most bytes of reply that can be sent; a longer reply is refused.
     pub(in crate::front) fn reply_bytes_max(&self, amplification: u32, most: usize) -> usize {
         self.sent_bytes_max(amplification).saturating_sub(DATAGRAM_HEADER_BYTES).min(most)
     }
 
-    /// The datagrams that carry `reply`, one after the other, all but the last of full length. Where it is too much, they say
-    /// so if `speaks_text`; empty: nothing is sent.
+    /// The datagrams that carry `reply`, one after the other, all but the last of full length. Instead of a reply that
+    /// is too large they carry an error if `speaks_text`, else the result is empty and nothing is sent.
     pub(in crate::front) fn frame(&self, reply: &[u8], amplification: u32, most: usize, speaks_text: bool) -> Vec<u8> {
         if !self.verified && is_only_errors(reply) {
-            // Two servers would say it to each other for ever, if somebody told each that the other had begun.
+            // Two servers would exchange errors for ever after one datagram with a forged source address.
             return Vec::new();
         }
         let sent_bytes_max = self.sent_bytes_max(amplification);
@@ -71,7 +72,7 @@ impl DatagramState {
         framed
     }
 
-    /// With headers. `amplification` 0: no limit.
+    /// Most bytes to send, with headers. `amplification` 0: no limit.
     fn sent_bytes_max(&self, amplification: u32) -> usize {
         match (self.verified, amplification) {
             (true, _) | (false, 0) => usize::MAX,
@@ -82,7 +83,7 @@ impl DatagramState {
 
 const PAYLOAD_BYTES_MAX: usize = DATAGRAM_BYTES_MAX - DATAGRAM_HEADER_BYTES;
 
-/// What `reply` takes with its headers; `None` if it cannot be numbered.
+/// Bytes of `reply` with its headers; `None` if it has more datagrams than the count can express.
 fn framed_bytes(reply: &[u8]) -> Option<usize> {
     let count = u16::try_from(reply.len().div_ceil(PAYLOAD_BYTES_MAX)).ok()?;
     Some(reply.len().saturating_add(usize::from(count).saturating_mul(DATAGRAM_HEADER_BYTES)))

@@ -1,5 +1,5 @@
-//! The ends of sockets for datagrams among the connections of a front: each input is one datagram, answered by one series,
-//! and nothing is kept from one to the next. What is on the wire, [`frame`] knows.
+//! Datagram sockets among the connections of a front. Each input is one datagram, answered by one series of datagrams;
+//! nothing is kept from one to the next. [`frame`] has the format on the wire.
 
 pub(super) mod frame;
 
@@ -8,14 +8,14 @@ use crate::{boundary::config::Authentication, limits};
 use frame::DatagramState;
 
 impl Front {
-    /// One end of a socket for datagrams; `verified`: those that it receives come from whom they say.
+    /// Opens a datagram socket; `verified`: the source addresses of its datagrams are known to be true.
     pub fn open_datagrams(&mut self, verified: bool) -> ConnectionId {
         let mut connection = Connection::new(State::Fresh);
         connection.datagrams = Some(DatagramState::new(verified));
         ConnectionId(self.connections.insert(connection) as u32)
     }
 
-    /// Where the input is a datagram: takes its header off, and forgets all that was before.
+    /// If the input is a datagram, takes its header off and drops everything of the datagram before it.
     pub(super) fn begin_datagram(&mut self) {
         if !self.takes_datagrams() {
             return;
@@ -24,13 +24,14 @@ impl Front {
         let Some(connection) = self.connections.get_mut(self.inbound.connection) else { return };
         let Some(datagrams) = &mut connection.datagrams else { return };
         let Source::Window(bytes) = self.inbound.source else { return };
-        // Nobody can log in here.
+        // Datagrams have no logins.
         if datagrams.accept(&self.inbound.window[..bytes]) && self.config.authentication == Authentication::None {
             self.inbound.cursor = limits::DATAGRAM_HEADER_BYTES;
         } else {
             self.inbound.source = Source::Window(0);
         }
-        // What it asks is answered in one series, so all of it at once. A byte more than allowed shows that it is more.
+        // One series answers all requests of a datagram, so they are answered in one turn. A byte above the limit shows
+        // that the answer is too large.
         self.requests_left = u32::MAX / 2;
         self.output_bytes_high = datagrams.reply_bytes_max(self.config.udp_amplification, most) + 1;
         connection.state = first_state;
@@ -40,7 +41,7 @@ impl Front {
         self.buffers_bytes -= before - connection.buffers_bytes();
     }
 
-    /// Where the input was a datagram: the output becomes datagrams, and what is left of the input is nothing.
+    /// [`Front::park`] for a datagram: turns the output into datagrams, and drops the rest of the input.
     pub(super) fn park_datagram(&mut self) -> ConnectionStatus {
         let most = self.datagram_reply_bytes_max();
         let Some(connection) = self.connections.get_mut(self.inbound.connection) else {
@@ -62,7 +63,7 @@ impl Front {
         self.config.store.item_bytes_max as usize + limits::DATAGRAM_REPLY_EXTRA_BYTES
     }
 
-    /// Whether the connection at hand is one for datagrams.
+    /// Whether the connection at hand is a datagram socket.
     #[inline]
     pub(super) fn takes_datagrams(&self) -> bool {
         self.connections.get(self.inbound.connection).is_some_and(|connection| connection.datagrams.is_some())

@@ -1,5 +1,5 @@
-//! The binary protocol. Its first byte, [`MAGIC_REQUEST`], tells it from text; a connection speaks one of the two for
-//! its life.
+//! The binary protocol. Its first byte, [`MAGIC_REQUEST`], distinguishes it from text. The first byte of a connection
+//! decides for its whole life.
 //!
 //! ```text
 //! packet   = header extras key value       numbers are big endian
@@ -16,9 +16,9 @@
 //! sasl     = mechanism(key) value          sasl_auth sasl_step
 //! ```
 //!
-//! The quiet form of a read leaves out a miss; that of everything else leaves out success. The opaque comes back. A `cas`
-//! that is not zero makes any store, delete or count conditional. What has no sensible length is refused, and the
-//! connection closed; an opcode that nobody knows is refused, and its body skipped.
+//! The quiet form of a read leaves out a miss; that of any other request leaves out success. The opaque comes back. A
+//! `cas` that is not zero makes any store, delete or count conditional. A packet with wrong
+//! lengths is refused, and the connection closes; an unknown opcode is refused, and its body skipped.
 
 mod encode;
 mod parse;
@@ -34,30 +34,30 @@ use super::{KeyRequest, Span, control::Control};
 pub const MAGIC_REQUEST: u8 = 0x80;
 /// The first byte of an answer.
 pub const MAGIC_ANSWER: u8 = 0x81;
-/// What every packet begins with.
+/// Length of the header of every packet.
 pub const HEADER_BYTES: usize = 24;
 
-/// What a client asked.
+/// A request of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PacketRequest {
     /// A command on one key.
     Command(KeyRequest<PacketFormat>),
-    /// Something that has its answer already; then `swallow` bytes of body are ignored.
+    /// A request that needs no execution; `swallow` bytes of body behind it are ignored.
     Answer {
-        /// What it answers.
+        /// Details of the request.
         format: PacketFormat,
-        /// What it says.
+        /// The status of the answer.
         status: PacketStatus,
-        /// Bytes of the body that were not looked at.
+        /// Bytes of the body that were not parsed.
         swallow: u64,
-        /// The connection ends with it.
+        /// The connection closes after it.
         closes: bool,
     },
-    /// Something that concerns more than one key.
+    /// An administrative command.
     Control {
-        /// What.
+        /// The command.
         control: Control,
-        /// How it is answered.
+        /// Details of the request.
         format: PacketFormat,
     },
     /// A part of a login.
@@ -73,26 +73,26 @@ pub struct PacketLogin {
     pub format: PacketFormat,
     /// The name of the mechanism.
     pub mechanism: Span,
-    /// What the mechanism is told.
+    /// The message for the mechanism.
     pub message: Span,
 }
 
-/// What the encoder must know besides the reply.
+/// Details of a request that only the encoder needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PacketFormat {
     /// As it came.
     pub opcode: u8,
-    /// What it means.
+    /// Its meaning.
     pub verb: PacketVerb,
-    /// Leave out the answer that says nothing.
+    /// Leave out the usual answer.
     pub quiet: bool,
-    /// A count would make the item if there were none.
+    /// A count creates a missing item.
     pub creates: bool,
     /// As it came.
     pub opaque: u32,
 }
 
-/// What opcodes mean, but for whether they are quiet.
+/// The meaning of an opcode; whether it is the quiet form stands beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names of the protocol")]
 pub enum PacketVerb {
@@ -119,12 +119,12 @@ pub enum PacketVerb {
     SaslList,
     SaslAuth,
     SaslStep,
-    /// An opcode that nobody knows.
+    /// An unknown opcode.
     Unknown,
 }
 
 impl PacketVerb {
-    /// What an opcode means, and whether it is the quiet form.
+    /// The meaning of an opcode, and whether it is the quiet form.
     fn of(opcode: u8) -> (Self, bool) {
         match opcode {
             0x00 => (Self::Get, false),
@@ -166,7 +166,7 @@ impl PacketVerb {
         }
     }
 
-    /// May be asked before a login.
+    /// It is answered before a login.
     fn is_public(self) -> bool {
         matches!(self, Self::SaslList | Self::SaslAuth | Self::SaslStep | Self::Version)
     }
@@ -188,12 +188,12 @@ pub enum PacketStatus {
     AuthContinue = 0x21,
     UnknownCommand = 0x81,
     OutOfMemory = 0x82,
-    /// Only we have it: a part of the cache was lost.
+    /// Ours alone: a part of the cache was lost.
     Internal = 0x84,
 }
 
 impl PacketStatus {
-    /// What the body says.
+    /// The text of the body.
     pub fn text(self) -> &'static [u8] {
         match self {
             Self::Success | Self::AuthContinue => b"",

@@ -26,7 +26,7 @@ pub fn parse(input: &[u8], context: &Context, locked: bool) -> Verdict<PacketReq
     }
     let (extras_bytes, key_bytes) = (usize::from(extras), usize::from(u16::from_be_bytes([k0, k1])));
     let head_bytes = HEADER_BYTES.saturating_add(extras_bytes).saturating_add(key_bytes);
-    // A key that is too long ends the connection, whatever it is: nobody waits for it.
+    // A key that is too long closes the connection, so the parser does not wait for it.
     let consumed = if key_bytes > limits::KEY_BYTES_MAX { HEADER_BYTES } else { head_bytes };
     if input.len() < consumed {
         return Verdict::Incomplete { needed: consumed };
@@ -46,13 +46,13 @@ pub fn parse(input: &[u8], context: &Context, locked: bool) -> Verdict<PacketReq
     packet.request(locked)
 }
 
-/// A packet whose header, extras and key are there, but for a key that is too long.
+/// A packet with its header, extras and key; a key that is too long may be missing.
 struct Packet<'a> {
     input: &'a [u8],
     extras: &'a [u8],
     key: Span,
     head_bytes: usize,
-    /// What of it is looked at, without a value.
+    /// Bytes of the packet without its value.
     consumed: usize,
     body_bytes: u32,
     cas: u64,
@@ -117,7 +117,7 @@ impl Packet<'_> {
         }
     }
 
-    /// What the body has besides extras and key; `None` if it has not even those.
+    /// Bytes of the body behind extras and key; `None` if it is too short for those.
     fn value_bytes(&self) -> Option<usize> {
         let body_end = HEADER_BYTES.saturating_add(self.body_bytes as usize);
         body_end.checked_sub(self.head_bytes)
@@ -131,7 +131,7 @@ impl Packet<'_> {
         self.complete(PacketRequest::Answer { format: self.format, status, swallow, closes })
     }
 
-    /// What follows cannot be told from the body of this.
+    /// The next packet cannot be found behind this one.
     fn refuse_and_close(&self, status: PacketStatus) -> Verdict<PacketRequest> {
         self.answer(status, 0, true)
     }
@@ -159,12 +159,12 @@ impl Packet<'_> {
         if self.input.len() < end {
             return Verdict::Incomplete { needed: end };
         }
-        // Without uniques there is nothing to compare with, and stores do not mind.
+        // Without uniques there is nothing to compare with, and stores ignore it.
         let compare = (self.cas != 0 && self.context.cas).then_some(self.cas);
         let mode = match format.verb {
             PacketVerb::Append => StoreMode::Append,
             PacketVerb::Prepend => StoreMode::Prepend,
-            // With a unique to compare with, the item has to be there, whatever the opcode says.
+            // With a unique to compare with, the item has to be there, even for `add`.
             _ if compare.is_some() => StoreMode::Set,
             PacketVerb::Add => StoreMode::Add,
             PacketVerb::Replace => StoreMode::Replace,
@@ -257,7 +257,7 @@ impl Packet<'_> {
         self.extras.get(at..).and_then(|bytes| bytes.first_chunk()).map_or(0, |bytes| u64::from_be_bytes(*bytes))
     }
 
-    /// Without a sign: what is beyond thirty days is a time, however far.
+    /// Without a sign: every number beyond thirty days is an absolute time.
     fn expiry(&self, at: usize) -> Expiry {
         Expiry::from_exptime(i64::from(self.word(at)), self.context.now)
     }

@@ -3,8 +3,8 @@
 use super::{PacketFormat, PacketStatus, encode::packet};
 use alloc::vec::Vec;
 
-/// Replaces the lines from `start` on with packets: one for each `STAT <name> <value>`, then an empty one. Lines that
-/// are no statistics are none here either. `whole`: they travel in one piece, under that name.
+/// Replaces the lines from `start` on with packets: one for each `STAT <name> <value>`, then an empty one. Other lines
+/// are left out. `whole`: before them, all lines in one packet under that name.
 pub fn encode_statistics(out: &mut Vec<u8>, start: usize, format: PacketFormat, whole: Option<&[u8]>) {
     let text = out.split_off(start);
     if let Some(name) = whole {

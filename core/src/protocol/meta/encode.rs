@@ -9,14 +9,14 @@ use crate::{
 };
 use alloc::vec::Vec;
 
-/// What the answer repeats of the request.
+/// The parts of a request that its answer needs.
 #[derive(Clone, Copy, Debug)]
 pub struct Echo<'a> {
     /// Which command.
     pub verb: MetaVerb,
     /// The key came in base64.
     pub encoded_key: bool,
-    /// Say nothing if there is nothing to say.
+    /// Leave out the usual answer.
     pub quiet: bool,
     /// The flags, with the spaces between them.
     pub flags: &'a [u8],
@@ -79,7 +79,7 @@ fn refusal(verb: MetaVerb, echo: &Echo<'_>, reply: &Reply<'_>) -> &'static [u8] 
     }
 }
 
-/// A code and the flags that every answer has; `ms` says the unique and the size as well, whatever came of it.
+/// A code and the flags of every answer; that of `ms` shows unique and size as well, even on failure.
 fn status(out: &mut Vec<u8>, echo: &Echo<'_>, code: &[u8], cas: u64, value_bytes: usize) {
     let sets = echo.verb == MetaVerb::Set;
     out.extend_from_slice(code);
@@ -110,15 +110,14 @@ fn show_all(out: &mut Vec<u8>, echo: &Echo<'_>, item: &Fetched<'_>) {
     }
 }
 
-/// What `mg` found.
+/// The answer to an `mg` that found an item.
 fn found(out: &mut Vec<u8>, echo: &Echo<'_>, item: &Fetched<'_>) {
     begin_found(out, echo.key, item);
     show_all(out, echo, item);
     end_found(out, item);
 }
 
-/// Appends what an `mg` found whose flags are each a space and a letter that only asks ([`super::parse_plain_get`]): what
-/// nearly all clients send. [`answer`] says the same, but takes longer.
+/// Appends the answer to a [`super::PlainGet`] that found an item. [`answer`] gives the same bytes, but takes longer.
 #[inline(never)]
 pub fn answer_plain_get(out: &mut Vec<u8>, key: &[u8], flags: &[u8], item: &Fetched<'_>, now: Seconds) {
     begin_found(out, key, item);
@@ -170,7 +169,7 @@ fn end_found(out: &mut Vec<u8>, item: &Fetched<'_>) {
     }
 }
 
-/// What one letter asks of an item.
+/// Appends the detail of an item that a letter names.
 #[inline(never)]
 fn show(out: &mut Vec<u8>, echo: &Echo<'_>, item: &Fetched<'_>, letter: u8, expiry: Expiry) {
     match letter {
@@ -185,7 +184,7 @@ fn show(out: &mut Vec<u8>, echo: &Echo<'_>, item: &Fetched<'_>, letter: u8, expi
     }
 }
 
-/// What `ma` made.
+/// The answer to an `ma` that succeeded.
 fn number(out: &mut Vec<u8>, echo: &Echo<'_>, value: u64, cas: u64, mut expiry: Expiry, created: bool) {
     let mut digits = itoa::Buffer::new();
     let digits = digits.format(value).as_bytes();
@@ -238,7 +237,7 @@ fn debug(out: &mut Vec<u8>, echo: &Echo<'_>, item: &Fetched<'_>) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// A key that a line cannot carry as it is (it came in base64, or over another protocol).
+/// A key that cannot stand in a line as it is (it came in base64, or over another protocol).
 fn breaks_line(key: &[u8]) -> bool {
     key.iter().any(|byte| matches!(byte, b' ' | b'\n'))
 }
@@ -269,7 +268,7 @@ fn numbered(out: &mut Vec<u8>, letter: u8, value: u64) {
     decimal(out, value);
 }
 
-/// Seconds; -1 is for ever. What has expired by this command has none left.
+/// Seconds; -1 is for ever. An item that expires by this command has 0.
 fn time_to_live(out: &mut Vec<u8>, expiry: Expiry, now: Seconds) {
     match expiry {
         Expiry::NEVER => out.extend_from_slice(b" t-1"),

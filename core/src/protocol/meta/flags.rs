@@ -13,10 +13,10 @@ use crate::{
     },
 };
 
-/// What the flags of a line say.
+/// The flags of a line, parsed.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Flags {
-    /// `b`; the number of bytes of the key without it is in `key_bytes`.
+    /// `b`; `key_bytes` has the length of the decoded key.
     pub(super) encoded_key: bool,
     /// Of the key as the store sees it.
     pub(super) key_bytes: usize,
@@ -54,7 +54,7 @@ pub(super) struct Flags {
     pub(super) renew: Option<Timed>,
 }
 
-/// An expiry, and the number of its flag in the line: what a command does with several follows their order.
+/// An expiry, and the number of its flag in the line: the order of several matters.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Timed {
     pub(super) expiry: Expiry,
@@ -72,7 +72,7 @@ impl Flags {
         }
         let mut flags = Self { key_bytes: key.len(), ..Self::default() };
         let mut seen = 0u128;
-        // A flag that is not known or comes twice is refused at once; of the others' errors the last one is told.
+        // An unknown or repeated flag is refused at once; of other errors, the last one is reported.
         let mut error = None;
         for (position, span) in Tokens::new(bytes).enumerate() {
             let Some((&letter, argument)) = span.of(bytes).split_first() else { continue };
@@ -145,14 +145,14 @@ pub(super) fn expiry_of(argument: &[u8], now: Seconds) -> Option<Expiry> {
     token::digits_i32(argument).map(|seconds| Expiry::from_exptime(i64::from(seconds), now))
 }
 
-/// Flags of one letter each that ask `mg` for something and change nothing, as a set.
+/// A set of flags of `mg` that are one letter each and change nothing.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Letters(u64);
 
 impl Letters {
     const ALL: u64 = Self::of(b"cfhklqstuv");
 
-    /// With one letter more; `None` if it is none of them, or there already.
+    /// With one letter more; `None` if it is no such flag, or in the set already.
     #[inline]
     pub(super) fn with(self, letter: u8) -> Option<Self> {
         let bit = Self::bit(letter);
@@ -181,8 +181,8 @@ impl Letters {
     }
 }
 
-/// Whether every token begins with a letter or a digit, or one of the six signs between the cases. Where one does not,
-/// the line is no command at all.
+/// Whether every token begins with a letter or a digit, or one of the six signs between the cases. If one does not, the
+/// line is no command.
 pub(super) fn are_flags(bytes: &[u8]) -> bool {
     let is_flag = |span: Span| matches!(span.of(bytes).first(), Some(b'0'..=b'9' | b'A'..=b'z'));
     Tokens::new(bytes).all(is_flag)

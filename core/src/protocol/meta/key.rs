@@ -1,5 +1,5 @@
-//! Keys in base64, exactly as tolerant as memcached: what is not of the alphabet is skipped, and after a group with
-//! padding nothing is read any more.
+//! Keys in base64, exactly as tolerant as memcached: bytes outside the alphabet are skipped, and everything behind a
+//! group with padding is ignored.
 
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::arithmetic_side_effects)]
 
@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/// Appends the bytes that `encoded` stands for to `out`; `None` (and nothing is appended) if it stands for none.
+/// Appends the decoded key to `out`; `None`, and nothing is appended, if `encoded` is no key.
 pub fn decode_key(encoded: &[u8], out: &mut Vec<u8>) -> Option<()> {
     let start = out.len();
     let decoded = groups(encoded).and_then(|groups| {
@@ -24,7 +24,7 @@ pub fn decode_key(encoded: &[u8], out: &mut Vec<u8>) -> Option<()> {
     decoded
 }
 
-/// How long the key is that `encoded` stands for; `None` if it stands for none.
+/// Length of the decoded key; `None` if `encoded` is no key.
 pub(super) fn decoded_bytes(encoded: &[u8]) -> Option<usize> {
     let mut sum = 0usize;
     for group in groups(encoded)? {

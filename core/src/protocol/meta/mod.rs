@@ -1,5 +1,5 @@
-//! The meta commands: memcached's text protocol of one letter a wish. They share connections with the text protocol;
-//! the first word decides ([`recognizes`]).
+//! The meta commands: memcached's text protocol with flags of one letter. They share connections with the text
+//! protocol; the first word decides ([`recognizes`]).
 //!
 //! ```text
 //! request  = line [data CR LF]             lines and tokens as in the text protocol
@@ -14,7 +14,7 @@
 //! ```
 //!
 //! A flag that its command does not know is refused if no command knows it, and ignored otherwise. Flags come back in
-//! the order in which they were asked for; behind them `Z` (somebody else was told to write the item anew), `X` (it is
+//! the order in which they were asked for; behind them `Z` (another client is to write the item anew), `X` (it is
 //! stale) and `W` (write it anew). `q` leaves out the answer that says nothing: EN of `mg`, HD and VA of the others.
 
 mod encode;
@@ -29,12 +29,12 @@ pub use parse::{PlainGet, parse, parse_plain_get, recognizes};
 
 use super::{KeyRequest, Span};
 
-/// What a client asked.
+/// A request of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MetaRequest {
     /// A command on one key.
     Command(KeyRequest<MetaFormat>),
-    /// Something that has its answer already: `text`, then `swallow` bytes of data are ignored.
+    /// A request that needs no execution: the answer is `text`, and `swallow` bytes of data behind it are ignored.
     Answer {
         /// With its line end.
         text: &'static [u8],
@@ -43,18 +43,18 @@ pub enum MetaRequest {
     },
 }
 
-/// What the encoder must know besides the reply.
+/// Details of a request that only the encoder needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MetaFormat {
     /// Which command.
     pub verb: MetaVerb,
     /// The key came in base64.
     pub encoded_key: bool,
-    /// Say nothing if there is nothing to say.
+    /// Leave out the usual answer.
     pub quiet: bool,
-    /// Each flag is a space and a letter that only asks.
+    /// Each flag is a space and a letter, and changes nothing.
     pub single_letters: bool,
-    /// Where the flags are, with the spaces between them.
+    /// Place of the flags, with the spaces between them.
     pub flags: Span,
 }
 

@@ -18,7 +18,8 @@ use crate::{
 };
 use core::num::NonZeroU64;
 
-/// Whether `input` begins with a meta command. One that has just begun does not: whatever it is, it is incomplete.
+/// Whether `input` begins with a meta command. A request whose first word is not whole does not: it is incomplete for
+/// the text protocol, too.
 #[inline]
 pub fn recognizes(input: &[u8]) -> bool {
     match input {
@@ -32,18 +33,18 @@ pub fn recognizes(input: &[u8]) -> bool {
 /// See [`parse_plain_get`].
 #[derive(Clone, Copy, Debug)]
 pub struct PlainGet {
-    /// Where the key is.
+    /// Place of the key.
     pub key: Span,
     /// A [`Fetch`].
     pub operation: Operation<'static>,
-    /// What the answer depends on.
+    /// Details of the request that only the encoder needs.
     pub format: MetaFormat,
     /// The line's bytes with its end.
     pub consumed: usize,
 }
 
-/// An `mg` of a key with flags of one letter that only ask, one space before each: what nearly all clients send. [`parse`]
-/// says the same of it, but takes longer; all other requests are for that. `None`: this is no such line.
+/// Parses the usual form of `mg`: a key, and flags of one letter that change nothing, each behind one space. [`parse`]
+/// gives the same request, but takes longer. `None`: the line has another form, for `parse`.
 #[inline]
 pub fn parse_plain_get(input: &[u8]) -> Option<PlainGet> {
     let [b'm', b'g', b' ', rest @ ..] = input else { return None };
@@ -110,7 +111,7 @@ pub fn parse(input: &[u8], context: &Context) -> Verdict<MetaRequest> {
     }
 }
 
-/// A whole line and what belongs to it.
+/// A whole line and its context.
 struct MetaLine<'a> {
     input: &'a [u8],
     line: &'a [u8],
@@ -153,7 +154,7 @@ impl MetaLine<'_> {
         }
         let renew = match (flags.renew, flags.touch) {
             (None, _) => Renew::No,
-            // What is renewed is measured by the expiry that it has at that place of the line.
+            // Flags take effect in the order of the line: `R` compares with the expiry that `T` before it gives.
             (Some(renew), Some(touch)) if touch.position < renew.position => {
                 let due = touch.expiry != Expiry::NEVER && touch.expiry.0 < renew.expiry.0;
                 if due { Renew::Now } else { Renew::No }
@@ -228,7 +229,7 @@ impl MetaLine<'_> {
         let mut tokens = Tokens::new(self.line).skip(1);
         let (Some(key), Some(bytes)) = (tokens.next(), tokens.next()) else { return self.answer(words::BAD_FORMAT) };
         let span = self.flags_after(bytes);
-        // Until the length is known there is no data block to skip: what follows is read as commands.
+        // Until the length is known there is no data block to skip: the bytes that follow are parsed as commands.
         let length = match token::digits_u32(bytes.of(self.line)) {
             Some(length) if length <= limits::DATA_BYTES_MAX && flags::are_flags(span.of(self.line)) => length as usize,
             _ => return self.answer(words::BAD_FORMAT),
@@ -241,7 +242,7 @@ impl MetaLine<'_> {
         let Some(operation) = store(&flags) else { return self.refuse(words::BAD_MODE_SET, block_bytes as u64) };
         let made = request(MetaVerb::Set, key, span, &flags, operation);
         if self.context.is_too_large(flags.key_bytes, length, flags.client_flags) {
-            // Whatever the mode, what is there now is older than what the client has.
+            // In every mode, the present item is older than the client's value.
             let operation = Operation::RefuseLarge { unlink: true };
             let request = MetaRequest::Command(KeyRequest { operation, swallow: block_bytes as u64, ..made });
             return Verdict::Complete { request, consumed: self.consumed };
@@ -274,7 +275,7 @@ fn store(flags: &Flags) -> Option<Operation<'static>> {
     let grows = matches!(mode, StoreMode::Append | StoreMode::Prepend);
     let compare = match mode {
         StoreMode::Add => None,
-        // Zero is no unique; here it says nothing, there that nothing matches.
+        // Zero is no unique: here it is ignored, elsewhere it matches no item.
         StoreMode::Append | StoreMode::Prepend => flags.compare.filter(|&compare| compare != 0),
         StoreMode::Set | StoreMode::Replace => flags.compare,
     };
@@ -326,7 +327,7 @@ mod tests {
                     let line: Vec<u8> = [b"mg", key, &places[..count].concat(), end, b"mn\r\n"].concat();
                     if let Some(PlainGet { key, operation, format, consumed }) = parse_plain_get(&line) {
                         let request = KeyRequest { key, value: Span::default(), operation, format, swallow: 0 };
-                        // Only how its flags are read again to answer is another matter.
+                        // Only the encoder of the flags is another.
                         let plain = |general: KeyRequest<MetaFormat>| KeyRequest {
                             format: MetaFormat { single_letters: true, ..general.format },
                             ..general

@@ -1,5 +1,4 @@
-//! What concerns the server or the store as a whole, but for `stats` and `flush_all`: its limits, upkeep, contents, clock and
-//! end, and what happens in it.
+//! Administrative commands but `stats` and `flush_all`: memory limit, upkeep, listings, clock, shutdown, events.
 
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::arithmetic_side_effects)]
 
@@ -33,8 +32,8 @@ impl TextLine<'_> {
         }
     }
 
-    /// The one mode is the exact order, the other what proved useful. There are no parts with sizes and no list of
-    /// short-lived items to tune, so what is well-formed there is accepted.
+    /// `flat` is the exact order of use, `segmented` the default policy. The store has no parts with sizes and no list
+    /// of short-lived items, so it accepts every well-formed value for them and ignores it.
     pub(super) fn lru(&self) -> Verdict<TextRequest> {
         let tuned = match self.argument(0) {
             b"mode" => match self.argument(1) {
@@ -101,7 +100,7 @@ impl TextLine<'_> {
         Tokens::new(self.arguments).count().saturating_sub(usize::from(self.noreply()))
     }
 
-    /// What `lru_crawler` begins with.
+    /// `lru_crawler`
     pub(super) fn crawler(&self) -> Verdict<TextRequest> {
         let control = match (self.argument(0), self.arguments_count()) {
             (b"enable", 1) => Control::Crawler(Crawler::Enable(true)),
@@ -138,7 +137,7 @@ impl TextLine<'_> {
         self.control(Control::List(Listing::Begin(Dump { format, classes, limit: 0 })))
     }
 
-    /// There is nothing to reassign: every class uses the same memory.
+    /// All classes use the same memory, so nothing is ever reassigned.
     pub(super) fn slabs(&self) -> Verdict<TextRequest> {
         match (self.argument(0), self.arguments_count()) {
             (b"reassign", 3) => {
@@ -234,7 +233,7 @@ impl TextLine<'_> {
     }
 }
 
-/// The classes of `all` or of numbers with commas between; 0 if one of them is none.
+/// The classes of `all` or of numbers with commas between; 0 if one of them is no class.
 fn classes(ids: &[u8]) -> u64 {
     if ids == b"all" {
         return ALL_CLASSES;

@@ -28,7 +28,7 @@ pub fn answer_found(out: &mut Vec<u8>, key: &[u8], found: &Found<'_>, cas: bool)
     out.extend_from_slice(b"\r\n");
 }
 
-/// A reason in the host's words, as one line.
+/// Appends a reason from the host as one line.
 pub fn answer_refusal(out: &mut Vec<u8>, reason: &str) {
     out.extend(reason.bytes().map(|byte| if byte.is_ascii_control() { b' ' } else { byte }));
     out.extend_from_slice(b"\r\n");

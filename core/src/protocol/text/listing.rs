@@ -1,4 +1,4 @@
-//! Lines that show items one by one.
+//! The lines of commands that list items.
 
 use super::words;
 use crate::{
@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use core::fmt::Write;
 
 impl ListingFormat {
-    /// What stands before the first line.
+    /// The text before the first line.
     pub fn head(self) -> &'static [u8] {
         match self {
             Self::Metadata | Self::Keys => words::OK,
@@ -18,7 +18,7 @@ impl ListingFormat {
         }
     }
 
-    /// What stands after the last.
+    /// The text behind the last line.
     pub fn tail(self) -> &'static [u8] {
         match self {
             Self::Metadata | Self::Items => words::END,
@@ -26,7 +26,7 @@ impl ListingFormat {
         }
     }
 
-    /// With dumps turned off (`-X`), and in datagrams.
+    /// The refusal with dumps turned off (`-X`), and in datagrams.
     pub fn not_allowed(self) -> &'static [u8] {
         match self {
             Self::Keys => words::MGDUMP_NOT_ALLOWED,
@@ -35,7 +35,7 @@ impl ListingFormat {
         }
     }
 
-    /// Behind other commands of the same read.
+    /// The refusal behind other commands of the same read.
     pub fn pipelined(self) -> &'static [u8] {
         match self {
             Self::Keys => words::MGDUMP_PIPELINED,
@@ -44,7 +44,7 @@ impl ListingFormat {
     }
 }
 
-/// One item.
+/// Appends the line of an item.
 pub fn answer_listed(out: &mut Vec<u8>, format: ListingFormat, item: &Listed<'_>) {
     match format {
         ListingFormat::Metadata => metadata(out, item),

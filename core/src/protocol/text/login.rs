@@ -1,4 +1,5 @@
-//! The one command before a login by text (`-Y`): `set <any key> <flags> <exptime> <bytes>`, with `user password` as data.
+//! The one command before a login by text (`-Y`): `set <any key> <flags> <exptime> <bytes>`, with `user password` as
+//! data.
 
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::arithmetic_side_effects)]
 
@@ -8,17 +9,17 @@ use crate::{
     protocol::{Span, Verdict, token, token::Tokens},
 };
 
-/// What a client sent before it is known.
+/// A command of a client that is not logged in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TextLogin {
-    /// A login, to be checked.
+    /// A login to check.
     Attempt {
         /// Up to the first space.
         user: Span,
-        /// What follows it.
+        /// Everything behind that space.
         password: Span,
     },
-    /// Anything else, with its answer.
+    /// Any other command, with its answer.
     Refused(&'static [u8]),
 }
 

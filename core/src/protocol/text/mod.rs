@@ -38,23 +38,23 @@ pub use watch::answer_event;
 use super::{KeyRequest, Span, control::Control};
 use crate::clock::Expiry;
 
-/// What a client asked.
+/// A request of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TextRequest {
     /// Keys to read; each becomes a command of its own.
     Retrieve(Retrieve),
     /// One command on one key.
     Command(KeyRequest<TextFormat>),
-    /// Something that has its answer already: `text` (nothing, if empty), then `swallow` bytes of data are ignored.
+    /// A request that needs no execution: the answer is `text`, and `swallow` bytes of data behind it are ignored.
     Answer {
         /// With its line end.
         text: &'static [u8],
         /// Bytes of a data block that belongs to a refused line.
         swallow: u64,
     },
-    /// Something that concerns more than one key.
+    /// An administrative command.
     Control {
-        /// What.
+        /// The command.
         control: Control,
         /// The client wants no answer.
         noreply: bool,
@@ -70,7 +70,7 @@ pub struct Retrieve {
     pub cas: bool,
     /// `gat`, `gats`.
     pub touch: Option<Expiry>,
-    /// The keys and the spaces between them: the end of what was consumed, but for the line's end.
+    /// The keys and the spaces between them: everything up to the line's end.
     pub keys: Span,
     /// Whether the line ended; otherwise more keys follow ([`continue_retrieval`]).
     pub whole: bool,

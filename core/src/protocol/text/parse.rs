@@ -41,7 +41,7 @@ pub fn parse(input: &[u8], context: &Context) -> Verdict<TextRequest> {
     }
 }
 
-/// Goes on with a retrieval whose line was too long for one look: returns more keys, and whether the line ended.
+/// Continues a retrieval whose line was too long for one window: returns more keys, and whether the line ended.
 pub fn continue_retrieval(input: &[u8], cas: bool, touch: Option<Expiry>) -> Verdict<TextRequest> {
     let (end, consumed, whole) = match memchr::memchr(b'\n', input) {
         Some(newline) => {
@@ -49,7 +49,7 @@ pub fn continue_retrieval(input: &[u8], cas: bool, touch: Option<Expiry>) -> Ver
             (before.strip_suffix(b"\r").unwrap_or(before).len(), newline.saturating_add(1), true)
         }
         None => {
-            // Only what a space follows is surely a whole key.
+            // Only a key with a space behind it is surely whole.
             let end = memchr::memrchr(b' ', input).map_or(0, |space| space.saturating_add(1));
             let tail_bytes = input.len().saturating_sub(end);
             if tail_bytes > limits::KEY_BYTES_MAX.saturating_add(1) {
@@ -63,7 +63,7 @@ pub fn continue_retrieval(input: &[u8], cas: bool, touch: Option<Expiry>) -> Ver
     };
     let keys = Span::new(0, end);
     if has_long_key(keys.of(input)) {
-        // The client was answered in part already, so the refusal cannot take that back: say it and hang up.
+        // A part of the answer is sent already and a refusal cannot take it back, so the connection closes.
         return Verdict::Close;
     }
     Verdict::Complete { request: TextRequest::Retrieve(Retrieve { cas, touch, keys, whole }), consumed }
@@ -73,7 +73,7 @@ fn answer(text: &'static [u8], consumed: usize) -> Verdict<TextRequest> {
     Verdict::Complete { request: TextRequest::Answer { text, swallow: 0 }, consumed }
 }
 
-/// A store that comes to nothing, which the shard of its key counts.
+/// A refused store, which the shard of its key counts.
 #[cold]
 fn refused(
     consumed: usize,
@@ -113,7 +113,7 @@ fn unfinished(input: &[u8]) -> Verdict<TextRequest> {
     }
 }
 
-/// Jumps from one of the last spaces that can be to the next.
+/// Jumps from space to space, each the last one that can end a key of legal length.
 fn has_long_key(mut keys: &[u8]) -> bool {
     while let Some((window, _)) = keys.split_at_checked(limits::KEY_BYTES_MAX.saturating_add(1)) {
         let Some(space) = memchr::memrchr(b' ', window) else { return true };
@@ -122,7 +122,7 @@ fn has_long_key(mut keys: &[u8]) -> bool {
     false
 }
 
-/// A whole line and what belongs to it.
+/// A whole line and its context.
 pub(super) struct TextLine<'a> {
     input: &'a [u8],
     line: &'a [u8],
@@ -135,8 +135,8 @@ pub(super) struct TextLine<'a> {
 }
 
 impl TextLine<'_> {
-    /// What is no retrieval and no store. Apart, because a function that does everything spends its time on its own
-    /// variables.
+    /// All requests but retrievals and stores. It is a function of its own because a function with many parts spends
+    /// its time on its own variables.
     #[inline(never)]
     fn rarer(&self, word: &[u8]) -> Verdict<TextRequest> {
         match word {
@@ -167,7 +167,7 @@ impl TextLine<'_> {
         answer(text, self.consumed)
     }
 
-    /// `noreply` counts if it is the last token, whatever it stands for otherwise.
+    /// `noreply` counts if it is the last token, even where another argument belongs.
     pub(super) fn noreply(&self) -> bool {
         token::last(self.arguments) == b"noreply"
     }
@@ -214,7 +214,7 @@ impl TextLine<'_> {
         self.keys((exptime_end.start as usize).saturating_add(exptime_end.bytes()), cas, Some(touch))
     }
 
-    /// All keys of the line are looked at before the first is executed: one bad key refuses all.
+    /// All keys of the line are checked before the first is executed: one bad key refuses all.
     fn keys(&self, start: usize, cas: bool, touch: Option<Expiry>) -> Verdict<TextRequest> {
         let keys = Span::new(start, self.line.len());
         let bytes = keys.of(self.line);
@@ -232,7 +232,7 @@ impl TextLine<'_> {
         let mut tokens = Tokens::new(self.arguments);
         let Some(key) = tokens.next() else { return self.answer(words::BAD_FORMAT) };
         let [flags, exptime, bytes] = core::array::from_fn(|_| tokens.next_bytes());
-        // Until the length is known there is no data block to skip: what follows is read as commands.
+        // Until the length is known there is no data block to skip: the bytes that follow are parsed as commands.
         let length = match token::digits_u32(bytes) {
             Some(length) if length <= limits::DATA_BYTES_MAX => length as usize,
             _ => return self.answer(words::BAD_FORMAT),

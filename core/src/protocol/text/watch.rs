@@ -1,4 +1,4 @@
-//! The lines that `watch` brings, as memcached prints them; and its words.
+//! The arguments of `watch`, and its lines as memcached prints them.
 
 use super::listing::{TextWriter, encode_uri};
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
 use alloc::vec::Vec;
 use core::fmt::Write;
 
-/// The words of `watch`: a prefix is enough, and the first that begins so counts.
+/// The arguments of `watch`. A prefix is enough; it means the first word that begins with it.
 const WORDS: &[(&[u8], Kinds)] = &[
     (b"rawcmds", Kinds::OTHER),
     (b"evictions", Kinds::EVICTIONS),
@@ -22,12 +22,12 @@ const WORDS: &[(&[u8], Kinds)] = &[
     (b"deletions", Kinds::DELETIONS),
 ];
 
-/// What a word asks for.
+/// The kinds of events that a word names.
 pub(super) fn kind(word: &[u8]) -> Option<Kinds> {
     WORDS.iter().find(|(name, _)| name.starts_with(word)).map(|&(_, kind)| kind)
 }
 
-/// One event.
+/// Appends the line of an event.
 pub fn answer_event(out: &mut Vec<u8>, stamp: Stamp, event: &Event<'_>) {
     let Stamp { seconds, micros, number } = stamp;
     // The microseconds are not filled up with zeros in memcached either.
