@@ -4,7 +4,7 @@ mod common;
 
 use common::{
     START,
-    host::{Client, Cuts, Server},
+    host::{Cuts, Server},
     random::{Random, for_each_seed},
     requests::{self, Kind},
 };
@@ -12,16 +12,9 @@ use wasmcached_core::boundary::config::{Config, StoreConfig};
 
 /// The replies to `stream`, and whether the connection was closed.
 fn replies(config: &Config, shards: u32, room: usize, stream: &[u8], cuts: Cuts, seed: u64) -> (Vec<u8>, bool) {
-    let mut server = match shards {
-        0 => Server::solo(config, START),
-        _ => Server::sharded(config, shards, START),
-    };
+    let mut server = Server::new(config, shards, START);
     server.room = room;
-    let mut client = Client::new(&mut server);
-    client.unread.extend_from_slice(stream);
-    client.drain(&mut server, &mut Random::new(seed), cuts);
-    server.check();
-    (client.received, client.closed)
+    server.replay(stream, cuts, seed)
 }
 
 fn same(left: &(Vec<u8>, bool), right: &(Vec<u8>, bool), how: &str) {

@@ -99,7 +99,7 @@ impl Simulation {
                 self.store.check();
             }
         }
-        self.model.settle(self.now);
+        self.model.remove_expired(self.now);
         self.store.check();
     }
 
@@ -175,7 +175,7 @@ impl Simulation {
     }
 
     fn command(&mut self) {
-        self.model.settle(self.now);
+        self.model.remove_expired(self.now);
         let key = self.key();
         let value = self.value();
         let expiry = self.expiry();

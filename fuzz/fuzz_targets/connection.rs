@@ -17,8 +17,7 @@ mod host;
 #[path = "../../core/tests/common/random.rs"]
 mod random;
 
-use host::{Client, Cuts, Server};
-use random::Random;
+use host::{Cuts, Server};
 
 const NOW: u32 = 1_800_000_000;
 
@@ -41,20 +40,12 @@ fuzz_target!(|input: &[u8]| {
         ..Config::default()
     };
     let shards = u32::from(shards % 4);
-    let whole = replies(&config, shards, usize::MAX, stream, Cuts::None, 0);
-    let cut = replies(&config, shards, usize::from(room), stream, Cuts::Random, u64::from(seed));
+    let replies = |room, cuts, seed| {
+        let mut server = Server::new(&config, shards, NOW);
+        server.room = room;
+        server.replay(stream, cuts, seed)
+    };
+    let whole = replies(usize::MAX, Cuts::None, 0);
+    let cut = replies(usize::from(room), Cuts::Random, u64::from(seed));
     assert!(cut == whole);
 });
-
-fn replies(config: &Config, shards: u32, room: usize, stream: &[u8], cuts: Cuts, seed: u64) -> (Vec<u8>, bool) {
-    let mut server = match shards {
-        0 => Server::solo(config, NOW),
-        _ => Server::sharded(config, shards, NOW),
-    };
-    server.room = room;
-    let mut client = Client::new(&mut server);
-    client.unread.extend_from_slice(stream);
-    client.drain(&mut server, &mut Random::new(seed), cuts);
-    server.check();
-    (client.received, client.closed)
-}

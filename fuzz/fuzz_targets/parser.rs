@@ -26,7 +26,7 @@ fuzz_target!(|input: &[u8]| {
     }
 });
 
-/// What has not shown which protocol it is waits for its line.
+/// The verdict on a prefix that is too short to show its protocol.
 fn wait<T>(input: &[u8]) -> Verdict<T> {
     Verdict::Incomplete { needed: input.len() + 1 }
 }

@@ -115,7 +115,7 @@ impl Fuzz {
         }
     }
 
-    /// What answers with records: each must be whole.
+    /// Broadcasts that answer with records: each record must be whole.
     fn ask(&mut self, size: u8) {
         let broadcast = match size % 8 {
             0 => Broadcast::Counters,
@@ -201,7 +201,7 @@ impl Fuzz {
         self.model.follow(&command, &self.store.execute(&command, self.now), self.now);
     }
 
-    /// Whatever is still there is right, it all can be deleted, and two rounds of the sweep find the rest.
+    /// Every item that is left has the right value and can be deleted; two rounds of the sweep find the rest.
     fn finish(&mut self) {
         for key in self.model.items.keys().cloned().collect::<Vec<_>>() {
             self.execute(&key, Operation::Get { touch: None });

@@ -1,5 +1,5 @@
-//! `--ping`: asks a server whether it answers, as a health check without a shell. What is asked and what the reply means
-//! the engine's crate knows.
+//! `--ping`: asks a server whether it answers, as a health check without a shell. What is asked and what the reply
+//! means the engine's crate knows.
 
 use crate::{
     limits::PING_DURATION_MAX,
@@ -163,10 +163,10 @@ fn converse(
     let mut piece = [0; 256];
     loop {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).escape_debug().to_string();
-        match question.judge(&reply) {
+        match question.interpret(&reply) {
             Some(Answer::Version(version)) => return Ok(Heard::Version(text(version))),
             Some(Answer::Guarded) => return Ok(Heard::Guarded),
-            Some(Answer::Refusal(words)) => return Ok(Heard::Refusal(text(words))),
+            Some(Answer::Refused(words)) => return Ok(Heard::Refusal(text(words))),
             Some(Answer::Foreign) => return Ok(Heard::Foreign),
             None => {}
         }

@@ -18,7 +18,7 @@ pub enum Answer<'a> {
     /// The server serves clients that log in.
     Guarded,
     /// The server refuses, in its own words.
-    Refusal(&'a [u8]),
+    Refused(&'a [u8]),
     /// Another kind of server listens there.
     Foreign,
 }
@@ -44,7 +44,7 @@ impl Question {
     }
 
     /// The meaning of a reply. `None`: it is not whole.
-    pub fn judge(self, reply: &[u8]) -> Option<Answer<'_>> {
+    pub fn interpret(self, reply: &[u8]) -> Option<Answer<'_>> {
         let answer = match self {
             Self::Text => text(reply),
             Self::Binary => binary(reply),
@@ -60,7 +60,7 @@ fn text(reply: &[u8]) -> Option<Answer<'_>> {
         Some(version) => Answer::Version(version),
         None if line == b"CLIENT_ERROR unauthenticated" => Answer::Guarded,
         None if ["ERROR", "SERVER_ERROR", "CLIENT_ERROR"].iter().any(|word| line.starts_with(word.as_bytes())) => {
-            Answer::Refusal(line)
+            Answer::Refused(line)
         }
         None => Answer::Foreign,
     })
@@ -83,7 +83,7 @@ fn binary(reply: &[u8]) -> Option<Answer<'_>> {
     Some(match [high, low] {
         [0, 0] => Answer::Version(body),
         AUTHENTICATION_ERROR => Answer::Guarded,
-        _ => Answer::Refusal(body),
+        _ => Answer::Refused(body),
     })
 }
 
@@ -107,26 +107,26 @@ mod tests {
 
     #[test]
     fn what_a_server_says_is_understood() {
-        let text = |reply: &'static [u8]| Question::Text.judge(reply);
+        let text = |reply: &'static [u8]| Question::Text.interpret(reply);
         assert_eq!(text(b"VERSION 1.6.45\r\n"), Some(Answer::Version(b"1.6.45")));
         assert_eq!(
             text(b"ERROR Too many open connections\r\n"),
-            Some(Answer::Refusal(b"ERROR Too many open connections"))
+            Some(Answer::Refused(b"ERROR Too many open connections"))
         );
         assert_eq!(text(b"CLIENT_ERROR unauthenticated\r\n"), Some(Answer::Guarded));
         assert_eq!(text(b"HTTP/1.1 400 Bad Request\r\n"), Some(Answer::Foreign));
         assert_eq!((text(b""), text(b"VERSION 1.6")), (None, None));
         let version = reply(0x0b, 0, b"1.6.45");
-        assert_eq!(Question::Binary.judge(&version), Some(Answer::Version(b"1.6.45")));
+        assert_eq!(Question::Binary.interpret(&version), Some(Answer::Version(b"1.6.45")));
         for end in 0..version.len() {
-            assert_eq!(Question::Binary.judge(&version[..end]), None, "{end}");
+            assert_eq!(Question::Binary.interpret(&version[..end]), None, "{end}");
         }
-        assert_eq!(Question::Binary.judge(&reply(0x0b, 0x20, b"no")), Some(Answer::Guarded));
-        assert_eq!(Question::Binary.judge(&reply(0x0b, 0x84, b"busy")), Some(Answer::Refusal(b"busy")));
-        assert_eq!(Question::Binary.judge(&reply(0x0a, 0, b"")), Some(Answer::Foreign));
-        assert_eq!(Question::Binary.judge(b"ERROR\r\n"), Some(Answer::Foreign));
+        assert_eq!(Question::Binary.interpret(&reply(0x0b, 0x20, b"no")), Some(Answer::Guarded));
+        assert_eq!(Question::Binary.interpret(&reply(0x0b, 0x84, b"busy")), Some(Answer::Refused(b"busy")));
+        assert_eq!(Question::Binary.interpret(&reply(0x0a, 0, b"")), Some(Answer::Foreign));
+        assert_eq!(Question::Binary.interpret(b"ERROR\r\n"), Some(Answer::Foreign));
         for question in [Question::Text, Question::Binary] {
-            assert_eq!(question.judge(&[b'x'; 2000]), Some(Answer::Foreign));
+            assert_eq!(question.interpret(&[b'x'; 2000]), Some(Answer::Foreign));
         }
     }
 }

@@ -36,9 +36,23 @@ impl Server {
         Self::with(role(Role::Front), (0..shards).map(|_| role(Role::Shard)).collect(), now)
     }
 
+    /// A front and `shards` shards, or a solo engine if there are none.
+    pub(crate) fn new(config: &Config, shards: u32, now: Seconds) -> Self {
+        if shards == 0 { Self::solo(config, now) } else { Self::sharded(config, shards, now) }
+    }
+
     fn with(engine: Engine, shards: Vec<Engine>, now: Seconds) -> Self {
         let room = wasmcached_core::limits::REPLY_BYTES_HIGH;
         Self { engine, shards, room, now, asked: Vec::new(), cut_short: 0 }
+    }
+
+    /// The replies to `stream`, and whether the connection was closed.
+    pub(crate) fn replay(&mut self, stream: &[u8], cuts: Cuts, seed: u64) -> (Vec<u8>, bool) {
+        let mut client = Client::new(self);
+        client.unread.extend_from_slice(stream);
+        client.drain(self, &mut Random::new(seed), cuts);
+        self.check();
+        (client.received, client.closed)
     }
 
     pub(crate) fn front(&mut self) -> &mut Front {

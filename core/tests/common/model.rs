@@ -83,10 +83,7 @@ impl Model {
     }
 
     fn line(&mut self, talk: &mut Talk, line: &[u8], bytes: usize, after: &[u8], out: &mut Vec<Piece>) -> Line {
-        if self.flush_at.is_some_and(|at| at <= self.now) {
-            self.items.clear();
-            self.flush_at = None;
-        }
+        self.execute_due_flush();
         let mut say = |text: &str| out.push(Piece::Text(text.into()));
         if bytes < 4 {
             say("CLIENT_ERROR bad command line format\r\n");
@@ -150,19 +147,7 @@ impl Model {
                 say("VERSION 1.6.45\r\n");
                 Line::Done
             }
-            b"stats" => {
-                match tokens.first() {
-                    Some(&b"reset") => {
-                        self.counters.clear();
-                        say("RESET\r\n");
-                    }
-                    Some(&(b"settings" | b"items" | b"slabs" | b"sizes" | b"conns")) | None => {
-                        out.push(Piece::Statistics);
-                    }
-                    _ => say("ERROR\r\n"),
-                }
-                Line::Done
-            }
+            b"stats" => self.statistics(&tokens, out),
             b"shutdown" => refuse("SERVER_ERROR: shutdown not enabled\r\n", out),
             b"quit" => {
                 talk.closed = true;
@@ -174,6 +159,25 @@ impl Model {
             }
             _ => refuse("ERROR\r\n", out),
         }
+    }
+
+    fn execute_due_flush(&mut self) {
+        if self.flush_at.is_some_and(|at| at <= self.now) {
+            self.items.clear();
+            self.flush_at = None;
+        }
+    }
+
+    fn statistics(&mut self, tokens: &[&[u8]], out: &mut Vec<Piece>) -> Line {
+        out.push(match tokens.first() {
+            Some(&b"reset") => {
+                self.counters.clear();
+                Piece::Text("RESET\r\n".into())
+            }
+            Some(&(b"settings" | b"items" | b"slabs" | b"sizes" | b"conns")) | None => Piece::Statistics,
+            _ => Piece::Text("ERROR\r\n".into()),
+        });
+        Line::Done
     }
 
     /// The live item; an expired one is forgotten.
@@ -470,8 +474,8 @@ fn number(token: &[u8]) -> Option<u64> {
     std::str::from_utf8(token).ok()?.parse().ok()
 }
 
-/// As C's `strtoull` reads a NUL-terminated text: white space before, white space or the NUL ends it. A number that does
-/// not end within 256 bytes is none here.
+/// As C's `strtoull` reads a NUL-terminated text: white space before, white space or the NUL ends it. A number that
+/// does not end within 256 bytes is none here.
 fn leading_number(value: &[u8]) -> Option<u64> {
     let blank = |byte: &u8| matches!(byte, b' ' | b'\t'..=b'\r');
     let start = value.iter().position(|byte| !blank(byte))?;

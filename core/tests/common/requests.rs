@@ -215,7 +215,50 @@ fn global(random: &mut Random) -> Vec<u8> {
         .into()
 }
 
-/// A request that is refused, with what may follow it.
+const BROKEN_LINES: [&str; 40] = [
+    "\r\n",
+    "\n",
+    "a\r\n",
+    "ab\n",
+    "foo\r\n",
+    "foo noreply\r\n",
+    "SET a 0 0 1\r\n",
+    " get a\r\n",
+    "get\r\n",
+    "get  \r\n",
+    "gets\r\n",
+    "gat\r\n",
+    "gat 0\r\n",
+    "gat abc a\r\n",
+    "set\r\n",
+    "set a\r\n",
+    "set a 0 0\r\n",
+    "set a 0 0 x noreply\r\n",
+    "set a 0 0 -1\r\n",
+    "set a 0 0 2147483646\r\n",
+    "incr a\r\n",
+    "incr a x\r\n",
+    "decr a -1 noreply\r\n",
+    "incr a 18446744073709551616\r\n",
+    "touch a\r\n",
+    "touch a b\r\n",
+    "touch a noreply\r\n",
+    "delete\r\n",
+    "flush_all x\r\n",
+    "verbosity\r\n",
+    "verbosity x\r\n",
+    "cache_memlimit\r\n",
+    "cache_memlimit 1\r\n",
+    "shutdown\r\n",
+    "shutdown noreply\r\n",
+    "stats foo\r\n",
+    "stats noreply\r\n",
+    "version x\r\n",
+    "foo HTTP/1.1 x\r\n",
+    "get HTTP/1.1\r\n",
+];
+
+/// A refused request, with the data that may follow it.
 fn broken(random: &mut Random, kind: &Kind) -> Vec<u8> {
     let key = kind.keys[random.within(0..kind.keys.len())].clone();
     let long = vec![b'L'; 251];
@@ -223,55 +266,12 @@ fn broken(random: &mut Random, kind: &Kind) -> Vec<u8> {
     let noreply = random.pick(&["", " noreply"]);
     let filler = |bytes: usize| vec![b'x'; bytes];
     match random.within(0..9) {
-        0 => random
-            .pick(&[
-                "\r\n",
-                "\n",
-                "a\r\n",
-                "ab\n",
-                "foo\r\n",
-                "foo noreply\r\n",
-                "SET a 0 0 1\r\n",
-                " get a\r\n",
-                "get\r\n",
-                "get  \r\n",
-                "gets\r\n",
-                "gat\r\n",
-                "gat 0\r\n",
-                "gat abc a\r\n",
-                "set\r\n",
-                "set a\r\n",
-                "set a 0 0\r\n",
-                "set a 0 0 x noreply\r\n",
-                "set a 0 0 -1\r\n",
-                "set a 0 0 2147483646\r\n",
-                "incr a\r\n",
-                "incr a x\r\n",
-                "decr a -1 noreply\r\n",
-                "incr a 18446744073709551616\r\n",
-                "touch a\r\n",
-                "touch a b\r\n",
-                "touch a noreply\r\n",
-                "delete\r\n",
-                "flush_all x\r\n",
-                "verbosity\r\n",
-                "verbosity x\r\n",
-                "cache_memlimit\r\n",
-                "cache_memlimit 1\r\n",
-                "shutdown\r\n",
-                "shutdown noreply\r\n",
-                "stats foo\r\n",
-                "stats noreply\r\n",
-                "version x\r\n",
-                "foo HTTP/1.1 x\r\n",
-                "get HTTP/1.1\r\n",
-            ])
-            .into(),
+        0 => random.pick(&BROKEN_LINES).into(),
         1 => [b"get a ", long.as_slice(), b" b\r\n"].concat(),
         2 => [b"gats 0 ", long.as_slice(), b"\n"].concat(),
         3 => [random.pick(&["delete ", "touch ", "incr "]).as_bytes(), &long, b" 1", noreply.as_bytes(), b"\r\n"]
             .concat(),
-        // Refused with its length known: the data is swallowed, whatever ends it.
+        // A refused store with a known length: the data is skipped, with any end.
         4 => {
             let length = random.length(100);
             let rest = format!(" 0 0 {length} 18446744073709551615{noreply}\r\n");
@@ -288,7 +288,7 @@ fn broken(random: &mut Random, kind: &Kind) -> Vec<u8> {
             let rest = format!(" 0 0 {length} 18446744073709551615{noreply}\r\n");
             [word.as_bytes(), b" ", &key, rest.as_bytes(), &filler(length + 2)].concat()
         }
-        // More data than announced: what is left over is read as a command.
+        // More data than announced: the rest is parsed as a command.
         7 => {
             let rest = format!(" 0 0 3 18446744073709551615{noreply}\r\nabcd\r\n");
             [word.as_bytes(), b" ", &key, rest.as_bytes()].concat()

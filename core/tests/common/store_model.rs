@@ -70,15 +70,15 @@ impl Model {
         Self { items: BTreeMap::new(), flush_at: None, rules }
     }
 
-    /// A flush at `at`; one that was still to come is forgotten.
+    /// A flush at `at`; it replaces one that is not due yet.
     pub(crate) fn flush(&mut self, at: Seconds, now: Seconds) {
-        self.settle(now);
+        self.remove_expired(now);
         self.flush_at = Some(at);
-        self.settle(now);
+        self.remove_expired(now);
     }
 
-    /// Removes what has expired or was flushed at `now`.
-    pub(crate) fn settle(&mut self, now: Seconds) {
+    /// Removes items that are expired or flushed at `now`.
+    pub(crate) fn remove_expired(&mut self, now: Seconds) {
         if self.flush_at.is_some_and(|at| at <= now) {
             self.flush_at = None;
             self.items.clear();
@@ -89,9 +89,9 @@ impl Model {
     /// Takes a command and its answer.
     ///
     /// # Panics
-    /// If no cache may answer this.
+    /// If a cache must not give this answer.
     pub(crate) fn follow(&mut self, command: &Command<'_>, reply: &Reply<'_>, now: Seconds) -> Course {
-        self.settle(now);
+        self.remove_expired(now);
         let (answer, cas) = answer_of(reply);
         let known = self.items.remove(command.key);
         let step = |item| model_step(item, command.key.len(), &command.operation, self.rules, cas);
