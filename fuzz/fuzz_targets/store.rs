@@ -133,11 +133,11 @@ impl Fuzz {
         self.store.broadcast(broadcast, self.now, &mut answer);
         match broadcast {
             Broadcast::Counters => {
-                assert_eq!(Counters::decode(&mut Reader(&answer)), Some(self.store.counters()));
+                assert_eq!(Counters::decode_from(&mut Reader(&answer)), Some(self.store.counters()));
             }
             Broadcast::Classes => {
                 let classes = Classes::decode_merged(&answer);
-                let number: u64 = classes.0.iter().map(|(_, class)| class.counters.number).sum();
+                let number: u64 = classes.0.iter().map(|class| class.store.number).sum();
                 assert_eq!(number, self.store.counters().curr_items);
             }
             _ => {}

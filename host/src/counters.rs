@@ -1,10 +1,10 @@
-//! What the host counts: each worker in a place of its own.
+//! The counters of the host. Each worker has its own.
 
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use wasmcached_core::boundary::host::HostStatistics;
+use wasmcached_core::statistics::HostStatistics;
 
-/// What one worker counts. It is the only writer, so a plain load and store do.
+/// The counters of one worker. The worker is the only writer, so plain loads and stores suffice.
 #[derive(Debug, Default)]
 #[repr(align(64))]
 pub(crate) struct WorkerCounters {
@@ -21,7 +21,7 @@ pub(crate) struct WorkerCounters {
 pub(crate) struct Count(AtomicU64);
 
 impl Count {
-    /// Adds; for the one writer.
+    /// Adds `more`. Only the writer may call it.
     #[inline]
     pub(crate) fn add(&self, more: u64) {
         self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(more), Ordering::Relaxed);
@@ -33,7 +33,7 @@ impl Count {
     }
 }
 
-/// What the listeners count.
+/// The counters of the listeners.
 #[derive(Debug, Default)]
 pub(crate) struct ListenerCounters {
     pub(crate) total_connections: AtomicU64,
@@ -43,11 +43,11 @@ pub(crate) struct ListenerCounters {
     pub(crate) not_accepting: AtomicBool,
 }
 
-/// The value of each resettable counter at the last reset.
+/// The statistics at the last reset.
 #[derive(Debug, Default)]
 pub(crate) struct Baseline(pub(crate) Mutex<HostStatistics>);
 
-/// Counts guests that were replaced.
+/// The counters of replaced guests.
 #[derive(Debug, Default)]
 pub(crate) struct FaultCounters {
     pub(crate) shard_traps: AtomicU64,

@@ -11,10 +11,11 @@ use std as std_or_alloc;
 
 use std_or_alloc::{format, string::String, vec, vec::Vec};
 use wasmcached_core::{
-    boundary::host::{ConnectionRecord, ConnectionState, HostRequest, HostStatistics, Target},
+    boundary::host::{ConnectionRecord, ConnectionState, HostRequest, Target},
     clock::Seconds,
     engine::Engine,
     front::{ConnectionId, ConnectionStatus},
+    statistics::HostStatistics,
 };
 
 /// Open connections of one cache; memcached's default.
@@ -52,8 +53,8 @@ pub struct LocalHost {
     rejected_connections: u64,
     bytes_read: u64,
     bytes_written: u64,
-    /// [`Guests::logins`] at the last reset of the statistics.
-    logins_at_reset: (u32, u32),
+    /// The statistics at the last reset.
+    baseline: HostStatistics,
     clients: Vec<Client>,
 }
 
@@ -137,12 +138,10 @@ impl LocalHost {
         now: Seconds,
     ) -> Vec<u8> {
         match request {
-            HostRequest::Statistics => self.statistics(guests.logins(), now).encode(),
+            HostRequest::Statistics => self.measure(guests.logins(), now).since(&self.baseline).encode(),
             HostRequest::Connections => self.connections(asking, now),
             HostRequest::ResetStatistics => {
-                (self.total_connections, self.rejected_connections) = (0, 0);
-                (self.bytes_read, self.bytes_written) = (0, 0);
-                self.logins_at_reset = guests.logins();
+                self.baseline = self.measure(guests.logins(), now);
                 Vec::new()
             }
             HostRequest::Verbosity(level) => {
@@ -163,11 +162,11 @@ impl LocalHost {
         }
     }
 
-    fn statistics(&self, logins: (u32, u32), now: Seconds) -> HostStatistics {
-        let (tries_before, refused_before) = self.logins_at_reset;
+    /// The numbers since the start.
+    fn measure(&self, (logins, logins_refused): (u32, u32), now: Seconds) -> HostStatistics {
         HostStatistics {
-            uptime_s: now.saturating_sub(self.started).into(),
-            pointer_size_bits: usize::BITS.into(),
+            uptime: now.saturating_sub(self.started).into(),
+            pointer_size: usize::BITS.into(),
             curr_connections: self.clients.len() as u64,
             max_connections: CONNECTIONS_MAX as u64,
             total_connections: self.total_connections,
@@ -178,8 +177,8 @@ impl LocalHost {
             limit_maxbytes: self.memory_bytes,
             accepting_conns: 1,
             threads: 1,
-            logins: logins.0.wrapping_sub(tries_before).into(),
-            logins_refused: logins.1.wrapping_sub(refused_before).into(),
+            auth_cmds: logins.into(),
+            auth_errors: logins_refused.into(),
             verbosity: self.verbosity.into(),
             ..HostStatistics::default()
         }

@@ -19,7 +19,7 @@ impl Target {
 /// A request that no guest can serve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HostRequest {
-    /// Answer: [`HostStatistics::encode`].
+    /// Answer: the record of the host's statistics.
     Statistics,
     /// Answer: [`ConnectionRecord`]s, one after the other.
     Connections,
@@ -125,105 +125,6 @@ impl Refreshed {
             Some(_) => Self::Done,
         }
     }
-}
-
-macro_rules! host_statistics {
-    ($($(#[doc = $doc:literal])* $field:ident,)*) => {
-        /// The statistics of the host. Durations are microseconds, times are Unix seconds.
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-        pub struct HostStatistics { $($(#[doc = $doc])* pub $field: u64,)* }
-
-        impl HostStatistics {
-            /// Name and meaning of each field, in the order of the record.
-            pub const FIELDS: &'static [(&'static str, &'static str)] = &[$((stringify!($field), concat!($($doc),*))),*];
-
-            /// The form that crosses the boundary.
-            pub fn encode(&self) -> Vec<u8> {
-                let mut bytes = Vec::new();
-                Writer(&mut bytes).counters(&[$(self.$field),*]);
-                bytes
-            }
-
-            /// Reads what [`HostStatistics::encode`] wrote; a missing field or record is zero.
-            pub fn decode(bytes: &[u8]) -> Self {
-                let [$($field),*] = Reader(bytes).counters().unwrap_or([0; Self::FIELDS.len()]);
-                Self { $($field),* }
-            }
-        }
-    };
-}
-
-host_statistics! {
-    /// Process id.
-    pid,
-    /// Seconds since the server started.
-    uptime_s,
-    /// Bits of a pointer of the host.
-    pointer_size_bits,
-    /// CPU time in user mode, microseconds.
-    rusage_user_us,
-    /// CPU time in the kernel, microseconds.
-    rusage_system_us,
-    /// Limit of client connections.
-    max_connections,
-    /// Open client connections.
-    curr_connections,
-    /// Connections accepted since the start.
-    total_connections,
-    /// Connections refused because of `-c`.
-    rejected_connections,
-    /// Connection structures allocated.
-    connection_structures,
-    /// File descriptors kept for other purposes.
-    reserved_fds,
-    /// Bytes received from clients.
-    bytes_read,
-    /// Bytes sent to clients.
-    bytes_written,
-    /// Memory limit of all shards together.
-    limit_maxbytes,
-    /// 1 while the listeners accept.
-    accepting_conns,
-    /// Number of times that the listeners were paused.
-    listen_disabled_num,
-    /// Time for which the listeners were paused, microseconds.
-    time_in_listen_disabled_us,
-    /// Worker threads.
-    threads,
-    /// Number of times that a connection yielded to others.
-    conn_yields,
-    /// Connections closed for idleness.
-    idle_kicks,
-    /// Login attempts.
-    logins,
-    /// Refused login attempts.
-    logins_refused,
-    /// Events that guests dropped for lack of room.
-    events_dropped,
-    /// Events that guests recorded.
-    events_recorded,
-    /// Lines dropped because a watching connection had no room.
-    events_skipped,
-    /// Lines sent to watching connections.
-    events_sent,
-    /// Connections that watch.
-    watchers,
-    /// The log level.
-    verbosity,
-    /// Shards replaced after a trap.
-    shard_traps,
-    /// Fronts replaced after a trap.
-    front_traps,
-    /// Shards and fronts that were interrupted because they did not return.
-    guest_interrupts,
-    /// TLS handshakes that did not resume a session.
-    tls_new_sessions,
-    /// Failed TLS handshakes.
-    tls_handshake_errors,
-    /// TLS connections that failed after the handshake.
-    tls_protocol_errors,
-    /// Seconds since the certificates were read.
-    tls_certificates_age_s,
 }
 
 /// The state of a connection in `stats conns`.

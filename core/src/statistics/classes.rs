@@ -1,51 +1,154 @@
-//! Size classes: a histogram of what a store holds, as `stats slabs` and `stats items` show it.
+//! Size classes: a histogram of what a store holds, as `stats items` and `stats slabs` show it.
+//!
+//! A row of [`super::table`]'s form is the only place that names a statistic of a class. `store[n]` makes a field of
+//! [`ClassCounters`].
 
+use super::row::{Kind, Statistic, Unit};
 use crate::wire::{Reader, Writer};
 use alloc::{collections::BTreeMap, vec::Vec};
 
-counters! {
-    /// The counters of one size class: a histogram of what the store holds, not its allocator.
-    ClassCounters {
-        /// Items of the class now.
-        gauge number,
-        /// Their bytes.
-        gauge mem_requested,
+/// What a store reports of a size class.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Class {
+    /// From 1 to [`CLASSES`].
+    pub number: u32,
+    /// The numbers of the class.
+    pub store: ClassCounters,
+}
+
+macro_rules! class_statistics {
+    ($($(#[doc = $list_doc:literal])* $list:ident {$(
+        #[doc = $help:literal]
+        $kind:ident $name:ident $unit:ident
+        $(store[$store:literal])? $(computed($computed:expr))? $(constant($constant:expr))?;
+    )*})*) => {
+        numbers! {
+            /// The numbers of a size class.
+            ClassCounters { $($($(#[doc = $help] $kind $name $unit [$store])?)*)* }
+        }
+
+        $(
+            $(#[doc = $list_doc])*
+            pub const $list: &[Statistic<Class>] = &[$(
+                Statistic::new(
+                    (stringify!($name), Kind::$kind, Unit::$unit, $help.trim_ascii()),
+                    source!(
+                        Class,
+                        $name $(store $store)? $(computed $computed)? $(constant $constant)?
+                    ),
+                ),
+            )*];
+        )*
+    };
+}
+
+class_statistics! {
+    /// The statistics of a class in `stats items`. There is one queue, so memcached's hot and warm ones are empty.
+    ITEM_STATISTICS {
+        /// Items of the class.
+        Gauge number None store[0];
+        /// Items in memcached's hot LRU: there are none.
+        Gauge number_hot None constant(0);
+        /// Items in memcached's warm LRU: there are none.
+        Gauge number_warm None constant(0);
+        /// Items of the class: there is one queue.
+        Gauge number_cold None computed(|class| class.store.number);
+        /// Age of the oldest item of memcached's hot LRU.
+        Gauge age_hot Seconds constant(0);
+        /// Age of the oldest item of memcached's warm LRU.
+        Gauge age_warm Seconds constant(0);
+        /// Time since the last use of the oldest item.
+        Longest age Seconds store[1];
+        /// Bytes of the items.
+        Gauge mem_requested Bytes store[2];
         /// Live items removed for room.
-        counter evicted,
-        /// Of those, the ones with an expiry.
-        counter evicted_nonzero,
-        /// Refusals for want of memory.
-        counter outofmemory,
-        /// Dead items' memory used again.
-        counter reclaimed,
-        /// See [`crate::statistics::Counters::expired_unfetched`].
-        counter expired_unfetched,
-        /// See [`crate::statistics::Counters::evicted_unfetched`].
-        counter evicted_unfetched,
-        /// See [`crate::statistics::Counters::evicted_active`].
-        counter evicted_active,
-        /// See [`crate::statistics::Counters::crawler_reclaimed`].
-        counter crawler_reclaimed,
-        /// See [`crate::statistics::Counters::crawler_items_checked`].
-        counter crawler_items_checked,
-        /// See [`crate::statistics::Counters::moves_within_lru`].
-        counter moves_within_lru,
-        /// Reads that found an item of the class.
-        counter get_hits,
-        /// Stores of items of the class.
-        counter cmd_set,
-        /// Deletes.
-        counter delete_hits,
-        /// incr.
-        counter incr_hits,
-        /// decr.
-        counter decr_hits,
-        /// cas that stored.
-        counter cas_hits,
-        /// cas whose unique differed.
-        counter cas_badval,
-        /// touch and gat.
-        counter touch_hits,
+        Counter evicted None store[3];
+        /// Live items with an expiry removed for room.
+        Counter evicted_nonzero None store[4];
+        /// Time between the last use of the item evicted last and its eviction.
+        Longest evicted_time Seconds store[5];
+        /// Items refused for want of memory.
+        Counter outofmemory None store[6];
+        /// Items repaired at the end of memcached's LRU: there are none.
+        Counter tailrepairs None constant(0);
+        /// Expired and flushed items whose memory a store used again.
+        Counter reclaimed None store[7];
+        /// Expired items that were reclaimed without ever being read.
+        Counter expired_unfetched None store[8];
+        /// Evicted items that were never read.
+        Counter evicted_unfetched None store[9];
+        /// Evicted items that had been used since they were written or last reinserted.
+        Counter evicted_active None store[10];
+        /// Expired and flushed items removed by the sweep.
+        Counter crawler_reclaimed None store[11];
+        /// Items that the sweep looked at.
+        Counter crawler_items_checked None store[12];
+        /// Items found locked at the end of the LRU: there are none.
+        Counter lrutail_reflocked None constant(0);
+        /// Items moved to memcached's cold LRU: there are none.
+        Counter moves_to_cold None constant(0);
+        /// Items moved to memcached's warm LRU: there are none.
+        Counter moves_to_warm None constant(0);
+        /// Used items reinserted at the end of the log instead of being evicted.
+        Counter moves_within_lru None store[13];
+        /// Evictions while a store waited for room: they are not counted by class.
+        Counter direct_reclaims None constant(0);
+        /// Reads that found an item in memcached's hot LRU: there are none.
+        Counter hits_to_hot None constant(0);
+        /// Reads that found an item in memcached's warm LRU: there are none.
+        Counter hits_to_warm None constant(0);
+        /// Reads that found an item: there is one queue.
+        Counter hits_to_cold None computed(|class| class.store.get_hits);
+        /// Reads that found an item in memcached's temporary LRU: there are none.
+        Counter hits_to_temp None constant(0);
+    }
+
+    /// The statistics of a class in `stats slabs`: its items as chunks. The engine does not allocate in chunks, so every
+    /// chunk is used, and a page is the MiB that tools expect.
+    SLAB_STATISTICS {
+        /// Largest item of the class.
+        Gauge chunk_size Bytes computed(|class| class.chunk_bytes());
+        /// Largest items that fit into a MiB.
+        Gauge chunks_per_page None computed(|class| class.chunks_per_page());
+        /// MiB that as many largest items would take.
+        Gauge total_pages None computed(|class| class.store.number.div_ceil(class.chunks_per_page()));
+        /// Items of the class.
+        Gauge total_chunks None computed(|class| class.store.number);
+        /// Items of the class: no chunk is unused.
+        Gauge used_chunks None computed(|class| class.store.number);
+        /// Unused chunks: there are none.
+        Gauge free_chunks None constant(0);
+        /// Unused chunks at the end of a page: there are none.
+        Gauge free_chunks_end None constant(0);
+        /// Reads that found an item.
+        Counter get_hits None store[14];
+        /// Storage commands on items.
+        Counter cmd_set None store[15];
+        /// Deletes of items.
+        Counter delete_hits None store[16];
+        /// incr commands on items.
+        Counter incr_hits None store[17];
+        /// decr commands on items.
+        Counter decr_hits None store[18];
+        /// cas commands that stored.
+        Counter cas_hits None store[19];
+        /// cas commands whose unique differed.
+        Counter cas_badval None store[20];
+        /// touch and gat commands on items.
+        Counter touch_hits None store[21];
+    }
+}
+
+/// See [`SLAB_STATISTICS`].
+const PAGE_BYTES: u64 = 1024 * 1024;
+
+impl Class {
+    fn chunk_bytes(&self) -> u64 {
+        class_bytes(self.number as usize) as u64
+    }
+
+    fn chunks_per_page(&self) -> u64 {
+        (PAGE_BYTES / self.chunk_bytes()).max(1)
     }
 }
 
@@ -70,46 +173,27 @@ pub fn class_bytes(class: usize) -> usize {
     (16 << (step / 4)) * (4 + step % 4)
 }
 
-/// What a store reports of one size class.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Class {
-    /// The class's counters.
-    pub counters: ClassCounters,
-    /// Seconds since the last use of the oldest item of the class (the largest over all shards).
-    pub age_s: u32,
-    /// Seconds between the last use of the most recently evicted item and its eviction.
-    pub evicted_time_s: u32,
-}
-
-/// The answer to [`crate::command::Broadcast::Classes`]: the classes that hold or ever held something.
+/// The answer to [`crate::command::Broadcast::Classes`]: the classes that hold or held something, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Classes(pub Vec<(u32, Class)>);
+pub struct Classes(pub Vec<Class>);
 
 impl Classes {
     /// Appends the form that crosses the boundary.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        for (number, class) in &self.0 {
-            let mut w = Writer(out);
-            w.u32(*number);
-            w.u32(class.age_s);
-            w.u32(class.evicted_time_s);
-            class.counters.encode(out);
+        for class in &self.0 {
+            Writer(out).u32(class.number);
+            class.store.encode_to(out);
         }
     }
 
-    /// Merges the concatenated answers of all shards, in order of class.
+    /// Merges the concatenated answers of all shards.
     pub fn decode_merged(bytes: &[u8]) -> Self {
-        let mut merged = BTreeMap::<u32, Class>::new();
+        let mut merged = BTreeMap::<u32, ClassCounters>::new();
         let mut r = Reader(bytes);
-        while let (Some(number), Some(age_s), Some(evicted_time_s), Some(counters)) =
-            (r.u32(), r.u32(), r.u32(), ClassCounters::decode(&mut r))
-        {
-            let class = merged.entry(number).or_default();
-            class.counters.merge(&counters);
-            class.age_s = class.age_s.max(age_s);
-            class.evicted_time_s = class.evicted_time_s.max(evicted_time_s);
+        while let (Some(number), Some(counters)) = (r.u32(), ClassCounters::decode_from(&mut r)) {
+            merged.entry(number).or_default().merge(&counters);
         }
-        Self(merged.into_iter().collect())
+        Self(merged.into_iter().map(|(number, store)| Class { number, store }).collect())
     }
 }
 

@@ -1,117 +1,126 @@
-//! What a store counts: one list makes fields, reset, merge and the record that crosses the boundary.
+//! What is counted, and how it is shown: a statistic is one row of [`table`] or, for size classes, of [`classes`].
 
 #[macro_use]
-mod table;
+mod row;
 
 mod classes;
 mod prefixes;
 mod sizes;
+mod table;
 
-pub use classes::{CLASSES, Class, ClassCounters, Classes, class_bytes, class_of};
+pub use classes::{CLASSES, Class, ClassCounters, Classes, ITEM_STATISTICS, SLAB_STATISTICS, class_bytes, class_of};
 pub use prefixes::{PrefixCounts, Prefixes};
+pub use row::{Field, Kind, Source, Statistic, Unit, Value};
 pub use sizes::{SIZE_STEP_BYTES, Sizes};
-
-use crate::wire::{Reader, Writer};
-use alloc::vec::Vec;
-
-counters! {
-    /// The counters of one store, named as `stats` names them.
-    Counters {
-        /// Keys asked for by get.
-        counter cmd_get,
-        /// Store commands.
-        counter cmd_set,
-        /// flush_all commands.
-        counter cmd_flush,
-        /// touch and gat commands.
-        counter cmd_touch,
-        /// Meta debug commands.
-        counter cmd_meta,
-        /// Reads that found the key.
-        counter get_hits,
-        /// Reads that did not.
-        counter get_misses,
-        /// Of the misses: the item had expired.
-        counter get_expired,
-        /// Of the misses: the item had been flushed.
-        counter get_flushed,
-        /// Deletes of absent keys.
-        counter delete_misses,
-        /// Deletes of present keys.
-        counter delete_hits,
-        /// incr on absent keys.
-        counter incr_misses,
-        /// incr on present keys.
-        counter incr_hits,
-        /// decr on absent keys.
-        counter decr_misses,
-        /// decr on present keys.
-        counter decr_hits,
-        /// cas on absent keys.
-        counter cas_misses,
-        /// cas that stored.
-        counter cas_hits,
-        /// cas whose unique differed.
-        counter cas_badval,
-        /// touch and gat on present keys.
-        counter touch_hits,
-        /// touch and gat on absent keys.
-        counter touch_misses,
-        /// Items refused for their size.
-        counter store_too_large,
-        /// Items refused for want of memory.
-        counter store_no_memory,
-        /// Items linked since the start.
-        counter total_items,
-        /// Items in the index now.
-        gauge curr_items,
-        /// Bytes of those items: header, key, value.
-        gauge bytes,
-        /// Expired items reclaimed that nobody had read.
-        counter expired_unfetched,
-        /// Evicted items that nobody had read.
-        counter evicted_unfetched,
-        /// Evicted items that had been read since they were last carried over.
-        counter evicted_active,
-        /// Live items removed for room.
-        counter evictions,
-        /// Dead items' memory used again by a store.
-        counter reclaimed,
-        /// Expired and flushed items removed by the sweep.
-        counter crawler_reclaimed,
-        /// Walks over all items that clients asked for, and wishes for expiry.
-        counter lru_crawler_starts,
-        /// Items the sweep looked at.
-        counter crawler_items_checked,
-        /// Used items carried over to the open segment instead of being evicted.
-        counter moves_within_lru,
-        /// Items moved by compaction.
-        counter slab_reassign_rescues,
-        /// Segments freed by compaction.
-        counter slabs_moved,
-        /// Evictions done while a store waited.
-        counter direct_reclaims,
-        /// Bytes of the pool taken by the index.
-        gauge hash_bytes,
-        /// Index buckets.
-        gauge index_buckets,
-        /// The pool's limit now.
-        gauge pool_bytes,
-        /// Bytes of segments that are neither item nor index: free segments and the open segment's rest.
-        gauge pool_free_bytes,
-        /// Bytes in segments of items that are gone, and of segment bookkeeping.
-        gauge pool_dead_bytes,
-    }
-}
+pub use table::{Counters, HostStatistics, Numbers, STATISTICS};
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{boundary::config::Config, settings::Setting, wire::Reader};
+    use alloc::{collections::BTreeSet, string::ToString, vec::Vec};
+
+    fn check_rows<Numbers>(rows: &[Statistic<Numbers>]) {
+        let mut names = BTreeSet::new();
+        for row in rows {
+            assert!(names.insert(row.name), "{} is there twice", row.name);
+            assert!(row.help.ends_with('.') && row.help.len() > 1, "{} has no help text", row.name);
+        }
+    }
+
+    #[test]
+    fn rows_have_one_name_and_a_help_text() {
+        check_rows(STATISTICS);
+        check_rows(ITEM_STATISTICS);
+        check_rows(SLAB_STATISTICS);
+    }
+
+    /// What the page of metrics will do.
+    #[test]
+    fn every_statistic_can_be_read_by_iteration() {
+        let numbers = Numbers {
+            store: Counters { cmd_get: 3, ..Counters::default() },
+            host: HostStatistics { rusage_user: 2_000_001, ..HostStatistics::default() },
+            now: 7,
+        };
+        let value = |name| {
+            let row = STATISTICS.iter().find(|row| row.name == name).unwrap();
+            (row.kind, row.unit, row.source, row.value(&numbers).to_string())
+        };
+        assert_eq!(value("cmd_get"), (Kind::Counter, Unit::None, Source::Store, "3".into()));
+        assert_eq!(value("rusage_user"), (Kind::Lifetime, Unit::CpuSeconds, Source::Host, "2.000001".into()));
+        assert_eq!(value("time"), (Kind::Gauge, Unit::Seconds, Source::Computed, "7".into()));
+        assert_eq!(value("version"), (Kind::Text, Unit::None, Source::Constant, "1.6.45".into()));
+        let count = |source| STATISTICS.iter().filter(|row| row.source == source).count();
+        assert_eq!((count(Source::Store), count(Source::Host)), (Counters::COUNT, HostStatistics::COUNT));
+    }
+
+    #[test]
+    fn rows_are_shown_where_the_configuration_has_their_subject() {
+        let shown = |settings: &[(Setting, &str)]| {
+            let settings = settings.iter().map(|&(setting, value)| (setting, value.into())).collect();
+            let config = Config { settings, ..Config::default() };
+            let rows = STATISTICS.iter().filter(|row| row.source == Source::Host && (row.is_shown)(&config));
+            rows.count()
+        };
+        let least = shown(&[]);
+        assert_eq!(shown(&[(Setting::IdleTimeout, "0")]), least);
+        assert_eq!(shown(&[(Setting::IdleTimeout, "9")]), least + 1);
+        assert_eq!(shown(&[(Setting::SslSessionCache, "yes")]), least);
+        assert_eq!(shown(&[(Setting::SslEnabled, "yes"), (Setting::SslSessionCache, "no")]), least + 3);
+        assert_eq!(shown(&[(Setting::SslEnabled, "yes"), (Setting::SslSessionCache, "yes")]), least + 4);
+    }
 
     #[test]
     fn reset_leaves_gauges() {
         let mut counters = Counters { cmd_get: 3, curr_items: 2, ..Counters::default() };
         counters.reset();
         assert_eq!(counters, Counters { curr_items: 2, ..Counters::default() });
+        let mut class = ClassCounters { number: 2, evicted: 1, evicted_time: 9, ..ClassCounters::default() };
+        class.reset();
+        assert_eq!(class, ClassCounters { number: 2, ..ClassCounters::default() });
+    }
+
+    #[test]
+    fn a_baseline_resets_what_a_reset_resets() {
+        let before = HostStatistics { bytes_read: 5, threads: 4, shard_traps: 1, ..HostStatistics::default() };
+        let now = HostStatistics { bytes_read: 7, ..before };
+        assert_eq!(now.since(&before), HostStatistics { bytes_read: 2, ..before });
+        let mut reset = before;
+        reset.reset();
+        assert_eq!(before.since(&before), reset);
+    }
+
+    #[test]
+    fn shards_are_merged_by_kind() {
+        let first = Counters { cmd_get: 1, curr_items: 2, cmd_flush: 3, ..Counters::default() };
+        let second = Counters { cmd_get: 10, curr_items: 20, cmd_flush: 3, ..Counters::default() };
+        let mut records = Vec::new();
+        first.encode_to(&mut records);
+        second.encode_to(&mut records);
+        let merged = Counters { cmd_get: 11, curr_items: 22, cmd_flush: 3, ..Counters::default() };
+        assert_eq!(Counters::decode_merged(&records), merged);
+        assert_eq!(Counters::decode_merged(&[]), Counters::default());
+        let class = |number, age| {
+            let store = ClassCounters { number, age, ..ClassCounters::default() };
+            Class { number: 5, store }
+        };
+        let mut records = Vec::new();
+        Classes([class(1, 30)].into()).encode(&mut records);
+        Classes([class(2, 20)].into()).encode(&mut records);
+        assert_eq!(Classes::decode_merged(&records).0, [class(3, 30)]);
+    }
+
+    #[test]
+    fn records_are_read_by_position() {
+        let mut record = Vec::new();
+        HostStatistics { pid: 9, ..HostStatistics::default() }.encode_to(&mut record);
+        assert_eq!(
+            HostStatistics::FIELDS[0],
+            Field { name: "pid", unit: Unit::None, help: "Process id of the server." }
+        );
+        assert_eq!(record.len(), 4 + 8 * HostStatistics::COUNT);
+        assert_eq!(record[4..12], 9u64.to_le_bytes());
+        assert_eq!(HostStatistics::decode_from(&mut Reader(&record)).unwrap().pid, 9);
     }
 }

@@ -56,9 +56,7 @@ impl Prefixes {
         for (prefix, counts) in &self.counts {
             let mut w = Writer(out);
             w.bytes(prefix);
-            for count in [counts.gets, counts.hits, counts.sets, counts.deletes] {
-                w.u64(count);
-            }
+            w.counters(&[counts.gets, counts.hits, counts.sets, counts.deletes]);
         }
     }
 
@@ -66,9 +64,7 @@ impl Prefixes {
     pub fn decode_merged(bytes: &[u8]) -> Self {
         let mut merged = Self::new(0, false);
         let mut r = Reader(bytes);
-        while let (Some(prefix), Some(gets), Some(hits), Some(sets), Some(deletes)) =
-            (r.bytes(), r.u64(), r.u64(), r.u64(), r.u64())
-        {
+        while let (Some(prefix), Some([gets, hits, sets, deletes])) = (r.bytes(), r.counters()) {
             let counts = merged.counts.entry(prefix.into()).or_default();
             counts.gets += gets;
             counts.hits += hits;

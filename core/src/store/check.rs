@@ -55,8 +55,8 @@ impl Store {
         let sum = counters.bytes + counters.hash_bytes + counters.pool_free_bytes + counters.pool_dead_bytes;
         assert!(pool.limit() > self.target || sum == counters.pool_bytes, "every byte is accounted for");
         let classes = self.classes(0);
-        assert_eq!(classes.0.iter().map(|(_, class)| class.counters.number).sum::<u64>(), items);
-        assert_eq!(classes.0.iter().map(|(_, class)| class.counters.mem_requested).sum::<u64>(), bytes);
+        assert_eq!(classes.0.iter().map(|class| class.store.number).sum::<u64>(), items);
+        assert_eq!(classes.0.iter().map(|class| class.store.mem_requested).sum::<u64>(), bytes);
     }
 
     /// Walks a list of the log from its oldest segment; answers segments, live items and their bytes.

@@ -18,28 +18,29 @@ const AGE_SEGMENTS_MAX: usize = 4;
 pub(super) struct Tally {
     pub(super) counters: Counters,
     pub(super) sizes: Sizes,
-    classes: Vec<Class>,
+    classes: Vec<ClassCounters>,
 }
 
 impl Tally {
     /// Everything zero.
     pub(super) fn new() -> Self {
-        Self { counters: Counters::default(), sizes: Sizes::default(), classes: vec![Class::default(); CLASSES + 1] }
+        Self {
+            counters: Counters::default(),
+            sizes: Sizes::default(),
+            classes: vec![ClassCounters::default(); CLASSES + 1],
+        }
     }
 
     /// `stats reset`.
     pub(super) fn reset(&mut self) {
         self.counters.reset();
-        for class in &mut self.classes {
-            class.counters.reset();
-            class.evicted_time_s = 0;
-        }
+        self.classes.iter_mut().for_each(ClassCounters::reset);
     }
 
     /// The counters of the class of an item of `bytes` bytes.
     #[inline]
     pub(super) fn class(&mut self, bytes: u32) -> &mut ClassCounters {
-        &mut self.classes[class_of(bytes as usize)].counters
+        &mut self.classes[class_of(bytes as usize)]
     }
 
     /// An item came into the index.
@@ -68,19 +69,19 @@ impl Tally {
     /// A live item was removed for room.
     pub(super) fn evicted(&mut self, item: &Item, expires: bool, used: bool, fetched: bool, idle_s: Seconds) {
         let class = &mut self.classes[class_of(item.total_bytes() as usize)];
-        class.evicted_time_s = idle_s;
+        class.evicted_time = idle_s.into();
         self.counters.evictions += 1;
-        class.counters.evicted += 1;
-        class.counters.evicted_nonzero += u64::from(expires);
+        class.evicted += 1;
+        class.evicted_nonzero += u64::from(expires);
         self.counters.evicted_active += u64::from(used);
-        class.counters.evicted_active += u64::from(used);
+        class.evicted_active += u64::from(used);
         self.counters.evicted_unfetched += u64::from(!fetched);
-        class.counters.evicted_unfetched += u64::from(!fetched);
+        class.evicted_unfetched += u64::from(!fetched);
     }
 
     /// The memory of an item that had expired or been flushed is used again.
     pub(super) fn reclaimed(&mut self, item: &Item, by_sweep: bool, unfetched: bool) {
-        let class = &mut self.classes[class_of(item.total_bytes() as usize)].counters;
+        let class = &mut self.classes[class_of(item.total_bytes() as usize)];
         for (whole, class, by) in [
             (&mut self.counters.crawler_reclaimed, &mut class.crawler_reclaimed, by_sweep),
             (&mut self.counters.reclaimed, &mut class.reclaimed, !by_sweep),
@@ -125,16 +126,17 @@ impl Store {
                 for item in self.items_of(id).filter(|item| !item.is_dead()) {
                     let class = class_of(item.total_bytes() as usize);
                     if !core::mem::replace(&mut seen[class], true) {
-                        ages[class] = now.saturating_sub(item.access(&self.pool));
+                        ages[class] = now.saturating_sub(item.access(&self.pool)).into();
                     }
                 }
                 id = self.pool.segment(id).next;
             }
         }
-        let classes = self.tally.classes.iter().enumerate().map(|(number, class)| {
-            let age_s = ages[number];
-            (number as u32, Class { age_s, ..*class })
-        });
-        Classes(classes.filter(|(_, class)| class.counters != ClassCounters::default()).collect())
+        let classes = self.tally.classes.iter().zip(0..).filter(|(class, _)| **class != ClassCounters::default());
+        Classes(
+            classes
+                .map(|(class, number)| Class { number, store: ClassCounters { age: ages[number as usize], ..*class } })
+                .collect(),
+        )
     }
 }

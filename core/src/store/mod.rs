@@ -144,7 +144,7 @@ impl Store {
                 self.enter(now);
             }
             Broadcast::RefuseFlush => self.tally.counters.cmd_flush += 1,
-            Broadcast::Counters => self.counters().encode(answer),
+            Broadcast::Counters => self.counters().encode_to(answer),
             Broadcast::Classes => self.classes(now).encode(answer),
             Broadcast::Sizes => self.tally.sizes.encode(answer),
             // Prefixes and settings are not known here.

@@ -4,12 +4,13 @@ use super::random::Random;
 use wasmcached_core::{
     boundary::{
         config::{Config, Role},
-        host::{HostRequest, HostStatistics, Target},
+        host::{HostRequest, Target},
     },
     clock::Seconds,
     engine::Engine,
     front::{ConnectionId, ConnectionStatus, Front, Run},
     shard::Shard,
+    statistics::HostStatistics,
 };
 
 /// A solo engine, or a front and its shards.

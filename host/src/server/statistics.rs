@@ -1,4 +1,4 @@
-//! The host's statistics: what its counters add up to.
+//! The host's statistics, measured from its counters.
 
 use super::Shared;
 use crate::{
@@ -6,61 +6,34 @@ use crate::{
     network::tls::Tls,
 };
 use std::sync::atomic::{AtomicU64, Ordering};
-use wasmcached_core::boundary::host::HostStatistics;
+use wasmcached_core::statistics::HostStatistics;
 
 fn load(counter: &AtomicU64) -> u64 {
     counter.load(Ordering::Relaxed)
 }
 
-/// Everything, as it is now.
+/// The statistics since the last reset.
 pub(crate) fn gather(shared: &Shared) -> HostStatistics {
-    let mut statistics = measure(shared);
-    let baseline = shared.baseline.0.lock();
-    for (now, then) in counters(&mut statistics).into_iter().zip(counters(&mut baseline.clone())) {
-        *now = now.wrapping_sub(*then);
-    }
-    statistics
+    measure(shared).since(&shared.baseline.0.lock())
 }
 
-/// Starts the counters anew. What is a state and not a count stays.
+/// Remembers the numbers of now, from which counters are counted from now on.
 pub(crate) fn reset(shared: &Shared) {
     let statistics = measure(shared);
     *shared.baseline.0.lock() = statistics;
 }
 
-/// The fields that a reset sets to zero. Guests that were replaced stay counted: nobody is to lose sight of them.
-fn counters(statistics: &mut HostStatistics) -> [&mut u64; 17] {
-    [
-        &mut statistics.total_connections,
-        &mut statistics.rejected_connections,
-        &mut statistics.bytes_read,
-        &mut statistics.bytes_written,
-        &mut statistics.listen_disabled_num,
-        &mut statistics.time_in_listen_disabled_us,
-        &mut statistics.conn_yields,
-        &mut statistics.idle_kicks,
-        &mut statistics.tls_new_sessions,
-        &mut statistics.tls_handshake_errors,
-        &mut statistics.tls_protocol_errors,
-        &mut statistics.logins,
-        &mut statistics.logins_refused,
-        &mut statistics.events_dropped,
-        &mut statistics.events_recorded,
-        &mut statistics.events_skipped,
-        &mut statistics.events_sent,
-    ]
-}
-
+/// The numbers since the start.
 fn measure(shared: &Shared) -> HostStatistics {
     let sum = |of: fn(&WorkerCounters) -> &Count| shared.workers.iter().map(|worker| of(worker).value()).sum();
-    let (rusage_user_us, rusage_system_us) = crate::system::process::cpu_time_us();
+    let (rusage_user, rusage_system) = crate::system::process::cpu_time_us();
     let tls = |of: fn(&Tls) -> u64| shared.tls.as_deref().map_or(0, of);
     HostStatistics {
         pid: u64::from(std::process::id()),
-        uptime_s: shared.clock.uptime_s(),
-        pointer_size_bits: u64::from(usize::BITS),
-        rusage_user_us,
-        rusage_system_us,
+        uptime: shared.clock.uptime_s(),
+        pointer_size: u64::from(usize::BITS),
+        rusage_user,
+        rusage_system,
         max_connections: shared.connections_max as u64,
         curr_connections: shared.registry.count() as u64,
         total_connections: load(&shared.listening.total_connections),
@@ -76,20 +49,20 @@ fn measure(shared: &Shared) -> HostStatistics {
         threads: shared.workers.len() as u64,
         conn_yields: sum(|worker| &worker.yields),
         idle_kicks: sum(|worker| &worker.idle_kicks),
-        logins: sum(|worker| &worker.logins),
-        logins_refused: sum(|worker| &worker.logins_refused),
+        auth_cmds: sum(|worker| &worker.logins),
+        auth_errors: sum(|worker| &worker.logins_refused),
         shard_traps: load(&shared.faults.shard_traps),
         front_traps: load(&shared.faults.front_traps),
         guest_interrupts: load(&shared.faults.interrupts),
-        events_dropped: load(&shared.watching.dropped),
-        events_recorded: load(&shared.watching.recorded),
-        events_skipped: load(&shared.watching.skipped),
-        events_sent: load(&shared.watching.sent),
-        watchers: shared.watching.count() as u64,
+        log_worker_dropped: load(&shared.watching.dropped),
+        log_worker_written: load(&shared.watching.recorded),
+        log_watcher_skipped: load(&shared.watching.skipped),
+        log_watcher_sent: load(&shared.watching.sent),
+        log_watchers: shared.watching.count() as u64,
         verbosity: shared.log.verbosity().into(),
-        tls_new_sessions: tls(|tls| load(&tls.counters.new_sessions)),
-        tls_handshake_errors: tls(|tls| load(&tls.counters.handshake_errors)),
-        tls_protocol_errors: tls(|tls| load(&tls.counters.protocol_errors)),
-        tls_certificates_age_s: tls(Tls::age_s),
+        ssl_new_sessions: tls(|tls| load(&tls.counters.new_sessions)),
+        ssl_handshake_errors: tls(|tls| load(&tls.counters.handshake_errors)),
+        ssl_proto_errors: tls(|tls| load(&tls.counters.protocol_errors)),
+        time_since_server_cert_refresh: tls(Tls::age_s),
     }
 }

@@ -2,10 +2,7 @@
 
 use super::{Administrative, After, ControlReplies, Position, tuned_settings};
 use crate::{
-    boundary::{
-        config::Config,
-        host::{HostRequest, HostStatistics},
-    },
+    boundary::{config::Config, host::HostRequest},
     clock::Seconds,
     command::{Broadcast, Detail},
     protocol::{
@@ -13,8 +10,7 @@ use crate::{
         text::{self, words},
     },
     settings::Setting,
-    statistics::{Classes, Counters, Prefixes, Sizes},
-    wire::Reader,
+    statistics::{Classes, Counters, HostStatistics, Prefixes, Sizes},
 };
 use alloc::{
     string::{String, ToString},
@@ -48,11 +44,11 @@ impl Administrative for StatisticsGroup {
         let &ControlReplies { config, now, first, second, host } = replies;
         match self {
             Self::General => {
-                text::answer_general(out, config, &merged(first), &HostStatistics::decode(host), now);
+                text::answer_general(out, config, &Counters::decode_merged(first), &HostStatistics::decode(host), now);
             }
             Self::Settings => text::answer_settings(out, &settings(config, first, host)),
             Self::Items => text::answer_classes(out, &Classes::decode_merged(first)),
-            Self::Slabs => text::answer_slabs(out, &Classes::decode_merged(first), &merged(second)),
+            Self::Slabs => text::answer_slabs(out, &Classes::decode_merged(first), &Counters::decode_merged(second)),
             Self::Sizes => text::answer_sizes(out, &Sizes::decode_merged(first)),
             Self::Connections => text::answer_connections(out, host),
             Self::Reset => out.extend_from_slice(words::RESET),
@@ -61,19 +57,6 @@ impl Administrative for StatisticsGroup {
         }
         After::Requests
     }
-}
-
-/// The counters of all shards together.
-fn merged(records: &[u8]) -> Counters {
-    let mut r = Reader(records);
-    let mut sum = Counters::decode(&mut r).unwrap_or_default();
-    // Every shard saw each of these.
-    let (flushes, crawls) = (sum.cmd_flush, sum.lru_crawler_starts);
-    while let Some(counters) = Counters::decode(&mut r) {
-        sum.merge(&counters);
-    }
-    (sum.cmd_flush, sum.lru_crawler_starts) = (flushes, crawls);
-    sum
 }
 
 /// The settings in force: those of the configuration, changed by what the shards and the host reply.
