@@ -39,7 +39,10 @@ fn check_generated(name: &str, head: &str, rows: &[String]) {
     let (found, after) = rest.split_once(end).unwrap_or_else(|| panic!("{PAGE} has no `{end}` after `{begin}`"));
     if found != wanted && std::env::var("BOUNDARY_TABLES").is_ok_and(|value| value == "write") {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(PAGE);
-        std::fs::write(path, format!("{before}{begin}{wanted}{end}{after}")).unwrap();
+        // The other tests read the page at the same time.
+        let temporary = path.with_extension("new");
+        std::fs::write(&temporary, format!("{before}{begin}{wanted}{end}{after}")).unwrap();
+        std::fs::rename(temporary, path).unwrap();
         return;
     }
     assert!(found == wanted, "{PAGE}: `BOUNDARY_TABLES=write` writes the table `{name}`, which should be:\n{wanted}");
