@@ -1,7 +1,8 @@
 //! The configuration of a guest: one row an option.
 
 use super::record::{Record, Row, enumeration, record};
-use crate::{command::Eviction, hash::Seed, limits, settings::Setting};
+pub use crate::command::Eviction;
+use crate::{hash::Seed, limits, settings::Setting};
 use alloc::{string::String, vec::Vec};
 
 /// Which part of a server a guest plays.

@@ -62,7 +62,7 @@ impl Context {
     }
 }
 
-/// The verdict of a parser on the bytes that it was shown.
+/// The result of a parser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict<T> {
     /// The request is not whole; it has at least `needed` bytes in all.
