@@ -6,9 +6,10 @@ use wasmcached_core::{
         ABI_VERSION,
         config::Config,
         event::{Event, Kinds, Reason, Transport},
-        host::{ClockOrder, ConnectionRecord, ConnectionState, HostRequest, HostStatistics, Refreshed},
+        host::{ClockOrder, ConnectionRecord, ConnectionState, HostRequest, Refreshed},
     },
     settings::Setting,
+    statistics::{HostStatistics, Unit},
     wire::Writer,
 };
 
@@ -70,8 +71,16 @@ fn generated_tables_are_those_of_the_records() {
     });
     check_generated("settings", "| number | setting | default |", &settings.collect::<Vec<_>>());
     let fields = HostStatistics::FIELDS.iter().enumerate();
-    let fields = fields.map(|(position, (name, doc))| format!("| {position} | `{name}` | {} |", plain(doc)));
-    check_generated("statistics", "| position | field | meaning |", &fields.collect::<Vec<_>>());
+    let fields = fields.map(|(position, field)| {
+        let unit = match field.unit {
+            Unit::None => String::new(),
+            // Seconds where they are shown, microseconds in the record.
+            Unit::CpuSeconds => "microseconds".to_owned(),
+            unit => format!("{unit:?}").to_lowercase(),
+        };
+        format!("| {position} | `{}` | {unit} | {} |", field.name, field.help)
+    });
+    check_generated("statistics", "| position | field | unit | meaning |", &fields.collect::<Vec<_>>());
 }
 
 #[test]
