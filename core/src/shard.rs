@@ -28,7 +28,7 @@ impl Shard {
     /// An empty one. `None` if there is not enough address space for its pool.
     pub fn new(config: &Config) -> Option<Self> {
         let mut store = Store::new(config.store)?;
-        store.share_uniques(config.shard, config.shards);
+        store.partition_uniques(config.shard, config.shards);
         if config.track_sizes {
             store.track_sizes();
         }

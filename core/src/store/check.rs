@@ -3,7 +3,7 @@
 use super::{
     Store,
     item::Item,
-    segment::{Kind, List, Location, SegmentId},
+    segment::{List, Location, SegmentId, SegmentKind},
 };
 
 impl Store {
@@ -17,9 +17,9 @@ impl Store {
         let (mut free, mut index, mut log) = (0, 0, 0);
         for id in (0..pool.segments()).map(SegmentId) {
             match pool.segment(id).kind {
-                Kind::Free => free += 1,
-                Kind::Index => index += 1,
-                Kind::Log => log += 1,
+                SegmentKind::Free => free += 1,
+                SegmentKind::Index => index += 1,
+                SegmentKind::Log => log += 1,
             }
         }
         assert_eq!(index, self.index.segments());
@@ -29,7 +29,7 @@ impl Store {
         let [kept, absent] = lists.map(|first| {
             let (mut id, mut listed) = (first, 0);
             while id != SegmentId::NONE {
-                assert_eq!(pool.segment(id).kind, Kind::Free);
+                assert_eq!(pool.segment(id).kind, SegmentKind::Free);
                 listed += 1;
                 id = pool.segment(id).next;
             }
@@ -69,7 +69,7 @@ impl Store {
         let mut id = self.log.oldest(list);
         while id != SegmentId::NONE {
             let segment = *pool.segment(id);
-            assert_eq!((segment.kind, segment.list, segment.previous), (Kind::Log, list, previous));
+            assert_eq!((segment.kind, segment.list, segment.previous), (SegmentKind::Log, list, previous));
             assert!(segment.sequence > sequence && segment.filled <= pool.segment_bytes());
             assert!(segment.live > 0 || self.log.is_open(id), "a segment without a live byte is freed");
             assert_eq!(segment.owner, spanning.0);

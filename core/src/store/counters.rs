@@ -15,17 +15,17 @@ use alloc::{vec, vec::Vec};
 const AGE_SEGMENTS_MAX: usize = 4;
 
 /// See the module.
-pub(super) struct Tally {
-    pub(super) counters: Counters,
+pub(super) struct StoreCounters {
+    pub(super) totals: Counters,
     pub(super) sizes: Sizes,
     classes: Vec<ClassCounters>,
 }
 
-impl Tally {
+impl StoreCounters {
     /// Everything zero.
     pub(super) fn new() -> Self {
         Self {
-            counters: Counters::default(),
+            totals: Counters::default(),
             sizes: Sizes::default(),
             classes: vec![ClassCounters::default(); CLASSES + 1],
         }
@@ -33,7 +33,7 @@ impl Tally {
 
     /// `stats reset`.
     pub(super) fn reset(&mut self) {
-        self.counters.reset();
+        self.totals.reset();
         self.classes.iter_mut().for_each(ClassCounters::reset);
     }
 
@@ -47,8 +47,8 @@ impl Tally {
     #[inline]
     pub(super) fn link(&mut self, item: &Item) {
         let bytes = item.total_bytes();
-        self.counters.total_items += 1;
-        self.counters.bytes += u64::from(bytes);
+        self.totals.total_items += 1;
+        self.totals.bytes += u64::from(bytes);
         self.sizes.add(bytes, 1);
         let class = self.class(bytes);
         class.number += 1;
@@ -59,7 +59,7 @@ impl Tally {
     #[inline]
     pub(super) fn unlink(&mut self, item: &Item) {
         let bytes = item.total_bytes();
-        self.counters.bytes -= u64::from(bytes);
+        self.totals.bytes -= u64::from(bytes);
         self.sizes.add(bytes, -1);
         let class = self.class(bytes);
         class.number -= 1;
@@ -70,12 +70,12 @@ impl Tally {
     pub(super) fn evicted(&mut self, item: &Item, expires: bool, used: bool, fetched: bool, idle_s: Seconds) {
         let class = &mut self.classes[class_of(item.total_bytes() as usize)];
         class.evicted_time = idle_s.into();
-        self.counters.evictions += 1;
+        self.totals.evictions += 1;
         class.evicted += 1;
         class.evicted_nonzero += u64::from(expires);
-        self.counters.evicted_active += u64::from(used);
+        self.totals.evicted_active += u64::from(used);
         class.evicted_active += u64::from(used);
-        self.counters.evicted_unfetched += u64::from(!fetched);
+        self.totals.evicted_unfetched += u64::from(!fetched);
         class.evicted_unfetched += u64::from(!fetched);
     }
 
@@ -83,9 +83,9 @@ impl Tally {
     pub(super) fn reclaimed(&mut self, item: &Item, by_sweep: bool, unfetched: bool) {
         let class = &mut self.classes[class_of(item.total_bytes() as usize)];
         for (whole, class, by) in [
-            (&mut self.counters.crawler_reclaimed, &mut class.crawler_reclaimed, by_sweep),
-            (&mut self.counters.reclaimed, &mut class.reclaimed, !by_sweep),
-            (&mut self.counters.expired_unfetched, &mut class.expired_unfetched, unfetched),
+            (&mut self.totals.crawler_reclaimed, &mut class.crawler_reclaimed, by_sweep),
+            (&mut self.totals.reclaimed, &mut class.reclaimed, !by_sweep),
+            (&mut self.totals.expired_unfetched, &mut class.expired_unfetched, unfetched),
         ] {
             *whole += u64::from(by);
             *class += u64::from(by);
@@ -94,19 +94,19 @@ impl Tally {
 
     /// The sweep looked at an item.
     pub(super) fn swept(&mut self, item: &Item) {
-        self.counters.crawler_items_checked += 1;
+        self.totals.crawler_items_checked += 1;
         self.class(item.total_bytes()).crawler_items_checked += 1;
     }
 
     /// A used item was carried over to the open segment.
-    pub(super) fn carried_over(&mut self, item: &Item) {
-        self.counters.moves_within_lru += 1;
+    pub(super) fn reinserted(&mut self, item: &Item) {
+        self.totals.moves_within_lru += 1;
         self.class(item.total_bytes()).moves_within_lru += 1;
     }
 
     /// An item of `bytes` bytes found no room.
     pub(super) fn out_of_memory(&mut self, bytes: u32) {
-        self.counters.store_no_memory += 1;
+        self.totals.store_no_memory += 1;
         self.class(bytes).outofmemory += 1;
     }
 }
@@ -132,7 +132,7 @@ impl Store {
                 id = self.pool.segment(id).next;
             }
         }
-        let classes = self.tally.classes.iter().zip(0..).filter(|(class, _)| **class != ClassCounters::default());
+        let classes = self.counters.classes.iter().zip(0..).filter(|(class, _)| **class != ClassCounters::default());
         Classes(
             classes
                 .map(|(class, number)| Class { number, store: ClassCounters { age: ages[number as usize], ..*class } })

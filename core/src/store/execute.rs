@@ -18,7 +18,7 @@ use core::num::NonZeroU64;
 impl Store {
     /// Executes one command at `now`.
     pub fn execute<'s>(&'s mut self, command: &Command<'_>, now: Seconds) -> Reply<'s> {
-        self.enter(now);
+        self.apply_due_flush(now);
         let key = (command.hash, command.key);
         match command.operation {
             Operation::Get { touch: None } => self.read(key, now),
@@ -26,12 +26,12 @@ impl Store {
             Operation::Fetch(fetch) => self.fetch(key, &fetch, now),
             Operation::Inspect => self.inspect(key, now),
             Operation::Store { mode, flags, expiry, compare, options, value } => {
-                let wish = Wish { mode, flags, expiry, compare, options, value };
-                self.store(key, &wish, now)
+                let request = StoreRequest { mode, flags, expiry, compare, options, value };
+                self.store(key, &request, now)
             }
             Operation::RefuseLarge { unlink } => self.refuse_large(key, unlink, now),
             Operation::RefuseData => {
-                self.tally.counters.cmd_set += 1;
+                self.counters.totals.cmd_set += 1;
                 Reply::BadData
             }
             Operation::Delete => self.delete(key, now),
@@ -45,19 +45,19 @@ impl Store {
 
     #[inline]
     fn read(&mut self, key: Key<'_>, now: Seconds) -> Reply<'_> {
-        self.tally.counters.cmd_get += 1;
+        self.counters.totals.cmd_get += 1;
         let Some(hit) = self.lookup(key.0, key.1, now) else {
-            self.tally.counters.get_misses += 1;
+            self.counters.totals.get_misses += 1;
             return Reply::Missing;
         };
-        self.tally.counters.get_hits += 1;
-        self.tally.class(hit.item.total_bytes()).get_hits += 1;
-        self.note_use(hit, now);
+        self.counters.totals.get_hits += 1;
+        self.counters.class(hit.item.total_bytes()).get_hits += 1;
+        self.record_use(hit, now);
         Reply::Found(self.found(&hit.item))
     }
 
     fn read_and_touch(&mut self, key: Key<'_>, expiry: Expiry, now: Seconds) -> Reply<'_> {
-        self.tally.counters.cmd_touch += 1;
+        self.counters.totals.cmd_touch += 1;
         match self.lookup_and_touch(key, expiry, now) {
             Ok(item) => Reply::Found(self.found(&item)),
             Err(reply) => reply,
@@ -65,7 +65,7 @@ impl Store {
     }
 
     fn touch(&mut self, key: Key<'_>, expiry: Expiry, touched: Touched, now: Seconds) -> Reply<'_> {
-        self.tally.counters.cmd_touch += 1;
+        self.counters.totals.cmd_touch += 1;
         match (self.lookup_and_touch(key, expiry, now), touched) {
             (Ok(_), Touched::Nothing) => Reply::Touched,
             (Ok(item), Touched::Attributes) => Reply::Found(Found { value: Value::whole(&[]), ..self.found(&item) }),
@@ -77,19 +77,19 @@ impl Store {
     /// Gives the item a new expiry: in place if its header has a word for one, else by writing it again.
     fn lookup_and_touch(&mut self, key: Key<'_>, expiry: Expiry, now: Seconds) -> Result<Item, Reply<'static>> {
         let Some(hit) = self.lookup(key.0, key.1, now) else {
-            self.tally.counters.touch_misses += 1;
+            self.counters.totals.touch_misses += 1;
             return Err(Reply::Missing);
         };
-        self.note_use(hit, now);
-        self.tally.counters.touch_hits += 1;
-        self.tally.class(hit.item.total_bytes()).touch_hits += 1;
+        self.record_use(hit, now);
+        self.counters.totals.touch_hits += 1;
+        self.counters.class(hit.item.total_bytes()).touch_hits += 1;
         let unique = hit.item.unique(&self.pool);
         let amended = self.amend(key, hit, expiry, unique, now);
         amended.map(|hit| hit.item)
     }
 
     fn refuse_large(&mut self, key: Key<'_>, unlink: bool, now: Seconds) -> Reply<'_> {
-        self.tally.counters.store_too_large += 1;
+        self.counters.totals.store_too_large += 1;
         let present = if unlink { self.lookup(key.0, key.1, now) } else { None };
         if let Some(hit) = present {
             self.remove(key.0, hit);
@@ -99,46 +99,46 @@ impl Store {
 
     fn delete(&mut self, key: Key<'_>, now: Seconds) -> Reply<'_> {
         let Some(hit) = self.lookup(key.0, key.1, now) else {
-            self.tally.counters.delete_misses += 1;
+            self.counters.totals.delete_misses += 1;
             return Reply::Missing;
         };
-        self.tally.counters.delete_hits += 1;
-        self.tally.class(hit.item.total_bytes()).delete_hits += 1;
-        self.tell_deleted(&hit.item, false);
+        self.counters.totals.delete_hits += 1;
+        self.counters.class(hit.item.total_bytes()).delete_hits += 1;
+        self.record_deletion(&hit.item, false);
         self.remove(key.0, hit);
         Reply::Deleted
     }
 
-    fn store(&mut self, key: Key<'_>, wish: &Wish<'_>, now: Seconds) -> Reply<'_> {
+    fn store(&mut self, key: Key<'_>, request: &StoreRequest<'_>, now: Seconds) -> Reply<'_> {
         let present = self.lookup(key.0, key.1, now);
-        if self.is_too_large(key.1.len(), wish.value.len(), wish.flags) {
-            return self.refuse(key.0, wish, present, Reply::TooLarge);
+        if self.is_too_large(key.1.len(), request.value.len(), request.flags) {
+            return self.refuse(key.0, request, present, Reply::TooLarge);
         }
-        self.tally.counters.cmd_set += 1;
-        let fate = match self.judge(wish, present, now) {
-            Ok(fate) => fate,
+        self.counters.totals.cmd_set += 1;
+        let outcome = match self.check_conditions(request, present, now) {
+            Ok(outcome) => outcome,
             Err(reply) => return reply,
         };
         let old = present.map(|hit| hit.item);
-        let bytes = key.1.len() + wish.value.len() + item_overhead_bytes(self.config.cas);
-        self.tally.class(old.map_or(bytes as u32, |item| item.total_bytes())).cmd_set += 1;
-        let (content, kept) = match (wish.mode, old) {
-            (StoreMode::Append, Some(old)) => (Content::Around(&[], wish.value), Some(old)),
-            (StoreMode::Prepend, Some(old)) => (Content::Around(wish.value, &[]), Some(old)),
-            _ => (Content::Bytes(wish.value), None),
+        let bytes = key.1.len() + request.value.len() + item_overhead_bytes(self.config.cas);
+        self.counters.class(old.map_or(bytes as u32, |item| item.total_bytes())).cmd_set += 1;
+        let (content, kept) = match (request.mode, old) {
+            (StoreMode::Append, Some(old)) => (Content::Around(&[], request.value), Some(old)),
+            (StoreMode::Prepend, Some(old)) => (Content::Around(request.value, &[]), Some(old)),
+            _ => (Content::Bytes(request.value), None),
         };
-        let unique = self.unique_for(wish.options.unique.map(NonZeroU64::get));
-        let mut attributes = Attributes { flags: wish.flags, expiry: wish.expiry, unique };
-        let mut marks = if wish.options.encoded_key { ENCODED_KEY } else { 0 };
+        let unique = self.unique_for(request.options.unique.map(NonZeroU64::get));
+        let mut attributes = Attributes { flags: request.flags, expiry: request.expiry, unique };
+        let mut marks = if request.options.encoded_key { ENCODED_KEY } else { 0 };
         if let Some(old) = kept {
             let header = old.header(&self.pool);
-            if self.is_too_large(key.1.len(), old.value_bytes as usize + wish.value.len(), header.flags) {
+            if self.is_too_large(key.1.len(), old.value_bytes as usize + request.value.len(), header.flags) {
                 return Reply::NotStored;
             }
             attributes = Attributes { flags: header.flags, expiry: header.expiry, unique };
             marks = 0;
         }
-        if let Fate::Stale(old) = fate {
+        if let StoreOutcome::Stale(old) = outcome {
             attributes.expiry = old.expiry(&self.pool);
             marks |= STALE | old.marks() & TAKEN;
         }
@@ -151,59 +151,70 @@ impl Store {
             }
             Err(WriteError::Gone) => Reply::NotStored,
             Err(WriteError::NoRoom) => {
-                self.tally.out_of_memory(bytes as u32);
+                self.counters.out_of_memory(bytes as u32);
                 let present = self.lookup(key.0, key.1, now);
-                self.refuse(key.0, wish, present, Reply::OutOfMemory)
+                self.refuse(key.0, request, present, Reply::OutOfMemory)
             }
         }
     }
 
     /// Whether the conditions of a store hold; the reply if they do not.
-    fn judge(&mut self, wish: &Wish<'_>, present: Option<Hit>, now: Seconds) -> Result<Fate, Reply<'static>> {
-        let grows = matches!(wish.mode, StoreMode::Append | StoreMode::Prepend);
-        match (present, wish.mode) {
+    fn check_conditions(
+        &mut self,
+        request: &StoreRequest<'_>,
+        present: Option<Hit>,
+        now: Seconds,
+    ) -> Result<StoreOutcome, Reply<'static>> {
+        let grows = matches!(request.mode, StoreMode::Append | StoreMode::Prepend);
+        match (present, request.mode) {
             (Some(hit), StoreMode::Add) => {
                 self.index.mark(&mut self.pool, hit.slot, USED);
                 hit.item.note_access(&mut self.pool, now);
                 return Err(Reply::NotStored);
             }
-            (None, _) if grows && wish.options.create => return Ok(Fate::Stored),
+            (None, _) if grows && request.options.create => return Ok(StoreOutcome::Stored),
             (None, StoreMode::Replace | StoreMode::Append | StoreMode::Prepend) => return Err(Reply::NotStored),
             _ => {}
         }
-        let Some(compare) = wish.compare else { return Ok(Fate::Stored) };
+        let Some(compare) = request.compare else { return Ok(StoreOutcome::Stored) };
         let Some(hit) = present else {
-            self.tally.counters.cas_misses += 1;
+            self.counters.totals.cas_misses += 1;
             return Err(Reply::Missing);
         };
         let unique = hit.item.unique(&self.pool);
         if grows {
             // These compare on the side: it is not counted, and without uniques it always holds.
-            return if unique == compare || !self.config.cas { Ok(Fate::Stored) } else { Err(Reply::Exists) };
+            return if unique == compare || !self.config.cas { Ok(StoreOutcome::Stored) } else { Err(Reply::Exists) };
         }
         // Zero is no unique that could be compared with.
         let comparable = self.config.cas && compare != 0;
         let matches = comparable && unique == compare;
-        let stale = comparable && wish.options.stale && compare < unique;
+        let stale = comparable && request.options.stale && compare < unique;
         let hits = u64::from(matches || stale);
-        self.tally.counters.cas_hits += hits;
-        self.tally.counters.cas_badval += 1 - hits;
-        let class = self.tally.class(hit.item.total_bytes());
+        self.counters.totals.cas_hits += hits;
+        self.counters.totals.cas_badval += 1 - hits;
+        let class = self.counters.class(hit.item.total_bytes());
         class.cas_hits += hits;
         class.cas_badval += 1 - hits;
         match (matches, stale) {
-            (true, _) => Ok(Fate::Stored),
-            (false, true) => Ok(Fate::Stale(hit.item)),
+            (true, _) => Ok(StoreOutcome::Stored),
+            (false, true) => Ok(StoreOutcome::Stale(hit.item)),
             (false, false) => Err(Reply::Exists),
         }
     }
 
     /// A store that cannot be: a plain set takes the stale item with it, as memcached's does.
-    fn refuse(&mut self, hash: u64, wish: &Wish<'_>, present: Option<Hit>, reply: Reply<'static>) -> Reply<'static> {
-        self.tally.counters.store_too_large += u64::from(matches!(reply, Reply::TooLarge));
+    fn refuse(
+        &mut self,
+        hash: u64,
+        request: &StoreRequest<'_>,
+        present: Option<Hit>,
+        reply: Reply<'static>,
+    ) -> Reply<'static> {
+        self.counters.totals.store_too_large += u64::from(matches!(reply, Reply::TooLarge));
         if let Some(hit) = present
-            && wish.mode == StoreMode::Set
-            && wish.compare.is_none()
+            && request.mode == StoreMode::Set
+            && request.compare.is_none()
         {
             self.remove(hash, hit);
         }
@@ -222,7 +233,7 @@ impl Store {
             if let Some((value, expiry)) = options.initial {
                 return self.create_number(key, value, expiry, options.unique, now);
             }
-            let counters = &mut self.tally.counters;
+            let counters = &mut self.counters.totals;
             match direction {
                 Direction::Increment => counters.incr_misses += 1,
                 Direction::Decrement => counters.decr_misses += 1,
@@ -234,16 +245,16 @@ impl Store {
             return Reply::Exists;
         }
         let Some(old) = self.number_in(&hit.item) else { return Reply::NonNumeric };
-        let class = self.tally.class(hit.item.total_bytes());
+        let class = self.counters.class(hit.item.total_bytes());
         let value = match direction {
             Direction::Increment => {
                 class.incr_hits += 1;
-                self.tally.counters.incr_hits += 1;
+                self.counters.totals.incr_hits += 1;
                 old.wrapping_add(delta)
             }
             Direction::Decrement => {
                 class.decr_hits += 1;
-                self.tally.counters.decr_hits += 1;
+                self.counters.totals.decr_hits += 1;
                 old.saturating_sub(delta)
             }
         };
@@ -265,7 +276,7 @@ impl Store {
         match self.write(key, None, attributes, Content::Bytes(digits), now) {
             Ok(_) => Reply::Number { value, cas, expiry: Expiry::NEVER, created: true },
             Err(_) => {
-                self.tally.out_of_memory((key.1.len() + item_overhead_bytes(self.config.cas)) as u32);
+                self.counters.out_of_memory((key.1.len() + item_overhead_bytes(self.config.cas)) as u32);
                 Reply::OutOfMemory
             }
         }
@@ -313,19 +324,19 @@ impl Store {
         let cas = self.unique_for(options.unique);
         let expiry = options.touch.unwrap_or(header.expiry);
         let attributes = Attributes { flags: header.flags, expiry, unique: cas };
-        let standing = self.standing(hit);
-        let total_items = self.tally.counters.total_items;
+        let retained = self.retained_state(hit);
+        let total_items = self.counters.totals.total_items;
         match self.write(key, Some(hit), attributes, Content::Bytes(text), now) {
             Ok(item) => {
                 if !is_new {
-                    self.tally.counters.total_items = total_items;
-                    self.restore(key.0, hit, item, standing);
+                    self.counters.totals.total_items = total_items;
+                    self.restore(key.0, hit, item, retained);
                     item.note_access(&mut self.pool, now);
                 }
                 Reply::Number { value, cas, expiry: header.expiry, created: false }
             }
             Err(_) => {
-                self.tally.out_of_memory(hit.item.total_bytes());
+                self.counters.out_of_memory(hit.item.total_bytes());
                 Reply::OutOfMemory
             }
         }
@@ -333,7 +344,7 @@ impl Store {
 
     /// A hit writes into the bucket line it already holds, and into the item only if its time of access is old.
     #[inline]
-    pub(super) fn note_use(&mut self, hit: Hit, now: Seconds) {
+    pub(super) fn record_use(&mut self, hit: Hit, now: Seconds) {
         self.index.mark(&mut self.pool, hit.slot, USED | FETCHED);
         hit.item.note_access(&mut self.pool, now);
     }
@@ -376,7 +387,7 @@ impl Store {
 pub(super) type Key<'a> = (u64, &'a [u8]);
 
 /// The fields of [`Operation::Store`].
-struct Wish<'a> {
+struct StoreRequest<'a> {
     mode: StoreMode,
     flags: u32,
     expiry: Expiry,
@@ -386,7 +397,7 @@ struct Wish<'a> {
 }
 
 /// What becomes of a store whose conditions hold.
-enum Fate {
+enum StoreOutcome {
     Stored,
     /// It is stored as a stale version of this item.
     Stale(Item),

@@ -17,7 +17,7 @@ use crate::{
 
 /// What an item keeps when it is written again without becoming another version.
 #[derive(Clone, Copy)]
-pub(super) struct Standing {
+pub(super) struct RetainedState {
     marks: u8,
     uses: u32,
     access: Seconds,
@@ -31,8 +31,8 @@ impl Store {
             {
                 return self.answer_created(hit, fetch, now);
             }
-            self.tally.counters.cmd_get += 1;
-            self.tally.counters.get_misses += 1;
+            self.counters.totals.cmd_get += 1;
+            self.counters.totals.get_misses += 1;
             return Reply::Missing;
         };
         let mut known = self.known(&hit, now);
@@ -49,7 +49,7 @@ impl Store {
             };
         }
         if fetch.is_use {
-            self.note_fetch(&hit, known.fetched, now);
+            self.record_fetch(&hit, known.fetched, now);
         }
         if known.won {
             let marks = hit.item.marks() | TAKEN;
@@ -59,7 +59,7 @@ impl Store {
     }
 
     pub(super) fn inspect(&mut self, key: Key<'_>, now: Seconds) -> Reply<'_> {
-        self.tally.counters.cmd_meta += 1;
+        self.counters.totals.cmd_meta += 1;
         match self.lookup(key.0, key.1, now) {
             Some(hit) => Reply::Item(self.known(&hit, now)),
             None => Reply::Missing,
@@ -68,17 +68,17 @@ impl Store {
 
     pub(super) fn discard(&mut self, key: Key<'_>, discard: &Discard, now: Seconds) -> Reply<'_> {
         let Some(mut hit) = self.lookup(key.0, key.1, now) else {
-            self.tally.counters.delete_misses += 1;
+            self.counters.totals.delete_misses += 1;
             return Reply::Missing;
         };
         let old_unique = hit.item.unique(&self.pool);
         if discard.compare.is_some_and(|compare| compare != old_unique) {
-            self.tally.counters.delete_misses += 1;
+            self.counters.totals.delete_misses += 1;
             return Reply::Exists;
         }
         if !discard.stale {
-            self.tally.counters.delete_hits += 1;
-            self.tally.class(hit.item.total_bytes()).delete_hits += 1;
+            self.counters.totals.delete_hits += 1;
+            self.counters.class(hit.item.total_bytes()).delete_hits += 1;
         }
         let unique = match discard.unique {
             None if !discard.stale => old_unique,
@@ -89,7 +89,7 @@ impl Store {
             match self.write(key, Some(hit), attributes, Content::Bytes(&[]), now) {
                 Ok(item) => hit.item = item,
                 Err(_) => {
-                    self.tally.out_of_memory(hit.item.total_bytes());
+                    self.counters.out_of_memory(hit.item.total_bytes());
                     return Reply::OutOfMemory;
                 }
             }
@@ -100,7 +100,7 @@ impl Store {
                 Err(reply) => return reply,
             };
         } else {
-            self.tell_deleted(&hit.item, true);
+            self.record_deletion(&hit.item, true);
             self.remove(key.0, hit);
             return Reply::Deleted;
         }
@@ -127,38 +127,38 @@ impl Store {
             return Ok(hit);
         }
         let attributes = Attributes { flags: hit.item.flags(&self.pool), expiry, unique };
-        let standing = self.standing(hit);
-        let total_items = self.tally.counters.total_items;
+        let retained = self.retained_state(hit);
+        let total_items = self.counters.totals.total_items;
         match self.write(key, Some(hit), attributes, Content::Around(&[], &[]), now) {
             Ok(item) => {
-                self.tally.counters.total_items = total_items;
-                Ok(self.restore(key.0, hit, item, standing))
+                self.counters.totals.total_items = total_items;
+                Ok(self.restore(key.0, hit, item, retained))
             }
             Err(WriteError::Gone) => Err(Reply::Missing),
             Err(WriteError::NoRoom) => {
-                self.tally.out_of_memory(hit.item.total_bytes());
+                self.counters.out_of_memory(hit.item.total_bytes());
                 Err(Reply::OutOfMemory)
             }
         }
     }
 
     /// What is to be kept of the item.
-    pub(super) fn standing(&self, hit: Hit) -> Standing {
+    pub(super) fn retained_state(&self, hit: Hit) -> RetainedState {
         let entry = self.index.entry(&self.pool, hit.slot);
         let uses = [USED, FETCHED].into_iter().filter(|&mark| entry.has(mark)).sum();
-        Standing { marks: hit.item.marks(), uses, access: hit.item.access(&self.pool) }
+        RetainedState { marks: hit.item.marks(), uses, access: hit.item.access(&self.pool) }
     }
 
     /// Gives it to the item that was written instead of what `old` was.
-    pub(super) fn restore(&mut self, hash: u64, old: Hit, mut item: Item, standing: Standing) -> Hit {
+    pub(super) fn restore(&mut self, hash: u64, old: Hit, mut item: Item, retained: RetainedState) -> Hit {
         let slot = match item.location == old.item.location {
             true => old.slot,
             false => self.index.slot_of(&self.pool, hash, item.location),
         };
-        self.index.mark(&mut self.pool, slot, standing.uses);
-        item.set_access(&mut self.pool, standing.access);
-        if standing.marks != 0 {
-            item.set_marks(&mut self.pool, standing.marks);
+        self.index.mark(&mut self.pool, slot, retained.uses);
+        item.set_access(&mut self.pool, retained.access);
+        if retained.marks != 0 {
+            item.set_marks(&mut self.pool, retained.marks);
         }
         Hit { slot, item }
     }
@@ -178,28 +178,28 @@ impl Store {
         let known = self.known(&hit, now);
         let known = Fetched { expiry: Expiry::NEVER, created: true, taken: false, won: true, ..known };
         if fetch.is_use {
-            self.note_fetch(&hit, false, now);
+            self.record_fetch(&hit, false, now);
         }
         self.with_value(known, &hit.item, fetch)
     }
 
     fn count_fetch(&mut self, hit: &Hit, fetch: &Fetch) {
-        let class = self.tally.class(hit.item.total_bytes());
+        let class = self.counters.class(hit.item.total_bytes());
         if fetch.touch.is_some() {
             class.touch_hits += 1;
-            self.tally.counters.cmd_touch += 1;
-            self.tally.counters.touch_hits += 1;
+            self.counters.totals.cmd_touch += 1;
+            self.counters.totals.touch_hits += 1;
         } else {
             class.get_hits += 1;
-            self.tally.counters.cmd_get += 1;
-            self.tally.counters.get_hits += 1;
+            self.counters.totals.cmd_get += 1;
+            self.counters.totals.get_hits += 1;
         }
     }
 
     /// Whoever asks when an item was last used gets the second, not the minute: from the second read on, as
     /// memcached has it.
-    fn note_fetch(&mut self, hit: &Hit, fetched: bool, now: Seconds) {
-        self.note_use(*hit, now);
+    fn record_fetch(&mut self, hit: &Hit, fetched: bool, now: Seconds) {
+        self.record_use(*hit, now);
         if fetched {
             hit.item.set_access(&mut self.pool, now);
         }

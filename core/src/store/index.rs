@@ -11,7 +11,7 @@ use super::{
     item::Item,
     overflow::Overflow,
     pool::{LINE_BYTES, Pool},
-    segment::{Kind, Location, SegmentId},
+    segment::{Location, SegmentId, SegmentKind},
 };
 use crate::hash::Seed;
 use alloc::vec::Vec;
@@ -69,8 +69,8 @@ pub(super) struct Slot {
     number: u32,
 }
 
-/// See [`Index::stretch`].
-pub(super) struct Stretch {
+/// See [`Index::bucket_range`].
+pub(super) struct BucketRange {
     /// Offset of the main bucket in the pool.
     pub(super) bucket: usize,
     /// The first place of it.
@@ -373,9 +373,9 @@ impl Index {
         self.overflow.add_segment(pool)
     }
 
-    /// The stretch of the order of hashes (as [`super::walk`] has it) that `place` lies in, and its bucket: the hashes
+    /// The bucket_range of the order of hashes (as [`super::walk`] has it) that `place` lies in, and its bucket: the hashes
     /// that share the low bits by which the bucket is chosen.
-    pub(super) fn stretch(&self, pool: &Pool, place: u32) -> Stretch {
+    pub(super) fn bucket_range(&self, pool: &Pool, place: u32) -> BucketRange {
         let wide = place.reverse_bits() & self.mask;
         let (number, mask) =
             if wide < self.buckets { (wide, self.mask) } else { (wide & self.mask >> 1, self.mask >> 1) };
@@ -384,7 +384,7 @@ impl Index {
         let mask = if mask == self.mask && number < half && number + half >= self.buckets { mask >> 1 } else { mask };
         let begin = number.reverse_bits();
         let end = u64::from(begin) + (1 << (u32::BITS - mask.count_ones()));
-        Stretch { bucket: self.bucket_at(pool, number), begin, end }
+        BucketRange { bucket: self.bucket_at(pool, number), begin, end }
     }
 
     /// Calls `visit` with each entry of a chain.
@@ -417,7 +417,7 @@ impl Index {
     }
 
     fn add_segment(&mut self, pool: &mut Pool) -> bool {
-        let Some(id) = pool.allocate(Kind::Index) else { return false };
+        let Some(id) = pool.allocate(SegmentKind::Index) else { return false };
         let bytes = pool.segment_bytes() as usize;
         pool.slice_mut(pool.start(id), bytes).fill(0);
         self.directory.push(id);
@@ -501,7 +501,7 @@ impl Index {
         assert_eq!((items, overflow), (self.items, self.overflow.used(pool)));
         self.overflow.check(pool);
         for id in &self.directory {
-            assert_eq!(pool.segment(*id).kind, Kind::Index);
+            assert_eq!(pool.segment(*id).kind, SegmentKind::Index);
         }
     }
 }

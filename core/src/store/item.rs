@@ -279,12 +279,12 @@ impl Item {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::segment::Kind;
+    use crate::store::segment::SegmentKind;
 
     #[test]
     fn headers_survive_writing_in_every_shape() {
         let mut pool = Pool::new(1024, 2, 2).unwrap();
-        pool.allocate(Kind::Log).unwrap();
+        pool.allocate(SegmentKind::Log).unwrap();
         for shape in 0..16u8 {
             let pick = |bit: u8, value: u64| if shape & bit != 0 { value } else { 0 };
             let header = Header {

@@ -11,7 +11,7 @@
 use super::{
     item::Item,
     pool::Pool,
-    segment::{Kind, List, Location, SegmentId},
+    segment::{List, Location, SegmentId, SegmentKind},
 };
 
 /// The ends of a list.
@@ -69,12 +69,12 @@ impl Log {
     }
 
     /// Bytes of the open segments that are not written yet.
-    pub(super) fn rest(&self, pool: &Pool) -> u32 {
-        List::all().map(|list| self.rest_of(pool, list)).sum()
+    pub(super) fn unwritten_bytes(&self, pool: &Pool) -> u32 {
+        List::all().map(|list| self.unwritten_bytes_of(pool, list)).sum()
     }
 
     #[inline]
-    fn rest_of(&self, pool: &Pool, list: List) -> u32 {
+    fn unwritten_bytes_of(&self, pool: &Pool, list: List) -> u32 {
         let ends = &self.lists[list.0 as usize];
         if ends.is_open { pool.segment_bytes() - pool.segment(ends.newest).filled } else { 0 }
     }
@@ -83,14 +83,15 @@ impl Log {
     #[inline]
     pub(super) fn segments_needed(&self, pool: &Pool, list: List, item: &Item) -> u32 {
         let total = item.total_bytes();
-        let here = if self.begins_in_open(pool, list, item) { self.rest_of(pool, list).min(total) } else { 0 };
+        let here =
+            if self.begins_in_open(pool, list, item) { self.unwritten_bytes_of(pool, list).min(total) } else { 0 };
         (total - here).div_ceil(pool.segment_bytes())
     }
 
     /// Small items are not worth splitting: what they leave unused is at most a 64th of the segment.
     #[inline]
     fn begins_in_open(&self, pool: &Pool, list: List, item: &Item) -> bool {
-        let rest = self.rest_of(pool, list);
+        let rest = self.unwritten_bytes_of(pool, list);
         let total = item.total_bytes();
         total <= rest || (item.inline_bytes() <= rest && total > pool.segment_bytes() / 64)
     }
@@ -105,7 +106,7 @@ impl Log {
         let mut open = self.newest(list);
         let location = pool.location(open, pool.segment(open).filled);
         loop {
-            let here = remaining.min(self.rest_of(pool, list));
+            let here = remaining.min(self.unwritten_bytes_of(pool, list));
             let segment = pool.segment_mut(open);
             segment.filled += here;
             segment.live += here;
@@ -161,7 +162,7 @@ impl Log {
     /// Closes the open segment of `list` and opens a fresh one.
     fn advance(&mut self, pool: &mut Pool, list: List) {
         self.close(pool, list);
-        let Some(id) = pool.allocate(Kind::Log) else { panic!("room was promised") };
+        let Some(id) = pool.allocate(SegmentKind::Log) else { panic!("room was promised") };
         self.sequence += 1;
         let ends = &mut self.lists[list.0 as usize];
         let segment = pool.segment_mut(id);
@@ -189,7 +190,7 @@ impl Log {
     /// Takes a segment without a live byte out of its list and gives it back to the pool.
     fn unlink(&mut self, pool: &mut Pool, id: SegmentId) {
         let segment = *pool.segment(id);
-        assert!(segment.kind == Kind::Log && segment.live == 0);
+        assert!(segment.kind == SegmentKind::Log && segment.live == 0);
         let ends = &mut self.lists[segment.list.0 as usize];
         match segment.previous {
             SegmentId::NONE => ends.oldest = segment.next,
@@ -226,7 +227,7 @@ mod tests {
     #[test]
     fn items_span_segments_and_free_them_with_their_last_byte() {
         let mut pool = Pool::new(1024, 16, 16).unwrap();
-        pool.allocate(Kind::Index).unwrap();
+        pool.allocate(SegmentKind::Index).unwrap();
         let mut log = Log::new();
         let first = append(&mut log, &mut pool, 600);
         let spanning = append(&mut log, &mut pool, 3000);
@@ -245,7 +246,7 @@ mod tests {
     #[test]
     fn a_seal_divides_before_from_after() {
         let mut pool = Pool::new(1024, 16, 16).unwrap();
-        pool.allocate(Kind::Index).unwrap();
+        pool.allocate(SegmentKind::Index).unwrap();
         let mut log = Log::new();
         assert_eq!(log.seal(&mut pool), 0);
         let sequence = |pool: &Pool, item: &Item| pool.segment(pool.segment_of(item.location)).sequence;

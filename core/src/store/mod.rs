@@ -47,7 +47,7 @@ use crate::{
     statistics::{Counters, Sizes, class_of},
 };
 use alloc::vec::Vec;
-use counters::Tally;
+use counters::StoreCounters;
 use ghost::Ghosts;
 use index::{Index, Slot};
 use item::Item;
@@ -63,7 +63,7 @@ pub struct Store {
     index: Index,
     reclaim: Reclaim,
     ghosts: Ghosts,
-    tally: Tally,
+    counters: StoreCounters,
     config: StoreConfig,
     /// The limit in segments that `pool` has or, after lowering, approaches.
     target: u32,
@@ -79,7 +79,7 @@ pub struct Store {
     events: Events,
 }
 
-/// Segments that a wish for expiry walks over at once; the sweep does the rest.
+/// Segments that a request for expiry walks over at once; the sweep does the rest.
 const CRAWL_STEPS: u32 = 64;
 
 /// Most buckets that one removal merges.
@@ -113,7 +113,7 @@ impl Store {
             index,
             reclaim: Reclaim::new(u64::from(limit) * u64::from(segment_bytes)),
             ghosts: Ghosts::new(),
-            tally: Tally::new(),
+            counters: StoreCounters::new(),
             config,
             target: limit,
             unique: 0,
@@ -136,33 +136,33 @@ impl Store {
 
     /// Executes an operation on the whole store; appends the answer that [`Broadcast`] names.
     pub fn broadcast(&mut self, operation: Broadcast, now: Seconds, answer: &mut Vec<u8>) {
-        self.enter(now);
+        self.apply_due_flush(now);
         match operation {
             Broadcast::Flush { at } => {
-                self.tally.counters.cmd_flush += 1;
+                self.counters.totals.cmd_flush += 1;
                 self.flush_at = Some(at);
-                self.enter(now);
+                self.apply_due_flush(now);
             }
-            Broadcast::RefuseFlush => self.tally.counters.cmd_flush += 1,
+            Broadcast::RefuseFlush => self.counters.totals.cmd_flush += 1,
             Broadcast::Counters => self.counters().encode_to(answer),
             Broadcast::Classes => self.classes(now).encode(answer),
-            Broadcast::Sizes => self.tally.sizes.encode(answer),
+            Broadcast::Sizes => self.counters.sizes.encode(answer),
             // Prefixes and settings are not known here.
             Broadcast::Detail(_) | Broadcast::Tune(_) | Broadcast::Tuned => {}
             Broadcast::Crawl => {
                 answer.push(u8::from(self.expires));
                 if self.expires {
-                    self.tally.counters.lru_crawler_starts += 1;
+                    self.counters.totals.lru_crawler_starts += 1;
                     self.reclaim.restart_sweep();
                     self.sweep(now, CRAWL_STEPS);
                 }
             }
             Broadcast::BeginWalk => {
                 answer.push(u8::from(self.expires));
-                self.tally.counters.lru_crawler_starts += u64::from(self.expires);
+                self.counters.totals.lru_crawler_starts += u64::from(self.expires);
             }
-            Broadcast::Walk(walk) => self.take_inventory(&walk, now, answer),
-            Broadcast::ResetCounters => self.tally.reset(),
+            Broadcast::Walk(walk) => self.append_listing(&walk, now, answer),
+            Broadcast::ResetCounters => self.counters.reset(),
             Broadcast::Evict(eviction) => self.config.eviction = eviction,
         }
     }
@@ -183,14 +183,14 @@ impl Store {
 
     /// Uniques are those of shard number `shard` of `shards` from now on, which no other shard gives; to be called while
     /// there are no items.
-    pub fn share_uniques(&mut self, shard: u32, shards: u32) {
+    pub fn partition_uniques(&mut self, shard: u32, shards: u32) {
         self.unique = u64::from(shard);
         self.unique_step = u64::from(shards.max(1));
     }
 
     /// Counts items by size from now on; to be called while there are none.
     pub fn track_sizes(&mut self) {
-        self.tally.sizes = Sizes::new(true);
+        self.counters.sizes = Sizes::new(true);
     }
 
     /// What happens here and is to be told: deletes and evictions.
@@ -204,7 +204,7 @@ impl Store {
     }
 
     /// A client removes the item.
-    fn tell_deleted(&mut self, item: &Item, conditional: bool) {
+    fn record_deletion(&mut self, item: &Item, conditional: bool) {
         if self.events.wants(Kinds::DELETIONS) {
             let (class, bytes) = (class_of(item.total_bytes() as usize) as u32, item.value_bytes);
             let key = item.key(&self.pool);
@@ -226,12 +226,12 @@ impl Store {
     /// Every counter and gauge.
     pub fn counters(&self) -> Counters {
         let segment_bytes = u64::from(self.pool.segment_bytes());
-        let mut counters = self.tally.counters;
+        let mut counters = self.counters.totals;
         counters.curr_items = u64::from(self.index.items());
         counters.index_buckets = u64::from(self.index.buckets(&self.pool));
         counters.hash_bytes = counters.index_buckets * LINE_BYTES as u64;
         counters.pool_bytes = self.config.memory_bytes;
-        let begun = u64::from(self.log.rest(&self.pool)) + self.index.unused_bytes(&self.pool);
+        let begun = u64::from(self.log.unwritten_bytes(&self.pool)) + self.index.unused_bytes(&self.pool);
         let free = u64::from(self.pool.available()) * segment_bytes + begun;
         let taken = counters.bytes + counters.hash_bytes;
         counters.pool_free_bytes = free.min(counters.pool_bytes.saturating_sub(taken));
@@ -241,7 +241,7 @@ impl Store {
 
     /// What happens before anything else: a flush whose time has come.
     #[inline]
-    fn enter(&mut self, now: Seconds) {
+    fn apply_due_flush(&mut self, now: Seconds) {
         if self.flush_at.is_some_and(|at| at <= now) {
             self.flush_at = None;
             self.flushed = Some(self.log.seal(&mut self.pool));
@@ -263,9 +263,9 @@ impl Store {
         let item = Item::parse(pool, self.index.entry(pool, slot).location());
         let hit = Hit { slot, item };
         if self.is_flushed(&item) {
-            self.tally.counters.get_flushed += 1;
+            self.counters.totals.get_flushed += 1;
         } else if item.expiry(pool).has_passed(now) {
-            self.tally.counters.get_expired += 1;
+            self.counters.totals.get_expired += 1;
         } else {
             return Some(hit);
         }
@@ -276,9 +276,9 @@ impl Store {
     /// Takes an item out of the index; its bytes are dead.
     fn remove(&mut self, hash: u64, hit: Hit) {
         self.index.remove(&mut self.pool, hash, hit.slot);
-        self.tally.unlink(&hit.item);
+        self.counters.unlink(&hit.item);
         self.log.kill(&mut self.pool, &hit.item);
-        self.settle_flush();
+        self.complete_flush();
         self.shrink_index(SHRINKING_STEPS_MAX);
     }
 
@@ -288,7 +288,7 @@ impl Store {
     }
 
     /// A flush is over when no segment is left that was written before it.
-    fn settle_flush(&mut self) {
+    fn complete_flush(&mut self) {
         let Some(flushed) = self.flushed else { return };
         let is_later = |oldest| oldest == SegmentId::NONE || self.pool.segment(oldest).sequence > flushed;
         if List::all().all(|list| is_later(self.log.oldest(list))) {

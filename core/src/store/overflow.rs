@@ -7,7 +7,7 @@
 
 use super::{
     pool::{LINE_BYTES, Pool},
-    segment::{Kind, SegmentId},
+    segment::{SegmentId, SegmentKind},
 };
 
 /// Where an unused bucket says which one is next.
@@ -44,7 +44,7 @@ impl Overflow {
 
     /// Takes another segment; false if there is none.
     pub(super) fn add_segment(&mut self, pool: &mut Pool) -> bool {
-        let Some(id) = pool.allocate(Kind::Index) else { return false };
+        let Some(id) = pool.allocate(SegmentKind::Index) else { return false };
         self.segments += 1;
         pool.segment_mut(id).live = pool.segment_bytes();
         for number in (0..per_segment(pool)).rev() {
@@ -122,7 +122,7 @@ impl Overflow {
         let (mut id, mut unused, mut previous) = (self.first, 0, SegmentId::NONE);
         while id != SegmentId::NONE {
             let segment = pool.segment(id);
-            assert_eq!((segment.kind, segment.previous), (Kind::Index, previous));
+            assert_eq!((segment.kind, segment.previous), (SegmentKind::Index, previous));
             let (mut next, mut here) = (segment.head, 0);
             while next != 0 {
                 here += 1;

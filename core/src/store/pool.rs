@@ -4,7 +4,7 @@
 //! The reservation is made once, so addresses never move; the vector's length grows segment by segment, so memory
 //! that was never used is never resident.
 
-use super::segment::{Kind, Location, Segment, SegmentId};
+use super::segment::{Location, Segment, SegmentId, SegmentKind};
 use alloc::vec::Vec;
 
 /// Size and alignment of a line of the index: a cache line.
@@ -96,7 +96,7 @@ impl Pool {
     }
 
     /// Takes a segment; `None` at the limit.
-    pub(super) fn allocate(&mut self, kind: Kind) -> Option<SegmentId> {
+    pub(super) fn allocate(&mut self, kind: SegmentKind) -> Option<SegmentId> {
         if self.available() == 0 {
             return None;
         }
@@ -123,7 +123,7 @@ impl Pool {
 
     /// Gives a segment back.
     pub(super) fn release(&mut self, id: SegmentId) {
-        assert!(self.segment(id).kind != Kind::Free);
+        assert!(self.segment(id).kind != SegmentKind::Free);
         *self.segment_mut(id) = Segment { next: self.free, ..Segment::FREE };
         self.free = id;
         self.used -= 1;
@@ -292,27 +292,27 @@ mod tests {
     #[test]
     fn segments_are_taken_up_to_the_limit_and_reused() {
         let mut pool = Pool::new(1024, 4, 2).unwrap();
-        let first = pool.allocate(Kind::Log).unwrap();
-        let second = pool.allocate(Kind::Index).unwrap();
-        assert!(pool.allocate(Kind::Log).is_none());
+        let first = pool.allocate(SegmentKind::Log).unwrap();
+        let second = pool.allocate(SegmentKind::Index).unwrap();
+        assert!(pool.allocate(SegmentKind::Log).is_none());
         pool.release(first);
-        assert_eq!(pool.allocate(Kind::Log), Some(first));
+        assert_eq!(pool.allocate(SegmentKind::Log), Some(first));
         pool.set_limit(3);
-        assert_eq!(pool.allocate(Kind::Log), Some(SegmentId(2)));
+        assert_eq!(pool.allocate(SegmentKind::Log), Some(SegmentId(2)));
         assert_eq!((pool.used(), pool.available(), second), (3, 0, SegmentId(1)));
     }
 
     #[test]
     fn first_line_is_aligned() {
         let mut pool = Pool::new(1024, 2, 2).unwrap();
-        pool.allocate(Kind::Index).unwrap();
+        pool.allocate(SegmentKind::Index).unwrap();
         assert_eq!(pool.slice(0, 1).as_ptr().addr() % LINE_BYTES, 0);
     }
 
     #[test]
     fn writes_and_copies_cross_segments() {
         let mut pool = Pool::new(1024, 8, 8).unwrap();
-        let ids: Vec<_> = (0..6).map(|_| pool.allocate(Kind::Log).unwrap()).collect();
+        let ids: Vec<_> = (0..6).map(|_| pool.allocate(SegmentKind::Log).unwrap()).collect();
         for pair in ids.windows(2) {
             pool.segment_mut(pair[0]).next = pair[1];
         }

@@ -2,7 +2,7 @@
 //! whose used items are carried over to the open one while the others are evicted.
 //!
 //! Work is spread: each append pays with a walk of [`PACE`] times its bytes, in batches of a few items whose index
-//! lines are read first. Walking `PACE` bytes keeps at most [`CARRY_NUMERATOR`]/[`CARRY_DENOMINATOR`] of them, so
+//! lines are read first. Walking `PACE` bytes keeps at most [`REINSERT_NUMERATOR`]/[`REINSERT_DENOMINATOR`] of them, so
 //! that it frees at least the byte that it was paid for; what is used beyond that is evicted.
 
 use super::{
@@ -10,7 +10,7 @@ use super::{
     index::{Entry, FETCHED, USED},
     item::Item,
     log::Log,
-    segment::{Kind, List, Location, Part, Segment, SegmentId},
+    segment::{List, Location, Part, Segment, SegmentId, SegmentKind},
 };
 use crate::{
     boundary::event::{Event, Kinds},
@@ -22,9 +22,9 @@ use crate::{
 /// Bytes walked for each byte appended while room is short.
 const PACE: u64 = 4;
 /// How much of what eviction walks over it may carry.
-const CARRY_NUMERATOR: u64 = 3;
-/// See [`CARRY_NUMERATOR`].
-const CARRY_DENOMINATOR: u64 = 4;
+const REINSERT_NUMERATOR: u64 = 3;
+/// See [`REINSERT_NUMERATOR`].
+const REINSERT_DENOMINATOR: u64 = 4;
 /// The part of the pool that may be carried over beyond that at once: what was not needed before is saved up.
 const CREDIT_DENOMINATOR: u64 = 8;
 /// Items whose index lines are read together.
@@ -133,7 +133,7 @@ impl Store {
     /// Expiry, and compaction while room is short: walks over at most `steps` segments. True if there is more to do
     /// at once.
     pub fn sweep(&mut self, now: Seconds, steps: u32) -> bool {
-        self.enter(now);
+        self.apply_due_flush(now);
         self.drop_paused_expiry();
         let segments = self.pool.segments();
         let round = self.reclaim.sweep_left;
@@ -182,7 +182,7 @@ impl Store {
             if needed == 0 || self.pool.available() >= needed + self.segments_reserved() {
                 return true;
             }
-            if !self.reclaim_waiting(now) {
+            if !self.direct_reclaim(now) {
                 let needed = self.log.segments_needed(&self.pool, list, item);
                 // Without a last free segment nothing could ever be compacted again.
                 return needed == 0 || self.pool.available() > needed;
@@ -193,7 +193,7 @@ impl Store {
     /// Makes sure that `needed` segments can be taken, whatever it costs.
     pub(super) fn make_segments(&mut self, needed: u32, now: Seconds) -> bool {
         while self.pool.available() < needed {
-            if !self.reclaim_waiting(now) {
+            if !self.direct_reclaim(now) {
                 return false;
             }
         }
@@ -250,10 +250,10 @@ impl Store {
     }
 
     /// A batch for which a command has to wait.
-    fn reclaim_waiting(&mut self, now: Seconds) -> bool {
-        let evictions = self.tally.counters.evictions;
+    fn direct_reclaim(&mut self, now: Seconds) -> bool {
+        let evictions = self.counters.totals.evictions;
         let more = self.reclaim_batch(now).is_some();
-        self.tally.counters.direct_reclaims += self.tally.counters.evictions - evictions;
+        self.counters.totals.direct_reclaims += self.counters.totals.evictions - evictions;
         more
     }
 
@@ -320,7 +320,7 @@ impl Store {
             let id = SegmentId(self.reclaim.scan_at % segments);
             self.reclaim.scan_at = id.0 + 1;
             let segment = self.pool.segment(id);
-            if segment.kind != Kind::Log || self.log.is_open(id) {
+            if segment.kind != SegmentKind::Log || self.log.is_open(id) {
                 continue;
             }
             if self.is_due(id, now) && !self.reclaim.skip_expire {
@@ -384,7 +384,7 @@ impl Store {
     fn is_due(&self, id: SegmentId, now: Seconds) -> bool {
         let segment = self.pool.segment(id);
         let flushed = self.flushed.is_some_and(|flushed| segment.sequence <= flushed);
-        segment.kind == Kind::Log && segment.live > 0 && (segment.expires_first <= now || flushed)
+        segment.kind == SegmentKind::Log && segment.live > 0 && (segment.expires_first <= now || flushed)
     }
 
     /// The rest of a walk that paused must not be hidden from the sweep: it walks the segment anew.
@@ -419,7 +419,7 @@ impl Store {
                 continue;
             }
             if victim.mode == Mode::Expire {
-                self.tally.swept(&item);
+                self.counters.swept(&item);
                 if !self.is_gone(&item, now) {
                     let expiry = item.expiry(&self.pool).0;
                     Log::note_expiry(&mut self.pool, item.location, expiry);
@@ -433,7 +433,7 @@ impl Store {
         core::hint::black_box(lines.fold(0, |folded, word| folded ^ word));
         if victim.mode == Mode::Evict {
             let most = u64::from(self.target) * u64::from(self.pool.segment_bytes()) / CREDIT_DENOMINATOR;
-            let credit = self.reclaim.credit + u64::from(walked) * CARRY_NUMERATOR / CARRY_DENOMINATOR;
+            let credit = self.reclaim.credit + u64::from(walked) * REINSERT_NUMERATOR / REINSERT_DENOMINATOR;
             self.reclaim.credit = credit.min(most);
         }
         for &(item, hash) in &batch[..count] {
@@ -457,7 +457,7 @@ impl Store {
         let expiry = hit.item.expiry(&self.pool);
         if self.is_gone(&hit.item, now) {
             let by_sweep = mode == Mode::Expire;
-            self.tally.reclaimed(&hit.item, by_sweep, !fetched && expiry.has_passed(now));
+            self.counters.reclaimed(&hit.item, by_sweep, !fetched && expiry.has_passed(now));
             self.reclaim.moves += 1;
             self.remove(hash, hit);
             return true;
@@ -467,17 +467,17 @@ impl Store {
             Mode::Expire => true,
             Mode::Compact => {
                 let part = self.part_of(&hit.item);
-                let moved = self.carry(hit, part, false, now);
-                self.tally.counters.slab_reassign_rescues += u64::from(moved);
+                let moved = self.relocate(hit, part, false, now);
+                self.counters.totals.slab_reassign_rescues += u64::from(moved);
                 moved
             }
             Mode::Evict => {
-                if used && self.reclaim.credit >= total && self.carry(hit, Part::Main, true, now) {
+                if used && self.reclaim.credit >= total && self.relocate(hit, Part::Main, true, now) {
                     self.reclaim.credit -= total;
                     return true;
                 }
                 let idle_s = now.saturating_sub(hit.item.access(&self.pool));
-                self.tally.evicted(&hit.item, expiry != Expiry::NEVER, used, fetched, idle_s);
+                self.counters.evicted(&hit.item, expiry != Expiry::NEVER, used, fetched, idle_s);
                 if self.events.wants(Kinds::EVICTIONS) {
                     let item = &hit.item;
                     let (class, bytes) = (class_of(item.total_bytes() as usize) as u32, item.value_bytes);
@@ -513,7 +513,7 @@ impl Store {
     }
 
     /// Moves an item to the end of `part`; false if there is no segment for it.
-    fn carry(&mut self, hit: Hit, part: Part, as_unused: bool, now: Seconds) -> bool {
+    fn relocate(&mut self, hit: Hit, part: Part, reinserts: bool, now: Seconds) -> bool {
         let Hit { slot, item } = hit;
         let list = List::of(part, item.expiry(&self.pool), now);
         if self.log.segments_needed(&self.pool, list, &item) > self.pool.available() {
@@ -528,17 +528,17 @@ impl Store {
         let expiry = item.expiry(pool).0;
         Log::note_expiry(pool, location, expiry);
         let marks = self.index.entry(pool, slot).0 & (USED | FETCHED);
-        self.index.set(pool, slot, Entry::new(location, if as_unused { marks & !USED } else { marks }));
-        if as_unused {
-            self.tally.carried_over(&item);
+        self.index.set(pool, slot, Entry::new(location, if reinserts { marks & !USED } else { marks }));
+        if reinserts {
+            self.counters.reinserted(&item);
         }
         self.reclaim.moves += 1;
         let used = self.pool.used();
         self.log.kill(&mut self.pool, &item);
-        if !as_unused {
-            self.tally.counters.slabs_moved += u64::from(used - self.pool.used());
+        if !reinserts {
+            self.counters.totals.slabs_moved += u64::from(used - self.pool.used());
         }
-        self.settle_flush();
+        self.complete_flush();
         true
     }
 }

@@ -33,7 +33,7 @@ pub(super) const UNIT_BYTES: usize = 4;
 
 /// What a segment holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum SegmentKind {
     /// Nothing.
     Free,
     /// Items.
@@ -61,8 +61,8 @@ pub(super) struct Segment {
     pub(super) owner: Location,
     /// No item that begins here expires before this second.
     pub(super) expires_first: u32,
-    /// See [`Kind`].
-    pub(super) kind: Kind,
+    /// See [`SegmentKind`].
+    pub(super) kind: SegmentKind,
     /// The list of the log that this belongs to, if it holds items.
     pub(super) list: List,
 }
@@ -77,7 +77,7 @@ impl Segment {
         head: 0,
         owner: Location::NONE,
         expires_first: u32::MAX,
-        kind: Kind::Free,
+        kind: SegmentKind::Free,
         list: List::MAIN,
     };
 

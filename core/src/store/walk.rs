@@ -19,7 +19,7 @@ const PIECE_BUCKETS_MAX: u32 = 128;
 impl Store {
     /// Appends a [`Piece`]: the live items of the wished classes from the cursor on, until there is no room or enough
     /// was done.
-    pub(super) fn take_inventory(&self, walk: &Walk, now: Seconds, answer: &mut Vec<u8>) {
+    pub(super) fn append_listing(&self, walk: &Walk, now: Seconds, answer: &mut Vec<u8>) {
         let at = Piece::begin(answer);
         let room = answer.len() + walk.room as usize;
         let mut cursor = walk.cursor.min(END);
@@ -28,23 +28,23 @@ impl Store {
                 break;
             }
             let from = cursor as u32;
-            let stretch = self.index.stretch(&self.pool, from);
+            let bucket_range = self.index.bucket_range(&self.pool, from);
             // Of a bucket that was merged meanwhile, a part was visited already.
-            let is_whole = stretch.begin == from;
-            self.index.for_each_in(&self.pool, stretch.bucket, |entry| {
+            let is_whole = bucket_range.begin == from;
+            self.index.for_each_in(&self.pool, bucket_range.bucket, |entry| {
                 let item = Item::parse(&self.pool, entry.location());
                 let class = class_of(item.total_bytes() as usize);
                 let is_next = || is_whole || place_of(self.index.hash(item.key(&self.pool))) >= from;
                 if walk.classes >> class & 1 != 0 && !self.is_gone(&item, now) && is_next() {
-                    self.list(&item, class as u32, entry.has(FETCHED), answer);
+                    self.append_listed(&item, class as u32, entry.has(FETCHED), answer);
                 }
             });
-            cursor = stretch.end;
+            cursor = bucket_range.end;
         }
         Piece::end(answer, at, cursor);
     }
 
-    fn list(&self, item: &Item, class: u32, fetched: bool, answer: &mut Vec<u8>) {
+    fn append_listed(&self, item: &Item, class: u32, fetched: bool, answer: &mut Vec<u8>) {
         let pool = &self.pool;
         let listed = Listed {
             key: item.key(pool),

@@ -79,19 +79,19 @@ impl Store {
             return Err(WriteError::Gone);
         }
         let item = self.append(key, list, &header, content, present.map(|hit| hit.item));
-        self.enter_index(hash, item, present);
+        self.insert_into_index(hash, item, present);
         Ok(item)
     }
 
     /// Writes over an item that takes exactly as much room. It keeps its place in the log, so it counts as used.
     fn overwrite(&mut self, hit: Hit, header: &Header, value: &[u8]) -> Item {
-        self.tally.unlink(&hit.item);
+        self.counters.unlink(&hit.item);
         let item = header.emit(&mut self.pool, hit.item.location);
         let mut cursor = self.pool.cursor(item.location, item.inline_bytes());
         self.pool.write(&mut cursor, value);
         Log::note_expiry(&mut self.pool, item.location, header.expiry.0);
         self.index.set(&mut self.pool, hit.slot, Entry::new(item.location, USED));
-        self.tally.link(&item);
+        self.counters.link(&item);
         item
     }
 
@@ -169,8 +169,8 @@ impl Store {
     }
 
     /// Puts a new item into the index, in the slot of the one it replaces, if any.
-    fn enter_index(&mut self, hash: u64, item: Item, present: Option<Hit>) {
-        self.tally.link(&item);
+    fn insert_into_index(&mut self, hash: u64, item: Item, present: Option<Hit>) {
+        self.counters.link(&item);
         let Some(old) = present else {
             self.index.insert(&mut self.pool, hash, Entry::new(item.location, 0));
             self.grow_index();
@@ -179,9 +179,9 @@ impl Store {
         // At the end of the main part it is the youngest; on probation it has shown that it is wanted.
         let marks = if self.part_of(&item) == Part::Probation { USED } else { 0 };
         self.index.set(&mut self.pool, old.slot, Entry::new(item.location, marks));
-        self.tally.unlink(&old.item);
+        self.counters.unlink(&old.item);
         self.log.kill(&mut self.pool, &old.item);
-        self.settle_flush();
+        self.complete_flush();
     }
 
     fn grow_index(&mut self) {
