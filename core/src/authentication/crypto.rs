@@ -1,4 +1,4 @@
-//! The few operations that both mechanisms are made of, over RustCrypto.
+//! The cryptographic operations of both mechanisms, over RustCrypto.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
@@ -11,9 +11,9 @@ pub(super) fn sha256(bytes: &[u8]) -> Hash {
     Sha256::digest(bytes).into()
 }
 
-/// HMAC-SHA-256 of the parts, one after the other.
+/// HMAC-SHA-256 of the concatenated parts.
 pub(super) fn hmac(key: &[u8], parts: &[&[u8]]) -> Hash {
-    // Keys of any length are taken.
+    // HMAC accepts keys of any length.
     let Ok(mut mac) = <Hmac<Sha256> as KeyInit>::new_from_slice(key) else { return Hash::default() };
     parts.iter().for_each(|part| mac.update(part));
     mac.finalize().into_bytes().into()
@@ -26,7 +26,7 @@ pub(super) fn salted(password: &[u8], salt: &[u8], iterations: u32) -> Hash {
     salted
 }
 
-/// The key of a secret of numbers.
+/// A key from a secret.
 pub(super) fn key_of(numbers: &[u64]) -> Hash {
     let mut key = Hash::default();
     for (bytes, number) in key.chunks_exact_mut(8).zip(numbers) {

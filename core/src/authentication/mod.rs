@@ -1,10 +1,11 @@
-//! Who a client is: the list of users, and the two mechanisms by which it shows that it is one of them.
+//! Authentication of clients: the list of users, and the mechanisms PLAIN and SCRAM-SHA-256.
 //!
-//! What a client sends is looked at here, inside the guest; the host only hands over the bytes of the list
-//! ([`crate::front::Front::set_users`]). A check takes the same work whoever is asked for, somebody who does not exist
-//! included, and compares in constant time. Limits of attempts are `front`'s.
+//! Messages of clients are parsed in the guest. The host only passes the bytes of the list
+//! ([`crate::front::Front::set_users`]).
+//! Authentication is constant-time: a check takes the same work for every user and for unknown names, and comparisons
+//! take constant time. `front` limits the attempts.
 //!
-//! Without the feature `authentication` nobody is known, so that a build that carries no cryptography refuses everybody.
+//! A build without the feature `authentication` has no cryptography and refuses every login.
 
 #[cfg(feature = "authentication")]
 mod crypto;
@@ -24,28 +25,28 @@ mod refusal;
 #[cfg(not(feature = "authentication"))]
 pub use refusal::{Exchange, ScramStep, Users};
 
-/// The names of the mechanisms, as a client is told them.
+/// The names of the mechanisms in the reply to a client.
 pub const MECHANISMS: &[u8] = b"PLAIN SCRAM-SHA-256";
 
 /// The secrets of one guest, from its [`crate::boundary::config::Config`].
 #[derive(Clone, Copy, Debug)]
 pub struct Secrets {
-    /// The same in every front of a server: salts come from it, and a client may meet any front.
+    /// The same in every front of a server. Salts derive from it, and any front may serve a client.
     pub common: [u64; 2],
-    /// In no other guest: nonces come from it.
+    /// Different in every guest. Nonces derive from it.
     pub own: [u64; 4],
 }
 
-/// Why a list of users is none.
+/// Why a list of users is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// The line, from 1.
     pub line: u32,
-    /// What is wrong with it.
+    /// What is wrong with the line.
     pub reason: &'static str,
 }
 
-/// Name and password of a PLAIN message: `[name] NUL name NUL password`. Nobody acts for somebody else here.
+/// Name and password of a PLAIN message: `[name] NUL name NUL password`. A client cannot act for another user.
 pub fn split_plain(message: &[u8]) -> Option<(&[u8], &[u8])> {
     let mut parts = message.split(|&byte| byte == 0);
     let (acting, name, password) = (parts.next()?, parts.next()?, parts.next()?);

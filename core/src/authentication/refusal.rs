@@ -1,14 +1,14 @@
-//! What stands for the list of users in a build without cryptography: nobody is known.
+//! The list of users in a build without cryptography: it has no users.
 
 use super::{Problem, Secrets};
 use alloc::vec::Vec;
 
-/// Nobody.
+/// An empty list.
 #[derive(Default)]
 pub struct Users;
 
 impl Users {
-    /// Takes no list.
+    /// Refuses a list.
     ///
     /// # Errors
     /// Always.
@@ -16,30 +16,30 @@ impl Users {
         Err(Problem { line: 1, reason: "this build knows no logins" })
     }
 
-    /// None.
+    /// 0.
     pub fn check_iterations(&self) -> u32 {
         0
     }
 
-    /// None.
+    /// 0.
     pub fn proof_iterations(&self) -> u32 {
         0
     }
 
-    /// Never.
+    /// False.
     pub fn check(&self, _name: &[u8], _password: &[u8]) -> bool {
         false
     }
 }
 
-/// A conversation that never begins.
+/// An exchange that cannot begin.
 pub enum Exchange {}
 
-/// What would follow from a client's message.
+/// The reply to a client's message.
 pub enum ScramStep {
-    /// It is to go on from this.
+    /// The next message of the server.
     Continue(Vec<u8>),
-    /// It is not who it says.
+    /// The login is refused.
     Refused,
 }
 

@@ -1,5 +1,5 @@
-//! SCRAM-SHA-256 (RFC 5802, RFC 7677), the server's side, without channel binding. Bytes are taken as they are: names and
-//! passwords are not normalised.
+//! The server's side of SCRAM-SHA-256 (RFC 5802, RFC 7677), without channel binding. Names and passwords are not
+//! normalised.
 
 use super::{
     Users,
@@ -11,41 +11,41 @@ use alloc::{format, string::String, vec::Vec};
 use base64ct::{Base64, Encoding};
 use subtle::ConstantTimeEq;
 
-/// Random bytes of our part of the nonce.
+/// Random bytes of the server's part of the nonce.
 const NONCE_BYTES: usize = 18;
 
-/// A conversation that has begun.
+/// An exchange after its first message.
 pub struct Exchange {
     challenge: Challenge,
-    /// `c=`: the header with which the client began.
+    /// `c=`: the header of the client's first message.
     header: String,
-    /// The client's first message without its header, and our answer.
+    /// The client's first message without its header, and the server's answer.
     messages: String,
     nonce: String,
 }
 
-/// What follows from a client's message.
+/// The reply to a client's message.
 pub enum ScramStep {
-    /// It is to go on from this.
+    /// The next message of the server.
     Continue(Vec<u8>),
-    /// It is not who it says, or does not speak this.
+    /// The proof is wrong, or the message is invalid.
     Refused,
 }
 
 impl Exchange {
-    /// Takes a client's first message. `count` must never come twice in one guest: the nonce is made of it.
+    /// Takes a client's first message. `count` must be unique in a guest: the nonce derives from it.
     pub fn begin(users: &Users, message: &[u8], count: u64) -> Option<(Self, Vec<u8>)> {
         let ours = hmac(&users.keys().own, &[b"nonce", &count.to_le_bytes()]);
         Self::begin_with(users, message, &Base64::encode_string(&ours[..NONCE_BYTES]))
     }
 
-    /// The same with our part of the nonce.
+    /// The same with a given server's part of the nonce.
     fn begin_with(users: &Users, message: &[u8], ours: &str) -> Option<(Self, Vec<u8>)> {
         if message.len() > limits::SCRAM_MESSAGE_BYTES_MAX {
             return None;
         }
         let message = core::str::from_utf8(message).ok()?;
-        // `y`: the client could bind to a channel and thinks that we cannot, which is so.
+        // `y`: the client supports channel binding and knows that the server does not.
         let rest = message.strip_prefix("n,").or_else(|| message.strip_prefix("y,"))?;
         let (acting, bare) = rest.split_once(',')?;
         let header = &message[..message.len() - bare.len()];
@@ -66,7 +66,7 @@ impl Exchange {
         Some((exchange, answer.into_bytes()))
     }
 
-    /// Takes its last message, with the proof; the answer proves who we are.
+    /// Takes the client's last message, with its proof. The reply has the server's proof.
     pub fn finish(&self, users: &Users, message: &[u8]) -> ScramStep {
         self.prove(users, message).map_or(ScramStep::Refused, ScramStep::Continue)
     }
@@ -94,7 +94,7 @@ impl Exchange {
     }
 }
 
-/// A name as SCRAM writes it: `=2C` is a comma, `=3D` an equals sign, and neither stands for itself.
+/// Decodes a name of SCRAM: `=2C` is a comma, `=3D` an equals sign. Both are invalid without the escape.
 fn unescape(text: &str) -> Option<String> {
     let mut name = String::with_capacity(text.len());
     let mut parts = text.split('=');
@@ -118,8 +118,8 @@ mod tests {
 
     const SECRETS: Secrets = Secrets { common: [1, 2], own: [3, 4, 5, 6] };
 
-    /// The client's side, from a password.
-    fn talk(users: &Users, first: &str, header: &str, password: &str, count: u64) -> Option<bool> {
+    /// A whole exchange with a client that has a password.
+    fn log_in(users: &Users, first: &str, header: &str, password: &str, count: u64) -> Option<bool> {
         let (exchange, answer) = Exchange::begin(users, format!("{header}{first}").as_bytes(), count)?;
         let answer = String::from_utf8(answer).unwrap();
         let mut attributes = answer.split(',').map(|attribute| &attribute[2..]);
@@ -142,13 +142,13 @@ mod tests {
         })
     }
 
-    /// Of the password "pencil", with the salt of RFC 7677; made by another implementation (Python's hashlib).
-    const FOREIGN: &str = "SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=";
+    /// The password "pencil" with the salt of RFC 7677, hashed by another implementation (Python's hashlib).
+    const HASHED: &str = "SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=";
 
-    /// RFC 7677, section 3, word by word.
+    /// RFC 7677, section 3.
     #[test]
-    fn the_conversation_of_the_standard() {
-        let list = format!("user:{FOREIGN}\n");
+    fn the_exchange_of_the_standard() {
+        let list = format!("user:{HASHED}\n");
         let users = Users::parse(list.as_bytes(), &SECRETS).unwrap_or_else(|problem| panic!("{problem:?}"));
         let first = b"n,,n=user,r=rOprNGfwEbeRWgbNEkqO";
         let last = "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,\
@@ -160,7 +160,7 @@ mod tests {
             panic!("the proof was refused")
         };
         assert_eq!(proof, b"v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=");
-        // Any other byte, and it is no proof; nor is it one in another conversation.
+        // The proof with another byte is wrong, and the proof is wrong in another exchange.
         let at = last.len() - 10;
         let other = [&last[..at], "x", &last[at + 1..]].concat();
         assert!(matches!(exchange.finish(&users, other.as_bytes()), ScramStep::Refused));
@@ -169,22 +169,22 @@ mod tests {
     }
 
     #[test]
-    fn whoever_knows_the_password_is_let_in() {
-        let list = format!("user:pencil\na=b,c:pencil\nfoo:{FOREIGN}\n");
+    fn logins_need_the_password() {
+        let list = format!("user:pencil\na=b,c:pencil\nfoo:{HASHED}\n");
         let users = Users::parse(list.as_bytes(), &SECRETS).unwrap_or_else(|problem| panic!("{problem:?}"));
         for (name, header) in
             [("user", "n,,"), ("user", "y,,"), ("user", "n,a=user,"), ("foo", "n,,"), ("a=3Db=2Cc", "n,,")]
         {
             let first = format!("n={name},r=fyko");
-            assert_eq!(talk(&users, &first, header, "pencil", 1), Some(true), "{name} {header}");
-            assert_eq!(talk(&users, &first, header, "Pencil", 2), Some(false), "{name} {header}");
+            assert_eq!(log_in(&users, &first, header, "pencil", 1), Some(true), "{name} {header}");
+            assert_eq!(log_in(&users, &first, header, "Pencil", 2), Some(false), "{name} {header}");
         }
-        assert_eq!(talk(&users, "n=nobody,r=fyko", "n,,", "pencil", 3), Some(false));
-        assert_eq!(talk(&users, "n=nobody,r=fyko", "n,,", "", 4), Some(false));
+        assert_eq!(log_in(&users, "n=nobody,r=fyko", "n,,", "pencil", 3), Some(false));
+        assert_eq!(log_in(&users, "n=nobody,r=fyko", "n,,", "", 4), Some(false));
     }
 
     #[test]
-    fn strangers_meet_what_users_meet() {
+    fn unknown_names_get_the_challenges_of_users() {
         let parse = |own| {
             let secrets = Secrets { own, ..SECRETS };
             Users::parse(b"user:pencil\n", &secrets).unwrap_or_else(|problem| panic!("{problem:?}"))
@@ -196,7 +196,7 @@ mod tests {
             let (nonce, rest) = answer.split_once(',').unwrap();
             (String::from(nonce), String::from(rest))
         };
-        // Salts stay from try to try and from front to front; nonces never do.
+        // Salts are the same in every attempt and every front; nonces differ.
         for name in ["user", "nobody"] {
             let (first, second, third) =
                 (salt_and_more(&here, name, 1), salt_and_more(&here, name, 2), salt_and_more(&there, name, 1));
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_message_is_refused() {
+    fn invalid_messages_are_refused() {
         let users = Users::parse(b"user:pencil\n", &SECRETS).unwrap_or_else(|problem| panic!("{problem:?}"));
         for first in [
             "",

@@ -1,6 +1,6 @@
 //! The list of users: lines of `name:password` or `name:SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>`, the form
-//! in which PostgreSQL keeps its own. Several lines for one name are several passwords, but of its hashed ones the first
-//! counts, and SCRAM, whose client is told one salt, knows the first line only.
+//! of PostgreSQL. A name may have several lines with plain passwords, and each of them is valid. Of its hashed passwords
+//! only the first counts. SCRAM uses the first line of a name only, because it announces one salt.
 
 use super::{
     Problem, Secrets,
@@ -11,25 +11,25 @@ use alloc::vec::Vec;
 use base64ct::{Base64, Encoding};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
-/// Iterations for users whose password is in the list (RFC 7677 wants as many at least).
+/// Iterations for users with a plain password (the minimum of RFC 7677).
 const ITERATIONS: u32 = 4096;
-/// Bytes of the salts that are made here.
+/// Size of the salts for users without a salt in the list.
 const SALT_BYTES: usize = 16;
 
-/// See the module. Without users nobody is let in.
+/// See the module. An empty list refuses every login.
 #[derive(Default)]
 pub struct Users {
     users: Vec<User>,
     keys: Keys,
-    /// What checking a password costs, in iterations, whoever it is.
+    /// Iterations of a password check, the same for every name.
     check_iterations: u32,
-    /// The same of the last step of SCRAM.
+    /// Iterations of the last step of SCRAM.
     proof_iterations: u32,
-    /// A client that nobody is met with the iterations of the first user.
+    /// Iterations that SCRAM announces for unknown names: those of the first user.
     first_iterations: u32,
 }
 
-/// What the secrets become.
+/// Keys derived from the secrets.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Keys {
     pub(super) common: Hash,
@@ -37,16 +37,16 @@ pub(super) struct Keys {
 }
 
 struct User {
-    /// Names are compared by their hashes: all are equally long.
+    /// The hash of the name. Names are compared by hashes, because all have the same length.
     name: Hash,
     credential: Credential,
 }
 
 #[derive(Clone)]
 pub(super) enum Credential {
-    /// In the list as it is.
+    /// A plain password.
     Password { bytes: Vec<u8>, hash: Hash },
-    /// What can check a password, and cannot log in.
+    /// A hashed password: it can check a password but cannot log in.
     Verifier(Verifier),
 }
 
@@ -66,7 +66,7 @@ impl Verifier {
     }
 }
 
-/// How a name is met in SCRAM.
+/// The challenge of SCRAM for a name.
 pub(super) struct Challenge {
     pub(super) salt: Vec<u8>,
     pub(super) iterations: u32,
@@ -78,7 +78,7 @@ impl Users {
     /// Reads a list.
     ///
     /// # Errors
-    /// The first line that is none, or the first too many.
+    /// The first invalid line, or the first line above the limit.
     pub fn parse(list: &[u8], secrets: &Secrets) -> Result<Self, Problem> {
         let keys = Keys { common: key_of(&secrets.common), own: key_of(&secrets.own) };
         let mut users = Self { keys, ..Self::default() };
@@ -96,7 +96,7 @@ impl Users {
         if users.users.is_empty() {
             return Err(Problem { line: 1, reason: "there is no user" });
         }
-        users.measure();
+        users.set_iterations();
         Ok(users)
     }
 
@@ -116,8 +116,8 @@ impl Users {
         Ok(User { name: self.hash(name), credential })
     }
 
-    /// What everybody is to cost.
-    fn measure(&mut self) {
+    /// Sets the iterations that every check takes.
+    fn set_iterations(&mut self) {
         let iterations = |user: &User| match &user.credential {
             Credential::Password { .. } => 0,
             Credential::Verifier(verifier) => verifier.iterations,
@@ -131,22 +131,22 @@ impl Users {
         }
     }
 
-    /// Under a key that nobody knows, so that what differs says nothing about what was hashed.
+    /// A hash under a secret key, so that the position of a difference tells nothing about the input.
     fn hash(&self, bytes: &[u8]) -> Hash {
         hmac(&self.keys.own, &[b"compare", bytes])
     }
 
-    /// Iterations that [`Users::check`] takes, whoever it is asked for.
+    /// Iterations that [`Users::check`] takes, the same for every name.
     pub fn check_iterations(&self) -> u32 {
         self.check_iterations
     }
 
-    /// The same of the proof with which SCRAM ends.
+    /// Iterations that the check of a SCRAM proof takes.
     pub fn proof_iterations(&self) -> u32 {
         self.proof_iterations
     }
 
-    /// Whether that is a user and the password.
+    /// Whether there is a user with that name and password.
     pub fn check(&self, name: &[u8], password: &[u8]) -> bool {
         let (name, hash) = (self.hash(name), self.hash(password));
         let (mut passes, mut found, mut at) = (Choice::from(0), Choice::from(0), 0u32);
@@ -161,19 +161,19 @@ impl Users {
             }
         }
         if self.check_iterations > 0 {
-            let nobody = Verifier { iterations: self.check_iterations, ..Verifier::default() };
+            let decoy = Verifier { iterations: self.check_iterations, ..Verifier::default() };
             let verifier = match self.users.get(at as usize).map(|user| &user.credential) {
                 Some(Credential::Verifier(verifier)) => verifier,
-                _ => &nobody,
+                _ => &decoy,
             };
             let made = Verifier::of(password, verifier.salt.clone(), verifier.iterations);
-            self.spend(self.check_iterations - verifier.iterations);
+            self.do_equal_work(self.check_iterations - verifier.iterations);
             passes |= found & made.stored_key.ct_eq(&verifier.stored_key);
         }
         bool::from(passes)
     }
 
-    /// What a client that says it is `name` is asked.
+    /// The challenge for a client with that name.
     pub(super) fn challenge(&self, name: &[u8]) -> Challenge {
         let hash = self.hash(name);
         let (mut exists, mut at) = (Choice::from(0), 0u32);
@@ -194,12 +194,12 @@ impl Users {
         Challenge { salt, iterations, credential, exists }
     }
 
-    /// What is needed to check the proof of a client.
+    /// The keys that check the proof of a client.
     pub(super) fn verifier(&self, challenge: &Challenge) -> Verifier {
         match &challenge.credential {
             Credential::Password { bytes, .. } => Verifier::of(bytes, challenge.salt.clone(), challenge.iterations),
             Credential::Verifier(verifier) => {
-                self.spend(self.proof_iterations);
+                self.do_equal_work(self.proof_iterations);
                 verifier.clone()
             }
         }
@@ -209,8 +209,8 @@ impl Users {
         &self.keys
     }
 
-    /// Does what a check of so many iterations would do.
-    fn spend(&self, iterations: u32) {
+    /// Does the work of a check with that number of iterations.
+    fn do_equal_work(&self, iterations: u32) {
         if iterations > 0 {
             core::hint::black_box(salted(&self.keys.own, &self.keys.common, iterations));
         }
@@ -247,7 +247,7 @@ mod tests {
 
     const SECRETS: Secrets = Secrets { common: [1, 2], own: [3, 4, 5, 6] };
 
-    /// As PostgreSQL writes it.
+    /// A line with a hashed password, in the form of PostgreSQL.
     fn hashed(name: &str, password: &str, iterations: u32) -> String {
         let verifier = Verifier::of(password.as_bytes(), b"0123456789abcdef".to_vec(), iterations);
         let encode = |bytes: &[u8]| Base64::encode_string(bytes);
@@ -282,17 +282,17 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_let_in_without_a_list() {
+    fn an_empty_list_refuses_every_login() {
         assert!(!Users::default().check(b"", b""));
         assert!(!Users::default().check(b"user", b"password"));
-        // The decoy's own key is known to everybody.
+        // The key of the decoy is public, so it must not log in.
         let users = users(&hashed("ann", "secret", 50));
         assert!(!users.check(b"nobody", b"secret"));
     }
 
-    /// Made by another implementation (Python's hashlib).
+    /// A hash of another implementation (Python's hashlib).
     #[test]
-    fn a_foreign_verifier() {
+    fn a_hash_of_another_implementation() {
         let line = "foo:SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=";
         assert!(users(line).check(b"foo", b"pencil"));
         assert!(!users(line).check(b"foo", b"Pencil"));

@@ -1,4 +1,4 @@
-//! What is counted, and how it is shown: a statistic is one row of [`table`] or, for size classes, of [`classes`].
+//! The statistics of a server and how they are shown. Each is one row of `table.rs` or, for size classes, `classes.rs`.
 
 #[macro_use]
 mod row;

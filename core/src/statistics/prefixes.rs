@@ -1,4 +1,4 @@
-//! Statistics by key prefix (`stats detail`): what comes before the delimiter of a key, and how often it was used.
+//! Statistics by key prefix (`stats detail`). The prefix of a key ends before its first delimiter.
 
 use crate::{
     limits,
@@ -11,7 +11,7 @@ use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
 pub struct PrefixCounts {
     /// Reads.
     pub gets: u64,
-    /// Of those, the ones that found something.
+    /// Reads that found the key.
     pub hits: u64,
     /// Stores.
     pub sets: u64,
@@ -19,7 +19,7 @@ pub struct PrefixCounts {
     pub deletes: u64,
 }
 
-/// What was counted, by prefix.
+/// The counts of each prefix.
 #[derive(Debug)]
 pub struct Prefixes {
     delimiter: u8,
@@ -29,12 +29,12 @@ pub struct Prefixes {
 }
 
 impl Prefixes {
-    /// Nothing counted yet.
+    /// No prefixes.
     pub fn new(delimiter: u8, enabled: bool) -> Self {
         Self { delimiter, enabled, counts: BTreeMap::new() }
     }
 
-    /// The counts of `key`'s prefix; `None` if it has none, or there are [`limits::PREFIXES_MAX`] others already.
+    /// The counts of the prefix of `key`; `None` if the key has no prefix, or there are [`limits::PREFIXES_MAX`] others.
     pub fn counts(&mut self, key: &[u8]) -> Option<&mut PrefixCounts> {
         let prefix = key.split(|&byte| byte == self.delimiter).next().filter(|prefix| prefix.len() < key.len())?;
         if !self.counts.contains_key(prefix) {
@@ -46,7 +46,7 @@ impl Prefixes {
         self.counts.get_mut(prefix)
     }
 
-    /// Forgets everything (`stats reset`).
+    /// Removes all prefixes (`stats reset`).
     pub fn clear(&mut self) {
         self.counts.clear();
     }

@@ -128,7 +128,7 @@ pub struct Statistic<Numbers> {
     pub kind: Kind,
     /// See [`Unit`].
     pub unit: Unit,
-    /// What it tells, in a sentence.
+    /// The meaning, in a sentence.
     pub help: &'static str,
     /// See [`Source`].
     pub source: Source,

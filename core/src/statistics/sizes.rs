@@ -3,20 +3,20 @@
 use crate::wire::{Reader, Writer};
 use alloc::{collections::BTreeMap, vec::Vec};
 
-/// How many items there are of each size, in steps of [`SIZE_STEP_BYTES`] (`stats sizes`).
+/// The number of items of each size, in steps of [`SIZE_STEP_BYTES`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sizes(Option<BTreeMap<u32, u64>>);
 
-/// See [`Sizes`].
+/// Width of a step of [`Sizes`].
 pub const SIZE_STEP_BYTES: u32 = 32;
 
 impl Sizes {
-    /// No items; `tracked`: whether to count any.
+    /// No items. `tracked`: whether items are counted.
     pub fn new(tracked: bool) -> Self {
         Self(tracked.then(BTreeMap::new))
     }
 
-    /// An item of `bytes` bytes came (1) or went (-1).
+    /// Counts an item of `bytes` bytes that was added (1) or removed (-1).
     #[inline]
     pub fn add(&mut self, bytes: u32, change: i64) {
         if self.0.is_some() {
@@ -35,10 +35,10 @@ impl Sizes {
         }
     }
 
-    /// Appends the form that crosses the boundary; nothing if they are not tracked.
+    /// Appends the form that crosses the boundary; nothing if sizes are not tracked.
     pub fn encode(&self, out: &mut Vec<u8>) {
         let Some(counts) = &self.0 else { return };
-        // So that none is not the same as not tracked.
+        // An empty entry, so that no items differs from not tracked.
         Writer(out).u32(0);
         Writer(out).u64(0);
         for (bytes, count) in counts {
@@ -59,7 +59,7 @@ impl Sizes {
         merged
     }
 
-    /// Size and number, in order; `None` if they are not tracked.
+    /// Size and number of items, in order; `None` if sizes are not tracked.
     pub fn iter(&self) -> Option<impl Iterator<Item = (u32, u64)> + '_> {
         Some(self.0.as_ref()?.iter().map(|(bytes, count)| (*bytes, *count)))
     }

@@ -2,7 +2,7 @@
 //! [`HostStatistics`], reset, merge, the records that cross the boundary and the lines of `stats` derive from it.
 //!
 //! ```text
-//! /// What it tells, in one sentence.
+//! /// The meaning, in one sentence.
 //! kind name unit source;
 //! ```
 //!

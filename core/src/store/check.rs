@@ -1,4 +1,4 @@
-//! The invariants of the store, walked in full. For tests: it takes as long as there is memory.
+//! The invariants of the store. For tests: the check walks all memory.
 
 use super::{
     Store,
@@ -10,8 +10,8 @@ impl Store {
     /// Walks everything.
     ///
     /// # Panics
-    /// If a byte of the pool has no owner or two, a slot leads to no item or an item to no slot, a live count or a
-    /// statistic differs from what is there.
+    /// If a byte of the pool has no owner or two, if a slot leads to no item or an item to no slot, or if live bytes or
+    /// statistics are wrong.
     pub fn check(&self) {
         let pool = &self.pool;
         let (mut free, mut index, mut log) = (0, 0, 0);
@@ -59,12 +59,12 @@ impl Store {
         assert_eq!(classes.0.iter().map(|class| class.store.mem_requested).sum::<u64>(), bytes);
     }
 
-    /// Walks a list of the log from its oldest segment; answers segments, live items and their bytes.
+    /// Walks a list of the log from its oldest segment. Returns segments, live items and their bytes.
     fn check_list(&self, list: List) -> (u32, u64, u64) {
         let pool = &self.pool;
         let (mut segments, mut items, mut bytes) = (0, 0, 0u64);
         let (mut previous, mut sequence) = (SegmentId::NONE, 0);
-        // The live item that reaches into the next segment, and how many of its bytes are there and beyond.
+        // The live item that continues in the next segment, and its bytes from there on.
         let mut spanning = (Location::NONE, 0);
         let mut id = self.log.oldest(list);
         while id != SegmentId::NONE {

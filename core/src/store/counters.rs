@@ -1,4 +1,4 @@
-//! What the store counts: the counters of the whole, and those of each size class.
+//! The counters of the store, of the whole and of each size class.
 
 use super::{
     Store,
@@ -11,7 +11,7 @@ use crate::{
 };
 use alloc::{vec, vec::Vec};
 
-/// How many segments at the old end of the log are looked through for the age of each class's oldest item.
+/// Segments at the old end of each list that are searched for the oldest item of each class.
 const AGE_SEGMENTS_MAX: usize = 4;
 
 /// See the module.
@@ -43,7 +43,7 @@ impl StoreCounters {
         &mut self.classes[class_of(bytes as usize)]
     }
 
-    /// An item came into the index.
+    /// An item was added to the index.
     #[inline]
     pub(super) fn link(&mut self, item: &Item) {
         let bytes = item.total_bytes();
@@ -55,7 +55,7 @@ impl StoreCounters {
         class.mem_requested += u64::from(bytes);
     }
 
-    /// An item left the index.
+    /// An item was removed from the index.
     #[inline]
     pub(super) fn unlink(&mut self, item: &Item) {
         let bytes = item.total_bytes();
@@ -79,7 +79,7 @@ impl StoreCounters {
         class.evicted_unfetched += u64::from(!fetched);
     }
 
-    /// The memory of an item that had expired or been flushed is used again.
+    /// An expired or flushed item was removed.
     pub(super) fn reclaimed(&mut self, item: &Item, by_sweep: bool, unfetched: bool) {
         let class = &mut self.classes[class_of(item.total_bytes() as usize)];
         for (whole, class, by) in [
@@ -98,7 +98,7 @@ impl StoreCounters {
         self.class(item.total_bytes()).crawler_items_checked += 1;
     }
 
-    /// A used item was carried over to the open segment.
+    /// A used item was reinserted at the end of the log.
     pub(super) fn reinserted(&mut self, item: &Item) {
         self.totals.moves_within_lru += 1;
         self.class(item.total_bytes()).moves_within_lru += 1;
@@ -112,8 +112,8 @@ impl StoreCounters {
 }
 
 impl Store {
-    /// The classes that hold or ever held something. The age of a class is that of its first item in the oldest
-    /// segments of the log; a class without one there has no item that is about to be evicted, and shows 0.
+    /// The classes that hold or held something. The age of a class is that of its first item in the oldest segments of
+    /// the log. A class without an item there shows 0: none of its items is about to be evicted.
     pub(super) fn classes(&self, now: Seconds) -> Classes {
         let mut ages = [0; CLASSES + 1];
         let mut seen = [false; CLASSES + 1];

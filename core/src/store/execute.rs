@@ -1,4 +1,4 @@
-//! What each command does, and what it counts.
+//! Executes commands and counts them.
 
 use super::{
     Hit, Store,
@@ -74,7 +74,7 @@ impl Store {
         }
     }
 
-    /// Gives the item a new expiry: in place if its header has a word for one, else by writing it again.
+    /// Changes the expiry of the item, in place if its header has a word for it, else by writing the item again.
     fn lookup_and_touch(&mut self, key: Key<'_>, expiry: Expiry, now: Seconds) -> Result<Item, Reply<'static>> {
         let Some(hit) = self.lookup(key.0, key.1, now) else {
             self.counters.totals.touch_misses += 1;
@@ -158,7 +158,7 @@ impl Store {
         }
     }
 
-    /// Whether the conditions of a store hold; the reply if they do not.
+    /// Checks the conditions of a store. The error is the reply if they do not hold.
     fn check_conditions(
         &mut self,
         request: &StoreRequest<'_>,
@@ -183,10 +183,10 @@ impl Store {
         };
         let unique = hit.item.unique(&self.pool);
         if grows {
-            // These compare on the side: it is not counted, and without uniques it always holds.
+            // Here the comparison is not counted, and it holds always if items have no uniques.
             return if unique == compare || !self.config.cas { Ok(StoreOutcome::Stored) } else { Err(Reply::Exists) };
         }
-        // Zero is no unique that could be compared with.
+        // No item has the unique 0.
         let comparable = self.config.cas && compare != 0;
         let matches = comparable && unique == compare;
         let stale = comparable && request.options.stale && compare < unique;
@@ -203,7 +203,7 @@ impl Store {
         }
     }
 
-    /// A store that cannot be: a plain set takes the stale item with it, as memcached's does.
+    /// Refuses a store. A plain set removes the present item, as in memcached.
     fn refuse(
         &mut self,
         hash: u64,
@@ -282,7 +282,7 @@ impl Store {
         }
     }
 
-    /// The number that the item's value is, or begins with: a blank ends it, whatever follows.
+    /// The number at the start of the item's value. A blank ends it, and anything may follow the blank.
     fn number_in(&self, item: &Item) -> Option<u64> {
         if item.value_bytes as usize > limits::NUMBER_VALUE_BYTES_MAX {
             return None;
@@ -300,7 +300,7 @@ impl Store {
         number::parse(text, length == item.value_bytes as usize)
     }
 
-    /// Writes a number over the old one, with blanks behind it where it is shorter; a longer one is a new item.
+    /// Writes a number over the old one. Blanks pad a shorter number; a longer number makes a new item.
     fn write_number(
         &mut self,
         key: Key<'_>,
@@ -342,7 +342,8 @@ impl Store {
         }
     }
 
-    /// A hit writes into the bucket line it already holds, and into the item only if its time of access is old.
+    /// Records a use in the bucket line, which is in the cache already, and in the item only if its time of access is
+    /// old.
     #[inline]
     pub(super) fn record_use(&mut self, hit: Hit, now: Seconds) {
         self.index.mark(&mut self.pool, hit.slot, USED | FETCHED);
@@ -371,7 +372,7 @@ impl Store {
         bytes > self.config.item_bytes_max as usize || bytes as u64 > self.item_total_bytes_max()
     }
 
-    /// The unique of a new version: the next one, unless the client chose one.
+    /// The unique of a new version: the client's choice or the next one.
     pub(super) fn unique_for(&mut self, chosen: Option<u64>) -> u64 {
         if !self.config.cas {
             return 0;
@@ -396,9 +397,10 @@ struct StoreRequest<'a> {
     value: &'a [u8],
 }
 
-/// What becomes of a store whose conditions hold.
+/// How a request whose conditions hold is stored.
 enum StoreOutcome {
+    /// As a new version.
     Stored,
-    /// It is stored as a stale version of this item.
+    /// As a stale version of this item.
     Stale(Item),
 }

@@ -1,5 +1,5 @@
-//! Reads that ask for more than the value, and what they and their like change of an item beside its value: its
-//! expiry, its unique, whether it is stale and who is to write it anew.
+//! Reads of more than the value, and changes of an item beside its value: its expiry, its unique, and the marks of
+//! stampede control.
 
 use super::{
     Hit, Store,
@@ -15,7 +15,7 @@ use crate::{
     reply::{Fetched, Reply},
 };
 
-/// What an item keeps when it is written again without becoming another version.
+/// The state that an item keeps when it is written again as the same version.
 #[derive(Clone, Copy)]
 pub(super) struct RetainedState {
     marks: u8,
@@ -105,15 +105,15 @@ impl Store {
             return Reply::Deleted;
         }
         if discard.stale {
-            // Whoever was told to write it anew did so for an older version.
+            // The client that was told to write the item anew was told so for an older version.
             let marks = hit.item.marks() & !TAKEN | STALE;
             hit.item.set_marks(&mut self.pool, marks);
         }
         Reply::Deleted
     }
 
-    /// Gives an item another expiry and unique: in place if its header has words for them, else by writing it again.
-    /// It stays the same version otherwise. The replies of the errors say what became of it.
+    /// Changes expiry and unique of an item, in place if its header has words for them, else by writing the item again.
+    /// It stays the same version otherwise. The error is the reply.
     pub(super) fn amend(
         &mut self,
         key: Key<'_>,
@@ -142,14 +142,14 @@ impl Store {
         }
     }
 
-    /// What is to be kept of the item.
+    /// The state of the item that [`Store::restore`] gives to its next copy.
     pub(super) fn retained_state(&self, hit: Hit) -> RetainedState {
         let entry = self.index.entry(&self.pool, hit.slot);
         let uses = [USED, FETCHED].into_iter().filter(|&mark| entry.has(mark)).sum();
         RetainedState { marks: hit.item.marks(), uses, access: hit.item.access(&self.pool) }
     }
 
-    /// Gives it to the item that was written instead of what `old` was.
+    /// Gives the state of `old` to the item that replaced it.
     pub(super) fn restore(&mut self, hash: u64, old: Hit, mut item: Item, retained: RetainedState) -> Hit {
         let slot = match item.location == old.item.location {
             true => old.slot,
@@ -172,7 +172,7 @@ impl Store {
         Ok(Hit { slot, item })
     }
 
-    /// The first reader of an item that was missing: what it sees is as new as can be, and it is the one to fill it.
+    /// Answers the first reader of a missing item. It sees a new item and has to write the value.
     fn answer_created(&mut self, hit: Hit, fetch: &Fetch, now: Seconds) -> Reply<'_> {
         self.count_fetch(&hit, fetch);
         let known = self.known(&hit, now);
@@ -196,8 +196,7 @@ impl Store {
         }
     }
 
-    /// Whoever asks when an item was last used gets the second, not the minute: from the second read on, as
-    /// memcached has it.
+    /// Records a read. From the second read on, the time of access is exact to the second, as in memcached.
     fn record_fetch(&mut self, hit: &Hit, fetched: bool, now: Seconds) {
         self.record_use(*hit, now);
         if fetched {
@@ -205,7 +204,7 @@ impl Store {
         }
     }
 
-    /// What is known of an item, without its value.
+    /// The attributes of an item, without its value.
     #[inline(always)]
     fn known(&self, hit: &Hit, now: Seconds) -> Fetched<'static> {
         let Hit { slot, item } = hit;
@@ -234,7 +233,7 @@ impl Store {
     }
 }
 
-/// Whether the item is to be written anew before it expires. One that never expires is not.
+/// Whether the reader should write the item anew before it expires. An item that never expires is not due.
 fn is_due(renew: Renew, expiry: Expiry) -> bool {
     match renew {
         Renew::No => false,

@@ -1,7 +1,7 @@
-//! What was evicted, for as long as about as many others were: if it is wanted again so soon, it was evicted too
-//! early, and the part of the log that it was in is too small (as in ARC: Megiddo and Modha, FAST '03). Owns the form
-//! and the age of these memories. They take no memory of their own, because they lie in the holes of the index, in the
-//! line that a miss has read already.
+//! Ghost entries: fingerprints of evicted keys, kept until about as many other items were evicted as the store holds.
+//! If a key is stored again while it has a ghost, it was evicted too early, and the part of the log that it was in is
+//! too small (as in ARC: Megiddo and Modha, FAST '03). Ghosts take no memory of their own: they lie in the holes of the
+//! index, in the line that a miss has read already.
 //!
 //! ```text
 //! a slot whose tag is 0 holds: fingerprint of the hash (20 bits) | part (1 bit) | epoch (11 bits, never 0), or 0
@@ -15,29 +15,30 @@ use super::{
 
 const EPOCH_BITS: u32 = 11;
 const PART_BITS: u32 = 1;
-/// Epochs count from 1 to this, and begin again.
+/// Epochs count from 1 to this number, then start again.
 const EPOCH_MAX: u32 = (1 << EPOCH_BITS) - 1;
-/// An epoch lasts until as many were remembered as this part of the items.
+/// An epoch ends when this fraction of the items was evicted.
 const EPOCH_DENOMINATOR: u32 = 8;
-/// Older memories are none.
+/// Older ghosts are ignored.
 const AGE_EPOCHS_MAX: u32 = 8;
 
 /// See the module.
 pub(super) struct Ghosts {
-    /// 0 as long as nothing was remembered.
+    /// 0 before the first ghost.
     epoch: u32,
+    /// Evictions until the next epoch.
     left: u32,
-    /// About how many of each part are remembered.
+    /// Approximate number of ghosts of each part.
     remembered: [u32; 2],
 }
 
 impl Ghosts {
-    /// No memories.
+    /// No ghosts.
     pub(super) fn new() -> Self {
         Self { epoch: 0, left: 0, remembered: [0; 2] }
     }
 
-    /// An item with that hash has left the index by eviction. Nothing happens if its bucket has no hole.
+    /// Adds a ghost of an evicted item. If its bucket has no hole, there is no ghost.
     pub(super) fn remember(&mut self, index: &Index, pool: &mut Pool, hash: u64, part: Part) {
         if self.left == 0 {
             self.left = (index.items() / EPOCH_DENOMINATOR).max(1);
@@ -53,7 +54,7 @@ impl Ghosts {
         }
     }
 
-    /// The part that an item with that hash was evicted from, if it is remembered; forgets it.
+    /// Takes the ghost with that hash: the part from which the item was evicted.
     pub(super) fn recall(&self, index: &Index, pool: &mut Pool, hash: u64) -> Option<Part> {
         let is_it = |hole: &Hole| {
             let word = hole.word(pool);
@@ -65,7 +66,7 @@ impl Ghosts {
         Some(if on_probation { Part::Probation } else { Part::Main })
     }
 
-    /// How many more of the other part are remembered than of this, but at least once as many.
+    /// How many times more ghosts the other part has than this one, but at least 1.
     pub(super) fn weight(&self, part: Part) -> u64 {
         let [main, probation] = self.remembered.map(|count| u64::from(count.max(1)));
         match part {
@@ -74,7 +75,7 @@ impl Ghosts {
         }
     }
 
-    /// In epochs; a hole without a memory is as old as can be.
+    /// Age of a ghost in epochs. A hole without a ghost has the highest age.
     fn age(&self, word: u32) -> u32 {
         match word & EPOCH_MAX {
             0 => u32::MAX,

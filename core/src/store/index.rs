@@ -1,10 +1,10 @@
-//! The index: from a key's hash to the place of its item. Linear hashing over 64-byte buckets that lie in segments of
-//! the pool, so it grows one bucket at a time and never stops the world.
+//! The index leads from the hash of a key to the location of its item. It is linear hashing over buckets of 64 bytes in
+//! segments of the pool, so it grows bucket by bucket, without a pause.
 //!
 //! ```text
 //! bytes 0..12    a tag (8 bits of the hash, never 0) for each slot; 0: the slot is a hole
 //! bytes 12..16   the overflow bucket in which this one continues (line number in the pool), 0: none
-//! bytes 16..64   twelve slots: location (30 bits) | used since written or carried over | fetched since written
+//! bytes 16..64   twelve slots: location (30 bits) | used since written or reinserted | fetched since written
 //! ```
 
 use super::{
@@ -18,7 +18,7 @@ use alloc::vec::Vec;
 
 /// Slots of a bucket.
 pub(super) const SLOTS: usize = 12;
-/// The item was used since it was written or last carried over.
+/// The item was used since it was written or last reinserted.
 pub(super) const USED: u32 = 1 << 30;
 /// The item was read since it was written.
 pub(super) const FETCHED: u32 = 1 << 31;
@@ -27,21 +27,21 @@ const LOCATION_MASK: u32 = USED - 1;
 const LINK_AT: usize = 12;
 const SLOTS_AT: usize = 16;
 
-/// The bucket count grows when more than this many items an eight-fold bucket are held.
+/// The index grows when there are more items than this for eight buckets.
 const LOAD_EIGHTHS: u32 = 56;
 
-/// The bucket count shrinks when fewer are held: half of that, so that neither undoes the other.
+/// The index shrinks when there are fewer: half of that, so that growing and shrinking do not alternate.
 const LOAD_EIGHTHS_MIN: u32 = 28;
 
 /// Buckets of a new index.
 const BUCKETS_MIN: u32 = 1;
 
-/// What a slot holds: location and marks.
+/// The content of a slot: location and marks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Entry(pub(super) u32);
 
 impl Entry {
-    /// The item's place.
+    /// The location of the item.
     #[inline]
     pub(super) fn location(self) -> Location {
         Location(self.0 & LOCATION_MASK)
@@ -61,7 +61,7 @@ impl Entry {
     }
 }
 
-/// Where a slot is. Good until an entry is inserted or removed.
+/// Position of a slot. Valid until an entry is inserted or removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Slot {
     /// Offset of the bucket in the pool.
@@ -73,24 +73,24 @@ pub(super) struct Slot {
 pub(super) struct BucketRange {
     /// Offset of the main bucket in the pool.
     pub(super) bucket: usize,
-    /// The first place of it.
+    /// The first position.
     pub(super) begin: u32,
-    /// The first place after it.
+    /// The first position after the range.
     pub(super) end: u64,
 }
 
-/// A slot without an entry. Its word is free for a memory (see [`super::ghost`]) until an entry takes its place.
+/// A slot without an entry. Its word may hold a ghost (see [`super::ghost`]) until an entry takes the slot.
 #[derive(Clone, Copy)]
 pub(super) struct Hole(Slot);
 
 impl Hole {
-    /// What it remembers.
+    /// The word.
     #[inline]
     pub(super) fn word(&self, pool: &Pool) -> u32 {
         pool.word(self.0.at())
     }
 
-    /// Gives it something to remember.
+    /// Sets the word.
     #[inline]
     pub(super) fn set_word(&self, pool: &mut Pool, word: u32) {
         pool.set_word(self.0.at(), word);
@@ -120,7 +120,7 @@ pub(super) struct Index {
 }
 
 impl Index {
-    /// An empty index that takes its first segment from `pool`.
+    /// An empty index. Takes its first segment from `pool`.
     pub(super) fn new(seed: Seed, pool: &mut Pool) -> Option<Self> {
         let mut index = Self {
             seed,
@@ -140,22 +140,22 @@ impl Index {
         self.seed.hash(key)
     }
 
-    /// Entries held.
+    /// Number of entries.
     pub(super) fn items(&self) -> u32 {
         self.items
     }
 
-    /// Main and used overflow buckets.
+    /// Number of main buckets and used overflow buckets.
     pub(super) fn buckets(&self, pool: &Pool) -> u32 {
         self.buckets + self.overflow.used(pool)
     }
 
-    /// Segments taken from the pool.
+    /// Number of segments taken from the pool.
     pub(super) fn segments(&self) -> u32 {
         self.directory.len() as u32 + self.overflow.segments()
     }
 
-    /// The offset of the bucket in which `hash` belongs.
+    /// Offset of the main bucket of `hash`.
     #[inline]
     pub(super) fn bucket(&self, pool: &Pool, hash: u64) -> usize {
         let wide = hash as u32 & self.mask;
@@ -170,13 +170,13 @@ impl Index {
         pool.start(segment) + (number & (per_segment - 1)) as usize * LINE_BYTES
     }
 
-    /// The slots of the bucket at `bucket` whose tag is that of `hash`: the first pass of a batch reads no further.
+    /// The entries of the bucket at `bucket` that have the tag of `hash`. The prefetch of a batch follows no links.
     #[inline]
     pub(super) fn candidates(pool: &Pool, bucket: usize, hash: u64) -> impl Iterator<Item = Entry> + '_ {
         matches(&pool.chunk(bucket), tag_of(hash)).map(move |number| Entry(pool.word(Slot { bucket, number }.at())))
     }
 
-    /// The slot for which `is_it` holds, among those whose tag is that of `hash`.
+    /// The slot for which `is_it` holds, among the slots with the tag of `hash`.
     #[inline]
     pub(super) fn find(&self, pool: &Pool, hash: u64, is_it: impl Fn(Entry) -> bool) -> Option<Slot> {
         let mut bucket = self.bucket(pool, hash);
@@ -193,7 +193,7 @@ impl Index {
         }
     }
 
-    /// The holes of the bucket in which `hash` belongs, those of overflow buckets aside.
+    /// The holes of the main bucket of `hash`.
     #[inline]
     pub(super) fn holes(&self, pool: &Pool, hash: u64) -> impl Iterator<Item = Hole> + use<> {
         let bucket = self.bucket(pool, hash);
@@ -212,19 +212,19 @@ impl Index {
         }
     }
 
-    /// What the slot holds.
+    /// The entry of a slot.
     #[inline]
     pub(super) fn entry(&self, pool: &Pool, slot: Slot) -> Entry {
         Entry(pool.word(slot.at()))
     }
 
-    /// Replaces what the slot holds.
+    /// Replaces the entry of a slot.
     #[inline]
     pub(super) fn set(&mut self, pool: &mut Pool, slot: Slot, entry: Entry) {
         pool.set_word(slot.at(), entry.0);
     }
 
-    /// Sets `marks`; writes only if that changes something.
+    /// Sets `marks`. Writes only if that changes the entry.
     #[inline]
     pub(super) fn mark(&mut self, pool: &mut Pool, slot: Slot, marks: u32) {
         let entry = self.entry(pool, slot);
@@ -251,7 +251,7 @@ impl Index {
         }
     }
 
-    /// Adds an entry; the key is not there yet, and [`Index::is_full_for`] it was false.
+    /// Adds an entry. Its key must be absent, and [`Index::is_full_for`] false.
     pub(super) fn insert(&mut self, pool: &mut Pool, hash: u64, entry: Entry) {
         self.place(pool, self.bucket(pool, hash), tag_of(hash), entry);
         self.items += 1;
@@ -298,13 +298,13 @@ impl Index {
         u64::from(self.items) * 8 < u64::from(self.buckets) * u64::from(LOAD_EIGHTHS_MIN) && self.buckets > BUCKETS_MIN
     }
 
-    /// Bytes of its segments that no bucket uses yet.
+    /// Bytes of its segments without a used bucket.
     pub(super) fn unused_bytes(&self, pool: &Pool) -> u64 {
         (u64::from(self.segments()) << pool.segment_bytes().ilog2()) - u64::from(self.buckets(pool)) * LINE_BYTES as u64
     }
 
-    /// Merges the last bucket into the one that it was split from, and gives back a segment that this empties. False
-    /// if that needs overflow buckets that are not there.
+    /// Merges the last bucket into the one that it was split from, and releases a segment without buckets. False if
+    /// there are not enough overflow buckets.
     pub(super) fn shrink(&mut self, pool: &mut Pool) -> bool {
         let removed = self.buckets - 1;
         let kept = self.bucket_at(pool, removed & (self.mask >> 1));
@@ -342,7 +342,7 @@ impl Index {
         true
     }
 
-    /// Splits one bucket, if a segment for it is to be had.
+    /// Splits one bucket. Does nothing if that needs a segment and there is none.
     pub(super) fn grow(&mut self, pool: &mut Pool) {
         if self.growth_takes_segment(pool) && !self.add_segment(pool) {
             return;
@@ -373,13 +373,13 @@ impl Index {
         self.overflow.add_segment(pool)
     }
 
-    /// The bucket_range of the order of hashes (as [`super::walk`] has it) that `place` lies in, and its bucket: the hashes
-    /// that share the low bits by which the bucket is chosen.
+    /// The range of positions around `place`, in the order of [`super::walk`], that belongs to one bucket: the hashes
+    /// with the same low bits, which choose the bucket.
     pub(super) fn bucket_range(&self, pool: &Pool, place: u32) -> BucketRange {
         let wide = place.reverse_bits() & self.mask;
         let (number, mask) =
             if wide < self.buckets { (wide, self.mask) } else { (wide & self.mask >> 1, self.mask >> 1) };
-        // One that is not split yet takes the hashes of the one that will be split from it.
+        // A bucket that is not split yet has also the hashes of the bucket that will be split from it.
         let half = (self.mask >> 1) + 1;
         let mask = if mask == self.mask && number < half && number + half >= self.buckets { mask >> 1 } else { mask };
         let begin = number.reverse_bits();
@@ -402,7 +402,7 @@ impl Index {
         }
     }
 
-    /// Entries of a chain, and its buckets.
+    /// Numbers of entries and buckets of a chain.
     fn filled(&self, pool: &Pool, main: usize) -> (u32, u32) {
         let (mut bucket, mut entries, mut buckets) = (main, 0, 1);
         loop {
@@ -447,7 +447,7 @@ impl Index {
         loop {
             let head = pool.chunk(bucket);
             let holes = || matches(&head, 0).map(|number| Slot { bucket, number });
-            // One that remembers nothing, if there is one.
+            // A hole without a ghost, if there is one.
             let free = holes().find(|slot| pool.word(slot.at()) == 0);
             if let Some(slot) = free.or_else(|| holes().next()) {
                 return self.put(pool, slot, tag, entry);
@@ -469,7 +469,10 @@ impl Index {
         self.set(pool, slot, entry);
     }
 
-    /// Calls `visit` with each entry and panics where the index contradicts itself.
+    /// Calls `visit` with each entry and checks the index.
+    ///
+    /// # Panics
+    /// If the index contradicts itself.
     pub(super) fn check(&self, pool: &Pool, mut visit: impl FnMut(Slot, Entry, u64)) {
         let (mut items, mut overflow) = (0, 0);
         for number in 0..self.buckets {
@@ -506,7 +509,7 @@ impl Index {
     }
 }
 
-/// Eight bits of the hash that neither the bucket nor (but for the lowest shard counts) the shard depends on.
+/// Eight bits of the hash on which neither the bucket nor, with many shards, the shard depends.
 #[inline]
 fn tag_of(hash: u64) -> u8 {
     ((hash >> 32) as u8).max(1)
@@ -518,7 +521,7 @@ fn link_of(head: &[u8; 16]) -> Option<usize> {
     (link != 0).then_some(link as usize * LINE_BYTES)
 }
 
-/// The numbers of the slots whose tag is `tag`, all compared at once.
+/// The numbers of the slots whose tag is `tag`. All tags are compared at once.
 #[inline]
 fn matches(head: &[u8; 16], tag: u8) -> impl Iterator<Item = u32> + use<> {
     const ONES: u64 = 0x0101_0101_0101_0101;
@@ -542,7 +545,7 @@ fn matches(head: &[u8; 16], tag: u8) -> impl Iterator<Item = u32> + use<> {
     })
 }
 
-/// Reads the first line of each item, so that the processor waits for all of them at once.
+/// Reads the first line of each item, so that the processor waits once for all of them.
 pub(super) fn touch_items(pool: &Pool, entries: &[u32]) {
     let words = entries.iter().map(|&word| pool.word(Entry(word).location().byte()));
     core::hint::black_box(words.fold(0, |folded, word| folded ^ word));

@@ -1,4 +1,4 @@
-//! The layout of an item in the log: how its header is read and how it is written.
+//! The layout of an item in the log: parsing and writing of its header.
 //!
 //! ```text
 //! word 0   key length (8 bits) | shape (8) | value length, low half (16)
@@ -8,7 +8,7 @@
 //! then the key, then the value, then padding to a whole word
 //! ```
 //!
-//! Header and key lie in one segment; the value may go on at the start of the next one.
+//! Header and key lie in one segment. The value may continue at the start of the next one.
 
 use super::{pool::Pool, segment::Location};
 use crate::clock::{Expiry, Seconds};
@@ -17,17 +17,17 @@ const SHAPE_UNIQUE_HIGH: u8 = 1;
 const SHAPE_FLAGS: u8 = 2;
 const SHAPE_EXPIRY: u8 = 4;
 const SHAPE_LENGTH_HIGH: u8 = 8;
-/// The bits that decide how long the header is.
+/// The bits that determine the length of the header.
 const SHAPE_WORDS: u8 = 15;
-/// The item is stale: the next reader is to write it anew.
+/// The item is stale: the next reader has to write it anew.
 pub(super) const STALE: u8 = 0x10;
 /// A reader was told to write the item anew.
 pub(super) const TAKEN: u8 = 0x20;
 /// The item was stored under a key in base64.
 pub(super) const ENCODED_KEY: u8 = 0x40;
-/// What is known of an item without a word in its header. A new item has none of it.
+/// State of an item that takes no word of the header. A new item has no marks.
 const MARKS: u8 = STALE | TAKEN | ENCODED_KEY;
-/// Nothing refers to the item any more.
+/// The item has left the index.
 const SHAPE_DEAD: u8 = 0x80;
 
 const ACCESS_AT: usize = 4;
@@ -35,11 +35,11 @@ const UNIQUE_AT: usize = 8;
 const OPTIONAL_AT: usize = 12;
 const HEADER_BYTES_MAX: usize = OPTIONAL_AT + 4 * 4;
 
-/// A hit writes the time of access only if it is older than this (memcached: `ITEM_UPDATE_INTERVAL`), so that it
-/// does not make the item's line dirty.
+/// A hit writes the time of access only if it is older than this (memcached: `ITEM_UPDATE_INTERVAL`), so that most hits
+/// do not make the cache line of the item dirty.
 const ACCESS_INTERVAL_S: Seconds = 60;
 
-/// What a new item's header says.
+/// The fields of a header.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Header {
     pub(super) key_bytes: u32,
@@ -64,12 +64,12 @@ impl Header {
         shape
     }
 
-    /// The item as it will be at `location`.
+    /// The item that a header at `location` describes.
     pub(super) fn at(&self, location: Location) -> Item {
         Item { location, shape: self.shape(), key_bytes: self.key_bytes, value_bytes: self.value_bytes }
     }
 
-    /// Writes the header at `location`; key and value are the caller's.
+    /// Writes the header at `location`. The caller writes key and value.
     pub(super) fn emit(&self, pool: &mut Pool, location: Location) -> Item {
         let item = self.at(location);
         let mut bytes = [0; HEADER_BYTES_MAX];
@@ -97,7 +97,7 @@ impl Header {
     }
 }
 
-/// Whether two keys of one length are the same. In WebAssembly `==` is a call that looks at one byte after the other.
+/// Whether two keys of the same length are equal. In WebAssembly `==` is a call that compares byte by byte.
 #[inline]
 fn equal(one: &[u8], other: &[u8]) -> bool {
     let ((heads, tail), (other_heads, other_tail)) = (one.as_chunks::<8>(), other.as_chunks::<8>());
@@ -106,13 +106,13 @@ fn equal(one: &[u8], other: &[u8]) -> bool {
         return false;
     }
     match (one.last_chunk(), other.last_chunk()) {
-        // The last bytes, some of them for the second time.
+        // The last bytes. Some of them are compared for the second time.
         (Some(end), Some(other_end)) => differ((end, other_end)) == 0,
         _ => tail.iter().zip(other_tail).all(|(one, other)| one == other),
     }
 }
 
-/// A parsed header: where the parts of an item are.
+/// A parsed header: location and sizes of an item.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Item {
     pub(super) location: Location,
@@ -133,7 +133,7 @@ impl Item {
         item
     }
 
-    /// Whether the item at `location` has this key. Apart, so that a search that finds none stays small.
+    /// Whether the item at `location` has this key. Not inlined, so that the code of a miss stays small.
     #[inline(never)]
     pub(super) fn key_is(pool: &Pool, location: Location, key: &[u8]) -> bool {
         let word = pool.word(location.byte());
@@ -141,7 +141,7 @@ impl Item {
         (word & 0xff) as usize == key.len() && equal(pool.slice(location.byte() + header_bytes, key.len()), key)
     }
 
-    /// The item has left the index; its bytes wait to be reclaimed.
+    /// Whether the item has left the index. Its bytes wait to be reclaimed.
     #[inline]
     pub(super) fn is_dead(&self) -> bool {
         self.shape & SHAPE_DEAD != 0
@@ -152,24 +152,24 @@ impl Item {
         pool.slice_mut(self.location.byte() + 1, 1)[0] = self.shape | SHAPE_DEAD;
     }
 
-    /// Whether the two have the same words in their headers and take the same room.
+    /// Whether both items have the same words in their headers and the same size.
     pub(super) fn fits_exactly(&self, other: &Self) -> bool {
         self.shape & SHAPE_WORDS == other.shape & SHAPE_WORDS && self.total_bytes() == other.total_bytes()
     }
 
-    /// Header, without the key.
+    /// Size of the header, without the key.
     #[inline]
     pub(super) fn header_bytes(&self) -> u32 {
         (OPTIONAL_AT as u32) + 4 * (self.shape & SHAPE_WORDS).count_ones()
     }
 
-    /// Header and key: what must not be split.
+    /// Size of header and key, which must not be split.
     #[inline]
     pub(super) fn inline_bytes(&self) -> u32 {
         self.header_bytes() + self.key_bytes
     }
 
-    /// What the item takes of the log, padding included.
+    /// Size of the item in the log, including padding.
     #[inline]
     pub(super) fn total_bytes(&self) -> u32 {
         (self.inline_bytes() + self.value_bytes + 3) & !3
@@ -181,13 +181,13 @@ impl Item {
         pool.slice(self.location.byte() + self.header_bytes() as usize, self.key_bytes as usize)
     }
 
-    /// The client's flags.
+    /// The client flags.
     #[inline]
     pub(super) fn flags(&self, pool: &Pool) -> u32 {
         if self.shape & SHAPE_FLAGS == 0 { 0 } else { pool.word(self.word_at(SHAPE_FLAGS)) }
     }
 
-    /// When the item expires.
+    /// Time of expiry.
     #[inline]
     pub(super) fn expiry(&self, pool: &Pool) -> Expiry {
         if self.shape & SHAPE_EXPIRY == 0 { Expiry::NEVER } else { Expiry(pool.word(self.word_at(SHAPE_EXPIRY))) }
@@ -202,7 +202,7 @@ impl Item {
         true
     }
 
-    /// Changes expiry and unique in place; false (and nothing is changed) if the header has no word for one of them.
+    /// Changes expiry and unique in place. False, and no change, if the header has no word for one of them.
     pub(super) fn amend(&self, pool: &mut Pool, expiry: Expiry, unique: u64) -> bool {
         let unique_high = (unique >> 32) as u32;
         if unique_high != 0 && self.shape & SHAPE_UNIQUE_HIGH == 0 || !self.set_expiry(pool, expiry) {
@@ -215,19 +215,19 @@ impl Item {
         true
     }
 
-    /// [`STALE`], [`TAKEN`] and [`ENCODED_KEY`], as far as they hold.
+    /// The marks that are set: [`STALE`], [`TAKEN`] and [`ENCODED_KEY`].
     #[inline]
     pub(super) fn marks(&self) -> u8 {
         self.shape & MARKS
     }
 
-    /// Replaces the marks, of this copy of the header as well.
+    /// Replaces the marks in the log and in this copy.
     pub(super) fn set_marks(&mut self, pool: &mut Pool, marks: u8) {
         self.shape = self.shape & !MARKS | marks & MARKS;
         pool.slice_mut(self.location.byte() + 1, 1)[0] = self.shape;
     }
 
-    /// The unique of `gets`.
+    /// The unique.
     #[inline]
     pub(super) fn unique(&self, pool: &Pool) -> u64 {
         let low = u64::from(pool.word(self.location.byte() + UNIQUE_AT));
@@ -237,12 +237,12 @@ impl Item {
         low | u64::from(pool.word(self.word_at(SHAPE_UNIQUE_HIGH))) << 32
     }
 
-    /// When the item was last used, give or take [`ACCESS_INTERVAL_S`].
+    /// Time of the last use, exact to [`ACCESS_INTERVAL_S`].
     pub(super) fn access(&self, pool: &Pool) -> Seconds {
         pool.word(self.location.byte() + ACCESS_AT)
     }
 
-    /// Remembers a use, if the remembered one is old.
+    /// Records a use if the recorded one is old.
     #[inline]
     pub(super) fn note_access(&self, pool: &mut Pool, now: Seconds) {
         if now.abs_diff(self.access(pool)) >= ACCESS_INTERVAL_S {
@@ -257,7 +257,7 @@ impl Item {
         }
     }
 
-    /// What the header says, to write it again elsewhere. The marks are not among it.
+    /// The fields of the header, without the marks, to write them elsewhere.
     pub(super) fn header(&self, pool: &Pool) -> Header {
         Header {
             key_bytes: self.key_bytes,
@@ -269,7 +269,7 @@ impl Item {
         }
     }
 
-    /// Where the optional word named by `bit` is: behind those of the lower bits.
+    /// Offset of the optional word of `bit`: it follows the words of the lower bits.
     #[inline]
     fn word_at(&self, bit: u8) -> usize {
         self.location.byte() + OPTIONAL_AT + 4 * (self.shape & (bit - 1)).count_ones() as usize

@@ -1,12 +1,13 @@
-//! The log: the segments that hold items, in the order in which they were opened. Owns that order, the places where
-//! the next items go, and the account of live bytes of each segment; frees a segment with its last live byte.
+//! The log: the segments that hold items, in the order in which they were opened. Owns that order, the end at which items
+//! are appended, and the live bytes of each segment. Frees a segment with its last live byte.
 //!
-//! The log is several lists, each with an open segment at its end: new items on probation apart from those that may stay
-//! ([`crate::command::Eviction::S3Fifo`]), and items apart by the time they have to live, because what expires together leaves
-//! whole segments behind. One sequence counts the segments of all, so "written before" has one meaning.
+//! The log consists of several lists, each with an open segment at its end. New items are on probation, apart from
+//! items that have proved themselves ([`crate::command::Eviction::S3Fifo`]). Items are also apart by their time to live,
+//! because items that expire together leave whole segments free. The segments of all lists share one sequence, so
+//! "written before" has one meaning.
 //!
-//! An item whose value is longer than the rest of the open segment continues at the start of the segment after it, so
-//! neighbours in a list stay neighbours as long as a live item spans them.
+//! An item that is longer than the free end of the open segment continues at the start of the next segment. Neighbours
+//! in a list stay neighbours as long as a live item spans them.
 
 use super::{
     item::Item,
@@ -37,18 +38,18 @@ impl Log {
         Self { lists: [ends; List::COUNT], sequence: 0 }
     }
 
-    /// The segment at which a list begins.
+    /// The first segment of a list.
     #[inline]
     pub(super) fn oldest(&self, list: List) -> SegmentId {
         self.lists[list.0 as usize].oldest
     }
 
-    /// The segment at which it ends.
+    /// The last segment of a list.
     pub(super) fn newest(&self, list: List) -> SegmentId {
         self.lists[list.0 as usize].newest
     }
 
-    /// How many segments it has.
+    /// Number of segments of a list.
     #[inline]
     pub(super) fn segments(&self, list: List) -> u32 {
         self.lists[list.0 as usize].segments
@@ -60,7 +61,7 @@ impl Log {
         self.lists.iter().any(|ends| ends.is_open && ends.newest == id)
     }
 
-    /// Closes the open segments: whatever is written later has a higher sequence than the one that is returned.
+    /// Closes the open segments. Returns the highest sequence number; items written later have a higher one.
     pub(super) fn seal(&mut self, pool: &mut Pool) -> u64 {
         for list in List::all() {
             self.close(pool, list);
@@ -79,7 +80,7 @@ impl Log {
         if ends.is_open { pool.segment_bytes() - pool.segment(ends.newest).filled } else { 0 }
     }
 
-    /// How many segments an item needs besides the open one.
+    /// Number of segments that an item needs besides the open one.
     #[inline]
     pub(super) fn segments_needed(&self, pool: &Pool, list: List, item: &Item) -> u32 {
         let total = item.total_bytes();
@@ -88,7 +89,8 @@ impl Log {
         (total - here).div_ceil(pool.segment_bytes())
     }
 
-    /// Small items are not worth splitting: what they leave unused is at most a 64th of the segment.
+    /// Whether an item begins in the open segment. Small items are not split: they leave at most a 64th of the segment
+    /// unused.
     #[inline]
     fn begins_in_open(&self, pool: &Pool, list: List, item: &Item) -> bool {
         let rest = self.unwritten_bytes_of(pool, list);
@@ -96,7 +98,7 @@ impl Log {
         total <= rest || (item.inline_bytes() <= rest && total > pool.segment_bytes() / 64)
     }
 
-    /// Takes room for `item` (whose location does not matter) at the end of `list`. The caller has made sure that
+    /// Takes room for `item` at the end of `list`; its present location does not matter. The caller has made sure that
     /// [`Log::segments_needed`] segments are available.
     pub(super) fn append(&mut self, pool: &mut Pool, list: List, item: &Item) -> Location {
         let mut remaining = item.total_bytes();
@@ -123,7 +125,7 @@ impl Log {
         }
     }
 
-    /// Notes that the item expires at `expiry` (0: never), so that the sweep visits its segment in time.
+    /// Records that the item expires at `expiry` (0: never), so that the sweep visits its segment in time.
     #[inline]
     pub(super) fn note_expiry(pool: &mut Pool, location: Location, expiry: u32) {
         if expiry != 0 {
@@ -133,7 +135,7 @@ impl Log {
         }
     }
 
-    /// The item has left the index: marks it dead and frees the segments in which nothing else lives.
+    /// Marks an item dead that has left the index. Frees its segments if they have no other live bytes.
     pub(super) fn kill(&mut self, pool: &mut Pool, item: &Item) {
         item.kill(pool);
         let mut id = pool.segment_of(item.location);
@@ -159,7 +161,7 @@ impl Log {
         }
     }
 
-    /// Closes the open segment of `list` and opens a fresh one.
+    /// Closes the open segment of `list` and opens a new one.
     fn advance(&mut self, pool: &mut Pool, list: List) {
         self.close(pool, list);
         let Some(id) = pool.allocate(SegmentKind::Log) else { panic!("room was promised") };
@@ -187,7 +189,7 @@ impl Log {
         }
     }
 
-    /// Takes a segment without a live byte out of its list and gives it back to the pool.
+    /// Removes a segment without live bytes from its list and releases it.
     fn unlink(&mut self, pool: &mut Pool, id: SegmentId) {
         let segment = *pool.segment(id);
         assert!(segment.kind == SegmentKind::Log && segment.live == 0);

@@ -1,8 +1,8 @@
 //! The store: one owner of all items, a log of segments with an index, in one pool of memory.
 //!
-//! It owns keys and values, their expiry, recency and uniques, and counts what happens to them. It refuses to know
-//! protocols, clocks and threads: `now` enters with each call. Forgetting is legal for a cache, a wrong value is not,
-//! so broken invariants panic.
+//! It owns keys and values, their expiry, recency and uniques, and counts what happens to them. It knows no protocol,
+//! clock or thread: `now` enters with each call. A cache may forget an item but must never return a wrong value, so a
+//! broken invariant panics.
 //!
 //! | file | owns |
 //! |---|---|
@@ -12,13 +12,13 @@
 //! | `item` | the layout of an item |
 //! | `index` | buckets, from hash to item |
 //! | `overflow` | where full buckets continue |
-//! | `ghost` | what was evicted early, in the holes of the index |
+//! | `ghost` | evicted keys, in the holes of the index |
 //! | `execute` | what each command does |
-//! | `fetch` | reads that ask for more than the value, and what they change |
+//! | `fetch` | reads of more than the value, and what they change |
 //! | `write` | how an item gets into the log |
 //! | `reclaim` | eviction, compaction, expiry |
 //! | `counters` | statistics |
-//! | `walk` | lists of items |
+//! | `walk` | listings of items |
 //! | `number` | the text of `incr` and `decr` |
 //! | `check` | the invariants |
 
@@ -65,24 +65,24 @@ pub struct Store {
     ghosts: Ghosts,
     counters: StoreCounters,
     config: StoreConfig,
-    /// The limit in segments that `pool` has or, after lowering, approaches.
+    /// The limit in segments. After it was lowered, the limit of `pool` approaches it.
     target: u32,
     unique: u64,
-    /// From one unique to the next.
+    /// The difference between a unique and the next.
     unique_step: u64,
-    /// Items in segments up to this sequence are gone.
+    /// Items in segments up to this sequence number are flushed.
     flushed: Option<u64>,
-    /// A flush that has not happened yet.
+    /// The time of a flush in the future.
     flush_at: Option<Seconds>,
-    /// Whether the sweep removes what has expired.
+    /// Whether the sweep removes expired items.
     expires: bool,
     events: Events,
 }
 
-/// Segments that a request for expiry walks over at once; the sweep does the rest.
+/// Segments that a crawl walks over at once. The sweep does the others.
 const CRAWL_STEPS: u32 = 64;
 
-/// Most buckets that one removal merges.
+/// Maximum number of buckets that one removal merges.
 const SHRINKING_STEPS_MAX: u32 = 2;
 
 /// An item that a lookup found.
@@ -93,8 +93,8 @@ struct Hit {
 }
 
 impl Store {
-    /// An empty store. `None` if the address space for its capacity is not to be had, or less than
-    /// sixteen segments fit in the limit.
+    /// An empty store. `None` if the address space for its capacity cannot be reserved, or if fewer than sixteen
+    /// segments fit in the limit.
     pub fn new(config: StoreConfig) -> Option<Self> {
         let segment_bytes = match config.segment_bytes {
             0 => default_segment_bytes(config.memory_bytes),
@@ -125,8 +125,8 @@ impl Store {
         })
     }
 
-    /// Reads what commands with these keys will need, all at once: first the bucket lines, then the first lines of
-    /// the items. A batch that was touched runs out of the processor's caches.
+    /// Reads the memory that commands with these keys will need: first all bucket lines, then the first lines of all
+    /// items. The batch then runs from the caches of the processor.
     pub fn touch_lines(&mut self, hashes: impl Iterator<Item = u64> + Clone) {
         let buckets = hashes.clone().map(|hash| self.pool.word(self.index.bucket(&self.pool, hash)));
         core::hint::black_box(buckets.fold(0, |folded, word| folded ^ word));
@@ -147,7 +147,7 @@ impl Store {
             Broadcast::Counters => self.counters().encode_to(answer),
             Broadcast::Classes => self.classes(now).encode(answer),
             Broadcast::Sizes => self.counters.sizes.encode(answer),
-            // Prefixes and settings are not known here.
+            // The shard around the store owns prefixes and settings.
             Broadcast::Detail(_) | Broadcast::Tune(_) | Broadcast::Tuned => {}
             Broadcast::Crawl => {
                 answer.push(u8::from(self.expires));
@@ -167,8 +167,8 @@ impl Store {
         }
     }
 
-    /// Changes the limit of the pool; false if it is above the capacity or below sixteen segments. What is above a
-    /// lower limit leaves bit by bit, with the commands and sweeps that follow.
+    /// Changes the limit of the pool; false if it is above the capacity or below sixteen segments. The commands and
+    /// sweeps that follow free the segments above a lowered limit step by step.
     pub fn set_limit(&mut self, memory_bytes: u64) -> bool {
         let target = segments_in(memory_bytes, self.pool.segment_bytes());
         if target > self.pool.capacity() || target < SEGMENTS_MIN {
@@ -181,29 +181,28 @@ impl Store {
         true
     }
 
-    /// Uniques are those of shard number `shard` of `shards` from now on, which no other shard gives; to be called while
-    /// there are no items.
+    /// Makes uniques that no other of the `shards` shards makes. Must be called before items are stored.
     pub fn partition_uniques(&mut self, shard: u32, shards: u32) {
         self.unique = u64::from(shard);
         self.unique_step = u64::from(shards.max(1));
     }
 
-    /// Counts items by size from now on; to be called while there are none.
+    /// Counts items by size from now on. Must be called before items are stored.
     pub fn track_sizes(&mut self) {
         self.counters.sizes = Sizes::new(true);
     }
 
-    /// What happens here and is to be told: deletes and evictions.
+    /// The recorded deletes and evictions.
     pub fn events(&mut self) -> &mut Events {
         &mut self.events
     }
 
-    /// Keeps so many bytes of events at most.
+    /// Sets the limit of recorded events. Recorded events are lost.
     pub fn keep_events(&mut self, bytes_max: usize) {
         self.events = Events::new(bytes_max);
     }
 
-    /// A client removes the item.
+    /// Records that a client deleted the item.
     fn record_deletion(&mut self, item: &Item, conditional: bool) {
         if self.events.wants(Kinds::DELETIONS) {
             let (class, bytes) = (class_of(item.total_bytes() as usize) as u32, item.value_bytes);
@@ -212,13 +211,14 @@ impl Store {
         }
     }
 
-    /// Whether sweeps remove what has expired. Without, it goes when it is found or its room is needed.
+    /// Sets whether sweeps remove expired items. Without sweeps, an expired item is removed when a lookup finds it or
+    /// when room is needed.
     pub fn set_expiry(&mut self, expires: bool) {
         self.expires = expires;
     }
 
-    /// Memory that a lowered limit left without use: a piece a call, as long as there are more. The caller may give it
-    /// back to the system, where the system can take parts of a reservation; what it holds later does not matter.
+    /// A segment of memory that is free because the limit was lowered; `None` if there are no more. The caller may
+    /// return it to the system. Its content does not matter afterwards.
     pub fn reclaimable(&mut self) -> Option<&mut [u8]> {
         self.pool.reclaimable()
     }
@@ -239,7 +239,7 @@ impl Store {
         counters
     }
 
-    /// What happens before anything else: a flush whose time has come.
+    /// Executes a flush whose time has come.
     #[inline]
     fn apply_due_flush(&mut self, now: Seconds) {
         if self.flush_at.is_some_and(|at| at <= now) {
@@ -273,7 +273,7 @@ impl Store {
         None
     }
 
-    /// Takes an item out of the index; its bytes are dead.
+    /// Removes an item from the index. Its bytes are dead.
     fn remove(&mut self, hash: u64, hit: Hit) {
         self.index.remove(&mut self.pool, hash, hit.slot);
         self.counters.unlink(&hit.item);
@@ -282,12 +282,12 @@ impl Store {
         self.shrink_index(SHRINKING_STEPS_MAX);
     }
 
-    /// Lets the index follow the number of items down. True if there is more to do.
+    /// Shrinks the index towards the number of items. True if there is more to do.
     fn shrink_index(&mut self, steps: u32) -> bool {
         (0..steps).all(|_| self.index.wants_shrinking() && self.index.shrink(&mut self.pool))
     }
 
-    /// A flush is over when no segment is left that was written before it.
+    /// Ends the flush if no segment from before it is left.
     fn complete_flush(&mut self) {
         let Some(flushed) = self.flushed else { return };
         let is_later = |oldest| oldest == SegmentId::NONE || self.pool.segment(oldest).sequence > flushed;
@@ -305,13 +305,13 @@ impl Pieces for Store {
     }
 }
 
-/// How many segments fit, with their share of the table of segments.
+/// Number of segments that fit, including their share of the segment table.
 fn segments_in(memory_bytes: u64, segment_bytes: u32) -> u32 {
     (memory_bytes / (u64::from(segment_bytes) + SEGMENT_TABLE_BYTES)).min(u64::from(u32::MAX / segment_bytes)) as u32
 }
 
-/// 64 KiB where the pool has at least 512 of them, smaller ones in smaller pools: a few segments are always free or
-/// half done, and that must not be a noticeable part of the pool (at 64 segments a pool held a tenth less).
+/// 64 KiB in a pool of at least 512 segments, less in smaller pools. A few segments are always free or half written,
+/// and they must not be a noticeable part of the pool: with 64 segments a pool held a tenth less.
 fn default_segment_bytes(memory_bytes: u64) -> u32 {
     let share = (memory_bytes / 512).clamp(u64::from(SEGMENT_BYTES_MIN), 64 * 1024);
     1 << share.ilog2()

@@ -1,13 +1,14 @@
-//! Numbers as `incr` and `decr` read and write them: text in decimal, exactly as tolerant as memcached.
+//! Decimal numbers of `incr` and `decr`. The parser is exactly as tolerant as memcached's.
 
 /// Digits of the largest number.
 pub(super) const DIGITS_MAX: usize = 20;
 
-/// How much of a value is looked at: blanks and zeros before a number are accepted, but not pages of them.
+/// Bytes of a value that are parsed. Blanks and zeros before a number are accepted up to this length.
 pub(super) const TEXT_BYTES_MAX: usize = 256;
 
-/// The number at the start of `text`, up to the first blank; `None` where memcached's `strtoull` finds none, finds a
-/// sign or something else behind it, or more than 64 bits. Unless `text` is the `whole` value, a blank must end it.
+/// The number at the start of `text`, up to the first blank. `None` where memcached's `strtoull` finds no number, a
+/// minus sign, other bytes behind the number, or more than 64 bits. Unless `text` is the `whole` value, a blank must
+/// end the number.
 pub(super) fn parse(text: &[u8], whole: bool) -> Option<u64> {
     let blanks = text.iter().take_while(|&&byte| is_blank(byte)).count();
     let text = text[blanks..].strip_prefix(b"+").unwrap_or(&text[blanks..]);
@@ -24,7 +25,7 @@ fn is_blank(byte: u8) -> bool {
     byte == b' ' || (b'\t'..=b'\r').contains(&byte)
 }
 
-/// The digits of `value`, in `buffer`.
+/// Writes the digits of `value` into `buffer`.
 pub(super) fn format(mut value: u64, buffer: &mut [u8; DIGITS_MAX]) -> &[u8] {
     let mut at = DIGITS_MAX;
     loop {

@@ -1,16 +1,15 @@
-//! Overflow buckets: where a bucket continues that holds more than its slots. Owns the segments they lie in, and the
-//! list of those that wait to be used; gives a segment back when none of its buckets is in use any more and others
-//! wait.
+//! Overflow buckets continue buckets that hold more entries than slots. Owns their segments and the list of unused
+//! buckets. Releases a segment when none of its buckets is in use and other segments have unused ones.
 //!
-//! A segment's table entry keeps the account: `live` bytes are those of used buckets, `head` is one more than the
-//! number of the first unused one (they link to one another), and segments with unused buckets form a list.
+//! The table entry of a segment counts its buckets: `live` are the bytes of used buckets, `head` is one more than the
+//! number of the first unused bucket. Unused buckets link to one another, and segments with unused buckets form a list.
 
 use super::{
     pool::{LINE_BYTES, Pool},
     segment::{SegmentId, SegmentKind},
 };
 
-/// Where an unused bucket says which one is next.
+/// Offset of the link to the next unused bucket.
 const NEXT_AT: usize = 0;
 
 /// See the module.
@@ -22,7 +21,7 @@ pub(super) struct Overflow {
 }
 
 impl Overflow {
-    /// None.
+    /// No overflow buckets.
     pub(super) fn new() -> Self {
         Self { first: SegmentId::NONE, segments: 0, unused: 0 }
     }
@@ -32,7 +31,7 @@ impl Overflow {
         self.segments
     }
 
-    /// Buckets that wait to be used.
+    /// Unused buckets.
     pub(super) fn unused(&self) -> u32 {
         self.unused
     }
@@ -42,7 +41,7 @@ impl Overflow {
         self.segments * per_segment(pool) - self.unused
     }
 
-    /// Takes another segment; false if there is none.
+    /// Takes a segment from the pool; false if there is none.
     pub(super) fn add_segment(&mut self, pool: &mut Pool) -> bool {
         let Some(id) = pool.allocate(SegmentKind::Index) else { return false };
         self.segments += 1;
@@ -117,7 +116,10 @@ impl Overflow {
         }
     }
 
-    /// Panics where the list contradicts the account.
+    /// Checks lists and counts.
+    ///
+    /// # Panics
+    /// If they contradict one another.
     pub(super) fn check(&self, pool: &Pool) {
         let (mut id, mut unused, mut previous) = (self.first, 0, SegmentId::NONE);
         while id != SegmentId::NONE {

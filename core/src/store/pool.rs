@@ -1,7 +1,7 @@
-//! The pool: one flat reservation of memory, cut into equal segments. Owns the bytes, the table of segments and the
-//! list of free ones; knows nothing of items or buckets.
+//! The pool: one reservation of memory, cut into equal segments. Owns the bytes, the segment table and the lists of free
+//! segments. Knows nothing of items or buckets.
 //!
-//! The reservation is made once, so addresses never move; the vector's length grows segment by segment, so memory
+//! The reservation is made once, so addresses never change. The length of the vector grows segment by segment, so memory
 //! that was never used is never resident.
 
 use super::segment::{Location, Segment, SegmentId, SegmentKind};
@@ -10,16 +10,16 @@ use alloc::vec::Vec;
 /// Size and alignment of a line of the index: a cache line.
 pub(super) const LINE_BYTES: usize = 64;
 
-/// The pool begins at a multiple of this, so that its segments can be given back to the system page by page.
+/// Alignment of the pool, so that its segments can be returned to the system page by page.
 const PAGE_BYTES: usize = 4096;
 
-/// A segment with less than this could not hold the longest header and key.
+/// Smallest segment. A smaller one could not hold the longest header and key.
 pub(super) const SEGMENT_BYTES_MIN: u32 = 1024;
 
-/// Fewer segments than this are no pool: reclaiming needs some to move items to.
+/// Smallest number of segments. Reclaiming needs some of them to move items to.
 pub(super) const SEGMENTS_MIN: u32 = 16;
 
-/// A place within the log from which bytes are read or to which they are written in order.
+/// A position in the log at which bytes are read or written in order.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cursor {
     pub(super) segment: SegmentId,
@@ -29,13 +29,13 @@ pub(super) struct Cursor {
 /// See the module.
 pub(super) struct Pool {
     bytes: Vec<u8>,
-    /// Bytes before the first aligned one.
+    /// Bytes before the first aligned byte.
     base: usize,
     segments: Vec<Segment>,
     segment_shift: u32,
-    /// Free segments that take memory.
+    /// First free segment that takes memory.
     free: SegmentId,
-    /// Free segments whose memory was given back.
+    /// First free segment whose memory may have been returned to the system.
     absent: SegmentId,
     /// Segments that take memory, used or free.
     present: u32,
@@ -46,7 +46,7 @@ pub(super) struct Pool {
 
 impl Pool {
     /// A pool of at most `capacity` segments of `segment_bytes` (a power of two), limited to `limit` of them for now.
-    /// `None` if that much address space is not to be had.
+    /// `None` if the address space cannot be reserved.
     pub(super) fn new(segment_bytes: u32, capacity: u32, limit: u32) -> Option<Self> {
         assert!(segment_bytes.is_power_of_two() && segment_bytes >= SEGMENT_BYTES_MIN && limit <= capacity);
         let mut bytes = Vec::<u8>::new();
@@ -68,7 +68,7 @@ impl Pool {
         1 << self.segment_shift
     }
 
-    /// How many segments the limit still allows to take.
+    /// Number of segments that can be taken below the limit.
     #[inline]
     pub(super) fn available(&self) -> u32 {
         self.limit.saturating_sub(self.used)
@@ -79,17 +79,17 @@ impl Pool {
         self.used
     }
 
-    /// Segments that may be taken at most.
+    /// Maximum number of segments that may be taken.
     pub(super) fn limit(&self) -> u32 {
         self.limit
     }
 
-    /// The largest limit.
+    /// The highest possible limit.
     pub(super) fn capacity(&self) -> u32 {
         self.capacity
     }
 
-    /// Changes the limit; what is above it already stays taken.
+    /// Changes the limit. Segments above it stay taken.
     pub(super) fn set_limit(&mut self, limit: u32) {
         assert!(limit <= self.capacity);
         self.limit = limit;
@@ -121,7 +121,7 @@ impl Pool {
         Some(id)
     }
 
-    /// Gives a segment back.
+    /// Makes a segment free.
     pub(super) fn release(&mut self, id: SegmentId) {
         assert!(self.segment(id).kind != SegmentKind::Free);
         *self.segment_mut(id) = Segment { next: self.free, ..Segment::FREE };
@@ -129,8 +129,8 @@ impl Pool {
         self.used -= 1;
     }
 
-    /// The memory of a segment that is free and beyond the limit, if there is one. Whatever happens to these bytes, the
-    /// pool does not mind: it takes the segment for absent from now on.
+    /// The memory of a free segment above the limit, if there is one. From now on the segment counts as absent, so its
+    /// bytes may change.
     pub(super) fn reclaimable(&mut self) -> Option<&mut [u8]> {
         if self.present <= self.limit || self.free == SegmentId::NONE || (self.segment_bytes() as usize) < PAGE_BYTES {
             return None;
@@ -156,12 +156,12 @@ impl Pool {
         &mut self.segments[id.0 as usize]
     }
 
-    /// How many segments were ever taken.
+    /// Number of segments in the table, taken or free.
     pub(super) fn segments(&self) -> u32 {
         self.segments.len() as u32
     }
 
-    /// The first segments of the lists of free ones, and how many segments take memory. For the check.
+    /// The first segments of both free lists, and the number of segments that take memory. For [`super::check`].
     pub(super) fn free_lists(&self) -> ([SegmentId; 2], u32) {
         ([self.free, self.absent], self.present)
     }
@@ -231,7 +231,7 @@ impl Pool {
         chunk
     }
 
-    /// A place `bytes` after the start of `location`, which may be in a later segment of the log.
+    /// A cursor `bytes` after `location`. It may be in a later segment of the log.
     pub(super) fn cursor(&self, location: Location, bytes: u32) -> Cursor {
         let mut cursor = Cursor { segment: self.segment_of(location), offset: self.offset_of(location) };
         let mut remaining = bytes;
@@ -246,7 +246,7 @@ impl Pool {
         }
     }
 
-    /// The next piece of at most `length_max` bytes as offset in the pool and length; moves `cursor` behind it.
+    /// Offset in the pool and length of the next piece, of at most `length_max` bytes. Moves `cursor` behind it.
     #[inline]
     pub(super) fn advance(&self, cursor: &mut Cursor, length_max: usize) -> (usize, usize) {
         if cursor.offset == self.segment_bytes() {
@@ -268,7 +268,7 @@ impl Pool {
         }
     }
 
-    /// Copies `length` bytes from one place of the log to another; moves both cursors.
+    /// Copies `length` bytes within the log and moves both cursors.
     pub(super) fn copy(&mut self, from: &mut Cursor, to: &mut Cursor, length: u32) {
         let mut remaining = length as usize;
         while remaining > 0 {

@@ -1,9 +1,9 @@
-//! Where room comes from: expired and flushed items, segments that are partly dead, and at last the oldest segment,
-//! whose used items are carried over to the open one while the others are evicted.
+//! Makes room: removes expired and flushed items, compacts segments with dead bytes, and at last evicts from the oldest
+//! segment. Eviction reinserts used items at the end of the log and removes the others.
 //!
-//! Work is spread: each append pays with a walk of [`PACE`] times its bytes, in batches of a few items whose index
-//! lines are read first. Walking `PACE` bytes keeps at most [`REINSERT_NUMERATOR`]/[`REINSERT_DENOMINATOR`] of them, so
-//! that it frees at least the byte that it was paid for; what is used beyond that is evicted.
+//! Work is spread: while room is short, each append walks over [`PACE`] times its bytes, in batches of a few items whose
+//! index lines are read first. A walk keeps at most [`REINSERT_NUMERATOR`]/[`REINSERT_DENOMINATOR`] of the bytes, so that
+//! it frees at least the bytes of the append; used items beyond that are evicted.
 
 use super::{
     Hit, Store,
@@ -21,46 +21,46 @@ use crate::{
 
 /// Bytes walked for each byte appended while room is short.
 const PACE: u64 = 4;
-/// How much of what eviction walks over it may carry.
+/// Fraction of the bytes that an evicting walk may reinsert.
 const REINSERT_NUMERATOR: u64 = 3;
 /// See [`REINSERT_NUMERATOR`].
 const REINSERT_DENOMINATOR: u64 = 4;
-/// The part of the pool that may be carried over beyond that at once: what was not needed before is saved up.
+/// Fraction of the pool that the saved-up credit for reinserting may reach.
 const CREDIT_DENOMINATOR: u64 = 8;
 /// Items whose index lines are read together.
 const BATCH_ITEMS: usize = 16;
-/// A batch ends after this many bytes (but has at least one item).
+/// A batch ends after this many bytes, but has at least one item.
 const BATCH_BYTES: u32 = 2048;
-/// Entries of the segment table that one search for a victim looks at.
+/// Entries of the segment table that one search for a victim reads.
 const SCAN_SEGMENTS: u32 = 64;
-/// A segment is worth compacting from this dead part on; it must leave `PACE` enough to gain.
+/// A segment is compacted if at least this fraction is dead. With less, a walk of `PACE` would free too little.
 const DEAD_DENOMINATOR: u32 = 4;
-/// The same where nothing may be evicted.
+/// The same fraction in a store without evictions.
 const DEAD_DENOMINATOR_DESPERATE: u32 = 16;
-/// Entries of the segment table that one step of the sweep looks at.
+/// Entries of the segment table that one step of the sweep reads.
 const SWEEP_SCAN_SEGMENTS: u32 = 4096;
 /// Free segments beyond the reserve at which paid walks begin.
 const AHEAD_SEGMENTS: u32 = 2;
-/// Segments (and a few times the item's own bytes) that a waiting command compacts at most.
+/// Segments that a waiting command compacts at most, besides [`PACE`] times the bytes of its item.
 const WAIT_COMPACT_SEGMENTS: u64 = 16;
-/// The least part of the log that new items get.
+/// Smallest fraction of the log for items on probation.
 const PROBATION_DENOMINATOR_MAX: u32 = 10;
-/// The largest.
+/// Largest fraction of the pool for items on probation.
 const PROBATION_DENOMINATOR_MIN: u64 = 2;
-/// Bytes by which the share of new items changes for a byte that was evicted too early: slower, and a jump of what is
-/// hot is over before it was noticed; faster, and small pools follow every chance.
+/// Bytes by which the share of probation changes for a byte that was evicted too early. A lower rate notices a change
+/// of the hot keys too late; a higher rate makes small pools follow chance.
 const LEARNING_RATE: u64 = 4;
-/// The largest part of the pool that is reserved so that large items can be carried over.
+/// Largest fraction of the pool that is reserved for reinserting large items.
 const RESERVE_DENOMINATOR: u32 = 16;
 
-/// What happens to the live items of a segment that is walked.
+/// The treatment of live items in a walk. Expired and flushed items are removed in every mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
-    /// Used ones are carried over, others evicted.
+    /// Used items are reinserted, the others evicted.
     Evict,
-    /// All are moved to the open segment.
+    /// All items are moved to the open segment.
     Compact,
-    /// All stay. Like in the other modes, expired and flushed ones go.
+    /// All items stay.
     Expire,
 }
 
@@ -68,39 +68,39 @@ enum Mode {
 #[derive(Clone, Copy, Debug)]
 struct Victim {
     segment: SegmentId,
-    /// To notice that it has been freed meanwhile.
+    /// Sequence number of the segment, to notice that it was freed meanwhile.
     sequence: u64,
     offset: u32,
     mode: Mode,
 }
 
-/// What has to be remembered between two bounded pieces of reclaiming.
+/// The state of reclaiming between two bounded pieces of work.
 pub(super) struct Reclaim {
     victim: Option<Victim>,
-    /// Bytes that appends have paid for and that were not walked yet.
+    /// Bytes that appends still have to walk over.
     debt: u64,
-    /// Bytes that may be carried over.
+    /// Bytes that may be reinserted.
     credit: u64,
-    /// How much of the log new items should have.
+    /// Target size of probation.
     probation_bytes: u64,
-    /// Counts items that were moved or removed: whoever holds a location looks whether it changed.
+    /// Counts moved and removed items, so that the holder of a location notices a change.
     moves: u64,
-    /// Bytes that may still be compacted before evicting (or giving up) comes next: moving items that span segments
-    /// leaves dead parts in the neighbours, so compaction alone is no progress.
+    /// Bytes that may be compacted before eviction (or a refusal) is next. Moving items that span segments leaves dead
+    /// bytes in the neighbours, so compaction alone may make no progress.
     compact_left: u64,
     scan_at: u32,
-    /// The last walk for expired items gained little: evict or compact before the next.
+    /// The last walk for expired items gained little: eviction or compaction is next.
     skip_expire: bool,
     sweep_at: u32,
     sweep_left: u32,
-    /// Segments of the largest item that was appended since the log last went round, and the round before.
+    /// Segments of the largest item that was appended in this round of the log and in the previous one.
     largest: [u32; 2],
     round_bytes: u64,
 }
 
 impl Reclaim {
-    /// For a pool of `pool_bytes`. It begins with all the credit it can have, so that the first items that were used
-    /// are carried over like later ones, large ones too.
+    /// For a pool of `pool_bytes`. It starts with full credit, so that the first used items are reinserted like later
+    /// ones, even if they are large.
     pub(super) fn new(pool_bytes: u64) -> Self {
         Self {
             victim: None,
@@ -118,20 +118,20 @@ impl Reclaim {
         }
     }
 
-    /// Changes whenever an item may have moved or gone.
+    /// A number that changes whenever an item was moved or removed.
     pub(super) fn moves(&self) -> u64 {
         self.moves
     }
 
-    /// There is something new to find everywhere.
+    /// Makes the sweep visit all segments again.
     pub(super) fn restart_sweep(&mut self) {
         self.sweep_left = u32::MAX;
     }
 }
 
 impl Store {
-    /// Expiry, and compaction while room is short: walks over at most `steps` segments. True if there is more to do
-    /// at once.
+    /// Removes expired items, and makes room while it is short. Walks over at most `steps` segments. True if there is
+    /// more to do at once.
     pub fn sweep(&mut self, now: Seconds, steps: u32) -> bool {
         self.apply_due_flush(now);
         self.drop_paused_expiry();
@@ -165,7 +165,7 @@ impl Store {
         self.pool.limit() > self.target && budget == 0
     }
 
-    /// Makes sure that `item` can be appended to `list`; pays for it with a piece of reclaiming. False if there is no room.
+    /// Makes sure that `item` can be appended to `list`. Reclaims in proportion to its size. False if there is no room.
     pub(super) fn make_room(&mut self, list: List, item: &Item, now: Seconds) -> bool {
         let total = item.total_bytes();
         self.note_size(total);
@@ -184,13 +184,13 @@ impl Store {
             }
             if !self.direct_reclaim(now) {
                 let needed = self.log.segments_needed(&self.pool, list, item);
-                // Without a last free segment nothing could ever be compacted again.
+                // Compaction always needs a last free segment.
                 return needed == 0 || self.pool.available() > needed;
             }
         }
     }
 
-    /// Makes sure that `needed` segments can be taken, whatever it costs.
+    /// Makes sure that `needed` segments can be taken, without a limit of work.
     pub(super) fn make_segments(&mut self, needed: u32, now: Seconds) -> bool {
         while self.pool.available() < needed {
             if !self.direct_reclaim(now) {
@@ -200,7 +200,7 @@ impl Store {
         true
     }
 
-    /// Segments that only carrying over may take.
+    /// Segments that only reinserting may take.
     pub(super) fn segments_reserved(&self) -> u32 {
         self.reclaim.largest[0].max(self.reclaim.largest[1])
     }
@@ -223,7 +223,7 @@ impl Store {
         })
     }
 
-    /// Remembers how large items are, for the reserve; forgets it two rounds of the log later.
+    /// Records the size of an item for the reserve. It counts for at most two rounds of the log.
     fn note_size(&mut self, total: u32) {
         let segments = total.div_ceil(self.pool.segment_bytes()).min((self.target / RESERVE_DENOMINATOR).max(1));
         let reclaim = &mut self.reclaim;
@@ -235,7 +235,7 @@ impl Store {
         }
     }
 
-    /// Walks as far as was paid for, or until room is no longer short.
+    /// Walks over `bytes` and earlier debt, or until room is no longer short.
     fn pay(&mut self, bytes: u64, now: Seconds) {
         self.reclaim.debt += bytes;
         self.reclaim.compact_left = u64::MAX;
@@ -249,7 +249,7 @@ impl Store {
         }
     }
 
-    /// A batch for which a command has to wait.
+    /// Reclaims a batch while a command waits. False if there is nothing to reclaim.
     fn direct_reclaim(&mut self, now: Seconds) -> bool {
         let evictions = self.counters.totals.evictions;
         let more = self.reclaim_batch(now).is_some();
@@ -257,15 +257,14 @@ impl Store {
         more
     }
 
-    /// Brings a lowered limit down by what is free.
+    /// Lowers the limit of the pool towards the target by free segments, at most `most` of them.
     fn lower_limit(&mut self, most: u32) {
         let above = self.pool.limit().saturating_sub(self.target);
         let spare = self.pool.available().saturating_sub(self.segments_kept_free().saturating_sub(1));
         self.pool.set_limit(self.pool.limit() - above.min(spare).min(most));
     }
 
-    /// Walks the next few items of the segment that is being reclaimed. Answers how many bytes, `None` if there is
-    /// nothing to reclaim.
+    /// Walks over the next items of the victim. Returns the number of bytes, `None` if there is nothing to reclaim.
     fn reclaim_batch(&mut self, now: Seconds) -> Option<u32> {
         let victim = match self.reclaim.victim {
             Some(victim) if self.is_current(victim) && self.may_walk(victim.mode) => victim,
@@ -280,11 +279,11 @@ impl Store {
         if victim.mode == Mode::Compact {
             self.reclaim.compact_left = self.reclaim.compact_left.saturating_sub(u64::from(walked.max(BATCH_BYTES)));
         }
-        // Looking for expired items moves nothing; whoever waits must not pay with it for an eviction.
+        // A walk for expired items moves nothing, so it does not reduce the debt.
         Some(if victim.mode == Mode::Expire { 0 } else { walked })
     }
 
-    /// A victim was walked to its end: one that has lost enough by expiry is compacted at once.
+    /// Ends the walk over a victim. A segment that lost enough by expiry is compacted at once.
     fn finish(&mut self, victim: Victim, now: Seconds) {
         if victim.mode != Mode::Expire {
             self.reclaim.skip_expire = false;
@@ -309,7 +308,7 @@ impl Store {
         mode != Mode::Compact || self.reclaim.compact_left > 0
     }
 
-    /// Something expired, something mostly dead, or the oldest.
+    /// Chooses a segment with expired items, else one with many dead bytes, else the oldest.
     fn choose_victim(&mut self, now: Seconds) -> Option<Victim> {
         let desperate = !self.config.evictions;
         let segments = self.pool.segments();
@@ -341,7 +340,7 @@ impl Store {
         self.config.evictions.then(|| self.eviction_victim()).flatten()
     }
 
-    /// The oldest segment of the part that is to give way.
+    /// The oldest segment of the part that is above its target size.
     fn eviction_victim(&self) -> Option<Victim> {
         let segments =
             |part| -> u32 { List::all().filter(|list| list.part() == part).map(|list| self.log.segments(list)).sum() };
@@ -349,7 +348,7 @@ impl Store {
         let least = (main + probation) / PROBATION_DENOMINATOR_MAX;
         let wanted = (self.reclaim.probation_bytes >> self.pool.segment_bytes().ilog2()) as u32;
         let over = probation > wanted.max(least).max(1);
-        // What is left of probation from before the policy was changed has no privilege.
+        // After a change to exact recency, items on probation have no privilege.
         let in_order = self.config.eviction == Eviction::Lru;
         let oldest = List::all()
             .map(|list| (list.part() == Part::Probation, self.log.oldest(list)))
@@ -363,7 +362,7 @@ impl Store {
         Victim { segment, sequence, offset: head, mode }
     }
 
-    /// Begins to compact a segment. The item that continues in it, if any, moves first; `None` if it cannot.
+    /// Starts the compaction of a segment. An item that continues in it is moved first; `None` if that is impossible.
     fn compaction_of(&mut self, id: SegmentId, now: Seconds) -> Option<Victim> {
         let victim = self.victim(id, Mode::Compact);
         let owner = self.pool.segment(id).owner;
@@ -387,7 +386,7 @@ impl Store {
         segment.kind == SegmentKind::Log && segment.live > 0 && (segment.expires_first <= now || flushed)
     }
 
-    /// The rest of a walk that paused must not be hidden from the sweep: it walks the segment anew.
+    /// Ends a paused walk for expired items, so that the sweep walks over its segment from the start.
     fn drop_paused_expiry(&mut self) {
         if let Some(victim) = self.reclaim.victim
             && victim.mode == Mode::Expire
@@ -406,7 +405,7 @@ impl Store {
         }
     }
 
-    /// Walks over a batch of items from where the victim stands. Answers the bytes, and where it stands then.
+    /// Walks over the next batch of a victim. Returns the number of bytes and the rest of the victim.
     fn walk(&mut self, victim: Victim, now: Seconds) -> (u32, Option<Victim>) {
         let mut batch = [(None, 0); BATCH_ITEMS];
         let (mut offset, mut walked, mut count) = (victim.offset, 0, 0);
@@ -446,11 +445,12 @@ impl Store {
         (walked, (offset < filled).then_some(Victim { offset, ..victim }))
     }
 
+    /// Whether the item is expired or flushed.
     pub(super) fn is_gone(&self, item: &Item, now: Seconds) -> bool {
         item.expiry(&self.pool).has_passed(now) || self.is_flushed(item)
     }
 
-    /// Does with one live item what `mode` says; false if it can neither move nor stay.
+    /// Treats one live item as `mode` says. False if it should move and there is no room.
     fn reclaim_item(&mut self, hash: u64, hit: Hit, mode: Mode, now: Seconds) -> bool {
         let entry = self.index.entry(&self.pool, hit.slot);
         let (used, fetched) = (entry.has(USED), entry.has(FETCHED));
@@ -495,7 +495,7 @@ impl Store {
         }
     }
 
-    /// An item of `bytes` bytes is wanted again that was evicted from `part`: that should have been larger.
+    /// Makes `part` larger, because an item of `bytes` bytes was evicted from it too early.
     pub(super) fn learn(&mut self, part: Part, bytes: u32) {
         let most = u64::from(self.target) * u64::from(self.pool.segment_bytes()) / PROBATION_DENOMINATOR_MIN;
         let step = u64::from(bytes) * self.ghosts.weight(part) * LEARNING_RATE;
@@ -506,13 +506,13 @@ impl Store {
         };
     }
 
-    /// The part of the log that the item is in.
+    /// The part of the log that holds the item.
     #[inline]
     pub(super) fn part_of(&self, item: &Item) -> Part {
         self.pool.segment(self.pool.segment_of(item.location)).list.part()
     }
 
-    /// Moves an item to the end of `part`; false if there is no segment for it.
+    /// Moves an item to the end of `part`, as unused if eviction `reinserts` it. False if there is no segment for it.
     fn relocate(&mut self, hit: Hit, part: Part, reinserts: bool, now: Seconds) -> bool {
         let Hit { slot, item } = hit;
         let list = List::of(part, item.expiry(&self.pool), now);
@@ -544,7 +544,7 @@ impl Store {
 }
 
 impl Store {
-    /// Whether a walk will come by when an item of the segment expires. For the check.
+    /// Whether a walk visits the segment when an item in it expires. For [`super::check`].
     pub(super) fn expires_in_time(&self, id: SegmentId, expiry: Seconds) -> bool {
         let walking = self.reclaim.victim.is_some_and(|victim| victim.segment == id && self.is_current(victim));
         walking || self.pool.segment(id).expires_first <= expiry

@@ -1,9 +1,8 @@
-//! Segments: their names, the places of items in them, what the table of segments knows of each, and the lists of the
-//! log to which those belong that hold items.
+//! Segments: their numbers, the locations of items in them, the entries of the segment table, and the lists of the log.
 
 use crate::clock::{Expiry, Seconds};
 
-/// Names a segment.
+/// Number of a segment in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SegmentId(pub(super) u32);
 
@@ -12,8 +11,8 @@ impl SegmentId {
     pub(super) const NONE: Self = Self(u32::MAX);
 }
 
-/// Where an item begins, in units of [`UNIT_BYTES`] from the start of the pool. Zero is no place of an item: the first
-/// segment belongs to the index.
+/// Start of an item, in units of [`UNIT_BYTES`] from the start of the pool. No item is at 0, because the first segment
+/// belongs to the index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Location(pub(super) u32);
 
@@ -28,10 +27,10 @@ impl Location {
     }
 }
 
-/// Items begin at multiples of this, and their sizes are multiples of it.
+/// Positions and sizes of items are multiples of this.
 pub(super) const UNIT_BYTES: usize = 4;
 
-/// What a segment holds.
+/// The content of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SegmentKind {
     /// Nothing.
@@ -45,25 +44,25 @@ pub(super) enum SegmentKind {
 /// An entry of the segment table. Byte counts are within the segment.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Segment {
-    /// The how-manieth segment of the log this is; 0 outside of the log.
+    /// Sequence number of the segment in the log; 0 outside of the log.
     pub(super) sequence: u64,
-    /// The older neighbour in the log.
+    /// The next older segment of the list.
     pub(super) previous: SegmentId,
-    /// The younger neighbour in the log, or the next one of the free list.
+    /// The next younger segment of the list, or the next segment of the free list.
     pub(super) next: SegmentId,
     /// Bytes written.
     pub(super) filled: u32,
-    /// Of those, bytes of items that are in the index.
+    /// Bytes of items that are in the index.
     pub(super) live: u32,
     /// Bytes at the start that continue an item of an older segment.
     pub(super) head: u32,
-    /// That item, while it lives.
+    /// The item that continues at the start, while it lives.
     pub(super) owner: Location,
-    /// No item that begins here expires before this second.
+    /// No item that begins in the segment expires before this second.
     pub(super) expires_first: u32,
     /// See [`SegmentKind`].
     pub(super) kind: SegmentKind,
-    /// The list of the log that this belongs to, if it holds items.
+    /// The list of the log, if the segment holds items.
     pub(super) list: List,
 }
 
@@ -81,47 +80,47 @@ impl Segment {
         list: List::MAIN,
     };
 
-    /// Bytes of items that are gone.
+    /// Bytes of dead items.
     pub(super) fn dead(&self) -> u32 {
         self.filled - self.live
     }
 }
 
-/// What a segment costs outside of itself: its entry in the table and, if the index takes it, its entry in the directory.
+/// Memory of a segment outside of the pool: its table entry and, if it belongs to the index, its directory entry.
 pub(super) const SEGMENT_TABLE_BYTES: u64 = (size_of::<Segment>() + size_of::<u32>()) as u64;
 
 /// The parts of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Part {
-    /// What has proved itself, or everything.
+    /// Items that were used while on probation; with exact recency, all items.
     Main,
-    /// What is new.
+    /// New items.
     Probation,
 }
 
-/// Names a list: a part, and a class of times to live.
+/// A list of the log: a part and a class of times to live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct List(pub(super) u8);
 
-/// Items that live for ever, and two classes of those that do not.
+/// Classes of times to live: items that never expire, and two classes of items that do.
 const LIFETIMES: u8 = 3;
 /// The longest time to live of the second class.
 const SHORT_S: Seconds = 120;
 
 impl List {
-    /// Of what lives for ever and may stay.
+    /// Items of the main part that never expire.
     pub(super) const MAIN: Self = Self(0);
 
-    /// How many there are.
+    /// Number of lists.
     pub(super) const COUNT: usize = 2 * LIFETIMES as usize;
 
-    /// All.
+    /// Every list.
     pub(super) fn all() -> impl DoubleEndedIterator<Item = Self> + Clone {
         (0..2 * LIFETIMES).map(Self)
     }
 
-    /// Where an item belongs that has until `expiry` to live.
+    /// The list of an item in `part` that expires at `expiry`.
     #[inline]
     pub(super) fn of(part: Part, expiry: Expiry, now: Seconds) -> Self {
         let lifetime = match expiry {
@@ -132,7 +131,7 @@ impl List {
         Self(part as u8 * LIFETIMES + lifetime)
     }
 
-    /// The part it belongs to.
+    /// The part of the list.
     #[inline]
     pub(super) fn part(self) -> Part {
         if self.0 < LIFETIMES { Part::Main } else { Part::Probation }

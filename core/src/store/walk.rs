@@ -1,4 +1,5 @@
-//! Walks over all items in an order that neither moving nor growing disturbs; see [`crate::boundary::listing`].
+//! Walks over all items, in an order that moved items and a growing index do not disturb; see
+//! [`crate::boundary::listing`].
 
 use super::{
     Store,
@@ -13,12 +14,12 @@ use crate::{
 };
 use alloc::vec::Vec;
 
-/// Buckets that one piece looks at: with seven items each about as much work as a batch of large commands.
+/// Buckets of one piece. With seven items each they are about as much work as a batch of large commands.
 const PIECE_BUCKETS_MAX: u32 = 128;
 
 impl Store {
-    /// Appends a [`Piece`]: the live items of the wished classes from the cursor on, until there is no room or enough
-    /// was done.
+    /// Appends a [`Piece`]: the live items of the requested classes from the cursor on, up to the limits of room and
+    /// work.
     pub(super) fn append_listing(&self, walk: &Walk, now: Seconds, answer: &mut Vec<u8>) {
         let at = Piece::begin(answer);
         let room = answer.len() + walk.room as usize;
@@ -29,7 +30,7 @@ impl Store {
             }
             let from = cursor as u32;
             let bucket_range = self.index.bucket_range(&self.pool, from);
-            // Of a bucket that was merged meanwhile, a part was visited already.
+            // A part of a bucket that was merged meanwhile was visited already.
             let is_whole = bucket_range.begin == from;
             self.index.for_each_in(&self.pool, bucket_range.bucket, |entry| {
                 let item = Item::parse(&self.pool, entry.location());
@@ -62,7 +63,7 @@ impl Store {
     }
 }
 
-/// Where a key stands in the order: the bits that choose its bucket, the lowest first.
+/// Position of a key in the order: the bits that choose its bucket, the lowest bit first.
 fn place_of(hash: u64) -> u32 {
     (hash as u32).reverse_bits()
 }

@@ -1,5 +1,4 @@
-//! How an item gets into the log: in place where it fits exactly, else at the end, after room was made. Room is made
-//! before anything is changed.
+//! Writes an item, in place where it fits exactly, else at the end of the log. Room is made before anything is changed.
 
 use super::{
     Hit, Store,
@@ -13,7 +12,7 @@ use crate::{
     command::Eviction,
 };
 
-/// Most buckets that one insertion adds.
+/// Maximum number of buckets that one insertion adds.
 const GROWTH_STEPS_MAX: u32 = 2;
 
 /// The value of the item to write.
@@ -21,11 +20,11 @@ const GROWTH_STEPS_MAX: u32 = 2;
 pub(super) enum Content<'a> {
     /// These bytes.
     Bytes(&'a [u8]),
-    /// These before and after the value that the key has now. The item must be there.
+    /// The present value of the key between these bytes. The item must be present.
     Around(&'a [u8], &'a [u8]),
 }
 
-/// What to write beside key and value.
+/// The attributes of the item to write.
 #[derive(Clone, Copy)]
 pub(super) struct Attributes {
     pub(super) flags: u32,
@@ -36,20 +35,20 @@ pub(super) struct Attributes {
 /// Why an item was not written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum WriteError {
-    /// There is no room for it, and none is to be had.
+    /// There is no room, and none can be made.
     NoRoom,
-    /// The item it builds on was evicted to make room for it.
+    /// The item whose value it extends was evicted to make room.
     Gone,
 }
 
 impl Store {
-    /// The largest item that the pool takes: half of it, but not what the index and the reserve need.
+    /// Size of the largest item: at most half of the pool, and at most three quarters of what the index leaves.
     pub(super) fn item_total_bytes_max(&self) -> u64 {
         let beside_index = self.target.saturating_sub(self.index.segments());
         u64::from((self.target / 2).min(beside_index / 4 * 3)) * u64::from(self.pool.segment_bytes())
     }
 
-    /// Writes the item of `key`, over the one that `present` found, if any. The caller has checked its size.
+    /// Writes the item of `key`. It replaces `present`. The caller has checked its size.
     pub(super) fn write(
         &mut self,
         (hash, key): (u64, &[u8]),
@@ -83,7 +82,7 @@ impl Store {
         Ok(item)
     }
 
-    /// Writes over an item that takes exactly as much room. It keeps its place in the log, so it counts as used.
+    /// Overwrites an item of the same size. The item keeps its place in the log, so it is marked as used.
     fn overwrite(&mut self, hit: Hit, header: &Header, value: &[u8]) -> Item {
         self.counters.unlink(&hit.item);
         let item = header.emit(&mut self.pool, hit.item.location);
@@ -95,7 +94,7 @@ impl Store {
         item
     }
 
-    /// Makes room for `item` in log and index. What was present may have moved or gone by then.
+    /// Makes room for `item` in log and index. Returns where the present item is then, if it still is.
     fn prepare(
         &mut self,
         (hash, key): (u64, &[u8]),
@@ -124,13 +123,14 @@ impl Store {
         let slot = self.index.find(pool, hash, |entry| Item::key_is(pool, entry.location(), key));
         match slot {
             Some(slot) => Ok(Some(Hit { slot, item: Item::parse(pool, self.index.entry(pool, slot).location()) })),
-            // It was evicted, so the index has a hole where the new one goes.
+            // The item was evicted, so the index usually has a hole for the new one.
             None if self.index.is_full_for(pool, hash) => Err(WriteError::NoRoom),
             None => Ok(None),
         }
     }
 
-    /// Where a new item goes: what is written again stays where it was, what was evicted too early skips probation.
+    /// The part of the log for a new item. A replaced item keeps its part; an item that was evicted too early skips
+    /// probation.
     fn part_for(&mut self, hash: u64, present: Option<Hit>, bytes: u32) -> Part {
         if self.config.eviction == Eviction::Lru {
             return Part::Main;
@@ -168,7 +168,7 @@ impl Store {
         item
     }
 
-    /// Puts a new item into the index, in the slot of the one it replaces, if any.
+    /// Puts a new item into the index, in the slot of the item that it replaces.
     fn insert_into_index(&mut self, hash: u64, item: Item, present: Option<Hit>) {
         self.counters.link(&item);
         let Some(old) = present else {
@@ -176,7 +176,7 @@ impl Store {
             self.grow_index();
             return;
         };
-        // At the end of the main part it is the youngest; on probation it has shown that it is wanted.
+        // In the main part the item is the youngest now. On probation, the second write counts as a use.
         let marks = if self.part_of(&item) == Part::Probation { USED } else { 0 };
         self.index.set(&mut self.pool, old.slot, Entry::new(item.location, marks));
         self.counters.unlink(&old.item);
