@@ -44,7 +44,7 @@ const NAMES: [Replaced; 32] = [
     name("adopt", "store_status"),
     name("survive", "replace_front"),
     name("tend", "maintain"),
-    name("surplus", "reclaimable"),
+    Replaced { name: "surplus", instead: "reclaimable", allowed: &["host/src/options/"] },
     name("stretch", "bucket_range"),
     name("Style", "a format of its own name, such as ReplyFormat"),
     name("CARRY_CREDIT", "REINSERT_…"),

@@ -13,6 +13,7 @@ mod protocol_words;
 mod rust;
 mod sizes;
 mod tree;
+mod types;
 mod unsafe_code;
 
 use crate::{
@@ -66,7 +67,7 @@ struct Rule {
     check: fn(&Tree) -> Vec<Finding>,
 }
 
-const RULES: [Rule; 11] = [
+const RULES: [Rule; 12] = [
     Rule { name: "every source can be read", remedy: "rustfmt says more", check: Tree::unreadable },
     Rule { name: "imports point one way", remedy: directions::REMEDY, check: directions::check },
     Rule { name: "no circle of imports", remedy: circles::REMEDY, check: circles::check },
@@ -76,6 +77,7 @@ const RULES: [Rule; 11] = [
     Rule { name: "one file touches guest memory in js/", remedy: javascript::REMEDY, check: javascript::check },
     Rule { name: "a source opens with what it owns", remedy: heads::REMEDY, check: heads::check },
     Rule { name: "names are the field's words", remedy: dialect::REMEDY, check: dialect::check },
+    Rule { name: "one name of a type, one meaning", remedy: types::REMEDY, check: types::check },
     Rule { name: "comments are read once", remedy: prose::REMEDY, check: prose::check },
     Rule { name: "links and paths are alive", remedy: links::REMEDY, check: links::check },
 ];
@@ -121,6 +123,30 @@ mod tests {
         let message = verdict(rule, &tree).expect_err("it cannot be read");
         assert!(message.starts_with("core/src/lib.rs:1: ") && message.ends_with(rule.remedy), "{message}");
         assert_eq!(verdict(rule, &Tree::of(&[])), Ok(()));
+    }
+
+    #[test]
+    fn every_rule_fails_on_a_broken_tree() {
+        let long = format!("function f() {{\n{}}}\n", "\n".repeat(80));
+        let broken: [&[(&str, &str)]; RULES.len()] = [
+            &[("core/src/lib.rs", "fn broken( {")],
+            &[("core/src/limits.rs", "use crate::store::Store;"), ("core/src/store/mod.rs", "")],
+            &[("core/src/clock.rs", "use crate::hash::H;"), ("core/src/hash.rs", "use crate::clock::C;")],
+            &[("js/src/a.ts", &long)],
+            &[("core/src/hash.rs", "fn f() { unsafe { g() } }")],
+            &[("host/src/ping.rs", "const HIT: &[u8] = b\"VALUE key\";")],
+            &[("js/src/b.ts", "memory.buffer"), ("js/src/a.ts", "memory.buffer")],
+            &[("core/src/hash.rs", "use core::fmt;")],
+            &[("core/src/hash.rs", "struct Tally;")],
+            &[("core/src/hash.rs", "pub struct Step;"), ("core/src/clock.rs", "pub struct Step;")],
+            &[("xtask/src/a.rs", "// What it says now nobody hears.")],
+            &[("README.md", "[docs](docs/gone.md)")],
+        ];
+        for (rule, files) in RULES.iter().zip(broken) {
+            let message = verdict(rule, &Tree::of(files)).expect_err(rule.name);
+            assert!(message.contains(files[0].0) && message.contains(rule.remedy), "{}: {message}", rule.name);
+            assert_eq!(verdict(rule, &Tree::of(&[])), Ok(()), "{}", rule.name);
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use proc_macro2::{TokenStream, TokenTree};
 use syn::{
     Attribute, Block, Expr, ExprUnsafe, ImplItem, ImplItemFn, Item, ItemFn, ItemMacro, ItemMod, Lit, Macro, Meta, Path,
-    Signature, TraitItemFn, UseTree, VisRestricted,
+    Signature, TraitItemFn, UseTree, VisRestricted, Visibility,
     spanned::Spanned,
     visit::{self, Visit},
 };
@@ -52,6 +52,17 @@ pub(super) struct Declared {
     pub(super) in_test: bool,
 }
 
+/// A type that other files can name.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Type {
+    /// Its name.
+    pub(super) name: String,
+    /// Counted from one.
+    pub(super) line: usize,
+    /// Whether only tests compile it.
+    pub(super) in_test: bool,
+}
+
 /// A parsed source.
 #[derive(Debug, Default)]
 pub(super) struct Source {
@@ -61,6 +72,8 @@ pub(super) struct Source {
     pub(super) aliases: Vec<(String, Vec<String>)>,
     /// Functions with bodies.
     pub(super) functions: Vec<Function>,
+    /// Structs, enums, traits and aliases that are not private.
+    pub(super) types: Vec<Type>,
     /// String literals, those of macros as well; not those of attributes.
     pub(super) literals: Vec<Literal>,
     /// Lines with unsafe code, or with leave for it.
@@ -205,6 +218,20 @@ impl Reader {
         }
     }
 
+    fn type_of(&mut self, item: &Item) {
+        let (visibility, name) = match item {
+            Item::Enum(item) => (&item.vis, &item.ident),
+            Item::Struct(item) => (&item.vis, &item.ident),
+            Item::Trait(item) => (&item.vis, &item.ident),
+            Item::Type(item) => (&item.vis, &item.ident),
+            _ => return,
+        };
+        if !matches!(visibility, Visibility::Inherited) {
+            let line = name.span().start().line;
+            self.source.types.push(Type { name: name.to_string(), line, in_test: self.tests > 0 });
+        }
+    }
+
     fn within_test(&mut self, attributes: &[Attribute], visit: impl FnOnce(&mut Self)) {
         let is_test = attributes.iter().any(is_for_tests);
         self.tests += usize::from(is_test);
@@ -244,6 +271,7 @@ fn attributes(item: &Item) -> &[Attribute] {
 impl<'ast> Visit<'ast> for Reader {
     fn visit_item(&mut self, item: &'ast Item) {
         self.within_test(attributes(item), |reader| {
+            reader.type_of(item);
             match item {
                 Item::Use(item) => reader.use_tree(&item.tree, &[]),
                 Item::Impl(item) if item.unsafety.is_some() => {
