@@ -22,7 +22,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     let wanted = Needs::union(chosen.iter().map(|part| part.needs));
     let tools = needs::set_up(wanted)?;
     // One build for all parts: its features are those of the whole workspace, so nothing is compiled twice.
-    let executables = if arguments.is_empty() { Some(Executables::of_workspace()?) } else { None };
+    let executables = arguments.is_empty().then(Executables::of_workspace);
     let context = Context { tools, executables };
     let mut report = Report::default();
     let mut failures = Vec::new();
@@ -40,8 +40,8 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
 /// Shared by all parts.
 pub(super) struct Context {
     tools: needs::Tools,
-    /// The test programs of the whole workspace, where all parts run.
-    executables: Option<Executables>,
+    /// The test programs of the whole workspace, if all parts run. A failed build fails the parts that need one.
+    executables: Option<Outcome<Executables>>,
 }
 
 fn choose(names: &[String]) -> Outcome<Vec<&'static Part>> {

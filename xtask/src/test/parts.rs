@@ -149,7 +149,7 @@ fn javascript(context: &Context, report: &mut Report) -> Outcome {
 fn rust(part: &str, context: &Context, report: &mut Report) -> Outcome {
     let built;
     let executables = match &context.executables {
-        Some(executables) => executables,
+        Some(executables) => executables.as_ref().map_err(String::clone)?,
         None => {
             built = Executables::of_part(part)?;
             &built

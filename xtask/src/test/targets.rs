@@ -49,7 +49,7 @@ pub(super) fn parts() -> impl Iterator<Item = &'static str> {
 }
 
 /// A target of cargo that has tests.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Target {
     /// The folder of its package, from the root.
     folder: String,
@@ -150,7 +150,10 @@ fn build(packages: &[&str], flags: &[&str]) -> Outcome<Vec<Executable>> {
     if !output.status.success() {
         return Err(format!("the build of the tests ended with {}", output.status));
     }
-    executables(&String::from_utf8_lossy(&output.stdout), &machine::root())
+    let mut built = executables(&String::from_utf8_lossy(&output.stdout), &machine::root())?;
+    // Cargo reports programs in the order in which they were done.
+    built.sort_by(|one, other| one.target.cmp(&other.target));
+    Ok(built)
 }
 
 /// The test programs that cargo's messages name.
