@@ -31,9 +31,21 @@ impl Report {
     /// # Errors
     /// If the runner fails, or reports no test at all.
     pub(crate) fn run(&mut self, command: &mut Command) -> Outcome {
+        let before = self.passed + self.failed;
+        self.add(command)?;
+        if self.passed + self.failed == before {
+            return Err(format!("`{}` reported no tests", described(command)));
+        }
+        Ok(())
+    }
+
+    /// Runs a test runner, which may have no tests, and adds what it reports.
+    ///
+    /// # Errors
+    /// If the runner fails.
+    pub(crate) fn add(&mut self, command: &mut Command) -> Outcome {
         let name = described(command);
         let mut child = command.stdout(Stdio::piped()).spawn().map_err(|error| format!("`{name}`: {error}"))?;
-        let before = self.passed + self.failed;
         if let Some(stdout) = child.stdout.take() {
             for line in BufReader::new(stdout).split(b'\n') {
                 let line = line.map_err(|error| format!("`{name}`: {error}"))?;
@@ -46,7 +58,7 @@ impl Report {
         if !status.success() {
             return Err(format!("`{name}` ended with {status}"));
         }
-        if self.passed + self.failed == before { Err(format!("`{name}` reported no tests")) } else { Ok(()) }
+        Ok(())
     }
 
     /// Counts one test that has no runner.

@@ -155,10 +155,14 @@ fn rust(part: &str, context: &Context, report: &mut Report) -> Outcome {
             &built
         }
     };
+    let before = report.passed + report.failed;
     let mut failures = Vec::new();
     for mut command in executables.commands(part)? {
         set_variables(&mut command, context);
-        failures.extend(report.run(&mut command).err());
+        failures.extend(report.add(&mut command).err());
+    }
+    if report.passed + report.failed == before && failures.is_empty() {
+        return Err(format!("the programs of `{part}` have no tests"));
     }
     if failures.is_empty() { Ok(()) } else { Err(failures.join("; ")) }
 }
