@@ -6,8 +6,9 @@ use wasmcached_core::{
         ABI_VERSION,
         config::Config,
         event::{Event, Kinds, Reason, Transport},
-        host::{ClockOrder, ConnectionRecord, ConnectionState, HostRequest, Refreshed},
+        host::{ClockOrder, ConnectionRecord, ConnectionState, HostRequest, Refreshed, Target},
     },
+    front::ConnectionStatus,
     settings::Setting,
     statistics::{HostStatistics, Unit},
     wire::Writer,
@@ -86,6 +87,26 @@ fn generated_tables_are_those_of_the_records() {
 #[test]
 fn the_page_names_the_version() {
     assert!(page().contains(&format!("`abi_version()` returns {ABI_VERSION}.")));
+}
+
+#[test]
+fn statuses_and_targets_have_the_numbers_of_the_page() {
+    let statuses = [
+        ("`OUTPUT`", ConnectionStatus::OUTPUT),
+        ("`MORE`", ConnectionStatus::MORE),
+        ("`CLOSE`", ConnectionStatus::CLOSE),
+        ("`RUNS`", ConnectionStatus::RUNS),
+        ("`PARTIAL`", ConnectionStatus::PARTIAL),
+    ];
+    let rows = table("| bit | name |");
+    assert_eq!(rows.len(), statuses.len());
+    for (row, (name, status)) in rows.iter().zip(statuses) {
+        assert_eq!((row[0].parse(), row[1].as_str()), (Ok(status.0), name));
+    }
+    let targets = table("| target | meaning |");
+    for (row, target) in targets[1..].iter().zip([Target::EVERY_SHARD, Target::HOST]) {
+        assert_eq!(row[0], format!("`0x{:04X}_{:04X}`", target.0 >> 16, target.0 & 0xFFFF));
+    }
 }
 
 #[test]

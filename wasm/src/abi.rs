@@ -370,7 +370,30 @@ pub fn message_bytes() -> &'static [u8] {
 
 #[cfg(test)]
 mod tests {
-    use super::{MESSAGE_BYTES_MAX, leave_message, message_bytes};
+    use super::{MESSAGE_BYTES_MAX, Mailbox, leave_message, message_bytes};
+    use core::mem::offset_of;
+
+    /// The rows of the page have the form `| 0, 1 | `window_at`, `window_bytes`: …`.
+    #[test]
+    fn words_of_the_mailbox_are_those_of_the_page() {
+        const PAGE: &str = include_str!("../../docs/internals/boundary.md");
+        let rows = PAGE.lines().skip_while(|line| !line.starts_with("| word | name |")).skip(2);
+        let mut words = Vec::new();
+        for row in rows.take_while(|line| line.starts_with('|')) {
+            let mut cells = row.trim_matches('|').split('|').map(str::trim);
+            let (Some(numbers), Some(names)) = (cells.next(), cells.next()) else { panic!("{row}") };
+            let names = names.split('`').skip(1).step_by(2).filter(|name| name.contains(char::is_alphabetic));
+            words.extend(numbers.split(", ").map(|number| number.parse::<usize>().unwrap()).zip(names));
+        }
+        macro_rules! words {
+            ($($name:ident)*) => { [$((offset_of!(Mailbox, $name) / 4, stringify!($name)),)*] };
+        }
+        let expected = words! {
+            window_at window_bytes output_at output_bytes runs_at runs_count replies_at replies_bytes executed
+            message_at message_bytes yields reclaimable_at reclaimable_bytes
+        };
+        assert_eq!(words, expected);
+    }
 
     /// One test, because the message is one static.
     #[test]

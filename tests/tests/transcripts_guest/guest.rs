@@ -1,6 +1,9 @@
 //! The shipped module as an engine: the verbs of `docs/internals/boundary.md` over wasmtime.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 use wasmcached_core::boundary::config::Config;
 use wasmcached_tests::{
     embedding::{Embedding, Run, Verbs, configuration},
@@ -37,6 +40,18 @@ impl GuestFactory {
     /// Imports of the module.
     pub(crate) fn imports(&self) -> Vec<String> {
         self.module.imports().map(|import| format!("{}.{}", import.module(), import.name())).collect()
+    }
+
+    /// The functions of the module with their types, as `i32 i64 -> i32`.
+    pub(crate) fn functions(&self) -> BTreeMap<String, String> {
+        let exports = self.module.exports().filter_map(|export| {
+            let ty = export.ty();
+            let function = ty.func()?;
+            let parameters = function.params().map(|ty| format!("{ty} ")).collect::<String>();
+            let results = function.results().map(|ty| format!(" {ty}")).collect::<String>();
+            Some((export.name().to_owned(), format!("{parameters}->{results}")))
+        });
+        exports.collect()
     }
 }
 

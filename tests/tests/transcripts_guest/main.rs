@@ -1,9 +1,10 @@
-//! The transcripts against the shipped module under wasmtime, and the check that the module has no imports.
+//! The transcripts against the shipped module under wasmtime, and checks of the module's imports and exports.
 
 mod guest;
+mod verbs;
 
 use guest::GuestFactory;
-use libtest_mimic::{Arguments, Trial};
+use libtest_mimic::{Arguments, Failed, Trial};
 use wasmcached_tests::{replay::Split, suite};
 
 fn main() {
@@ -19,5 +20,8 @@ fn main() {
         [] => Ok(()),
         imports => Err(format!("the guest imports {imports:?}").into()),
     });
-    suite::run(&arguments, vec![imports], &[("solo", solo, &splits), ("three shards", sharded, &splits)]);
+    let verbs = Trial::test("the guest exports the verbs of the page", || {
+        verbs::check(&solo.functions()).map_err(Failed::from)
+    });
+    suite::run(&arguments, vec![imports, verbs], &[("solo", solo, &splits), ("three shards", sharded, &splits)]);
 }
