@@ -4,7 +4,7 @@
 
 use super::{
     extended::{self, NAMES},
-    given::{EXTENDED, Given, Said},
+    arguments::{EXTENDED, Given, Said},
     help,
     table::{Action, FLAGS, Flag},
 };

@@ -4,9 +4,9 @@
 //! warning so that start scripts work; what promises protection that is not there yet is refused.
 
 mod address;
+mod arguments;
 mod extended;
 mod file;
-mod given;
 mod help;
 mod inert;
 mod parser;
@@ -21,7 +21,7 @@ pub(crate) use tls::{KeyFormat, Security, TlsOptions, Verify};
 
 use crate::refusal::{Refusal, exit};
 use clap::ArgMatches;
-use given::Given;
+use arguments::Given;
 use std::{
     ffi::OsString,
     path::{Path, PathBuf},
