@@ -35,7 +35,7 @@ pub(crate) const RECEIVED_BYTES_MAX: usize = 64 * 1024;
 pub(crate) const INCOMING_BYTES_MAX: usize = RECEIVED_BYTES_MAX + 128 * 1024;
 
 /// Receives without a byte of plaintext before others get their turn.
-pub(crate) const FRUITLESS_RECEIVES_MAX: u32 = 8;
+pub(crate) const RECEIVES_WITHOUT_PLAINTEXT_MAX: u32 = 8;
 
 // Datagrams, and those who watch
 
@@ -43,7 +43,7 @@ pub(crate) const FRUITLESS_RECEIVES_MAX: u32 = 8;
 pub(crate) const DATAGRAMS_AT_ONCE_MAX: usize = 32;
 
 /// Records of events that wait for one worker; what comes when there is no room is counted and forgotten.
-pub(crate) const POST_BYTES_MAX: usize = 1024 * 1024;
+pub(crate) const EVENT_QUEUE_BYTES_MAX: usize = 1024 * 1024;
 
 // Guests
 
@@ -54,7 +54,7 @@ pub(crate) const CALL_THREAD_TIME_MAX: Duration = Duration::from_millis(500);
 pub(crate) const GUEST_BYTES: u64 = 128 << 20;
 
 /// Pieces of memory that one piece of upkeep gives back at most.
-pub(crate) const SURPLUS_PIECES_MAX: usize = 64;
+pub(crate) const RECLAIMS_PER_SWEEP_MAX: usize = 64;
 
 /// Longest message that is taken from a trapped guest.
 pub(crate) const MESSAGE_BYTES_MAX: usize = 4096;

@@ -37,7 +37,7 @@ impl Log {
     }
 }
 
-/// Nothing: what went wrong here. `-v`: what went wrong with clients. `-vv`: who comes and goes. `-vvv`: the rest.
+/// NoOp: what went wrong here. `-v`: what went wrong with clients. `-vv`: who comes and goes. `-vvv`: the rest.
 fn level(verbosity: u32) -> LevelFilter {
     match verbosity {
         0 => LevelFilter::ERROR,

@@ -9,13 +9,13 @@
 mod clock;
 mod counters;
 mod entropy;
+mod exit;
 mod guest;
 mod limits;
 mod log;
 mod network;
 mod options;
 mod ping;
-mod refusal;
 mod reload;
 mod server;
 #[cfg(windows)]
@@ -25,8 +25,8 @@ mod system;
 mod users;
 mod watching;
 
-use options::{Options, Request};
-use refusal::{Refusal, exit};
+use exit::ExitError;
+use options::{Invocation, Options};
 use std::{
     io::{self, Write},
     process::ExitCode,
@@ -35,17 +35,17 @@ use std::{
 fn main() -> ExitCode {
     let done = match Options::parse(std::env::args_os()) {
         #[cfg(windows)]
-        Ok(Request::Serve(options)) if options.service => service::run(*options),
-        Ok(Request::Serve(options)) => server::serve(&options),
-        Ok(Request::Ping { address, options }) => {
+        Ok(Invocation::Serve(options)) if options.service => service::run(*options),
+        Ok(Invocation::Serve(options)) => server::serve(&options),
+        Ok(Invocation::Ping { address, options }) => {
             ping::ping(&address, &options).and_then(|line| print(line.as_bytes()))
         }
-        Ok(Request::Print(text)) => print(&text),
-        Err(refusal) => Err(refusal),
+        Ok(Invocation::Print(text)) => print(&text),
+        Err(error) => Err(error),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Refusal { message, code }) => {
+        Err(ExitError { message, code }) => {
             eprintln!("{message}");
             ExitCode::from(code)
         }
@@ -53,9 +53,9 @@ fn main() -> ExitCode {
 }
 
 /// Prints; a reader that has read enough is no error.
-fn print(text: &[u8]) -> Result<(), Refusal> {
+fn print(text: &[u8]) -> Result<(), ExitError> {
     match io::stdout().write_all(text) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Refusal::new(exit::SYSTEM, error.to_string())),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(ExitError::new(exit::SYSTEM, error.to_string())),
         _ => Ok(()),
     }
 }

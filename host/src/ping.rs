@@ -2,10 +2,10 @@
 //! means the engine's crate knows.
 
 use crate::{
+    exit::{self, ExitError, reason},
     limits::PING_DURATION_MAX,
     network::tls,
     options::{ListenAddress, Options, Security, TcpPort},
-    refusal::{Refusal, exit, reason},
 };
 use std::{
     fmt, io,
@@ -20,24 +20,24 @@ use wasmcached_core::protocol::health::{Answer, Question};
 ///
 /// # Errors
 /// It does not answer, or not as it should: the line to print.
-pub(crate) fn ping(address: &str, options: &Options) -> Result<String, Refusal> {
-    let peer = Peer::find(address, options).map_err(|message| Refusal::new(exit::USAGE, message))?;
-    let failed = |message: String| Refusal::new(exit::FLAG, format!("{peer} does not answer: {message}"));
+pub(crate) fn ping(address: &str, options: &Options) -> Result<String, ExitError> {
+    let peer = Peer::find(address, options).map_err(|message| ExitError::new(exit::USAGE, message))?;
+    let failed = |message: String| ExitError::new(exit::FLAG, format!("{peer} does not answer: {message}"));
     let started = Instant::now();
     let deadline = started + PING_DURATION_MAX;
     let heard = match ask(&peer, Question::Text, deadline) {
         // One that speaks only the other protocol hangs up.
-        Ok(Heard::HungUp) => ask(&peer, Question::Binary, deadline),
+        Ok(PingReply::HungUp) => ask(&peer, Question::Binary, deadline),
         other => other,
     };
     match heard.map_err(|error| failed(explain(&error)))? {
-        Heard::Version(version) => {
+        PingReply::Version(version) => {
             Ok(format!("{peer} answers: version {version}, after {:.1} ms\n", started.elapsed().as_secs_f64() * 1e3))
         }
-        Heard::Guarded => Ok(format!("{peer} answers: it wants authentication\n")),
-        Heard::Refusal(words) => Err(failed(format!("it says \"{words}\""))),
-        Heard::HungUp => Err(failed("it hangs up".to_owned())),
-        Heard::Foreign => Err(failed("what listens there is no such server".to_owned())),
+        PingReply::Guarded => Ok(format!("{peer} answers: it wants authentication\n")),
+        PingReply::Error(words) => Err(failed(format!("it says \"{words}\""))),
+        PingReply::HungUp => Err(failed("it hangs up".to_owned())),
+        PingReply::Foreign => Err(failed("what listens there is no such server".to_owned())),
     }
 }
 
@@ -62,7 +62,7 @@ impl Peer {
         } else {
             Ok(options.listen.first().cloned().unwrap_or_else(ListenAddress::loopback))
         };
-        let address = address.map_err(|refusal| refusal.message)?;
+        let address = address.map_err(|error| error.message)?;
         let port = match (address.port, options.tcp_port) {
             (Some(port @ 1..), _) | (None, TcpPort::Number(port)) => port,
             (Some(0), _) | (None, TcpPort::Off | TcpPort::Ephemeral) => {
@@ -97,15 +97,15 @@ impl fmt::Display for Peer {
 }
 
 /// An [`Answer`] that owns its words, or the lack of one.
-enum Heard {
+enum PingReply {
     Version(String),
     Guarded,
-    Refusal(String),
+    Error(String),
     Foreign,
     HungUp,
 }
 
-fn ask(peer: &Peer, question: Question, deadline: Instant) -> io::Result<Heard> {
+fn ask(peer: &Peer, question: Question, deadline: Instant) -> io::Result<PingReply> {
     match peer {
         Peer::Tcp { host, port, encrypted } => {
             let stream = connect((host.as_str(), *port).to_socket_addrs()?, deadline)?;
@@ -117,7 +117,7 @@ fn ask(peer: &Peer, question: Question, deadline: Instant) -> io::Result<Heard> 
             let mut connection = tls::client::connection(host).map_err(io::Error::other)?;
             patience()?;
             match converse(&mut rustls::Stream::new(&mut connection, &mut &stream), question, patience) {
-                Err(error) if wants_a_certificate(&error) => Ok(Heard::Guarded),
+                Err(error) if wants_a_certificate(&error) => Ok(PingReply::Guarded),
                 heard => heard,
             }
         }
@@ -157,27 +157,27 @@ fn converse(
     stream: &mut (impl Read + Write),
     question: Question,
     patience: impl Fn() -> io::Result<()>,
-) -> io::Result<Heard> {
+) -> io::Result<PingReply> {
     stream.write_all(question.bytes())?;
     let mut reply = Vec::new();
     let mut piece = [0; 256];
     loop {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).escape_debug().to_string();
         match question.interpret(&reply) {
-            Some(Answer::Version(version)) => return Ok(Heard::Version(text(version))),
-            Some(Answer::Guarded) => return Ok(Heard::Guarded),
-            Some(Answer::Refused(words)) => return Ok(Heard::Refusal(text(words))),
-            Some(Answer::Foreign) => return Ok(Heard::Foreign),
+            Some(Answer::Version(version)) => return Ok(PingReply::Version(text(version))),
+            Some(Answer::Guarded) => return Ok(PingReply::Guarded),
+            Some(Answer::Refused(words)) => return Ok(PingReply::Error(text(words))),
+            Some(Answer::Foreign) => return Ok(PingReply::Foreign),
             None => {}
         }
         patience()?;
         match stream.read(&mut piece) {
-            Ok(0) => return Ok(Heard::HungUp),
+            Ok(0) => return Ok(PingReply::HungUp),
             Ok(bytes) => reply.extend_from_slice(&piece[..bytes]),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             // Under TLS, an end without a farewell.
             Err(error) if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof) => {
-                return Ok(Heard::HungUp);
+                return Ok(PingReply::HungUp);
             }
             Err(error) => return Err(error),
         }

@@ -1,8 +1,8 @@
 //! `--service`: life as a service of Windows, whose manager starts the program, asks it to stop, and wants to be told.
 
 use crate::{
+    exit::{self, ExitError},
     options::Options,
-    refusal::{Refusal, exit},
     server,
     system::{
         signals,
@@ -20,18 +20,18 @@ use windows_service::{
 const NAME: &str = "wasmcached";
 
 static OPTIONS: OnceLock<Options> = OnceLock::new();
-static OUTCOME: Mutex<Result<(), Refusal>> = Mutex::new(Ok(()));
+static OUTCOME: Mutex<Result<(), ExitError>> = Mutex::new(Ok(()));
 
 /// Serves as a service, until the manager wants it to stop.
 ///
 /// # Errors
 /// The manager did not start this process, or the server could not start.
-pub(crate) fn run(options: Options) -> Result<(), Refusal> {
+pub(crate) fn run(options: Options) -> Result<(), ExitError> {
     if OPTIONS.set(options).is_err() {
-        return Err(Refusal::new(exit::SYSTEM, "a process is one service"));
+        return Err(ExitError::new(exit::SYSTEM, "a process is one service"));
     }
     service_dispatcher::start(NAME, entry::MAIN).map_err(|error| {
-        Refusal::new(exit::SYSTEM, format!("--service: the service manager did not start this: {error}"))
+        ExitError::new(exit::SYSTEM, format!("--service: the service manager did not start this: {error}"))
     })?;
     OUTCOME.lock().map_or(Ok(()), |mut outcome| std::mem::replace(&mut *outcome, Ok(())))
 }
@@ -69,7 +69,7 @@ fn serve() {
     let outcome = OPTIONS.get().map_or(Ok(()), server::serve);
     let code = match &outcome {
         Ok(()) => ServiceExitCode::NO_ERROR,
-        Err(refusal) => ServiceExitCode::ServiceSpecific(refusal.code.into()),
+        Err(error) => ServiceExitCode::ServiceSpecific(error.code.into()),
     };
     if let Ok(mut kept) = OUTCOME.lock() {
         *kept = outcome;

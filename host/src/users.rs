@@ -1,9 +1,9 @@
 //! The list of users: a file, handed to every front as it is. What its lines mean, only the guests know.
 
 use crate::{
+    exit::{self, ExitError},
     guest::{Engine, Fault, Front},
     options::{HugePages, Options},
-    refusal::{Refusal, exit},
     system::pid_file,
 };
 use parking_lot::Mutex;
@@ -37,21 +37,21 @@ impl UserList {
     ///
     /// # Errors
     /// One line for the user.
-    pub(crate) fn find(options: &Options) -> Result<Option<Self>, Refusal> {
-        let refused = |message: String| Refusal::new(exit::FLAG, message);
+    pub(crate) fn find(options: &Options) -> Result<Option<Self>, ExitError> {
+        let failure = |message: String| ExitError::new(exit::FLAG, message);
         let path = match options.authentication() {
             Authentication::None => return Ok(None),
             Authentication::Text => options.auth_file.clone(),
             Authentication::Sasl => std::env::var_os(PATH_VARIABLE).map(PathBuf::from),
         };
-        let path = path.ok_or_else(|| refused(format!("-S: {PATH_VARIABLE} has to name the file of users")))?;
+        let path = path.ok_or_else(|| failure(format!("-S: {PATH_VARIABLE} has to name the file of users")))?;
         // A daemon leaves the folder in which it was started.
         let path = pid_file::fixed_path(&path);
-        let list = read(&path).map_err(refused)?;
+        let list = read(&path).map_err(failure)?;
         let users = Self { path, list: Mutex::new(list), version: AtomicU32::new(0) };
-        let engine = Engine::load(HugePages::Never).map_err(refused)?;
+        let engine = Engine::load(HugePages::Never).map_err(failure)?;
         let tried = tester(&engine, &Config::default()).and_then(|mut front| users.hand_to(&mut front));
-        tried.map_err(|fault| refused(fault.message))?.map_err(refused)?;
+        tried.map_err(|fault| failure(fault.message))?.map_err(failure)?;
         Ok(Some(users))
     }
 
@@ -92,14 +92,14 @@ fn tester(engine: &Engine, config: &Config) -> Result<Front, Fault> {
 }
 
 fn read(path: &Path) -> Result<Arc<[u8]>, String> {
-    let refused = |reason: String| format!("Could not open authfile [{}] for reading, error {reason}", path.display());
-    let file = File::open(path).map_err(|error| refused(error.to_string()))?;
+    let failure = |reason: String| format!("Could not open authfile [{}] for reading, error {reason}", path.display());
+    let file = File::open(path).map_err(|error| failure(error.to_string()))?;
     let mut bytes = Vec::new();
     file.take(limits::USERS_BYTES_MAX as u64 + 1)
         .read_to_end(&mut bytes)
-        .map_err(|error| refused(error.to_string()))?;
+        .map_err(|error| failure(error.to_string()))?;
     if bytes.len() > limits::USERS_BYTES_MAX {
-        return Err(refused(format!("it is longer than {} bytes", limits::USERS_BYTES_MAX)));
+        return Err(failure(format!("it is longer than {} bytes", limits::USERS_BYTES_MAX)));
     }
     Ok(bytes.into())
 }

@@ -5,8 +5,8 @@
 //! is counted and forgotten. As long as nobody watches, all of this is one atomic that nobody writes.
 
 use crate::{
-    guest::{Letter, Recorded},
-    limits::POST_BYTES_MAX,
+    guest::{EventBatch, RecordedEvents},
+    limits::EVENT_QUEUE_BYTES_MAX,
     network::address::Address,
 };
 use mio::Waker;
@@ -56,7 +56,7 @@ struct Watcher {
 /// What waits for a worker.
 #[derive(Debug, Default)]
 struct Post {
-    waiting: Mutex<(VecDeque<Arc<Letter>>, usize)>,
+    waiting: Mutex<(VecDeque<Arc<EventBatch>>, usize)>,
     waker: OnceLock<Arc<Waker>>,
 }
 
@@ -117,8 +117,8 @@ impl Watching {
     }
 
     /// Sends what a guest has recorded to all workers whose connections watch.
-    pub(crate) fn post(&self, recorded: Recorded<'_>) {
-        let Recorded { records, count, dropped } = recorded;
+    pub(crate) fn post(&self, recorded: RecordedEvents<'_>) {
+        let RecordedEvents { records, count, dropped } = recorded;
         let add = |counter: &AtomicU64, more: u32| counter.fetch_add(u64::from(more), Ordering::Relaxed);
         add(&self.recorded, count);
         add(&self.dropped, dropped);
@@ -129,7 +129,7 @@ impl Watching {
         let number = hub.events + 1;
         hub.events += u64::from(count);
         let at = self.started_unix + self.started.elapsed();
-        let letter = Arc::new(Letter { at, number, records: records.into() });
+        let letter = Arc::new(EventBatch { at, number, records: records.into() });
         for (index, post) in self.posts.iter().enumerate() {
             if hub.watchers.iter().any(|watcher| watcher.worker == index) && !post.put(&letter) {
                 add(&self.dropped, count);
@@ -138,7 +138,7 @@ impl Watching {
     }
 
     /// What waits for a worker.
-    pub(crate) fn take(&self, worker: usize) -> VecDeque<Arc<Letter>> {
+    pub(crate) fn take(&self, worker: usize) -> VecDeque<Arc<EventBatch>> {
         self.posts.get(worker).map_or_else(VecDeque::new, |post| std::mem::take(&mut *post.waiting.lock()).0)
     }
 
@@ -158,7 +158,7 @@ impl Watching {
         if self.kinds().any(event.kind()) {
             let mut records = Vec::new();
             event.encode(&mut records);
-            self.post(Recorded { records: &records, count: 1, dropped: 0 });
+            self.post(RecordedEvents { records: &records, count: 1, dropped: 0 });
         }
     }
 
@@ -182,10 +182,10 @@ impl Watching {
 
 impl Post {
     /// False if there is no room.
-    fn put(&self, letter: &Arc<Letter>) -> bool {
+    fn put(&self, letter: &Arc<EventBatch>) -> bool {
         let mut waiting = self.waiting.lock();
         let (letters, bytes) = &mut *waiting;
-        if *bytes + letter.records.len() > POST_BYTES_MAX {
+        if *bytes + letter.records.len() > EVENT_QUEUE_BYTES_MAX {
             return false;
         }
         *bytes += letter.records.len();
@@ -237,15 +237,15 @@ mod tests {
     fn letters_are_numbered_and_bounded() {
         let watching = Watching::new(2);
         assert!(watching.watch(1, 7, Kinds::FETCHES));
-        let records = vec![0; POST_BYTES_MAX / 2];
+        let records = vec![0; EVENT_QUEUE_BYTES_MAX / 2];
         for _ in 0..3 {
-            watching.post(Recorded { records: &records, count: 5, dropped: 2 });
+            watching.post(RecordedEvents { records: &records, count: 5, dropped: 2 });
         }
         assert!(watching.take(0).is_empty());
         let numbers: Vec<u64> = watching.take(1).iter().map(|letter| letter.number).collect();
         assert_eq!(numbers, [1, 6]);
         assert!(watching.take(1).is_empty());
-        watching.post(Recorded { records: &[1], count: 1, dropped: 0 });
+        watching.post(RecordedEvents { records: &[1], count: 1, dropped: 0 });
         watching.forget(1, 7);
         assert!(watching.watch(1, 8, Kinds::FETCHES));
         assert!(watching.take(1).is_empty(), "nobody is shown what was before");

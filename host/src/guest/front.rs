@@ -1,8 +1,8 @@
 //! A guest that has connections.
 
 use super::{
-    Carried, ConnectionKind, Engine, Fault, Guest, Letter, Recorded, Run, Status, UpkeepVerbs, Verb, Word, range,
-    word_at,
+    ConnectionKind, Engine, EventBatch, Fault, Guest, RecordedEvents, Run, RunOutcome, Status, UpkeepVerbs, Verb, Word,
+    range, word_at,
 };
 use crate::limits::{MESSAGE_BYTES_MAX, RUNS_MAX};
 use std::ops::Range;
@@ -135,10 +135,10 @@ impl Front {
     }
 
     /// Room for the replies of a run.
-    pub(crate) fn reply(&mut self, run: u32, carried: Carried, bytes: usize) -> Result<&mut [u8], Fault> {
+    pub(crate) fn reply(&mut self, run: u32, carried: RunOutcome, bytes: usize) -> Result<&mut [u8], Fault> {
         let executed = match carried {
-            Carried::Executed(count) => count,
-            Carried::Lost => u32::MAX,
+            RunOutcome::Executed(count) => count,
+            RunOutcome::Lost => u32::MAX,
         };
         let at = self.guest.call(&self.verbs.reply, (run, executed, bytes as u32))?;
         self.guest.bytes_mut(range(at, bytes as u32))
@@ -175,12 +175,12 @@ impl Front {
     }
 
     /// See [`Shard::events`].
-    pub(crate) fn events(&mut self) -> Result<Option<Recorded<'_>>, Fault> {
+    pub(crate) fn events(&mut self) -> Result<Option<RecordedEvents<'_>>, Fault> {
         self.guest.events(&self.upkeep)
     }
 
     /// Shows events to the connections that watch: how many lines will be sent, and how many had no room.
-    pub(crate) fn deliver(&mut self, letter: &Letter) -> Result<(u32, u32), Fault> {
+    pub(crate) fn deliver(&mut self, letter: &EventBatch) -> Result<(u32, u32), Fault> {
         let bytes = letter.records.len() as u32;
         let at = self.guest.call(&self.verbs.reserve, bytes)?;
         self.guest.bytes_mut(range(at, bytes))?.copy_from_slice(&letter.records);

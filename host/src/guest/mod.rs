@@ -12,11 +12,11 @@ mod verbs;
 
 pub(crate) use front::Front;
 pub(crate) use shard::Shard;
-pub(crate) use verbs::{Carried, ConnectionKind, Letter, Recorded, Run, Status};
+pub(crate) use verbs::{ConnectionKind, EventBatch, RecordedEvents, Run, RunOutcome, Status};
 
 use crate::{
     counters::FaultCounters,
-    limits::{CALL_THREAD_TIME_MAX, GUEST_BYTES, MESSAGE_BYTES_MAX, SURPLUS_PIECES_MAX},
+    limits::{CALL_THREAD_TIME_MAX, GUEST_BYTES, MESSAGE_BYTES_MAX, RECLAIMS_PER_SWEEP_MAX},
     options::HugePages,
     system::memory::{self, Pages},
 };
@@ -125,14 +125,14 @@ struct UpkeepVerbs {
 struct Watch {
     limits: StoreLimits,
     /// The thread's time when the call that runs became suspicious.
-    suspicious_at: Option<Duration>,
+    watched_since: Option<Duration>,
 }
 
 impl Watch {
     /// Whether the call that runs may go on after another tick.
-    fn may_go_on(&mut self) -> bool {
+    fn may_continue(&mut self) -> bool {
         let now = memory::thread_time();
-        now.saturating_sub(*self.suspicious_at.get_or_insert(now)) < CALL_THREAD_TIME_MAX
+        now.saturating_sub(*self.watched_since.get_or_insert(now)) < CALL_THREAD_TIME_MAX
     }
 }
 
@@ -150,9 +150,9 @@ impl Guest {
     fn create(engine: &Engine, config: &Config, now: u32) -> Result<Self, Fault> {
         let described = |error: wasmtime::Error| Fault::new(format!("cannot make a guest: {error:#}"));
         let limits = StoreLimitsBuilder::new().memory_size(memory_bytes_max(config)).build();
-        let mut store = Store::new(&engine.engine, Watch { limits, suspicious_at: None });
+        let mut store = Store::new(&engine.engine, Watch { limits, watched_since: None });
         store.limiter(|watch| &mut watch.limits);
-        store.epoch_deadline_callback(|mut context| match context.data_mut().may_go_on() {
+        store.epoch_deadline_callback(|mut context| match context.data_mut().may_continue() {
             true => Ok(UpdateDeadline::Continue(1)),
             false => Err(Trap::Interrupt.into()),
         });
@@ -204,13 +204,13 @@ impl Guest {
         arguments: P,
     ) -> Result<R, Fault> {
         self.store.set_epoch_deadline(CALL_TICKS_UNWATCHED);
-        self.store.data_mut().suspicious_at = None;
+        self.store.data_mut().watched_since = None;
         verb.call(&mut self.store, arguments).map_err(|error| self.fault(&error))
     }
 
     fn sweep(&mut self, verbs: &UpkeepVerbs, now: u32, steps: u32) -> Result<bool, Fault> {
         let more = self.call(&verbs.sweep, (now, steps))? != 0;
-        for _ in 0..SURPLUS_PIECES_MAX {
+        for _ in 0..RECLAIMS_PER_SWEEP_MAX {
             if self.call(&verbs.reclaimable, ())? == 0 {
                 return Ok(more);
             }
@@ -220,7 +220,7 @@ impl Guest {
         Ok(true)
     }
 
-    fn events(&mut self, verbs: &UpkeepVerbs) -> Result<Option<Recorded<'_>>, Fault> {
+    fn events(&mut self, verbs: &UpkeepVerbs) -> Result<Option<RecordedEvents<'_>>, Fault> {
         let at = self.call(&verbs.events, ())?;
         if at == 0 {
             return Ok(None);
@@ -228,7 +228,7 @@ impl Guest {
         let head = self.bytes(range(at, EVENTS_HEAD_BYTES))?;
         let [bytes, count, dropped] = [0, 1, 2].map(|index| word_at(head, index));
         let first = at.checked_add(EVENTS_HEAD_BYTES).ok_or_else(out_of_memory)?;
-        Ok(Some(Recorded { records: self.bytes(range(first, bytes))?, count, dropped }))
+        Ok(Some(RecordedEvents { records: self.bytes(range(first, bytes))?, count, dropped }))
     }
 
     /// Asks for the pages that the store of a guest is to lie in, of which `memory_bytes` will be used.

@@ -1,6 +1,6 @@
 //! A guest that has a store and no connections.
 
-use super::{Engine, Fault, Guest, Recorded, UpkeepVerbs, Verb, Word, range};
+use super::{Engine, Fault, Guest, RecordedEvents, UpkeepVerbs, Verb, Word, range};
 use wasmcached_core::boundary::{
     config::{Config, Role},
     event::Kinds,
@@ -57,7 +57,7 @@ impl Shard {
     }
 
     /// What was recorded since the last call.
-    pub(crate) fn events(&mut self) -> Result<Option<Recorded<'_>>, Fault> {
+    pub(crate) fn events(&mut self) -> Result<Option<RecordedEvents<'_>>, Fault> {
         self.guest.events(&self.upkeep)
     }
 }

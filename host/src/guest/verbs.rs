@@ -63,7 +63,7 @@ pub(crate) struct Run {
 
 /// How a run ended, for [`Front::reply`].
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Carried {
+pub(crate) enum RunOutcome {
     /// So many commands were executed.
     Executed(u32),
     /// The target is gone.
@@ -72,7 +72,7 @@ pub(crate) enum Carried {
 
 /// Records on their way, from one guest.
 #[derive(Debug)]
-pub(crate) struct Letter {
+pub(crate) struct EventBatch {
     /// When they were collected, as Unix time.
     pub(crate) at: Duration,
     /// The number of the first event.
@@ -82,7 +82,7 @@ pub(crate) struct Letter {
 
 /// What a guest has recorded.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Recorded<'g> {
+pub(crate) struct RecordedEvents<'g> {
     pub(crate) records: &'g [u8],
     /// How many events that is.
     pub(crate) count: u32,

@@ -8,9 +8,9 @@ use super::{
     registry::{Entry, Registry},
 };
 use crate::{
+    exit::{self, ExitError, reason},
     guest::{ConnectionKind, Fault, Front},
     options::{ListenAddress, Options, TcpPort},
-    refusal::{Refusal, exit, reason},
 };
 use mio::{Interest, Token};
 use socket2::{Domain, Protocol, SockAddr, Type};
@@ -25,17 +25,17 @@ const SEND_BUFFER_BYTES: usize = 1024 * 1024;
 
 /// A bound socket that no event loop knows yet.
 #[derive(Debug)]
-pub(crate) struct Mailbox {
+pub(crate) struct UdpListener {
     socket: UdpSocket,
     address: SocketAddr,
 }
 
-impl Mailbox {
+impl UdpListener {
     /// Opens what `-U` asks for, at the addresses of `-l`.
     ///
     /// # Errors
     /// The first socket that cannot be opened.
-    pub(crate) fn open_all(options: &Options) -> Result<Vec<Self>, Refusal> {
+    pub(crate) fn open_all(options: &Options) -> Result<Vec<Self>, ExitError> {
         let mut opened = Vec::new();
         if options.udp_port == TcpPort::Off || options.unix_socket.is_some() {
             return Ok(opened);
@@ -47,20 +47,20 @@ impl Mailbox {
                 (Some(port), _) | (None, TcpPort::Number(port)) => port,
                 (None, TcpPort::Ephemeral | TcpPort::Off) => 0,
             };
-            let refused = |error: &io::Error| {
+            let failure = |error: &io::Error| {
                 let message = format!("failed to listen on UDP port {port} of {}: {}", address.host, reason(error));
-                Refusal::new(exit::SYSTEM, message)
+                ExitError::new(exit::SYSTEM, message)
             };
             let (before, mut last_error) = (opened.len(), io::Error::other("the name has no address"));
-            for at in (address.host.as_str(), port).to_socket_addrs().map_err(|error| refused(&error))? {
+            for at in (address.host.as_str(), port).to_socket_addrs().map_err(|error| failure(&error))? {
                 match bind(at) {
                     Ok(mailbox) => opened.push(mailbox),
-                    Err(error) if error.kind() == io::ErrorKind::AddrInUse => return Err(refused(&error)),
+                    Err(error) if error.kind() == io::ErrorKind::AddrInUse => return Err(failure(&error)),
                     Err(error) => last_error = error,
                 }
             }
             if opened.len() == before {
-                return Err(refused(&last_error));
+                return Err(failure(&last_error));
             }
         }
         Ok(opened)
@@ -77,7 +77,7 @@ impl Mailbox {
 pub(crate) struct Datagrams {
     socket: mio::net::UdpSocket,
     pub(crate) entry: Arc<Entry>,
-    ends: Option<Ends>,
+    guests: Option<GuestConnections>,
     /// Something may have arrived.
     pub(crate) is_readable: bool,
     /// An answer that the socket did not take yet: the front's number, and to whom.
@@ -86,7 +86,7 @@ pub(crate) struct Datagrams {
 
 /// The front's numbers for the socket.
 #[derive(Clone, Copy, Debug)]
-struct Ends {
+struct GuestConnections {
     /// For who is surely who it says.
     verified: u32,
     others: u32,
@@ -95,7 +95,7 @@ struct Ends {
 impl Datagrams {
     /// Registers a socket under `token`.
     pub(crate) fn new(
-        mailbox: Mailbox,
+        mailbox: UdpListener,
         events: &mio::Registry,
         token: Token,
         registry: &Registry,
@@ -104,21 +104,21 @@ impl Datagrams {
         let mut socket = mio::net::UdpSocket::from_std(mailbox.socket);
         events.register(&mut socket, token, Interest::READABLE | Interest::WRITABLE)?;
         let entry = registry.add_datagrams(descriptor(&socket), Address::Udp(mailbox.address), now);
-        Ok(Self { socket, entry, ends: None, is_readable: false, unsent: None })
+        Ok(Self { socket, entry, guests: None, is_readable: false, unsent: None })
     }
 
     /// Makes a front know it.
-    pub(crate) fn introduce(&mut self, front: &mut Front) -> Result<(), Fault> {
+    pub(crate) fn open_in(&mut self, front: &mut Front) -> Result<(), Fault> {
         self.unsent = None;
         let verified = front.open(ConnectionKind::Datagrams)?;
         let others = front.open(ConnectionKind::UnverifiedDatagrams)?;
-        self.ends = Some(Ends { verified, others });
+        self.guests = Some(GuestConnections { verified, others });
         Ok(())
     }
 
     /// Whether a datagram can be taken now.
     pub(crate) fn is_ready(&self) -> bool {
-        self.is_readable && self.unsent.is_none() && self.ends.is_some()
+        self.is_readable && self.unsent.is_none() && self.guests.is_some()
     }
 
     /// The next datagram, into the front's memory: its size, the front's number, who sent it.
@@ -126,10 +126,10 @@ impl Datagrams {
     /// # Errors
     /// As a socket.
     pub(crate) fn receive(&mut self, front: &mut Front) -> Result<io::Result<(usize, u32, SocketAddr)>, Fault> {
-        let Some(ends) = self.ends else { return Ok(Err(io::ErrorKind::WouldBlock.into())) };
-        let window = front.window(ends.verified, false)?;
+        let Some(guests) = self.guests else { return Ok(Err(io::ErrorKind::WouldBlock.into())) };
+        let window = front.window(guests.verified, false)?;
         Ok(self.socket.recv_from(window).map(|(bytes, peer)| {
-            let end = if is_verified(peer) { ends.verified } else { ends.others };
+            let end = if is_verified(peer) { guests.verified } else { guests.others };
             (bytes, end, peer)
         }))
     }
@@ -148,7 +148,7 @@ fn is_verified(peer: SocketAddr) -> bool {
     peer.ip().to_canonical().is_loopback()
 }
 
-fn bind(at: SocketAddr) -> io::Result<Mailbox> {
+fn bind(at: SocketAddr) -> io::Result<UdpListener> {
     let socket = socket2::Socket::new(Domain::for_address(at), Type::DGRAM, Some(Protocol::UDP))?;
     if at.is_ipv6() {
         socket.set_only_v6(true)?;
@@ -159,7 +159,7 @@ fn bind(at: SocketAddr) -> io::Result<Mailbox> {
     socket.bind(&SockAddr::from(at))?;
     let socket = UdpSocket::from(socket);
     let address = socket.local_addr()?;
-    Ok(Mailbox { socket, address })
+    Ok(UdpListener { socket, address })
 }
 
 fn descriptor(socket: &mio::net::UdpSocket) -> u32 {

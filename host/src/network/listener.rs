@@ -4,8 +4,8 @@ use super::{address::Address, socket::Socket};
 #[cfg(unix)]
 use crate::system::supervisor;
 use crate::{
+    exit::{self, ExitError, reason},
     options::{ListenAddress, Options, Security, TcpPort},
-    refusal::{Refusal, exit, reason},
     system::process,
 };
 use mio::{Interest, Registry, Token, event::Source};
@@ -19,7 +19,7 @@ use wasmcached_core::boundary::config::Binding;
 /// A bound socket that the event loop does not know yet.
 #[derive(Debug)]
 pub(crate) struct Listener {
-    socket: Listening,
+    socket: BoundSocket,
     address: Address,
     /// Somebody else opened it, and removes its file.
     #[cfg(unix)]
@@ -30,7 +30,7 @@ pub(crate) struct Listener {
 }
 
 #[derive(Debug)]
-enum Listening {
+enum BoundSocket {
     Tcp(std::net::TcpListener),
     #[cfg(unix)]
     Unix(std::os::unix::net::UnixListener),
@@ -41,12 +41,12 @@ impl Listener {
     ///
     /// # Errors
     /// The first socket that cannot be opened.
-    pub(crate) fn open_all(options: &Options) -> Result<Vec<Self>, Refusal> {
+    pub(crate) fn open_all(options: &Options) -> Result<Vec<Self>, ExitError> {
         #[cfg(unix)]
         {
             let passed = supervisor::passed_sockets()?;
             if !passed.is_empty() {
-                return unix::take_over(passed, options.tls.enabled);
+                return unix::from_passed(passed, options.tls.enabled);
             }
         }
         #[cfg(unix)]
@@ -86,9 +86,9 @@ impl Listener {
     /// Hands it to an event loop.
     pub(crate) fn register(self, registry: &Registry, token: Token) -> io::Result<Acceptor> {
         let mut acceptor = match self.socket {
-            Listening::Tcp(socket) => Acceptor::Tcp(mio::net::TcpListener::from_std(socket)),
+            BoundSocket::Tcp(socket) => Acceptor::Tcp(mio::net::TcpListener::from_std(socket)),
             #[cfg(unix)]
-            Listening::Unix(socket) => {
+            BoundSocket::Unix(socket) => {
                 Acceptor::Unix(mio::net::UnixListener::from_std(socket), self.address, self.passed)
             }
         };
@@ -159,35 +159,35 @@ impl Drop for Acceptor {
     }
 }
 
-fn open_tcp(address: &ListenAddress, options: &Options, listeners: &mut Vec<Listener>) -> Result<(), Refusal> {
+fn open_tcp(address: &ListenAddress, options: &Options, listeners: &mut Vec<Listener>) -> Result<(), ExitError> {
     let port = match (address.port, options.tcp_port) {
         (Some(port), _) | (None, TcpPort::Number(port)) => port,
         (None, TcpPort::Ephemeral) => 0,
         (None, TcpPort::Off) => return Ok(()),
     };
-    let refused = |error: &io::Error| {
+    let failure = |error: &io::Error| {
         let place = match (options.listen.is_empty(), port) {
             (true, port) => format!("port {port}"),
             (false, _) if address.host.contains(':') => format!("address [{}]:{port}", address.host),
             (false, _) => format!("address {}:{port}", address.host),
         };
-        Refusal::new(exit::SYSTEM, format!("failed to listen on TCP {place}: {}", reason(error)))
+        ExitError::new(exit::SYSTEM, format!("failed to listen on TCP {place}: {}", reason(error)))
     };
     let security = match (options.tls.enabled, address.security) {
         (false, _) => Security::Plain,
         (true, chosen) => chosen.unwrap_or(Security::Tls),
     };
-    let resolved = (address.host.as_str(), port).to_socket_addrs().map_err(|error| refused(&error))?;
+    let resolved = (address.host.as_str(), port).to_socket_addrs().map_err(|error| failure(&error))?;
     let (before, mut last_error) = (listeners.len(), io::Error::other("the name has no address"));
     for at in resolved {
         match bind_tcp(at, options.backlog, security) {
             Ok(listener) => listeners.push(Listener { binding: address.binding, ..listener }),
             // A name may have addresses that this machine does not have, but a port in use is always a mistake.
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => return Err(refused(&error)),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => return Err(failure(&error)),
             Err(error) => last_error = error,
         }
     }
-    if listeners.len() == before { Err(refused(&last_error)) } else { Ok(()) }
+    if listeners.len() == before { Err(failure(&last_error)) } else { Ok(()) }
 }
 
 fn bind_tcp(at: SocketAddr, backlog: i32, security: Security) -> io::Result<Listener> {
@@ -207,7 +207,7 @@ fn bind_tcp(at: SocketAddr, backlog: i32, security: Security) -> io::Result<List
     let socket = std::net::TcpListener::from(socket);
     let address = Address::Tcp(socket.local_addr()?);
     Ok(Listener {
-        socket: Listening::Tcp(socket),
+        socket: BoundSocket::Tcp(socket),
         address,
         #[cfg(unix)]
         passed: false,
@@ -219,27 +219,27 @@ fn bind_tcp(at: SocketAddr, backlog: i32, security: Security) -> io::Result<List
 #[cfg(unix)]
 mod unix {
     use super::*;
-    use crate::system::supervisor::Passed;
+    use crate::system::supervisor::PassedSocket;
     use std::{fs, os::unix::fs::FileTypeExt, path::Path};
 
     /// Binds `path`, in the place of a socket that nobody listens on any more.
-    pub(super) fn open(path: &Path, mask: u32, backlog: i32) -> Result<Listener, Refusal> {
-        let refused = |error: io::Error| {
+    pub(super) fn open(path: &Path, mask: u32, backlog: i32) -> Result<Listener, ExitError> {
+        let failure = |error: io::Error| {
             let message = format!("failed to listen on UNIX socket {}: {}", path.display(), reason(&error));
-            Refusal::new(exit::SYSTEM, message)
+            ExitError::new(exit::SYSTEM, message)
         };
-        let path = std::path::absolute(path).map_err(refused)?;
+        let path = std::path::absolute(path).map_err(failure)?;
         if fs::symlink_metadata(&path).is_ok_and(|file| file.file_type().is_socket()) {
-            fs::remove_file(&path).map_err(refused)?;
+            fs::remove_file(&path).map_err(failure)?;
         }
-        let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None).map_err(refused)?;
-        socket.set_nonblocking(true).map_err(refused)?;
-        let address = SockAddr::unix(&path).map_err(refused)?;
-        process::with_creation_mask(mask, || socket.bind(&address)).map_err(refused)?;
-        socket.listen(backlog).map_err(refused)?;
+        let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None).map_err(failure)?;
+        socket.set_nonblocking(true).map_err(failure)?;
+        let address = SockAddr::unix(&path).map_err(failure)?;
+        process::with_creation_mask(mask, || socket.bind(&address)).map_err(failure)?;
+        socket.listen(backlog).map_err(failure)?;
         let socket = std::os::fd::OwnedFd::from(socket).into();
         Ok(Listener {
-            socket: Listening::Unix(socket),
+            socket: BoundSocket::Unix(socket),
             address: Address::Unix(path.into()),
             passed: false,
             security: Security::Plain,
@@ -248,34 +248,34 @@ mod unix {
     }
 
     /// What the service manager opened: where it listens is its business, and what `-p`, `-l` and `-s` say does not count.
-    pub(super) fn take_over(passed: Vec<Passed>, tls: bool) -> Result<Vec<Listener>, Refusal> {
-        let refused = |error: io::Error| {
-            Refusal::new(exit::SYSTEM, format!("a socket that was passed on cannot be used: {}", reason(&error)))
+    pub(super) fn from_passed(passed: Vec<PassedSocket>, tls: bool) -> Result<Vec<Listener>, ExitError> {
+        let failure = |error: io::Error| {
+            ExitError::new(exit::SYSTEM, format!("a socket that was passed on cannot be used: {}", reason(&error)))
         };
         let take = |passed| {
             let (socket, address) = match passed {
-                Passed::Tcp(socket) => {
+                PassedSocket::Tcp(socket) => {
                     socket.set_nonblocking(true)?;
                     let reference = socket2::SockRef::from(&socket);
                     reference.set_keepalive(true)?;
                     reference.set_tcp_nodelay(true)?;
                     let address = Address::Tcp(socket.local_addr()?);
-                    (Listening::Tcp(socket), address)
+                    (BoundSocket::Tcp(socket), address)
                 }
-                Passed::Unix(socket) => {
+                PassedSocket::Unix(socket) => {
                     socket.set_nonblocking(true)?;
                     let address = socket.local_addr()?;
                     let path = address.as_pathname().unwrap_or(Path::new("(unnamed)"));
                     let path = Address::Unix(path.into());
-                    (Listening::Unix(socket), path)
+                    (BoundSocket::Unix(socket), path)
                 }
             };
             let security = match &socket {
-                Listening::Tcp(_) if tls => Security::Tls,
+                BoundSocket::Tcp(_) if tls => Security::Tls,
                 _ => Security::Plain,
             };
             Ok(Listener { socket, address, passed: true, security, binding: None })
         };
-        passed.into_iter().map(take).collect::<io::Result<_>>().map_err(refused)
+        passed.into_iter().map(take).collect::<io::Result<_>>().map_err(failure)
     }
 }

@@ -1,8 +1,8 @@
 //! The file that names the ports, for `-p -1`.
 
-use super::{address::Address, datagram::Mailbox, listener::Listener};
+use super::{address::Address, datagram::UdpListener, listener::Listener};
 use crate::{
-    refusal::{Refusal, exit, reason},
+    exit::{self, ExitError, reason},
     system::pid_file,
 };
 use std::fmt::Write as _;
@@ -11,14 +11,14 @@ use std::fmt::Write as _;
 ///
 /// # Errors
 /// The file cannot be written.
-pub(crate) fn write(listeners: &[Listener], mailboxes: &[Mailbox]) -> Result<(), Refusal> {
+pub(crate) fn write(listeners: &[Listener], udp_listeners: &[UdpListener]) -> Result<(), ExitError> {
     let Some(path) = std::env::var_os("MEMCACHED_PORT_FILENAME") else { return Ok(()) };
     let streams = listeners.iter().filter_map(|listener| match listener.address() {
         Address::Tcp(address) => Some(("TCP", *address)),
         _ => None,
     });
     let mut text = String::new();
-    for (kind, address) in streams.chain(mailboxes.iter().map(|mailbox| ("UDP", mailbox.address()))) {
+    for (kind, address) in streams.chain(udp_listeners.iter().map(|mailbox| ("UDP", mailbox.address()))) {
         let family = if address.is_ipv6() { "INET6" } else { "INET" };
         let _ = writeln!(text, "{kind} {family}: {}", address.port());
     }
@@ -31,6 +31,6 @@ pub(crate) fn write(listeners: &[Listener], mailboxes: &[Mailbox]) -> Result<(),
     let written = pid_file::write_anew(temporary.as_ref(), &text).and_then(|()| std::fs::rename(&temporary, &path));
     written.map_err(|error| {
         let path = path.display();
-        Refusal::new(exit::SYSTEM, format!("cannot write the port to {path}: {}", reason(&error)))
+        ExitError::new(exit::SYSTEM, format!("cannot write the port to {path}: {}", reason(&error)))
     })
 }

@@ -62,9 +62,9 @@ impl Socket {
     }
 
     /// When it was accepted, if its sides are still agreeing on how to talk.
-    pub(crate) fn opening_since(&self) -> Option<u32> {
+    pub(crate) fn handshaking_since(&self) -> Option<u32> {
         match self {
-            Self::Tls(stream) => stream.opening_since(),
+            Self::Tls(stream) => stream.handshaking_since(),
             _ => None,
         }
     }

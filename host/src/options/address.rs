@@ -1,7 +1,7 @@
 //! `-p` and `-l`: where to listen.
 
 use super::Security;
-use crate::refusal::{Refusal, exit};
+use crate::exit::{self, ExitError};
 use wasmcached_core::boundary::config::Binding;
 
 /// `-p`.
@@ -16,7 +16,7 @@ pub(crate) enum TcpPort {
 }
 
 impl TcpPort {
-    pub(super) fn parse(text: &str) -> Result<Self, Refusal> {
+    pub(super) fn parse(text: &str) -> Result<Self, ExitError> {
         match text.parse::<i64>() {
             Ok(-1) => Ok(Self::Ephemeral),
             Ok(0) => Ok(Self::Off),
@@ -58,7 +58,7 @@ impl ListenAddress {
     }
 
     /// Reads `host`, `host:port`, `[v6]`, `[v6]:port` or a bare IPv6 address, after any prefixes.
-    pub(crate) fn parse(given: &str) -> Result<Self, Refusal> {
+    pub(crate) fn parse(given: &str) -> Result<Self, ExitError> {
         let (security, binding, text) = without_prefixes(given)?;
         let (host, rest) = match text.strip_prefix('[') {
             Some(inner) => inner.split_once(']').ok_or_else(|| bad_address(text, "the bracket is not closed"))?,
@@ -85,7 +85,7 @@ impl ListenAddress {
 const TAG_BYTES_MAX: usize = 8;
 
 /// memcached lets an address say which protocol and which encryption it is for.
-fn without_prefixes(given: &str) -> Result<(Option<Security>, Option<Binding>, &str), Refusal> {
+fn without_prefixes(given: &str) -> Result<(Option<Security>, Option<Binding>, &str), ExitError> {
     let (mut security, mut binding, mut text) = (None, None, given);
     loop {
         if let Some(rest) = text.strip_prefix("notls:") {
@@ -97,7 +97,7 @@ fn without_prefixes(given: &str) -> Result<(Option<Security>, Option<Binding>, &
         } else if let Some((tag, rest)) = bracketed(text, "tag") {
             if !(1..=TAG_BYTES_MAX).contains(&tag.len()) {
                 let message = format!("Listener tags must be between 1 and 8 characters: \"{tag}\"");
-                return Err(Refusal::new(exit::USAGE, message));
+                return Err(ExitError::new(exit::USAGE, message));
             }
             // Names are for a proxy's routes, which are not here.
             text = rest;
@@ -110,7 +110,7 @@ fn without_prefixes(given: &str) -> Result<(Option<Security>, Option<Binding>, &
                 _ => {
                     let message =
                         format!("-l {given}: proto[{protocol}] is none of proto[asc], proto[bin], proto[auto]");
-                    return Err(Refusal::new(exit::USAGE, message));
+                    return Err(ExitError::new(exit::USAGE, message));
                 }
             });
         } else {
@@ -129,16 +129,16 @@ fn bracketed<'t>(text: &'t str, name: &str) -> Option<(&'t str, &'t str)> {
     text.split_once(end)
 }
 
-fn port(number: i64) -> Result<u16, Refusal> {
+fn port(number: i64) -> Result<u16, ExitError> {
     u16::try_from(number).map_err(|_| bad_port(&number.to_string()))
 }
 
-fn bad_port(text: &str) -> Refusal {
-    Refusal::new(exit::USAGE, format!("ERROR: Invalid port number {text}."))
+fn bad_port(text: &str) -> ExitError {
+    ExitError::new(exit::USAGE, format!("ERROR: Invalid port number {text}."))
 }
 
-fn bad_address(text: &str, why: &str) -> Refusal {
-    Refusal::new(exit::USAGE, format!("-l {text}: {why}"))
+fn bad_address(text: &str, why: &str) -> ExitError {
+    ExitError::new(exit::USAGE, format!("-l {text}: {why}"))
 }
 
 #[cfg(test)]

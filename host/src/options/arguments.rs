@@ -1,12 +1,12 @@
-//! What was asked for, wherever it was said: flags with their values as text, in the order of the table. The command
-//! line and the configuration file both become this; it puts itself into force, or writes itself down.
+//! Flags with their values as text, in the order of the table. The command line and the configuration file both become
+//! this list, which either applies itself to the options or is written as a file.
 
 use super::{
     Options,
-    parser::SURPLUS,
+    parser::STRAY_WORDS,
     table::{Action, FLAGS, Flag},
 };
-use crate::refusal::{Refusal, exit};
+use crate::exit::{self, ExitError};
 use clap::ArgMatches;
 
 /// The long name of `-o`.
@@ -14,111 +14,111 @@ pub(super) const EXTENDED: &str = "extended";
 
 /// See the module.
 #[derive(Default)]
-pub(super) struct Given {
-    flags: Vec<GivenFlag>,
+pub(super) struct Arguments {
+    flags: Vec<FlagValues>,
     /// Words that belong to no flag.
-    surplus: Vec<String>,
+    stray_words: Vec<String>,
 }
 
-struct GivenFlag {
+struct FlagValues {
     flag: &'static Flag,
-    /// Of a switch: one that is empty. Of what is counted: how often.
-    said: Vec<Said>,
+    /// A switch has one empty value; a counted flag has its count.
+    values: Vec<ArgumentValue>,
 }
 
-/// A value as somebody wrote it.
-pub(super) struct Said {
+/// A value as the user wrote it.
+pub(super) struct ArgumentValue {
     pub(super) text: String,
-    /// What an error begins with: the place in a file. Empty for the command line.
+    /// Prefix of error messages: the place in a file. Empty for the command line.
     pub(super) place: String,
 }
 
-impl Given {
-    /// What the command line says.
+impl Arguments {
+    /// The flags of the command line.
     pub(super) fn of_command_line(matches: &ArgMatches) -> Self {
-        let mut given = Self::default();
-        let said = |text: &str| Said { text: text.to_owned(), place: String::new() };
+        let mut arguments = Self::default();
+        let value = |text: &str| ArgumentValue { text: text.to_owned(), place: String::new() };
         for flag in FLAGS {
             match flag.action {
                 Action::Print | Action::Instead(_) => {}
-                Action::Switch(_) if matches.get_flag(flag.long) => given.add(flag, said("")),
+                Action::Switch(_) if matches.get_flag(flag.long) => arguments.add(flag, value("")),
                 Action::Switch(_) => {}
                 Action::Count(_) => match matches.get_count(flag.long) {
                     0 => {}
-                    count => given.add(flag, said(&count.to_string())),
+                    count => arguments.add(flag, value(&count.to_string())),
                 },
                 Action::Value(..) => {
                     for text in matches.get_many::<String>(flag.long).into_iter().flatten() {
-                        given.add(flag, said(text));
+                        arguments.add(flag, value(text));
                     }
                 }
                 Action::Values(..) => {
                     let lists = matches.get_many::<String>(flag.long).into_iter().flatten();
                     for text in lists.flat_map(|list| list.split(',')).filter(|text| !text.is_empty()) {
-                        given.add(flag, said(text));
+                        arguments.add(flag, value(text));
                     }
                 }
             }
         }
-        given.surplus = matches.get_many::<String>(SURPLUS).into_iter().flatten().cloned().collect();
-        given
+        arguments.stray_words = matches.get_many::<String>(STRAY_WORDS).into_iter().flatten().cloned().collect();
+        arguments
     }
 
-    /// One more value.
-    pub(super) fn add(&mut self, flag: &'static Flag, said: Said) {
-        match self.flags.iter_mut().find(|given| given.flag.long == flag.long) {
-            Some(given) => given.said.push(said),
-            None => self.flags.push(GivenFlag { flag, said: vec![said] }),
+    /// Appends a value.
+    pub(super) fn add(&mut self, flag: &'static Flag, value: ArgumentValue) {
+        match self.flags.iter_mut().find(|known| known.flag.long == flag.long) {
+            Some(known) => known.values.push(value),
+            None => self.flags.push(FlagValues { flag, values: vec![value] }),
         }
     }
 
-    /// Both, where `over` wins: flag by flag, and of `-o` name by name.
-    pub(super) fn beneath(mut self, over: Self) -> Self {
+    /// Merges both lists. `over` wins flag by flag, and for `-o` name by name.
+    pub(super) fn overridden_by(mut self, over: Self) -> Self {
         for above in over.flags {
-            match self.flags.iter_mut().find(|given| given.flag.long == above.flag.long) {
-                Some(below) if above.flag.long == EXTENDED => below.said.extend(above.said),
+            match self.flags.iter_mut().find(|below| below.flag.long == above.flag.long) {
+                Some(below) if above.flag.long == EXTENDED => below.values.extend(above.values),
                 Some(below) => *below = above,
                 None => self.flags.push(above),
             }
         }
-        self.surplus.extend(over.surplus);
+        self.stray_words.extend(over.stray_words);
         self
     }
 
-    /// Puts all of it into `options`.
+    /// Applies every value to `options`.
     ///
     /// # Errors
-    /// The first that cannot be obeyed.
-    pub(super) fn apply(&self, options: &mut Options) -> Result<(), Refusal> {
+    /// The first value that is invalid.
+    pub(super) fn apply(&self, options: &mut Options) -> Result<(), ExitError> {
         for flag in FLAGS {
-            for said in self.said(flag) {
+            for value in self.values(flag) {
                 match flag.action {
                     Action::Print | Action::Instead(_) => {}
                     Action::Switch(action) => action(options),
-                    Action::Count(action) => action(options, said.text.parse().unwrap_or(u8::MAX)),
+                    Action::Count(action) => action(options, value.text.parse().unwrap_or(u8::MAX)),
                     Action::Value(_, action) | Action::Values(_, action) => {
-                        action(options, &said.text).map_err(|refusal| said.located(refusal))?;
+                        action(options, &value.text).map_err(|error| value.located(error))?;
                     }
                 }
-                if let Some(message) = options.refused.take() {
-                    return Err(said.located(Refusal::new(exit::USAGE, message)));
+                if let Some(message) = options.rejected.take() {
+                    return Err(value.located(ExitError::new(exit::USAGE, message)));
                 }
             }
         }
-        for word in &self.surplus {
+        for word in &self.stray_words {
             options.warn(&format!("\"{word}\" does nothing: it belongs to no flag"));
         }
         Ok(())
     }
 
-    /// The values of a flag, in the order in which they were said.
-    pub(super) fn said(&self, flag: &Flag) -> &[Said] {
-        self.flags.iter().find(|given| given.flag.long == flag.long).map_or(&[], |given| &given.said)
+    /// The values of a flag, in the order in which they were given.
+    pub(super) fn values(&self, flag: &Flag) -> &[ArgumentValue] {
+        self.flags.iter().find(|known| known.flag.long == flag.long).map_or(&[], |known| &known.values)
     }
 }
 
-impl Said {
-    fn located(&self, refusal: Refusal) -> Refusal {
-        Refusal { message: format!("{}{}", self.place, refusal.message), ..refusal }
+impl ArgumentValue {
+    fn located(&self, error: ExitError) -> ExitError {
+        ExitError { message: format!("{}{}", self.place, error.message), ..error }
     }
 }

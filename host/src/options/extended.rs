@@ -1,8 +1,8 @@
 //! The names of `-o`.
 
-use super::{HugePages, Options, inert, tls, value};
-use crate::refusal::{Refusal, exit};
-use wasmcached_core::{command::Eviction, limits, settings::Setting};
+use super::{HugePages, Options, compatibility, tls, value};
+use crate::exit::{self, ExitError};
+use wasmcached_core::{boundary::config::Eviction, limits, settings::Setting};
 
 /// A name of `-o`.
 pub(super) struct Extended {
@@ -15,17 +15,17 @@ pub(super) enum Effect {
     /// Without a value; with a line of help.
     Switch(fn(&mut Options), &'static str),
     /// With a number; with its unit and a line of help.
-    Number(fn(&mut Options, u32) -> Result<(), Refusal>, &'static str, &'static str),
+    Number(fn(&mut Options, u32) -> Result<(), ExitError>, &'static str, &'static str),
     /// With a word; with those that there are and a line of help.
-    Word(fn(&mut Options, &str) -> Result<(), Refusal>, &'static str, &'static str),
+    Word(fn(&mut Options, &str) -> Result<(), ExitError>, &'static str, &'static str),
     /// Accepted with a warning that gives this reason.
-    Nothing(&'static str),
+    NoOp(&'static str),
     /// The same, after a check of the value that is memcached's.
-    Inert(inert::Check, &'static str),
+    CheckedNoOp(compatibility::Check, &'static str),
     /// Refused with this reason.
     Refused(&'static str),
 }
-use Effect::{Inert, Nothing, Number, Refused, Switch, Word};
+use Effect::{CheckedNoOp, NoOp, Number, Refused, Switch, Word};
 
 /// The help of a name that is for tests: none.
 pub(super) const HIDDEN: &str = "";
@@ -40,8 +40,8 @@ const OWN_BUFFERS: &str = "buffers are bounded by the engine";
 
 /// The names, those that do something first.
 pub(super) const NAMES: &[Extended] = &[
-    name("maxconns_fast", Switch(|o| o.refuse_fast = true, "answer and close what comes in beyond -c (default)")),
-    name("no_maxconns_fast", Switch(|o| o.refuse_fast = false, "let it wait instead")),
+    name("maxconns_fast", Switch(|o| o.reject_fast = true, "answer and close what comes in beyond -c (default)")),
+    name("no_maxconns_fast", Switch(|o| o.reject_fast = false, "let it wait instead")),
     name(
         "idle_timeout",
         Number(idle_timeout, "SECONDS", "close clients that are silent for longer (default: 0, never)"),
@@ -106,51 +106,51 @@ pub(super) const NAMES: &[Extended] = &[
     name("ssl_min_version", Word(tls::min_version, "2|3", "TLS 1.2 or 1.3 is the least (default: 2)")),
     name("ssl_session_cache", Switch(|o| o.tls.resumption = true, "let clients resume (default: off)")),
     name("ssl_wbuf_size", Word(tls::batch_kib, "KB", "how much is encrypted and sent at once (default: 16)")),
-    name("ssl_kernel_tls", Nothing("records are encrypted by the server itself")),
-    name("hashpower", Inert(inert::hash_power, OWN_INDEX)),
-    name("no_hashexpand", Nothing(OWN_INDEX)),
-    name("hash_algorithm", Inert(inert::hash_algorithm, OWN_INDEX)),
-    name("slab_reassign", Inert(inert::slab_reassign, NO_SLABS)),
-    name("no_slab_reassign", Inert(inert::no_slab_reassign, NO_SLABS)),
-    name("slab_automove", Inert(inert::slab_automove, NO_SLABS)),
-    name("no_slab_automove", Inert(inert::no_slab_automove, NO_SLABS)),
-    name("slab_automove_ratio", Inert(inert::slab_automove_ratio, NO_SLABS)),
-    name("slab_automove_window", Inert(inert::slab_automove_window, NO_SLABS)),
-    name("slab_automove_freeratio", Inert(inert::slab_automove_freeratio, NO_SLABS)),
-    name("slab_sizes", Inert(inert::slab_sizes, NO_SLABS)),
-    name("slab_chunk_max", Inert(inert::slab_chunk_max, NO_SLABS)),
-    name("no_chunked_items", Inert(inert::no_chunked_items, NO_SLABS)),
-    name("tail_repair_time", Inert(inert::tail_repair_time, "no item can be left locked")),
-    name("lru_crawler_sleep", Inert(inert::lru_crawler_sleep, OWN_SWEEP)),
-    name("lru_crawler_tocrawl", Inert(inert::lru_crawler_tocrawl, OWN_SWEEP)),
-    name("hot_lru_pct", Inert(inert::hot_lru_pct, NO_LRU_PARTS)),
-    name("warm_lru_pct", Inert(inert::warm_lru_pct, NO_LRU_PARTS)),
-    name("hot_max_factor", Inert(inert::hot_max_factor, NO_LRU_PARTS)),
-    name("warm_max_factor", Inert(inert::warm_max_factor, NO_LRU_PARTS)),
-    name("temporary_ttl", Inert(inert::temporary_ttl, NO_LRU_PARTS)),
-    name("inline_ascii_resp", Nothing("it does nothing in memcached either")),
-    name("no_inline_ascii_resp", Nothing("it does nothing in memcached either")),
-    name("modern", Nothing("it does nothing in memcached either")),
-    name("no_modern", Nothing("the defaults of memcached 1.4 are not kept")),
-    name("resp_obj_mem_limit", Nothing("it does nothing in memcached either")),
-    name("read_buf_mem_limit", Inert(inert::read_buf_mem_limit, OWN_BUFFERS)),
-    name("drop_privileges", Nothing("what clients send is interpreted in a sandbox anyway")),
-    name("no_drop_privileges", Nothing("what clients send is interpreted in a sandbox anyway")),
-    name("relaxed_privileges", Nothing("what clients send is interpreted in a sandbox anyway")),
-    name("sock_cookie_id", Inert(inert::sock_cookie_id, "sockets are not marked")),
-    name("ext_path", Inert(inert::ext_path, NO_FLASH)),
-    name("ext_page_size", Inert(inert::ext_page_size, NO_FLASH)),
-    name("ext_wbuf_size", Inert(inert::ext_wbuf_size, NO_FLASH)),
-    name("ext_threads", Inert(inert::ext_threads, NO_FLASH)),
-    name("ext_item_size", Inert(inert::ext_item_size, NO_FLASH)),
-    name("ext_item_age", Inert(inert::ext_item_age, NO_FLASH)),
-    name("ext_low_ttl", Inert(inert::ext_low_ttl, NO_FLASH)),
-    name("ext_drop_unread", Nothing(NO_FLASH)),
-    name("ext_recache_rate", Inert(inert::ext_recache_rate, NO_FLASH)),
-    name("ext_compact_under", Inert(inert::ext_compact_under, NO_FLASH)),
-    name("ext_drop_under", Inert(inert::ext_drop_under, NO_FLASH)),
-    name("ext_max_frag", Inert(inert::ext_max_frag, NO_FLASH)),
-    name("ext_max_sleep", Inert(inert::ext_max_sleep, NO_FLASH)),
+    name("ssl_kernel_tls", NoOp("records are encrypted by the server itself")),
+    name("hashpower", CheckedNoOp(compatibility::hash_power, OWN_INDEX)),
+    name("no_hashexpand", NoOp(OWN_INDEX)),
+    name("hash_algorithm", CheckedNoOp(compatibility::hash_algorithm, OWN_INDEX)),
+    name("slab_reassign", CheckedNoOp(compatibility::slab_reassign, NO_SLABS)),
+    name("no_slab_reassign", CheckedNoOp(compatibility::no_slab_reassign, NO_SLABS)),
+    name("slab_automove", CheckedNoOp(compatibility::slab_automove, NO_SLABS)),
+    name("no_slab_automove", CheckedNoOp(compatibility::no_slab_automove, NO_SLABS)),
+    name("slab_automove_ratio", CheckedNoOp(compatibility::slab_automove_ratio, NO_SLABS)),
+    name("slab_automove_window", CheckedNoOp(compatibility::slab_automove_window, NO_SLABS)),
+    name("slab_automove_freeratio", CheckedNoOp(compatibility::slab_automove_freeratio, NO_SLABS)),
+    name("slab_sizes", CheckedNoOp(compatibility::slab_sizes, NO_SLABS)),
+    name("slab_chunk_max", CheckedNoOp(compatibility::slab_chunk_max, NO_SLABS)),
+    name("no_chunked_items", CheckedNoOp(compatibility::no_chunked_items, NO_SLABS)),
+    name("tail_repair_time", CheckedNoOp(compatibility::tail_repair_time, "no item can be left locked")),
+    name("lru_crawler_sleep", CheckedNoOp(compatibility::lru_crawler_sleep, OWN_SWEEP)),
+    name("lru_crawler_tocrawl", CheckedNoOp(compatibility::lru_crawler_tocrawl, OWN_SWEEP)),
+    name("hot_lru_pct", CheckedNoOp(compatibility::hot_lru_pct, NO_LRU_PARTS)),
+    name("warm_lru_pct", CheckedNoOp(compatibility::warm_lru_pct, NO_LRU_PARTS)),
+    name("hot_max_factor", CheckedNoOp(compatibility::hot_max_factor, NO_LRU_PARTS)),
+    name("warm_max_factor", CheckedNoOp(compatibility::warm_max_factor, NO_LRU_PARTS)),
+    name("temporary_ttl", CheckedNoOp(compatibility::temporary_ttl, NO_LRU_PARTS)),
+    name("inline_ascii_resp", NoOp("it does nothing in memcached either")),
+    name("no_inline_ascii_resp", NoOp("it does nothing in memcached either")),
+    name("modern", NoOp("it does nothing in memcached either")),
+    name("no_modern", NoOp("the defaults of memcached 1.4 are not kept")),
+    name("resp_obj_mem_limit", NoOp("it does nothing in memcached either")),
+    name("read_buf_mem_limit", CheckedNoOp(compatibility::read_buf_mem_limit, OWN_BUFFERS)),
+    name("drop_privileges", NoOp("what clients send is interpreted in a sandbox anyway")),
+    name("no_drop_privileges", NoOp("what clients send is interpreted in a sandbox anyway")),
+    name("relaxed_privileges", NoOp("what clients send is interpreted in a sandbox anyway")),
+    name("sock_cookie_id", CheckedNoOp(compatibility::sock_cookie_id, "sockets are not marked")),
+    name("ext_path", CheckedNoOp(compatibility::ext_path, NO_FLASH)),
+    name("ext_page_size", CheckedNoOp(compatibility::ext_page_size, NO_FLASH)),
+    name("ext_wbuf_size", CheckedNoOp(compatibility::ext_wbuf_size, NO_FLASH)),
+    name("ext_threads", CheckedNoOp(compatibility::ext_threads, NO_FLASH)),
+    name("ext_item_size", CheckedNoOp(compatibility::ext_item_size, NO_FLASH)),
+    name("ext_item_age", CheckedNoOp(compatibility::ext_item_age, NO_FLASH)),
+    name("ext_low_ttl", CheckedNoOp(compatibility::ext_low_ttl, NO_FLASH)),
+    name("ext_drop_unread", NoOp(NO_FLASH)),
+    name("ext_recache_rate", CheckedNoOp(compatibility::ext_recache_rate, NO_FLASH)),
+    name("ext_compact_under", CheckedNoOp(compatibility::ext_compact_under, NO_FLASH)),
+    name("ext_drop_under", CheckedNoOp(compatibility::ext_drop_under, NO_FLASH)),
+    name("ext_max_frag", CheckedNoOp(compatibility::ext_max_frag, NO_FLASH)),
+    name("ext_max_sleep", CheckedNoOp(compatibility::ext_max_sleep, NO_FLASH)),
     name("proxy_config", Refused(NO_PROXY)),
     name("proxy_arg", Refused(NO_PROXY)),
     name("proxy_uring", Refused(NO_PROXY)),
@@ -158,30 +158,30 @@ pub(super) const NAMES: &[Extended] = &[
 ];
 
 /// Puts one `-o` into `options`.
-pub(super) fn apply(options: &mut Options, list: &str) -> Result<(), Refusal> {
+pub(super) fn apply(options: &mut Options, list: &str) -> Result<(), ExitError> {
     list.split(',').filter(|item| !item.is_empty()).try_for_each(|item| apply_one(options, item))
 }
 
-fn apply_one(options: &mut Options, item: &str) -> Result<(), Refusal> {
+fn apply_one(options: &mut Options, item: &str) -> Result<(), ExitError> {
     let (given, argument) = item.split_once('=').map_or((item, None), |(name, value)| (name, Some(value)));
     let Some(known) = NAMES.iter().find(|known| known.name == given) else {
-        return Err(Refusal::new(exit::FLAG, unknown(item, given)));
+        return Err(ExitError::new(exit::FLAG, unknown(item, given)));
     };
     match known.effect {
         Switch(action, _) => action(options),
         Number(action, _, _) => match argument {
             Some(text) if !text.is_empty() => action(options, value::number(text, given)?)?,
-            _ => return Err(Refusal::new(exit::FLAG, format!("Missing numeric argument for {given}"))),
+            _ => return Err(ExitError::new(exit::FLAG, format!("Missing numeric argument for {given}"))),
         },
         Word(action, _, _) => action(options, argument.unwrap_or(""))?,
-        Inert(check, reason) => {
+        CheckedNoOp(check, reason) => {
             for (setting, shown) in check(argument)? {
-                options.show_inert(setting, shown);
+                options.show_setting(setting, shown);
             }
             options.warn(&format!("-o {given} does nothing: {reason}"));
         }
-        Nothing(reason) => options.warn(&format!("-o {given} does nothing: {reason}")),
-        Refused(reason) => options.refuse(&format!("-o {given}: {reason}")),
+        NoOp(reason) => options.warn(&format!("-o {given} does nothing: {reason}")),
+        Refused(reason) => options.reject(&format!("-o {given}: {reason}")),
     }
     Ok(())
 }
@@ -200,42 +200,42 @@ pub(super) fn nearest<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> 
     names.max_by(|a, b| likeness(a).total_cmp(&likeness(b))).filter(|name| likeness(name) > 0.8)
 }
 
-fn idle_timeout(options: &mut Options, seconds: u32) -> Result<(), Refusal> {
+fn idle_timeout(options: &mut Options, seconds: u32) -> Result<(), ExitError> {
     options.idle_timeout_s = seconds;
     Ok(())
 }
 
-fn eviction(options: &mut Options, word: &str) -> Result<(), Refusal> {
+fn eviction(options: &mut Options, word: &str) -> Result<(), ExitError> {
     options.eviction = match word {
         "lru" => Eviction::Lru,
         "s3fifo" => Eviction::S3Fifo,
-        _ => return Err(Refusal::new(exit::FLAG, "eviction must be lru or s3fifo")),
+        _ => return Err(ExitError::new(exit::FLAG, "eviction must be lru or s3fifo")),
     };
     Ok(())
 }
 
 fn set_maintainer(options: &mut Options, on: bool) {
     options.eviction = if on { Eviction::S3Fifo } else { Eviction::Lru };
-    options.show_inert(Setting::LruMaintainerThread, if on { "yes" } else { "no" }.to_owned());
+    options.show_setting(Setting::LruMaintainerThread, if on { "yes" } else { "no" }.to_owned());
 }
 
-fn kibibytes(place: &mut u32, kib: u32) -> Result<(), Refusal> {
-    let too_large = || Refusal::new(exit::FLAG, "a log buffer is smaller than 4 GiB");
+fn kibibytes(place: &mut u32, kib: u32) -> Result<(), ExitError> {
+    let too_large = || ExitError::new(exit::FLAG, "a log buffer is smaller than 4 GiB");
     *place = kib.checked_mul(1024).ok_or_else(too_large)?;
     Ok(())
 }
 
-fn shards(options: &mut Options, count: u32) -> Result<(), Refusal> {
+fn shards(options: &mut Options, count: u32) -> Result<(), ExitError> {
     if count == 0 || count > limits::SHARDS_MAX {
-        return Err(Refusal::new(exit::FLAG, format!("shards must be from 1 to {}", limits::SHARDS_MAX)));
+        return Err(ExitError::new(exit::FLAG, format!("shards must be from 1 to {}", limits::SHARDS_MAX)));
     }
     options.shards = Some(count);
     Ok(())
 }
 
-fn segment_kib(options: &mut Options, kib: u32) -> Result<(), Refusal> {
+fn segment_kib(options: &mut Options, kib: u32) -> Result<(), ExitError> {
     if !(4..=16 * 1024).contains(&kib) || !kib.is_power_of_two() {
-        return Err(Refusal::new(exit::FLAG, "segment_size must be a power of two from 4 to 16384"));
+        return Err(ExitError::new(exit::FLAG, "segment_size must be a power of two from 4 to 16384"));
     }
     options.segment_bytes = kib * 1024;
     Ok(())

@@ -1,14 +1,14 @@
 //! The configuration file: TOML with every flag by its long name, and the names of `-o` below `[extended]`.
 //!
-//! Nothing about a flag is known here: what a key is and what its value means, the table says.
+//! NoOp about a flag is known here: what a key is and what its value means, the table says.
 
 use super::{
+    arguments::{ArgumentValue, Arguments, EXTENDED},
     extended::{self, NAMES},
-    arguments::{EXTENDED, Given, Said},
     help,
     table::{Action, FLAGS, Flag},
 };
-use crate::refusal::{Refusal, exit, reason};
+use crate::exit::{self, ExitError, reason};
 use std::{fmt::Write as _, path::Path};
 use toml::{
     Spanned,
@@ -19,23 +19,23 @@ use toml::{
 ///
 /// # Errors
 /// What is wrong with it, with the line and the key.
-pub(super) fn read(path: &Path) -> Result<Given, Refusal> {
+pub(super) fn read(path: &Path) -> Result<Arguments, ExitError> {
     let text = std::fs::read_to_string(path)
-        .map_err(|error| refusal(format!("--config: cannot read {}: {}", path.display(), reason(&error))))?;
+        .map_err(|error| usage_error(format!("--config: cannot read {}: {}", path.display(), reason(&error))))?;
     let file = File { name: path.display().to_string(), text: &text };
     let table = DeTable::parse(&text).map_err(|error| {
         let message = error.message().lines().collect::<Vec<_>>().join(", ");
-        refusal(format!("{}{message}", file.place(error.span().unwrap_or_default().start)))
+        usage_error(format!("{}{message}", file.place(error.span().unwrap_or_default().start)))
     })?;
-    let mut given = Given::default();
+    let mut arguments = Arguments::default();
     for (key, value) in in_order(table.get_ref()) {
-        file.read_flag(key, value, &mut given)?;
+        file.read_flag(key, value, &mut arguments)?;
     }
-    Ok(given)
+    Ok(arguments)
 }
 
 /// The same, written down so that it can be read again. What was not given stands there as a comment.
-pub(super) fn write(given: &Given) -> String {
+pub(super) fn write(arguments: &Arguments) -> String {
     let mut text = format!(
         "# The configuration of {}# Read with --config FILE. Lines that begin with # are not in force.\n",
         help::version()
@@ -47,15 +47,15 @@ pub(super) fn write(given: &Given) -> String {
         }
         let _ = write!(text, "\n# {}\n", first.group);
         for flag in flags.iter().filter(|flag| flag.group == first.group) {
-            let _ = writeln!(text, "{}", line_of(flag, given.said(flag)));
+            let _ = writeln!(text, "{}", line_of(flag, arguments.values(flag)));
         }
     }
     let _ = write!(text, "\n# What follows -o on the command line\n[{EXTENDED}]\n");
-    let said = FLAGS.iter().find(|flag| flag.long == EXTENDED).map_or(&[][..], |flag| given.said(flag));
-    for (index, item) in said.iter().enumerate() {
+    let values = FLAGS.iter().find(|flag| flag.long == EXTENDED).map_or(&[][..], |flag| arguments.values(flag));
+    for (index, item) in values.iter().enumerate() {
         let (name, value) = split(&item.text);
         // Of several the last counts.
-        if said[index + 1..].iter().all(|later| split(&later.text).0 != name) {
+        if values[index + 1..].iter().all(|later| split(&later.text).0 != name) {
             let value = value.map_or("true".to_owned(), literal);
             let _ = writeln!(text, "{name} = {value}");
         }
@@ -75,48 +75,58 @@ impl File<'_> {
         format!("{}:{}: ", self.name, before.matches('\n').count() + 1)
     }
 
-    fn read_flag(&self, key: &Key<'_>, value: &Spanned<DeValue<'_>>, given: &mut Given) -> Result<(), Refusal> {
+    fn read_flag(
+        &self,
+        key: &Key<'_>,
+        value: &Spanned<DeValue<'_>>,
+        arguments: &mut Arguments,
+    ) -> Result<(), ExitError> {
         let name = key.get_ref().as_ref();
-        let refuse = |message: String| Err(refusal(self.place(key.span().start) + &message));
+        let reject = |message: String| Err(usage_error(self.place(key.span().start) + &message));
         let Some(flag) = FLAGS.iter().find(|flag| flag.long == name && is_configurable(flag)) else {
-            return refuse(unknown_flag(name));
+            return reject(unknown_flag(name));
         };
         let place = format!("{}{name}: ", self.place(key.span().start));
-        let mut add = |text: String| given.add(flag, Said { text, place: place.clone() });
+        let mut add = |text: String| arguments.add(flag, ArgumentValue { text, place: place.clone() });
         match (&flag.action, value.get_ref()) {
             (Action::Values(..), DeValue::Table(names)) if flag.long == EXTENDED => {
                 for (key, value) in in_order(names) {
-                    self.read_extended(key, value, given)?;
+                    self.read_extended(key, value, arguments)?;
                 }
             }
             (Action::Switch(_), DeValue::Boolean(true)) => add(String::new()),
             (Action::Switch(_), DeValue::Boolean(false)) => {}
-            (Action::Switch(_), _) => return refuse(format!("{name}: is either true or false")),
+            (Action::Switch(_), _) => return reject(format!("{name}: is either true or false")),
             (Action::Count(_), DeValue::Integer(count)) if count.as_str().parse::<u8>().is_ok() => {
                 add(count.as_str().to_owned());
             }
-            (Action::Count(_), _) => return refuse(format!("{name}: is a number from 0 to 255")),
+            (Action::Count(_), _) => return reject(format!("{name}: is a number from 0 to 255")),
             (Action::Values(..), DeValue::Array(values)) => {
                 for value in values.iter() {
                     match text_of(value.get_ref()) {
                         Some(text) => add(text),
-                        None => return refuse(format!("{name}: is a list of strings")),
+                        None => return reject(format!("{name}: is a list of strings")),
                     }
                 }
             }
             (_, value) => match text_of(value) {
                 Some(text) => add(text),
-                None => return refuse(format!("{name}: is a string or a decimal number, as on the command line")),
+                None => return reject(format!("{name}: is a string or a decimal number, as on the command line")),
             },
         }
         Ok(())
     }
 
-    fn read_extended(&self, key: &Key<'_>, value: &Spanned<DeValue<'_>>, given: &mut Given) -> Result<(), Refusal> {
+    fn read_extended(
+        &self,
+        key: &Key<'_>,
+        value: &Spanned<DeValue<'_>>,
+        arguments: &mut Arguments,
+    ) -> Result<(), ExitError> {
         let name = key.get_ref().as_ref();
-        let refuse = |message: String| Err(refusal(self.place(key.span().start) + &message));
+        let reject = |message: String| Err(usage_error(self.place(key.span().start) + &message));
         if !NAMES.iter().any(|known| known.name == name) {
-            return refuse(unknown_extended(name));
+            return reject(unknown_extended(name));
         }
         let text = match value.get_ref() {
             DeValue::Boolean(true) => name.to_owned(),
@@ -126,11 +136,11 @@ impl File<'_> {
             },
             value => match text_of(value) {
                 Some(value) if !value.contains(',') => format!("{name}={value}"),
-                _ => return refuse(format!("{name}: is true, false, a number or a string without commas")),
+                _ => return reject(format!("{name}: is true, false, a number or a string without commas")),
             },
         };
         if let Some(flag) = FLAGS.iter().find(|flag| flag.long == EXTENDED) {
-            given.add(flag, Said { text, place: format!("{}{name}: ", self.place(key.span().start)) });
+            arguments.add(flag, ArgumentValue { text, place: format!("{}{name}: ", self.place(key.span().start)) });
         }
         Ok(())
     }
@@ -144,8 +154,8 @@ fn in_order<'a, 'i>(table: &'a DeTable<'i>) -> Vec<(&'a Key<'i>, &'a Spanned<DeV
     entries
 }
 
-fn refusal(message: String) -> Refusal {
-    Refusal::new(exit::USAGE, message)
+fn usage_error(message: String) -> ExitError {
+    ExitError::new(exit::USAGE, message)
 }
 
 /// Some flags only make sense on the command line.
@@ -202,9 +212,9 @@ fn split(item: &str) -> (&str, Option<&str>) {
     item.split_once('=').map_or((item, None), |(name, value)| (name, Some(value)))
 }
 
-fn line_of(flag: &Flag, said: &[Said]) -> String {
+fn line_of(flag: &Flag, values: &[ArgumentValue]) -> String {
     let name = flag.long;
-    let texts: Vec<_> = said.iter().map(|said| said.text.as_str()).collect();
+    let texts: Vec<_> = values.iter().map(|value| value.text.as_str()).collect();
     match (&flag.action, texts.as_slice()) {
         (Action::Switch(_), []) => format!("# {name} = false"),
         (Action::Switch(_), _) => format!("{name} = true"),
@@ -242,25 +252,25 @@ fn string(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::{ListenAddress, Options, Request},
+        super::{Invocation, ListenAddress, Options},
         *,
     };
     use std::ffi::OsString;
 
-    fn parse(arguments: &[&str]) -> Result<Request, Refusal> {
+    fn parse(arguments: &[&str]) -> Result<Invocation, ExitError> {
         Options::parse(std::iter::once("wasmcached").chain(arguments.iter().copied()).map(OsString::from))
     }
 
     fn options(arguments: &[&str]) -> String {
         match parse(arguments) {
-            Ok(Request::Serve(options)) => format!("{options:?}"),
+            Ok(Invocation::Serve(options)) => format!("{options:?}"),
             other => panic!("{arguments:?}: {other:?}"),
         }
     }
 
     fn printed(arguments: &[&str]) -> String {
         match parse(&[arguments, &["--print-config"]].concat()) {
-            Ok(Request::Print(text)) => String::from_utf8(text).unwrap(),
+            Ok(Invocation::Print(text)) => String::from_utf8(text).unwrap(),
             other => panic!("{arguments:?}: {other:?}"),
         }
     }
@@ -277,9 +287,9 @@ mod tests {
         result
     }
 
-    fn refusal(text: &str) -> String {
+    fn error_of(text: &str) -> String {
         with_file(text, |path| match parse(&["--config", path]) {
-            Err(refusal) => refusal.message.replace(path, "FILE"),
+            Err(error) => error.message.replace(path, "FILE"),
             other => panic!("{text}: {other:?}"),
         })
     }
@@ -314,7 +324,7 @@ mod tests {
         });
         lines.into_iter().find(|line| {
             let words: Vec<_> = line.iter().map(String::as_str).collect();
-            matches!(parse(&words), Ok(Request::Serve(options)) if options.warnings.iter().all(|w| !w.starts_with('"')))
+            matches!(parse(&words), Ok(Invocation::Serve(options)) if options.warnings.iter().all(|w| !w.starts_with('"')))
         })
     }
 
@@ -359,7 +369,7 @@ mod tests {
         assert!(words.len() > 20, "{words:?}");
         let words: Vec<_> = words.iter().map(String::as_str).collect();
         let loopback = format!("listen: [{:?}]", ListenAddress::loopback());
-        // Said or not said makes a difference there, though not in what follows.
+        // Explicit defaults differ from absent flags there, but not in effect.
         let unsaid =
             |text: String| text.replace(&loopback, "listen: []").replace("binding: Some(Auto)", "binding: None");
         assert_eq!(unsaid(options(&words)), options(&[]));
@@ -375,7 +385,7 @@ mod tests {
             assert_eq!(all, expected);
         });
         let text = "port = 1\nport-is-not-a-flag = 2";
-        assert!(refusal(text).contains("FILE:2: unknown key"), "{}", refusal(text));
+        assert!(error_of(text).contains("FILE:2: unknown key"), "{}", error_of(text));
     }
 
     #[test]
@@ -402,12 +412,12 @@ mod tests {
             ("\n\nport 1", "FILE:3: "),
             ("port = 0", "nothing to listen on"),
         ] {
-            let message = refusal(text);
+            let message = error_of(text);
             assert!(message.starts_with(expected) && !message.contains('\n'), "{text:?}: {message:?}");
         }
-        let Err(refusal) = parse(&["--config", "/no/such/file"]) else { panic!("there is no such file") };
-        assert!(refusal.message.starts_with("--config: cannot read /no/such/file: "), "{}", refusal.message);
-        assert_eq!(refusal.code, exit::USAGE);
+        let Err(error) = parse(&["--config", "/no/such/file"]) else { panic!("there is no such file") };
+        assert!(error.message.starts_with("--config: cannot read /no/such/file: "), "{}", error.message);
+        assert_eq!(error.code, exit::USAGE);
     }
 
     #[test]

@@ -46,21 +46,21 @@ pub(super) fn after() -> String {
             Effect::Switch(_, extended::HIDDEN) => continue,
             Effect::Switch(_, help) => (known.name.to_owned(), help),
             Effect::Number(_, unit, help) | Effect::Word(_, unit, help) => (format!("{}={unit}", known.name), help),
-            Effect::Nothing(_) | Effect::Inert(..) | Effect::Refused(_) => continue,
+            Effect::NoOp(_) | Effect::CheckedNoOp(..) | Effect::Refused(_) => continue,
         };
-        text += &described(&name, help);
+        text += &describe(&name, help);
     }
     text += "\n  Names of memcached that have no counterpart here: accepted, each with a warning that says why it does nothing.\n";
     text += &wrapped(extended::NAMES.iter().filter_map(|known| match known.effect {
-        Effect::Nothing(_) | Effect::Inert(..) => Some(known.name),
+        Effect::NoOp(_) | Effect::CheckedNoOp(..) => Some(known.name),
         _ => None,
     }));
-    let refused = extended::NAMES.iter().filter_map(|known| match known.effect {
+    let rejected = extended::NAMES.iter().filter_map(|known| match known.effect {
         Effect::Refused(_) => Some(known.name),
         _ => None,
     });
     text += "  Refused, since doing nothing would be wrong:\n";
-    text += &wrapped(refused);
+    text += &wrapped(rejected);
     text + "\n" + EXAMPLES
 }
 
@@ -68,7 +68,7 @@ pub(super) fn after() -> String {
 const COLUMNS: usize = 78;
 
 /// A name and, beside it, what it does.
-fn described(name: &str, help: &str) -> String {
+fn describe(name: &str, help: &str) -> String {
     const NAME_COLUMNS: usize = 25;
     let mut text = format!("  {name:<NAME_COLUMNS$}");
     let mut column = text.len();

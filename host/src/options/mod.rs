@@ -5,10 +5,10 @@
 
 mod address;
 mod arguments;
+mod compatibility;
 mod extended;
 mod file;
 mod help;
-mod inert;
 mod parser;
 mod print;
 mod table;
@@ -19,28 +19,27 @@ pub(crate) use address::{ListenAddress, TcpPort};
 pub(crate) use help::version;
 pub(crate) use tls::{KeyFormat, Security, TlsOptions, Verify};
 
-use crate::refusal::{Refusal, exit};
+use crate::exit::{self, ExitError};
+use arguments::Arguments;
 use clap::ArgMatches;
-use arguments::Given;
 use std::{
     ffi::OsString,
     path::{Path, PathBuf},
 };
 use wasmcached_core::{
-    boundary::config::{Authentication, Binding},
-    command::Eviction,
+    boundary::config::{Authentication, Binding, Eviction},
     limits,
     settings::Setting,
 };
 
 /// What the command line asks for.
 #[derive(Debug)]
-pub(crate) enum Request {
+pub(crate) enum Invocation {
     /// To serve.
     Serve(Box<Options>),
     /// To ask the server at `address` whether it answers; empty: where `options` have it listen.
     Ping {
-        /// As given.
+        /// As arguments.
         address: String,
         /// All other flags.
         options: Box<Options>,
@@ -75,7 +74,7 @@ pub(crate) struct Options {
     pub(crate) backlog: i32,
     pub(crate) connections_max: usize,
     /// Answer and close what comes in beyond `connections_max`, instead of letting it wait.
-    pub(crate) refuse_fast: bool,
+    pub(crate) reject_fast: bool,
     /// 0: never.
     pub(crate) idle_timeout_s: u32,
     pub(crate) threads: usize,
@@ -112,7 +111,7 @@ pub(crate) struct Options {
     pub(crate) sasl: bool,
     /// `-Y`
     pub(crate) auth_file: Option<PathBuf>,
-    /// `-B`, if it was given.
+    /// `-B`, if it was arguments.
     pub(crate) binding: Option<Binding>,
     pub(crate) requests_per_event: u32,
     pub(crate) verbosity: u32,
@@ -126,12 +125,12 @@ pub(crate) struct Options {
     /// `--service`.
     pub(crate) service: bool,
     /// What was asked for by names that have no effect, for `stats settings`.
-    inert: Vec<(Setting, String)>,
+    without_effect: Vec<(Setting, String)>,
     pub(crate) tls: TlsOptions,
     /// What was accepted and does nothing: a line each.
     pub(crate) warnings: Vec<String>,
     /// The first flag that was refused.
-    refused: Option<String>,
+    rejected: Option<String>,
 }
 
 impl Default for Options {
@@ -145,7 +144,7 @@ impl Default for Options {
             unix_mask: 0o700,
             backlog: 1024,
             connections_max: 1024,
-            refuse_fast: true,
+            reject_fast: true,
             idle_timeout_s: 0,
             threads: 4,
             shards: None,
@@ -178,10 +177,10 @@ impl Default for Options {
             lock_memory: false,
             core_files: false,
             service: false,
-            inert: Vec::new(),
+            without_effect: Vec::new(),
             tls: TlsOptions::default(),
             warnings: Vec::new(),
-            refused: None,
+            rejected: None,
         }
     }
 }
@@ -191,30 +190,30 @@ impl Options {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, Refusal> {
+    pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation, ExitError> {
         let matches = match parser::command().try_get_matches_from(arguments) {
             Ok(matches) => matches,
             // memcached's last words, for scripts that look for them.
-            Err(error) => return Err(Refusal::new(exit::FLAG, format!("{error}Illegal argument \"?\""))),
+            Err(error) => return Err(ExitError::new(exit::FLAG, format!("{error}Illegal argument \"?\""))),
         };
         if let Some(text) = print::requested(&matches)? {
-            return Ok(Request::Print(text));
+            return Ok(Invocation::Print(text));
         }
-        let given = collect(&matches)?;
+        let arguments = collect(&matches)?;
         let mut options = Box::new(Self::default());
-        given.apply(&mut options)?;
+        arguments.apply(&mut options)?;
         options.check()?;
         if matches.get_flag("print-config") {
-            return Ok(Request::Print(file::write(&given).into_bytes()));
+            return Ok(Invocation::Print(file::write(&arguments).into_bytes()));
         }
         options.service = matches.get_flag("service");
         if options.service && !cfg!(windows) {
             let message = "--service: only Windows has such services; elsewhere see -d, or packaging/ for unit files";
-            return Err(Refusal::new(exit::USAGE, message));
+            return Err(ExitError::new(exit::USAGE, message));
         }
         match matches.get_one::<String>("ping") {
-            Some(address) => Ok(Request::Ping { address: address.clone(), options }),
-            None => Ok(Request::Serve(options)),
+            Some(address) => Ok(Invocation::Ping { address: address.clone(), options }),
+            None => Ok(Invocation::Serve(options)),
         }
     }
 
@@ -256,17 +255,17 @@ impl Options {
         self.warnings.push(message.to_owned());
     }
 
-    fn show_inert(&mut self, setting: Setting, value: String) {
-        self.inert.push((setting, value));
+    fn show_setting(&mut self, setting: Setting, value: String) {
+        self.without_effect.push((setting, value));
     }
 
-    fn refuse(&mut self, message: &str) {
-        self.refused.get_or_insert_with(|| message.to_owned());
+    fn reject(&mut self, message: &str) {
+        self.rejected.get_or_insert_with(|| message.to_owned());
     }
 
     /// A server that asks for logins speaks the one protocol that has them.
-    fn check_authentication(&self) -> Result<(), Refusal> {
-        let usage = |message: &str| Err(Refusal::new(exit::USAGE, message));
+    fn check_authentication(&self) -> Result<(), ExitError> {
+        let usage = |message: &str| Err(ExitError::new(exit::USAGE, message));
         if self.sasl && !matches!(self.binding, None | Some(Binding::Binary)) {
             return usage("ERROR: You cannot allow the ASCII protocol while using SASL.");
         }
@@ -283,9 +282,9 @@ impl Options {
     }
 
     /// What no single flag can know.
-    fn check(&mut self) -> Result<(), Refusal> {
-        let usage = |message: String| Err(Refusal::new(exit::USAGE, message));
-        inert::check_together(&self.inert)?;
+    fn check(&mut self) -> Result<(), ExitError> {
+        let usage = |message: String| Err(ExitError::new(exit::USAGE, message));
+        compatibility::check_together(&self.without_effect)?;
         self.check_authentication()?;
         let shards = u64::from(self.shard_count());
         let shard_bytes = self.memory_bytes / shards;
@@ -329,10 +328,10 @@ impl Options {
 ///
 /// # Errors
 /// What is wrong with the file.
-fn collect(matches: &ArgMatches) -> Result<Given, Refusal> {
-    let line = Given::of_command_line(matches);
+fn collect(matches: &ArgMatches) -> Result<Arguments, ExitError> {
+    let line = Arguments::of_command_line(matches);
     match matches.get_one::<String>("config") {
-        Some(path) => Ok(file::read(Path::new(path))?.beneath(line)),
+        Some(path) => Ok(file::read(Path::new(path))?.overridden_by(line)),
         None => Ok(line),
     }
 }

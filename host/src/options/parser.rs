@@ -10,7 +10,7 @@ use super::{
 use clap::{Arg, ArgAction, Command};
 
 /// Words that belong to no flag: memcached does not look at them, so start scripts may have some.
-pub(super) const SURPLUS: &str = "surplus";
+pub(super) const STRAY_WORDS: &str = "surplus";
 
 /// The parser.
 pub(super) fn command() -> Command {
@@ -21,11 +21,11 @@ pub(super) fn command() -> Command {
         .disable_version_flag(true)
         .infer_long_args(true)
         .max_term_width(120);
-    FLAGS.iter().map(argument).fold(command, Command::arg).arg(help::generate_argument()).arg(surplus_argument())
+    FLAGS.iter().map(argument).fold(command, Command::arg).arg(help::generate_argument()).arg(stray_words_argument())
 }
 
-fn surplus_argument() -> Arg {
-    Arg::new(SURPLUS).hide(true).num_args(0..)
+fn stray_words_argument() -> Arg {
+    Arg::new(STRAY_WORDS).hide(true).num_args(0..)
 }
 
 fn argument(flag: &Flag) -> Arg {

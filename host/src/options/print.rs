@@ -4,12 +4,12 @@ use super::{
     help::{GENERATE, version},
     parser,
 };
-use crate::refusal::{Refusal, exit};
+use crate::exit::{self, ExitError};
 use clap::ArgMatches;
 use clap_complete::Shell;
 
 /// What is to be printed, if anything.
-pub(super) fn requested(matches: &ArgMatches) -> Result<Option<Vec<u8>>, Refusal> {
+pub(super) fn requested(matches: &ArgMatches) -> Result<Option<Vec<u8>>, ExitError> {
     if let Some(what) = matches.get_one::<String>(GENERATE) {
         return generate(what).map(Some);
     }
@@ -33,7 +33,7 @@ fn license() -> String {
     )
 }
 
-fn generate(what: &str) -> Result<Vec<u8>, Refusal> {
+fn generate(what: &str) -> Result<Vec<u8>, ExitError> {
     let mut command = parser::command().version(env!("CARGO_PKG_VERSION"));
     let mut bytes = Vec::new();
     let shell = match what {
@@ -43,7 +43,7 @@ fn generate(what: &str) -> Result<Vec<u8>, Refusal> {
         "powershell" => Shell::PowerShell,
         _ => {
             let rendered = clap_mangen::Man::new(command).section("1").render(&mut bytes);
-            rendered.map_err(|error| Refusal::new(exit::SYSTEM, error.to_string()))?;
+            rendered.map_err(|error| ExitError::new(exit::SYSTEM, error.to_string()))?;
             return Ok(bytes);
         }
     };

@@ -1,8 +1,11 @@
 //! The one table of flags. The parser, `--help`, the man page, the completions and `stats settings` derive from it.
 
 use super::{HugePages, Options, TcpPort, address::ListenAddress, extended, value};
-use crate::refusal::{Refusal, exit};
-use wasmcached_core::{boundary::config::Binding, command::Eviction, settings::Setting};
+use crate::exit::{self, ExitError};
+use wasmcached_core::{
+    boundary::config::{Binding, Eviction},
+    settings::Setting,
+};
 
 /// A flag of the command line.
 pub(super) struct Flag {
@@ -22,9 +25,9 @@ pub(super) enum Action {
     /// Without a value.
     Switch(fn(&mut Options)),
     /// With a value, of that name; of several the last counts.
-    Value(&'static str, fn(&mut Options, &str) -> Result<(), Refusal>),
+    Value(&'static str, fn(&mut Options, &str) -> Result<(), ExitError>),
     /// With values, commas between them, and each counts.
-    Values(&'static str, fn(&mut Options, &str) -> Result<(), Refusal>),
+    Values(&'static str, fn(&mut Options, &str) -> Result<(), ExitError>),
     /// How often it is given counts.
     Count(fn(&mut Options, u8)),
     /// Looked at by [`super::help`] instead.
@@ -42,7 +45,7 @@ const OTHER: &str = "Without effect here, or refused until it is there";
 const FILE: &str = "Configuration file";
 const INFORMATION: &str = "Information";
 
-fn set<T>(place: &mut T, value: Result<T, Refusal>) -> Result<(), Refusal> {
+fn set<T>(place: &mut T, value: Result<T, ExitError>) -> Result<(), ExitError> {
     *place = value?;
     Ok(())
 }
@@ -94,7 +97,7 @@ pub(super) const FLAGS: &[Flag] = &[
         help: "Listen on a socket in the file system, and not on TCP",
         action: Value("FILE", |o, v| {
             if cfg!(windows) {
-                return Err(Refusal::new(exit::USAGE, "-s: this system has no sockets in the file system"));
+                return Err(ExitError::new(exit::USAGE, "-s: this system has no sockets in the file system"));
             }
             o.unix_socket = Some(v.into());
             Ok(())
@@ -119,8 +122,8 @@ pub(super) const FLAGS: &[Flag] = &[
                [default: 0]",
         action: Value("NUM", |o, v| {
             let port = TcpPort::parse(v);
-            let refused = |_| Refusal::new(exit::USAGE, format!("ERROR: Invalid UDP port number {v}."));
-            set(&mut o.udp_port, port.map_err(refused))
+            let failure = |_| ExitError::new(exit::USAGE, format!("ERROR: Invalid UDP port number {v}."));
+            set(&mut o.udp_port, port.map_err(failure))
         }),
         setting: Some((Setting::UdpPort, |o| o.udp_port.to_setting())),
     },
@@ -316,11 +319,11 @@ pub(super) const FLAGS: &[Flag] = &[
         help: "Does nothing: there are no slabs",
         action: Value("FACTOR", |o, v| match v.parse::<f64>() {
             Ok(factor) if factor > 1.0 && factor.is_finite() => {
-                o.show_inert(Setting::GrowthFactor, format!("{factor:.2}"));
+                o.show_setting(Setting::GrowthFactor, format!("{factor:.2}"));
                 o.warn("-f does nothing: memory is a log of segments, there are no slabs");
                 Ok(())
             }
-            _ => Err(Refusal::new(exit::FLAG, "Factor must be greater than 1")),
+            _ => Err(ExitError::new(exit::FLAG, "Factor must be greater than 1")),
         }),
         setting: None,
     },
@@ -331,7 +334,7 @@ pub(super) const FLAGS: &[Flag] = &[
         help: "Does nothing: there are no slabs",
         action: Value("BYTES", |o, v| {
             let bytes = value::positive::<u32>(v, "Chunk size must be greater than 0")?;
-            o.show_inert(Setting::ChunkSize, bytes.to_string());
+            o.show_setting(Setting::ChunkSize, bytes.to_string());
             o.warn("-n does nothing: memory is a log of segments, there are no slabs");
             Ok(())
         }),
@@ -352,7 +355,7 @@ pub(super) const FLAGS: &[Flag] = &[
         help: "Does nothing: connections are dealt out in turn",
         action: Value("NUM", |o, v| {
             let count = value::positive::<u32>(v, "Maximum number of NAPI IDs must be greater than 0")?;
-            o.show_inert(Setting::NumNapiIds, count.to_string());
+            o.show_setting(Setting::NumNapiIds, count.to_string());
             o.warn("-N does nothing: connections are dealt out in turn");
             Ok(())
         }),
@@ -409,7 +412,7 @@ pub(super) const FLAGS: &[Flag] = &[
         group: OTHER,
         help: "Refused: a cache that survives a restart is not there yet",
         action: Value("FILE", |o, _| {
-            o.refuse("-e: a cache that survives a restart is not there yet");
+            o.reject("-e: a cache that survives a restart is not there yet");
             Ok(())
         }),
         setting: None,
@@ -461,7 +464,7 @@ pub(super) const FLAGS: &[Flag] = &[
 
 /// Settings that belong to no letter.
 const MORE_SETTINGS: &[ShownAs] = &[
-    (Setting::MaxConnectionsFast, |o| yes_no(o.refuse_fast)),
+    (Setting::MaxConnectionsFast, |o| yes_no(o.reject_fast)),
     (Setting::IdleTimeout, |o| o.idle_timeout_s.to_string()),
     (Setting::DetailEnabled, |o| yes_no(o.prefix_delimiter.is_some())),
     (Setting::LruCrawler, |o| yes_no(o.crawler)),
@@ -479,8 +482,8 @@ pub(super) fn settings(options: &Options) -> Vec<(Setting, String)> {
     let mut settings: Vec<_> =
         flags.chain(MORE_SETTINGS.iter().copied()).map(|(setting, value)| (setting, value(options))).collect();
     // Names without effect show what was asked for, the last of several.
-    for (index, (setting, value)) in options.inert.iter().enumerate() {
-        if options.inert[index + 1..].iter().all(|(later, _)| later != setting) {
+    for (index, (setting, value)) in options.without_effect.iter().enumerate() {
+        if options.without_effect[index + 1..].iter().all(|(later, _)| later != setting) {
             settings.push((*setting, value.clone()));
         }
     }

@@ -2,20 +2,20 @@
 
 use super::*;
 
-fn parse(line: &str) -> Result<Request, Refusal> {
+fn parse(line: &str) -> Result<Invocation, ExitError> {
     Options::parse(std::iter::once("wasmcached").chain(line.split_whitespace()).map(OsString::from))
 }
 
 fn options(line: &str) -> Options {
     match parse(line) {
-        Ok(Request::Serve(options)) => *options,
+        Ok(Invocation::Serve(options)) => *options,
         other => panic!("{line}: {other:?}"),
     }
 }
 
 fn printed(line: &str) -> String {
     match parse(line) {
-        Ok(Request::Print(text)) => String::from_utf8(text).unwrap(),
+        Ok(Invocation::Print(text)) => String::from_utf8(text).unwrap(),
         other => panic!("{line}: {other:?}"),
     }
 }
@@ -26,7 +26,7 @@ fn defaults_are_those_of_memcached() {
     assert_eq!((options.tcp_port, options.connections_max, options.threads), (TcpPort::Number(11211), 1024, 4));
     assert_eq!((options.memory_bytes, options.item_bytes_max), (64 << 20, 1 << 20));
     assert_eq!((options.backlog, options.requests_per_event, options.unix_mask), (1024, 20, 0o700));
-    assert!(options.evictions && options.cas && options.flush && !options.shutdown && options.refuse_fast);
+    assert!(options.evictions && options.cas && options.flush && !options.shutdown && options.reject_fast);
     assert!(options.warnings.is_empty() && options.listen.is_empty());
 }
 
@@ -42,7 +42,7 @@ fn every_spelling_of_a_flag_is_understood() {
         assert_eq!(options(line).item_bytes_max, bytes, "{line}");
     }
     let all = options("-AMCF -R 7 -b 9 -t 2 -c 33 -D / -u nobody -P /tmp/p -d -U 0 -o idle_timeout=5,no_maxconns_fast");
-    assert!(all.shutdown && !all.evictions && !all.cas && !all.flush && all.daemon && !all.refuse_fast);
+    assert!(all.shutdown && !all.evictions && !all.cas && !all.flush && all.daemon && !all.reject_fast);
     assert_eq!((all.requests_per_event, all.backlog, all.threads, all.connections_max), (7, 9, 2, 33));
     assert_eq!((all.prefix_delimiter, all.idle_timeout_s, all.user.as_deref()), (Some(b'/'), 5, Some("nobody")));
     assert_eq!(options("-p -1").tcp_port, TcpPort::Ephemeral);
@@ -55,7 +55,7 @@ fn every_spelling_of_a_flag_is_understood() {
 }
 
 #[test]
-fn what_cannot_be_obeyed_is_refused_with_a_reason() {
+fn invalid_flags_are_rejected_with_a_reason() {
     let cases = [
         ("-p 70000", exit::USAGE, "ERROR: Invalid port number 70000."),
         ("-p abc", exit::USAGE, "ERROR: Invalid port number abc."),
@@ -107,7 +107,7 @@ fn what_cannot_be_obeyed_is_refused_with_a_reason() {
         ("-l h:99999", exit::USAGE, "ERROR: Invalid port number 99999."),
         ("-p", exit::FLAG, "a value is required"),
     ];
-    check_refusals(&cases);
+    check_errors(&cases);
     assert_eq!(parse_one("-D", "").unwrap_err().message, "No delimiter specified");
 }
 
@@ -154,19 +154,19 @@ fn values_that_mean_nothing_are_checked_all_the_same() {
         ("-o ext_item_age=x", exit::FLAG, "could not parse argument to ext_item_age"),
         ("-o ext_max_frag=x", exit::FLAG, "could not parse argument to ext_max_frag"),
     ];
-    check_refusals(&cases);
+    check_errors(&cases);
 }
 
-fn parse_one(flag: &str, value: &str) -> Result<Request, Refusal> {
+fn parse_one(flag: &str, value: &str) -> Result<Invocation, ExitError> {
     Options::parse(["wasmcached", flag, value].map(OsString::from))
 }
 
-fn check_refusals(cases: &[(&str, u8, &str)]) {
+fn check_errors(cases: &[(&str, u8, &str)]) {
     for (line, code, text) in cases {
         match parse(line) {
-            Err(refusal) => {
-                assert_eq!(refusal.code, *code, "{line}: {}", refusal.message);
-                assert!(refusal.message.contains(text), "{line}: {}", refusal.message);
+            Err(error) => {
+                assert_eq!(error.code, *code, "{line}: {}", error.message);
+                assert!(error.message.contains(text), "{line}: {}", error.message);
             }
             Ok(request) => panic!("{line}: {request:?}"),
         }
@@ -182,12 +182,12 @@ fn what_means_nothing_is_accepted_with_one_line_each() {
     }
     for known in extended::NAMES {
         let values: &[&str] = match known.effect {
-            extended::Effect::Nothing(_) => &[""],
-            extended::Effect::Inert(..) => &["", "=10", "=20", "=0.5", "=/x:1g", "=murmur3"],
+            extended::Effect::NoOp(_) => &[""],
+            extended::Effect::CheckedNoOp(..) => &["", "=10", "=20", "=0.5", "=/x:1g", "=murmur3"],
             _ => continue,
         };
         let parsed = values.iter().find_map(|value| parse(&format!("-o {}{value}", known.name)).ok());
-        let Some(Request::Serve(options)) = parsed else { panic!("{}", known.name) };
+        let Some(Invocation::Serve(options)) = parsed else { panic!("{}", known.name) };
         let expected = format!("-o {} does nothing: ", known.name);
         assert!(options.warnings.len() == 1 && options.warnings[0].starts_with(&expected), "{:?}", options.warnings);
         assert!(!options.warnings[0].contains('\n'));
@@ -336,7 +336,7 @@ fn what_means_nothing_is_documented() {
         }
     }
     for known in extended::NAMES {
-        if let extended::Effect::Nothing(reason) | extended::Effect::Inert(_, reason) = known.effect {
+        if let extended::Effect::NoOp(reason) | extended::Effect::CheckedNoOp(_, reason) = known.effect {
             add(reason, format!("`{}`", known.name));
         }
     }

@@ -1,7 +1,7 @@
 //! `-Z` and the `ssl_` names of `-o`: what is encrypted, and how.
 
 use super::{Options, value};
-use crate::refusal::{Refusal, exit};
+use crate::exit::{self, ExitError};
 use std::path::PathBuf;
 use wasmcached_core::settings::Setting;
 
@@ -22,7 +22,7 @@ pub(crate) enum Security {
 /// What clients have to show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Verify {
-    /// Nothing.
+    /// NoOp.
     #[default]
     None,
     /// A good certificate, or none.
@@ -89,8 +89,8 @@ impl Default for TlsOptions {
 }
 
 /// What no single flag can know.
-pub(super) fn check(options: &mut Options) -> Result<(), Refusal> {
-    let usage = |message: String| Err(Refusal::new(exit::USAGE, message));
+pub(super) fn check(options: &mut Options) -> Result<(), ExitError> {
+    let usage = |message: String| Err(ExitError::new(exit::USAGE, message));
     let tls = &options.tls;
     if !tls.enabled {
         let encrypted = options.listen.iter().find(|l| l.security.is_some_and(|s| s != Security::Plain));
@@ -137,68 +137,68 @@ pub(super) fn settings(options: &Options) -> Vec<(Setting, String)> {
 }
 
 /// `ssl_chain_cert`.
-pub(super) fn chain(options: &mut Options, path: &str) -> Result<(), Refusal> {
+pub(super) fn chain(options: &mut Options, path: &str) -> Result<(), ExitError> {
     options.tls.chain = file(path, "ssl_chain_cert")?;
     Ok(())
 }
 
 /// `ssl_key`.
-pub(super) fn key(options: &mut Options, path: &str) -> Result<(), Refusal> {
+pub(super) fn key(options: &mut Options, path: &str) -> Result<(), ExitError> {
     options.tls.key = Some(file(path, "ssl_key")?);
     Ok(())
 }
 
 /// `ssl_ca_cert`.
-pub(super) fn authorities(options: &mut Options, path: &str) -> Result<(), Refusal> {
+pub(super) fn authorities(options: &mut Options, path: &str) -> Result<(), ExitError> {
     options.tls.authorities = Some(file(path, "ssl_ca_cert")?);
     Ok(())
 }
 
 /// `ssl_keyformat`: memcached's help speaks of names, its parser wants OpenSSL's numbers; both do here.
-pub(super) fn key_format(options: &mut Options, word: &str) -> Result<(), Refusal> {
+pub(super) fn key_format(options: &mut Options, word: &str) -> Result<(), ExitError> {
     options.tls.key_format = match word {
         "1" | "PEM" | "pem" => KeyFormat::Pem,
         "2" | "DER" | "der" => KeyFormat::Der,
-        _ => return Err(Refusal::new(exit::FLAG, "ssl_keyformat must be PEM or DER")),
+        _ => return Err(ExitError::new(exit::FLAG, "ssl_keyformat must be PEM or DER")),
     };
     Ok(())
 }
 
 /// `ssl_verify_mode`. With 3 OpenSSL asks again at no renegotiation; there is none here, so it is 2.
-pub(super) fn verify_mode(options: &mut Options, number: &str) -> Result<(), Refusal> {
+pub(super) fn verify_mode(options: &mut Options, number: &str) -> Result<(), ExitError> {
     let mode: u32 =
-        number.parse().map_err(|_| Refusal::new(exit::FLAG, "could not parse argument to ssl_verify_mode"))?;
+        number.parse().map_err(|_| ExitError::new(exit::FLAG, "could not parse argument to ssl_verify_mode"))?;
     options.tls.verify = match mode {
         0 => Verify::None,
         1 => Verify::Request,
         2 | 3 => Verify::Require,
-        _ => return Err(Refusal::new(exit::FLAG, "Invalid ssl_verify_mode. Use help to see valid options.")),
+        _ => return Err(ExitError::new(exit::FLAG, "Invalid ssl_verify_mode. Use help to see valid options.")),
     };
     options.tls.verify_mode = mode;
     Ok(())
 }
 
 /// `ssl_ciphers`.
-pub(super) fn ciphers(options: &mut Options, list: &str) -> Result<(), Refusal> {
+pub(super) fn ciphers(options: &mut Options, list: &str) -> Result<(), ExitError> {
     if list.is_empty() {
-        return Err(Refusal::new(exit::FLAG, "Missing argument for ssl_ciphers"));
+        return Err(ExitError::new(exit::FLAG, "Missing argument for ssl_ciphers"));
     }
     options.tls.ciphers = Some(list.to_owned());
     Ok(())
 }
 
 /// `ssl_wbuf_size`.
-pub(super) fn batch_kib(options: &mut Options, number: &str) -> Result<(), Refusal> {
+pub(super) fn batch_kib(options: &mut Options, number: &str) -> Result<(), ExitError> {
     let kib: u32 = value::number(number, "ssl_wbuf_size")?;
     if !(1..=BATCH_KIB_MAX).contains(&kib) {
-        return Err(Refusal::new(exit::FLAG, format!("ssl_wbuf_size must be from 1 to {BATCH_KIB_MAX}")));
+        return Err(ExitError::new(exit::FLAG, format!("ssl_wbuf_size must be from 1 to {BATCH_KIB_MAX}")));
     }
     options.tls.batch_kib = kib;
     Ok(())
 }
 
 /// `ssl_min_version`: memcached's numbers, or the names that it shows.
-pub(super) fn min_version(options: &mut Options, word: &str) -> Result<(), Refusal> {
+pub(super) fn min_version(options: &mut Options, word: &str) -> Result<(), ExitError> {
     options.tls.only_1_3 = match word {
         "0" | "1" | "tlsv1.0" | "tlsv1.1" => {
             options.warn("-o ssl_min_version: TLS 1.0 and 1.1 are broken and not spoken here; 1.2 is the least");
@@ -206,14 +206,14 @@ pub(super) fn min_version(options: &mut Options, word: &str) -> Result<(), Refus
         }
         "2" | "tlsv1.2" => false,
         "3" | "tlsv1.3" => true,
-        _ => return Err(Refusal::new(exit::FLAG, "Invalid ssl_min_version. Use help to see valid options.")),
+        _ => return Err(ExitError::new(exit::FLAG, "Invalid ssl_min_version. Use help to see valid options.")),
     };
     Ok(())
 }
 
-fn file(path: &str, name: &str) -> Result<PathBuf, Refusal> {
+fn file(path: &str, name: &str) -> Result<PathBuf, ExitError> {
     if path.is_empty() {
-        return Err(Refusal::new(exit::FLAG, format!("Missing argument for {name}")));
+        return Err(ExitError::new(exit::FLAG, format!("Missing argument for {name}")));
     }
     Ok(path.into())
 }

@@ -2,6 +2,7 @@
 
 use super::Shared;
 use crate::{
+    exit::{self, ExitError, reason},
     limits::ACCEPTED_AT_ONCE_MAX,
     network::{
         listener::{Acceptor, Listener},
@@ -9,9 +10,8 @@ use crate::{
         tls::Scratch,
     },
     options::Security,
-    refusal::{Refusal, exit, reason},
     system::{
-        signals::{Asked, Signals},
+        signals::{SignalRequest, Signals},
         supervisor,
     },
 };
@@ -36,20 +36,20 @@ pub(crate) struct Outlet {
 }
 
 /// See the module.
-pub(crate) struct Reception {
+pub(crate) struct AcceptLoop {
     shared: Arc<Shared>,
     poll: Poll,
     signals: Signals,
-    doors: Vec<Door>,
+    listeners: Vec<ListenerState>,
     outlets: Vec<Outlet>,
     next_outlet: usize,
     /// What a client beyond the limit is told.
-    refusal: Vec<u8>,
-    refuse_fast: bool,
-    closed_since: Option<Instant>,
+    rejection: Vec<u8>,
+    reject_fast: bool,
+    paused_since: Option<Instant>,
 }
 
-struct Door {
+struct ListenerState {
     acceptor: Acceptor,
     number: u32,
     security: Security,
@@ -58,29 +58,39 @@ struct Door {
     ready: bool,
 }
 
-impl Reception {
-    /// Opens the doors.
+impl AcceptLoop {
+    /// Opens the listeners.
     pub(crate) fn new(
         shared: Arc<Shared>,
         poll: Poll,
         listeners: Vec<Listener>,
         outlets: Vec<Outlet>,
-        refusal: Vec<u8>,
-        refuse_fast: bool,
-    ) -> Result<Self, Refusal> {
-        let refused = |error| Refusal::new(exit::SYSTEM, format!("failed to start the event loop: {}", reason(&error)));
-        let signals = Signals::listen(poll.registry(), SIGNALS, &shared.reception_waker).map_err(refused)?;
-        let doors = listeners.into_iter().enumerate().map(|(index, listener)| {
+        rejection: Vec<u8>,
+        reject_fast: bool,
+    ) -> Result<Self, ExitError> {
+        let failure =
+            |error| ExitError::new(exit::SYSTEM, format!("failed to start the event loop: {}", reason(&error)));
+        let signals = Signals::listen(poll.registry(), SIGNALS, &shared.main_waker).map_err(failure)?;
+        let listeners = listeners.into_iter().enumerate().map(|(index, listener)| {
             let address = listener.address().clone();
             let (security, binding) = (listener.security(), listener.binding());
-            let acceptor = listener.register(poll.registry(), Token(index)).map_err(refused)?;
+            let acceptor = listener.register(poll.registry(), Token(index)).map_err(failure)?;
             let number = shared.registry.add_listener(acceptor.descriptor(), address);
-            Ok(Door { acceptor, number, security, binding, ready: false })
+            Ok(ListenerState { acceptor, number, security, binding, ready: false })
         });
-        let doors = doors.collect::<Result<_, _>>()?;
-        let reception =
-            Self { shared, poll, signals, doors, outlets, next_outlet: 0, refusal, refuse_fast, closed_since: None };
-        Ok(reception)
+        let listeners = listeners.collect::<Result<_, _>>()?;
+        let accept_loop = Self {
+            shared,
+            poll,
+            signals,
+            listeners,
+            outlets,
+            next_outlet: 0,
+            rejection,
+            reject_fast,
+            paused_since: None,
+        };
+        Ok(accept_loop)
     }
 
     /// Runs until the server is to stop; then nobody is let in any more, and the workers know. The outlets come back:
@@ -95,14 +105,14 @@ impl Reception {
                 std::thread::sleep(RETRY_AFTER);
             }
             for event in events.iter() {
-                if let Some(door) = self.doors.get_mut(event.token().0) {
-                    door.ready = true;
+                if let Some(listener) = self.listeners.get_mut(event.token().0) {
+                    listener.ready = true;
                 }
             }
             for asked in self.signals.pending() {
                 match asked {
-                    Asked::Stop(who) => self.shared.stop(who),
-                    Asked::Reload(who) => {
+                    SignalRequest::Stop(who) => self.shared.stop(who),
+                    SignalRequest::Reload(who) => {
                         supervisor::reloading();
                         self.shared.reloads.run(who);
                         supervisor::ready();
@@ -110,10 +120,10 @@ impl Reception {
                 }
             }
             if !self.shared.is_stopping() {
-                self.admit();
+                self.accept_pending();
             }
         }
-        self.doors.clear();
+        self.listeners.clear();
         for outlet in &self.outlets {
             if let Err(error) = outlet.waker.wake() {
                 tracing::error!("a worker cannot be told to stop: {error}");
@@ -123,9 +133,9 @@ impl Reception {
     }
 
     fn timeout(&self) -> Option<Duration> {
-        if self.closed_since.is_some() && self.refuse_fast {
+        if self.paused_since.is_some() && self.reject_fast {
             Some(RETRY_AFTER)
-        } else if self.doors.iter().any(|door| door.ready) {
+        } else if self.listeners.iter().any(|listener| listener.ready) {
             Some(Duration::ZERO)
         } else if cfg!(windows) {
             Some(Duration::from_secs(1))
@@ -135,37 +145,37 @@ impl Reception {
     }
 
     /// Takes in who is waiting.
-    fn admit(&mut self) {
-        self.reopen();
+    fn accept_pending(&mut self) {
+        self.resume_accepting();
         let mut budget = ACCEPTED_AT_ONCE_MAX;
-        for index in 0..self.doors.len() {
-            while self.doors[index].ready && budget > 0 {
-                if !self.refuse_fast && self.is_full() && self.close_doors() {
+        for index in 0..self.listeners.len() {
+            while self.listeners[index].ready && budget > 0 {
+                if !self.reject_fast && self.is_full() && self.pause_accepting() {
                     return;
                 }
                 let is_full = self.is_full();
-                let door = &mut self.doors[index];
-                match door.acceptor.accept() {
+                let listener = &mut self.listeners[index];
+                match listener.acceptor.accept() {
                     Ok((socket, peer)) => {
                         let descriptor = socket.descriptor();
-                        if self.refuse_fast && is_full {
+                        if self.reject_fast && is_full {
                             self.refuse(socket);
                         } else {
-                            let (number, security, binding) = (door.number, door.security, door.binding);
+                            let (number, security, binding) = (listener.number, listener.security, listener.binding);
                             tracing::info!("{peer} connected");
                             let now = self.shared.clock.now();
                             let entry = self.shared.registry.add(descriptor, peer, number, now);
-                            self.deal_out(Incoming { socket, security, binding, entry });
+                            self.assign(Incoming { socket, security, binding, entry });
                         }
                         budget -= 1;
                     }
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => door.ready = false,
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => listener.ready = false,
                     Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::Interrupted) => {}
                     Err(error) => {
-                        if self.closed_since.is_none() {
+                        if self.paused_since.is_none() {
                             tracing::warn!("cannot accept connections for now: {}", reason(&error));
                         }
-                        self.close_doors();
+                        self.pause_accepting();
                         return;
                     }
                 }
@@ -181,10 +191,10 @@ impl Reception {
     fn refuse(&self, mut socket: Socket) {
         self.shared.listening.rejected_connections.fetch_add(1, Ordering::Relaxed);
         // A fresh socket takes so few bytes at once; if it does not, the peer is gone.
-        let _ = socket.send(&self.refusal, &mut Scratch::default());
+        let _ = socket.send(&self.rejection, &mut Scratch::default());
     }
 
-    fn deal_out(&mut self, incoming: Incoming) {
+    fn assign(&mut self, incoming: Incoming) {
         self.shared.listening.total_connections.fetch_add(1, Ordering::Relaxed);
         let outlet = &self.outlets[self.next_outlet];
         self.next_outlet = (self.next_outlet + 1) % self.outlets.len();
@@ -197,30 +207,30 @@ impl Reception {
     }
 
     /// Lets connections wait until one closes. False if one has closed meanwhile.
-    fn close_doors(&mut self) -> bool {
-        self.shared.doors_closed.store(true, Ordering::SeqCst);
-        if !self.refuse_fast && !self.is_full() {
-            self.shared.doors_closed.store(false, Ordering::SeqCst);
+    fn pause_accepting(&mut self) -> bool {
+        self.shared.accept_paused.store(true, Ordering::SeqCst);
+        if !self.reject_fast && !self.is_full() {
+            self.shared.accept_paused.store(false, Ordering::SeqCst);
             return false;
         }
-        if self.closed_since.is_none() {
-            self.closed_since = Some(Instant::now());
+        if self.paused_since.is_none() {
+            self.paused_since = Some(Instant::now());
             self.shared.listening.not_accepting.store(true, Ordering::Relaxed);
             self.shared.listening.listen_disabled_num.fetch_add(1, Ordering::Relaxed);
         }
         true
     }
 
-    /// Ends what [`Reception::close_doors`] began; it begins anew if the reason is still there.
-    fn reopen(&mut self) {
-        if !self.refuse_fast && self.is_full() {
+    /// GuestConnections what [`AcceptLoop::pause_accepting`] began; it begins anew if the reason is still there.
+    fn resume_accepting(&mut self) {
+        if !self.reject_fast && self.is_full() {
             return;
         }
-        if let Some(since) = self.closed_since.take() {
+        if let Some(since) = self.paused_since.take() {
             let listening = &self.shared.listening;
             listening.not_accepting.store(false, Ordering::Relaxed);
             listening.time_in_listen_disabled_us.fetch_add(since.elapsed().as_micros() as u64, Ordering::Relaxed);
         }
-        self.shared.doors_closed.store(false, Ordering::SeqCst);
+        self.shared.accept_paused.store(false, Ordering::SeqCst);
     }
 }

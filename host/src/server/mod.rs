@@ -12,15 +12,15 @@ use crate::{
     clock::Clock,
     counters::{Baseline, FaultCounters, ListenerCounters, WorkerCounters},
     entropy,
+    exit::{self, ExitError, reason},
     guest::{ConnectionKind, Engine, Fault, Front},
     limits::{RESERVED_DESCRIPTORS, RESERVED_DESCRIPTORS_PER_WORKER},
     log::Log,
     network::{
-        address::Address, datagram::Mailbox, listener::Listener, port_file, registry::Registry, socket::Incoming,
+        address::Address, datagram::UdpListener, listener::Listener, port_file, registry::Registry, socket::Incoming,
         tls::Tls,
     },
     options::{Options, version},
-    refusal::{Refusal, exit, reason},
     reload::Reloads,
     stores::shards::Shards,
     system::{
@@ -32,7 +32,7 @@ use crate::{
     users::UserList,
     watching::Watching,
 };
-use accept::{Outlet, Reception};
+use accept::{AcceptLoop, Outlet};
 use mio::{Poll, Waker};
 use std::{
     io,
@@ -54,7 +54,7 @@ use worker::Worker;
 ///
 /// # Errors
 /// Why it could not start.
-pub(crate) fn serve(options: &Options) -> Result<(), Refusal> {
+pub(crate) fn serve(options: &Options) -> Result<(), ExitError> {
     for warning in &options.warnings {
         eprintln!("{warning}");
     }
@@ -67,12 +67,12 @@ pub(crate) fn serve(options: &Options) -> Result<(), Refusal> {
     let tls = Tls::start(&options.tls)?;
     let users = UserList::find(options)?;
     let listeners = Listener::open_all(options)?;
-    let mut mailboxes = Mailbox::open_all(options)?;
-    port_file::write(&listeners, &mailboxes)?;
+    let mut udp_listeners = UdpListener::open_all(options)?;
+    port_file::write(&listeners, &udp_listeners)?;
     let pid_file = options.pid_file.as_deref().map(pid_file::fixed_path);
     if options.daemon {
         // Afterwards there is nobody to read it.
-        announce(options, &listeners, &mailboxes);
+        announce(options, &listeners, &udp_listeners);
         process::daemonize(options.verbosity > 0)?;
     }
     let _pid_file = pid_file.as_deref().and_then(PidFile::write);
@@ -81,13 +81,13 @@ pub(crate) fn serve(options: &Options) -> Result<(), Refusal> {
     }
     identity.assume()?;
     let log = Log::start(options.verbosity);
-    let Assembled { shared, poll, refusal, fronts } = assemble(options, reserved, log, tls, users)?;
+    let Assembled { shared, poll, rejection, fronts } = assemble(options, reserved, log, tls, users)?;
     reload_users(&shared);
     if options.lock_memory {
         process::lock_memory();
     }
     if !options.daemon {
-        announce(options, &listeners, &mailboxes);
+        announce(options, &listeners, &udp_listeners);
         eprintln!("{}", memory::describe_pages(options.huge_pages));
     }
     start_clock(&shared)?;
@@ -95,7 +95,7 @@ pub(crate) fn serve(options: &Options) -> Result<(), Refusal> {
     let mut threads = Vec::new();
     let mut left = fronts.len();
     for (index, front) in fronts.into_iter().enumerate() {
-        let own = (0..mailboxes.len().div_ceil(left)).filter_map(|_| mailboxes.pop()).collect();
+        let own = (0..udp_listeners.len().div_ceil(left)).filter_map(|_| udp_listeners.pop()).collect();
         let (outlet, worker) = make_worker(&shared, index, front, own)?;
         left -= 1;
         outlets.push(outlet);
@@ -105,9 +105,9 @@ pub(crate) fn serve(options: &Options) -> Result<(), Refusal> {
         let shared = Arc::clone(&shared);
         spawn("upkeep".to_owned(), move || sweep_shards(&shared))?;
     }
-    let reception = Reception::new(shared, poll, listeners, outlets, refusal, options.refuse_fast)?;
+    let accept_loop = AcceptLoop::new(shared, poll, listeners, outlets, rejection, options.reject_fast)?;
     supervisor::ready();
-    let outlets = reception.run();
+    let outlets = accept_loop.run();
     supervisor::stopping();
     for thread in threads {
         // A worker that panicked has ended the process already.
@@ -118,9 +118,9 @@ pub(crate) fn serve(options: &Options) -> Result<(), Refusal> {
 }
 
 /// What the user sees at the start.
-fn announce(options: &Options, listeners: &[Listener], mailboxes: &[Mailbox]) {
+fn announce(options: &Options, listeners: &[Listener], udp_listeners: &[UdpListener]) {
     let mut addresses: Vec<_> = listeners.iter().map(|listener| listener.address().to_string()).collect();
-    addresses.extend(mailboxes.iter().map(|mailbox| Address::Udp(mailbox.address()).to_string()));
+    addresses.extend(udp_listeners.iter().map(|mailbox| Address::Udp(mailbox.address()).to_string()));
     let (threads, shards) = (options.threads, options.shard_count());
     let plural = |count: usize| if count == 1 { "" } else { "s" };
     eprintln!(
@@ -132,7 +132,7 @@ fn announce(options: &Options, listeners: &[Listener], mailboxes: &[Mailbox]) {
         plural(shards as usize),
     );
     let is_public = listeners.iter().any(Listener::is_public)
-        || mailboxes.iter().any(|mailbox| !mailbox.address().ip().is_loopback());
+        || udp_listeners.iter().any(|mailbox| !mailbox.address().ip().is_loopback());
     if options.authentication() != Authentication::None {
         let encrypted = if options.tls.enabled { "" } else { "; nothing is encrypted" };
         eprintln!("clients have to log in{encrypted}");
@@ -151,7 +151,7 @@ struct Assembled {
     /// The main thread's.
     poll: Poll,
     /// What a client beyond the limit is told.
-    refusal: Vec<u8>,
+    rejection: Vec<u8>,
     /// A front for each worker.
     fronts: Vec<Front>,
 }
@@ -163,10 +163,10 @@ fn assemble(
     log: Log,
     tls: Option<Tls>,
     users: Option<UserList>,
-) -> Result<Assembled, Refusal> {
-    let refused = |message: String| Refusal::new(exit::SYSTEM, message);
-    let faulted = |fault: Fault| refused(format!("failed to start: {}", fault.message));
-    let engine = Engine::load(options.huge_pages).map_err(refused)?;
+) -> Result<Assembled, ExitError> {
+    let failure = |message: String| ExitError::new(exit::SYSTEM, message);
+    let faulted = |fault: Fault| failure(format!("failed to start: {}", fault.message));
+    let engine = Engine::load(options.huge_pages).map_err(failure)?;
     let clock = Clock::start();
     let shard_count = options.shard_count();
     let solo = options.solo && options.threads == 1 && shard_count == 1;
@@ -174,8 +174,8 @@ fn assemble(
     let watching = Arc::new(Watching::new(options.threads));
     let shards = if solo { 0 } else { shard_count };
     let shards = Shards::create(&engine, &config, shards, clock.now(), Arc::clone(&watching)).map_err(faulted)?;
-    let poll = Poll::new().map_err(|error| refused(event_loop_failed(&error)))?;
-    let waker = Waker::new(poll.registry(), accept::WAKER).map_err(|error| refused(event_loop_failed(&error)))?;
+    let poll = Poll::new().map_err(|error| failure(event_loop_failed(&error)))?;
+    let waker = Waker::new(poll.registry(), accept::WAKER).map_err(|error| failure(event_loop_failed(&error)))?;
     let (tls, reloads) = (tls.map(Arc::new), Reloads::default());
     if let Some(tls) = tls.clone() {
         reloads.register("certificates", move || tls.refresh());
@@ -200,22 +200,22 @@ fn assemble(
         tls,
         users,
         stopping: AtomicBool::new(false),
-        doors_closed: AtomicBool::new(false),
-        reception_waker: Arc::new(waker),
+        accept_paused: AtomicBool::new(false),
+        main_waker: Arc::new(waker),
     };
     let fronts = (0..options.threads).map(|_| shared.create_front());
     let mut fronts = fronts.collect::<Result<Vec<_>, _>>().map_err(faulted)?;
-    let refusal = refusal_bytes(&mut fronts[0]).map_err(faulted)?;
-    Ok(Assembled { shared: Arc::new(shared), poll, refusal, fronts })
+    let rejection = rejection_bytes(&mut fronts[0]).map_err(faulted)?;
+    Ok(Assembled { shared: Arc::new(shared), poll, rejection, fronts })
 }
 
 /// What the guests are told at creation.
 ///
 /// # Errors
 /// Without randomness from the system: clients must not be able to predict the hash of keys.
-fn config(options: &Options, shards: u32, role: Role) -> Result<Config, Refusal> {
+fn config(options: &Options, shards: u32, role: Role) -> Result<Config, ExitError> {
     let [first, second] =
-        entropy::random().map_err(|error| Refusal::new(exit::SYSTEM, entropy::no_randomness(&error)))?;
+        entropy::random().map_err(|error| ExitError::new(exit::SYSTEM, entropy::no_randomness(&error)))?;
     Ok(Config {
         role,
         shards,
@@ -268,7 +268,7 @@ fn capacity_bytes(shard_bytes: u64) -> u64 {
 }
 
 /// What the guest says to a client beyond the limit.
-fn refusal_bytes(front: &mut Front) -> Result<Vec<u8>, Fault> {
+fn rejection_bytes(front: &mut Front) -> Result<Vec<u8>, Fault> {
     let connection = front.open(ConnectionKind::Refused)?;
     front.load_output(connection)?;
     let bytes = front.output()?.to_vec();
@@ -280,14 +280,14 @@ fn make_worker(
     shared: &Arc<Shared>,
     index: usize,
     front: Front,
-    mailboxes: Vec<Mailbox>,
-) -> Result<(Outlet, Worker), Refusal> {
-    let refused = |error| Refusal::new(exit::SYSTEM, event_loop_failed(&error));
-    let poll = Poll::new().map_err(refused)?;
-    let waker = Arc::new(Waker::new(poll.registry(), worker::WAKER).map_err(refused)?);
+    udp_listeners: Vec<UdpListener>,
+) -> Result<(Outlet, Worker), ExitError> {
+    let failure = |error| ExitError::new(exit::SYSTEM, event_loop_failed(&error));
+    let poll = Poll::new().map_err(failure)?;
+    let waker = Arc::new(Waker::new(poll.registry(), worker::WAKER).map_err(failure)?);
     shared.watching.set_waker(index, Arc::clone(&waker));
     let (sender, receiver) = mpsc::channel::<Incoming>();
-    let worker = Worker::new(Arc::clone(shared), index, poll, receiver, front, mailboxes).map_err(refused)?;
+    let worker = Worker::new(Arc::clone(shared), index, poll, receiver, front, udp_listeners).map_err(failure)?;
     Ok((Outlet { incoming: sender, waker }, worker))
 }
 

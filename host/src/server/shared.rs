@@ -48,8 +48,8 @@ pub(crate) struct Shared {
     pub(crate) tls: Option<Arc<Tls>>,
     pub(super) stopping: AtomicBool,
     /// Nobody is let in until a connection closes.
-    pub(crate) doors_closed: AtomicBool,
-    pub(crate) reception_waker: Arc<Waker>,
+    pub(crate) accept_paused: AtomicBool,
+    pub(crate) main_waker: Arc<Waker>,
 }
 
 impl Shared {
@@ -85,8 +85,8 @@ impl Shared {
     /// A connection has ended.
     pub(crate) fn forget(&self, entry: &Entry) {
         self.registry.remove(entry);
-        if self.doors_closed.load(Ordering::SeqCst) {
-            self.wake_reception();
+        if self.accept_paused.load(Ordering::SeqCst) {
+            self.wake_main();
         }
     }
 
@@ -99,7 +99,7 @@ impl Shared {
     pub(crate) fn stop(&self, who: &str) {
         if !self.stopping.swap(true, Ordering::SeqCst) {
             tracing::warn!("stopping: {who} asked for it");
-            self.wake_reception();
+            self.wake_main();
         }
     }
 
@@ -109,8 +109,8 @@ impl Shared {
         self.stopping.load(Ordering::Relaxed)
     }
 
-    fn wake_reception(&self) {
-        if let Err(error) = self.reception_waker.wake() {
+    fn wake_main(&self) {
+        if let Err(error) = self.main_waker.wake() {
             tracing::error!("the main thread cannot be woken: {error}");
         }
     }

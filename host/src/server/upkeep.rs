@@ -3,22 +3,22 @@
 use super::Shared;
 use super::worker::SWEEP_PAUSE;
 use crate::{
+    exit::{self, ExitError, reason},
     guest::TICK,
     limits::{SWEEP_STEPS, SWEEPS_PER_TICK_MAX},
-    refusal::{Refusal, exit, reason},
 };
 use std::{sync::Arc, thread};
 
 /// Starts a thread.
-pub(super) fn spawn(name: String, work: impl FnOnce() + Send + 'static) -> Result<thread::JoinHandle<()>, Refusal> {
+pub(super) fn spawn(name: String, work: impl FnOnce() + Send + 'static) -> Result<thread::JoinHandle<()>, ExitError> {
     thread::Builder::new()
         .name(name)
         .spawn(work)
-        .map_err(|error| Refusal::new(exit::SYSTEM, format!("failed to start a thread: {}", reason(&error))))
+        .map_err(|error| ExitError::new(exit::SYSTEM, format!("failed to start a thread: {}", reason(&error))))
 }
 
 /// Moves the time, and interrupts guests that do not return. This thread never enters a guest.
-pub(super) fn start_clock(shared: &Arc<Shared>) -> Result<(), Refusal> {
+pub(super) fn start_clock(shared: &Arc<Shared>) -> Result<(), ExitError> {
     let shared = Arc::clone(shared);
     let tick = move || {
         loop {

@@ -4,7 +4,7 @@
 
 use crate::{
     counters::FaultCounters,
-    guest::{Carried, Engine, Fault, Front, Run, Shard},
+    guest::{Engine, Fault, Front, Run, RunOutcome, Shard},
     watching::Watching,
 };
 use parking_lot::Mutex;
@@ -83,9 +83,10 @@ impl Shards {
             let run = front.run(index)?;
             let complete = match run.target {
                 Target::HOST => {
-                    let request = HostRequest::decode(front.commands(run)?).ok_or_else(|| misled("a bad request"))?;
+                    let request =
+                        HostRequest::decode(front.commands(run)?).ok_or_else(|| invalid_request("a bad request"))?;
                     let bytes = answer(front, request)?;
-                    front.reply(index, Carried::Executed(1), bytes.len())?.copy_from_slice(&bytes);
+                    front.reply(index, RunOutcome::Executed(1), bytes.len())?.copy_from_slice(&bytes);
                     true
                 }
                 Target::EVERY_SHARD => {
@@ -151,10 +152,10 @@ impl Shards {
         room: &mut usize,
         faults: &FaultCounters,
     ) -> Result<bool, Fault> {
-        let slot = self.slots.get(shard_index).ok_or_else(|| misled("a shard that does not exist"))?;
+        let slot = self.slots.get(shard_index).ok_or_else(|| invalid_request("a shard that does not exist"))?;
         let mut slot = slot.lock();
         if slot.shard(&self.engine, now).is_none() {
-            front.reply(index, Carried::Lost, 0)?;
+            front.reply(index, RunOutcome::Lost, 0)?;
             return Ok(true);
         }
         let Slot { shard: Some(shard), watched, .. } = &mut *slot else { return Ok(true) };
@@ -168,14 +169,14 @@ impl Shards {
         match result {
             Ok((executed, replies)) => {
                 *room = room.saturating_sub(replies.len());
-                front.reply(index, Carried::Executed(executed), replies.len())?.copy_from_slice(replies);
+                front.reply(index, RunOutcome::Executed(executed), replies.len())?.copy_from_slice(replies);
                 slot.report(&self.engine, shard_index, now, &self.watching, faults);
                 Ok(executed >= run.count)
             }
             Err(fault) => {
                 slot.replace(&self.engine, shard_index, now, faults, &fault);
                 drop(slot);
-                front.reply(index, Carried::Lost, 0)?;
+                front.reply(index, RunOutcome::Lost, 0)?;
                 Ok(true)
             }
         }
@@ -243,7 +244,7 @@ fn part(bytes: u64, count: u32, index: u32) -> u64 {
 }
 
 #[cold]
-fn misled(what: &str) -> Fault {
+fn invalid_request(what: &str) -> Fault {
     Fault { message: format!("the guest asked for {what}"), interrupted: false }
 }
 

@@ -1,6 +1,6 @@
 //! The process id in a file, and files that must not follow a link.
 
-use crate::refusal::reason;
+use crate::exit::reason;
 use std::{
     fs::{self, File},
     io::{self, ErrorKind, Write},

@@ -7,12 +7,12 @@ pub(crate) use unix::*;
 #[cfg(windows)]
 pub(crate) use windows::*;
 
-use crate::refusal::{Refusal, exit};
+use crate::exit::{self, ExitError};
 
 #[cfg(unix)]
 mod unix {
     use super::*;
-    use crate::refusal::reason;
+    use crate::exit::reason;
     use nix::{
         errno::Errno,
         sys::{
@@ -35,14 +35,14 @@ mod unix {
     ///
     /// # Errors
     /// Not even the clients can.
-    pub(crate) fn raise_descriptor_limit(connections: usize, reserved: usize) -> Result<(), Refusal> {
-        let refused = || {
-            Refusal::new(
+    pub(crate) fn raise_descriptor_limit(connections: usize, reserved: usize) -> Result<(), ExitError> {
+        let failure = || {
+            ExitError::new(
                 exit::SYSTEM,
                 "failed to set rlimit for open files. Try starting as root or requesting smaller maxconns value.",
             )
         };
-        let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(|_| refused())?;
+        let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(|_| failure())?;
         let (least, wanted) = (connections as u64, (connections + reserved) as u64);
         if soft >= wanted {
             return Ok(());
@@ -55,22 +55,22 @@ mod unix {
         if possible >= least && setrlimit(Resource::RLIMIT_NOFILE, possible, hard).is_ok() {
             return Ok(());
         }
-        Err(refused())
+        Err(failure())
     }
 
     /// `-r`: lets the system write core files as large as they get.
     ///
     /// # Errors
     /// It writes none at all.
-    pub(crate) fn raise_core_limit() -> Result<(), Refusal> {
-        let refused = |_| Refusal::new(exit::SYSTEM, "failed to ensure corefile creation");
-        let (_, hard) = getrlimit(Resource::RLIMIT_CORE).map_err(refused)?;
+    pub(crate) fn raise_core_limit() -> Result<(), ExitError> {
+        let failure = |_| ExitError::new(exit::SYSTEM, "failed to ensure corefile creation");
+        let (_, hard) = getrlimit(Resource::RLIMIT_CORE).map_err(failure)?;
         if setrlimit(Resource::RLIMIT_CORE, RLIM_INFINITY, RLIM_INFINITY).is_err() {
-            setrlimit(Resource::RLIMIT_CORE, hard, hard).map_err(refused)?;
+            setrlimit(Resource::RLIMIT_CORE, hard, hard).map_err(failure)?;
         }
         match getrlimit(Resource::RLIMIT_CORE) {
             Ok((1.., _)) => Ok(()),
-            _ => Err(refused(Errno::EPERM)),
+            _ => Err(failure(Errno::EPERM)),
         }
     }
 
@@ -125,7 +125,7 @@ mod unix {
         ///
         /// # Errors
         /// There is no such user.
-        pub(crate) fn find(name: Option<&str>) -> Result<Self, Refusal> {
+        pub(crate) fn find(name: Option<&str>) -> Result<Self, ExitError> {
             if !Uid::effective().is_root() {
                 return Ok(Self(None));
             }
@@ -135,7 +135,7 @@ mod unix {
             };
             match User::from_name(name) {
                 Ok(Some(user)) => Ok(Self(Some(user))),
-                _ => Err(Refusal::new(exit::NO_USER, format!("can't find the user {name} to switch to"))),
+                _ => Err(ExitError::new(exit::NO_USER, format!("can't find the user {name} to switch to"))),
             }
         }
 
@@ -143,16 +143,16 @@ mod unix {
         ///
         /// # Errors
         /// The system refuses.
-        pub(crate) fn assume(self) -> Result<(), Refusal> {
+        pub(crate) fn assume(self) -> Result<(), ExitError> {
             let Some(user) = self.0 else { return Ok(()) };
             let name = &user.name;
-            let refused = |what: &str, error: nix::Error| {
-                Refusal::new(exit::SYSTEM, format!("failed to {what} user {name}: {}", error.desc()))
+            let failure = |what: &str, error: nix::Error| {
+                ExitError::new(exit::SYSTEM, format!("failed to {what} user {name}: {}", error.desc()))
             };
             #[cfg(not(target_vendor = "apple"))]
-            nix::unistd::setgroups(&[user.gid]).map_err(|error| refused("drop supplementary groups for", error))?;
-            nix::unistd::setgid(user.gid).map_err(|error| refused("assume the group of", error))?;
-            nix::unistd::setuid(user.uid).map_err(|error| refused("assume identity of", error))
+            nix::unistd::setgroups(&[user.gid]).map_err(|error| failure("drop supplementary groups for", error))?;
+            nix::unistd::setgid(user.gid).map_err(|error| failure("assume the group of", error))?;
+            nix::unistd::setuid(user.uid).map_err(|error| failure("assume identity of", error))
         }
     }
 
@@ -160,10 +160,12 @@ mod unix {
     ///
     /// # Errors
     /// The system refuses.
-    pub(crate) fn daemonize(keep_output: bool) -> Result<(), Refusal> {
+    pub(crate) fn daemonize(keep_output: bool) -> Result<(), ExitError> {
         match fork::daemon(false, keep_output) {
             Ok(_) => Ok(()),
-            Err(error) => Err(Refusal::new(exit::SYSTEM, format!("failed to daemon() in order to daemonize: {error}"))),
+            Err(error) => {
+                Err(ExitError::new(exit::SYSTEM, format!("failed to daemon() in order to daemonize: {error}")))
+            }
         }
     }
 }
@@ -181,7 +183,7 @@ mod windows {
     ///
     /// # Errors
     /// Never.
-    pub(crate) fn raise_core_limit() -> Result<(), Refusal> {
+    pub(crate) fn raise_core_limit() -> Result<(), ExitError> {
         eprintln!("-r does nothing: this system writes dumps of crashes if it is set up for that");
         Ok(())
     }
@@ -195,7 +197,7 @@ mod windows {
     }
 
     /// This system has no such limit.
-    pub(crate) fn raise_descriptor_limit(_connections: usize, _reserved: usize) -> Result<(), Refusal> {
+    pub(crate) fn raise_descriptor_limit(_connections: usize, _reserved: usize) -> Result<(), ExitError> {
         Ok(())
     }
 
@@ -208,10 +210,12 @@ mod windows {
         ///
         /// # Errors
         /// Somebody was asked for.
-        pub(crate) fn find(name: Option<&str>) -> Result<Self, Refusal> {
+        pub(crate) fn find(name: Option<&str>) -> Result<Self, ExitError> {
             match name {
                 None => Ok(Self),
-                Some(_) => Err(Refusal::new(exit::USAGE, "-u: this system starts a service under its user by itself")),
+                Some(_) => {
+                    Err(ExitError::new(exit::USAGE, "-u: this system starts a service under its user by itself"))
+                }
             }
         }
 
@@ -219,7 +223,7 @@ mod windows {
         ///
         /// # Errors
         /// Never.
-        pub(crate) fn assume(self) -> Result<(), Refusal> {
+        pub(crate) fn assume(self) -> Result<(), ExitError> {
             Ok(())
         }
     }
@@ -228,8 +232,8 @@ mod windows {
     ///
     /// # Errors
     /// Always.
-    pub(crate) fn daemonize(_keep_output: bool) -> Result<(), Refusal> {
-        Err(Refusal::new(
+    pub(crate) fn daemonize(_keep_output: bool) -> Result<(), ExitError> {
+        Err(ExitError::new(
             exit::USAGE,
             "-d: this system has no daemons: start it as a service, or in a window of its own",
         ))

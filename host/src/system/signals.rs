@@ -7,7 +7,7 @@ pub(crate) use windows::{Signals, ask_to_reload, ask_to_stop};
 
 /// What a signal asks of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Asked {
+pub(crate) enum SignalRequest {
     /// To finish what is under way and end.
     Stop(&'static str),
     /// To read its files again.
@@ -16,7 +16,7 @@ pub(crate) enum Asked {
 
 #[cfg(unix)]
 mod unix {
-    use super::Asked;
+    use super::SignalRequest;
     use mio::{Interest, Registry, Token, Waker};
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
     use std::{io, sync::Arc};
@@ -33,12 +33,12 @@ mod unix {
         }
 
         /// What has arrived since the last call.
-        pub(crate) fn pending(&mut self) -> impl Iterator<Item = Asked> {
+        pub(crate) fn pending(&mut self) -> impl Iterator<Item = SignalRequest> {
             self.0.pending().map(|signal| match signal {
-                SIGHUP => Asked::Reload("SIGHUP"),
-                SIGINT => Asked::Stop("SIGINT"),
-                SIGUSR1 => Asked::Stop("SIGUSR1"),
-                _ => Asked::Stop("SIGTERM"),
+                SIGHUP => SignalRequest::Reload("SIGHUP"),
+                SIGINT => SignalRequest::Stop("SIGINT"),
+                SIGUSR1 => SignalRequest::Stop("SIGUSR1"),
+                _ => SignalRequest::Stop("SIGTERM"),
             })
         }
     }
@@ -46,7 +46,7 @@ mod unix {
 
 #[cfg(windows)]
 mod windows {
-    use super::Asked;
+    use super::SignalRequest;
     use mio::{Registry, Token, Waker};
     use std::{
         io,
@@ -57,10 +57,10 @@ mod windows {
     };
 
     /// The running server's.
-    static BELL: OnceLock<Bell> = OnceLock::new();
+    static PENDING: OnceLock<PendingSignals> = OnceLock::new();
 
     /// What was asked for, and the loop to tell of it.
-    struct Bell {
+    struct PendingSignals {
         stop: AtomicBool,
         reload: AtomicBool,
         waker: Arc<Waker>,
@@ -76,23 +76,27 @@ mod windows {
         ring(|bell| &bell.reload);
     }
 
-    fn ring(which: fn(&Bell) -> &AtomicBool) {
-        let Some(bell) = BELL.get() else { return };
+    fn ring(which: fn(&PendingSignals) -> &AtomicBool) {
+        let Some(bell) = PENDING.get() else { return };
         which(bell).store(true, Ordering::Release);
         // The loop looks by itself too, only later.
         let _ = bell.waker.wake();
     }
 
     /// Receives Ctrl-C, the closing of the console, and what the service manager wants.
-    pub(crate) struct Signals(&'static Bell);
+    pub(crate) struct Signals(&'static PendingSignals);
 
     impl Signals {
         /// Takes over from the system's defaults.
         pub(crate) fn listen(_registry: &Registry, _token: Token, waker: &Arc<Waker>) -> io::Result<Self> {
             let mut is_first = false;
-            let bell = BELL.get_or_init(|| {
+            let bell = PENDING.get_or_init(|| {
                 is_first = true;
-                Bell { stop: AtomicBool::new(false), reload: AtomicBool::new(false), waker: Arc::clone(waker) }
+                PendingSignals {
+                    stop: AtomicBool::new(false),
+                    reload: AtomicBool::new(false),
+                    waker: Arc::clone(waker),
+                }
             });
             if !is_first {
                 return Err(io::Error::other("a process is one server"));
@@ -102,10 +106,14 @@ mod windows {
         }
 
         /// What has arrived since the last call.
-        pub(crate) fn pending(&mut self) -> impl Iterator<Item = Asked> {
-            let reload = self.0.reload.swap(false, Ordering::Acquire).then_some(Asked::Reload("the service manager"));
-            let stop =
-                self.0.stop.swap(false, Ordering::Acquire).then_some(Asked::Stop("Ctrl-C or the service manager"));
+        pub(crate) fn pending(&mut self) -> impl Iterator<Item = SignalRequest> {
+            let reload =
+                self.0.reload.swap(false, Ordering::Acquire).then_some(SignalRequest::Reload("the service manager"));
+            let stop = self
+                .0
+                .stop
+                .swap(false, Ordering::Acquire)
+                .then_some(SignalRequest::Stop("Ctrl-C or the service manager"));
             reload.into_iter().chain(stop)
         }
     }

@@ -2,14 +2,14 @@
 //! know when the server is ready and when it stops. Without one, nothing here does anything.
 
 #[cfg(unix)]
-use crate::refusal::{Refusal, exit};
+use crate::exit::{self, ExitError};
 #[cfg(unix)]
 use std::{net::TcpListener, os::unix::net::UnixListener};
 
 /// A socket that was passed on.
 #[cfg(unix)]
 #[derive(Debug)]
-pub(crate) enum Passed {
+pub(crate) enum PassedSocket {
     /// TCP.
     Tcp(TcpListener),
     /// In the file system; its file belongs to whoever made it.
@@ -22,13 +22,13 @@ pub(crate) enum Passed {
 /// # Errors
 /// Something was passed on that cannot be served.
 #[cfg(unix)]
-pub(crate) fn passed_sockets() -> Result<Vec<Passed>, Refusal> {
+pub(crate) fn passed_sockets() -> Result<Vec<PassedSocket>, ExitError> {
     let mut passed = listenfd::ListenFd::from_env();
     let mut sockets = Vec::new();
     for index in 0..passed.len() {
         let socket = match passed.take_tcp_listener(index) {
-            Ok(socket) => Ok(socket.map(Passed::Tcp)),
-            Err(_) => passed.take_unix_listener(index).map(|socket| socket.map(Passed::Unix)),
+            Ok(socket) => Ok(socket.map(PassedSocket::Tcp)),
+            Err(_) => passed.take_unix_listener(index).map(|socket| socket.map(PassedSocket::Unix)),
         };
         match socket {
             Ok(socket) => sockets.extend(socket),
@@ -36,7 +36,7 @@ pub(crate) fn passed_sockets() -> Result<Vec<Passed>, Refusal> {
                 let message = format!(
                     "number {index} of the sockets in LISTEN_FDS neither is TCP nor a stream in the file system"
                 );
-                return Err(Refusal::new(exit::SYSTEM, message));
+                return Err(ExitError::new(exit::SYSTEM, message));
             }
         }
     }

@@ -2,8 +2,8 @@
 
 use super::ciphers;
 use crate::{
+    exit::reason,
     options::{KeyFormat, Security, TlsOptions, Verify},
-    refusal::reason,
 };
 use rustls::{
     RootCertStore, ServerConfig,
@@ -111,32 +111,32 @@ impl Files {
 }
 
 fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let refused = |why: String| format!("Error loading the certificate chain: {} : {why}", path.display());
-    let chain = certificates(path).map_err(refused)?;
-    if chain.is_empty() { Err(refused("there is no certificate in it".to_owned())) } else { Ok(chain) }
+    let failure = |why: String| format!("Error loading the certificate chain: {} : {why}", path.display());
+    let chain = certificates(path).map_err(failure)?;
+    if chain.is_empty() { Err(failure("there is no certificate in it".to_owned())) } else { Ok(chain) }
 }
 
 fn read_authorities(path: &Path) -> Result<RootCertStore, String> {
-    let refused = |why: String| format!("Error loading the CA certificate: {} : {why}", path.display());
+    let failure = |why: String| format!("Error loading the CA certificate: {} : {why}", path.display());
     let mut roots = RootCertStore::empty();
-    for certificate in certificates(path).map_err(refused)? {
-        roots.add(certificate).map_err(|error| refused(error.to_string()))?;
+    for certificate in certificates(path).map_err(failure)? {
+        roots.add(certificate).map_err(|error| failure(error.to_string()))?;
     }
-    if roots.is_empty() { Err(refused("there is no certificate in it".to_owned())) } else { Ok(roots) }
+    if roots.is_empty() { Err(failure("there is no certificate in it".to_owned())) } else { Ok(roots) }
 }
 
 fn read_key(options: &TlsOptions) -> Result<PrivateKeyDer<'static>, String> {
     let path = options.key.as_ref().unwrap_or(&options.chain);
-    let refused = |why: String| format!("Error loading the key: {} : {why}", path.display());
-    let bytes = fs::read(path).map_err(|error| refused(reason(&error)))?;
+    let failure = |why: String| format!("Error loading the key: {} : {why}", path.display());
+    let bytes = fs::read(path).map_err(|error| failure(reason(&error)))?;
     match options.key_format {
         KeyFormat::Pem => PrivateKeyDer::from_pem_slice(&bytes).map_err(|error| match error {
-            pem::Error::NoItemsFound => refused(
+            pem::Error::NoItemsFound => failure(
                 "there is no private key in it that is not encrypted; name its file with -o ssl_key=FILE".to_owned(),
             ),
-            error => refused(error.to_string()),
+            error => failure(error.to_string()),
         }),
-        KeyFormat::Der => PrivateKeyDer::try_from(bytes).map_err(|why| refused(why.to_owned())),
+        KeyFormat::Der => PrivateKeyDer::try_from(bytes).map_err(|why| failure(why.to_owned())),
     }
 }
 

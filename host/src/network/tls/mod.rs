@@ -10,8 +10,8 @@ mod stream;
 pub(crate) use stream::{Scratch, TlsStream};
 
 use crate::{
+    exit::{self, ExitError},
     options::{Security, TlsOptions},
-    refusal::{Refusal, exit},
     system::pid_file::fixed_path,
 };
 use certificates::Configurations;
@@ -51,20 +51,20 @@ impl Tls {
     ///
     /// # Errors
     /// One line: which file, and what is wrong with it.
-    pub(crate) fn start(options: &TlsOptions) -> Result<Option<Self>, Refusal> {
+    pub(crate) fn start(options: &TlsOptions) -> Result<Option<Self>, ExitError> {
         if !options.enabled {
             return Ok(None);
         }
         if options.chain.as_os_str().is_empty() {
             let message = "-Z needs a certificate: add -o ssl_chain_cert=FILE,ssl_key=FILE";
-            return Err(Refusal::new(exit::USAGE, message));
+            return Err(ExitError::new(exit::USAGE, message));
         }
         // The process may change its folder, and the files are read again later.
         let mut options = options.clone();
         options.chain = fixed_path(&options.chain);
         options.key = options.key.as_deref().map(fixed_path);
         options.authorities = options.authorities.as_deref().map(fixed_path);
-        let configurations = Configurations::read(&options).map_err(|message| Refusal::new(exit::USAGE, message))?;
+        let configurations = Configurations::read(&options).map_err(|message| ExitError::new(exit::USAGE, message))?;
         let current = Mutex::new(Current { configurations, since: Instant::now() });
         Ok(Some(Self { options, current, counters: Arc::default() }))
     }

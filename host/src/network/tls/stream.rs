@@ -6,7 +6,7 @@
 //! work at hand are the worker's ([`Scratch`]).
 
 use super::TlsCounters;
-use crate::limits::{FRUITLESS_RECEIVES_MAX, INCOMING_BYTES_MAX, RECEIVED_BYTES_MAX};
+use crate::limits::{INCOMING_BYTES_MAX, RECEIVED_BYTES_MAX, RECEIVES_WITHOUT_PLAINTEXT_MAX};
 use mio::net::TcpStream;
 use rustls::{
     HandshakeKind, ServerConfig,
@@ -52,7 +52,7 @@ pub(crate) struct TlsStream {
     batch_bytes: usize,
     /// When it was accepted.
     since: u32,
-    is_opening: bool,
+    is_handshaking: bool,
     heard: bool,
     /// The peer has said goodbye: there is nothing more to receive, whatever its socket does.
     has_ended: bool,
@@ -93,7 +93,7 @@ impl TlsStream {
             sealed: 0,
             batch_bytes,
             since,
-            is_opening: true,
+            is_handshaking: true,
             heard: false,
             has_ended: false,
             is_broken: false,
@@ -111,8 +111,8 @@ impl TlsStream {
     }
 
     /// When it was accepted, if its two sides have not come to an agreement yet.
-    pub(crate) fn opening_since(&self) -> Option<u32> {
-        self.is_opening.then_some(self.since)
+    pub(crate) fn handshaking_since(&self) -> Option<u32> {
+        self.is_handshaking.then_some(self.since)
     }
 
     /// The last receive left nothing behind, neither here nor in the socket.
@@ -193,7 +193,7 @@ impl TlsStream {
 
     /// Says that nothing more will come, if the socket takes that at once.
     pub(crate) fn end(&mut self) {
-        if self.has_unsent() || self.is_opening || self.is_broken {
+        if self.has_unsent() || self.is_handshaking || self.is_broken {
             return;
         }
         let mut farewell = [0; FAREWELL_BYTES_MAX];
@@ -214,7 +214,7 @@ impl TlsStream {
         start: &mut usize,
         end: &mut usize,
     ) -> io::Result<usize> {
-        for _ in 0..FRUITLESS_RECEIVES_MAX {
+        for _ in 0..RECEIVES_WITHOUT_PLAINTEXT_MAX {
             if !mem::take(&mut self.more) {
                 let room_end = buffer.len().min(*end + RECEIVED_BYTES_MAX);
                 let room = &mut buffer[*end..room_end];
@@ -265,7 +265,7 @@ impl TlsStream {
                 Ok(ConnectionState::EncodeTlsData(data)) => encode(data, &mut self.outgoing),
                 Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
                 Ok(ConnectionState::PeerClosed | ConnectionState::Closed) => self.has_ended = true,
-                // Nothing else is asked for: more has to come.
+                // NoOp else is asked for: more has to come.
                 Ok(_) => waits = true,
                 Err(error) => {
                     self.take_alert(&mut records[opened.consumed + discard..]);
@@ -281,7 +281,7 @@ impl TlsStream {
                 break;
             }
         }
-        self.note_agreement();
+        self.note_handshake();
         Ok(opened)
     }
 
@@ -346,9 +346,9 @@ impl TlsStream {
         Ok(self.outgoing.is_empty())
     }
 
-    fn note_agreement(&mut self) {
-        if self.is_opening && !self.session.is_handshaking() {
-            self.is_opening = false;
+    fn note_handshake(&mut self) {
+        if self.is_handshaking && !self.session.is_handshaking() {
+            self.is_handshaking = false;
             if self.session.handshake_kind() != Some(HandshakeKind::Resumed) {
                 TlsCounters::count(&self.counters.new_sessions);
             }
@@ -362,9 +362,9 @@ impl TlsStream {
             Err(error) => !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted),
         };
         // Who only looks whether anybody listens has done nothing wrong.
-        if ended && self.is_opening && self.heard {
+        if ended && self.is_handshaking && self.heard {
             TlsCounters::count(&self.counters.handshake_errors);
-        } else if !self.is_opening && result.as_ref().is_err_and(|error| error.kind() == ErrorKind::InvalidData) {
+        } else if !self.is_handshaking && result.as_ref().is_err_and(|error| error.kind() == ErrorKind::InvalidData) {
             TlsCounters::count(&self.counters.protocol_errors);
         }
     }

@@ -12,7 +12,7 @@ use wasmcached_core::boundary::{
 };
 
 /// Who asks.
-pub(super) struct Asker<'w> {
+pub(super) struct RequestOrigin<'w> {
     pub(super) entry: &'w Arc<Entry>,
     /// The front's number of the connection; `None` for datagrams, whose sender cannot be shown what comes later.
     pub(super) stream: Option<u32>,
@@ -20,7 +20,7 @@ pub(super) struct Asker<'w> {
 }
 
 /// Carries the runs that a request made.
-pub(super) fn carry(shared: &Shared, front: &mut Front, asker: &Asker<'_>, now: u32) -> Result<(), Fault> {
+pub(super) fn carry(shared: &Shared, front: &mut Front, asker: &RequestOrigin<'_>, now: u32) -> Result<(), Fault> {
     shared.shards.carry(front, now, &shared.faults, |front, request| answer(shared, front, asker, request, now))
 }
 
@@ -28,7 +28,7 @@ pub(super) fn carry(shared: &Shared, front: &mut Front, asker: &Asker<'_>, now: 
 fn answer(
     shared: &Shared,
     front: &mut Front,
-    asker: &Asker<'_>,
+    asker: &RequestOrigin<'_>,
     request: HostRequest,
     now: u32,
 ) -> Result<Vec<u8>, Fault> {

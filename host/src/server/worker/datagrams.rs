@@ -8,8 +8,8 @@ use std::io::ErrorKind;
 
 impl Worker {
     /// Makes a new front know the sockets for datagrams.
-    pub(super) fn introduce_datagrams(&mut self) -> Result<(), Fault> {
-        self.datagrams.iter_mut().try_for_each(|datagrams| datagrams.introduce(&mut self.front))
+    pub(super) fn open_datagrams(&mut self) -> Result<(), Fault> {
+        self.datagrams.iter_mut().try_for_each(|datagrams| datagrams.open_in(&mut self.front))
     }
 
     pub(super) fn on_datagrams(&mut self, number: usize, event: &Event) -> Result<(), Fault> {
@@ -49,7 +49,8 @@ impl Worker {
             self.shared.workers[self.index].bytes_read.add(received as u64);
             let mut status = self.front.advance(guest, received, self.now)?;
             while status.runs() {
-                let asker = answers::Asker { entry: &self.datagrams[number].entry, stream: None, worker: self.index };
+                let asker =
+                    answers::RequestOrigin { entry: &self.datagrams[number].entry, stream: None, worker: self.index };
                 answers::carry(&self.shared, &mut self.front, &asker, self.now)?;
                 status = self.front.resume(self.shared.clock.now())?;
             }

@@ -15,7 +15,7 @@ impl Worker {
         loop {
             for index in 0..self.connections.capacity() {
                 let result = self.finish_one(index);
-                self.survive(result);
+                self.replace_front(result);
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if self.connections.is_empty() || left.is_zero() {

@@ -16,7 +16,7 @@ use crate::{
     guest::{ConnectionKind, Fault, Front, Status},
     limits::{EVENTS_MAX, HANDSHAKE_S_MAX, SWEEP_STEPS, SWEEPS_PER_TICK_MAX},
     network::{
-        datagram::{Datagrams, Mailbox},
+        datagram::{Datagrams, UdpListener},
         registry::Entry,
         socket::{Incoming, Socket},
         tls::Scratch,
@@ -80,11 +80,11 @@ impl Worker {
         poll: Poll,
         incoming: Receiver<Incoming>,
         front: Front,
-        mailboxes: Vec<Mailbox>,
+        udp_listeners: Vec<UdpListener>,
     ) -> io::Result<Self> {
         let now = shared.clock.now();
         let users_seen = shared.users_version();
-        let datagrams = mailboxes.into_iter().enumerate().map(|(number, mailbox)| {
+        let datagrams = udp_listeners.into_iter().enumerate().map(|(number, mailbox)| {
             Datagrams::new(mailbox, poll.registry(), Token(FIRST_DATAGRAMS + number), &shared.registry, now)
         });
         let datagrams = datagrams.collect::<io::Result<_>>()?;
@@ -112,8 +112,8 @@ impl Worker {
     /// Serves until the server stops.
     pub(crate) fn run(mut self) {
         let mut events = Events::with_capacity(EVENTS_MAX);
-        let introduced = self.introduce_datagrams();
-        self.survive(introduced);
+        let opened = self.open_datagrams();
+        self.replace_front(opened);
         while !self.shared.is_stopping() {
             let timeout = self.timeout();
             self.turn(&mut events, timeout);
@@ -133,7 +133,7 @@ impl Worker {
         }
         self.now = self.shared.clock.now();
         let result = self.take_users();
-        self.survive(result);
+        self.replace_front(result);
         for event in events.iter() {
             let result = match event.token() {
                 WAKER => {
@@ -143,23 +143,23 @@ impl Worker {
                 Token(number @ FIRST_DATAGRAMS..) => self.on_datagrams(number - FIRST_DATAGRAMS, event),
                 Token(index) => self.on_event(index, event),
             };
-            self.survive(result);
+            self.replace_front(result);
         }
         for _ in 0..self.ready.len() {
             let Some(index) = self.ready.pop_front() else { break };
             if let Some(connection) = self.connections.get_mut(index) {
                 connection.set(Flag::Queued, false);
                 let result = self.drive(index);
-                self.survive(result);
+                self.replace_front(result);
             }
         }
         for number in 0..self.datagrams.len() {
             let result = self.drive_datagrams(number);
-            self.survive(result);
+            self.replace_front(result);
         }
         if !self.watchers.is_empty() {
             let result = self.show_events();
-            self.survive(result);
+            self.replace_front(result);
         }
         let yields = self.front.yields();
         if yields != self.yields_seen {
@@ -186,13 +186,13 @@ impl Worker {
             self.upkeep_at = self.now;
             self.sweeps_left = if self.shared.is_solo() { SWEEPS_PER_TICK_MAX } else { 0 };
             let result = self.close_idle();
-            self.survive(result);
+            self.replace_front(result);
         }
         if self.sweeps_left > 0 {
             let swept = self.front.sweep(self.now, SWEEP_STEPS).and_then(|more| self.report().map(|()| more));
             match swept {
                 Ok(more) => self.sweeps_left = if more { self.sweeps_left - 1 } else { 0 },
-                Err(fault) => self.survive(Err(fault)),
+                Err(fault) => self.replace_front(Err(fault)),
             }
         }
     }
@@ -201,7 +201,7 @@ impl Worker {
     fn take_incoming(&mut self) {
         while let Ok(incoming) = self.incoming.try_recv() {
             let result = self.take_in(incoming);
-            self.survive(result);
+            self.replace_front(result);
         }
     }
 
@@ -272,7 +272,7 @@ impl Worker {
         }
         if connection.is(Flag::More) {
             let status = self.front.advance(connection.guest, 0, self.now)?;
-            return self.settle(index, status);
+            return self.apply_status(index, status);
         }
         if !connection.is(Flag::Readable) {
             return Ok(());
@@ -290,7 +290,7 @@ impl Worker {
                 connection.entry.touch(self.now);
                 self.shared.workers[self.index].bytes_read.add(received as u64);
                 let status = self.front.advance(connection.guest, received, self.now)?;
-                self.settle(index, status)
+                self.apply_status(index, status)
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 // Where it is its own output that waits, nothing is known of what there is to receive: the event stays.
@@ -313,7 +313,7 @@ impl Worker {
 
     /// Does what the guest wants done after a call about this connection.
     #[inline]
-    fn settle(&mut self, index: usize, mut status: Status) -> Result<(), Fault> {
+    fn apply_status(&mut self, index: usize, mut status: Status) -> Result<(), Fault> {
         while status.runs() {
             self.carry(index)?;
             // What was carried may have moved it.
@@ -326,7 +326,7 @@ impl Worker {
         if status.output() {
             return self.send(index, status);
         }
-        self.adopt(index, status)
+        self.store_status(index, status)
     }
 
     /// Sends the guest's output, all in one if the socket takes it.
@@ -361,7 +361,7 @@ impl Worker {
             }
         }
         connection.set(Flag::Writing, writing);
-        self.adopt(index, status)
+        self.store_status(index, status)
     }
 
     /// The socket takes output again.
@@ -373,7 +373,7 @@ impl Worker {
 
     /// Remembers what the guest said, and what follows from it.
     #[inline]
-    fn adopt(&mut self, index: usize, status: Status) -> Result<(), Fault> {
+    fn store_status(&mut self, index: usize, status: Status) -> Result<(), Fault> {
         let connection = &mut self.connections[index];
         connection.set(Flag::More, status.more());
         connection.set(Flag::Partial, status.partial());
@@ -421,7 +421,8 @@ impl Worker {
     fn carry(&mut self, index: usize) -> Result<(), Fault> {
         self.publish_logins()?;
         let connection = &mut self.connections[index];
-        let asker = answers::Asker { entry: &connection.entry, stream: Some(connection.guest), worker: self.index };
+        let asker =
+            answers::RequestOrigin { entry: &connection.entry, stream: Some(connection.guest), worker: self.index };
         answers::carry(&self.shared, &mut self.front, &asker, self.now)?;
         if connection.entry.is_watching() && !connection.is(Flag::Watching) {
             connection.set(Flag::Watching, true);
@@ -438,7 +439,7 @@ impl Worker {
         }
         for index in 0..self.connections.capacity() {
             let Some(connection) = self.connections.get(index) else { continue };
-            let opening = connection.socket.opening_since();
+            let opening = connection.socket.handshaking_since();
             let is_idle = || !connection.is(Flag::Watching) && connection.entry.idle_s(self.now) > limit_s;
             if opening.is_some_and(|since| self.now.saturating_sub(since) > HANDSHAKE_S_MAX) {
                 self.shared.tls.iter().for_each(|tls| tls.count_overdue());
@@ -452,7 +453,7 @@ impl Worker {
     }
 
     /// Goes on after a trap of the front: its connections are lost, and a new front takes over.
-    fn survive(&mut self, result: Result<(), Fault>) {
+    fn replace_front(&mut self, result: Result<(), Fault>) {
         let Err(fault) = result else { return };
         let faults = &self.shared.faults;
         fault.record(faults, &faults.front_traps, "front", self.index);
@@ -475,7 +476,7 @@ impl Worker {
             match self.shared.create_front() {
                 Ok(front) => {
                     self.front = front;
-                    match self.introduce_datagrams() {
+                    match self.open_datagrams() {
                         Ok(()) => return,
                         Err(fault) => tracing::error!("front {} is not well: {}", self.index, fault.message),
                     }

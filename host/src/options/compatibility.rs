@@ -1,13 +1,13 @@
 //! The values of those names of `-o` that mean nothing here: checked as memcached checks them, in its words, so that a
 //! slip is found here too; and shown by `stats settings` as they were asked for.
 
-use crate::refusal::{Refusal, exit};
+use crate::exit::{self, ExitError};
 use std::ops::RangeInclusive;
 use wasmcached_core::settings::Setting;
 
 /// Looks at what follows the name, and says which settings show it.
 pub(super) type Check = fn(Option<&str>) -> Checked;
-type Checked = Result<Vec<(Setting, String)>, Refusal>;
+type Checked = Result<Vec<(Setting, String)>, ExitError>;
 
 /// Any number of 32 bits.
 const U32: RangeInclusive<i64> = 0..=u32::MAX as i64;
@@ -16,8 +16,8 @@ pub(super) fn hash_power(value: Option<&str>) -> Checked {
     let power = value.filter(|text| !text.is_empty()).ok_or_else(|| missing_number("hashpower"))?;
     let power = whole("hashpower", Some(power), "hashpower: not a number", i64::MIN..=i64::MAX)?;
     match power {
-        ..12 => refuse(format!("Initial hashtable multiplier of {power} is too low")),
-        33.. => refuse(format!(
+        ..12 => reject(format!("Initial hashtable multiplier of {power} is too low")),
+        33.. => reject(format!(
             "Initial hashtable multiplier of {power} is too high\n\
             Choose a value based on \"STAT hash_power_level\" from a running instance"
         )),
@@ -28,9 +28,9 @@ pub(super) fn hash_power(value: Option<&str>) -> Checked {
 /// `stats settings` shows the hash that there is.
 pub(super) fn hash_algorithm(value: Option<&str>) -> Checked {
     match value {
-        None => refuse(missing("hash_algorithm")),
+        None => reject(missing("hash_algorithm")),
         Some("jenkins" | "murmur3" | "xxh3") => Ok(Vec::new()),
-        Some(_) => refuse("Unknown hash_algorithm option (jenkins, murmur3, xxh3)"),
+        Some(_) => reject("Unknown hash_algorithm option (jenkins, murmur3, xxh3)"),
     }
 }
 
@@ -55,7 +55,7 @@ pub(super) fn slab_automove_ratio(value: Option<&str>) -> Checked {
     let ratio = fraction("slab_automove_ratio", value, "slab_automove_ratio must be > 0 and < 1")?;
     match ratio {
         ratio if ratio > 0.0 && ratio <= 1.0 => shown(Setting::SlabAutomoveRatio, format!("{ratio:.2}")),
-        _ => refuse("slab_automove_ratio must be > 0 and < 1"),
+        _ => reject("slab_automove_ratio must be > 0 and < 1"),
     }
 }
 
@@ -71,12 +71,12 @@ pub(super) fn slab_automove_freeratio(value: Option<&str>) -> Checked {
 
 pub(super) fn slab_sizes(value: Option<&str>) -> Checked {
     let mut last = 0;
-    for text in value.ok_or_else(|| refusal(missing("slab_sizes")))?.split('-') {
+    for text in value.ok_or_else(|| flag_error(missing("slab_sizes")))?.split('-') {
         let out_of_range = format!("slab size {text} is out of valid range");
         let size = whole("slab_sizes", Some(text), &out_of_range, 1..=i64::from(u32::MAX)).map_err(as_usage)?;
         if size <= last {
             let message = format!("slab size {size} cannot be lower than or equal to a previous class size");
-            return Err(Refusal::new(exit::USAGE, message));
+            return Err(ExitError::new(exit::USAGE, message));
         }
         last = size;
     }
@@ -86,9 +86,9 @@ pub(super) fn slab_sizes(value: Option<&str>) -> Checked {
 pub(super) fn slab_chunk_max(value: Option<&str>) -> Checked {
     let kib = whole("slab_chunk_max", value, &unparsed("slab_chunk_max"), U32)?;
     match kib {
-        0 => refuse("slab_chunk_max must be >= 0"),
+        0 => reject("slab_chunk_max must be >= 0"),
         1..=1024 => shown(Setting::SlabChunkMax, kib * 1024),
-        _ => refuse("slab_chunk_max must be specified in kilobytes."),
+        _ => reject("slab_chunk_max must be specified in kilobytes."),
     }
 }
 
@@ -103,13 +103,13 @@ pub(super) fn tail_repair_time(value: Option<&str>) -> Checked {
 }
 
 pub(super) fn lru_crawler_sleep(value: Option<&str>) -> Checked {
-    let value = value.ok_or_else(|| refusal("Missing lru_crawler_sleep value"))?;
+    let value = value.ok_or_else(|| flag_error("Missing lru_crawler_sleep value"))?;
     let message = "LRU crawler sleep must be between 0 and 1 second";
     shown(Setting::LruCrawlerSleep, whole("lru_crawler_sleep", Some(value), message, 0..=1_000_000)?)
 }
 
 pub(super) fn lru_crawler_tocrawl(value: Option<&str>) -> Checked {
-    let value = value.ok_or_else(|| refusal("Missing lru_crawler_tocrawl value"))?;
+    let value = value.ok_or_else(|| flag_error("Missing lru_crawler_tocrawl value"))?;
     let message = "lru_crawler_tocrawl takes a numeric 32bit value";
     shown(Setting::LruCrawlerTocrawl, whole("lru_crawler_tocrawl", Some(value), message, U32)?)
 }
@@ -145,14 +145,14 @@ pub(super) fn sock_cookie_id(value: Option<&str>) -> Checked {
 }
 
 pub(super) fn ext_path(value: Option<&str>) -> Checked {
-    let Some(value) = value else { return refuse("missing argument to ext_path, ie: ext_path=/d/file:5G") };
+    let Some(value) = value else { return reject("missing argument to ext_path, ie: ext_path=/d/file:5G") };
     let size = value.rsplit_once(':').map_or("", |(_, size)| size);
     let (digits, unit) = size.split_at(size.len().saturating_sub(1));
     let is_size = digits.parse::<u32>().is_ok() && matches!(unit.to_ascii_lowercase().as_str(), "m" | "g" | "t" | "p");
     if is_size {
         return Ok(Vec::new());
     }
-    refuse(
+    reject(
         "must supply size to ext_path, ie: ext_path=/f/e:64m (M|G|T|P supported)\n\
         failed to parse ext_path argument",
     )
@@ -162,15 +162,15 @@ pub(super) fn ext_path(value: Option<&str>) -> Checked {
 ///
 /// # Errors
 /// Names that contradict each other.
-pub(super) fn check_together(given: &[(Setting, String)]) -> Result<(), Refusal> {
+pub(super) fn check_together(given: &[(Setting, String)]) -> Result<(), ExitError> {
     let value = |wanted| given.iter().rev().find(|(setting, _)| *setting == wanted).map(|(_, value)| value.as_str());
     let percent = |setting, default| value(setting).and_then(|text| text.parse().ok()).unwrap_or(default);
     if percent(Setting::HotLruPct, 20) + percent(Setting::WarmLruPct, 40) > 80 {
         let message = "hot_lru_pct + warm_lru_pct cannot be more than 80% combined";
-        return Err(Refusal::new(exit::USAGE, message));
+        return Err(ExitError::new(exit::USAGE, message));
     }
     if value(Setting::TempLru) == Some("yes") && value(Setting::LruMaintainerThread) == Some("no") {
-        return Err(Refusal::new(exit::USAGE, "temporary_ttl requires lru_maintainer to be enabled"));
+        return Err(ExitError::new(exit::USAGE, "temporary_ttl requires lru_maintainer to be enabled"));
     }
     Ok(())
 }
@@ -193,24 +193,24 @@ pub(super) fn ext_max_frag(value: Option<&str>) -> Checked {
     fraction("ext_max_frag", value, &unparsed("ext_max_frag")).map(|_| Vec::new())
 }
 
-fn refusal(message: impl Into<String>) -> Refusal {
-    Refusal::new(exit::FLAG, message)
+fn flag_error(message: impl Into<String>) -> ExitError {
+    ExitError::new(exit::FLAG, message)
 }
 
-fn refuse<T>(message: impl Into<String>) -> Result<T, Refusal> {
-    Err(refusal(message))
+fn reject<T>(message: impl Into<String>) -> Result<T, ExitError> {
+    Err(flag_error(message))
 }
 
-fn as_usage(refusal: Refusal) -> Refusal {
-    Refusal { code: exit::USAGE, ..refusal }
+fn as_usage(error: ExitError) -> ExitError {
+    ExitError { code: exit::USAGE, ..error }
 }
 
 fn missing(name: &str) -> String {
     format!("Missing {name} argument")
 }
 
-fn missing_number(name: &str) -> Refusal {
-    refusal(format!("Missing numeric argument for {name}"))
+fn missing_number(name: &str) -> ExitError {
+    flag_error(format!("Missing numeric argument for {name}"))
 }
 
 fn unparsed(name: &str) -> String {
@@ -222,21 +222,21 @@ fn shown(setting: Setting, value: impl ToString) -> Checked {
 }
 
 /// A whole number of `range`; else `message`.
-fn whole(name: &str, value: Option<&str>, message: &str, range: RangeInclusive<i64>) -> Result<i64, Refusal> {
-    let text = value.ok_or_else(|| refusal(missing(name)))?;
-    text.parse().ok().filter(|number| range.contains(number)).ok_or_else(|| refusal(message))
+fn whole(name: &str, value: Option<&str>, message: &str, range: RangeInclusive<i64>) -> Result<i64, ExitError> {
+    let text = value.ok_or_else(|| flag_error(missing(name)))?;
+    text.parse().ok().filter(|number| range.contains(number)).ok_or_else(|| flag_error(message))
 }
 
 /// A number that may have a fraction; else `message`.
-fn fraction(name: &str, value: Option<&str>, message: &str) -> Result<f64, Refusal> {
-    let text = value.ok_or_else(|| refusal(missing(name)))?;
-    text.parse().ok().filter(|number: &f64| number.is_finite()).ok_or_else(|| refusal(message))
+fn fraction(name: &str, value: Option<&str>, message: &str) -> Result<f64, ExitError> {
+    let text = value.ok_or_else(|| flag_error(missing(name)))?;
+    text.parse().ok().filter(|number: &f64| number.is_finite()).ok_or_else(|| flag_error(message))
 }
 
-fn factor(name: &str, value: Option<&str>) -> Result<String, Refusal> {
+fn factor(name: &str, value: Option<&str>) -> Result<String, ExitError> {
     let message = format!("{name} must be > 0");
     match fraction(name, value, &message)? {
         number if number > 0.0 => Ok(format!("{number:.2}")),
-        _ => refuse(message),
+        _ => reject(message),
     }
 }
