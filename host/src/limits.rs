@@ -67,3 +67,6 @@ pub(crate) const SWEEP_STEPS: u32 = 8;
 
 /// Such calls a second, if there is that much to do.
 pub(crate) const SWEEPS_PER_TICK_MAX: u32 = 64;
+
+/// Pause between two such calls.
+pub(crate) const SWEEP_PAUSE: Duration = Duration::from_millis(1);

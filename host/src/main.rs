@@ -11,6 +11,7 @@ mod counters;
 mod entropy;
 mod exit;
 mod guest;
+mod inbox;
 mod limits;
 mod log;
 mod network;

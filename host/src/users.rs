@@ -1,8 +1,9 @@
-//! The list of users: a file, handed to every front as it is. What its lines mean, only the guests know.
+//! The list of users: a file that every front gets as it is. Only guests parse its lines.
 
 use crate::{
     exit::{self, ExitError},
-    guest::{Engine, Fault, Front},
+    guest::{Fault, Front, GuestModule},
+    inbox::Inbox,
     options::{HugePages, Options},
     system::pid_file,
 };
@@ -11,10 +12,7 @@ use std::{
     fs::File,
     io::Read,
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::Arc,
 };
 use wasmcached_core::{
     boundary::config::{Authentication, Config, Role},
@@ -29,15 +27,14 @@ const PATH_VARIABLE: &str = "MEMCACHED_SASL_PWDB";
 pub(crate) struct UserList {
     path: PathBuf,
     list: Mutex<Arc<[u8]>>,
-    version: AtomicU32,
 }
 
 impl UserList {
-    /// The list that the command line and the environment name, read and tried; `None`: nobody has to log in.
+    /// Reads and checks the list that the command line and the environment name; `None` without authentication.
     ///
     /// # Errors
     /// One line for the user.
-    pub(crate) fn find(options: &Options) -> Result<Option<Self>, ExitError> {
+    pub(crate) fn find(options: &Options) -> Result<Option<Arc<Self>>, ExitError> {
         let failure = |message: String| ExitError::new(exit::FLAG, message);
         let path = match options.authentication() {
             Authentication::None => return Ok(None),
@@ -48,37 +45,45 @@ impl UserList {
         // A daemon leaves the folder in which it was started.
         let path = pid_file::fixed_path(&path);
         let list = read(&path).map_err(failure)?;
-        let users = Self { path, list: Mutex::new(list), version: AtomicU32::new(0) };
-        let engine = Engine::load(HugePages::Never).map_err(failure)?;
-        let tried = tester(&engine, &Config::default()).and_then(|mut front| users.hand_to(&mut front));
-        tried.map_err(|fault| failure(fault.message))?.map_err(failure)?;
-        Ok(Some(users))
+        let users = Self { path, list: Mutex::new(list) };
+        let module = GuestModule::load(HugePages::Never).map_err(failure)?;
+        let checked = checker(&module, &Config::default()).and_then(|mut front| users.hand_to(&mut front));
+        checked.map_err(|fault| failure(fault.message))?.map_err(failure)?;
+        Ok(Some(Arc::new(users)))
     }
 
-    /// Hands the list to a front, which says whether it is one.
+    /// Gives the list to a front. The inner error is the front's verdict that the list is malformed.
     pub(crate) fn hand_to(&self, front: &mut Front) -> Result<Result<(), String>, Fault> {
         let list = Arc::clone(&self.list.lock());
-        let taken = front.users(&list)?;
-        Ok(taken.map_err(|problem| self.describe(&problem)))
+        let result = front.users(&list)?;
+        Ok(result.map_err(|problem| self.describe(&problem)))
     }
 
-    /// Reads the file again. It is in force when a front of `config` has taken it for a list.
+    /// Reads the file again and sends the new list to all workers, once a front of `config` has accepted it.
     ///
     /// # Errors
     /// One line for the log.
-    pub(crate) fn reload(&self, engine: &Engine, config: &Config) -> Result<(), String> {
+    pub(crate) fn reload(
+        self: &Arc<Self>,
+        module: &GuestModule,
+        config: &Config,
+        inboxes: &[Inbox],
+    ) -> Result<(), String> {
         let list = read(&self.path)?;
-        let taken = tester(engine, config).and_then(|mut front| front.users(&list)).map_err(|fault| fault.message)?;
-        taken.map_err(|problem| self.describe(&problem))?;
+        let checked =
+            checker(module, config).and_then(|mut front| front.users(&list)).map_err(|fault| fault.message)?;
+        checked.map_err(|problem| self.describe(&problem))?;
         *self.list.lock() = list;
-        self.version.fetch_add(1, Ordering::Release);
+        for (worker, inbox) in inboxes.iter().enumerate() {
+            let users = Arc::clone(self);
+            inbox.run(move |front| {
+                if let Err(problem) = users.hand_to(front)? {
+                    tracing::error!("worker {worker}: {problem}; what was read before stays in force");
+                }
+                Ok(())
+            });
+        }
         Ok(())
-    }
-
-    /// Changes whenever the list does.
-    #[inline]
-    pub(crate) fn version(&self) -> u32 {
-        self.version.load(Ordering::Acquire)
     }
 
     fn describe(&self, problem: &str) -> String {
@@ -86,9 +91,9 @@ impl UserList {
     }
 }
 
-/// A front that serves nobody.
-fn tester(engine: &Engine, config: &Config) -> Result<Front, Fault> {
-    Front::create(engine, &Config { role: Role::Front, ..config.clone() }, 0)
+/// A front without clients, which only parses lists.
+fn checker(module: &GuestModule, config: &Config) -> Result<Front, Fault> {
+    Front::create(module, &Config { role: Role::Front, ..config.clone() }, 0)
 }
 
 fn read(path: &Path) -> Result<Arc<[u8]>, String> {

@@ -1,20 +1,18 @@
-//! Who watches what happens, and the way of the records from the guests that make them to the fronts that show them.
+//! The connections that watch, and the way of events from the guests that record them to the fronts that show them.
 //!
-//! Nobody looks into a record here: guests are told which kinds are watched, hand out what they recorded, and the fronts
-//! of those who watch get all of it, with the time and a number. Each worker has a bounded post; what has no room there
-//! is counted and forgotten. As long as nobody watches, all of this is one atomic that nobody writes.
+//! The host reads no record: it says to the guests which kinds are watched, collects their records, and sends each batch
+//! with a time and a number to every worker that has a watching connection. The queue of a worker is bounded; a batch that
+//! does not fit is counted and dropped. Without watchers all of this costs one read of an atomic that nobody writes.
 
 use crate::{
     guest::{EventBatch, RecordedEvents},
-    limits::EVENT_QUEUE_BYTES_MAX,
+    inbox::Inbox,
     network::address::Address,
 };
-use mio::Waker;
 use parking_lot::Mutex;
 use std::{
-    collections::VecDeque,
     sync::{
-        Arc, OnceLock,
+        Arc,
         atomic::{AtomicU32, AtomicU64, Ordering},
     },
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -25,12 +23,11 @@ use wasmcached_core::{
 };
 
 /// See the module.
-#[derive(Debug)]
 pub(crate) struct Watching {
-    /// Everything that somebody watches.
+    /// The kinds that any connection watches.
     kinds: AtomicU32,
-    hub: Mutex<Hub>,
-    posts: Box<[Post]>,
+    watchers: Mutex<Watchers>,
+    inboxes: Arc<[Inbox]>,
     started: Instant,
     started_unix: Duration,
     pub(crate) recorded: AtomicU64,
@@ -40,8 +37,9 @@ pub(crate) struct Watching {
 }
 
 #[derive(Debug, Default)]
-struct Hub {
-    watchers: Vec<Watcher>,
+struct Watchers {
+    list: Vec<Watcher>,
+    /// Events so far: each has a number.
     events: u64,
 }
 
@@ -53,20 +51,13 @@ struct Watcher {
     kinds: Kinds,
 }
 
-/// What waits for a worker.
-#[derive(Debug, Default)]
-struct Post {
-    waiting: Mutex<(VecDeque<Arc<EventBatch>>, usize)>,
-    waker: OnceLock<Arc<Waker>>,
-}
-
 impl Watching {
-    /// Nobody watches; there will be `workers` workers.
-    pub(crate) fn new(workers: usize) -> Self {
+    /// No watchers yet; events go to the workers of `inboxes`.
+    pub(crate) fn new(inboxes: Arc<[Inbox]>) -> Self {
         Self {
             kinds: AtomicU32::new(0),
-            hub: Mutex::default(),
-            posts: (0..workers).map(|_| Post::default()).collect(),
+            watchers: Mutex::default(),
+            inboxes,
             started: Instant::now(),
             started_unix: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
             recorded: AtomicU64::new(0),
@@ -76,47 +67,39 @@ impl Watching {
         }
     }
 
-    /// How to wake that worker.
-    pub(crate) fn set_waker(&self, worker: usize, waker: Arc<Waker>) {
-        if let Some(post) = self.posts.get(worker) {
-            // A worker is made once.
-            let _ = post.waker.set(waker);
-        }
-    }
-
-    /// Everything that somebody watches.
+    /// The kinds that any connection watches.
     #[inline]
     pub(crate) fn kinds(&self) -> Kinds {
         Kinds(self.kinds.load(Ordering::Relaxed))
     }
 
-    /// A connection of a worker watches from now on; false if there are too many that do.
+    /// Adds a watching connection; false if there are too many.
     pub(crate) fn watch(&self, worker: usize, connection: u32, kinds: Kinds) -> bool {
-        let mut hub = self.hub.lock();
-        if hub.watchers.len() >= limits::WATCHERS_MAX {
+        let mut watchers = self.watchers.lock();
+        if watchers.list.len() >= limits::WATCHERS_MAX {
             return false;
         }
-        hub.watchers.push(Watcher { worker, connection, kinds });
-        self.tell(&hub);
+        watchers.list.push(Watcher { worker, connection, kinds });
+        self.publish_kinds(&watchers);
         true
     }
 
-    /// A connection was closed.
+    /// Removes a closed connection.
     pub(crate) fn forget(&self, worker: usize, connection: u32) {
         self.retain(|watcher| (watcher.worker, watcher.connection) != (worker, connection));
     }
 
-    /// All connections of a worker were closed.
+    /// Removes all connections of a worker.
     pub(crate) fn forget_worker(&self, worker: usize) {
         self.retain(|watcher| watcher.worker != worker);
     }
 
-    /// How many watch.
+    /// Number of watching connections.
     pub(crate) fn count(&self) -> usize {
-        self.hub.lock().watchers.len()
+        self.watchers.lock().list.len()
     }
 
-    /// Sends what a guest has recorded to all workers whose connections watch.
+    /// Sends the records of a guest to all workers with watching connections.
     pub(crate) fn post(&self, recorded: RecordedEvents<'_>) {
         let RecordedEvents { records, count, dropped } = recorded;
         let add = |counter: &AtomicU64, more: u32| counter.fetch_add(u64::from(more), Ordering::Relaxed);
@@ -125,30 +108,26 @@ impl Watching {
         if count == 0 {
             return;
         }
-        let mut hub = self.hub.lock();
-        let number = hub.events + 1;
-        hub.events += u64::from(count);
+        // Locked until all have it: batches arrive in the order of their numbers.
+        let mut watchers = self.watchers.lock();
+        let number = watchers.events + 1;
+        watchers.events += u64::from(count);
         let at = self.started_unix + self.started.elapsed();
-        let letter = Arc::new(EventBatch { at, number, records: records.into() });
-        for (index, post) in self.posts.iter().enumerate() {
-            if hub.watchers.iter().any(|watcher| watcher.worker == index) && !post.put(&letter) {
+        let batch = Arc::new(EventBatch { at, number, records: records.into() });
+        for (worker, inbox) in self.inboxes.iter().enumerate() {
+            if watchers.has(worker) && !inbox.offer_events(&batch) {
                 add(&self.dropped, count);
             }
         }
     }
 
-    /// What waits for a worker.
-    pub(crate) fn take(&self, worker: usize) -> VecDeque<Arc<EventBatch>> {
-        self.posts.get(worker).map_or_else(VecDeque::new, |post| std::mem::take(&mut *post.waiting.lock()).0)
-    }
-
-    /// A client came.
+    /// Reports a new connection.
     pub(crate) fn opened(&self, peer: &Address, descriptor: u32) {
         let (address, port, transport) = parts(peer);
         self.post_one(&Event::Opened { address: address.as_bytes(), port, transport, descriptor });
     }
 
-    /// A client went, or was sent away.
+    /// Reports a closed connection.
     pub(crate) fn closed(&self, peer: &Address, descriptor: u32, reason: Reason) {
         let (address, port, transport) = parts(peer);
         self.post_one(&Event::Closed { address: address.as_bytes(), port, transport, descriptor, reason });
@@ -163,46 +142,30 @@ impl Watching {
     }
 
     fn retain(&self, stays: impl FnMut(&Watcher) -> bool) {
-        let mut hub = self.hub.lock();
-        hub.watchers.retain(stays);
-        for (index, post) in self.posts.iter().enumerate() {
-            if hub.watchers.iter().all(|watcher| watcher.worker != index) {
-                // The next one who watches there is not to be shown what was before.
-                *post.waiting.lock() = Default::default();
+        let mut watchers = self.watchers.lock();
+        watchers.list.retain(stays);
+        for (worker, inbox) in self.inboxes.iter().enumerate() {
+            if !watchers.has(worker) {
+                // The next watcher of that worker must not see events from before it watched.
+                inbox.forget_events();
             }
         }
-        self.tell(&hub);
+        self.publish_kinds(&watchers);
     }
 
-    fn tell(&self, hub: &Hub) {
-        let all = hub.watchers.iter().fold(Kinds::NONE, |all, watcher| all.with(watcher.kinds));
+    fn publish_kinds(&self, watchers: &Watchers) {
+        let all = watchers.list.iter().fold(Kinds::NONE, |all, watcher| all.with(watcher.kinds));
         self.kinds.store(all.0, Ordering::Relaxed);
     }
 }
 
-impl Post {
-    /// False if there is no room.
-    fn put(&self, letter: &Arc<EventBatch>) -> bool {
-        let mut waiting = self.waiting.lock();
-        let (letters, bytes) = &mut *waiting;
-        if *bytes + letter.records.len() > EVENT_QUEUE_BYTES_MAX {
-            return false;
-        }
-        *bytes += letter.records.len();
-        letters.push_back(Arc::clone(letter));
-        let is_first = letters.len() == 1;
-        drop(waiting);
-        if is_first
-            && let Some(waker) = self.waker.get()
-            && let Err(error) = waker.wake()
-        {
-            tracing::warn!("a worker cannot be told of events: {error}");
-        }
-        true
+impl Watchers {
+    fn has(&self, worker: usize) -> bool {
+        self.list.iter().any(|watcher| watcher.worker == worker)
     }
 }
 
-/// How a peer is named to those who watch.
+/// A peer in the form that events have.
 fn parts(peer: &Address) -> (String, u16, Transport) {
     match peer {
         Address::Tcp(address) => (address.ip().to_string(), address.port(), Transport::Tcp),
@@ -215,10 +178,23 @@ fn parts(peer: &Address) -> (String, u16, Transport) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        inbox::{Message, tests::inboxes},
+        limits::EVENT_QUEUE_BYTES_MAX,
+    };
+
+    /// Numbers of the batches that wait for a worker.
+    fn numbers(inbox: &Inbox) -> Vec<u64> {
+        let number = |message| match message {
+            Message::Events(batch) => batch.number,
+            _ => panic!("only events were sent"),
+        };
+        inbox.take().into_iter().map(number).collect()
+    }
 
     #[test]
-    fn kinds_are_those_of_all_watchers_and_there_are_not_too_many() {
-        let watching = Watching::new(2);
+    fn kinds_are_those_of_all_watchers_and_watchers_are_limited() {
+        let watching = Watching::new(inboxes(2));
         for number in 0..limits::WATCHERS_MAX as u32 {
             let kinds = if number == 0 { Kinds::DELETIONS } else { Kinds::FETCHES };
             assert!(watching.watch(number as usize % 2, number, kinds));
@@ -234,21 +210,20 @@ mod tests {
     }
 
     #[test]
-    fn letters_are_numbered_and_bounded() {
-        let watching = Watching::new(2);
+    fn batches_are_numbered_and_bounded() {
+        let watching = Watching::new(inboxes(2));
         assert!(watching.watch(1, 7, Kinds::FETCHES));
         let records = vec![0; EVENT_QUEUE_BYTES_MAX / 2];
         for _ in 0..3 {
             watching.post(RecordedEvents { records: &records, count: 5, dropped: 2 });
         }
-        assert!(watching.take(0).is_empty());
-        let numbers: Vec<u64> = watching.take(1).iter().map(|letter| letter.number).collect();
-        assert_eq!(numbers, [1, 6]);
-        assert!(watching.take(1).is_empty());
+        assert!(numbers(&watching.inboxes[0]).is_empty());
+        assert_eq!(numbers(&watching.inboxes[1]), [1, 6]);
+        assert!(numbers(&watching.inboxes[1]).is_empty());
         watching.post(RecordedEvents { records: &[1], count: 1, dropped: 0 });
         watching.forget(1, 7);
         assert!(watching.watch(1, 8, Kinds::FETCHES));
-        assert!(watching.take(1).is_empty(), "nobody is shown what was before");
+        assert!(numbers(&watching.inboxes[1]).is_empty(), "a watcher sees no event from before it watched");
         assert_eq!(watching.recorded.load(Ordering::Relaxed), 16);
         assert_eq!(watching.dropped.load(Ordering::Relaxed), 6 + 5);
     }

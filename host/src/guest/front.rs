@@ -1,8 +1,8 @@
 //! A guest that has connections.
 
 use super::{
-    ConnectionKind, Engine, EventBatch, Fault, Guest, RecordedEvents, Run, RunOutcome, Status, UpkeepVerbs, Verb, Word,
-    range, word_at,
+    ConnectionKind, EventBatch, Fault, FrontStatus, Guest, GuestModule, RecordedEvents, Run, RunOutcome, UpkeepVerbs,
+    Verb, Word, range, word_at,
 };
 use crate::limits::{MESSAGE_BYTES_MAX, RUNS_MAX};
 use std::ops::Range;
@@ -24,9 +24,9 @@ pub(crate) struct Front {
 
 impl Front {
     /// Makes a guest of `config`'s role.
-    pub(crate) fn create(engine: &Engine, config: &Config, now: u32) -> Result<Self, Fault> {
+    pub(crate) fn create(module: &GuestModule, config: &Config, now: u32) -> Result<Self, Fault> {
         debug_assert_ne!(config.role, Role::Shard);
-        let mut guest = Guest::create(engine, config, now)?;
+        let mut guest = Guest::create(module, config, now)?;
         let verbs = FrontVerbs {
             open: guest.verb("open")?,
             input: guest.verb("input")?,
@@ -50,7 +50,7 @@ impl Front {
     pub(crate) fn open(&mut self, kind: ConnectionKind) -> Result<u32, Fault> {
         let number = match kind {
             ConnectionKind::Client => 0,
-            ConnectionKind::Refused => 1,
+            ConnectionKind::Rejected => 1,
             ConnectionKind::Datagrams => 2,
             ConnectionKind::UnverifiedDatagrams => 3,
             ConnectionKind::Bound(binding) => 4 + binding as u32,
@@ -80,13 +80,13 @@ impl Front {
 
     /// Works on what was received into the window.
     #[inline]
-    pub(crate) fn advance(&mut self, connection: u32, received: usize, now: u32) -> Result<Status, Fault> {
-        self.guest.call(&self.verbs.advance, (connection, received as u32, now)).map(Status)
+    pub(crate) fn advance(&mut self, connection: u32, received: usize, now: u32) -> Result<FrontStatus, Fault> {
+        self.guest.call(&self.verbs.advance, (connection, received as u32, now)).map(FrontStatus)
     }
 
     /// Goes on when the runs were carried.
-    pub(crate) fn resume(&mut self, now: u32) -> Result<Status, Fault> {
-        self.guest.call(&self.verbs.resume, now).map(Status)
+    pub(crate) fn resume(&mut self, now: u32) -> Result<FrontStatus, Fault> {
+        self.guest.call(&self.verbs.resume, now).map(FrontStatus)
     }
 
     /// What the last `advance`, `resume`, `consume` or [`Front::load_output`] left to send.
@@ -101,8 +101,8 @@ impl Front {
     }
 
     /// The first `bytes` of the output were sent.
-    pub(crate) fn consume(&mut self, connection: u32, bytes: usize) -> Result<Status, Fault> {
-        self.guest.call(&self.verbs.consume, (connection, bytes as u32)).map(Status)
+    pub(crate) fn consume(&mut self, connection: u32, bytes: usize) -> Result<FrontStatus, Fault> {
+        self.guest.call(&self.verbs.consume, (connection, bytes as u32)).map(FrontStatus)
     }
 
     /// Forgets a connection.

@@ -12,7 +12,7 @@ mod verbs;
 
 pub(crate) use front::Front;
 pub(crate) use shard::Shard;
-pub(crate) use verbs::{ConnectionKind, EventBatch, RecordedEvents, Run, RunOutcome, Status};
+pub(crate) use verbs::{ConnectionKind, EventBatch, FrontStatus, RecordedEvents, Run, RunOutcome};
 
 use crate::{
     counters::FaultCounters,
@@ -35,7 +35,7 @@ use wasmcached_core::{
 };
 use wasmtime::{InstancePre, Linker, Memory, Store, StoreLimits, StoreLimitsBuilder, Trap, TypedFunc, UpdateDeadline};
 
-/// How often [`Engine::tick`] is to be called.
+/// How often [`GuestModule::tick`] is to be called.
 pub(crate) const TICK: Duration = Duration::from_secs(1);
 /// A call that has not returned after the next tick is watched.
 const CALL_TICKS_UNWATCHED: u64 = 1;
@@ -70,13 +70,13 @@ impl Fault {
 
 /// Makes guests, and interrupts those that do not return.
 #[derive(Clone)]
-pub(crate) struct Engine {
+pub(crate) struct GuestModule {
     engine: wasmtime::Engine,
-    guest: InstancePre<Watch>,
+    instance: InstancePre<CallWatchdog>,
     huge_pages: HugePages,
 }
 
-impl Engine {
+impl GuestModule {
     /// Loads the module that this program carries.
     ///
     /// # Errors
@@ -85,8 +85,8 @@ impl Engine {
         let described = |error: wasmtime::Error| format!("this machine cannot run the engine: {error:#}");
         let engine = wasmtime::Engine::new(&engine_config()).map_err(described)?;
         let module = code::module(&engine).map_err(described)?;
-        let guest = Linker::new(&engine).instantiate_pre(&module).map_err(described)?;
-        Ok(Self { engine, guest, huge_pages })
+        let instance = Linker::new(&engine).instantiate_pre(&module).map_err(described)?;
+        Ok(Self { engine, instance, huge_pages })
     }
 
     /// One [`TICK`] has passed.
@@ -122,13 +122,13 @@ struct UpkeepVerbs {
 }
 
 /// What is kept of a guest outside of it.
-struct Watch {
+struct CallWatchdog {
     limits: StoreLimits,
     /// The thread's time when the call that runs became suspicious.
     watched_since: Option<Duration>,
 }
 
-impl Watch {
+impl CallWatchdog {
     /// Whether the call that runs may go on after another tick.
     fn may_continue(&mut self) -> bool {
         let now = memory::thread_time();
@@ -138,7 +138,7 @@ impl Watch {
 
 /// What every role has.
 struct Guest {
-    store: Store<Watch>,
+    store: Store<CallWatchdog>,
     memory: Memory,
     instance: wasmtime::Instance,
     message: Verb<(), u32>,
@@ -147,17 +147,17 @@ struct Guest {
 }
 
 impl Guest {
-    fn create(engine: &Engine, config: &Config, now: u32) -> Result<Self, Fault> {
+    fn create(module: &GuestModule, config: &Config, now: u32) -> Result<Self, Fault> {
         let described = |error: wasmtime::Error| Fault::new(format!("cannot make a guest: {error:#}"));
         let limits = StoreLimitsBuilder::new().memory_size(memory_bytes_max(config)).build();
-        let mut store = Store::new(&engine.engine, Watch { limits, watched_since: None });
+        let mut store = Store::new(&module.engine, CallWatchdog { limits, watched_since: None });
         store.limiter(|watch| &mut watch.limits);
         store.epoch_deadline_callback(|mut context| match context.data_mut().may_continue() {
             true => Ok(UpdateDeadline::Continue(1)),
             false => Err(Trap::Interrupt.into()),
         });
         store.set_epoch_deadline(CALL_TICKS_UNWATCHED);
-        let instance = engine.guest.instantiate(&mut store).map_err(described)?;
+        let instance = module.instance.instantiate(&mut store).map_err(described)?;
         let memory = instance.get_memory(&mut store, "memory").ok_or_else(|| Fault::new("the guest has no memory"))?;
         let message = instance.get_typed_func(&mut store, "message").map_err(described)?;
         let mut guest = Self { store, memory, instance, message, mailbox_at: 0 };
@@ -177,7 +177,7 @@ impl Guest {
         guest.mailbox_at = mailbox as usize;
         guest.bytes(guest.mailbox_at..guest.mailbox_at + MAILBOX_BYTES)?;
         if config.role != Role::Front {
-            guest.choose_pages(engine.huge_pages, config.store.memory_bytes);
+            guest.choose_pages(module.huge_pages, config.store.memory_bytes);
         }
         Ok(guest)
     }
@@ -339,10 +339,10 @@ mod tests {
 
     #[test]
     fn a_guest_cannot_grow_beyond_its_maximum() {
-        let engine = Engine::load(HugePages::AsUsed).unwrap();
+        let module = GuestModule::load(HugePages::AsUsed).unwrap();
         for role in [Role::Front, Role::Solo] {
             let config = Config { role, ..Config::default() };
-            let mut front = Front::create(&engine, &config, 1).unwrap();
+            let mut front = Front::create(&module, &config, 1).unwrap();
             let Guest { store, memory, .. } = &mut front.guest;
             let page = 64 * 1024;
             let left = (memory_bytes_max(&config) - memory.data_size(&*store)) as u64 / page;
@@ -353,20 +353,20 @@ mod tests {
 
     #[test]
     fn a_bad_configuration_is_a_fault_and_no_more() {
-        let engine = Engine::load(HugePages::AsUsed).unwrap();
+        let module = GuestModule::load(HugePages::AsUsed).unwrap();
         let config = Config {
             role: Role::Shard,
             store: StoreConfig { memory_bytes: 1, memory_bytes_capacity: 1, ..StoreConfig::default() },
             ..Config::default()
         };
-        let fault = Shard::create(&engine, &config, 1).err().unwrap();
+        let fault = Shard::create(&module, &config, 1).err().unwrap();
         assert!(fault.message.contains("refused its configuration") && !fault.interrupted, "{fault:?}");
     }
 
     #[test]
     fn what_a_guest_names_is_checked() {
-        let engine = Engine::load(HugePages::AsUsed).unwrap();
-        let front = Front::create(&engine, &Config::default(), 1).unwrap();
+        let module = GuestModule::load(HugePages::AsUsed).unwrap();
+        let front = Front::create(&module, &Config::default(), 1).unwrap();
         let end = front.guest.memory.data_size(&front.guest.store);
         assert!(front.guest.bytes(end - 1..end).is_ok());
         assert!(front.guest.bytes(end - 1..end + 1).is_err());

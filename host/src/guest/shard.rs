@@ -1,6 +1,6 @@
 //! A guest that has a store and no connections.
 
-use super::{Engine, Fault, Guest, RecordedEvents, UpkeepVerbs, Verb, Word, range};
+use super::{Fault, Guest, GuestModule, RecordedEvents, UpkeepVerbs, Verb, Word, range};
 use wasmcached_core::boundary::{
     config::{Config, Role},
     event::Kinds,
@@ -16,9 +16,9 @@ pub(crate) struct Shard {
 
 impl Shard {
     /// Makes an empty shard.
-    pub(crate) fn create(engine: &Engine, config: &Config, now: u32) -> Result<Self, Fault> {
+    pub(crate) fn create(module: &GuestModule, config: &Config, now: u32) -> Result<Self, Fault> {
         debug_assert_eq!(config.role, Role::Shard);
-        let mut guest = Guest::create(engine, config, now)?;
+        let mut guest = Guest::create(module, config, now)?;
         let (commands, execute) = (guest.verb("commands")?, guest.verb("execute")?);
         let upkeep = guest.upkeep_verbs()?;
         Ok(Self { guest, commands, execute, upkeep })

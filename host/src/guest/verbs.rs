@@ -5,9 +5,9 @@ use wasmcached_core::boundary::{config::Binding, host::Target};
 
 /// What a front wants done next; see `docs/internals/boundary.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Status(pub(super) u32);
+pub(crate) struct FrontStatus(pub(super) u32);
 
-impl Status {
+impl FrontStatus {
     /// There is something to send, and nothing else is known.
     pub(crate) const OUTPUT: Self = Self(1);
 
@@ -43,7 +43,7 @@ pub(crate) enum ConnectionKind {
     /// A client that is served.
     Client,
     /// A client beyond the connection limit.
-    Refused,
+    Rejected,
     /// Datagrams of peers that are who they say.
     Datagrams,
     /// Datagrams of others.

@@ -16,7 +16,7 @@ use mio::{Interest, Token};
 use socket2::{Domain, Protocol, SockAddr, Type};
 use std::{
     io,
-    net::{SocketAddr, ToSocketAddrs, UdpSocket},
+    net::{SocketAddr, ToSocketAddrs},
     sync::Arc,
 };
 
@@ -26,7 +26,7 @@ const SEND_BUFFER_BYTES: usize = 1024 * 1024;
 /// A bound socket that no event loop knows yet.
 #[derive(Debug)]
 pub(crate) struct UdpListener {
-    socket: UdpSocket,
+    socket: std::net::UdpSocket,
     address: SocketAddr,
 }
 
@@ -54,7 +54,7 @@ impl UdpListener {
             let (before, mut last_error) = (opened.len(), io::Error::other("the name has no address"));
             for at in (address.host.as_str(), port).to_socket_addrs().map_err(|error| failure(&error))? {
                 match bind(at) {
-                    Ok(mailbox) => opened.push(mailbox),
+                    Ok(listener) => opened.push(listener),
                     Err(error) if error.kind() == io::ErrorKind::AddrInUse => return Err(failure(&error)),
                     Err(error) => last_error = error,
                 }
@@ -74,7 +74,7 @@ impl UdpListener {
 
 /// A socket for datagrams in a worker's event loop.
 #[derive(Debug)]
-pub(crate) struct Datagrams {
+pub(crate) struct UdpSocket {
     socket: mio::net::UdpSocket,
     pub(crate) entry: Arc<Entry>,
     guests: Option<GuestConnections>,
@@ -92,18 +92,18 @@ struct GuestConnections {
     others: u32,
 }
 
-impl Datagrams {
+impl UdpSocket {
     /// Registers a socket under `token`.
     pub(crate) fn new(
-        mailbox: UdpListener,
+        listener: UdpListener,
         events: &mio::Registry,
         token: Token,
         registry: &Registry,
         now: u32,
     ) -> io::Result<Self> {
-        let mut socket = mio::net::UdpSocket::from_std(mailbox.socket);
+        let mut socket = mio::net::UdpSocket::from_std(listener.socket);
         events.register(&mut socket, token, Interest::READABLE | Interest::WRITABLE)?;
-        let entry = registry.add_datagrams(descriptor(&socket), Address::Udp(mailbox.address), now);
+        let entry = registry.add_datagrams(descriptor(&socket), Address::Udp(listener.address), now);
         Ok(Self { socket, entry, guests: None, is_readable: false, unsent: None })
     }
 
@@ -157,7 +157,7 @@ fn bind(at: SocketAddr) -> io::Result<UdpListener> {
     let _ = socket.set_send_buffer_size(SEND_BUFFER_BYTES);
     socket.set_nonblocking(true)?;
     socket.bind(&SockAddr::from(at))?;
-    let socket = UdpSocket::from(socket);
+    let socket = std::net::UdpSocket::from(socket);
     let address = socket.local_addr()?;
     Ok(UdpListener { socket, address })
 }

@@ -1,6 +1,6 @@
 //! The names of `-o`.
 
-use super::{HugePages, Options, compatibility, tls, value};
+use super::{HugePages, Options, ShownAs, compatibility, tls, value, yes_no};
 use crate::exit::{self, ExitError};
 use wasmcached_core::{boundary::config::Eviction, limits, settings::Setting};
 
@@ -8,6 +8,8 @@ use wasmcached_core::{boundary::config::Eviction, limits, settings::Setting};
 pub(super) struct Extended {
     pub(super) name: &'static str,
     pub(super) effect: Effect,
+    /// The line of `stats settings` that shows it.
+    pub(super) setting: Option<ShownAs>,
 }
 
 /// What a name does.
@@ -40,12 +42,18 @@ const OWN_BUFFERS: &str = "buffers are bounded by the engine";
 
 /// The names, those that do something first.
 pub(super) const NAMES: &[Extended] = &[
-    name("maxconns_fast", Switch(|o| o.reject_fast = true, "answer and close what comes in beyond -c (default)")),
+    name("maxconns_fast", Switch(|o| o.reject_fast = true, "answer and close what comes in beyond -c (default)"))
+        .shown(Setting::MaxConnectionsFast, |o| yes_no(o.reject_fast)),
     name("no_maxconns_fast", Switch(|o| o.reject_fast = false, "let it wait instead")),
     name(
         "idle_timeout",
-        Number(idle_timeout, "SECONDS", "close clients that are silent for longer (default: 0, never)"),
-    ),
+        Number(
+            |o, seconds| set(&mut o.idle_timeout_s, seconds),
+            "SECONDS",
+            "close clients that are silent for longer (default: 0, never)",
+        ),
+    )
+    .shown(Setting::IdleTimeout, |o| o.idle_timeout_s.to_string()),
     name("shards", Number(shards, "NUM", "engines that share the memory (default: by -m and -t)")),
     name("solo", Switch(|o| o.solo = true, "with one thread and one shard, one engine does all (default)")),
     name("no_solo", Switch(|o| o.solo = false, "two engines even then")),
@@ -56,13 +64,16 @@ pub(super) const NAMES: &[Extended] = &[
     name(
         "eviction",
         Word(eviction, "lru|s3fifo", "what goes first: what was used least recently, or what proved useless (default)"),
-    ),
+    )
+    .shown(Setting::LruSegmented, |o| yes_no(o.guest.store.eviction != Eviction::Lru)),
     name("lru_maintainer", Switch(|o| set_maintainer(o, true), "the same as eviction=s3fifo")),
     name("no_lru_maintainer", Switch(|o| set_maintainer(o, false), "the same as eviction=lru")),
-    name("debugtime", Switch(|o| o.debug_time = true, HIDDEN)),
-    name("lru_crawler", Switch(|o| o.crawler = true, "remove what has expired in the background (default)")),
+    name("debugtime", Switch(|o| o.guest.permissions.debug_time = true, HIDDEN)),
+    name("lru_crawler", Switch(|o| o.crawler = true, "remove what has expired in the background (default)"))
+        .shown(Setting::LruCrawler, |o| yes_no(o.crawler)),
     name("no_lru_crawler", Switch(|o| o.crawler = false, "only when it is found, or its room is needed")),
-    name("track_sizes", Switch(|o| o.track_sizes = true, "count items by size, for `stats sizes`")),
+    name("track_sizes", Switch(|o| o.guest.track_sizes = true, "count items by size, for `stats sizes`"))
+        .shown(Setting::TrackSizes, |o| yes_no(o.guest.track_sizes)),
     name(
         "watcher_logbuf_size",
         Number(
@@ -70,19 +81,18 @@ pub(super) const NAMES: &[Extended] = &[
             "KB",
             "what a client that watches may leave unread (default: 256)",
         ),
-    ),
+    )
+    .shown(Setting::WatcherLogbufSize, |o| o.watcher_bytes.to_string()),
     name(
         "worker_logbuf_size",
         Number(|o, kib| kibibytes(&mut o.events_bytes, kib), "KB", "what an engine keeps to be watched (default: 64)"),
-    ),
+    )
+    .shown(Setting::WorkerLogbufSize, |o| o.events_bytes.to_string()),
     name("no_huge_pages", Switch(|o| o.huge_pages = HugePages::Never, "keep memory in small pages")),
     name(
         "udp_amplification",
         Number(
-            |o, times| {
-                o.udp_amplification = times;
-                Ok(())
-            },
+            |o, times| set(&mut o.guest.udp_amplification, times),
             "NUM",
             "UDP clients beyond this machine are sent at most so many times what they sent (default: 3; 0: anything)",
         ),
@@ -200,13 +210,13 @@ pub(super) fn nearest<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> 
     names.max_by(|a, b| likeness(a).total_cmp(&likeness(b))).filter(|name| likeness(name) > 0.8)
 }
 
-fn idle_timeout(options: &mut Options, seconds: u32) -> Result<(), ExitError> {
-    options.idle_timeout_s = seconds;
+fn set(place: &mut u32, value: u32) -> Result<(), ExitError> {
+    *place = value;
     Ok(())
 }
 
 fn eviction(options: &mut Options, word: &str) -> Result<(), ExitError> {
-    options.eviction = match word {
+    options.guest.store.eviction = match word {
         "lru" => Eviction::Lru,
         "s3fifo" => Eviction::S3Fifo,
         _ => return Err(ExitError::new(exit::FLAG, "eviction must be lru or s3fifo")),
@@ -215,7 +225,7 @@ fn eviction(options: &mut Options, word: &str) -> Result<(), ExitError> {
 }
 
 fn set_maintainer(options: &mut Options, on: bool) {
-    options.eviction = if on { Eviction::S3Fifo } else { Eviction::Lru };
+    options.guest.store.eviction = if on { Eviction::S3Fifo } else { Eviction::Lru };
     options.show_setting(Setting::LruMaintainerThread, if on { "yes" } else { "no" }.to_owned());
 }
 
@@ -237,10 +247,16 @@ fn segment_kib(options: &mut Options, kib: u32) -> Result<(), ExitError> {
     if !(4..=16 * 1024).contains(&kib) || !kib.is_power_of_two() {
         return Err(ExitError::new(exit::FLAG, "segment_size must be a power of two from 4 to 16384"));
     }
-    options.segment_bytes = kib * 1024;
+    options.guest.store.segment_bytes = kib * 1024;
     Ok(())
 }
 
 const fn name(name: &'static str, effect: Effect) -> Extended {
-    Extended { name, effect }
+    Extended { name, effect, setting: None }
+}
+
+impl Extended {
+    const fn shown(self, setting: Setting, value: fn(&Options) -> String) -> Self {
+        Self { setting: Some((setting, value)), ..self }
+    }
 }

@@ -27,7 +27,7 @@ use std::{
     path::{Path, PathBuf},
 };
 use wasmcached_core::{
-    boundary::config::{Authentication, Binding, Eviction},
+    boundary::config::{Authentication, Binding, Config},
     limits,
     settings::Setting,
 };
@@ -59,130 +59,70 @@ pub(crate) enum HugePages {
     Never,
 }
 
-/// Everything that can be chosen.
-#[derive(Clone, Debug)]
-pub(crate) struct Options {
-    pub(crate) tcp_port: TcpPort,
-    /// Empty: loopback.
-    pub(crate) listen: Vec<ListenAddress>,
-    /// `-U`.
-    pub(crate) udp_port: TcpPort,
-    /// How many times what it sent a UDP client beyond this machine is sent; 0: anything.
-    pub(crate) udp_amplification: u32,
-    pub(crate) unix_socket: Option<PathBuf>,
-    pub(crate) unix_mask: u32,
-    pub(crate) backlog: i32,
-    pub(crate) connections_max: usize,
-    /// Answer and close what comes in beyond `connections_max`, instead of letting it wait.
-    pub(crate) reject_fast: bool,
-    /// 0: never.
-    pub(crate) idle_timeout_s: u32,
-    pub(crate) threads: usize,
-    /// `None`: by memory and threads.
-    pub(crate) shards: Option<u32>,
-    /// One guest does everything where one thread and one shard are enough.
-    pub(crate) solo: bool,
-    pub(crate) memory_bytes: u64,
-    pub(crate) item_bytes_max: u32,
-    /// 0: by memory.
-    pub(crate) segment_bytes: u32,
-    pub(crate) eviction: Eviction,
-    pub(crate) huge_pages: HugePages,
-    pub(crate) evictions: bool,
-    pub(crate) cas: bool,
-    pub(crate) flush: bool,
-    pub(crate) shutdown: bool,
-    /// Clients may stop and move the clock.
-    pub(crate) debug_time: bool,
-    /// Clients may list keys.
-    pub(crate) dump: bool,
-    /// Clients may follow what happens.
-    pub(crate) watch: bool,
-    /// What a client that watches may have unread.
-    pub(crate) watcher_bytes: u32,
-    /// What a guest keeps of events until its host comes by.
-    pub(crate) events_bytes: u32,
-    pub(crate) track_sizes: bool,
-    /// The sweep removes what has expired.
-    pub(crate) crawler: bool,
-    /// `-D`: collect statistics by prefix, which ends with this byte.
-    pub(crate) prefix_delimiter: Option<u8>,
-    /// `-S`
-    pub(crate) sasl: bool,
-    /// `-Y`
-    pub(crate) auth_file: Option<PathBuf>,
-    /// `-B`, if it was arguments.
-    pub(crate) binding: Option<Binding>,
-    pub(crate) requests_per_event: u32,
-    pub(crate) verbosity: u32,
-    pub(crate) daemon: bool,
-    pub(crate) pid_file: Option<PathBuf>,
-    pub(crate) user: Option<String>,
-    /// `-k`.
-    pub(crate) lock_memory: bool,
-    /// `-r`.
-    pub(crate) core_files: bool,
-    /// `--service`.
-    pub(crate) service: bool,
-    /// What was asked for by names that have no effect, for `stats settings`.
-    without_effect: Vec<(Setting, String)>,
-    pub(crate) tls: TlsOptions,
-    /// What was accepted and does nothing: a line each.
-    pub(crate) warnings: Vec<String>,
-    /// The first flag that was refused.
-    rejected: Option<String>,
+/// Defines [`Options`]: one line for each field, its type and its default.
+macro_rules! options {
+    ($($(#[$documentation:meta])* $visibility:vis $name:ident: $type:ty = $default:expr,)*) => {
+        /// Everything that the user can choose.
+        #[derive(Clone, Debug)]
+        pub(crate) struct Options { $($(#[$documentation])* $visibility $name: $type,)* }
+
+        impl Default for Options {
+            fn default() -> Self {
+                Self { $($name: $default,)* }
+            }
+        }
+    };
 }
 
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            tcp_port: TcpPort::Number(11211),
-            listen: Vec::new(),
-            udp_port: TcpPort::Off,
-            udp_amplification: limits::DATAGRAM_AMPLIFICATION_DEFAULT,
-            unix_socket: None,
-            unix_mask: 0o700,
-            backlog: 1024,
-            connections_max: 1024,
-            reject_fast: true,
-            idle_timeout_s: 0,
-            threads: 4,
-            shards: None,
-            solo: true,
-            memory_bytes: 64 << 20,
-            item_bytes_max: limits::ITEM_BYTES_MAX_DEFAULT,
-            segment_bytes: 0,
-            eviction: Eviction::default(),
-            huge_pages: HugePages::AsUsed,
-            evictions: true,
-            cas: true,
-            flush: true,
-            shutdown: false,
-            debug_time: false,
-            dump: true,
-            watch: true,
-            watcher_bytes: 256 * 1024,
-            events_bytes: 64 * 1024,
-            track_sizes: false,
-            crawler: true,
-            prefix_delimiter: None,
-            sasl: false,
-            auth_file: None,
-            binding: None,
-            requests_per_event: 20,
-            verbosity: 0,
-            daemon: false,
-            pid_file: None,
-            user: None,
-            lock_memory: false,
-            core_files: false,
-            service: false,
-            without_effect: Vec::new(),
-            tls: TlsOptions::default(),
-            warnings: Vec::new(),
-            rejected: None,
-        }
-    }
+options! {
+    /// Options of the guests. Role, shards, seed, binding, authentication and settings are filled in at the start.
+    pub(crate) guest: Config = Config::default(),
+    pub(crate) tcp_port: TcpPort = TcpPort::Number(11211),
+    /// Empty: loopback.
+    pub(crate) listen: Vec<ListenAddress> = Vec::new(),
+    pub(crate) udp_port: TcpPort = TcpPort::Off,
+    pub(crate) unix_socket: Option<PathBuf> = None,
+    pub(crate) unix_mask: u32 = 0o700,
+    pub(crate) backlog: i32 = 1024,
+    pub(crate) connections_max: usize = 1024,
+    /// Answer and close connections beyond `connections_max` instead of letting them wait.
+    pub(crate) reject_fast: bool = true,
+    /// 0: no limit.
+    pub(crate) idle_timeout_s: u32 = 0,
+    pub(crate) threads: usize = 4,
+    /// `None`: chosen by memory and threads.
+    pub(crate) shards: Option<u32> = None,
+    /// One guest does everything where one thread and one shard are enough.
+    pub(crate) solo: bool = true,
+    pub(crate) huge_pages: HugePages = HugePages::AsUsed,
+    /// Bytes of events that a watching client may leave unread.
+    pub(crate) watcher_bytes: u32 = 256 * 1024,
+    /// Bytes of events that a guest keeps until its host collects them.
+    pub(crate) events_bytes: u32 = 64 * 1024,
+    /// The sweep removes expired items.
+    pub(crate) crawler: bool = true,
+    /// `-S`
+    pub(crate) sasl: bool = false,
+    /// `-Y`
+    pub(crate) auth_file: Option<PathBuf> = None,
+    /// `-B`, if it was given.
+    pub(crate) binding: Option<Binding> = None,
+    pub(crate) verbosity: u32 = 0,
+    pub(crate) daemon: bool = false,
+    pub(crate) pid_file: Option<PathBuf> = None,
+    pub(crate) user: Option<String> = None,
+    /// `-k`
+    pub(crate) lock_memory: bool = false,
+    /// `-r`
+    pub(crate) core_files: bool = false,
+    pub(crate) service: bool = false,
+    pub(crate) tls: TlsOptions = TlsOptions::default(),
+    /// Lines of `stats settings` for flags without effect.
+    without_effect: Vec<(Setting, String)> = Vec::new(),
+    /// One line for each flag that was accepted and does nothing.
+    pub(crate) warnings: Vec<String> = Vec::new(),
+    /// The message of the first flag that was rejected.
+    rejected: Option<String> = None,
 }
 
 impl Options {
@@ -243,10 +183,10 @@ impl Options {
     /// How many shards there are to be.
     pub(crate) fn shard_count(&self) -> u32 {
         const COMFORTABLE_BYTES: u64 = 64 << 20;
-        let needed = self.memory_bytes.div_ceil(limits::SHARD_BYTES_MAX).max(1);
-        let comfortable = (self.memory_bytes / COMFORTABLE_BYTES).min(self.threads as u64);
+        let needed = self.guest.store.memory_bytes.div_ceil(limits::SHARD_BYTES_MAX).max(1);
+        let comfortable = (self.guest.store.memory_bytes / COMFORTABLE_BYTES).min(self.threads as u64);
         // An item may take half of a shard at most.
-        let possible = (self.memory_bytes / (2 * u64::from(self.item_bytes_max))).max(1);
+        let possible = (self.guest.store.memory_bytes / (2 * u64::from(self.guest.store.item_bytes_max))).max(1);
         let count = needed.max(comfortable.min(possible)).min(u64::from(limits::SHARDS_MAX)) as u32;
         self.shards.unwrap_or(count)
     }
@@ -287,11 +227,11 @@ impl Options {
         compatibility::check_together(&self.without_effect)?;
         self.check_authentication()?;
         let shards = u64::from(self.shard_count());
-        let shard_bytes = self.memory_bytes / shards;
-        if u64::from(self.item_bytes_max) > self.memory_bytes / 2 {
+        let shard_bytes = self.guest.store.memory_bytes / shards;
+        if u64::from(self.guest.store.item_bytes_max) > self.guest.store.memory_bytes / 2 {
             return usage("Cannot set item size limit higher than 1/2 of memory max.".to_owned());
         }
-        if u64::from(self.item_bytes_max) > shard_bytes / 2 {
+        if u64::from(self.guest.store.item_bytes_max) > shard_bytes / 2 {
             return usage(format!("-I is more than half of what each of {shards} shards has: use fewer shards"));
         }
         if shard_bytes > limits::SHARD_BYTES_MAX {
@@ -322,6 +262,14 @@ impl Options {
         }
         Ok(())
     }
+}
+
+/// A line of `stats settings`, and its value.
+type ShownAs = (Setting, fn(&Options) -> String);
+
+/// A switch as `stats settings` shows it.
+fn yes_no(yes: bool) -> String {
+    if yes { "yes" } else { "no" }.to_owned()
 }
 
 /// What the command line says, and below it what the file says that it names.

@@ -1,11 +1,8 @@
 //! The one table of flags. The parser, `--help`, the man page, the completions and `stats settings` derive from it.
 
-use super::{HugePages, Options, TcpPort, address::ListenAddress, extended, value};
+use super::{HugePages, Options, ShownAs, TcpPort, address::ListenAddress, extended, value, yes_no};
 use crate::exit::{self, ExitError};
-use wasmcached_core::{
-    boundary::config::{Binding, Eviction},
-    settings::Setting,
-};
+use wasmcached_core::{boundary::config::Binding, settings::Setting};
 
 /// A flag of the command line.
 pub(super) struct Flag {
@@ -16,9 +13,6 @@ pub(super) struct Flag {
     pub(super) action: Action,
     pub(super) setting: Option<ShownAs>,
 }
-
-/// A line of `stats settings`, and what it shows.
-type ShownAs = (Setting, fn(&Options) -> String);
 
 /// What a flag does.
 pub(super) enum Action {
@@ -52,10 +46,6 @@ fn set<T>(place: &mut T, value: Result<T, ExitError>) -> Result<(), ExitError> {
 
 fn on_off(on: bool) -> String {
     if on { "on" } else { "off" }.to_owned()
-}
-
-fn yes_no(yes: bool) -> String {
-    if yes { "yes" } else { "no" }.to_owned()
 }
 
 /// The flags, in the order of `--help`.
@@ -140,40 +130,40 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "memory-limit",
         group: CACHE,
         help: "Memory for items and their index, in megabytes [default: 64]",
-        action: Value("MB", |o, v| set(&mut o.memory_bytes, value::mebibytes(v))),
-        setting: Some((Setting::MaxBytes, |o| o.memory_bytes.to_string())),
+        action: Value("MB", |o, v| set(&mut o.guest.store.memory_bytes, value::mebibytes(v))),
+        setting: Some((Setting::MaxBytes, |o| o.guest.store.memory_bytes.to_string())),
     },
     Flag {
         short: Some('I'),
         long: "max-item-size",
         group: CACHE,
         help: "Largest item, 1k to 1024m and at most half of -m [default: 1m]",
-        action: Value("SIZE", |o, v| set(&mut o.item_bytes_max, value::item_bytes(v))),
-        setting: Some((Setting::ItemSizeMax, |o| o.item_bytes_max.to_string())),
+        action: Value("SIZE", |o, v| set(&mut o.guest.store.item_bytes_max, value::item_bytes(v))),
+        setting: Some((Setting::ItemSizeMax, |o| o.guest.store.item_bytes_max.to_string())),
     },
     Flag {
         short: Some('M'),
         long: "disable-evictions",
         group: CACHE,
         help: "Refuse new items when memory is full, instead of forgetting old ones",
-        action: Switch(|o| o.evictions = false),
-        setting: Some((Setting::Evictions, |o| on_off(o.evictions))),
+        action: Switch(|o| o.guest.store.evictions = false),
+        setting: Some((Setting::Evictions, |o| on_off(o.guest.store.evictions))),
     },
     Flag {
         short: Some('C'),
         long: "disable-cas",
         group: CACHE,
         help: "Keep no unique number with each item",
-        action: Switch(|o| o.cas = false),
-        setting: Some((Setting::CasEnabled, |o| yes_no(o.cas))),
+        action: Switch(|o| o.guest.store.cas = false),
+        setting: Some((Setting::CasEnabled, |o| yes_no(o.guest.store.cas))),
     },
     Flag {
         short: Some('F'),
         long: "disable-flush-all",
         group: CACHE,
         help: "Let no client empty the cache",
-        action: Switch(|o| o.flush = false),
-        setting: Some((Setting::FlushEnabled, |o| yes_no(o.flush))),
+        action: Switch(|o| o.guest.permissions.flush = false),
+        setting: Some((Setting::FlushEnabled, |o| yes_no(o.guest.permissions.flush))),
     },
     Flag {
         short: Some('D'),
@@ -181,13 +171,14 @@ pub(super) const FLAGS: &[Flag] = &[
         group: CACHE,
         help: "Count by key prefix, which ends with this character [default: off, and \":\" when a client turns it on]",
         action: Value("CHAR", |o, v| {
-            o.prefix_delimiter = Some(value::delimiter(v)?);
+            o.guest.prefix_delimiter = value::delimiter(v)?;
+            o.guest.detail = true;
             if v.len() > 1 {
                 o.warn(&format!("-D: only the first character of \"{v}\" counts"));
             }
             Ok(())
         }),
-        setting: Some((Setting::StatKeyPrefix, |o| char::from(o.prefix_delimiter.unwrap_or(b':')).to_string())),
+        setting: Some((Setting::StatKeyPrefix, |o| char::from(o.guest.prefix_delimiter).to_string())),
     },
     Flag {
         short: Some('c'),
@@ -224,17 +215,20 @@ pub(super) const FLAGS: &[Flag] = &[
         group: WORK,
         help: "Requests of one client before the others get their turn [default: 20]",
         action: Value("NUM", |o, v| {
-            set(&mut o.requests_per_event, value::positive(v, "Number of requests per event must be greater than 0"))
+            set(
+                &mut o.guest.requests_per_event,
+                value::positive(v, "Number of requests per event must be greater than 0"),
+            )
         }),
-        setting: Some((Setting::RequestsPerEvent, |o| o.requests_per_event.to_string())),
+        setting: Some((Setting::RequestsPerEvent, |o| o.guest.requests_per_event.to_string())),
     },
     Flag {
         short: Some('A'),
         long: "enable-shutdown",
         group: PROCESS,
         help: "Let clients stop the server",
-        action: Switch(|o| o.shutdown = true),
-        setting: Some((Setting::ShutdownCommand, |o| yes_no(o.shutdown))),
+        action: Switch(|o| o.guest.permissions.shutdown = true),
+        setting: Some((Setting::ShutdownCommand, |o| yes_no(o.guest.permissions.shutdown))),
     },
     Flag {
         short: Some('d'),
@@ -366,15 +360,15 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "disable-dumping",
         group: CACHE,
         help: "Let no client list the keys",
-        action: Switch(|o| o.dump = false),
-        setting: Some((Setting::DumpEnabled, |o| yes_no(o.dump))),
+        action: Switch(|o| o.guest.permissions.dump = false),
+        setting: Some((Setting::DumpEnabled, |o| yes_no(o.guest.permissions.dump))),
     },
     Flag {
         short: Some('W'),
         long: "disable-watch",
         group: CACHE,
         help: "Let no client follow what others do",
-        action: Switch(|o| o.watch = false),
+        action: Switch(|o| o.guest.permissions.watch = false),
         setting: None,
     },
     Flag {
@@ -462,26 +456,20 @@ pub(super) const FLAGS: &[Flag] = &[
     },
 ];
 
-/// Settings that belong to no letter.
+/// Lines that depend on a flag which already has another line.
 const MORE_SETTINGS: &[ShownAs] = &[
-    (Setting::MaxConnectionsFast, |o| yes_no(o.reject_fast)),
-    (Setting::IdleTimeout, |o| o.idle_timeout_s.to_string()),
-    (Setting::DetailEnabled, |o| yes_no(o.prefix_delimiter.is_some())),
-    (Setting::LruCrawler, |o| yes_no(o.crawler)),
-    (Setting::WatcherLogbufSize, |o| o.watcher_bytes.to_string()),
-    (Setting::WorkerLogbufSize, |o| o.events_bytes.to_string()),
-    (Setting::TrackSizes, |o| yes_no(o.track_sizes)),
+    (Setting::DetailEnabled, |o| yes_no(o.guest.detail)),
     // Each socket has one worker.
     (Setting::NumThreadsPerUdp, |o| if o.udp_port == TcpPort::Off { o.threads.to_string() } else { "1".to_owned() }),
-    (Setting::LruSegmented, |o| yes_no(o.eviction != Eviction::Lru)),
 ];
 
 /// The lines of `stats settings` that flags decide.
 pub(super) fn settings(options: &Options) -> Vec<(Setting, String)> {
-    let flags = FLAGS.iter().filter_map(|flag| flag.setting);
+    let names = extended::NAMES.iter().filter_map(|name| name.setting);
+    let flags = FLAGS.iter().filter_map(|flag| flag.setting).chain(names);
     let mut settings: Vec<_> =
         flags.chain(MORE_SETTINGS.iter().copied()).map(|(setting, value)| (setting, value(options))).collect();
-    // Names without effect show what was asked for, the last of several.
+    // Flags without effect show their value, the last of several.
     for (index, (setting, value)) in options.without_effect.iter().enumerate() {
         if options.without_effect[index + 1..].iter().all(|(later, _)| later != setting) {
             settings.push((*setting, value.clone()));

@@ -1,6 +1,7 @@
 //! Command lines, and what becomes of them.
 
 use super::*;
+use wasmcached_core::boundary::config::Eviction;
 
 fn parse(line: &str) -> Result<Invocation, ExitError> {
     Options::parse(std::iter::once("wasmcached").chain(line.split_whitespace()).map(OsString::from))
@@ -24,33 +25,49 @@ fn printed(line: &str) -> String {
 fn defaults_are_those_of_memcached() {
     let options = options("");
     assert_eq!((options.tcp_port, options.connections_max, options.threads), (TcpPort::Number(11211), 1024, 4));
-    assert_eq!((options.memory_bytes, options.item_bytes_max), (64 << 20, 1 << 20));
-    assert_eq!((options.backlog, options.requests_per_event, options.unix_mask), (1024, 20, 0o700));
-    assert!(options.evictions && options.cas && options.flush && !options.shutdown && options.reject_fast);
+    assert_eq!((options.guest.store.memory_bytes, options.guest.store.item_bytes_max), (64 << 20, 1 << 20));
+    assert_eq!((options.backlog, options.guest.requests_per_event, options.unix_mask), (1024, 20, 0o700));
+    assert!(
+        options.guest.store.evictions
+            && options.guest.store.cas
+            && options.guest.permissions.flush
+            && !options.guest.permissions.shutdown
+            && options.reject_fast
+    );
     assert!(options.warnings.is_empty() && options.listen.is_empty());
 }
 
 #[test]
 fn every_spelling_of_a_flag_is_understood() {
     for line in ["-m 100", "-m100", "--memory-limit=100", "--memory-limit 100", "--memory-l=100", "-m 5 -m 100"] {
-        assert_eq!(options(line).memory_bytes, 100 << 20, "{line}");
+        assert_eq!(options(line).guest.store.memory_bytes, 100 << 20, "{line}");
     }
     for (line, verbosity) in [("-v", 1), ("-vv", 2), ("-v -vv", 3), ("--verbose", 1)] {
         assert_eq!(options(line).verbosity, verbosity, "{line}");
     }
     for (line, bytes) in [("-I 2048", 2048), ("-I 500k", 500 << 10), ("-I 5m", 5 << 20), ("-I 5M", 5 << 20)] {
-        assert_eq!(options(line).item_bytes_max, bytes, "{line}");
+        assert_eq!(options(line).guest.store.item_bytes_max, bytes, "{line}");
     }
     let all = options("-AMCF -R 7 -b 9 -t 2 -c 33 -D / -u nobody -P /tmp/p -d -U 0 -o idle_timeout=5,no_maxconns_fast");
-    assert!(all.shutdown && !all.evictions && !all.cas && !all.flush && all.daemon && !all.reject_fast);
-    assert_eq!((all.requests_per_event, all.backlog, all.threads, all.connections_max), (7, 9, 2, 33));
-    assert_eq!((all.prefix_delimiter, all.idle_timeout_s, all.user.as_deref()), (Some(b'/'), 5, Some("nobody")));
+    assert!(
+        all.guest.permissions.shutdown
+            && !all.guest.store.evictions
+            && !all.guest.store.cas
+            && !all.guest.permissions.flush
+            && all.daemon
+            && !all.reject_fast
+    );
+    assert_eq!((all.guest.requests_per_event, all.backlog, all.threads, all.connections_max), (7, 9, 2, 33));
+    assert_eq!(
+        ((all.guest.detail, all.guest.prefix_delimiter), all.idle_timeout_s, all.user.as_deref()),
+        ((true, b'/'), 5, Some("nobody"))
+    );
     assert_eq!(options("-p -1").tcp_port, TcpPort::Ephemeral);
     assert_eq!(options("-l 1.2.3.4,h:5 -l [::1]:7").listen.len(), 3);
     assert_eq!(options("-o shards=3 -o no_solo").shards, Some(3));
     let pages = ["-m 64", "-L", "-o no_huge_pages"].map(|line| options(line).huge_pages);
     assert_eq!(pages, [HugePages::AsUsed, HugePages::Now, HugePages::Never]);
-    let eviction = ["-m 64", "-o eviction=lru", "-o eviction=s3fifo"].map(|line| options(line).eviction);
+    let eviction = ["-m 64", "-o eviction=lru", "-o eviction=s3fifo"].map(|line| options(line).guest.store.eviction);
     assert_eq!(eviction, [Eviction::S3Fifo, Eviction::Lru, Eviction::S3Fifo]);
 }
 
@@ -194,7 +211,7 @@ fn what_means_nothing_is_accepted_with_one_line_each() {
     }
     assert_eq!(options("-o slab_reassign,lru_crawler,,no_hashexpand -o maxconns_fast").warnings.len(), 2);
     assert_eq!(options("-D ab").warnings, ["-D: only the first character of \"ab\" counts"]);
-    assert_eq!(options("-D ab").prefix_delimiter, Some(b'a'));
+    assert_eq!(options("-D ab").guest.prefix_delimiter, b'a');
     assert_eq!(options("-B ascii -B auto -U 0").warnings.len(), 0);
     assert_eq!(options("-B binary").binding(), Binding::Binary);
     assert_eq!(options("-S").binding(), Binding::Binary);
@@ -271,7 +288,7 @@ fn settings_show_what_was_asked_for_in_vain() {
         assert!(found.len() == 1 && found[0].1 == value, "{}: {found:?}", setting.name());
     }
     let flat = options("-o no_lru_maintainer");
-    assert_eq!((flat.eviction, flat.warnings.len()), (Eviction::Lru, 0));
+    assert_eq!((flat.guest.store.eviction, flat.warnings.len()), (Eviction::Lru, 0));
     let settings = flat.settings();
     assert!(settings.contains(&(Setting::LruMaintainerThread, "no".to_owned())));
     assert!(settings.contains(&(Setting::LruSegmented, "no".to_owned())));

@@ -1,6 +1,6 @@
 //! `-Z` and the `ssl_` names of `-o`: what is encrypted, and how.
 
-use super::{Options, value};
+use super::{Options, value, yes_no};
 use crate::exit::{self, ExitError};
 use std::path::PathBuf;
 use wasmcached_core::settings::Setting;
@@ -120,7 +120,6 @@ pub(super) fn settings(options: &Options) -> Vec<(Setting, String)> {
         return Vec::new();
     }
     let path = |path: &PathBuf| path.display().to_string();
-    let yes_no = |yes| if yes { "yes" } else { "no" }.to_owned();
     vec![
         (Setting::SslEnabled, yes_no(true)),
         (Setting::SslChainCert, path(&tls.chain)),

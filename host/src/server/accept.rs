@@ -1,4 +1,5 @@
-//! The main thread's loop: takes connections in, refuses those beyond the limit, deals them out, hears signals.
+//! The main thread's loop: accepts connections, rejects those beyond the limit, spreads them over the workers, handles
+//! signals.
 
 use super::Shared;
 use crate::{
@@ -15,37 +16,29 @@ use crate::{
         supervisor,
     },
 };
-use mio::{Events, Poll, Token, Waker};
+use mio::{Events, Poll, Token};
 use std::{
     io::ErrorKind,
-    sync::{Arc, atomic::Ordering, mpsc::Sender},
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 use wasmcached_core::boundary::config::Binding;
 
 /// The token of this loop's waker.
-pub(crate) const WAKER: Token = Token(usize::MAX);
+pub(super) const WAKER: Token = Token(usize::MAX);
 const SIGNALS: Token = Token(usize::MAX - 1);
-/// When the system has no descriptor or memory for a connection: tried again after this, or when one closes.
+/// Pause after the system had no descriptor or memory for a connection. The end of a connection shortens it.
 const RETRY_AFTER: Duration = Duration::from_millis(100);
 
-/// The way to a worker.
-pub(crate) struct Outlet {
-    pub(crate) incoming: Sender<Incoming>,
-    pub(crate) waker: Arc<Waker>,
-}
-
 /// See the module.
-pub(crate) struct AcceptLoop {
+pub(super) struct AcceptLoop {
     shared: Arc<Shared>,
     poll: Poll,
     signals: Signals,
     listeners: Vec<ListenerState>,
-    outlets: Vec<Outlet>,
-    next_outlet: usize,
-    /// What a client beyond the limit is told.
+    next_worker: usize,
+    /// What a client beyond the limit receives.
     rejection: Vec<u8>,
-    reject_fast: bool,
     paused_since: Option<Instant>,
 }
 
@@ -54,19 +47,17 @@ struct ListenerState {
     number: u32,
     security: Security,
     binding: Option<Binding>,
-    /// Somebody may be waiting.
+    /// Connections may be waiting.
     ready: bool,
 }
 
 impl AcceptLoop {
-    /// Opens the listeners.
-    pub(crate) fn new(
+    /// Registers the listeners with the loop.
+    pub(super) fn new(
         shared: Arc<Shared>,
         poll: Poll,
         listeners: Vec<Listener>,
-        outlets: Vec<Outlet>,
         rejection: Vec<u8>,
-        reject_fast: bool,
     ) -> Result<Self, ExitError> {
         let failure =
             |error| ExitError::new(exit::SYSTEM, format!("failed to start the event loop: {}", reason(&error)));
@@ -79,23 +70,11 @@ impl AcceptLoop {
             Ok(ListenerState { acceptor, number, security, binding, ready: false })
         });
         let listeners = listeners.collect::<Result<_, _>>()?;
-        let accept_loop = Self {
-            shared,
-            poll,
-            signals,
-            listeners,
-            outlets,
-            next_outlet: 0,
-            rejection,
-            reject_fast,
-            paused_since: None,
-        };
-        Ok(accept_loop)
+        Ok(Self { shared, poll, signals, listeners, next_worker: 0, rejection, paused_since: None })
     }
 
-    /// Runs until the server is to stop; then nobody is let in any more, and the workers know. The outlets come back:
-    /// a waker that is dropped takes its call with it, so they must outlive the workers.
-    pub(crate) fn run(mut self) -> Vec<Outlet> {
+    /// Runs until the server is to stop; then closes the listeners and wakes the workers.
+    pub(super) fn run(mut self) {
         let mut events = Events::with_capacity(64);
         while !self.shared.is_stopping() {
             if let Err(error) = self.poll.poll(&mut events, self.timeout())
@@ -109,31 +88,17 @@ impl AcceptLoop {
                     listener.ready = true;
                 }
             }
-            for asked in self.signals.pending() {
-                match asked {
-                    SignalRequest::Stop(who) => self.shared.stop(who),
-                    SignalRequest::Reload(who) => {
-                        supervisor::reloading();
-                        self.shared.reloads.run(who);
-                        supervisor::ready();
-                    }
-                }
-            }
+            self.handle_signals();
             if !self.shared.is_stopping() {
                 self.accept_pending();
             }
         }
         self.listeners.clear();
-        for outlet in &self.outlets {
-            if let Err(error) = outlet.waker.wake() {
-                tracing::error!("a worker cannot be told to stop: {error}");
-            }
-        }
-        self.outlets
+        self.shared.inboxes.iter().for_each(|inbox| inbox.wake());
     }
 
     fn timeout(&self) -> Option<Duration> {
-        if self.paused_since.is_some() && self.reject_fast {
+        if self.paused_since.is_some() && self.rejects_fast() {
             Some(RETRY_AFTER)
         } else if self.listeners.iter().any(|listener| listener.ready) {
             Some(Duration::ZERO)
@@ -144,22 +109,35 @@ impl AcceptLoop {
         }
     }
 
-    /// Takes in who is waiting.
+    fn handle_signals(&mut self) {
+        for request in self.signals.pending() {
+            match request {
+                SignalRequest::Stop(who) => self.shared.stop(who),
+                SignalRequest::Reload(who) => {
+                    supervisor::reloading();
+                    self.shared.reloads.run(who);
+                    supervisor::ready();
+                }
+            }
+        }
+    }
+
+    /// Accepts waiting connections, a bounded number of them.
     fn accept_pending(&mut self) {
         self.resume_accepting();
         let mut budget = ACCEPTED_AT_ONCE_MAX;
         for index in 0..self.listeners.len() {
             while self.listeners[index].ready && budget > 0 {
-                if !self.reject_fast && self.is_full() && self.pause_accepting() {
+                if !self.rejects_fast() && self.is_full() && self.pause_accepting() {
                     return;
                 }
-                let is_full = self.is_full();
+                let rejects = self.rejects_fast() && self.is_full();
                 let listener = &mut self.listeners[index];
                 match listener.acceptor.accept() {
                     Ok((socket, peer)) => {
                         let descriptor = socket.descriptor();
-                        if self.reject_fast && is_full {
-                            self.refuse(socket);
+                        if rejects {
+                            self.reject(socket);
                         } else {
                             let (number, security, binding) = (listener.number, listener.security, listener.binding);
                             tracing::info!("{peer} connected");
@@ -184,32 +162,32 @@ impl AcceptLoop {
     }
 
     fn is_full(&self) -> bool {
-        self.shared.registry.count() >= self.shared.connections_max
+        self.shared.registry.count() >= self.shared.options.connections_max
     }
 
-    /// In the clear even where others are encrypted, as memcached does: nothing was agreed on yet.
-    fn refuse(&self, mut socket: Socket) {
+    /// Whether connections beyond the limit are answered and closed; otherwise they wait.
+    fn rejects_fast(&self) -> bool {
+        self.shared.options.reject_fast
+    }
+
+    /// Sends plaintext even where TLS is on, as memcached does: there was no handshake yet.
+    fn reject(&self, mut socket: Socket) {
         self.shared.listening.rejected_connections.fetch_add(1, Ordering::Relaxed);
-        // A fresh socket takes so few bytes at once; if it does not, the peer is gone.
+        // The buffer of a new socket takes so few bytes at once; otherwise the peer is gone.
         let _ = socket.send(&self.rejection, &mut Scratch::default());
     }
 
+    /// Hands the connection to the next worker in turn.
     fn assign(&mut self, incoming: Incoming) {
         self.shared.listening.total_connections.fetch_add(1, Ordering::Relaxed);
-        let outlet = &self.outlets[self.next_outlet];
-        self.next_outlet = (self.next_outlet + 1) % self.outlets.len();
-        // A worker ends only with the server.
-        if outlet.incoming.send(incoming).is_ok()
-            && let Err(error) = outlet.waker.wake()
-        {
-            tracing::error!("a worker cannot be told of a connection: {error}");
-        }
+        self.shared.inboxes[self.next_worker].connect(incoming);
+        self.next_worker = (self.next_worker + 1) % self.shared.inboxes.len();
     }
 
-    /// Lets connections wait until one closes. False if one has closed meanwhile.
+    /// Accepts no connection until one closes. False if one has closed meanwhile.
     fn pause_accepting(&mut self) -> bool {
         self.shared.accept_paused.store(true, Ordering::SeqCst);
-        if !self.reject_fast && !self.is_full() {
+        if !self.rejects_fast() && !self.is_full() {
             self.shared.accept_paused.store(false, Ordering::SeqCst);
             return false;
         }
@@ -221,9 +199,9 @@ impl AcceptLoop {
         true
     }
 
-    /// GuestConnections what [`AcceptLoop::pause_accepting`] began; it begins anew if the reason is still there.
+    /// Ends the pause that [`AcceptLoop::pause_accepting`] began, unless its reason persists.
     fn resume_accepting(&mut self) {
-        if !self.reject_fast && self.is_full() {
+        if !self.rejects_fast() && self.is_full() {
             return;
         }
         if let Some(since) = self.paused_since.take() {

@@ -4,71 +4,65 @@ use crate::{
     clock::Clock,
     counters::{Baseline, FaultCounters, ListenerCounters, WorkerCounters},
     entropy,
-    guest::{Engine, Fault, Front},
+    guest::{Fault, Front, GuestModule},
+    inbox::Inbox,
     log::Log,
     network::{
         registry::{Entry, Registry},
         tls::Tls,
     },
+    options::Options,
     reload::Reloads,
-    stores::shards::Shards,
+    stores::Stores,
     users::UserList,
     watching::Watching,
 };
 use mio::Waker;
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+    atomic::{AtomicBool, Ordering},
 };
-use wasmcached_core::boundary::config::{Config, Role, StoreConfig};
+use wasmcached_core::boundary::config::{Config, StoreConfig};
 
-/// What all threads of a server see.
+/// See the module.
 pub(crate) struct Shared {
-    pub(crate) clock: Clock,
-    pub(super) engine: Engine,
-    /// Of fronts, or of the one solo guest.
+    pub(super) options: Options,
+    pub(super) clock: Clock,
+    pub(super) module: GuestModule,
+    /// Of the workers' guests.
     pub(super) config: Config,
-    pub(crate) shards: Shards,
-    pub(crate) registry: Registry,
-    pub(crate) watching: Arc<Watching>,
-    pub(crate) workers: Box<[WorkerCounters]>,
-    pub(crate) faults: FaultCounters,
-    pub(crate) listening: ListenerCounters,
-    pub(crate) baseline: Baseline,
-    pub(crate) connections_max: usize,
-    pub(crate) reserved_descriptors: usize,
-    pub(crate) memory_bytes: AtomicU64,
-    /// 0: never.
-    pub(crate) idle_timeout_s: u32,
-    pub(crate) log: Log,
-    /// Who may log in; `None`: nobody has to.
-    pub(crate) users: Option<UserList>,
-    /// What is read again when the server is told to.
-    pub(crate) reloads: Reloads,
-    pub(crate) tls: Option<Arc<Tls>>,
+    pub(super) stores: Stores,
+    pub(super) registry: Registry,
+    pub(super) watching: Arc<Watching>,
+    /// One a worker.
+    pub(super) inboxes: Arc<[Inbox]>,
+    pub(super) workers: Box<[WorkerCounters]>,
+    pub(super) faults: Arc<FaultCounters>,
+    pub(super) listening: ListenerCounters,
+    pub(super) baseline: Baseline,
+    pub(super) reserved_descriptors: usize,
+    pub(super) log: Log,
+    /// `None` without authentication.
+    pub(super) users: Option<Arc<UserList>>,
+    pub(super) reloads: Reloads,
+    pub(super) tls: Option<Arc<Tls>>,
     pub(super) stopping: AtomicBool,
-    /// Nobody is let in until a connection closes.
-    pub(crate) accept_paused: AtomicBool,
-    pub(crate) main_waker: Arc<Waker>,
+    /// No connection is accepted until one closes.
+    pub(super) accept_paused: AtomicBool,
+    pub(super) main_waker: Arc<Waker>,
 }
 
 impl Shared {
-    /// Whether one guest does everything.
-    pub(crate) fn is_solo(&self) -> bool {
-        self.config.role == Role::Solo
-    }
-
     /// Makes a guest for a worker.
-    pub(crate) fn create_front(&self) -> Result<Front, Fault> {
-        let memory_bytes =
-            if self.is_solo() { self.memory_bytes.load(Ordering::Relaxed) } else { self.config.store.memory_bytes };
+    pub(super) fn create_front(&self) -> Result<Front, Fault> {
         let entropy = match self.users {
             Some(_) => entropy::random().map_err(|error| Fault::new(entropy::no_randomness(&error)))?,
             None => [0; 4],
         };
-        let config =
-            Config { store: StoreConfig { memory_bytes, ..self.config.store }, entropy, ..self.config.clone() };
-        let mut front = Front::create(&self.engine, &config, self.clock.now())?;
+        let memory_bytes = self.stores.worker_memory_bytes(&self.config);
+        let store = StoreConfig { memory_bytes, ..self.config.store };
+        let config = Config { store, entropy, ..self.config.clone() };
+        let mut front = Front::create(&self.module, &config, self.clock.now())?;
         if let Some(users) = &self.users
             && let Err(problem) = users.hand_to(&mut front)?
         {
@@ -77,26 +71,16 @@ impl Shared {
         Ok(front)
     }
 
-    /// See [`UserList::version`].
-    pub(crate) fn users_version(&self) -> u32 {
-        self.users.as_ref().map_or(0, UserList::version)
-    }
-
-    /// A connection has ended.
-    pub(crate) fn forget(&self, entry: &Entry) {
+    /// Removes a connection that has ended.
+    pub(super) fn forget(&self, entry: &Entry) {
         self.registry.remove(entry);
         if self.accept_paused.load(Ordering::SeqCst) {
             self.wake_main();
         }
     }
 
-    /// The memory of all shards has changed.
-    pub(crate) fn set_memory_bytes(&self, bytes: u64) {
-        self.memory_bytes.store(bytes, Ordering::Relaxed);
-    }
-
-    /// Begins to stop, once.
-    pub(crate) fn stop(&self, who: &str) {
+    /// Begins to stop the server, once.
+    pub(super) fn stop(&self, who: &str) {
         if !self.stopping.swap(true, Ordering::SeqCst) {
             tracing::warn!("stopping: {who} asked for it");
             self.wake_main();
@@ -105,7 +89,7 @@ impl Shared {
 
     /// Whether the server stops.
     #[inline]
-    pub(crate) fn is_stopping(&self) -> bool {
+    pub(super) fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Relaxed)
     }
 

@@ -13,12 +13,12 @@ fn load(counter: &AtomicU64) -> u64 {
 }
 
 /// The statistics since the last reset.
-pub(crate) fn gather(shared: &Shared) -> HostStatistics {
+pub(super) fn gather(shared: &Shared) -> HostStatistics {
     measure(shared).since(&shared.baseline.0.lock())
 }
 
 /// Remembers the numbers of now, from which counters are counted from now on.
-pub(crate) fn reset(shared: &Shared) {
+pub(super) fn reset(shared: &Shared) {
     let statistics = measure(shared);
     *shared.baseline.0.lock() = statistics;
 }
@@ -34,7 +34,7 @@ fn measure(shared: &Shared) -> HostStatistics {
         pointer_size: u64::from(usize::BITS),
         rusage_user,
         rusage_system,
-        max_connections: shared.connections_max as u64,
+        max_connections: shared.options.connections_max as u64,
         curr_connections: shared.registry.count() as u64,
         total_connections: load(&shared.listening.total_connections),
         rejected_connections: load(&shared.listening.rejected_connections),
@@ -42,7 +42,7 @@ fn measure(shared: &Shared) -> HostStatistics {
         reserved_fds: shared.reserved_descriptors as u64,
         bytes_read: sum(|worker| &worker.bytes_read),
         bytes_written: sum(|worker| &worker.bytes_written),
-        limit_maxbytes: load(&shared.memory_bytes),
+        limit_maxbytes: shared.stores.memory_bytes(),
         accepting_conns: u64::from(!shared.listening.not_accepting.load(Ordering::Relaxed)),
         listen_disabled_num: load(&shared.listening.listen_disabled_num),
         time_in_listen_disabled_us: load(&shared.listening.time_in_listen_disabled_us),

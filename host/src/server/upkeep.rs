@@ -1,11 +1,9 @@
-//! The threads beside the workers: the clock, and the sweep of the shards.
+//! The threads beside the workers: the clock, and the upkeep of stores that all workers share.
 
 use super::Shared;
-use super::worker::SWEEP_PAUSE;
 use crate::{
     exit::{self, ExitError, reason},
     guest::TICK,
-    limits::{SWEEP_STEPS, SWEEPS_PER_TICK_MAX},
 };
 use std::{sync::Arc, thread};
 
@@ -17,29 +15,29 @@ pub(super) fn spawn(name: String, work: impl FnOnce() + Send + 'static) -> Resul
         .map_err(|error| ExitError::new(exit::SYSTEM, format!("failed to start a thread: {}", reason(&error))))
 }
 
-/// Moves the time, and interrupts guests that do not return. This thread never enters a guest.
+/// Starts the clock, which also interrupts guests that do not return. Its thread never enters a guest.
 pub(super) fn start_clock(shared: &Arc<Shared>) -> Result<(), ExitError> {
     let shared = Arc::clone(shared);
     let tick = move || {
         loop {
             thread::sleep(shared.clock.advance().min(TICK));
-            shared.engine.tick();
+            shared.module.tick();
         }
     };
     spawn("clock".to_owned(), tick).map(drop)
 }
 
-/// Once a second each shard gets some upkeep, and more as long as it says that there is more.
-pub(super) fn sweep_shards(shared: &Shared) {
-    loop {
-        thread::sleep(TICK);
-        for index in 0..shared.shards.count() {
-            for _ in 0..SWEEPS_PER_TICK_MAX {
-                if !shared.shards.sweep(index, shared.clock.now(), SWEEP_STEPS, &shared.faults) {
-                    break;
-                }
-                thread::sleep(SWEEP_PAUSE);
-            }
-        }
+/// Starts the upkeep of the shared stores, if there are any.
+pub(super) fn start_sweeps(shared: &Arc<Shared>) -> Result<(), ExitError> {
+    if !shared.stores.need_sweeps() {
+        return Ok(());
     }
+    let shared = Arc::clone(shared);
+    let sweep = move || {
+        loop {
+            thread::sleep(TICK);
+            shared.stores.sweep(&shared.clock);
+        }
+    };
+    spawn("upkeep".to_owned(), sweep).map(drop)
 }

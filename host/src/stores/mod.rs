@@ -1,3 +1,172 @@
-//! Where the stores are.
+//! Where the stores are: with the one worker, in its own guest, or in shards that all workers share.
+//!
+//! Nothing outside this folder asks which of the two it is.
 
-pub(crate) mod shards;
+mod shards;
+
+use crate::{
+    clock::Clock,
+    counters::FaultCounters,
+    guest::{Fault, Front, GuestModule, RunOutcome},
+    limits::{SWEEP_PAUSE, SWEEPS_PER_TICK_MAX},
+    options::Options,
+    watching::Watching,
+};
+use shards::Shards;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+};
+use wasmcached_core::{
+    boundary::{
+        config::{Config, Role},
+        host::{HostRequest, Target},
+    },
+    limits,
+};
+
+/// See the module.
+pub(crate) struct Stores {
+    location: Location,
+    /// The limit of all stores together, which `cache_memlimit` changes.
+    memory_bytes: AtomicU64,
+    faults: Arc<FaultCounters>,
+}
+
+enum Location {
+    /// The worker's guest is a solo.
+    Worker,
+    Shards(Shards),
+}
+
+impl Stores {
+    /// The role of the workers' guests: solo where one guest can do everything.
+    pub(crate) fn role_of_workers(options: &Options) -> Role {
+        if options.solo && options.threads == 1 && options.shard_count() == 1 { Role::Solo } else { Role::Front }
+    }
+
+    /// Makes the stores beside workers of `config`; they share its memory.
+    pub(crate) fn create(
+        module: &GuestModule,
+        config: &Config,
+        now: u32,
+        watching: &Arc<Watching>,
+        faults: &Arc<FaultCounters>,
+    ) -> Result<Self, Fault> {
+        let location = match config.role {
+            Role::Solo => Location::Worker,
+            _ => Location::Shards(Shards::create(module, config, now, Arc::clone(watching), Arc::clone(faults))?),
+        };
+        Ok(Self { location, memory_bytes: AtomicU64::new(config.store.memory_bytes), faults: Arc::clone(faults) })
+    }
+
+    /// The limit of all stores together.
+    pub(crate) fn memory_bytes(&self) -> u64 {
+        self.memory_bytes.load(Ordering::Relaxed)
+    }
+
+    /// The memory of a new guest of a worker, which `config` describes: with a store in it, the limit as it is now.
+    pub(crate) fn worker_memory_bytes(&self, config: &Config) -> u64 {
+        match self.location {
+            Location::Worker => self.memory_bytes(),
+            Location::Shards(_) => config.store.memory_bytes,
+        }
+    }
+
+    /// Changes the limit of all stores together, on behalf of the worker of `front`; false if it cannot be changed.
+    pub(crate) fn limit(&self, front: &mut Front, bytes: u64, now: u32) -> Result<bool, Fault> {
+        let done = match &self.location {
+            Location::Worker => front.limit(bytes)?,
+            Location::Shards(shards) => shards.limit(bytes, now),
+        };
+        if done {
+            self.memory_bytes.store(bytes, Ordering::Relaxed);
+        }
+        Ok(done)
+    }
+
+    /// Executes the runs of `front` in order; `answer` serves those that ask the host.
+    ///
+    /// # Errors
+    /// The front's own faults. A shard's fault is handled here.
+    pub(crate) fn execute_runs(
+        &self,
+        front: &mut Front,
+        now: u32,
+        mut answer: impl FnMut(&mut Front, HostRequest) -> Result<Vec<u8>, Fault>,
+    ) -> Result<(), Fault> {
+        let shards = match &self.location {
+            Location::Worker => None,
+            Location::Shards(shards) => Some(shards),
+        };
+        let mut room = limits::REPLY_BYTES_HIGH;
+        for index in 0..front.runs_count()? {
+            let run = front.run(index)?;
+            let complete = match (run.target, shards) {
+                (Target::HOST, _) => {
+                    let request = HostRequest::decode(front.commands(run)?).ok_or_else(|| invalid("a bad request"))?;
+                    let bytes = answer(front, request)?;
+                    front.reply(index, RunOutcome::Executed(1), bytes.len())?.copy_from_slice(&bytes);
+                    true
+                }
+                (Target::EVERY_SHARD, Some(shards)) => {
+                    let mut complete = true;
+                    for shard in 0..shards.count() {
+                        complete &= shards.execute(front, index, run, shard, now, &mut room)?;
+                    }
+                    complete
+                }
+                (Target::EVERY_SHARD, None) => true,
+                (Target(shard), Some(shards)) => shards.execute(front, index, run, shard as usize, now, &mut room)?,
+                (Target(_), None) => return Err(invalid("a shard that does not exist")),
+            };
+            if !complete {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sweeps that a worker owes its guest each second.
+    #[inline]
+    pub(crate) fn worker_sweeps(&self) -> u32 {
+        match self.location {
+            Location::Worker => SWEEPS_PER_TICK_MAX,
+            Location::Shards(_) => 0,
+        }
+    }
+
+    /// Whether [`Stores::sweep`] has anything to do, on a thread of its own.
+    pub(crate) fn need_sweeps(&self) -> bool {
+        matches!(self.location, Location::Shards(_))
+    }
+
+    /// Gives each shard its upkeep of one second.
+    pub(crate) fn sweep(&self, clock: &Clock) {
+        let Location::Shards(shards) = &self.location else { return };
+        for index in 0..shards.count() {
+            for _ in 0..SWEEPS_PER_TICK_MAX {
+                if !shards.sweep(index, clock.now()) {
+                    break;
+                }
+                thread::sleep(SWEEP_PAUSE);
+            }
+        }
+    }
+
+    /// Counts the trap of a worker's guest, of which a store was a part if it was a solo.
+    pub(crate) fn count_worker_trap(&self, fault: &Fault, worker: usize) {
+        fault.record(&self.faults, &self.faults.front_traps, "front", worker);
+        if matches!(self.location, Location::Worker) {
+            self.faults.shard_traps.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+#[cold]
+fn invalid(what: &str) -> Fault {
+    Fault::new(format!("the guest asked for {what}"))
+}

@@ -1,10 +1,12 @@
-//! The shards of a server: who holds them, how commands reach them, what happens when one traps.
+//! The shards of a server: their locks, the way of commands to them, their replacement after a trap.
 //!
-//! A shard sits behind its own lock, and nobody ever holds two. The bytes that are carried are not looked at.
+//! Each shard has its own lock, and no thread ever holds two. The host does not read the bytes that it transfers.
 
+use super::invalid;
 use crate::{
     counters::FaultCounters,
-    guest::{Engine, Fault, Front, Run, RunOutcome, Shard},
+    guest::{Fault, Front, GuestModule, Run, RunOutcome, Shard},
+    limits::SWEEP_STEPS,
     watching::Watching,
 };
 use parking_lot::Mutex;
@@ -13,126 +15,91 @@ use wasmcached_core::{
     boundary::{
         config::{Config, Role, StoreConfig},
         event::Kinds,
-        host::{HostRequest, Target},
     },
     limits,
 };
 
-/// All shards. A solo server has none.
-pub(crate) struct Shards {
-    slots: Box<[Mutex<Slot>]>,
-    engine: Engine,
-    watching: Arc<Watching>,
+/// All shards.
+pub(super) struct Shards {
+    shards: Box<[Mutex<ShardState>]>,
+    context: Context,
 }
 
-struct Slot {
+/// What every shard uses besides its own state.
+struct Context {
+    module: GuestModule,
+    watching: Arc<Watching>,
+    faults: Arc<FaultCounters>,
+}
+
+struct ShardState {
     /// Of this shard, with its part of the memory.
     config: Config,
-    /// What `config.store.memory_bytes` was before the last change.
+    /// `config.store.memory_bytes` before the last change.
     memory_bytes_before: u64,
     /// `None`: it trapped, and there was no memory for a new one yet.
     shard: Option<Shard>,
     /// When a new one was last tried.
     tried_at: u32,
-    /// What the shard was told to record.
+    /// The kinds of events that the shard records.
     watched: Kinds,
 }
 
 impl Shards {
-    /// Makes `count` empty shards (0 for a solo server) that share the memory of `config`.
-    pub(crate) fn create(
-        engine: &Engine,
+    /// Makes the empty shards of `config`, which share its memory.
+    pub(super) fn create(
+        module: &GuestModule,
         config: &Config,
-        count: u32,
         now: u32,
         watching: Arc<Watching>,
+        faults: Arc<FaultCounters>,
     ) -> Result<Self, Fault> {
-        let slots = (0..count).map(|index| {
+        let count = config.shards;
+        let shards = (0..count).map(|index| {
             let memory_bytes = part(config.store.memory_bytes, count, index);
-            let config = Config {
-                role: Role::Shard,
-                shard: index,
-                store: StoreConfig { memory_bytes, ..config.store },
-                ..config.clone()
-            };
-            let shard = Some(Shard::create(engine, &config, now)?);
+            let store = StoreConfig { memory_bytes, ..config.store };
+            let config = Config { role: Role::Shard, shard: index, store, ..config.clone() };
+            let shard = Some(Shard::create(module, &config, now)?);
             let watched = Kinds::NONE;
-            Ok(Mutex::new(Slot { shard, config, memory_bytes_before: memory_bytes, tried_at: now, watched }))
+            Ok(Mutex::new(ShardState { shard, config, memory_bytes_before: memory_bytes, tried_at: now, watched }))
         });
-        Ok(Self { slots: slots.collect::<Result<_, Fault>>()?, engine: engine.clone(), watching })
+        let shards = shards.collect::<Result<_, Fault>>()?;
+        Ok(Self { shards, context: Context { module: module.clone(), watching, faults } })
     }
 
-    /// How many there are.
-    pub(crate) fn count(&self) -> usize {
-        self.slots.len()
+    /// Number of shards.
+    pub(super) fn count(&self) -> usize {
+        self.shards.len()
     }
 
-    /// Carries the runs that `front` made, in order; what is for the host goes to `answer`.
-    ///
-    /// # Errors
-    /// The front's own faults. A shard's fault is dealt with here.
-    pub(crate) fn carry(
-        &self,
-        front: &mut Front,
-        now: u32,
-        faults: &FaultCounters,
-        mut answer: impl FnMut(&mut Front, HostRequest) -> Result<Vec<u8>, Fault>,
-    ) -> Result<(), Fault> {
-        let mut room = limits::REPLY_BYTES_HIGH;
-        for index in 0..front.runs_count()? {
-            let run = front.run(index)?;
-            let complete = match run.target {
-                Target::HOST => {
-                    let request =
-                        HostRequest::decode(front.commands(run)?).ok_or_else(|| invalid_request("a bad request"))?;
-                    let bytes = answer(front, request)?;
-                    front.reply(index, RunOutcome::Executed(1), bytes.len())?.copy_from_slice(&bytes);
-                    true
-                }
-                Target::EVERY_SHARD => {
-                    let mut complete = true;
-                    for shard in 0..self.slots.len() {
-                        complete &= self.carry_run(front, index, run, shard, now, &mut room, faults)?;
-                    }
-                    complete
-                }
-                Target(shard) => self.carry_run(front, index, run, shard as usize, now, &mut room, faults)?,
-            };
-            if !complete {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    /// Does a bounded piece of upkeep on one shard; whether there is more to do.
-    pub(crate) fn sweep(&self, index: usize, now: u32, steps: u32, faults: &FaultCounters) -> bool {
-        let mut slot = self.slots[index].lock();
-        let swept = slot.shard(&self.engine, now).map(|shard| shard.sweep(now, steps));
-        slot.report(&self.engine, index, now, &self.watching, faults);
+    /// Runs a bounded piece of upkeep on one shard; true if more is due.
+    pub(super) fn sweep(&self, index: usize, now: u32) -> bool {
+        let mut state = self.shards[index].lock();
+        let swept = state.shard(&self.context, now).map(|shard| shard.sweep(now, SWEEP_STEPS));
+        state.post_events(&self.context, now);
         match swept {
             Some(Ok(more)) => more,
             Some(Err(fault)) => {
-                slot.replace(&self.engine, index, now, faults, &fault);
+                state.replace(&self.context, now, &fault);
                 false
             }
             None => false,
         }
     }
 
-    /// Gives all shards together `bytes` of memory; false if that cannot be done, and then nothing has changed.
-    pub(crate) fn limit(&self, bytes: u64, now: u32, faults: &FaultCounters) -> bool {
-        let count = self.slots.len() as u32;
+    /// Gives all shards together `bytes` of memory; false, and nothing has changed, if that is impossible.
+    pub(super) fn limit(&self, bytes: u64, now: u32) -> bool {
+        let count = self.shards.len() as u32;
         let fits = |index| (limits::SHARD_BYTES_MIN..=limits::SHARD_BYTES_MAX).contains(&part(bytes, count, index));
         if !(0..count).all(fits) {
             return false;
         }
-        for (index, slot) in self.slots.iter().enumerate() {
-            if !slot.lock().limit(&self.engine, index, part(bytes, count, index as u32), now, faults) {
-                for (index, slot) in self.slots[..index].iter().enumerate() {
-                    let mut slot = slot.lock();
-                    let before = slot.memory_bytes_before;
-                    slot.limit(&self.engine, index, before, now, faults);
+        for (index, shard) in self.shards.iter().enumerate() {
+            if !shard.lock().limit(&self.context, part(bytes, count, index as u32), now) {
+                for shard in &self.shards[..index] {
+                    let mut state = shard.lock();
+                    let before = state.memory_bytes_before;
+                    state.limit(&self.context, before, now);
                 }
                 return false;
             }
@@ -140,42 +107,43 @@ impl Shards {
         true
     }
 
-    /// Carries one run to one shard and its replies back; whether all of it was executed.
-    #[expect(clippy::too_many_arguments, reason = "one step of `carry`, split off for its length")]
-    fn carry_run(
+    /// Transfers run `index` of the front to a shard and the replies back; true if the whole run was executed.
+    /// `room` bounds the replies of all runs together.
+    pub(super) fn execute(
         &self,
         front: &mut Front,
         index: u32,
         run: Run,
-        shard_index: usize,
+        shard: usize,
         now: u32,
         room: &mut usize,
-        faults: &FaultCounters,
     ) -> Result<bool, Fault> {
-        let slot = self.slots.get(shard_index).ok_or_else(|| invalid_request("a shard that does not exist"))?;
-        let mut slot = slot.lock();
-        if slot.shard(&self.engine, now).is_none() {
+        let context = &self.context;
+        let shard = self.shards.get(shard).ok_or_else(|| invalid("a shard that does not exist"))?;
+        let mut state = shard.lock();
+        if state.shard(context, now).is_none() {
             front.reply(index, RunOutcome::Lost, 0)?;
             return Ok(true);
         }
-        let Slot { shard: Some(shard), watched, .. } = &mut *slot else { return Ok(true) };
+        let ShardState { shard: Some(shard), watched, .. } = &mut *state else { return Ok(true) };
         let commands = front.commands(run)?;
-        let kinds = self.watching.kinds();
-        let told = if kinds == *watched { Ok(()) } else { shard.watch(kinds) };
+        let kinds = context.watching.kinds();
+        let watching = if kinds == *watched { Ok(()) } else { shard.watch(kinds) };
         *watched = kinds;
-        let executed = told.and_then(|()| shard.commands(commands.len()).map(|room| room.copy_from_slice(commands)));
+        let executed =
+            watching.and_then(|()| shard.commands(commands.len()).map(|place| place.copy_from_slice(commands)));
         let executed = executed.and_then(|()| shard.execute(run.commands_bytes, run.count, now, *room as u32));
         let result = executed.and_then(|executed| Ok((executed, shard.replies()?)));
         match result {
             Ok((executed, replies)) => {
                 *room = room.saturating_sub(replies.len());
                 front.reply(index, RunOutcome::Executed(executed), replies.len())?.copy_from_slice(replies);
-                slot.report(&self.engine, shard_index, now, &self.watching, faults);
+                state.post_events(context, now);
                 Ok(executed >= run.count)
             }
             Err(fault) => {
-                slot.replace(&self.engine, shard_index, now, faults, &fault);
-                drop(slot);
+                state.replace(context, now, &fault);
+                drop(state);
                 front.reply(index, RunOutcome::Lost, 0)?;
                 Ok(true)
             }
@@ -183,54 +151,55 @@ impl Shards {
     }
 }
 
-impl Slot {
+impl ShardState {
     /// The shard, made anew if there was no memory for it when the last one trapped.
     #[inline]
-    fn shard(&mut self, engine: &Engine, now: u32) -> Option<&mut Shard> {
+    fn shard(&mut self, context: &Context, now: u32) -> Option<&mut Shard> {
         // Once a second, or every request would pay for a guest that cannot be made.
         if self.shard.is_none() && now != self.tried_at {
-            self.make(engine, now);
+            self.make(context, now);
         }
         self.shard.as_mut()
     }
 
-    fn replace(&mut self, engine: &Engine, index: usize, now: u32, faults: &FaultCounters, fault: &Fault) {
-        fault.record(faults, &faults.shard_traps, "shard", index);
-        // First the old one goes, so that its memory is there for the new one.
+    fn replace(&mut self, context: &Context, now: u32, fault: &Fault) {
+        fault.record(&context.faults, &context.faults.shard_traps, "shard", self.config.shard as usize);
+        // The old guest is dropped first, so that its memory is free for the new one.
         self.shard = None;
-        self.make(engine, now);
+        self.make(context, now);
     }
 
-    fn make(&mut self, engine: &Engine, now: u32) {
+    fn make(&mut self, context: &Context, now: u32) {
         self.tried_at = now;
         self.watched = Kinds::NONE;
-        match Shard::create(engine, &self.config, now) {
+        match Shard::create(&context.module, &self.config, now) {
             Ok(shard) => self.shard = Some(shard),
             Err(fault) => tracing::error!("a shard cannot be replaced yet: {}", fault.message),
         }
     }
 
-    /// Sends on what the shard has recorded.
+    /// Posts the events that the shard has recorded.
     #[inline]
-    fn report(&mut self, engine: &Engine, index: usize, now: u32, watching: &Watching, faults: &FaultCounters) {
+    fn post_events(&mut self, context: &Context, now: u32) {
         if self.watched == Kinds::NONE {
             return;
         }
-        let told = self.shard.as_mut().map(|shard| shard.events().map(|recorded| recorded.map(|r| watching.post(r))));
-        if let Some(Err(fault)) = told {
-            self.replace(engine, index, now, faults, &fault);
+        let Some(shard) = &mut self.shard else { return };
+        let posted = shard.events().map(|recorded| recorded.map(|recorded| context.watching.post(recorded)));
+        if let Err(fault) = posted {
+            self.replace(context, now, &fault);
         }
     }
 
-    fn limit(&mut self, engine: &Engine, index: usize, bytes: u64, now: u32, faults: &FaultCounters) -> bool {
-        match self.shard(engine, now).map(|shard| shard.limit(bytes)) {
+    fn limit(&mut self, context: &Context, bytes: u64, now: u32) -> bool {
+        match self.shard(context, now).map(|shard| shard.limit(bytes)) {
             Some(Ok(true)) => {
                 self.memory_bytes_before = std::mem::replace(&mut self.config.store.memory_bytes, bytes);
                 true
             }
             Some(Ok(false)) | None => false,
             Some(Err(fault)) => {
-                self.replace(engine, index, now, faults, &fault);
+                self.replace(context, now, &fault);
                 false
             }
         }
@@ -241,11 +210,6 @@ impl Slot {
 fn part(bytes: u64, count: u32, index: u32) -> u64 {
     let (count, index) = (u64::from(count), u64::from(index));
     bytes / count + u64::from(index < bytes % count)
-}
-
-#[cold]
-fn invalid_request(what: &str) -> Fault {
-    Fault { message: format!("the guest asked for {what}"), interrupted: false }
 }
 
 #[cfg(test)]

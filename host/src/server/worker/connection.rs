@@ -6,20 +6,20 @@ use wasmcached_core::boundary::host::ConnectionState;
 
 /// A client that a worker serves.
 #[derive(Debug)]
-pub(crate) struct Connection {
-    pub(crate) socket: Socket,
-    /// The front's number for it.
-    pub(crate) guest: u32,
+pub(super) struct Connection {
+    pub(super) socket: Socket,
+    /// The front's number of the connection.
+    pub(super) guest: u32,
     flags: u8,
-    pub(crate) entry: Arc<Entry>,
+    pub(super) entry: Arc<Entry>,
 }
 
-/// What is known of a connection between two events.
+/// State of a connection between two events.
 #[derive(Clone, Copy)]
-pub(crate) enum Flag {
+pub(super) enum Flag {
     /// The socket may have something to receive.
     Readable = 1,
-    /// The peer has closed or reset: receive until the end is read.
+    /// The peer has closed or reset: receive until the end of the stream.
     HungUp = 2,
     /// The socket did not take all of the output.
     Writing = 4,
@@ -29,25 +29,25 @@ pub(crate) enum Flag {
     Partial = 16,
     /// In the worker's ready queue.
     Queued = 32,
-    /// Is shown what happens.
+    /// Receives events.
     Watching = 64,
 }
 
 impl Connection {
-    /// A connection that has not said anything yet.
-    pub(crate) fn new(socket: Socket, guest: u32, entry: Arc<Entry>) -> Self {
+    /// A connection without input so far.
+    pub(super) fn new(socket: Socket, guest: u32, entry: Arc<Entry>) -> Self {
         Self { socket, guest, flags: 0, entry }
     }
 
     /// Whether `flag` is set.
     #[inline]
-    pub(crate) fn is(&self, flag: Flag) -> bool {
+    pub(super) fn is(&self, flag: Flag) -> bool {
         self.flags & flag as u8 != 0
     }
 
     /// Sets or clears `flag`.
     #[inline]
-    pub(crate) fn set(&mut self, flag: Flag, value: bool) {
+    pub(super) fn set(&mut self, flag: Flag, value: bool) {
         if value {
             self.flags |= flag as u8;
         } else {
@@ -55,9 +55,9 @@ impl Connection {
         }
     }
 
-    /// Tells the registry what the connection is doing.
+    /// Updates the registry.
     #[inline]
-    pub(crate) fn publish(&self) {
+    pub(super) fn publish(&self) {
         self.entry.set_state(if self.is(Flag::Watching) {
             ConnectionState::Watching
         } else if self.is(Flag::Writing) {
@@ -70,5 +70,5 @@ impl Connection {
     }
 }
 
-/// Ten thousand idle connections are cheap.
+// Ten thousand idle connections stay cheap.
 const _: () = assert!(size_of::<Connection>() <= 64 && size_of::<Entry>() <= 128);

@@ -1,14 +1,13 @@
-//! The end of a worker: what is under way is finished, within reason.
+//! The end of a worker: requests under way are finished, within a time limit.
 
-use super::Worker;
-use super::connection::Flag;
+use super::{Worker, connection::Flag};
 use crate::{guest::Fault, limits::STOP_DURATION_MAX};
 use mio::Events;
 use std::time::{Duration, Instant};
 use wasmcached_core::boundary::event::Reason;
 
 impl Worker {
-    /// Answers what has arrived, waits a little for clients that are slow to read, and closes everything.
+    /// Answers what has arrived, waits a bounded time for slow readers, and closes everything.
     pub(super) fn finish(mut self, events: &mut Events) {
         let deadline = Instant::now() + STOP_DURATION_MAX;
         self.turn(events, Some(Duration::ZERO));
@@ -25,7 +24,7 @@ impl Worker {
         }
     }
 
-    /// Closes a connection that has nothing left to be answered.
+    /// Closes a connection once all its requests are answered.
     fn finish_one(&mut self, index: usize) -> Result<(), Fault> {
         let Some(connection) = self.connections.get_mut(index) else { return Ok(()) };
         if connection.is(Flag::Writing) || connection.is(Flag::Queued) {

@@ -1,15 +1,14 @@
-//! What happens, on its way from this worker's front to everybody who watches, and from everybody to those who watch here.
+//! Events on their way from this worker's front to all watching connections, and to those of this worker.
 
-use super::Worker;
-use super::connection::Flag;
-use crate::guest::Fault;
+use super::{Worker, connection::Flag};
+use crate::guest::{EventBatch, Fault};
 use std::sync::atomic::Ordering;
 use wasmcached_core::boundary::event::Kinds;
 
 impl Worker {
-    /// Sees to it that the front records what somebody watches. To be called before it does something.
+    /// Makes the front record the kinds that any connection watches; called before the front does anything.
     #[inline]
-    pub(super) fn record(&mut self) -> Result<(), Fault> {
+    pub(super) fn record_events(&mut self) -> Result<(), Fault> {
         let kinds = self.shared.watching.kinds();
         if kinds == self.watched {
             return Ok(());
@@ -18,9 +17,9 @@ impl Worker {
         self.front.watch(kinds)
     }
 
-    /// Sends on what the front has recorded.
+    /// Posts the events that the front has recorded.
     #[inline]
-    pub(super) fn report(&mut self) -> Result<(), Fault> {
+    pub(super) fn post_events(&mut self) -> Result<(), Fault> {
         if self.watched != Kinds::NONE
             && let Some(recorded) = self.front.events()?
         {
@@ -29,23 +28,22 @@ impl Worker {
         Ok(())
     }
 
-    /// Shows what has come to those who watch.
-    pub(super) fn show_events(&mut self) -> Result<(), Fault> {
-        let letters = self.shared.watching.take(self.index);
-        if letters.is_empty() {
-            return Ok(());
-        }
-        for letter in letters {
-            let (sent, skipped) = self.front.deliver(&letter)?;
-            let watching = &self.shared.watching;
-            watching.sent.fetch_add(sent.into(), Ordering::Relaxed);
-            watching.skipped.fetch_add(skipped.into(), Ordering::Relaxed);
-        }
+    /// Gives events to the front, which formats them for the watching connections.
+    pub(super) fn deliver_events(&mut self, batch: &EventBatch) -> Result<(), Fault> {
+        let (sent, skipped) = self.front.deliver(batch)?;
+        let watching = &self.shared.watching;
+        watching.sent.fetch_add(sent.into(), Ordering::Relaxed);
+        watching.skipped.fetch_add(skipped.into(), Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Sends delivered events.
+    pub(super) fn flush_watchers(&mut self) -> Result<(), Fault> {
         for index in self.watchers.clone() {
             if let Some(connection) = self.connections.get_mut(index)
                 && !connection.is(Flag::Writing)
             {
-                // Its output is kept by the guest, which has to hear of all that is sent.
+                // The guest keeps the output until all of it is reported as sent.
                 connection.set(Flag::Writing, true);
                 self.flush(index)?;
             }

@@ -1,0 +1,204 @@
+//! One exchange with a client: receive, a call into the guest, its runs, send.
+
+use super::{Worker, answers, connection::Flag};
+use crate::{
+    guest::{Fault, FrontStatus},
+    network::registry::Entry,
+};
+use mio::event::Event;
+use std::io::ErrorKind;
+use wasmcached_core::boundary::event::Reason;
+
+impl Worker {
+    /// Handles an event of a connection's socket.
+    pub(super) fn on_event(&mut self, index: usize, event: &Event) -> Result<(), Fault> {
+        let Some(connection) = self.connections.get_mut(index) else { return Ok(()) };
+        let hung_up = event.is_read_closed() || event.is_error();
+        if event.is_readable() || hung_up {
+            connection.set(Flag::Readable, true);
+            if hung_up {
+                connection.set(Flag::HungUp, true);
+            }
+        }
+        // The socket's own output, of a handshake, is sent by the next receive.
+        if event.is_writable() && connection.socket.has_unsent() {
+            connection.set(Flag::Readable, true);
+        }
+        if connection.is(Flag::Writing) {
+            if event.is_writable() || event.is_write_closed() || event.is_error() { self.flush(index) } else { Ok(()) }
+        } else if connection.is(Flag::Queued) {
+            Ok(())
+        } else {
+            self.drive(index)
+        }
+    }
+
+    /// Gives a connection one turn: the guest's pending work on it, or else one receive.
+    #[inline]
+    pub(super) fn drive(&mut self, index: usize) -> Result<(), Fault> {
+        self.record_events()?;
+        let Some(connection) = self.connections.get_mut(index) else { return Ok(()) };
+        if connection.is(Flag::Writing) {
+            return Ok(());
+        }
+        if connection.is(Flag::More) {
+            let status = self.front.advance(connection.guest, 0, self.now)?;
+            return self.apply_status(index, status);
+        }
+        if !connection.is(Flag::Readable) {
+            return Ok(());
+        }
+        let window = self.front.window(connection.guest, connection.is(Flag::Partial))?;
+        match connection.socket.receive(window, &mut self.scratch) {
+            Ok(0) => self.close(index),
+            Ok(received) => {
+                // A short receive means an empty socket. Windows sends no new event until a receive has blocked.
+                let drained =
+                    cfg!(unix) && connection.socket.is_drained(received, window.len()) && !connection.is(Flag::HungUp);
+                connection.set(Flag::Readable, !drained);
+                // A turn may last: a client that another worker told of the next second must not find items that it ended.
+                self.now = self.shared.clock.now();
+                connection.entry.touch(self.now);
+                self.shared.workers[self.index].bytes_read.add(received as u64);
+                let status = self.front.advance(connection.guest, received, self.now)?;
+                self.apply_status(index, status)
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                // If the socket's own output blocks, the input is unknown: the event stays.
+                if !connection.socket.has_unsent() {
+                    connection.set(Flag::Readable, false);
+                    connection.set(Flag::HungUp, false);
+                }
+                Ok(())
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {
+                self.queue(index);
+                Ok(())
+            }
+            Err(error) => {
+                tracing::warn!("{}: receiving: {error}", connection.entry.peer);
+                self.close_because(index, Reason::Error)
+            }
+        }
+    }
+
+    /// Acts on the status that a call about this connection returned.
+    #[inline]
+    fn apply_status(&mut self, index: usize, mut status: FrontStatus) -> Result<(), Fault> {
+        while status.runs() {
+            self.execute_runs(index)?;
+            // A run may have moved the clock.
+            self.now = self.shared.clock.now();
+            status = self.front.resume(self.now)?;
+        }
+        self.post_events()?;
+        // Published before the reply is sent: its client may ask another worker for the count next.
+        self.publish_logins()?;
+        if status.output() {
+            return self.send(index, status);
+        }
+        self.store_status(index, status)
+    }
+
+    /// Sends the guest's output, all in one if the socket takes it.
+    fn send(&mut self, index: usize, mut status: FrontStatus) -> Result<(), Fault> {
+        let counters = &self.shared.workers[self.index];
+        let connection = &mut self.connections[index];
+        let mut writing = false;
+        while status.output() {
+            let output = self.front.output()?;
+            let bytes = output.len();
+            if bytes == 0 {
+                break;
+            }
+            let sent = match connection.socket.send(output, &mut self.scratch) {
+                Ok(sent) => sent,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => {
+                    tracing::warn!("{}: sending: {error}", connection.entry.peer);
+                    return self.close_because(index, Reason::Error);
+                }
+            };
+            counters.bytes_written.add(sent as u64);
+            if sent == bytes && !connection.is(Flag::Writing) {
+                break;
+            }
+            status = self.front.consume(connection.guest, sent)?;
+            writing = sent < bytes;
+            // Windows reports a socket as writable only after a send has blocked.
+            if writing && (cfg!(unix) || sent == 0) {
+                break;
+            }
+        }
+        connection.set(Flag::Writing, writing);
+        self.store_status(index, status)
+    }
+
+    /// Sends what the guest has left for a connection whose socket takes output again.
+    pub(super) fn flush(&mut self, index: usize) -> Result<(), Fault> {
+        let guest = self.connections[index].guest;
+        self.front.load_output(guest)?;
+        self.send(index, FrontStatus::OUTPUT)
+    }
+
+    /// Keeps the status between events; closes or queues the connection accordingly.
+    #[inline]
+    fn store_status(&mut self, index: usize, status: FrontStatus) -> Result<(), Fault> {
+        let connection = &mut self.connections[index];
+        connection.set(Flag::More, status.more());
+        connection.set(Flag::Partial, status.partial());
+        connection.publish();
+        if connection.is(Flag::Writing) {
+            // The guest repeats the rest of the status when the output is sent.
+            return Ok(());
+        }
+        if status.close() {
+            return self.close(index);
+        }
+        if connection.is(Flag::More) || connection.is(Flag::Readable) {
+            self.queue(index);
+        }
+        Ok(())
+    }
+
+    fn queue(&mut self, index: usize) {
+        let connection = &mut self.connections[index];
+        if !connection.is(Flag::Queued) {
+            connection.set(Flag::Queued, true);
+            self.ready.push_back(index);
+        }
+    }
+
+    fn close(&mut self, index: usize) -> Result<(), Fault> {
+        self.close_because(index, Reason::Normal)
+    }
+
+    pub(super) fn close_because(&mut self, index: usize, reason: Reason) -> Result<(), Fault> {
+        let mut connection = self.connections.remove(index);
+        connection.socket.end();
+        let Entry { peer, descriptor, .. } = &*connection.entry;
+        tracing::info!("{peer} closed");
+        if connection.is(Flag::Watching) {
+            self.watchers.retain(|&watching| watching != index);
+            self.shared.watching.forget(self.index, connection.guest);
+        }
+        self.shared.watching.closed(peer, *descriptor, reason);
+        self.shared.forget(&connection.entry);
+        self.front.close(connection.guest)
+    }
+
+    /// Executes the runs that a request of this connection made.
+    fn execute_runs(&mut self, index: usize) -> Result<(), Fault> {
+        self.publish_logins()?;
+        let connection = &mut self.connections[index];
+        let origin =
+            answers::RequestOrigin { entry: &connection.entry, stream: Some(connection.guest), worker: self.index };
+        answers::execute_runs(&self.shared, &mut self.front, &origin, self.now)?;
+        if connection.entry.is_watching() && !connection.is(Flag::Watching) {
+            connection.set(Flag::Watching, true);
+            self.watchers.push(index);
+        }
+        Ok(())
+    }
+}
