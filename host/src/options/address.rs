@@ -1,4 +1,4 @@
-//! `-p` and `-l`: where to listen.
+//! Addresses and ports of `-p`, `-U` and `-l`.
 
 use super::Security;
 use crate::exit::{self, ExitError};
@@ -9,9 +9,9 @@ use wasmcached_core::boundary::config::Binding;
 pub(crate) enum TcpPort {
     /// No TCP.
     Off,
-    /// That port.
+    /// This port.
     Number(u16),
-    /// Any that is free.
+    /// Any free port.
     Ephemeral,
 }
 
@@ -40,24 +40,24 @@ impl TcpPort {
 pub(crate) struct ListenAddress {
     /// A name or a numeric address.
     pub(crate) host: String,
-    /// `None`: `-p` says. 0: any that is free.
+    /// `None`: that of `-p`. 0: any free port.
     pub(crate) port: Option<u16>,
-    /// `None`: `-Z` says.
+    /// `None`: that of `-Z`.
     pub(crate) security: Option<Security>,
-    /// `None`: `-B` says.
+    /// `None`: that of `-B`.
     pub(crate) binding: Option<Binding>,
-    /// As it was given.
+    /// As the user wrote it.
     pub(super) given: String,
 }
 
 impl ListenAddress {
-    /// This machine, where `-l` says nothing.
+    /// The default: this machine only.
     pub(crate) fn loopback() -> Self {
         let host = "127.0.0.1".to_owned();
         Self { given: host.clone(), host, port: None, security: None, binding: None }
     }
 
-    /// Reads `host`, `host:port`, `[v6]`, `[v6]:port` or a bare IPv6 address, after any prefixes.
+    /// Parses `host`, `host:port`, `[v6]`, `[v6]:port` or a bare IPv6 address, after any prefixes.
     pub(crate) fn parse(given: &str) -> Result<Self, ExitError> {
         let (security, binding, text) = without_prefixes(given)?;
         let (host, rest) = match text.strip_prefix('[') {
@@ -84,7 +84,7 @@ impl ListenAddress {
 /// Longest name in `tag[…]:`, as in memcached.
 const TAG_BYTES_MAX: usize = 8;
 
-/// memcached lets an address say which protocol and which encryption it is for.
+/// Splits off memcached's prefixes for protocol and encryption.
 fn without_prefixes(given: &str) -> Result<(Option<Security>, Option<Binding>, &str), ExitError> {
     let (mut security, mut binding, mut text) = (None, None, given);
     loop {
@@ -99,7 +99,7 @@ fn without_prefixes(given: &str) -> Result<(Option<Security>, Option<Binding>, &
                 let message = format!("Listener tags must be between 1 and 8 characters: \"{tag}\"");
                 return Err(ExitError::new(exit::USAGE, message));
             }
-            // Names are for a proxy's routes, which are not here.
+            // Tags name routes of memcached's proxy; they have no effect here.
             text = rest;
         } else if let Some((protocol, rest)) = bracketed(text, "proto") {
             text = rest;
@@ -119,7 +119,7 @@ fn without_prefixes(given: &str) -> Result<(Option<Security>, Option<Binding>, &
     }
 }
 
-/// `name[what]:rest`, or `name_what_:rest` where a shell would take brackets for its own.
+/// Splits `name[what]:rest`, or `name_what_:rest`, which needs no quotes in a shell.
 fn bracketed<'t>(text: &'t str, name: &str) -> Option<(&'t str, &'t str)> {
     let text = text.strip_prefix(name)?;
     let (text, end) = match text.strip_prefix('[') {

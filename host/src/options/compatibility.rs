@@ -1,11 +1,11 @@
-//! The values of those names of `-o` that mean nothing here: checked as memcached checks them, in its words, so that a
-//! slip is found here too; and shown by `stats settings` as they were asked for.
+//! Values of names of `-o` without effect. They are checked as in memcached, with its messages, so that mistakes are found;
+//! `stats settings` shows them.
 
 use crate::exit::{self, ExitError};
 use std::ops::RangeInclusive;
 use wasmcached_core::settings::Setting;
 
-/// Looks at what follows the name, and says which settings show it.
+/// Checks the value; returns the lines of `stats settings` that show it.
 pub(super) type Check = fn(Option<&str>) -> Checked;
 type Checked = Result<Vec<(Setting, String)>, ExitError>;
 
@@ -25,7 +25,7 @@ pub(super) fn hash_power(value: Option<&str>) -> Checked {
     }
 }
 
-/// `stats settings` shows the hash that there is.
+/// `stats settings` shows the hash of this server instead.
 pub(super) fn hash_algorithm(value: Option<&str>) -> Checked {
     match value {
         None => reject(missing("hash_algorithm")),
@@ -158,7 +158,7 @@ pub(super) fn ext_path(value: Option<&str>) -> Checked {
     )
 }
 
-/// What no single name can know.
+/// Checks that concern several names.
 ///
 /// # Errors
 /// Names that contradict each other.

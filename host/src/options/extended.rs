@@ -12,24 +12,24 @@ pub(super) struct Extended {
     pub(super) setting: Option<ShownAs>,
 }
 
-/// What a name does.
+/// The effect of a name.
 pub(super) enum Effect {
     /// Without a value; with a line of help.
     Switch(fn(&mut Options), &'static str),
     /// With a number; with its unit and a line of help.
     Number(fn(&mut Options, u32) -> Result<(), ExitError>, &'static str, &'static str),
-    /// With a word; with those that there are and a line of help.
+    /// With a word; with the possible words and a line of help.
     Word(fn(&mut Options, &str) -> Result<(), ExitError>, &'static str, &'static str),
-    /// Accepted with a warning that gives this reason.
+    /// None: accepted with a warning that gives this reason.
     NoOp(&'static str),
-    /// The same, after a check of the value that is memcached's.
+    /// The same, after memcached's check of the value.
     CheckedNoOp(compatibility::Check, &'static str),
-    /// Refused with this reason.
-    Refused(&'static str),
+    /// The server does not start, for this reason.
+    Rejected(&'static str),
 }
-use Effect::{CheckedNoOp, NoOp, Number, Refused, Switch, Word};
+use Effect::{CheckedNoOp, NoOp, Number, Rejected, Switch, Word};
 
-/// The help of a name that is for tests: none.
+/// The help of a name for tests: none.
 pub(super) const HIDDEN: &str = "";
 
 const NO_SLABS: &str = "memory is a log of segments, there are no slabs";
@@ -40,38 +40,32 @@ const NO_FLASH: &str = "there is no storage but memory";
 const NO_PROXY: &str = "there is no proxy";
 const OWN_BUFFERS: &str = "buffers are bounded by the engine";
 
-/// The names, those that do something first.
+/// The names, those with an effect first.
 pub(super) const NAMES: &[Extended] = &[
-    name("maxconns_fast", Switch(|o| o.reject_fast = true, "answer and close what comes in beyond -c (default)"))
+    name("maxconns_fast", Switch(|o| o.reject_fast = true, "answer and close connections beyond -c (default)"))
         .shown(Setting::MaxConnectionsFast, |o| yes_no(o.reject_fast)),
-    name("no_maxconns_fast", Switch(|o| o.reject_fast = false, "let it wait instead")),
+    name("no_maxconns_fast", Switch(|o| o.reject_fast = false, "let them wait")),
     name(
         "idle_timeout",
         Number(
             |o, seconds| set(&mut o.idle_timeout_s, seconds),
             "SECONDS",
-            "close clients that are silent for longer (default: 0, never)",
+            "close connections without input for longer (default: 0, never)",
         ),
     )
     .shown(Setting::IdleTimeout, |o| o.idle_timeout_s.to_string()),
     name("shards", Number(shards, "NUM", "engines that share the memory (default: by -m and -t)")),
-    name("solo", Switch(|o| o.solo = true, "with one thread and one shard, one engine does all (default)")),
-    name("no_solo", Switch(|o| o.solo = false, "two engines even then")),
-    name(
-        "segment_size",
-        Number(segment_kib, "KB", "part of memory that is filled and emptied as one (default: by -m)"),
-    ),
-    name(
-        "eviction",
-        Word(eviction, "lru|s3fifo", "what goes first: what was used least recently, or what proved useless (default)"),
-    )
-    .shown(Setting::LruSegmented, |o| yes_no(o.guest.store.eviction != Eviction::Lru)),
+    name("solo", Switch(|o| o.solo = true, "with one thread and one shard, use one engine (default)")),
+    name("no_solo", Switch(|o| o.solo = false, "use two engines even then")),
+    name("segment_size", Number(segment_kib, "KB", "unit of allocation and eviction (default: by -m)")),
+    name("eviction", Word(eviction, "lru|s3fifo", "policy of eviction (default: s3fifo)"))
+        .shown(Setting::LruSegmented, |o| yes_no(o.guest.store.eviction != Eviction::Lru)),
     name("lru_maintainer", Switch(|o| set_maintainer(o, true), "the same as eviction=s3fifo")),
     name("no_lru_maintainer", Switch(|o| set_maintainer(o, false), "the same as eviction=lru")),
     name("debugtime", Switch(|o| o.guest.permissions.debug_time = true, HIDDEN)),
-    name("lru_crawler", Switch(|o| o.crawler = true, "remove what has expired in the background (default)"))
+    name("lru_crawler", Switch(|o| o.crawler = true, "remove expired items in the background (default)"))
         .shown(Setting::LruCrawler, |o| yes_no(o.crawler)),
-    name("no_lru_crawler", Switch(|o| o.crawler = false, "only when it is found, or its room is needed")),
+    name("no_lru_crawler", Switch(|o| o.crawler = false, "remove them only on access or eviction")),
     name("track_sizes", Switch(|o| o.guest.track_sizes = true, "count items by size, for `stats sizes`"))
         .shown(Setting::TrackSizes, |o| yes_no(o.guest.track_sizes)),
     name(
@@ -79,43 +73,36 @@ pub(super) const NAMES: &[Extended] = &[
         Number(
             |o, kib| kibibytes(&mut o.watcher_bytes, kib),
             "KB",
-            "what a client that watches may leave unread (default: 256)",
+            "events that a watching client may leave unread (default: 256)",
         ),
     )
     .shown(Setting::WatcherLogbufSize, |o| o.watcher_bytes.to_string()),
     name(
         "worker_logbuf_size",
-        Number(|o, kib| kibibytes(&mut o.events_bytes, kib), "KB", "what an engine keeps to be watched (default: 64)"),
+        Number(|o, kib| kibibytes(&mut o.events_bytes, kib), "KB", "events that an engine buffers (default: 64)"),
     )
     .shown(Setting::WorkerLogbufSize, |o| o.events_bytes.to_string()),
-    name("no_huge_pages", Switch(|o| o.huge_pages = HugePages::Never, "keep memory in small pages")),
+    name("no_huge_pages", Switch(|o| o.huge_pages = HugePages::Never, "use small pages only")),
     name(
         "udp_amplification",
         Number(
             |o, times| set(&mut o.guest.udp_amplification, times),
             "NUM",
-            "UDP clients beyond this machine are sent at most so many times what they sent (default: 3; 0: anything)",
+            "largest ratio of reply to request for UDP clients on other machines (default: 3; 0: no limit)",
         ),
     ),
-    name(
-        "ssl_chain_cert",
-        Word(tls::chain, "FILE", "with -Z: the server's certificate and those between it and its root (PEM)"),
-    ),
-    name("ssl_key", Word(tls::key, "FILE", "its private key (default: in the same file)")),
-    name("ssl_keyformat", Word(tls::key_format, "PEM|DER", "the form of that file (default: PEM)")),
+    name("ssl_chain_cert", Word(tls::chain, "FILE", "with -Z: the server's certificate and its intermediates (PEM)")),
+    name("ssl_key", Word(tls::key, "FILE", "the private key (default: in the same file)")),
+    name("ssl_keyformat", Word(tls::key_format, "PEM|DER", "the format of that file (default: PEM)")),
     name(
         "ssl_verify_mode",
-        Word(
-            tls::verify_mode,
-            "0|1|2|3",
-            "clients show nothing, a certificate or nothing, or (2, 3) a certificate (default: 0)",
-        ),
+        Word(tls::verify_mode, "0|1|2|3", "client certificates: none, optional (1), or required (2, 3) (default: 0)"),
     ),
-    name("ssl_ca_cert", Word(tls::authorities, "FILE", "what clients' certificates have to come from (PEM)")),
-    name("ssl_ciphers", Word(tls::ciphers, "LIST", "what to use with TLS 1.2, by OpenSSL's names with colons between")),
-    name("ssl_min_version", Word(tls::min_version, "2|3", "TLS 1.2 or 1.3 is the least (default: 2)")),
-    name("ssl_session_cache", Switch(|o| o.tls.resumption = true, "let clients resume (default: off)")),
-    name("ssl_wbuf_size", Word(tls::batch_kib, "KB", "how much is encrypted and sent at once (default: 16)")),
+    name("ssl_ca_cert", Word(tls::authorities, "FILE", "authorities of client certificates (PEM)")),
+    name("ssl_ciphers", Word(tls::ciphers, "LIST", "suites of TLS 1.2: OpenSSL's names, separated by colons")),
+    name("ssl_min_version", Word(tls::min_version, "2|3", "the minimum is TLS 1.2 or 1.3 (default: 2)")),
+    name("ssl_session_cache", Switch(|o| o.tls.resumption = true, "let clients resume sessions (default: off)")),
+    name("ssl_wbuf_size", Word(tls::batch_kib, "KB", "output that is encrypted at once (default: 16)")),
     name("ssl_kernel_tls", NoOp("records are encrypted by the server itself")),
     name("hashpower", CheckedNoOp(compatibility::hash_power, OWN_INDEX)),
     name("no_hashexpand", NoOp(OWN_INDEX)),
@@ -161,13 +148,13 @@ pub(super) const NAMES: &[Extended] = &[
     name("ext_drop_under", CheckedNoOp(compatibility::ext_drop_under, NO_FLASH)),
     name("ext_max_frag", CheckedNoOp(compatibility::ext_max_frag, NO_FLASH)),
     name("ext_max_sleep", CheckedNoOp(compatibility::ext_max_sleep, NO_FLASH)),
-    name("proxy_config", Refused(NO_PROXY)),
-    name("proxy_arg", Refused(NO_PROXY)),
-    name("proxy_uring", Refused(NO_PROXY)),
-    name("proxy_memprofile", Refused(NO_PROXY)),
+    name("proxy_config", Rejected(NO_PROXY)),
+    name("proxy_arg", Rejected(NO_PROXY)),
+    name("proxy_uring", Rejected(NO_PROXY)),
+    name("proxy_memprofile", Rejected(NO_PROXY)),
 ];
 
-/// Puts one `-o` into `options`.
+/// Applies the value of one `-o`.
 pub(super) fn apply(options: &mut Options, list: &str) -> Result<(), ExitError> {
     list.split(',').filter(|item| !item.is_empty()).try_for_each(|item| apply_one(options, item))
 }
@@ -191,12 +178,12 @@ fn apply_one(options: &mut Options, item: &str) -> Result<(), ExitError> {
             options.warn(&format!("-o {given} does nothing: {reason}"));
         }
         NoOp(reason) => options.warn(&format!("-o {given} does nothing: {reason}")),
-        Refused(reason) => options.reject(&format!("-o {given}: {reason}")),
+        Rejected(reason) => options.reject(&format!("-o {given}: {reason}")),
     }
     Ok(())
 }
 
-/// memcached's words, and the name that was probably meant.
+/// memcached's message, with the closest name.
 fn unknown(item: &str, given: &str) -> String {
     match nearest(given, NAMES.iter().map(|known| known.name)) {
         Some(nearest) => format!("Illegal suboption \"{item}\" (did you mean \"{nearest}\"?)"),
@@ -204,7 +191,7 @@ fn unknown(item: &str, given: &str) -> String {
     }
 }
 
-/// The name that was probably meant.
+/// The closest name, if one is close.
 pub(super) fn nearest<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let likeness = |name: &str| strsim::jaro_winkler(name, given);
     names.max_by(|a, b| likeness(a).total_cmp(&likeness(b))).filter(|name| likeness(name) > 0.8)

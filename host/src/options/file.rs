@@ -1,6 +1,6 @@
 //! The configuration file: TOML with every flag by its long name, and the names of `-o` below `[extended]`.
 //!
-//! NoOp about a flag is known here: what a key is and what its value means, the table says.
+//! This file knows no flag: keys and the meaning of values come from the table.
 
 use super::{
     arguments::{ArgumentValue, Arguments, EXTENDED},
@@ -18,7 +18,7 @@ use toml::{
 /// Reads a file.
 ///
 /// # Errors
-/// What is wrong with it, with the line and the key.
+/// The problem, with the line and the key.
 pub(super) fn read(path: &Path) -> Result<Arguments, ExitError> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| usage_error(format!("--config: cannot read {}: {}", path.display(), reason(&error))))?;
@@ -34,7 +34,7 @@ pub(super) fn read(path: &Path) -> Result<Arguments, ExitError> {
     Ok(arguments)
 }
 
-/// The same, written down so that it can be read again. What was not given stands there as a comment.
+/// Writes `arguments` as a file that reads back the same. Absent flags are comments.
 pub(super) fn write(arguments: &Arguments) -> String {
     let mut text = format!(
         "# The configuration of {}# Read with --config FILE. Lines that begin with # are not in force.\n",
@@ -54,7 +54,7 @@ pub(super) fn write(arguments: &Arguments) -> String {
     let values = FLAGS.iter().find(|flag| flag.long == EXTENDED).map_or(&[][..], |flag| arguments.values(flag));
     for (index, item) in values.iter().enumerate() {
         let (name, value) = split(&item.text);
-        // Of several the last counts.
+        // The last of several values counts.
         if values[index + 1..].iter().all(|later| split(&later.text).0 != name) {
             let value = value.map_or("true".to_owned(), literal);
             let _ = writeln!(text, "{name} = {value}");
@@ -69,7 +69,7 @@ struct File<'a> {
 }
 
 impl File<'_> {
-    /// What an error about that byte begins with.
+    /// Prefix of an error about that byte.
     fn place(&self, at: usize) -> String {
         let before = self.text.get(..at).unwrap_or(self.text);
         format!("{}:{}: ", self.name, before.matches('\n').count() + 1)
@@ -158,12 +158,12 @@ fn usage_error(message: String) -> ExitError {
     ExitError::new(exit::USAGE, message)
 }
 
-/// Some flags only make sense on the command line.
+/// Some flags exist on the command line only.
 pub(super) fn is_configurable(flag: &Flag) -> bool {
     !matches!(flag.action, Action::Print | Action::Instead(_))
 }
 
-/// What the command line would have had.
+/// The value as text of the command line.
 fn text_of(value: &DeValue<'_>) -> Option<String> {
     match value {
         DeValue::String(text) => Some(text.as_ref().to_owned()),
@@ -173,7 +173,7 @@ fn text_of(value: &DeValue<'_>) -> Option<String> {
     }
 }
 
-/// `name` and `no_name`, each from the other, where there are both.
+/// The counterpart of `name` or `no_name`, where both exist.
 fn opposite(name: &str) -> Option<String> {
     let opposite = name.strip_prefix("no_").map_or_else(|| format!("no_{name}"), str::to_owned);
     NAMES.iter().any(|known| known.name == opposite).then_some(opposite)
@@ -230,13 +230,13 @@ fn line_of(flag: &Flag, values: &[ArgumentValue]) -> String {
     }
 }
 
-/// The one word that the help gives.
+/// The default in the help, if it is one word.
 pub(super) fn documented_default(flag: &Flag) -> Option<&'static str> {
     let (_, default) = flag.help.split_once("[default: ")?;
     Some(default.strip_suffix(']')?).filter(|default| !default.contains(' '))
 }
 
-/// A number where it reads back as the same text, else a string.
+/// A TOML number where that reads back as the same text, else a string.
 fn literal(text: &str) -> String {
     let is_plain = |byte: &u8| byte.is_ascii_digit() || *byte == b'.' || *byte == b'-';
     let is_number = text.bytes().all(|byte| is_plain(&byte))
@@ -294,7 +294,7 @@ mod tests {
         })
     }
 
-    /// Something that this flag or name takes.
+    /// A valid value of this flag or name.
     fn sample(start: &[&str], join: &str) -> Option<Vec<String>> {
         let values = [
             "",
@@ -329,14 +329,14 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_printed_reads_back_the_same() {
+    fn a_printed_configuration_reads_back_the_same() {
         let flags = FLAGS.iter().filter(|flag| is_configurable(flag) && flag.long != EXTENDED);
         let flags = flags.map(|flag| (sample(&[&format!("--{}", flag.long)], ""), flag.long));
         let names = NAMES.iter().map(|known| (sample(&["-o", known.name], "="), known.name));
         let mut all = Vec::new();
         for (line, name) in flags.chain(names) {
             let Some(line) = line else {
-                // What is refused on the command line whatever its value is.
+                // Flags that are rejected with every value.
                 assert!(is_refused(name), "{name}");
                 continue;
             };
@@ -344,7 +344,7 @@ mod tests {
             let text = printed(&words);
             let again = with_file(&text, |path| options(&["--config", path]));
             assert_eq!(again, options(&words), "{words:?}: {text}");
-            // Some exclude others.
+            // Some flags exclude others.
             let longer: Vec<String> = [all.as_slice(), line.as_slice()].concat();
             if parse(&longer.iter().map(String::as_str).collect::<Vec<_>>()).is_ok() {
                 all = longer;
@@ -358,12 +358,12 @@ mod tests {
     }
 
     fn is_refused(name: &str) -> bool {
-        let flag = FLAGS.iter().any(|flag| flag.long == name && flag.help.starts_with("Refused: "));
-        flag || NAMES.iter().any(|known| known.name == name && matches!(known.effect, extended::Effect::Refused(_)))
+        let flag = FLAGS.iter().any(|flag| flag.long == name && flag.help.starts_with("Rejected: "));
+        flag || NAMES.iter().any(|known| known.name == name && matches!(known.effect, extended::Effect::Rejected(_)))
     }
 
     #[test]
-    fn the_defaults_that_help_tells_are_the_defaults() {
+    fn the_defaults_in_the_help_are_the_defaults() {
         let told = FLAGS.iter().filter_map(|flag| Some((flag.long, documented_default(flag)?)));
         let words: Vec<_> = told.flat_map(|(long, default)| [format!("--{long}"), default.to_owned()]).collect();
         assert!(words.len() > 20, "{words:?}");
@@ -389,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told_with_its_line_and_key() {
+    fn errors_name_line_and_key() {
         for (text, expected) in [
             ("prot = 1", "FILE:1: unknown key \"prot\" (did you mean \"port\"?)"),
             ("\nmemory_limit = 1", "FILE:2: unknown key \"memory_limit\" (did you mean \"memory-limit\"?)"),

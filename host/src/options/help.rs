@@ -1,44 +1,44 @@
-//! The texts of help and version.
+//! The texts of `--help` and `--version`.
 
 use super::extended::{self, Effect};
 use clap::{Arg, ArgAction};
 
-/// The version of memcached that this server stands in for.
+/// The version of memcached whose behaviour this server has.
 pub(crate) const SPEAKS: &str = "memcached 1.6.45";
 
 pub(super) const GENERATE: &str = "generate";
-const GENERATABLE: [&str; 5] = ["man", "bash", "zsh", "fish", "powershell"];
+const GENERATABLE: [&str; 6] = ["man", "reference", "bash", "zsh", "fish", "powershell"];
 
 const EXAMPLES: &str = "\
 Examples:
   wasmcached                        64 MB on 127.0.0.1:11211
   wasmcached -m 1024 -t 2           one gigabyte, two worker threads
-  wasmcached -l 0.0.0.0             every interface; nobody has to log in
+  wasmcached -l 0.0.0.0             all interfaces, without authentication
   wasmcached -l 0.0.0.0 -Y users.txt
-                                    the same for those whom a file of user:password lines names
+                                    the same for the users of a file of user:password lines
   wasmcached -s /run/cache.sock -a 770
-                                    a socket in the file system, for one group
+                                    a Unix socket, for one group
   wasmcached -l 0.0.0.0,notls:127.0.0.1:11212 -Z -o ssl_chain_cert=chain.pem,ssl_key=key.pem
-                                    encrypted for others, in the clear for this machine
+                                    TLS for other machines, plaintext for this one
   wasmcached -d -u nobody -P /run/wasmcached.pid
                                     in the background, as an ordinary user
   wasmcached --config /etc/wasmcached.toml -m 2048
-                                    flags from a file; those given here win
-  wasmcached --ping -p 11211        does it answer?
+                                    flags from a file; the command line wins
+  wasmcached --ping -p 11211        a health check
   printf 'stats\\r\\nquit\\r\\n' | nc 127.0.0.1 11211
-                                    ask a server how it is
+                                    the statistics of a server
 
-Signals: SIGINT, SIGTERM and SIGUSR1 finish what is under way and stop. SIGHUP has certificates and users read again,
-without letting go of a connection; with -u that user must be able to read them by then.
+Signals: SIGINT, SIGTERM and SIGUSR1 finish pending requests and stop the server. SIGHUP reads certificates and users
+again and keeps all connections; with -u, that user must be able to read the files.
 
 Environment:
   MEMCACHED_SASL_PWDB               the file of users for -S
-  MEMCACHED_PORT_FILENAME           a file that gets the ports, for -p -1
-  LISTEN_FDS                        sockets that a service manager opened: they are served
-                                    instead of those of -p, -l and -s
-  NOTIFY_SOCKET                     where a service manager wants to be told how things stand";
+  MEMCACHED_PORT_FILENAME           the file to which ports are written, for -p -1
+  LISTEN_FDS                        sockets that a service manager opened, served instead
+                                    of those of -p, -l and -s
+  NOTIFY_SOCKET                     where a service manager receives the server's state";
 
-/// What follows the flags in `--help`.
+/// The part of `--help` after the flags.
 pub(super) fn after() -> String {
     let mut text = "Names for -o:\n".to_owned();
     for known in extended::NAMES {
@@ -46,28 +46,28 @@ pub(super) fn after() -> String {
             Effect::Switch(_, extended::HIDDEN) => continue,
             Effect::Switch(_, help) => (known.name.to_owned(), help),
             Effect::Number(_, unit, help) | Effect::Word(_, unit, help) => (format!("{}={unit}", known.name), help),
-            Effect::NoOp(_) | Effect::CheckedNoOp(..) | Effect::Refused(_) => continue,
+            Effect::NoOp(_) | Effect::CheckedNoOp(..) | Effect::Rejected(_) => continue,
         };
         text += &describe(&name, help);
     }
-    text += "\n  Names of memcached that have no counterpart here: accepted, each with a warning that says why it does nothing.\n";
+    text += "\n  Names of memcached without effect here: accepted, each with a warning that gives the reason.\n";
     text += &wrapped(extended::NAMES.iter().filter_map(|known| match known.effect {
         Effect::NoOp(_) | Effect::CheckedNoOp(..) => Some(known.name),
         _ => None,
     }));
     let rejected = extended::NAMES.iter().filter_map(|known| match known.effect {
-        Effect::Refused(_) => Some(known.name),
+        Effect::Rejected(_) => Some(known.name),
         _ => None,
     });
-    text += "  Refused, since doing nothing would be wrong:\n";
+    text += "  Rejected, because the server cannot do without their effect:\n";
     text += &wrapped(rejected);
     text + "\n" + EXAMPLES
 }
 
-/// A width that fits everywhere.
+/// Width of the text.
 const COLUMNS: usize = 78;
 
-/// A name and, beside it, what it does.
+/// A name with its help beside it.
 fn describe(name: &str, help: &str) -> String {
     const NAME_COLUMNS: usize = 25;
     let mut text = format!("  {name:<NAME_COLUMNS$}");
@@ -86,7 +86,7 @@ fn describe(name: &str, help: &str) -> String {
     text + "\n"
 }
 
-/// Names in lines.
+/// Names, broken into lines.
 fn wrapped(names: impl Iterator<Item = &'static str>) -> String {
     let mut lines = vec!["   ".to_owned()];
     for name in names {
@@ -101,12 +101,12 @@ fn wrapped(names: impl Iterator<Item = &'static str>) -> String {
     lines.join("\n") + "\n"
 }
 
-/// A flag for those who package this program.
+/// The hidden flag for packagers.
 pub(super) fn generate_argument() -> Arg {
     Arg::new(GENERATE).long(GENERATE).hide(true).action(ArgAction::Set).value_parser(GENERATABLE)
 }
 
-/// The first line of everything.
+/// The line of `--version`.
 pub(crate) fn version() -> String {
     format!("wasmcached {} (speaks {SPEAKS})\n", env!("CARGO_PKG_VERSION"))
 }

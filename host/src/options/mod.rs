@@ -1,7 +1,7 @@
-//! What the user asked for on the command line: one table of flags, and everything that derives from it.
+//! The command line: one table of flags, and everything that derives from it.
 //!
-//! memcached's letters, long names, defaults, checks and exit codes. What means nothing to this server is accepted with a
-//! warning so that start scripts work; what promises protection that is not there yet is refused.
+//! Flags have memcached's letters, long names, defaults, checks and exit codes. A flag without a counterpart here is accepted
+//! with a warning, so that start scripts work; one whose absence would do harm is rejected.
 
 mod address;
 mod arguments;
@@ -11,6 +11,7 @@ mod file;
 mod help;
 mod parser;
 mod print;
+mod reference;
 mod table;
 mod tls;
 mod value;
@@ -32,23 +33,23 @@ use wasmcached_core::{
     settings::Setting,
 };
 
-/// What the command line asks for.
+/// The action that the command line asks for.
 #[derive(Debug)]
 pub(crate) enum Invocation {
-    /// To serve.
+    /// Serve.
     Serve(Box<Options>),
-    /// To ask the server at `address` whether it answers; empty: where `options` have it listen.
+    /// Ask the server at `address` for an answer; empty: the address on which `options` listen.
     Ping {
-        /// As arguments.
+        /// As the user wrote it.
         address: String,
         /// All other flags.
         options: Box<Options>,
     },
-    /// To print this to standard output and end.
+    /// Print this to standard output and end.
     Print(Vec<u8>),
 }
 
-/// How memory is asked for.
+/// How memory is allocated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HugePages {
     /// Huge pages, where the system has them, as memory is used.
@@ -126,14 +127,14 @@ options! {
 }
 
 impl Options {
-    /// Reads a command line, the program's name first.
+    /// Parses a command line, the program's name first.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// One line for the user.
     pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation, ExitError> {
         let matches = match parser::command().try_get_matches_from(arguments) {
             Ok(matches) => matches,
-            // memcached's last words, for scripts that look for them.
+            // memcached's last line, for scripts that look for it.
             Err(error) => return Err(ExitError::new(exit::FLAG, format!("{error}Illegal argument \"?\""))),
         };
         if let Some(text) = print::requested(&matches)? {
@@ -162,7 +163,7 @@ impl Options {
         table::settings(self).into_iter().chain(tls::settings(self)).collect()
     }
 
-    /// Which protocols are spoken.
+    /// The protocols of listeners that have none of their own.
     pub(crate) fn binding(&self) -> Binding {
         match self.authentication() {
             Authentication::None => self.binding.unwrap_or_default(),
@@ -171,7 +172,7 @@ impl Options {
         }
     }
 
-    /// Who has to log in, and how.
+    /// How clients log in.
     pub(crate) fn authentication(&self) -> Authentication {
         match (self.sasl, &self.auth_file) {
             (true, _) => Authentication::Sasl,
@@ -180,12 +181,12 @@ impl Options {
         }
     }
 
-    /// How many shards there are to be.
+    /// Number of shards.
     pub(crate) fn shard_count(&self) -> u32 {
         const COMFORTABLE_BYTES: u64 = 64 << 20;
         let needed = self.guest.store.memory_bytes.div_ceil(limits::SHARD_BYTES_MAX).max(1);
         let comfortable = (self.guest.store.memory_bytes / COMFORTABLE_BYTES).min(self.threads as u64);
-        // An item may take half of a shard at most.
+        // An item takes half of a shard at most.
         let possible = (self.guest.store.memory_bytes / (2 * u64::from(self.guest.store.item_bytes_max))).max(1);
         let count = needed.max(comfortable.min(possible)).min(u64::from(limits::SHARDS_MAX)) as u32;
         self.shards.unwrap_or(count)
@@ -203,7 +204,7 @@ impl Options {
         self.rejected.get_or_insert_with(|| message.to_owned());
     }
 
-    /// A server that asks for logins speaks the one protocol that has them.
+    /// Each kind of login exists in one protocol only.
     fn check_authentication(&self) -> Result<(), ExitError> {
         let usage = |message: &str| Err(ExitError::new(exit::USAGE, message));
         if self.sasl && !matches!(self.binding, None | Some(Binding::Binary)) {
@@ -221,7 +222,7 @@ impl Options {
         Ok(())
     }
 
-    /// What no single flag can know.
+    /// Checks that concern several flags.
     fn check(&mut self) -> Result<(), ExitError> {
         let usage = |message: String| Err(ExitError::new(exit::USAGE, message));
         compatibility::check_together(&self.without_effect)?;
@@ -244,7 +245,7 @@ impl Options {
         }
         tls::check(self)?;
         if self.unix_socket.is_some() {
-            // memcached passes over them in silence.
+            // memcached ignores them silently.
             for (is_given, warning) in [
                 (self.udp_port != TcpPort::Off, "-U does nothing: -s turns the network off"),
                 (!self.listen.is_empty(), "-l does nothing: -s turns the network off"),
@@ -255,7 +256,7 @@ impl Options {
                 }
             }
         } else if self.udp_port != TcpPort::Off && self.tls.enabled {
-            self.warn("-U: what comes and goes by UDP is not encrypted, -Z or not");
+            self.warn("-U: datagrams are not encrypted, with or without -Z");
         }
         if self.pid_file.is_some() && cfg!(windows) {
             self.warnings.push("-P: a file is written, but no service manager of this system reads it".to_owned());
@@ -272,10 +273,10 @@ fn yes_no(yes: bool) -> String {
     if yes { "yes" } else { "no" }.to_owned()
 }
 
-/// What the command line says, and below it what the file says that it names.
+/// The flags of the command line, and those of the file that it names where they do not conflict.
 ///
 /// # Errors
-/// What is wrong with the file.
+/// The file is missing or malformed.
 fn collect(matches: &ArgMatches) -> Result<Arguments, ExitError> {
     let line = Arguments::of_command_line(matches);
     match matches.get_one::<String>("config") {

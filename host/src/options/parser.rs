@@ -1,4 +1,4 @@
-//! From the table of flags to what reads a command line, and to what its help is made of.
+//! Makes the parser of command lines, with its help, from the table of flags.
 
 use super::{
     help,
@@ -9,7 +9,7 @@ use super::{
 };
 use clap::{Arg, ArgAction, Command};
 
-/// Words that belong to no flag: memcached does not look at them, so start scripts may have some.
+/// Words that belong to no flag. memcached ignores them, so start scripts may have some.
 pub(super) const STRAY_WORDS: &str = "surplus";
 
 /// The parser.
@@ -52,8 +52,8 @@ fn argument(flag: &Flag) -> Arg {
     }
 }
 
-/// Beginnings of a flag of memcached that are enough there. Flags that memcached does not have (those without a letter)
-/// must not make them ambiguous.
+/// Abbreviations of a flag that are unique in memcached. Flags that memcached does not have (those without a letter) must
+/// not make them ambiguous.
 fn abbreviations(flag: &Flag) -> Vec<&'static str> {
     let starting_with = |start: &str, lettered: bool| {
         FLAGS.iter().filter(|other| other.short.is_some() == lettered && other.long.starts_with(start)).count()

@@ -1,14 +1,15 @@
-//! What is printed instead of serving: help, version, licence, man page, completions. None of it touches the engine.
+//! Texts that are printed instead of serving: help, version, licence, man page, reference, completions. None of them
+//! touches the engine.
 
 use super::{
     help::{GENERATE, version},
-    parser,
+    parser, reference,
 };
 use crate::exit::{self, ExitError};
 use clap::ArgMatches;
 use clap_complete::Shell;
 
-/// What is to be printed, if anything.
+/// The text that the command line asks for, if it does.
 pub(super) fn requested(matches: &ArgMatches) -> Result<Option<Vec<u8>>, ExitError> {
     if let Some(what) = matches.get_one::<String>(GENERATE) {
         return generate(what).map(Some);
@@ -41,6 +42,7 @@ fn generate(what: &str) -> Result<Vec<u8>, ExitError> {
         "zsh" => Shell::Zsh,
         "fish" => Shell::Fish,
         "powershell" => Shell::PowerShell,
+        "reference" => return Ok(reference::page().into_bytes()),
         _ => {
             let rendered = clap_mangen::Man::new(command).section("1").render(&mut bytes);
             rendered.map_err(|error| ExitError::new(exit::SYSTEM, error.to_string()))?;

@@ -14,19 +14,19 @@ pub(super) struct Flag {
     pub(super) setting: Option<ShownAs>,
 }
 
-/// What a flag does.
+/// The effect of a flag.
 pub(super) enum Action {
     /// Without a value.
     Switch(fn(&mut Options)),
-    /// With a value, of that name; of several the last counts.
+    /// With a value, of that name; the last of several counts.
     Value(&'static str, fn(&mut Options, &str) -> Result<(), ExitError>),
-    /// With values, commas between them, and each counts.
+    /// With comma-separated values, each of which counts.
     Values(&'static str, fn(&mut Options, &str) -> Result<(), ExitError>),
-    /// How often it is given counts.
+    /// The number of repetitions counts.
     Count(fn(&mut Options, u8)),
-    /// Looked at by [`super::help`] instead.
+    /// Handled by [`super::print`].
     Print,
-    /// Looked at by [`Options::parse`] itself, with a value of that name; one in brackets may be missing.
+    /// Handled by [`Options::parse`], with a value of that name; one in brackets is optional.
     Instead(&'static str),
 }
 use Action::{Count, Instead, Print, Switch, Value, Values};
@@ -35,7 +35,7 @@ const NETWORK: &str = "Where to listen";
 const CACHE: &str = "Cache";
 const WORK: &str = "Connections and threads";
 const PROCESS: &str = "Process";
-const OTHER: &str = "Without effect here, or refused until it is there";
+const OTHER: &str = "Without effect, or not supported";
 const FILE: &str = "Configuration file";
 const INFORMATION: &str = "Information";
 
@@ -54,7 +54,7 @@ pub(super) const FLAGS: &[Flag] = &[
         short: Some('p'),
         long: "port",
         group: NETWORK,
-        help: "TCP port; 0: no TCP, -1: any free one, written to the file that MEMCACHED_PORT_FILENAME names [default: 11211]",
+        help: "TCP port; 0: no TCP, -1: any free port, written to the file that MEMCACHED_PORT_FILENAME names [default: 11211]",
         action: Value("NUM", |o, v| set(&mut o.tcp_port, TcpPort::parse(v))),
         setting: Some((Setting::TcpPort, |o| o.tcp_port.to_setting())),
     },
@@ -62,10 +62,10 @@ pub(super) const FLAGS: &[Flag] = &[
         short: Some('l'),
         long: "listen",
         group: NETWORK,
-        help: "Addresses to listen on: host, host:port or [ipv6]:port, with commas between or given several times; with -Z \
-               each may begin notls:, btls: (clients show no certificate) or mtls: (they have to), and without logins \
+        help: "Addresses to listen on: host, host:port or [ipv6]:port, separated by commas or given several times. Prefixes with -Z: \
+               notls:, btls: (no client certificate) or mtls: (client certificate required). Prefixes without logins: \
                proto[asc]: or proto[bin]:, which is -B for that address. \
-               Unlike memcached, which then listens everywhere, only this machine is served without it [default: 127.0.0.1]",
+               The default serves this machine only; memcached's serves all interfaces [default: 127.0.0.1]",
         action: Values("ADDR", |o, v| {
             v.split(',').filter(|a| !a.is_empty()).try_for_each(|a| {
                 o.listen.push(ListenAddress::parse(a)?);
@@ -84,7 +84,7 @@ pub(super) const FLAGS: &[Flag] = &[
         short: Some('s'),
         long: "unix-socket",
         group: NETWORK,
-        help: "Listen on a socket in the file system, and not on TCP",
+        help: "Listen on a Unix socket instead of TCP",
         action: Value("FILE", |o, v| {
             if cfg!(windows) {
                 return Err(ExitError::new(exit::USAGE, "-s: this system has no sockets in the file system"));
@@ -100,7 +100,7 @@ pub(super) const FLAGS: &[Flag] = &[
         short: Some('a'),
         long: "unix-mask",
         group: NETWORK,
-        help: "Access mask of that socket, in octal [default: 700]",
+        help: "Access mask of the Unix socket, in octal [default: 700]",
         action: Value("MASK", |o, v| set(&mut o.unix_mask, value::mask(v))),
         setting: Some((Setting::Umask, |o| format!("{:o}", o.unix_mask))),
     },
@@ -108,7 +108,7 @@ pub(super) const FLAGS: &[Flag] = &[
         short: Some('U'),
         long: "udp-port",
         group: NETWORK,
-        help: "UDP port; 0: no UDP, -1: any free one. Clients beyond this machine are sent little: see udp_amplification \
+        help: "UDP port; 0: no UDP, -1: any free port. Replies to other machines are limited: see udp_amplification \
                [default: 0]",
         action: Value("NUM", |o, v| {
             let port = TcpPort::parse(v);
@@ -145,7 +145,7 @@ pub(super) const FLAGS: &[Flag] = &[
         short: Some('M'),
         long: "disable-evictions",
         group: CACHE,
-        help: "Refuse new items when memory is full, instead of forgetting old ones",
+        help: "Reject new items when memory is full, instead of evicting old ones",
         action: Switch(|o| o.guest.store.evictions = false),
         setting: Some((Setting::Evictions, |o| on_off(o.guest.store.evictions))),
     },
@@ -153,7 +153,7 @@ pub(super) const FLAGS: &[Flag] = &[
         short: Some('C'),
         long: "disable-cas",
         group: CACHE,
-        help: "Keep no unique number with each item",
+        help: "Store no CAS value with items",
         action: Switch(|o| o.guest.store.cas = false),
         setting: Some((Setting::CasEnabled, |o| yes_no(o.guest.store.cas))),
     },
@@ -161,7 +161,7 @@ pub(super) const FLAGS: &[Flag] = &[
         short: Some('F'),
         long: "disable-flush-all",
         group: CACHE,
-        help: "Let no client empty the cache",
+        help: "Disable the command flush_all",
         action: Switch(|o| o.guest.permissions.flush = false),
         setting: Some((Setting::FlushEnabled, |o| yes_no(o.guest.permissions.flush))),
     },
@@ -169,7 +169,7 @@ pub(super) const FLAGS: &[Flag] = &[
         short: Some('D'),
         long: "stat-delimiter",
         group: CACHE,
-        help: "Count by key prefix, which ends with this character [default: off, and \":\" when a client turns it on]",
+        help: "Keep statistics by key prefix, which ends with this character [default: off, and \":\" when a client turns it on]",
         action: Value("CHAR", |o, v| {
             o.guest.prefix_delimiter = value::delimiter(v)?;
             o.guest.detail = true;
@@ -184,7 +184,7 @@ pub(super) const FLAGS: &[Flag] = &[
         short: Some('c'),
         long: "conn-limit",
         group: WORK,
-        help: "Clients at once [default: 1024]",
+        help: "Simultaneous connections [default: 1024]",
         action: Value("NUM", |o, v| {
             let message = "Maximum connections must be greater than 0";
             set(&mut o.connections_max, value::positive::<u32>(v, message).map(|number| number as usize))
@@ -213,7 +213,7 @@ pub(super) const FLAGS: &[Flag] = &[
         short: Some('R'),
         long: "max-reqs-per-event",
         group: WORK,
-        help: "Requests of one client before the others get their turn [default: 20]",
+        help: "Requests of one connection before the next one has its turn [default: 20]",
         action: Value("NUM", |o, v| {
             set(
                 &mut o.guest.requests_per_event,
@@ -226,7 +226,7 @@ pub(super) const FLAGS: &[Flag] = &[
         short: Some('A'),
         long: "enable-shutdown",
         group: PROCESS,
-        help: "Let clients stop the server",
+        help: "Enable the command shutdown",
         action: Switch(|o| o.guest.permissions.shutdown = true),
         setting: Some((Setting::ShutdownCommand, |o| yes_no(o.guest.permissions.shutdown))),
     },
@@ -234,7 +234,7 @@ pub(super) const FLAGS: &[Flag] = &[
         short: Some('d'),
         long: "daemon",
         group: PROCESS,
-        help: "Go on in the background",
+        help: "Run in the background",
         action: Switch(|o| o.daemon = true),
         setting: None,
     },
@@ -250,7 +250,7 @@ pub(super) const FLAGS: &[Flag] = &[
         short: Some('u'),
         long: "user",
         group: PROCESS,
-        help: "Become this user once sockets are open and keys and users are read, if started as root",
+        help: "When started as root: become this user after sockets are opened and keys and users are read",
         action: Value("USER", |o, v| set(&mut o.user, Ok(Some(v.into())))),
         setting: None,
     },
@@ -258,7 +258,7 @@ pub(super) const FLAGS: &[Flag] = &[
         short: None,
         long: "service",
         group: PROCESS,
-        help: "Windows: live as a service, started by the service manager",
+        help: "Windows: run as a service, started by the service manager",
         action: Print,
         setting: None,
     },
@@ -266,7 +266,7 @@ pub(super) const FLAGS: &[Flag] = &[
         short: Some('k'),
         long: "lock-memory",
         group: PROCESS,
-        help: "Keep all memory that is in use out of the swap file; needs root or an unlimited `ulimit -l`",
+        help: "Lock used memory, out of the swap file; needs root or an unlimited `ulimit -l`",
         action: Switch(|o| o.lock_memory = true),
         setting: None,
     },
@@ -274,7 +274,7 @@ pub(super) const FLAGS: &[Flag] = &[
         short: Some('r'),
         long: "enable-coredumps",
         group: PROCESS,
-        help: "Lift the limit for core files, which show what went wrong after a crash, and hold what clients stored",
+        help: "Lift the limit of core files, which hold cached data",
         action: Switch(|o| o.core_files = true),
         setting: None,
     },
@@ -282,7 +282,7 @@ pub(super) const FLAGS: &[Flag] = &[
         short: Some('v'),
         long: "verbose",
         group: PROCESS,
-        help: "Log what goes wrong with clients; -vv: also who comes and goes; -vvv: also the rest",
+        help: "Log errors of clients; -vv: also connections; -vvv: everything",
         action: Count(|o, count| o.verbosity = count.into()),
         setting: Some((Setting::Verbosity, |o| o.verbosity.to_string())),
     },
@@ -290,7 +290,7 @@ pub(super) const FLAGS: &[Flag] = &[
         short: Some('o'),
         long: "extended",
         group: PROCESS,
-        help: "Further options, with commas between: see below",
+        help: "Further options, separated by commas: see below",
         action: Values("NAME[=VALUE]", extended::apply),
         setting: None,
     },
@@ -338,7 +338,7 @@ pub(super) const FLAGS: &[Flag] = &[
         short: Some('L'),
         long: "enable-largepages",
         group: CACHE,
-        help: "Take all memory at the start, in huge pages, and say how much of it there was",
+        help: "Allocate all memory at the start, in huge pages, and print how much of it is huge",
         action: Switch(|o| o.huge_pages = HugePages::Now),
         setting: None,
     },
@@ -359,7 +359,7 @@ pub(super) const FLAGS: &[Flag] = &[
         short: Some('X'),
         long: "disable-dumping",
         group: CACHE,
-        help: "Let no client list the keys",
+        help: "Disable the listing of keys",
         action: Switch(|o| o.guest.permissions.dump = false),
         setting: Some((Setting::DumpEnabled, |o| yes_no(o.guest.permissions.dump))),
     },
@@ -367,7 +367,7 @@ pub(super) const FLAGS: &[Flag] = &[
         short: Some('W'),
         long: "disable-watch",
         group: CACHE,
-        help: "Let no client follow what others do",
+        help: "Disable the command watch",
         action: Switch(|o| o.guest.permissions.watch = false),
         setting: None,
     },
@@ -375,7 +375,7 @@ pub(super) const FLAGS: &[Flag] = &[
         short: Some('S'),
         long: "enable-sasl",
         group: NETWORK,
-        help: "Packets alone, and only from clients that log in (SASL: PLAIN, SCRAM-SHA-256) as one of the users in the file that MEMCACHED_SASL_PWDB names",
+        help: "Binary protocol only, with logins (SASL: PLAIN, SCRAM-SHA-256) of the users in the file that MEMCACHED_SASL_PWDB names",
         action: Switch(|o| o.sasl = true),
         setting: Some((Setting::AuthEnabledSasl, |o| yes_no(o.sasl))),
     },
@@ -383,7 +383,7 @@ pub(super) const FLAGS: &[Flag] = &[
         short: Some('Y'),
         long: "auth-file",
         group: NETWORK,
-        help: "Text alone, and only from clients that log in (by a set of \"user password\") as one of the users in FILE: lines of user:password, or with a hash for the password; SIGHUP reads it again",
+        help: "Text protocol only, with logins (a set of \"user password\") of the users in FILE: lines of user:password, or a hash in place of the password; SIGHUP reads it again",
         action: Value("FILE", |o, v| {
             o.auth_file = Some(v.into());
             Ok(())
@@ -396,7 +396,7 @@ pub(super) const FLAGS: &[Flag] = &[
         short: Some('Z'),
         long: "enable-ssl",
         group: NETWORK,
-        help: "Encrypt by TLS, with -o ssl_chain_cert and ssl_key; SIGHUP reads them again",
+        help: "Encrypt with TLS, by -o ssl_chain_cert and ssl_key; SIGHUP reads both files again",
         action: Switch(|o| o.tls.enabled = true),
         setting: None,
     },
@@ -404,9 +404,9 @@ pub(super) const FLAGS: &[Flag] = &[
         short: Some('e'),
         long: "memory-file",
         group: OTHER,
-        help: "Refused: a cache that survives a restart is not there yet",
+        help: "Rejected: a cache that survives a restart is not supported yet",
         action: Value("FILE", |o, _| {
-            o.reject("-e: a cache that survives a restart is not there yet");
+            o.reject("-e: a cache that survives a restart is not supported yet");
             Ok(())
         }),
         setting: None,
@@ -415,7 +415,7 @@ pub(super) const FLAGS: &[Flag] = &[
         short: None,
         long: "config",
         group: FILE,
-        help: "Read flags from this file (TOML: `port = 11211`, the names of -o below `[extended]`); those given here win",
+        help: "Read flags from this file (TOML: `port = 11211`, the names of -o below `[extended]`); those of the command line win",
         action: Instead("FILE"),
         setting: None,
     },
@@ -423,7 +423,7 @@ pub(super) const FLAGS: &[Flag] = &[
         short: None,
         long: "print-config",
         group: FILE,
-        help: "Print what file and flags come to, as such a file, and end",
+        help: "Print file and flags together as such a file, and end",
         action: Print,
         setting: None,
     },
@@ -431,9 +431,8 @@ pub(super) const FLAGS: &[Flag] = &[
         short: None,
         long: "ping",
         group: INFORMATION,
-        help: "Ask the server at this address (host:port or a socket's path; else where the other flags have it listen) \
-               whether it answers: one line, and 0 or 1 as exit code. For health checks. btls: before the address: encrypted; \
-               -Z says so of all",
+        help: "Health check: ask the server at this address (host:port or the path of a Unix socket; default: the address of the \
+               other flags) and print one line; exit code 0 if it answers, else 1. With btls: before the address, or -Z, over TLS",
         action: Instead("[ADDR]"),
         setting: None,
     },

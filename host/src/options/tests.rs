@@ -1,4 +1,4 @@
-//! Command lines, and what becomes of them.
+//! Command lines and the options that they produce.
 
 use super::*;
 use wasmcached_core::boundary::config::Eviction;
@@ -109,7 +109,7 @@ fn invalid_flags_are_rejected_with_a_reason() {
         ("-Y file -B binary", exit::USAGE, "ERROR: You cannot allow the BINARY protocol while using ascii"),
         ("-Y file -B auto", exit::USAGE, "ERROR: You cannot allow the BINARY protocol while using ascii"),
         ("-Y file -S", exit::USAGE, "ERROR: You cannot allow the BINARY protocol while using ascii"),
-        ("-e file", exit::USAGE, "not there yet"),
+        ("-e file", exit::USAGE, "not supported yet"),
         ("-o ssl_key=", exit::FLAG, "Missing argument for ssl_key"),
         ("-o foo", exit::FLAG, "Illegal suboption \"foo\""),
         ("-o idle_timout=3", exit::FLAG, "did you mean \"idle_timeout\"?"),
@@ -130,7 +130,7 @@ fn invalid_flags_are_rejected_with_a_reason() {
 
 /// The texts and exit codes are those of 1.6.45.
 #[test]
-fn values_that_mean_nothing_are_checked_all_the_same() {
+fn values_without_effect_are_checked() {
     let cases = [
         ("-o hashpower", exit::FLAG, "Missing numeric argument for hashpower"),
         ("-o hashpower=", exit::FLAG, "Missing numeric argument for hashpower"),
@@ -191,7 +191,7 @@ fn check_errors(cases: &[(&str, u8, &str)]) {
 }
 
 #[test]
-fn what_means_nothing_is_accepted_with_one_line_each() {
+fn flags_without_effect_are_accepted_with_a_warning() {
     let lines = ["-f 1.1", "-n 10", "-N 2", "-o modern", "-o hashpower=20", "-o ext_path=/x:1G", "surplus"];
     for line in lines {
         let warnings = options(line).warnings;
@@ -260,9 +260,9 @@ fn settings_show_what_was_chosen() {
     assert_eq!(shown(Setting::LruSegmented), "yes");
 }
 
-/// As 1.6.45 shows them.
+/// The values are those of 1.6.45.
 #[test]
-fn settings_show_what_was_asked_for_in_vain() {
+fn settings_show_values_without_effect() {
     let line = "-f 1.5 -n 8 -n 9 -N 2 -o hashpower=20,no_lru_crawler,slab_automove=0,slab_automove_ratio=.5,hot_lru_pct=30 \
         -o no_chunked_items,read_buf_mem_limit=4,temporary_ttl=5,no_slab_reassign,hot_max_factor=1,tail_repair_time=10";
     let expected = [
@@ -294,7 +294,7 @@ fn settings_show_what_was_asked_for_in_vain() {
     assert!(settings.contains(&(Setting::LruSegmented, "no".to_owned())));
 }
 
-/// Whatever flags this server adds, what is enough for memcached stays enough.
+/// Flags that this server adds must not make memcached's abbreviations ambiguous.
 #[test]
 fn every_abbreviation_of_memcached_is_understood() {
     let lettered: Vec<_> = table::FLAGS.iter().filter(|flag| flag.short.is_some()).map(|flag| flag.long).collect();
@@ -312,7 +312,7 @@ fn every_abbreviation_of_memcached_is_understood() {
 }
 
 #[test]
-fn help_and_its_kin_derive_from_the_table() {
+fn help_man_page_and_completions_derive_from_the_table() {
     let (help, man) = (printed("-h"), printed("--generate man"));
     for known in extended::NAMES {
         let hidden = matches!(known.effect, extended::Effect::Switch(_, extended::HIDDEN));
@@ -338,9 +338,17 @@ fn no_flag_is_listed_twice() {
     }
 }
 
-/// `docs/reference/compatibility.md` lists what means nothing, and why; `WASMCACHED_WRITE_DOCS=1` writes the list anew.
 #[test]
-fn what_means_nothing_is_documented() {
+fn the_reference_of_flags_is_that_of_the_table() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/reference/flags.md");
+    let written = std::fs::read_to_string(path).unwrap_or_default().replace("\r\n", "\n");
+    let command = "cargo run --package wasmcached -- --generate reference > docs/reference/flags.md";
+    assert!(written == printed("--generate reference"), "docs/reference/flags.md is stale: {command}");
+}
+
+/// `docs/compatibility.md` lists flags without effect and the reasons; `WASMCACHED_WRITE_DOCS=1` rewrites the list.
+#[test]
+fn flags_without_effect_are_documented() {
     const MARKS: [&str; 2] = ["<!-- without-effect -->\n", "<!-- /without-effect -->"];
     let mut reasons: Vec<(&str, Vec<String>)> = Vec::new();
     let mut add = |reason, name| match reasons.iter_mut().find(|(known, _)| *known == reason) {

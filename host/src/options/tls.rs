@@ -1,4 +1,4 @@
-//! `-Z` and the `ssl_` names of `-o`: what is encrypted, and how.
+//! `-Z` and the `ssl_` names of `-o`.
 
 use super::{Options, value, yes_no};
 use crate::exit::{self, ExitError};
@@ -11,27 +11,27 @@ pub(crate) enum Security {
     /// Not at all.
     #[default]
     Plain,
-    /// By TLS; `ssl_verify_mode` says what clients have to show.
+    /// TLS; `ssl_verify_mode` decides about client certificates.
     Tls,
-    /// By TLS, and clients show nothing (`btls:`).
+    /// TLS without client certificates (`btls:`).
     TlsBasic,
-    /// By TLS, and clients show a certificate (`mtls:`).
+    /// TLS with required client certificates (`mtls:`).
     TlsMutual,
 }
 
-/// What clients have to show.
+/// Whether clients show a certificate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Verify {
-    /// NoOp.
+    /// No certificate is requested.
     #[default]
     None,
-    /// A good certificate, or none.
+    /// A valid certificate, or none.
     Request,
-    /// A good certificate.
+    /// A valid certificate is required.
     Require,
 }
 
-/// The form of the private key's file.
+/// Format of the private key's file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum KeyFormat {
     /// Text.
@@ -51,23 +51,23 @@ pub(crate) struct TlsOptions {
     pub(crate) key: Option<PathBuf>,
     pub(crate) key_format: KeyFormat,
     pub(crate) verify: Verify,
-    /// As it was given: 0 to 3.
+    /// As the user wrote it: 0 to 3.
     verify_mode: u32,
-    /// What the clients' certificates must come from.
+    /// The authorities of client certificates.
     pub(crate) authorities: Option<PathBuf>,
-    /// OpenSSL's names with colons between, of TLS 1.2.
+    /// OpenSSL's names of TLS 1.2 suites, separated by colons.
     pub(crate) ciphers: Option<String>,
-    /// Whether clients may resume.
+    /// Whether clients may resume sessions.
     pub(crate) resumption: bool,
-    /// Whether TLS 1.2 is refused.
+    /// Whether TLS 1.2 is rejected.
     pub(crate) only_1_3: bool,
-    /// How much output is encrypted at once, in KiB.
+    /// Output that is encrypted at once, in KiB.
     pub(crate) batch_kib: u32,
 }
 
-/// memcached's, and the longest record that there is.
+/// memcached's default, and the longest record of TLS.
 const BATCH_KIB_DEFAULT: u32 = 16;
-/// More would only be held by connections that do not read.
+/// A larger batch only adds memory to connections that do not read.
 const BATCH_KIB_MAX: u32 = 1024;
 
 impl Default for TlsOptions {
@@ -88,14 +88,14 @@ impl Default for TlsOptions {
     }
 }
 
-/// What no single flag can know.
+/// Checks that concern several flags.
 pub(super) fn check(options: &mut Options) -> Result<(), ExitError> {
     let usage = |message: String| Err(ExitError::new(exit::USAGE, message));
     let tls = &options.tls;
     if !tls.enabled {
         let encrypted = options.listen.iter().find(|l| l.security.is_some_and(|s| s != Security::Plain));
         return match encrypted {
-            Some(address) => usage(format!("-l {}: btls: and mtls: need -Z and its certificates", address.host)),
+            Some(address) => usage(format!("-l {}: btls: and mtls: need -Z and a certificate", address.host)),
             None => Ok(()),
         };
     }
@@ -153,7 +153,7 @@ pub(super) fn authorities(options: &mut Options, path: &str) -> Result<(), ExitE
     Ok(())
 }
 
-/// `ssl_keyformat`: memcached's help speaks of names, its parser wants OpenSSL's numbers; both do here.
+/// `ssl_keyformat`: memcached's help has names, its parser OpenSSL's numbers; both are accepted.
 pub(super) fn key_format(options: &mut Options, word: &str) -> Result<(), ExitError> {
     options.tls.key_format = match word {
         "1" | "PEM" | "pem" => KeyFormat::Pem,
@@ -163,7 +163,7 @@ pub(super) fn key_format(options: &mut Options, word: &str) -> Result<(), ExitEr
     Ok(())
 }
 
-/// `ssl_verify_mode`. With 3 OpenSSL asks again at no renegotiation; there is none here, so it is 2.
+/// `ssl_verify_mode`. Mode 3 differs from 2 only in renegotiations, which rustls does not have.
 pub(super) fn verify_mode(options: &mut Options, number: &str) -> Result<(), ExitError> {
     let mode: u32 =
         number.parse().map_err(|_| ExitError::new(exit::FLAG, "could not parse argument to ssl_verify_mode"))?;
@@ -200,7 +200,7 @@ pub(super) fn batch_kib(options: &mut Options, number: &str) -> Result<(), ExitE
 pub(super) fn min_version(options: &mut Options, word: &str) -> Result<(), ExitError> {
     options.tls.only_1_3 = match word {
         "0" | "1" | "tlsv1.0" | "tlsv1.1" => {
-            options.warn("-o ssl_min_version: TLS 1.0 and 1.1 are broken and not spoken here; 1.2 is the least");
+            options.warn("-o ssl_min_version: TLS 1.0 and 1.1 are insecure and not supported; the minimum is 1.2");
             false
         }
         "2" | "tlsv1.2" => false,

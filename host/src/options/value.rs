@@ -1,4 +1,4 @@
-//! Values of flags: strict where memcached's `atoi` takes anything, with memcached's words where it has some.
+//! Values of flags: strict where memcached's `atoi` accepts anything, with memcached's messages where it has some.
 
 use crate::exit::{self, ExitError};
 use std::str::FromStr;
@@ -12,7 +12,7 @@ pub(super) fn positive<T: FromStr + PartialOrd + Default>(text: &str, message: &
     }
 }
 
-/// A number; `what` names it in the error.
+/// A number; `what` names it in the error message.
 pub(super) fn number<T: FromStr>(text: &str, what: &str) -> Result<T, ExitError> {
     text.parse().map_err(|_| ExitError::new(exit::FLAG, format!("{what}: \"{text}\" is not a number that fits")))
 }
