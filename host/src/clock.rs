@@ -1,7 +1,6 @@
-//! Time as the guests get it: Unix seconds that never go back, unless a test moves them.
+//! The time of the guests: Unix seconds that never go back, unless a test moves them.
 //!
-//! One thread moves it once a second; everybody else reads one atomic. So asking for the time costs nothing, however
-//! slow the machine's clock is.
+//! One thread advances the clock once a second; all others read one atomic, so the time costs no system call.
 
 use parking_lot::Mutex;
 use std::{
@@ -14,13 +13,13 @@ use wasmcached_core::boundary::host::ClockOrder;
 #[derive(Debug)]
 pub(crate) struct Clock {
     started: Instant,
-    /// Unix time when the server started. A later step of the wall clock does not touch the age of items.
+    /// Unix time of the start. A later step of the wall clock does not change the age of items.
     started_unix: Duration,
     now: AtomicU32,
     orders: Mutex<Orders>,
 }
 
-/// What tests did to the clock.
+/// Changes that tests made to the clock.
 #[derive(Debug, Default)]
 struct Orders {
     paused: bool,
@@ -28,7 +27,7 @@ struct Orders {
 }
 
 impl Clock {
-    /// Reads the wall clock, for the only time.
+    /// Reads the wall clock, once.
     pub(crate) fn start() -> Self {
         let started_unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let now = AtomicU32::new(unix_seconds(started_unix, 0));
@@ -46,7 +45,7 @@ impl Clock {
         self.now().saturating_sub(unix_seconds(self.started_unix, 0)).into()
     }
 
-    /// Moves the clock, and says how long it is until the next second begins.
+    /// Sets the clock to the current second; returns the time until the next one.
     pub(crate) fn advance(&self) -> Duration {
         let orders = self.orders.lock();
         let unix = self.unix();
@@ -56,8 +55,8 @@ impl Clock {
         Duration::from_secs(1) - Duration::from_nanos(u64::from(unix.subsec_nanos()))
     }
 
-    /// Does what a test wants.
-    pub(crate) fn obey(&self, order: ClockOrder) {
+    /// Pauses, resumes or moves the clock, for tests.
+    pub(crate) fn apply(&self, order: ClockOrder) {
         let mut orders = self.orders.lock();
         match order {
             ClockOrder::Pause => orders.paused = true,
@@ -99,21 +98,21 @@ mod tests {
     #[test]
     fn a_test_may_stop_and_move_it() {
         let clock = Clock::start();
-        clock.obey(ClockOrder::Pause);
+        clock.apply(ClockOrder::Pause);
         let before = clock.now();
-        clock.obey(ClockOrder::Move(1000));
+        clock.apply(ClockOrder::Move(1000));
         clock.advance();
         assert_eq!(clock.now(), before + 1000);
-        clock.obey(ClockOrder::Move(-10));
+        clock.apply(ClockOrder::Move(-10));
         clock.advance();
         assert_eq!((clock.now(), clock.uptime_s() >= 990), (before + 990, true));
-        clock.obey(ClockOrder::Resume);
+        clock.apply(ClockOrder::Resume);
         assert!(clock.now() >= before + 990);
-        clock.obey(ClockOrder::Move(i64::MAX));
-        clock.obey(ClockOrder::Move(i64::MAX));
+        clock.apply(ClockOrder::Move(i64::MAX));
+        clock.apply(ClockOrder::Move(i64::MAX));
         assert_eq!(clock.now(), u32::MAX);
-        clock.obey(ClockOrder::Move(i64::MIN));
-        clock.obey(ClockOrder::Move(i64::MIN));
+        clock.apply(ClockOrder::Move(i64::MIN));
+        clock.apply(ClockOrder::Move(i64::MIN));
         clock.advance();
         assert_eq!(clock.now(), 0);
     }

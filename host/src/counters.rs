@@ -1,10 +1,10 @@
-//! The counters of the host. Each worker has its own.
+//! The host's counters. Each worker has its own, so that counting needs no shared cache line.
 
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use wasmcached_core::statistics::HostStatistics;
 
-/// The counters of one worker. The worker is the only writer, so plain loads and stores suffice.
+/// Counters of one worker.
 #[derive(Debug, Default)]
 #[repr(align(64))]
 pub(crate) struct WorkerCounters {
@@ -16,12 +16,12 @@ pub(crate) struct WorkerCounters {
     pub(crate) logins_refused: Count,
 }
 
-/// A counter with one writer.
+/// A counter with one writer, for which a plain load and store suffice.
 #[derive(Debug, Default)]
 pub(crate) struct Count(AtomicU64);
 
 impl Count {
-    /// Adds `more`. Only the writer may call it.
+    /// Adds. Only the one writer may call this.
     #[inline]
     pub(crate) fn add(&self, more: u64) {
         self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(more), Ordering::Relaxed);
@@ -33,7 +33,7 @@ impl Count {
     }
 }
 
-/// The counters of the listeners.
+/// Counters of the listeners.
 #[derive(Debug, Default)]
 pub(crate) struct ListenerCounters {
     pub(crate) total_connections: AtomicU64,
@@ -47,7 +47,7 @@ pub(crate) struct ListenerCounters {
 #[derive(Debug, Default)]
 pub(crate) struct Baseline(pub(crate) Mutex<HostStatistics>);
 
-/// The counters of replaced guests.
+/// Counters of guests that were replaced.
 #[derive(Debug, Default)]
 pub(crate) struct FaultCounters {
     pub(crate) shard_traps: AtomicU64,

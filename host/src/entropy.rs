@@ -1,6 +1,6 @@
-//! Randomness of the system.
+//! Random numbers of the system.
 
-/// Numbers that nobody can predict.
+/// Unpredictable numbers.
 pub(crate) fn random<const COUNT: usize>() -> Result<[u64; COUNT], getrandom::Error> {
     let mut numbers = [0; COUNT];
     for number in &mut numbers {
@@ -9,7 +9,7 @@ pub(crate) fn random<const COUNT: usize>() -> Result<[u64; COUNT], getrandom::Er
     Ok(numbers)
 }
 
-/// One line for the user.
+/// The message for the user when there are none.
 pub(crate) fn no_randomness(error: &getrandom::Error) -> String {
     format!("the system gives no random numbers: {error}")
 }

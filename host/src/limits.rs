@@ -1,72 +1,72 @@
-//! The host's limits, in one file. Those of the engine are in `wasmcached_core::limits`; what users may choose is in the
-//! table of flags.
+//! The host's limits. Those of the engine are in `wasmcached_core::limits`; those that users choose are in the table of
+//! flags.
 
 use std::time::Duration;
 
 // Connections
 
-/// Connections taken in before signals and stops are looked at again.
+/// Connections accepted between two checks for signals.
 pub(crate) const ACCEPTED_AT_ONCE_MAX: usize = 256;
 
-/// Events of sockets that a worker takes at once.
+/// Events of sockets in one turn of a worker.
 pub(crate) const EVENTS_MAX: usize = 1024;
 
-/// How long a graceful stop waits for clients to read their replies.
+/// Time that a stop gives clients to read their replies.
 pub(crate) const STOP_DURATION_MAX: Duration = Duration::from_secs(1);
 
-/// Descriptors that a server needs besides its connections.
+/// Descriptors besides those of connections.
 pub(crate) const RESERVED_DESCRIPTORS: usize = 32;
 
-/// Of those, each worker's: event queue and waker.
+/// The same for each worker: event queue and waker.
 pub(crate) const RESERVED_DESCRIPTORS_PER_WORKER: usize = 4;
 
-/// A server that needs longer to answer a health check is not well.
+/// Time limit of a health check.
 pub(crate) const PING_DURATION_MAX: Duration = Duration::from_secs(3);
 
 // Encryption
 
-/// A client that has not come to an agreement after so long is closed.
+/// Time limit of a handshake.
 pub(crate) const HANDSHAKE_S_MAX: u32 = 10;
 
-/// Ciphertext that is received at once.
+/// Ciphertext of one receive.
 pub(crate) const RECEIVED_BYTES_MAX: usize = 64 * 1024;
 
-/// The same with what was left of the last time: more than the longest message of a handshake.
+/// Ciphertext in the buffer, with the rest of earlier receives: more than the longest message of a handshake.
 pub(crate) const INCOMING_BYTES_MAX: usize = RECEIVED_BYTES_MAX + 128 * 1024;
 
-/// Receives without a byte of plaintext before others get their turn.
+/// Receives without a byte of plaintext before the next connection has its turn.
 pub(crate) const RECEIVES_WITHOUT_PLAINTEXT_MAX: u32 = 8;
 
-// Datagrams, and those who watch
+// Datagrams and events
 
-/// Datagrams of one socket before others have their turn.
+/// Datagrams of one socket in a turn of its worker.
 pub(crate) const DATAGRAMS_AT_ONCE_MAX: usize = 32;
 
-/// Records of events that wait for one worker; what comes when there is no room is counted and forgotten.
+/// Records of events that wait in one inbox. Events beyond that are counted and dropped.
 pub(crate) const EVENT_QUEUE_BYTES_MAX: usize = 1024 * 1024;
 
 // Guests
 
-/// A watched call that uses more of the processor than this is interrupted: a guest that gets no time is not guilty.
+/// Processor time of a watched call before it is interrupted. Waiting for the processor does not count.
 pub(crate) const CALL_THREAD_TIME_MAX: Duration = Duration::from_millis(500);
 
-/// What a guest may use besides what it is told to hold: tables, stack, the allocator's own.
+/// Memory of a guest besides items and buffers: tables, stack, the allocator's overhead.
 pub(crate) const GUEST_BYTES: u64 = 128 << 20;
 
-/// Pieces of memory that one piece of upkeep gives back at most.
+/// Pieces of memory that one sweep returns to the system.
 pub(crate) const RECLAIMS_PER_SWEEP_MAX: usize = 64;
 
-/// Longest message that is taken from a trapped guest.
+/// Longest message of a trapped guest.
 pub(crate) const MESSAGE_BYTES_MAX: usize = 4096;
 
-/// No batch makes more runs than it has commands; beyond this, a guest has lost its mind.
+/// Runs of one batch. A sound guest makes no more runs than commands, which are fewer.
 pub(crate) const RUNS_MAX: u32 = 4096;
 
-/// Steps of upkeep in one call into a guest.
+/// Steps of one sweep.
 pub(crate) const SWEEP_STEPS: u32 = 8;
 
-/// Such calls a second, if there is that much to do.
+/// Sweeps of one store each second.
 pub(crate) const SWEEPS_PER_TICK_MAX: u32 = 64;
 
-/// Pause between two such calls.
+/// Pause between two sweeps of one store.
 pub(crate) const SWEEP_PAUSE: Duration = Duration::from_millis(1);

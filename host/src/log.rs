@@ -1,6 +1,4 @@
-//! What the server says: events to standard error, at a level that can change while it runs.
-//!
-//! Never a byte that a client sent.
+//! The log: lines on standard error, at a level that can change while the server runs. It never shows a byte of a client.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use tracing::level_filters::LevelFilter;
@@ -13,7 +11,7 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// Starts logging for `-v` given so many times.
+    /// Starts the log at the level of so many `-v`.
     pub(crate) fn start(verbosity: u32) -> Self {
         let (filter, handle) = reload::Layer::new(level(verbosity));
         let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false).with_target(false);
@@ -21,7 +19,7 @@ impl Log {
         Self { filter: started.is_ok().then_some(handle), verbosity: AtomicU32::new(verbosity) }
     }
 
-    /// Logs at this level from now on.
+    /// Changes the level.
     pub(crate) fn set_level(&self, verbosity: u32) {
         self.verbosity.store(verbosity, Ordering::Relaxed);
         if let Some(handle) = &self.filter
@@ -31,7 +29,7 @@ impl Log {
         }
     }
 
-    /// The level now, as a count of `-v`.
+    /// The level, as a count of `-v`.
     pub(crate) fn verbosity(&self) -> u32 {
         self.verbosity.load(Ordering::Relaxed)
     }

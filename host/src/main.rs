@@ -1,8 +1,10 @@
 //! `wasmcached`: a memcached server whose engine is a WebAssembly guest.
 //!
 //! This program owns sockets, threads, the clock, entropy, flags, signals, files and the lifecycle of guests. It knows no
-//! word of any protocol and interprets nothing that a client sends: bytes go from sockets into guests and from guests to
-//! sockets (see `docs/internals/boundary.md`).
+//! word of any protocol and interprets no byte of a client: bytes go from sockets into guests and from guests to sockets.
+//!
+//! Its rooms, each above all that it imports: the files that import nothing (`exit`, `limits`, `clock`, `entropy`, `log`,
+//! `reload`, `counters`), `options`, `system`, `guest`, `network`, `inbox` with `users` and `watching`, `stores`, `server`.
 
 #![deny(unsafe_code)]
 
@@ -53,7 +55,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Prints; a reader that has read enough is no error.
+/// Prints `text`. A closed pipe is no error: its reader has read enough.
 fn print(text: &[u8]) -> Result<(), ExitError> {
     match io::stdout().write_all(text) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(ExitError::new(exit::SYSTEM, error.to_string())),

@@ -1,22 +1,22 @@
-//! What the server reads again when it is told to (SIGHUP), without letting go of a connection: the contents of files,
-//! never the flags. Whoever keeps something from a file registers here; whoever cannot read it any more keeps what it has.
+//! Files that a running server reads again on SIGHUP: their contents, never the flags. Each owner of such contents registers
+//! an action; if it fails, the old contents stay in force.
 
 use parking_lot::Mutex;
 
-/// Reads something again, and puts it in force if it is good.
-type Action = Box<dyn Fn() -> Result<(), String> + Send>;
+/// Reads a file again and puts valid contents in force.
+type ReloadAction = Box<dyn Fn() -> Result<(), String> + Send>;
 
-/// Everything that can be read again.
+/// All registered actions.
 #[derive(Default)]
-pub(crate) struct Reloads(Mutex<Vec<(&'static str, Action)>>);
+pub(crate) struct Reloads(Mutex<Vec<(&'static str, ReloadAction)>>);
 
 impl Reloads {
-    /// From now on `what` is read again by `action`, which says in one line why it cannot.
+    /// Registers the action that reads `what` again. Its error is one line for the log.
     pub(crate) fn register(&self, what: &'static str, action: impl Fn() -> Result<(), String> + Send + 'static) {
         self.0.lock().push((what, Box::new(action)));
     }
 
-    /// Reads everything again, because `who` asked for it. What fails is logged and stays as it was.
+    /// Reads everything again on behalf of `who`, and logs each result.
     pub(crate) fn run(&self, who: &str) {
         let actions = self.0.lock();
         if actions.is_empty() {
@@ -40,7 +40,7 @@ mod tests {
     };
 
     #[test]
-    fn one_that_fails_keeps_no_other_from_being_read() {
+    fn a_failing_action_does_not_stop_the_others() {
         let (reloads, count) = (Reloads::default(), Arc::new(AtomicU32::new(0)));
         for fails in [true, false] {
             let count = Arc::clone(&count);

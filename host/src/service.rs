@@ -1,4 +1,4 @@
-//! `--service`: life as a service of Windows, whose manager starts the program, asks it to stop, and wants to be told.
+//! `--service`: a service of Windows, which the service manager starts, stops and observes.
 
 use crate::{
     exit::{self, ExitError},
@@ -22,7 +22,7 @@ const NAME: &str = "wasmcached";
 static OPTIONS: OnceLock<Options> = OnceLock::new();
 static OUTCOME: Mutex<Result<(), ExitError>> = Mutex::new(Ok(()));
 
-/// Serves as a service, until the manager wants it to stop.
+/// Serves until the service manager stops the service.
 ///
 /// # Errors
 /// The manager did not start this process, or the server could not start.
@@ -36,14 +36,14 @@ pub(crate) fn run(options: Options) -> Result<(), ExitError> {
     OUTCOME.lock().map_or(Ok(()), |mut outcome| std::mem::replace(&mut *outcome, Ok(())))
 }
 
-/// The manager calls in through a function of C's conventions, whose arguments the macro reads.
+/// The manager calls a C function, whose arguments the macro reads.
 #[allow(unsafe_code, reason = "the macro's, which checks what the manager passes")]
 mod entry {
     windows_service::define_windows_service!(service_main, serve);
 
     pub(super) const MAIN: extern "system" fn(u32, *mut *mut u16) = service_main;
 
-    /// What the manager calls the service is of no interest.
+    /// The arguments hold the name of the service, which is not used.
     fn serve(_: Vec<std::ffi::OsString>) {
         super::serve();
     }
@@ -52,17 +52,17 @@ mod entry {
 fn serve() {
     let handler = |control| match control {
         ServiceControl::Stop | ServiceControl::Shutdown => {
-            signals::ask_to_stop();
+            signals::request_stop();
             ServiceControlHandlerResult::NoError
         }
         ServiceControl::ParamChange => {
-            signals::ask_to_reload();
+            signals::request_reload();
             ServiceControlHandlerResult::NoError
         }
         ServiceControl::Interrogate => ServiceControlHandlerResult::NoError,
         _ => ServiceControlHandlerResult::NotImplemented,
     };
-    // Without the manager there is nobody to tell.
+    // Without a manager there is no status to report.
     let Ok(handle) = service_control_handler::register(NAME, handler) else { return };
     attach(handle);
     report(ServiceState::StartPending, ServiceExitCode::NO_ERROR);

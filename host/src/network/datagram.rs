@@ -1,7 +1,7 @@
-//! Sockets for datagrams (UDP): opened, told apart from streams, handed to workers.
+//! UDP sockets: opened at the start, then owned by a worker.
 //!
-//! What is in a datagram and how many make an answer is the guest's business. The host knows who sent it, and who of those
-//! is surely who it says: only who is on this machine.
+//! The guest parses datagrams and splits replies into them. The host knows the sender of each and whether its address is
+//! verified: only addresses of this machine are.
 
 use super::{
     address::Address,
@@ -20,10 +20,10 @@ use std::{
     sync::Arc,
 };
 
-/// Room in the system for a large answer: what does not fit has to wait for the network.
+/// Send buffer, for large replies. The rest of a reply waits for the network.
 const SEND_BUFFER_BYTES: usize = 1024 * 1024;
 
-/// A bound socket that no event loop knows yet.
+/// A bound socket that is not registered yet.
 #[derive(Debug)]
 pub(crate) struct UdpListener {
     socket: std::net::UdpSocket,
@@ -66,28 +66,28 @@ impl UdpListener {
         Ok(opened)
     }
 
-    /// Where it receives.
+    /// The socket's address.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 }
 
-/// A socket for datagrams in a worker's event loop.
+/// A UDP socket in a worker's event loop.
 #[derive(Debug)]
 pub(crate) struct UdpSocket {
     socket: mio::net::UdpSocket,
     pub(crate) entry: Arc<Entry>,
-    guests: Option<GuestConnections>,
-    /// Something may have arrived.
+    connections: Option<GuestConnections>,
+    /// Datagrams may have arrived.
     pub(crate) is_readable: bool,
-    /// An answer that the socket did not take yet: the front's number, and to whom.
+    /// A reply that the socket did not take yet: the front's connection, and the peer.
     pub(crate) unsent: Option<(u32, SocketAddr)>,
 }
 
-/// The front's numbers for the socket.
+/// The front's connections for the socket.
 #[derive(Clone, Copy, Debug)]
 struct GuestConnections {
-    /// For who is surely who it says.
+    /// For peers with a verified address.
     verified: u32,
     others: u32,
 }
@@ -104,33 +104,33 @@ impl UdpSocket {
         let mut socket = mio::net::UdpSocket::from_std(listener.socket);
         events.register(&mut socket, token, Interest::READABLE | Interest::WRITABLE)?;
         let entry = registry.add_datagrams(descriptor(&socket), Address::Udp(listener.address), now);
-        Ok(Self { socket, entry, guests: None, is_readable: false, unsent: None })
+        Ok(Self { socket, entry, connections: None, is_readable: false, unsent: None })
     }
 
-    /// Makes a front know it.
+    /// Opens the socket's connections in a front.
     pub(crate) fn open_in(&mut self, front: &mut Front) -> Result<(), Fault> {
         self.unsent = None;
         let verified = front.open(ConnectionKind::Datagrams)?;
         let others = front.open(ConnectionKind::UnverifiedDatagrams)?;
-        self.guests = Some(GuestConnections { verified, others });
+        self.connections = Some(GuestConnections { verified, others });
         Ok(())
     }
 
-    /// Whether a datagram can be taken now.
+    /// Whether a datagram can be received now.
     pub(crate) fn is_ready(&self) -> bool {
-        self.is_readable && self.unsent.is_none() && self.guests.is_some()
+        self.is_readable && self.unsent.is_none() && self.connections.is_some()
     }
 
-    /// The next datagram, into the front's memory: its size, the front's number, who sent it.
+    /// Receives the next datagram into the front's memory; returns its size, the front's connection, the peer.
     ///
     /// # Errors
     /// As a socket.
     pub(crate) fn receive(&mut self, front: &mut Front) -> Result<io::Result<(usize, u32, SocketAddr)>, Fault> {
-        let Some(guests) = self.guests else { return Ok(Err(io::ErrorKind::WouldBlock.into())) };
-        let window = front.window(guests.verified, false)?;
+        let Some(connections) = self.connections else { return Ok(Err(io::ErrorKind::WouldBlock.into())) };
+        let window = front.window(connections.verified, false)?;
         Ok(self.socket.recv_from(window).map(|(bytes, peer)| {
-            let end = if is_verified(peer) { guests.verified } else { guests.others };
-            (bytes, end, peer)
+            let connection = if is_verified(peer) { connections.verified } else { connections.others };
+            (bytes, connection, peer)
         }))
     }
 
@@ -143,7 +143,7 @@ impl UdpSocket {
     }
 }
 
-/// No network lets packets in that say they come from here.
+/// Packets from the network with a loopback address are dropped by the system.
 fn is_verified(peer: SocketAddr) -> bool {
     peer.ip().to_canonical().is_loopback()
 }
@@ -153,7 +153,7 @@ fn bind(at: SocketAddr) -> io::Result<UdpListener> {
     if at.is_ipv6() {
         socket.set_only_v6(true)?;
     }
-    // A wish: systems have limits of their own.
+    // Best effort: systems have limits of their own.
     let _ = socket.set_send_buffer_size(SEND_BUFFER_BYTES);
     socket.set_nonblocking(true)?;
     socket.bind(&SockAddr::from(at))?;
@@ -180,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_this_machine_is_surely_who_it_says() {
+    fn only_loopback_addresses_are_verified() {
         for (peer, verified) in [
             ("127.0.0.1:5", true),
             ("127.9.9.9:5", true),

@@ -1,4 +1,4 @@
-//! Opens the sockets that listen, and explains in one line why one cannot be opened.
+//! Listening sockets.
 
 use super::{address::Address, socket::Socket};
 #[cfg(unix)]
@@ -16,16 +16,16 @@ use std::{
 };
 use wasmcached_core::boundary::config::Binding;
 
-/// A bound socket that the event loop does not know yet.
+/// A bound socket that is not registered yet.
 #[derive(Debug)]
 pub(crate) struct Listener {
     socket: BoundSocket,
     address: Address,
-    /// Somebody else opened it, and removes its file.
+    /// The service manager opened the socket and owns its file.
     #[cfg(unix)]
     passed: bool,
     security: Security,
-    /// `None`: `-B` says.
+    /// `None`: that of `-B`.
     binding: Option<Binding>,
 }
 
@@ -37,7 +37,7 @@ enum BoundSocket {
 }
 
 impl Listener {
-    /// Opens everything that the options ask for.
+    /// Opens all sockets of the options.
     ///
     /// # Errors
     /// The first socket that cannot be opened.
@@ -63,27 +63,27 @@ impl Listener {
         Ok(listeners)
     }
 
-    /// Where it listens.
+    /// The socket's address.
     pub(crate) fn address(&self) -> &Address {
         &self.address
     }
 
-    /// How connections that come in by it are protected.
+    /// How its connections are protected.
     pub(crate) fn security(&self) -> Security {
         self.security
     }
 
-    /// Which protocols its clients speak, if it was told.
+    /// The protocols of its clients, if the address has some of its own.
     pub(crate) fn binding(&self) -> Option<Binding> {
         self.binding
     }
 
-    /// Whether anybody but this machine can reach it.
+    /// Whether other machines can reach it.
     pub(crate) fn is_public(&self) -> bool {
         matches!(&self.address, Address::Tcp(address) if !address.ip().is_loopback())
     }
 
-    /// Hands it to an event loop.
+    /// Registers the socket with an event loop.
     pub(crate) fn register(self, registry: &Registry, token: Token) -> io::Result<Acceptor> {
         let mut acceptor = match self.socket {
             BoundSocket::Tcp(socket) => Acceptor::Tcp(mio::net::TcpListener::from_std(socket)),
@@ -106,20 +106,20 @@ impl Listener {
 pub(crate) enum Acceptor {
     /// TCP.
     Tcp(mio::net::TcpListener),
-    /// In the file system, under that address; whether somebody else made its file.
+    /// A Unix socket with its path; whether the service manager owns the file.
     #[cfg(unix)]
     Unix(mio::net::UnixListener, Address, bool),
 }
 
 impl Acceptor {
-    /// The next connection that waits, and who it is.
+    /// Accepts the next waiting connection; returns it with its peer.
     pub(crate) fn accept(&self) -> io::Result<(Socket, Address)> {
         match self {
             Self::Tcp(listener) => {
                 let (stream, peer) = listener.accept()?;
-                // Linux passes both on from the listener.
+                // On Linux the socket inherits both options from the listener.
                 if !cfg!(target_os = "linux") {
-                    // A peer that is gone already shows itself at the first read.
+                    // The first receive reports a peer that is gone already.
                     let _ = stream.set_nodelay(true);
                     let _ = socket2::SockRef::from(&stream).set_keepalive(true);
                 }
@@ -130,7 +130,7 @@ impl Acceptor {
         }
     }
 
-    /// A small number that names the socket.
+    /// The descriptor, as a number.
     pub(crate) fn descriptor(&self) -> u32 {
         #[cfg(unix)]
         {
@@ -153,7 +153,7 @@ impl Drop for Acceptor {
     fn drop(&mut self) {
         #[cfg(unix)]
         if let Self::Unix(_, Address::Unix(path), false) = self {
-            // If it is gone already, that is what was wanted.
+            // A missing file needs no removal.
             let _ = std::fs::remove_file(path);
         }
     }
@@ -182,7 +182,7 @@ fn open_tcp(address: &ListenAddress, options: &Options, listeners: &mut Vec<List
     for at in resolved {
         match bind_tcp(at, options.backlog, security) {
             Ok(listener) => listeners.push(Listener { binding: address.binding, ..listener }),
-            // A name may have addresses that this machine does not have, but a port in use is always a mistake.
+            // A name may have addresses of other machines, but a port in use is always a mistake.
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => return Err(failure(&error)),
             Err(error) => last_error = error,
         }
@@ -192,7 +192,7 @@ fn open_tcp(address: &ListenAddress, options: &Options, listeners: &mut Vec<List
 
 fn bind_tcp(at: SocketAddr, backlog: i32, security: Security) -> io::Result<Listener> {
     let socket = socket2::Socket::new(Domain::for_address(at), Type::STREAM, Some(Protocol::TCP))?;
-    // On Windows the option means that others may take the port.
+    // On Windows the option would let other processes take the port.
     if cfg!(unix) {
         socket.set_reuse_address(true)?;
     }
@@ -222,7 +222,7 @@ mod unix {
     use crate::system::supervisor::PassedSocket;
     use std::{fs, os::unix::fs::FileTypeExt, path::Path};
 
-    /// Binds `path`, in the place of a socket that nobody listens on any more.
+    /// Binds `path`, in place of a socket that an earlier server left.
     pub(super) fn open(path: &Path, mask: u32, backlog: i32) -> Result<Listener, ExitError> {
         let failure = |error: io::Error| {
             let message = format!("failed to listen on UNIX socket {}: {}", path.display(), reason(&error));
@@ -247,7 +247,7 @@ mod unix {
         })
     }
 
-    /// What the service manager opened: where it listens is its business, and what `-p`, `-l` and `-s` say does not count.
+    /// Uses the sockets that the service manager opened, instead of those of `-p`, `-l` and `-s`.
     pub(super) fn from_passed(passed: Vec<PassedSocket>, tls: bool) -> Result<Vec<Listener>, ExitError> {
         let failure = |error: io::Error| {
             ExitError::new(exit::SYSTEM, format!("a socket that was passed on cannot be used: {}", reason(&error)))

@@ -1,4 +1,4 @@
-//! Sockets: addresses, listeners, connections with and without TLS, datagrams, and the registry of all of them.
+//! Sockets: addresses, listeners, connections with and without TLS, UDP, and the registry of all of them.
 
 pub(crate) mod address;
 pub(crate) mod datagram;

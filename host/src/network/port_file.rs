@@ -1,4 +1,4 @@
-//! The file that names the ports, for `-p -1`.
+//! The file with the port numbers, for `-p -1`.
 
 use super::{address::Address, datagram::UdpListener, listener::Listener};
 use crate::{
@@ -7,7 +7,7 @@ use crate::{
 };
 use std::fmt::Write as _;
 
-/// Tells test suites which ports were free, as memcached does.
+/// Writes the ports for test suites, as memcached does.
 ///
 /// # Errors
 /// The file cannot be written.
@@ -25,7 +25,7 @@ pub(crate) fn write(listeners: &[Listener], udp_listeners: &[UdpListener]) -> Re
     if text.is_empty() {
         return Ok(());
     }
-    // Whoever waits for the file must never see half of it.
+    // Its readers must never see half of the file.
     let mut temporary = path.clone();
     temporary.push(".lck");
     let written = pid_file::write_anew(temporary.as_ref(), &text).and_then(|()| std::fs::rename(&temporary, &path));

@@ -1,6 +1,7 @@
-//! Every socket of the server, for those who ask about all of them.
+//! All sockets of the server, for `stats conns`.
 //!
-//! Locked only when a connection comes or goes: what changes with each event is atomic, written by the connection's worker.
+//! A lock is taken only when a connection opens or closes. State that changes with each event is atomic and written by the
+//! connection's worker.
 
 use super::address::Address;
 use parking_lot::Mutex;
@@ -11,29 +12,29 @@ use std::sync::{
 };
 use wasmcached_core::boundary::host::{ConnectionRecord, ConnectionState};
 
-/// A client's connection, as the registry knows it.
+/// A connection in the registry.
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) descriptor: u32,
     pub(crate) peer: Address,
     listener: u32,
-    /// When something was last received.
+    /// When the last input was received.
     active_s: AtomicU32,
     state: AtomicU8,
     key: AtomicU32,
 }
 
 impl Entry {
-    /// Something was received at `now`.
+    /// Records input at `now`.
     #[inline]
     pub(crate) fn touch(&self, now: u32) {
-        // Most often it is the same second: then the line stays clean.
+        // Usually it is the same second: then the cache line stays clean.
         if self.active_s.load(Ordering::Relaxed) != now {
             self.active_s.store(now, Ordering::Relaxed);
         }
     }
 
-    /// What the connection is doing from now on.
+    /// Changes the state.
     #[inline]
     pub(crate) fn set_state(&self, state: ConnectionState) {
         if self.state.load(Ordering::Relaxed) != state as u8 {
@@ -41,12 +42,12 @@ impl Entry {
         }
     }
 
-    /// Whether it is shown what happens.
+    /// Whether the connection watches.
     pub(crate) fn is_watching(&self) -> bool {
         self.state.load(Ordering::Relaxed) == ConnectionState::Watching as u8
     }
 
-    /// Seconds since something was received.
+    /// Seconds since the last input.
     pub(crate) fn idle_s(&self, now: u32) -> u32 {
         now.saturating_sub(self.active_s.load(Ordering::Relaxed))
     }
@@ -75,7 +76,7 @@ impl Registry {
         listeners.len() as u32 - 1
     }
 
-    /// Adds a socket for datagrams, which is nobody's connection; its entry is who asks there.
+    /// Adds a UDP socket; its entry stands for all of its peers.
     pub(crate) fn add_datagrams(&self, descriptor: u32, address: Address, now: u32) -> Arc<Entry> {
         self.add_listener(descriptor, address.clone());
         Arc::new(Entry {
@@ -88,7 +89,7 @@ impl Registry {
         })
     }
 
-    /// Adds a connection that came in by `listener`.
+    /// Adds a connection that `listener` accepted.
     pub(crate) fn add(&self, descriptor: u32, peer: Address, listener: u32, now: u32) -> Arc<Entry> {
         let entry = Arc::new(Entry {
             descriptor,
@@ -103,11 +104,11 @@ impl Registry {
         entry
     }
 
-    /// Forgets a connection.
+    /// Removes a connection.
     pub(crate) fn remove(&self, entry: &Entry) {
         let mut connections = self.connections.lock();
         connections.try_remove(entry.key.load(Ordering::Relaxed) as usize);
-        // After a crowd has left, its table is not kept.
+        // The table shrinks after a peak of connections.
         if connections.capacity() > 1024 && connections.len() < connections.capacity() / 4 {
             connections.shrink_to_fit();
         }
@@ -118,12 +119,12 @@ impl Registry {
         self.connections.lock().len()
     }
 
-    /// The places that the table of connections has.
+    /// Capacity of the table of connections.
     pub(crate) fn capacity(&self) -> usize {
         self.connections.lock().capacity()
     }
 
-    /// Everything, as records one after the other; `asker` is the connection that asks.
+    /// Everything, as records one after the other, for the connection `asker`.
     pub(crate) fn records(&self, asker: &Entry, now: u32) -> Vec<u8> {
         let mut bytes = Vec::new();
         let listeners = self.listeners.lock();
@@ -141,10 +142,10 @@ impl Registry {
             record.encode(&mut bytes);
         }
         for (_, entry) in self.connections.lock().iter() {
-            let asks = std::ptr::eq(&raw const **entry, asker);
+            let is_asker = std::ptr::eq(&raw const **entry, asker);
             let record = ConnectionRecord {
                 descriptor: entry.descriptor,
-                state: if asks { ConnectionState::Parsing } else { entry.state() },
+                state: if is_asker { ConnectionState::Parsing } else { entry.state() },
                 idle_s: entry.idle_s(now),
                 address: entry.peer.to_string(),
                 listen_address: listeners.get(entry.listener as usize).map_or_else(String::new, |l| l.1.to_string()),

@@ -17,15 +17,15 @@ use wasmcached_core::boundary::config::Binding;
 pub(crate) enum Socket {
     /// TCP.
     Tcp(mio::net::TcpStream),
-    /// A stream over a socket in the file system.
+    /// A Unix socket.
     #[cfg(unix)]
     Unix(mio::net::UnixStream),
-    /// TCP, encrypted.
+    /// TCP with TLS.
     Tls(Box<TlsStream>),
 }
 
 impl Socket {
-    /// Receives what is there, at most the whole buffer.
+    /// Receives at most the whole buffer.
     #[inline]
     pub(crate) fn receive(&mut self, buffer: &mut [u8], scratch: &mut Scratch) -> io::Result<usize> {
         match self {
@@ -36,7 +36,7 @@ impl Socket {
         }
     }
 
-    /// Whether the last receive, of `received` bytes where `asked` had place, left nothing behind.
+    /// Whether the last receive, of `received` bytes into a buffer of `asked`, has emptied the socket.
     #[inline]
     pub(crate) fn is_drained(&self, received: usize, asked: usize) -> bool {
         match self {
@@ -45,7 +45,7 @@ impl Socket {
         }
     }
 
-    /// Sends as much as the socket takes. The rest has to come again, unchanged.
+    /// Sends as much as the socket takes. The next call must start with the rest, unchanged.
     #[inline]
     pub(crate) fn send(&mut self, bytes: &[u8], scratch: &mut Scratch) -> io::Result<usize> {
         match self {
@@ -56,12 +56,12 @@ impl Socket {
         }
     }
 
-    /// Whether it has something of its own to send, which it does at the next receive.
+    /// Whether TLS has output of its own, which the next receive sends.
     pub(crate) fn has_unsent(&self) -> bool {
         matches!(self, Self::Tls(stream) if stream.has_unsent())
     }
 
-    /// When it was accepted, if its sides are still agreeing on how to talk.
+    /// When the connection was accepted, if its handshake is not finished.
     pub(crate) fn handshaking_since(&self) -> Option<u32> {
         match self {
             Self::Tls(stream) => stream.handshaking_since(),
@@ -69,14 +69,14 @@ impl Socket {
         }
     }
 
-    /// Says goodbye, where that is the custom.
+    /// Ends a TLS session in order.
     pub(crate) fn end(&mut self) {
         if let Self::Tls(stream) = self {
             stream.end();
         }
     }
 
-    /// Asks for all events of this socket, once and for all.
+    /// Registers the socket for all events.
     pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         let interests = Interest::READABLE | Interest::WRITABLE;
         match self {
@@ -87,7 +87,7 @@ impl Socket {
         }
     }
 
-    /// A small number that names the socket.
+    /// The descriptor, as a number.
     pub(crate) fn descriptor(&self) -> u32 {
         #[cfg(unix)]
         {
@@ -109,13 +109,13 @@ impl Socket {
     }
 }
 
-/// A socket on its way from the listener to a worker.
+/// An accepted socket on its way to a worker.
 #[derive(Debug)]
 pub(crate) struct Incoming {
     pub(crate) socket: Socket,
-    /// How it is to be protected.
+    /// How the connection is protected.
     pub(crate) security: Security,
-    /// What it is to speak, if its listener says so.
+    /// The protocols of the listener, if it has some of its own.
     pub(crate) binding: Option<Binding>,
     pub(crate) entry: Arc<Entry>,
 }

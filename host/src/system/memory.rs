@@ -1,38 +1,37 @@
-//! What the machine is asked for and the compiler cannot check: what it does with pages of memory. With `guest::code` the
-//! only file of the host with `unsafe` (but for what a macro writes in the `service` of Windows); knows neither guests nor
-//! their verbs.
+//! Advice to the system about pages of memory, and the processor time of a thread. With `guest::code` the only file of the
+//! host with `unsafe` (but for a macro of Windows in `service`); it knows neither guests nor their verbs.
 
 use crate::options::HugePages;
 #[cfg(unix)]
 use std::ops::Range;
 use std::time::Duration;
 
-/// Processor time that this thread has used so far.
+/// Processor time that this thread has used.
 #[cfg(unix)]
 pub(crate) fn thread_time() -> Duration {
     use nix::time::{ClockId, clock_gettime};
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::MAX, Duration::from)
 }
 
-/// Windows tells that through unsafe calls only: the time that has passed.
+/// Windows has only unsafe calls for it: the time since the first call.
 #[cfg(not(unix))]
 pub(crate) fn thread_time() -> Duration {
     static START: std::sync::LazyLock<std::time::Instant> = std::sync::LazyLock::new(std::time::Instant::now);
     START.elapsed()
 }
 
-/// What is asked for pages.
+/// Advice about pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pages {
-    /// Huge ones where they are used.
+    /// Huge pages, as they are used.
     Huge,
-    /// Never huge ones.
+    /// No huge pages.
     Small,
-    /// None: what they hold may be lost. They come back, filled with anything, when they are used again.
+    /// No pages: the contents may be lost. The next use brings pages with any contents.
     Absent,
 }
 
-/// Asks that for the whole pages of `bytes`, which are private anonymous memory; whether the system agreed.
+/// Gives advice about the whole pages of `bytes`, which are private anonymous memory; whether the system agreed.
 #[cfg(unix)]
 pub(crate) fn advise(bytes: &mut [u8], pages: Pages) -> bool {
     use nix::{
@@ -47,18 +46,18 @@ pub(crate) fn advise(bytes: &mut [u8], pages: Pages) -> bool {
     assert_eq!((bytes.as_ptr().addr() % page_bytes as usize, length % page_bytes as usize), (0, 0));
     let address = std::ptr::NonNull::from(bytes).cast();
     #[expect(unsafe_code, reason = "advice about pages is a system call")]
-    // SAFETY: the address range is that of a live exclusive borrow, so it is mapped, and nobody else looks at it. Every
+    // SAFETY: the address range is that of a live exclusive borrow, so it is mapped and not accessed by others. Every
     // advice used here either keeps its bytes or replaces them by others, and any byte is a valid `u8`.
     unsafe { madvise(address, length, advice) }.is_ok()
 }
 
-/// Windows has no such advice for memory that it has promised.
+/// Windows has no such advice for committed memory.
 #[cfg(not(unix))]
 pub(crate) fn advise(_: &mut [u8], _: Pages) -> bool {
     false
 }
 
-/// Linux gives pages back at once; the others as soon as somebody needs them.
+/// Linux frees pages at once; other systems when memory is short.
 #[cfg(unix)]
 fn advice(pages: Pages) -> Option<nix::sys::mman::MmapAdvise> {
     use nix::sys::mman::MmapAdvise;
@@ -76,12 +75,12 @@ fn advice(pages: Pages) -> Option<nix::sys::mman::MmapAdvise> {
     }
 }
 
-/// One line about the pages that memory lies in.
+/// One line for the user about the pages of memory.
 #[cfg(target_os = "linux")]
-pub(crate) fn describe_pages(wish: HugePages) -> String {
+pub(crate) fn describe_pages(requested: HugePages) -> String {
     const SETTING: &str = "/sys/kernel/mm/transparent_hugepage/enabled";
     let offered = std::fs::read_to_string(SETTING).is_ok_and(|setting| !setting.contains("[never]"));
-    match wish {
+    match requested {
         HugePages::Never => "memory: small pages, as asked for".to_owned(),
         _ if !offered => format!("memory: small pages; this system has no transparent huge pages ({SETTING})"),
         HugePages::AsUsed => "memory: huge pages, as it is used (-L takes all of it now)".to_owned(),
@@ -93,14 +92,14 @@ pub(crate) fn describe_pages(wish: HugePages) -> String {
     }
 }
 
-/// One line about the pages that memory lies in.
+/// One line for the user about the pages of memory.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn describe_pages(wish: HugePages) -> String {
-    let taken = if wish == HugePages::Now { ", all of it is taken" } else { "" };
+pub(crate) fn describe_pages(requested: HugePages) -> String {
+    let taken = if requested == HugePages::Now { ", all of it is taken" } else { "" };
     format!("memory: pages of the system's choice{taken}")
 }
 
-/// A field of the kernel's account of this process.
+/// A field of the kernel's summary of this process's memory.
 #[cfg(target_os = "linux")]
 fn process_kib(field: &str) -> Option<u64> {
     let account = std::fs::read_to_string("/proc/self/smaps_rollup").ok()?;
@@ -108,7 +107,7 @@ fn process_kib(field: &str) -> Option<u64> {
     line.trim().trim_end_matches(" kB").parse().ok()
 }
 
-/// The part of `bytes` that begins and ends with a page.
+/// The whole pages of `bytes`.
 #[cfg(unix)]
 fn whole_pages(bytes: &[u8], page_bytes: usize) -> Range<usize> {
     let first = bytes.as_ptr().addr();
@@ -122,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_whole_pages_are_named() {
+    fn only_whole_pages_are_advised() {
         let buffer = vec![0u8; 5 * 4096];
         let aligned = buffer.as_ptr().addr().wrapping_neg() % 4096;
         let page = |from: usize, to: usize| &buffer[aligned + from..aligned + to];

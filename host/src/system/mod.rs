@@ -1,4 +1,4 @@
-//! What the operating system offers a process: limits and users, files, memory pages, signals, and whoever started it.
+//! The operating system: limits and users, files, memory pages, signals, the service manager.
 
 pub(crate) mod memory;
 pub(crate) mod pid_file;

@@ -1,4 +1,4 @@
-//! The process id in a file, and files that must not follow a link.
+//! The file with the process id, and the writing of files that must not follow a link.
 
 use crate::exit::reason;
 use std::{
@@ -7,13 +7,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// A file with the process id, removed with this value.
+/// A file with the process id, removed on drop.
 #[derive(Debug)]
 pub(crate) struct PidFile(PathBuf);
 
 impl PidFile {
-    /// Writes the file: whole, or not at all. One that cannot be written is no reason not to serve, and one that is there
-    /// already is replaced, with a word if its process is alive.
+    /// Writes the file in one step. A failure is reported and does not stop the server. An existing file is replaced, with a
+    /// warning if its process is alive.
     pub(crate) fn write(path: &Path) -> Option<Self> {
         if let Some(pid) = read_pid(path)
             && is_running(pid)
@@ -41,22 +41,22 @@ impl PidFile {
 
 impl Drop for PidFile {
     fn drop(&mut self) {
-        // A server that was started after this one may have written its own.
+        // A server that started later may have replaced the file.
         if read_pid(&self.0) != Some(std::process::id()) {
             return;
         }
         if let Err(error) = fs::remove_file(&self.0) {
-            // It gave up its rights, or somebody was faster: the next start finds that this process is gone.
+            // The process gave up its rights, or the file is gone: the next start finds that this process has ended.
             tracing::warn!("Could not remove the pid file {}: {}", self.0.display(), reason(&error));
         }
     }
 }
 
-/// Writes a file that is new, in the place of what a crash may have left. It is written with all rights that the process
-/// still has, so a link that somebody put there is not followed.
+/// Writes a new file in place of one that a crash may have left. The process may have the rights of root, so a link at that
+/// place is not followed.
 ///
 /// # Errors
-/// As for any file; and where somebody else was faster.
+/// The file cannot be written, or another process created it meanwhile.
 pub(crate) fn write_anew(path: &Path, text: &str) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
@@ -69,12 +69,12 @@ fn read_pid(path: &Path) -> Option<u32> {
     fs::read_to_string(path).ok()?.trim().parse().ok()
 }
 
-/// The path that `path` is also after the process has changed its folder.
+/// `path`, made independent of the current folder.
 pub(crate) fn fixed_path(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
-/// Whether a process has that id. One that belongs to somebody else counts.
+/// Whether a process of any user has that id.
 #[cfg(unix)]
 fn is_running(pid: u32) -> bool {
     use nix::{errno::Errno, unistd::Pid};
@@ -82,7 +82,7 @@ fn is_running(pid: u32) -> bool {
     matches!(nix::sys::signal::kill(Pid::from_raw(pid), None), Ok(()) | Err(Errno::EPERM))
 }
 
-/// Not known on this system: what a file says is not believed.
+/// Unknown on this system.
 #[cfg(windows)]
 fn is_running(_pid: u32) -> bool {
     false
@@ -96,14 +96,14 @@ mod tests {
     fn a_link_is_not_followed() {
         let folder = std::env::temp_dir().join(format!("wasmcached-anew-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
-        let (precious, path) = (folder.join("precious"), folder.join("pid.tmp"));
-        fs::write(&precious, "all of it").unwrap();
-        std::os::unix::fs::symlink(&precious, &path).unwrap();
+        let (target, path) = (folder.join("target"), folder.join("pid.tmp"));
+        fs::write(&target, "contents").unwrap();
+        std::os::unix::fs::symlink(&target, &path).unwrap();
         for text in ["1\n", "2\n"] {
             write_anew(&path, text).unwrap();
             assert_eq!(fs::read_to_string(&path).unwrap(), text);
         }
-        assert_eq!(fs::read_to_string(&precious).unwrap(), "all of it");
+        assert_eq!(fs::read_to_string(&target).unwrap(), "contents");
         assert!(write_anew(&folder.join("none/pid.tmp"), "").is_err());
         fs::remove_dir_all(&folder).unwrap();
     }

@@ -1,6 +1,6 @@
-//! What a process of a Unix system does besides its work: limits, users, the background.
+//! Limits, users and daemons of Unix.
 //!
-//! Where a system has none of that, the same functions say so.
+//! On other systems the same functions do nothing or report an error.
 
 #[cfg(unix)]
 pub(crate) use unix::*;
@@ -31,10 +31,10 @@ mod unix {
             .map_or((0, 0), |usage| (microseconds(usage.user_time()), microseconds(usage.system_time())))
     }
 
-    /// Sees to it that `connections` clients and `reserved` other descriptors can be open.
+    /// Raises the limit of descriptors to `connections` clients and `reserved` others.
     ///
     /// # Errors
-    /// Not even the clients can.
+    /// The limit stays below `connections`.
     pub(crate) fn raise_descriptor_limit(connections: usize, reserved: usize) -> Result<(), ExitError> {
         let failure = || {
             ExitError::new(
@@ -50,7 +50,7 @@ mod unix {
         if setrlimit(Resource::RLIMIT_NOFILE, wanted, hard.max(wanted)).is_ok() {
             return Ok(());
         }
-        // Only the last few clients could find no descriptor: they wait until there is one.
+        // The last few clients may find no descriptor and wait for one.
         let possible = hard.min(wanted);
         if possible >= least && setrlimit(Resource::RLIMIT_NOFILE, possible, hard).is_ok() {
             return Ok(());
@@ -58,10 +58,10 @@ mod unix {
         Err(failure())
     }
 
-    /// `-r`: lets the system write core files as large as they get.
+    /// `-r`: lifts the limit of core files.
     ///
     /// # Errors
-    /// It writes none at all.
+    /// The system writes none at all.
     pub(crate) fn raise_core_limit() -> Result<(), ExitError> {
         let failure = |_| ExitError::new(exit::SYSTEM, "failed to ensure corefile creation");
         let (_, hard) = getrlimit(Resource::RLIMIT_CORE).map_err(failure)?;
@@ -74,17 +74,15 @@ mod unix {
         }
     }
 
-    /// Lets all memory be locked, if this process may decide that: to be called before it gives up its rights.
+    /// Lifts the limit of locked memory, where this process may. Call it before the process gives up its rights.
     pub(crate) fn raise_lock_limit() {
-        // macOS has no limit that could be raised. If this process may not, it may still be allowed to lock
-        // without one, and `lock_memory` says what came of it.
+        // macOS has no such limit. A failure is not final: `lock_memory` reports whether memory is locked.
         #[cfg(not(target_vendor = "apple"))]
         let _ = setrlimit(Resource::RLIMIT_MEMLOCK, RLIM_INFINITY, RLIM_INFINITY);
     }
 
-    /// `-k`: keeps what is in memory, and what will be, out of the swap file. Where that is refused the server goes on
-    /// without. To be called when the guests are there: they reserve far more address space than they use, and all of
-    /// it counts, so a limit that is too low for them is refused now and does not bite when a guest is replaced.
+    /// `-k`: keeps all memory, present and future, out of the swap file. A failure is a warning. Call it after the guests
+    /// are made: their whole address space counts, so a limit that is too low fails here and not when a guest is replaced.
     pub(crate) fn lock_memory() {
         let flags = MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE | pages_as_they_are_used();
         if let Err(error) = mlockall(flags) {
@@ -96,7 +94,7 @@ mod unix {
         }
     }
 
-    /// Without it all memory that guests could ever use would be taken at once.
+    /// Locks pages as they are used. Otherwise the address space of all guests would be taken at once.
     #[cfg(target_os = "linux")]
     fn pages_as_they_are_used() -> MlockAllFlags {
         MlockAllFlags::from_bits_retain(nix::libc::MCL_ONFAULT)
@@ -107,7 +105,7 @@ mod unix {
         MlockAllFlags::empty()
     }
 
-    /// Runs `action` while files are created with at most the rights of `mask`.
+    /// Runs `action`, whose files have at most the rights of `mask`.
     pub(crate) fn with_creation_mask<T>(mask: u32, action: impl FnOnce() -> T) -> T {
         let closed = Mode::from_bits_truncate((!mask & 0o777) as nix::libc::mode_t);
         let before = umask(closed);
@@ -116,12 +114,12 @@ mod unix {
         result
     }
 
-    /// Whom to become; looked up before anything is opened, so that a wrong name costs nothing.
+    /// The user to become, looked up before anything is opened.
     #[derive(Debug)]
     pub(crate) struct Identity(Option<User>);
 
     impl Identity {
-        /// The user of `-u`, which counts only for root.
+        /// The user of `-u`, which has an effect only for root.
         ///
         /// # Errors
         /// There is no such user.
@@ -139,10 +137,10 @@ mod unix {
             }
         }
 
-        /// Becomes that user for good.
+        /// Becomes that user, without a way back.
         ///
         /// # Errors
-        /// The system refuses.
+        /// A system call fails.
         pub(crate) fn assume(self) -> Result<(), ExitError> {
             let Some(user) = self.0 else { return Ok(()) };
             let name = &user.name;
@@ -156,10 +154,10 @@ mod unix {
         }
     }
 
-    /// Goes on in the background; `keep_output`: standard error stays where it is. To be called before threads exist.
+    /// Continues in the background; `keep_output` keeps standard error. Call it before threads exist.
     ///
     /// # Errors
-    /// The system refuses.
+    /// A system call fails.
     pub(crate) fn daemonize(keep_output: bool) -> Result<(), ExitError> {
         match fork::daemon(false, keep_output) {
             Ok(_) => Ok(()),
@@ -174,12 +172,12 @@ mod unix {
 mod windows {
     use super::*;
 
-    /// Not known on this system.
+    /// Unknown on this system.
     pub(crate) fn cpu_time_us() -> (u64, u64) {
         (0, 0)
     }
 
-    /// Not on this system: who wants dumps of crashes sets them up for all programs.
+    /// Dumps of crashes are set up for the whole system.
     ///
     /// # Errors
     /// Never.
@@ -201,15 +199,15 @@ mod windows {
         Ok(())
     }
 
-    /// Whom to become.
+    /// The user to become.
     #[derive(Debug)]
     pub(crate) struct Identity;
 
     impl Identity {
-        /// Nobody else, on this system.
+        /// This system has no `-u`.
         ///
         /// # Errors
-        /// Somebody was asked for.
+        /// A user was named.
         pub(crate) fn find(name: Option<&str>) -> Result<Self, ExitError> {
             match name {
                 None => Ok(Self),
@@ -219,7 +217,7 @@ mod windows {
             }
         }
 
-        /// Stays who it is.
+        /// Does nothing.
         ///
         /// # Errors
         /// Never.

@@ -3,14 +3,14 @@
 #[cfg(unix)]
 pub(crate) use unix::Signals;
 #[cfg(windows)]
-pub(crate) use windows::{Signals, ask_to_reload, ask_to_stop};
+pub(crate) use windows::{Signals, request_reload, request_stop};
 
-/// What a signal asks of the server.
+/// The request that a signal makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SignalRequest {
-    /// To finish what is under way and end.
+    /// Finish pending requests and end.
     Stop(&'static str),
-    /// To read its files again.
+    /// Read files again.
     Reload(&'static str),
 }
 
@@ -25,14 +25,14 @@ mod unix {
     pub(crate) struct Signals(signal_hook_mio::v1_0::Signals);
 
     impl Signals {
-        /// Takes over from the system's defaults. (Rust ignores SIGPIPE already.)
+        /// Replaces the system's default handlers. (Rust ignores SIGPIPE already.)
         pub(crate) fn listen(registry: &Registry, token: Token, _waker: &Arc<Waker>) -> io::Result<Self> {
             let mut signals = signal_hook_mio::v1_0::Signals::new([SIGINT, SIGTERM, SIGUSR1, SIGHUP])?;
             registry.register(&mut signals, token, Interest::READABLE)?;
             Ok(Self(signals))
         }
 
-        /// What has arrived since the last call.
+        /// Requests since the last call.
         pub(crate) fn pending(&mut self) -> impl Iterator<Item = SignalRequest> {
             self.0.pending().map(|signal| match signal {
                 SIGHUP => SignalRequest::Reload("SIGHUP"),
@@ -56,41 +56,41 @@ mod windows {
         },
     };
 
-    /// The running server's.
+    /// Requests to the running server.
     static PENDING: OnceLock<PendingSignals> = OnceLock::new();
 
-    /// What was asked for, and the loop to tell of it.
+    /// Requests that wait, and the waker of the loop that handles them.
     struct PendingSignals {
         stop: AtomicBool,
         reload: AtomicBool,
         waker: Arc<Waker>,
     }
 
-    /// Does what Ctrl-C does; nothing before the server listens for it.
-    pub(crate) fn ask_to_stop() {
-        ring(|bell| &bell.stop);
+    /// Acts like Ctrl-C; has no effect before the server listens.
+    pub(crate) fn request_stop() {
+        request(|pending| &pending.stop);
     }
 
-    /// Has files read again.
-    pub(crate) fn ask_to_reload() {
-        ring(|bell| &bell.reload);
+    /// Makes the server read its files again.
+    pub(crate) fn request_reload() {
+        request(|pending| &pending.reload);
     }
 
-    fn ring(which: fn(&PendingSignals) -> &AtomicBool) {
-        let Some(bell) = PENDING.get() else { return };
-        which(bell).store(true, Ordering::Release);
-        // The loop looks by itself too, only later.
-        let _ = bell.waker.wake();
+    fn request(which: fn(&PendingSignals) -> &AtomicBool) {
+        let Some(pending) = PENDING.get() else { return };
+        which(pending).store(true, Ordering::Release);
+        // Without the wake-up the loop handles it within a second.
+        let _ = pending.waker.wake();
     }
 
-    /// Receives Ctrl-C, the closing of the console, and what the service manager wants.
+    /// Receives Ctrl-C, the closing of the console, and the requests of the service manager.
     pub(crate) struct Signals(&'static PendingSignals);
 
     impl Signals {
-        /// Takes over from the system's defaults.
+        /// Replaces the system's default handlers.
         pub(crate) fn listen(_registry: &Registry, _token: Token, waker: &Arc<Waker>) -> io::Result<Self> {
             let mut is_first = false;
-            let bell = PENDING.get_or_init(|| {
+            let pending = PENDING.get_or_init(|| {
                 is_first = true;
                 PendingSignals {
                     stop: AtomicBool::new(false),
@@ -101,11 +101,11 @@ mod windows {
             if !is_first {
                 return Err(io::Error::other("a process is one server"));
             }
-            ctrlc::set_handler(ask_to_stop).map_err(io::Error::other)?;
-            Ok(Self(bell))
+            ctrlc::set_handler(request_stop).map_err(io::Error::other)?;
+            Ok(Self(pending))
         }
 
-        /// What has arrived since the last call.
+        /// Requests since the last call.
         pub(crate) fn pending(&mut self) -> impl Iterator<Item = SignalRequest> {
             let reload =
                 self.0.reload.swap(false, Ordering::Acquire).then_some(SignalRequest::Reload("the service manager"));

@@ -1,26 +1,26 @@
-//! Whoever started this program and watches it: a service manager that may have opened the sockets already, and wants to
-//! know when the server is ready and when it stops. Without one, nothing here does anything.
+//! The service manager, which may pass sockets and is told when the server is ready, reloads and stops. Without one,
+//! nothing here has an effect.
 
 #[cfg(unix)]
 use crate::exit::{self, ExitError};
 #[cfg(unix)]
 use std::{net::TcpListener, os::unix::net::UnixListener};
 
-/// A socket that was passed on.
+/// A socket of the service manager.
 #[cfg(unix)]
 #[derive(Debug)]
 pub(crate) enum PassedSocket {
     /// TCP.
     Tcp(TcpListener),
-    /// In the file system; its file belongs to whoever made it.
+    /// A Unix socket; the service manager owns its file.
     Unix(UnixListener),
 }
 
-/// The sockets that the service manager passes on (`LISTEN_FDS`), in its order. To be called once, before threads exist:
-/// the variables are gone afterwards, so that no child takes them for its own.
+/// The sockets that the service manager passes (`LISTEN_FDS`), in its order. Call it once, before threads exist: it removes
+/// the variables, so that no child uses them.
 ///
 /// # Errors
-/// Something was passed on that cannot be served.
+/// A socket is of another kind.
 #[cfg(unix)]
 pub(crate) fn passed_sockets() -> Result<Vec<PassedSocket>, ExitError> {
     let mut passed = listenfd::ListenFd::from_env();
@@ -43,17 +43,17 @@ pub(crate) fn passed_sockets() -> Result<Vec<PassedSocket>, ExitError> {
     Ok(sockets)
 }
 
-/// The server takes clients.
+/// Reports that the server accepts clients.
 pub(crate) fn ready() {
     system::ready();
 }
 
-/// Files are read again; call [`ready`] afterwards.
+/// Reports that files are read again; [`ready`] ends it.
 pub(crate) fn reloading() {
     system::reloading();
 }
 
-/// The server begins to stop.
+/// Reports that the server begins to stop.
 pub(crate) fn stopping() {
     system::stopping();
 }
@@ -63,22 +63,22 @@ mod system {
     use sd_notify::NotifyState;
 
     pub(super) fn ready() {
-        tell(&[NotifyState::Ready]);
+        notify(&[NotifyState::Ready]);
     }
 
     pub(super) fn reloading() {
         match NotifyState::monotonic_usec_now() {
-            Ok(now) => tell(&[NotifyState::Reloading, now]),
-            Err(_) => tell(&[NotifyState::Reloading]),
+            Ok(now) => notify(&[NotifyState::Reloading, now]),
+            Err(_) => notify(&[NotifyState::Reloading]),
         }
     }
 
     pub(super) fn stopping() {
-        tell(&[NotifyState::Stopping]);
+        notify(&[NotifyState::Stopping]);
     }
 
-    /// Nobody who asked to be told is fine, too.
-    fn tell(state: &[NotifyState<'_>]) {
+    /// Without a service manager this does nothing.
+    fn notify(state: &[NotifyState<'_>]) {
         if let Err(error) = sd_notify::notify(state) {
             tracing::warn!("the service manager cannot be told how things stand: {error}");
         }
@@ -91,7 +91,7 @@ mod system {
         super::windows_service::report_running();
     }
 
-    /// The manager has no word for it.
+    /// The manager has no such state.
     pub(super) fn reloading() {}
 
     pub(super) fn stopping() {

@@ -1,4 +1,4 @@
-//! The state of a service of Windows, as its manager is told.
+//! The state of a service of Windows, as reported to its manager.
 
 use std::{sync::OnceLock, time::Duration};
 use windows_service::{
@@ -6,28 +6,28 @@ use windows_service::{
     service_control_handler::ServiceStatusHandle,
 };
 
-/// How long the manager waits for the next word while the server starts or stops.
+/// Time that the manager waits for the next report while the server starts or stops.
 const WAIT_HINT: Duration = Duration::from_secs(10);
 
 static HANDLE: OnceLock<ServiceStatusHandle> = OnceLock::new();
 
-/// This process is the service of that handle.
+/// Makes this process the service of that handle.
 pub(crate) fn attach(handle: ServiceStatusHandle) {
     // A process is one service.
     let _ = HANDLE.set(handle);
 }
 
-/// The server takes clients.
+/// Reports that the server accepts clients.
 pub(crate) fn report_running() {
     report(ServiceState::Running, ServiceExitCode::NO_ERROR);
 }
 
-/// The server begins to stop.
+/// Reports that the server begins to stop.
 pub(crate) fn report_stopping() {
     report(ServiceState::StopPending, ServiceExitCode::NO_ERROR);
 }
 
-/// Tells the manager, if this is a service.
+/// Reports a state to the manager, if this is a service.
 pub(crate) fn report(current_state: ServiceState, exit_code: ServiceExitCode) {
     let Some(handle) = HANDLE.get() else { return };
     let is_pending = matches!(current_state, ServiceState::StartPending | ServiceState::StopPending);

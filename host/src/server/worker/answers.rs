@@ -46,7 +46,7 @@ fn answer(
             let done = shared.stores.limit(front, bytes, now)?;
             return Ok(vec![u8::from(done)]);
         }
-        HostRequest::Clock(order) => shared.clock.obey(order),
+        HostRequest::Clock(order) => shared.clock.apply(order),
         HostRequest::Watch(kinds) => {
             // 2: impossible for this connection.
             let Some(stream) = origin.stream else { return Ok(vec![2]) };
