@@ -1,6 +1,6 @@
 //! Finds a fresh guest, or compiles it, and precompiles it for the host's target.
 //!
-//! Never falls back to a guest that does not come from the sources beside it.
+//! It never embeds a guest from other sources.
 
 #[path = "build/mod.rs"]
 mod guest_build;
@@ -19,7 +19,7 @@ use std::{
     process::Command,
 };
 
-/// Names a module to embed instead of the one that the sources make.
+/// Names a module to embed instead of one from the sources.
 const GUEST_VARIABLE: &str = "WASMCACHED_GUEST";
 fn main() {
     println!("cargo::rerun-if-env-changed={GUEST_VARIABLE}");
@@ -66,7 +66,7 @@ fn find_guest(out: &Path) -> Result<PathBuf, String> {
     Err(format!("the WebAssembly guest target/guest/{} {state}: {way}", guest.file_name()))
 }
 
-/// The repository, if this crate lies in it.
+/// The repository that contains this crate.
 fn repository_root() -> Result<PathBuf, String> {
     let host = PathBuf::from(variable("CARGO_MANIFEST_DIR"));
     let root = host.parent().map(Path::to_owned).unwrap_or_default();

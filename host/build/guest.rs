@@ -1,34 +1,34 @@
-//! How the guest is compiled: the same cargo command for the build tool and for the host's build script.
+//! The cargo command that compiles a guest, for the build tool and for the host's build script.
 
 use std::{
     path::{Path, PathBuf},
     process::Command,
 };
 
-/// The guest's target.
+/// The target of guests.
 pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
-/// What cargo calls the guest's file.
+/// Cargo's name of the guest's file.
 const CARGO_FILE_NAME: &str = "wasmcached_wasm.wasm";
-/// Every WebAssembly runtime that is served has these.
+/// Features of all supported WebAssembly runtimes.
 const WASM_FEATURES: &str =
     "+bulk-memory,+sign-ext,+nontrapping-fptoint,+mutable-globals,+multivalue,+reference-types,+simd128";
-/// Without it an empty instance has 17 pages of memory, with it 2.
+/// An empty instance has 2 pages of memory with it, and 17 with the default.
 const STACK_BYTES: u32 = 65536;
 
 /// wasm-bindgen's generator reads the section that says which features the module uses; Binaryen strips it later.
 const JAVASCRIPT_FLAG: &str = "-Cstrip=none";
 
-/// Which of the guests.
+/// The variants of the guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Guest {
-    /// The one that is shipped.
+    /// The guest of the server.
     Shipped,
-    /// The one with traps and hangs on demand, for tests.
+    /// The same with traps and hangs on demand, for tests.
     FaultInjection,
-    /// The one that the npm package is made of.
+    /// The guest of the npm package.
     #[allow(dead_code, reason = "the host's build script never embeds it")]
     JavaScript,
-    /// The one that measures the store from inside.
+    /// The guest that measures the store from inside.
     #[allow(dead_code, reason = "the host's build script never embeds it")]
     Bench,
 }
@@ -54,7 +54,7 @@ impl Guest {
         }
     }
 
-    /// What goes into the fingerprint beside the sources.
+    /// The part of the fingerprint besides the sources.
     pub(crate) fn flags(self) -> Vec<String> {
         let mut flags = vec![self.features().to_owned()];
         flags.extend(rustc_flags());
@@ -65,20 +65,20 @@ impl Guest {
     }
 }
 
-/// Where a guest comes from.
+/// The source of a guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
-    /// The file that was built from just these sources.
+    /// The file that was built from these very sources.
     Fresh,
-    /// A compiler that can make one.
+    /// A compiler.
     Compiler,
-    /// Nowhere: there is an older file, which must not be taken.
+    /// None: there is only an outdated file.
     Stale,
-    /// Nowhere.
+    /// None.
     Missing,
 }
 
-/// Decides: `stamp` is what lies beside the file, if both are there; `wanted` is what it would have to be.
+/// Chooses the source. `stamp` lies beside the built file, if there is one; `wanted` is the stamp of a fresh file.
 pub(crate) fn source(stamp: Option<&str>, wanted: &str, can_compile: impl FnOnce() -> bool) -> Source {
     match stamp {
         Some(stamp) if stamp.trim() == wanted => Source::Fresh,
@@ -88,7 +88,7 @@ pub(crate) fn source(stamp: Option<&str>, wanted: &str, can_compile: impl FnOnce
     }
 }
 
-/// The stamp of a built guest; empty if it lies there without one, `None` if it does not.
+/// The stamp of a built guest; empty if the file has none, `None` without a file.
 pub(crate) fn stamp_of(file: &Path) -> Option<String> {
     file.is_file().then(|| std::fs::read_to_string(file.with_extension("stamp")).unwrap_or_default())
 }
@@ -96,19 +96,19 @@ pub(crate) fn stamp_of(file: &Path) -> Option<String> {
 /// A compiler that has the guest's standard library.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Toolchain {
-    /// The one in use, with the target installed by rustup.
+    /// The active toolchain, with the target installed by rustup.
     Rustup {
-        /// The cargo to call.
+        /// The cargo to run.
         cargo: PathBuf,
-        /// The rustc it shall call.
+        /// The rustc for it.
         rustc: PathBuf,
     },
-    /// A distribution's compiler with the standard library's source, and a linker.
+    /// A distribution's compiler with the source of the standard library, and a linker.
     #[allow(dead_code, reason = "the build tool constructs it, the build script does not")]
     BuildStd {
-        /// The cargo to call.
+        /// The cargo to run.
         cargo: PathBuf,
-        /// The rustc it shall call.
+        /// The rustc for it.
         rustc: PathBuf,
         /// `rust-lld`.
         linker: PathBuf,
@@ -127,7 +127,7 @@ fn is_core_library(entry: std::fs::DirEntry) -> bool {
     name.starts_with("libcore-") && name.ends_with(".rlib")
 }
 
-/// The command that compiles a guest into `target_directory`, and the file it leaves there.
+/// The command that compiles a guest into `target_directory`, and its output file.
 pub(crate) fn cargo_command(
     toolchain: &Toolchain,
     guest: Guest,
@@ -156,12 +156,12 @@ pub(crate) fn cargo_command(
     (command, target_directory.join(TARGET).join("release").join(CARGO_FILE_NAME))
 }
 
-/// Flags that decide what the guest is.
+/// Flags that change the guest.
 fn rustc_flags() -> Vec<String> {
     vec![format!("-Ctarget-feature={WASM_FEATURES}"), format!("-Clink-arg=-zstack-size={STACK_BYTES}")]
 }
 
-/// Flags that keep this machine's paths out of what is compiled below `root`.
+/// Flags that keep local paths out of programs compiled below `root`.
 pub(crate) fn remap_flags(root: &Path) -> Vec<String> {
     let home = |variable: &str, folder: &str| {
         let home = || std::env::var_os("HOME").or_else(|| std::env::var_os("USERPROFILE"));
@@ -169,7 +169,7 @@ pub(crate) fn remap_flags(root: &Path) -> Vec<String> {
     };
     let mut folders = vec![(root.to_owned(), "wasmcached")];
     folders.extend(home("RUSTUP_HOME", ".rustup").map(|folder| (folder, "rust")));
-    // The last one that fits wins: a registry's folder also tells where its packages were downloaded from.
+    // The last match wins: the name of a registry's folder would tell the source of its packages.
     if let Some(cargo) = home("CARGO_HOME", ".cargo") {
         let registries = std::fs::read_dir(cargo.join("registry/src")).into_iter().flatten().flatten();
         let registries: Vec<PathBuf> = registries.map(|entry| entry.path()).collect();
@@ -179,7 +179,7 @@ pub(crate) fn remap_flags(root: &Path) -> Vec<String> {
     folders.iter().map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display())).collect()
 }
 
-/// Settings of the cargo that called us, meant for another target.
+/// Removes settings of the outer cargo, which are for another target.
 fn forget_outer_cargo(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();

@@ -1,4 +1,4 @@
-//! What a guest is made from, as one fingerprint: a guest whose stamp differs from it is stale.
+//! The fingerprint of the guest's sources. A guest whose stamp differs from it is stale.
 
 use siphasher::sip128::{Hasher128, SipHasher13};
 use std::{
@@ -11,13 +11,13 @@ use std::{
 
 /// Folders of the repository that hold the guest's sources.
 pub(crate) const SOURCE_FOLDERS: [&str; 2] = ["core", "wasm"];
-/// The package that is the guest, as the lock file names it.
+/// The guest's package in the lock file.
 const GUEST_PACKAGE: &str = "wasmcached-wasm";
 
-/// The fingerprint of the guest that the sources below `root` make with `flags`.
+/// The fingerprint of the sources below `root` with `flags`.
 ///
 /// # Errors
-/// Where a source cannot be read.
+/// A source cannot be read.
 pub(crate) fn fingerprint(root: &Path, flags: &[String]) -> io::Result<String> {
     let mut hasher = SipHasher13::new();
     let mut add = |name: &str, bytes: &[u8]| {
@@ -57,7 +57,7 @@ fn source_files(root: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// The entries of a lock file that `package` needs, so that a new dependency of something else leaves the guest fresh.
+/// The entries of a lock file on which `package` depends, so that dependencies of other packages leave the guest fresh.
 fn locked_closure(lock: &str, package: &str) -> String {
     let entries: Vec<&str> = lock.split("[[package]]").skip(1).map(str::trim).collect();
     let name_of =

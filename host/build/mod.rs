@@ -1,4 +1,4 @@
-//! How a guest is compiled and known to be fresh; shared by the host's build script and the build tool.
+//! The compilation of guests and the check of their freshness, shared by the host's build script and the build tool.
 
 pub(crate) mod guest;
 pub(crate) mod inputs;

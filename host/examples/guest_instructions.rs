@@ -1,9 +1,9 @@
 //! Requests to the shipped guest for an instruction counter: `cargo xtask instructions` runs it under callgrind, which
 //! counts what happens inside `counted`.
 //!
-//! Without an argument it lists its cases, one a line, with the operations that each counts; with a case's place in that
-//! list it runs it. It goes through the verbs of `docs/internals/boundary.md` as the server does, without sockets:
-//! receives into the window, calls `advance`, looks at the output.
+//! Without an argument it lists its cases, one a line, with the number of operations of each; with an index in that list it
+//! runs a case. It calls the verbs of `docs/boundary.md` as the server does, without sockets: it writes into the window, calls
+//! `advance`, reads the output.
 
 #![deny(unsafe_code)]
 
@@ -20,24 +20,24 @@ use wasmcached_core::{
 use wasmtime::{Engine, Instance, Memory, Store, TypedFunc, WasmParams, WasmResults};
 
 const ITEMS: usize = 10_000;
-/// How many keys a case asks for or sets, however many at a time.
+/// Number of keys that a case reads or sets in total.
 const OPERATIONS: usize = 4_000;
-/// No divisor of [`ITEMS`], so that neighbours among the requests are none in the store.
+/// Not a divisor of [`ITEMS`], so that neighbouring requests have no neighbouring items.
 const STEP: usize = 7919;
 const NOW: u32 = 1_800_000_000;
 const KEY_BYTES: usize = 20;
 const VALUE_BYTES: usize = 100;
 
-/// What a client sends at once, again and again.
+/// A case: requests of one kind.
 struct Case {
     name: &'static str,
-    /// Keys in what is sent at once.
+    /// Keys in one write.
     batch: usize,
-    /// What is sent for the items of these numbers.
+    /// The bytes of one write for the items of these numbers.
     request: fn(&[usize]) -> Vec<u8>,
-    /// How the answer begins.
+    /// The beginning of the reply.
     begins: &'static [u8],
-    /// The length of the answer.
+    /// The length of the reply.
     bytes: usize,
 }
 
@@ -46,7 +46,7 @@ const META_VALUE_BYTES: usize = b"VA 100 k f0\r\n\r\n".len() + KEY_BYTES + VALUE
 const END: usize = b"END\r\n".len();
 const STORED: usize = b"STORED\r\n".len();
 
-/// Opcodes of packets.
+/// Opcodes of the binary protocol.
 const GET: u8 = 0x00;
 const SET: u8 = 0x01;
 const NOOP: u8 = 0x0a;
@@ -118,11 +118,11 @@ fn main() {
     }
 }
 
-/// Everything that happens in here is counted.
+/// Instructions inside this function are counted.
 #[inline(never)]
 fn counted(work: &mut dyn FnMut()) {
     work();
-    // The call above must not become the last thing that this function does, or it would have ended by then.
+    // The call above must not be a tail call, which would end this function before the work.
     black_box(());
 }
 
@@ -135,7 +135,7 @@ fn run(case: &Case) {
     let client = guest.open();
     let numbers: Vec<usize> = (0..OPERATIONS).map(|place| place * STEP % ITEMS).collect();
     let requests: Vec<Vec<u8>> = numbers.chunks(case.batch).map(case.request).collect();
-    // The same once before, to look at the answers, and so that no item is met for the first time when it counts.
+    // An uncounted round checks the replies and warms up all items.
     for request in &requests {
         assert_eq!(guest.exchange(client, request), case.bytes, "{}", case.name);
         assert!(guest.output().starts_with(case.begins), "{}", case.name);
@@ -152,16 +152,16 @@ struct Guest {
     memory: Memory,
     advance: TypedFunc<(u32, u32, u32), u32>,
     mailbox_at: usize,
-    /// Where to receive: the same for all connections without a part of a request.
+    /// The window of all connections without a partial request.
     window_at: usize,
 }
 
-/// The places of words in the mailbox.
+/// Indices of words in the mailbox.
 const WINDOW_AT: usize = 0;
 const OUTPUT_AT: usize = 2;
 const OUTPUT_BYTES: usize = 3;
 
-/// The status of which everything was answered.
+/// The status after a complete reply.
 const OUTPUT: u32 = 1;
 
 impl Guest {
@@ -169,7 +169,7 @@ impl Guest {
         let engine = Engine::new(&settings::engine_config()).expect("this machine runs the engine");
         let module = code::module(&engine).expect("this machine runs the guest");
         let mut store = Store::new(&engine, ());
-        // Nobody moves the epoch on: the guest is not interrupted, but it looks, as the product's does.
+        // The epoch never advances: the guest checks it, as in the server, but is not interrupted.
         store.set_epoch_deadline(1);
         let instance = Instance::new(&mut store, &module, &[]).expect("a guest without imports");
         let memory = instance.get_memory(&mut store, "memory").expect("the guest's memory");
@@ -185,7 +185,7 @@ impl Guest {
         guest
     }
 
-    /// A client's connection.
+    /// Opens a client's connection.
     fn open(&mut self) -> u32 {
         let connection = self.call("open", 0u32);
         self.call::<_, ()>("input", connection);
@@ -193,7 +193,7 @@ impl Guest {
         connection
     }
 
-    /// Sends, and looks at all of the answer; its length.
+    /// Sends a request and reads the whole reply; returns its length.
     fn exchange(&mut self, connection: u32, request: &[u8]) -> usize {
         self.memory.data_mut(&mut self.store)[self.window_at..][..request.len()].copy_from_slice(request);
         let status = self.advance.call(&mut self.store, (connection, request.len() as u32, NOW)).expect("no trap");
@@ -220,7 +220,7 @@ fn key(number: usize) -> String {
     format!("{number:0KEY_BYTES$}")
 }
 
-/// One request after the other.
+/// Single requests, one after another.
 fn each(numbers: &[usize], request: impl Fn(&[usize]) -> Vec<u8>) -> Vec<u8> {
     numbers.chunks(1).flat_map(request).collect()
 }

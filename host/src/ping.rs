@@ -1,5 +1,4 @@
-//! `--ping`: asks a server whether it answers, as a health check without a shell. What is asked and what the reply
-//! means the engine's crate knows.
+//! `--ping`: a health check that needs no shell. The question and the meaning of replies are in the engine's crate.
 
 use crate::{
     exit::{self, ExitError, reason},
@@ -16,21 +15,21 @@ use std::{
 };
 use wasmcached_core::protocol::health::{Answer, Question};
 
-/// Asks the server at `address`; empty: where `options` have it listen. Returns the line to print.
+/// Asks the server at `address`; empty: at the address of `options`. Returns the line to print.
 ///
 /// # Errors
-/// It does not answer, or not as it should: the line to print.
+/// The server does not answer, or not as expected: the line to print.
 pub(crate) fn ping(address: &str, options: &Options) -> Result<String, ExitError> {
     let peer = Peer::find(address, options).map_err(|message| ExitError::new(exit::USAGE, message))?;
     let failed = |message: String| ExitError::new(exit::FLAG, format!("{peer} does not answer: {message}"));
     let started = Instant::now();
     let deadline = started + PING_DURATION_MAX;
-    let heard = match ask(&peer, Question::Text, deadline) {
-        // One that speaks only the other protocol hangs up.
+    let reply = match ask(&peer, Question::Text, deadline) {
+        // A server of the binary protocol alone closes the connection.
         Ok(PingReply::HungUp) => ask(&peer, Question::Binary, deadline),
         other => other,
     };
-    match heard.map_err(|error| failed(explain(&error)))? {
+    match reply.map_err(|error| failed(explain(&error)))? {
         PingReply::Version(version) => {
             Ok(format!("{peer} answers: version {version}, after {:.1} ms\n", started.elapsed().as_secs_f64() * 1e3))
         }
@@ -41,7 +40,7 @@ pub(crate) fn ping(address: &str, options: &Options) -> Result<String, ExitError
     }
 }
 
-/// Who is asked.
+/// The server to ask.
 #[derive(Debug)]
 enum Peer {
     Tcp { host: String, port: u16, encrypted: bool },
@@ -77,7 +76,7 @@ impl Peer {
     }
 }
 
-/// Nobody can be reached at the addresses that stand for all.
+/// A concrete address in place of a wildcard address.
 fn reachable(host: String) -> String {
     match host.as_str() {
         "0.0.0.0" => "127.0.0.1".to_owned(),
@@ -96,7 +95,7 @@ impl fmt::Display for Peer {
     }
 }
 
-/// An [`Answer`] that owns its words, or the lack of one.
+/// An owned [`Answer`], or the end of the connection.
 enum PingReply {
     Version(String),
     Guarded,
@@ -118,7 +117,7 @@ fn ask(peer: &Peer, question: Question, deadline: Instant) -> io::Result<PingRep
             patience()?;
             match converse(&mut rustls::Stream::new(&mut connection, &mut &stream), question, patience) {
                 Err(error) if wants_a_certificate(&error) => Ok(PingReply::Guarded),
-                heard => heard,
+                reply => reply,
             }
         }
         #[cfg(unix)]
@@ -132,7 +131,7 @@ fn ask(peer: &Peer, question: Question, deadline: Instant) -> io::Result<PingRep
     }
 }
 
-/// Whether that is how a server ends a conversation with a client that has to show a certificate.
+/// Whether the server has closed the connection because it requires a client certificate.
 fn wants_a_certificate(error: &io::Error) -> bool {
     use rustls::{
         AlertDescription::{CertificateRequired, HandshakeFailure},
@@ -175,7 +174,7 @@ fn converse(
             Ok(0) => return Ok(PingReply::HungUp),
             Ok(bytes) => reply.extend_from_slice(&piece[..bytes]),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            // Under TLS, an end without a farewell.
+            // With TLS, an end without a closing alert.
             Err(error) if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof) => {
                 return Ok(PingReply::HungUp);
             }
@@ -184,7 +183,7 @@ fn converse(
     }
 }
 
-/// The time that is left.
+/// Time left until the deadline.
 fn left(deadline: Instant) -> io::Result<Duration> {
     let left = deadline.saturating_duration_since(Instant::now());
     if left.is_zero() { Err(ErrorKind::TimedOut.into()) } else { Ok(left) }

@@ -1,4 +1,4 @@
-//! Many connections, too many connections, and connections that behave badly.
+//! Many connections, connections beyond the limit, and clients that misbehave.
 
 mod common;
 
@@ -6,7 +6,7 @@ use common::{Server, wait_for};
 use std::{collections::HashSet, net::TcpStream, time::Duration};
 
 #[test]
-fn whoever_is_too_many_is_told_so() {
+fn connections_beyond_the_limit_are_rejected() {
     let server = Server::start("too-many", "-c 3 -t 2");
     let mut served: Vec<_> = (0..3).map(|_| server.client()).collect();
     for client in &mut served {
@@ -23,7 +23,7 @@ fn whoever_is_too_many_is_told_so() {
 }
 
 #[test]
-fn whoever_is_too_many_may_wait_instead() {
+fn connections_beyond_the_limit_can_wait_instead() {
     let server = Server::start("wait", "-c 2 -t 2 -o no_maxconns_fast");
     let (mut first, mut second) = (server.client(), server.client());
     assert_eq!(first.ask("version"), "VERSION 1.6.45");
@@ -41,7 +41,7 @@ fn whoever_is_too_many_may_wait_instead() {
 }
 
 #[test]
-fn the_silent_are_closed_if_wanted() {
+fn idle_connections_are_closed_on_request() {
     let server = Server::start("silent", "-o idle_timeout=1 -t 2");
     let mut client = server.client();
     assert_eq!(client.ask("version"), "VERSION 1.6.45");
@@ -50,7 +50,7 @@ fn the_silent_are_closed_if_wanted() {
 }
 
 #[test]
-fn each_listener_speaks_what_it_was_told() {
+fn each_listener_has_its_protocol() {
     let listen = "-l 127.0.0.1:0,proto[asc]:127.0.0.1:0,proto[bin]:127.0.0.1:0,proto[auto]:tag[x]:127.0.0.1:0";
     let packet: Vec<u8> = [0x80, 0x0b].into_iter().chain([0; 22]).collect();
     for (more, first) in [("-t 1", [true, true]), ("-t 2 -B binary", [false, true])] {
@@ -93,7 +93,7 @@ fn connections_are_listed() {
 }
 
 #[test]
-fn no_two_items_have_one_unique() {
+fn cas_values_are_unique() {
     for flags in ["-t 1", "-t 2 -o shards=3"] {
         let server = Server::start("uniques", flags);
         let mut client = server.client();
@@ -120,7 +120,7 @@ fn statistics_of_the_host_can_be_reset() {
 }
 
 #[test]
-fn memory_can_be_changed_while_it_runs() {
+fn memory_can_be_changed_at_run_time() {
     for flags in ["-t 1 -m 64", "-t 2 -m 256"] {
         let server = Server::start("memory", flags);
         let mut client = server.client();
@@ -132,7 +132,7 @@ fn memory_can_be_changed_while_it_runs() {
 }
 
 #[test]
-fn the_log_can_be_made_louder_while_it_runs() {
+fn the_level_of_the_log_can_be_changed_at_run_time() {
     let server = Server::start("louder", "");
     let mut client = server.client();
     assert_eq!(client.ask("verbosity 2"), "OK");
@@ -165,7 +165,7 @@ mod linux {
             wait_for("all to be in", || {
                 (client.statistic("curr_connections") == (COUNT + 1).to_string()).then_some(())
             });
-            // They have all been heard once: that must not leave anything behind.
+            // Each has sent one request, which must leave no memory behind.
             for mut stream in &idle {
                 std::io::Write::write_all(&mut stream, b"mn\r\n").unwrap();
             }
@@ -191,7 +191,7 @@ mod linux {
             assert_eq!(client.get("big").map(|value| value.len()), Some(1_000_000));
             let before_kib = server.resident_kib();
             let slow: Vec<_> = (0..10).map(|_| TcpStream::connect(server.address).unwrap()).collect();
-            // Five hundred megabytes are asked for, and nobody reads them.
+            // Requests for five hundred megabytes, of which none are read.
             for mut stream in &slow {
                 std::io::Write::write_all(&mut stream, "get big\r\n".repeat(50).as_bytes()).unwrap();
             }
@@ -201,7 +201,7 @@ mod linux {
             let grown_kib = server.resident_kib().saturating_sub(before_kib);
             println!("{flags}: 500 MB of unread replies cost {grown_kib} KiB");
             assert!(grown_kib < 48 * KIB, "{flags}: {grown_kib} KiB");
-            // The last of them, once it reads, gets everything.
+            // A client that reads at last gets everything.
             let mut total = 0;
             let mut buffer = vec![0; 1 << 16];
             let mut last = slow.last().unwrap();
@@ -217,7 +217,7 @@ mod linux {
     }
 
     #[test]
-    fn clients_that_never_finish_cost_bounded_memory() {
+    fn unfinished_requests_cost_bounded_memory() {
         for flags in ["-t 1", "-t 2"] {
             let server = Server::start("slow-writer", flags);
             let mut client = server.client();
@@ -243,7 +243,7 @@ mod linux {
 }
 
 #[test]
-fn a_list_of_all_items_goes_beside_everybody() {
+fn a_listing_of_all_items_delays_no_other_client() {
     const ITEMS: usize = 100_000;
     for flags in ["-t 1 -m 64", "-t 2 -m 64 -o shards=2"] {
         let server = Server::start("list", flags);
@@ -257,7 +257,7 @@ fn a_list_of_all_items_goes_beside_everybody() {
         for reader in &mut readers {
             assert_eq!(reader.ask("lru_crawler metadump all"), "OK");
         }
-        // None of them reads; more than ten megabytes wait for each.
+        // No client reads; more than ten megabytes wait for each.
         for _ in 0..20 {
             assert_eq!(writer.ask("get none"), "END");
             assert_eq!(writer.set("other", "value"), "STORED");
@@ -275,7 +275,7 @@ fn a_list_of_all_items_goes_beside_everybody() {
             assert_eq!(lines, ITEMS);
             assert_eq!(reader.ask("version"), "VERSION 1.6.45");
         }
-        // All of them began a walk; `stats` counts what clients asked for.
+        // Each client began a walk, which `stats` counts.
         assert_eq!(writer.statistic("lru_crawler_starts"), "3");
     }
 }

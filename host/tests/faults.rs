@@ -1,4 +1,4 @@
-//! Guests that trap or hang on demand, and a server that goes on. Needs a build with the feature `fault-injection`.
+//! Guests that trap or hang on demand, and a server that survives them. Needs the feature `fault-injection`.
 
 #[path = "tls/certificates.rs"]
 #[allow(dead_code, reason = "each test uses its part")]
@@ -11,14 +11,14 @@ mod common;
 use common::{Client, PATIENCE, Server, faulty_program, wait_for};
 use std::{net::UdpSocket, sync::Arc};
 
-/// What a store command gets whose shard trapped.
+/// The reply to a command whose shard has trapped.
 const LOST: &str = "SERVER_ERROR a part of the cache was restarted empty";
 
 fn start(name: &str, flags: &str) -> Server {
     Server::start_program(faulty_program(), name, flags)
 }
 
-/// A client that a worker of its own serves: connections are dealt out in turn.
+/// One client for each worker: connections are assigned in turn.
 fn clients(server: &Server, count: usize) -> Vec<Client> {
     let mut clients: Vec<_> = (0..count).map(|_| server.client()).collect();
     for client in &mut clients {
@@ -39,9 +39,9 @@ fn a_trap_in_a_shard_empties_that_shard_and_nothing_else() {
     for key in &keys {
         assert_eq!(clients[0].set(key, key), "STORED");
     }
-    // For a cache, what is gone was never there.
+    // Lost items are misses.
     assert_eq!(clients[1].get("!trap-shard"), None);
-    // Every connection lives, the one that asked included.
+    // All connections stay open, that of the trap included.
     for client in &mut clients {
         assert_eq!(client.ask("version"), "VERSION 1.6.45");
     }
@@ -61,7 +61,7 @@ fn the_commands_beside_a_shard_trap_are_answered() {
     let server = start("beside", "-t 2 -o shards=1");
     let mut client = server.client();
     client.send("set a 0 0 1\r\n1\r\nset !trap-shard 0 0 1\r\n1\r\nget a\r\nset b 0 0 1\r\n2\r\nversion\r\n");
-    // The run went to the shard as one, so nobody is told that something is stored which may be gone.
+    // The run went to the shard as a whole: no client gets STORED for an item that may be lost.
     assert_eq!((client.line(), client.line()), (LOST.to_owned(), LOST.to_owned()));
     assert_eq!((client.line(), client.line()), ("END".to_owned(), LOST.to_owned()));
     assert_eq!(client.line(), "VERSION 1.6.45");
@@ -79,7 +79,7 @@ fn a_trap_in_a_front_closes_its_connections_and_loses_no_data() {
     assert!(clients[3].is_closed());
     assert_eq!(clients[0].get("a").as_deref(), Some("1"));
     assert_eq!(clients[2].get("a").as_deref(), Some("1"));
-    // The worker whose front trapped serves again.
+    // The worker with the trap serves again.
     let mut fresh = self::clients(&server, 4);
     for client in &mut fresh {
         assert_eq!(client.get("a").as_deref(), Some("1"));
@@ -147,7 +147,7 @@ fn encrypted_connections_of_a_front_that_trapped_are_closed_and_new_ones_served(
     for threads in [1, 2] {
         let server = start("fault-tls-server", &format!("{} -t {threads}", root.flags_in(&folder.0)));
         for round in 1..4 {
-            // On each worker one that has agreed, and one that is about to.
+            // On each worker one connection after its handshake and one before.
             let mut clients: Vec<_> =
                 (0..2 * threads).map(|_| client::connect(server.address, &configuration)).collect();
             let (agreed, opening) = clients.split_at_mut(threads);
@@ -161,7 +161,7 @@ fn encrypted_connections_of_a_front_that_trapped_are_closed_and_new_ones_served(
                     std::io::BufRead::read_line(&mut client.0, &mut line).is_ok() && line == "VERSION 1.6.45\r\n"
                 }
             };
-            // Only those of the same worker are lost.
+            // Only connections of the same worker are lost.
             let left = agreed[1..].iter_mut().chain(opening).map(served).filter(|&served| served).count();
             assert!(left >= 2 * (threads - 1), "{left} of {threads} workers");
             let mut fresh: Vec<_> = (0..threads).map(|_| client::connect(server.address, &configuration)).collect();
@@ -182,7 +182,7 @@ fn datagrams_are_answered_after_a_trap() {
             socket.send(&[b"\0\x05\0\0\0\x01\0\0", payload].concat()).unwrap();
         };
         for round in 1..4 {
-            // What waits behind the one that traps is lost or answered; what comes later is answered.
+            // Datagrams behind the trap may be lost; later ones are answered.
             send(b"get !trap-front\r\n");
             send(b"get a\r\n");
             wait_for("the trap", || (server.log().matches("trapped and is replaced").count() == round).then_some(()));
@@ -200,8 +200,8 @@ fn datagrams_are_answered_after_a_trap() {
 }
 
 #[test]
-fn who_watches_goes_on_watching_unless_its_own_front_traps() {
-    // Connections are dealt out in turn: the first watcher shares its worker with the third client.
+fn watchers_survive_the_traps_of_other_guests() {
+    // Connections are assigned in turn: the first watcher shares its worker with the third client.
     let server = start("fault-watch", "-t 2 -o shards=2");
     let mut watchers = clients(&server, 2);
     for watcher in &mut watchers {
@@ -215,11 +215,11 @@ fn who_watches_goes_on_watching_unless_its_own_front_traps() {
         let line = watcher.line();
         assert!(line.contains(&format!("key=key-{next} ")), "{line}");
     };
-    // Each key goes to one of the two shards, so both have begun to record.
+    // The keys belong to both shards, so both record events now.
     for _ in 0..20 {
         heard(&mut watchers[1], &mut others[1]);
     }
-    // A shard that is made anew records, too.
+    // A new shard records events, too.
     for _ in 0..4 {
         assert_eq!(others[1].get("!trap-shard"), None);
         for _ in 0..10 {
@@ -235,7 +235,7 @@ fn who_watches_goes_on_watching_unless_its_own_front_traps() {
     for client in &mut fresh {
         heard(&mut watchers[1], client);
     }
-    // The new front of that worker has watchers again.
+    // The worker's new front can have watchers.
     let mut again = clients(&server, 2);
     for watcher in &mut again {
         assert_eq!(watcher.ask("watch mutations"), "OK");

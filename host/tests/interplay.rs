@@ -1,4 +1,4 @@
-//! What was made apart and is used together: a file with flags, TLS, UDP, listeners of every kind, logins, the health check.
+//! Features in combination: a configuration file, TLS, UDP, listeners of every kind, logins, the health check.
 
 #[path = "tls/certificates.rs"]
 #[allow(dead_code, reason = "each test uses its part")]
@@ -12,14 +12,14 @@ use certificates::Authority;
 use common::{Client, Folder, PATIENCE, Server, run};
 use std::{fs, net::UdpSocket, sync::Arc};
 
-/// The exit code of a health check, and its line.
+/// Exit code and line of a health check.
 fn ping(flags: &str) -> (Option<i32>, String) {
     let output = run(&format!("--ping {flags}"));
     (output.status.code(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).trim_end().to_owned())
 }
 
 #[test]
-fn a_file_may_ask_for_everything_at_once() {
+fn a_file_can_combine_all_features() {
     let (folder, root) = (Folder::new("interplay"), Authority::new());
     root.flags_in(&folder.0);
     let at = |name: &str| folder.0.join(name).display().to_string();
@@ -65,7 +65,7 @@ fn a_file_may_ask_for_everything_at_once() {
             (format!("-Z {mutual}"), " answers: it wants authentication"),
             (format!("btls:{mutual}"), " answers: it wants authentication"),
         ] {
-            // Other flags may come from the same file, which has the certificates that -Z needs.
+            // The health check reads the same file, which has the certificates that -Z needs.
             let flags = match address.strip_prefix("-Z ") {
                 Some(address) => format!("{address} --config {}", at("flags.toml")),
                 None => address,
@@ -79,7 +79,7 @@ fn a_file_may_ask_for_everything_at_once() {
 }
 
 #[test]
-fn who_wants_logins_over_tls_is_well() {
+fn a_server_with_logins_over_tls_is_healthy() {
     let (folder, root) = (Folder::new("interplay-logins"), Authority::new());
     let users = folder.0.join("users");
     fs::write(&users, "ann:secret\n").unwrap();
@@ -95,7 +95,7 @@ fn who_wants_logins_over_tls_is_well() {
         assert_eq!(client.get("a"), None);
         #[cfg(unix)]
         {
-            // Both are read again by one signal; who is in stays in, over the connection of before.
+            // One signal reloads both; connections keep their session and their login.
             let other = Authority::new();
             other.flags_in(&folder.0);
             fs::write(&users, "bob:hidden\n").unwrap();

@@ -1,4 +1,4 @@
-//! Start, stop, and everything that can keep a server from starting.
+//! Start, stop, and failures to start.
 
 mod common;
 
@@ -6,7 +6,7 @@ use common::{Server, run};
 use std::{net::TcpListener, time::Instant};
 
 #[test]
-fn serves_at_once_and_tells_where() {
+fn it_serves_at_once_and_prints_its_address() {
     let started = Instant::now();
     let server = Server::start("at-once", "");
     assert_eq!(server.client().set("a", "1"), "STORED");
@@ -16,7 +16,7 @@ fn serves_at_once_and_tells_where() {
 }
 
 #[test]
-fn every_division_of_labour_serves() {
+fn every_number_of_threads_and_shards_serves() {
     for flags in ["-t 1", "-t 1 -o no_solo", "-t 2 -o shards=1", "-t 3 -o shards=5", "-m 6144 -t 2"] {
         let server = Server::start("division", flags);
         let mut clients: Vec<_> = (0..4).map(|_| server.client()).collect();
@@ -52,7 +52,7 @@ fn a_port_in_use_is_explained_in_one_line() {
 }
 
 #[test]
-fn addresses_that_are_not_ours_are_explained() {
+fn addresses_of_other_machines_are_explained() {
     for address in ["192.0.2.1:0x", "192.0.2.1:1", "no.such.host.invalid"] {
         let output = run(&format!("-l {address}"));
         let text = String::from_utf8_lossy(&output.stderr);
@@ -134,7 +134,7 @@ mod unix {
         let mut client = server.client();
         let value = "x".repeat(1_000_000);
         assert_eq!(client.set("big", &value), "STORED");
-        // More than the sockets take: the server is still sending when it is told to stop.
+        // More than the sockets take: the server is still sending when the stop arrives.
         client.send("get big big big big big big big big\r\n".repeat(4));
         assert!(client.line().starts_with("VALUE big"));
         server.signal(Signal::SIGTERM);
@@ -144,10 +144,10 @@ mod unix {
     }
 
     #[test]
-    fn a_socket_in_the_file_system_replaces_tcp() {
+    fn a_unix_socket_replaces_tcp() {
         let folder = Folder::new("socket");
         let path = folder.0.join("socket");
-        // One that a crashed server left behind.
+        // A socket that a crashed server left.
         drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
         let start = || {
             let mut command = Command::new(program());
@@ -170,7 +170,7 @@ mod unix {
     }
 
     #[test]
-    fn goes_into_the_background_and_writes_its_id() {
+    fn a_daemon_writes_its_process_id() {
         let folder = Folder::new("daemon");
         let (ports, pids) = (folder.0.join("ports"), folder.0.join("pid"));
         let status = Command::new(program())
@@ -191,7 +191,7 @@ mod unix {
     }
 
     #[test]
-    fn an_id_of_a_living_process_is_told_and_replaced() {
+    fn the_id_of_a_running_process_is_reported_and_replaced() {
         let folder = Folder::new("stale");
         let pids = folder.0.join("pid");
         let flag = format!("-P {}", pids.display());
@@ -207,7 +207,7 @@ mod unix {
             assert!(server.wait().success());
             assert!(!pids.exists());
         }
-        // Another server's file is left alone.
+        // The file of another server stays.
         let server = Server::start("replaced", &flag);
         assert_eq!(server.client().ask("version"), "VERSION 1.6.45");
         std::fs::write(&pids, "1\n").unwrap();
@@ -217,7 +217,7 @@ mod unix {
     }
 
     #[test]
-    fn an_id_that_cannot_be_written_is_no_reason_not_to_serve() {
+    fn it_serves_without_a_file_for_its_id() {
         let server = Server::start("no-pid", "-P /no/such/folder/pid");
         assert_eq!(server.client().ask("version"), "VERSION 1.6.45");
         server.wait_for_log("Could not open the pid file /no/such/folder/pid.tmp for writing: ");
@@ -225,7 +225,7 @@ mod unix {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn core_files_may_be_as_large_as_they_get() {
+    fn the_limit_of_core_files_is_lifted() {
         use nix::sys::resource::{Resource, getrlimit};
         let (_, hard) = getrlimit(Resource::RLIMIT_CORE).unwrap();
         let limit = |server: &Server| {
@@ -243,10 +243,10 @@ mod unix {
         assert!(words[4] == words[5] && words[4] != "0", "{words:?}");
     }
 
-    /// With all that it reserves, it locks what it uses, or says why it locks nothing; it serves either way.
+    /// The server locks the memory that it uses, of all that it reserves, or warns that it cannot; it serves either way.
     #[cfg(target_os = "linux")]
     #[test]
-    fn memory_is_locked_or_the_reason_told() {
+    fn memory_is_locked_or_the_reason_reported() {
         let server = Server::start("locked", "-k -t 2 -m 1024");
         let value = "x".repeat(100_000);
         for index in 0..200 {
@@ -256,14 +256,14 @@ mod unix {
         let locked = status.lines().find_map(|line| line.strip_prefix("VmLck:")).unwrap().trim().to_owned();
         let refused = server.log().contains("warning: -k invalid, mlockall() failed: ");
         assert_eq!(locked == "0 kB", refused, "{locked}: {}", server.log());
-        // Locked or not, only what is used is in memory.
+        // Locked or not, only used memory is resident.
         assert!(server.resident_kib() < 400 * 1024, "{} KiB", server.resident_kib());
     }
 
     #[test]
-    fn root_becomes_somebody_else() {
+    fn root_becomes_another_user() {
         if !nix::unistd::Uid::effective().is_root() {
-            // For everybody else -u counts for nothing.
+            // For other users -u has no effect.
             let server = Server::start("nobody-else", "-u no-such-user-at-all");
             assert_eq!(server.client().ask("version"), "VERSION 1.6.45");
             return;

@@ -1,5 +1,5 @@
-//! Servers that ask for logins: lists of users, good and bad, and what SIGHUP makes of them. What a login looks like on the
-//! wire is a matter of transcripts (`tests/transcripts/sasl.txt`, `text_login.txt`).
+//! Servers with logins: valid and malformed lists of users, and their reloading by SIGHUP. Transcripts hold the wire format
+//! (`tests/transcripts/sasl.txt`, `text_login.txt`).
 
 mod common;
 
@@ -9,13 +9,13 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-/// What a client hears that says who it is.
+/// The reply to a login.
 fn log_in(server: &Server, name: &str, password: &str) -> String {
     let token = format!("{name} {password}");
     server.client().ask(&format!("set token 0 0 {}\r\n{token}", token.len()))
 }
 
-/// Runs a server over SASL to its end.
+/// Runs a server with SASL to its end.
 fn run_sasl(list: Option<&Path>) -> Output {
     let mut command = Command::new(program());
     match list {
@@ -32,7 +32,7 @@ fn is_refused(output: &Output, reason: &str) {
 }
 
 #[test]
-fn without_a_list_there_is_no_start() {
+fn a_missing_list_prevents_the_start() {
     is_refused(&run_sasl(None), "-S: MEMCACHED_SASL_PWDB has to name the file of users");
     is_refused(&run_sasl(Some(Path::new("/no/such/file"))), "Could not open authfile [/no/such/file] for reading");
     is_refused(&run("-Y /no/such/file -p -1"), "Could not open authfile [/no/such/file] for reading");
@@ -57,7 +57,7 @@ fn a_bad_line_is_named() {
 }
 
 #[test]
-fn there_are_more_than_eight_users() {
+fn more_than_eight_users_are_possible() {
     let folder = Folder::new("many-users");
     let path = folder.0.join("users");
     let list: String = (0..1000).map(|number| format!("user{number}:password{number}\n")).collect();
@@ -72,14 +72,14 @@ fn there_are_more_than_eight_users() {
         assert_eq!(client.ask("get token"), "CLIENT_ERROR unauthenticated");
         let mut client = server.client();
         assert_eq!(client.ask("set token 0 0 15\r\nuser1 password1"), "STORED");
-        // Whichever workers the five met.
+        // The sum over the workers of the five.
         assert_eq!((client.statistic("auth_cmds"), client.statistic("auth_errors")), ("5".into(), "1".into()));
     }
 }
 
 #[cfg(unix)]
 #[test]
-fn a_hangup_reads_the_list_again() {
+fn sighup_reads_the_list_again() {
     use nix::sys::signal::Signal;
     let folder = Folder::new("reload-users");
     let path = folder.0.join("users");
@@ -96,7 +96,7 @@ fn a_hangup_reads_the_list_again() {
             assert_eq!(log_in(&server, "user", "new"), "STORED");
             assert_eq!(log_in(&server, "user", "old"), "CLIENT_ERROR authentication failure");
         }
-        // Who is in stays in.
+        // A connection keeps its login.
         assert_eq!(early.set("a", "1"), "STORED");
         std::fs::write(&path, "nonsense\n").unwrap();
         server.signal(Signal::SIGHUP);

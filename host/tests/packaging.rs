@@ -1,4 +1,4 @@
-//! The files for service managers and containers: each is read, and the flags in it are given to the program.
+//! The files for service managers and containers: the program accepts the flags in each of them.
 
 mod common;
 
@@ -8,7 +8,7 @@ use std::{
     process::{Command, Output},
 };
 
-/// Where the configuration file goes, as the files name it, and which one of ours it is.
+/// The path of the configuration file in those files, and its source here.
 const CONFIGURATIONS: [(&str, &str); 3] = [
     ("systemd/wasmcached.service", "wasmcached.toml"),
     ("macos/wasmcached.plist", "wasmcached.toml"),
@@ -28,7 +28,7 @@ fn configuration(of: &str) -> String {
     folder().join(name).to_str().unwrap().to_owned()
 }
 
-/// What the program makes of these flags, where the configuration file is ours.
+/// The program's output for these flags, with the configuration file of this repository.
 fn resulting(of: &str, flags: &[&str]) -> String {
     let file = configuration(of);
     let flags = flags.iter().map(|flag| if flag.ends_with("wasmcached.toml") { file.as_str() } else { flag });
@@ -61,7 +61,7 @@ fn directive<'a>(all: &'a [(String, String, String)], section: &str, key: &str) 
 }
 
 #[test]
-fn the_unit_gives_flags_that_there_are() {
+fn the_unit_has_valid_flags() {
     const UNIT: &str = "systemd/wasmcached.service";
     let unit = directives(&read(UNIT));
     let words: Vec<_> = directive(&unit, "Service", "ExecStart").split(' ').collect();
@@ -71,7 +71,7 @@ fn the_unit_gives_flags_that_there_are() {
     resulting(UNIT, &words[1..words.len() - 1]);
     assert_eq!(directive(&unit, "Service", "Type"), "notify");
     assert!(directive(&unit, "Service", "ExecReload").contains("-HUP $MAINPID"));
-    // The examples of the defaults are flags as well, and win over the file.
+    // The examples in the file of defaults are flags, too, and win over the configuration file.
     let defaults = read("debian/wasmcached.default");
     assert_eq!(directive(&unit, "Service", "EnvironmentFile"), "-/etc/default/wasmcached");
     let examples: Vec<_> =
@@ -86,7 +86,7 @@ fn the_unit_gives_flags_that_there_are() {
 }
 
 #[test]
-fn the_sockets_are_where_the_server_would_listen() {
+fn the_socket_unit_has_the_default_address() {
     let socket = directives(&read("systemd/wasmcached.socket"));
     let stream = directive(&socket, "Socket", "ListenStream");
     let printed = resulting("systemd/wasmcached.service", &["--config", "/etc/wasmcached.toml"]);
@@ -95,7 +95,7 @@ fn the_sockets_are_where_the_server_would_listen() {
 }
 
 #[test]
-fn the_daemon_gives_flags_that_there_are() {
+fn the_daemon_has_valid_flags() {
     const PLIST: &str = "macos/wasmcached.plist";
     let text = read(PLIST);
     let (_, rest) = text.split_once("<key>ProgramArguments</key>").unwrap();
@@ -110,7 +110,7 @@ fn the_daemon_gives_flags_that_there_are() {
 }
 
 #[test]
-fn the_image_gives_flags_that_there_are() {
+fn the_image_has_valid_flags() {
     const IMAGE: &str = "docker/Dockerfile";
     let text = read(IMAGE);
     let words = |instruction: &str| -> Vec<String> {
@@ -124,7 +124,7 @@ fn the_image_gives_flags_that_there_are() {
     let entry: Vec<_> = entry[1..].iter().map(String::as_str).collect();
     assert!(resulting(IMAGE, &entry).contains("\nlisten = [\"0.0.0.0\"]\n"));
     assert!(resulting(IMAGE, &[&entry[..], &["-l", "127.0.0.1"]].concat()).contains("\nlisten = [\"127.0.0.1\"]\n"));
-    // The check is the entry with one more flag, which asks the server that is not there.
+    // The health check is the entry with one more flag; here it finds no server.
     assert_eq!(check[1..check.len() - 1], entry);
     assert_eq!(check.last().unwrap(), "--ping");
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
@@ -135,7 +135,7 @@ fn the_image_gives_flags_that_there_are() {
 }
 
 #[test]
-fn the_script_for_windows_gives_flags_that_there_are() {
+fn the_script_for_windows_has_valid_flags() {
     let text = read("windows/install-service.ps1");
     let help = Command::new(program()).arg("--help").output().unwrap().stdout;
     let help = String::from_utf8(help).unwrap();

@@ -1,4 +1,4 @@
-//! The health check: what it says of servers that answer, refuse, are silent, or are something else.
+//! The health check of servers that answer, reject, are silent, or are something else.
 
 #[path = "tls/certificates.rs"]
 #[allow(dead_code, reason = "each test uses its part")]
@@ -13,7 +13,7 @@ use std::{
     thread::JoinHandle,
 };
 
-/// Its exit code and its one line.
+/// Exit code and line of the health check.
 fn line(output: &Output) -> (i32, String) {
     let (good, bad) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     let text = format!("{good}{bad}");
@@ -21,7 +21,7 @@ fn line(output: &Output) -> (i32, String) {
     (output.status.code().unwrap(), text.trim_end().to_owned())
 }
 
-/// Something that takes `clients` connections, reads a little and says `replies` to them, one after the other.
+/// A server that accepts `clients` connections, reads a little from each and sends `replies`, one connection after another.
 fn listener(replies: &'static [&'static [u8]]) -> (String, JoinHandle<Vec<Vec<u8>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -32,7 +32,7 @@ fn listener(replies: &'static [&'static [u8]]) -> (String, JoinHandle<Vec<Vec<u8
             let mut bytes = [0; 100];
             let length = stream.read(&mut bytes).unwrap();
             heard.push(bytes[..length].to_vec());
-            // Whoever has heard enough may be gone.
+            // The client may be gone already.
             let _ = stream.write_all(reply);
         }
         heard
@@ -41,7 +41,7 @@ fn listener(replies: &'static [&'static [u8]]) -> (String, JoinHandle<Vec<Vec<u8
 }
 
 #[test]
-fn a_server_that_answers_is_well() {
+fn a_server_that_answers_is_healthy() {
     let server = Server::start("ping", "");
     let (port, address) = (server.address.port(), server.address);
     for flags in [
@@ -60,7 +60,7 @@ fn a_server_that_answers_is_well() {
 
 #[cfg(unix)]
 #[test]
-fn a_socket_in_the_file_system_is_asked_too() {
+fn unix_sockets_are_checked_too() {
     let folder = common::Folder::new("ping-socket");
     let path = folder.0.join("socket");
     let path = path.display();
@@ -83,7 +83,7 @@ fn a_socket_in_the_file_system_is_asked_too() {
 }
 
 #[test]
-fn what_is_not_well_is_told() {
+fn problems_are_reported() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let (code, text) = line(&run(&format!("--ping {free}")));
     assert!(code == 1 && text.starts_with(&format!("{free} does not answer: ")), "{text}");
@@ -104,7 +104,7 @@ fn what_is_not_well_is_told() {
 }
 
 #[test]
-fn a_server_of_the_other_protocol_is_well() {
+fn a_server_of_the_binary_protocol_is_healthy() {
     let (address, other) = listener(&[b"", b"\x81\x0b\0\0\0\0\0\0\0\0\0\x03\0\0\0\0\0\0\0\0\0\0\0\x001.6"]);
     let (code, text) = line(&run(&format!("--ping {address}")));
     assert!(code == 0 && text.contains("answers: version 1.6, after"), "{text}");
@@ -118,8 +118,8 @@ fn a_server_of_the_other_protocol_is_well() {
 }
 
 #[test]
-fn silence_is_not_waited_for() {
-    // It accepts in the kernel, and says nothing.
+fn a_silent_server_fails_in_time() {
+    // The kernel accepts; no process answers.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = silent.local_addr().unwrap();
     let (code, text) = line(&run(&format!("--ping {address}")));
@@ -127,7 +127,7 @@ fn silence_is_not_waited_for() {
 }
 
 #[test]
-fn what_cannot_be_asked_is_a_mistake() {
+fn invalid_addresses_are_errors() {
     for (flags, words) in [
         ("--ping h:99999", "ERROR: Invalid port number 99999."),
         ("--ping -p -1", "--ping: the other flags do not say at which port"),
@@ -138,7 +138,7 @@ fn what_cannot_be_asked_is_a_mistake() {
 }
 
 #[test]
-fn encrypted_servers_are_asked_too() {
+fn servers_with_tls_are_checked_too() {
     let (folder, root) = (common::Folder::new("ping-tls"), certificates::Authority::new());
     let flags = root.flags_in(&folder.0);
     for (more, words) in [

@@ -1,4 +1,4 @@
-//! Under a service manager: sockets that it opened, and what it is told.
+//! The service manager: sockets that it passes, and the states that it receives.
 #![cfg(unix)]
 
 mod common;
@@ -32,10 +32,10 @@ fn stop(child: Child) -> String {
 }
 
 #[test]
-fn a_port_that_is_open_already_is_taken_over() {
+fn a_passed_port_is_served() {
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
-    // The first client comes before the server does.
+    // The first client connects before the server starts.
     let mut early = Client::connect(address);
     early.send("version\r\n");
     let child = start(socket.into(), "-p 1 -l 192.0.2.1");
@@ -47,7 +47,7 @@ fn a_port_that_is_open_already_is_taken_over() {
 }
 
 #[test]
-fn a_socket_in_the_file_system_is_left_to_who_made_it() {
+fn a_passed_unix_socket_is_not_removed() {
     let folder = Folder::new("passed");
     let path = folder.0.join("socket");
     let child = start(UnixListener::bind(&path).unwrap().into(), "");
@@ -62,7 +62,7 @@ fn a_socket_in_the_file_system_is_left_to_who_made_it() {
 }
 
 #[test]
-fn what_is_no_stream_is_refused() {
+fn a_passed_udp_socket_is_rejected() {
     let folder = Folder::new("datagram");
     let child = start(UnixDatagram::bind(folder.0.join("socket")).unwrap().into(), "");
     let output = child.wait_with_output().unwrap();
@@ -72,7 +72,7 @@ fn what_is_no_stream_is_refused() {
 }
 
 #[test]
-fn sockets_for_another_process_are_not_ours() {
+fn sockets_for_another_process_are_ignored() {
     let folder = Folder::new("other-process");
     let ports = folder.0.join("ports");
     let mut command = Command::new(program());
@@ -87,7 +87,7 @@ fn sockets_for_another_process_are_not_ours() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn the_manager_is_told_how_things_stand() {
+fn the_manager_receives_the_states() {
     let folder = Folder::new("notify");
     let path = folder.0.join("socket");
     let manager = UnixDatagram::bind(&path).unwrap();

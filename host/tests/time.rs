@@ -1,18 +1,18 @@
-//! Time that tests move: a month in one line.
+//! A clock that tests move: a month in one line.
 
 mod common;
 
 use common::Server;
 
 #[test]
-fn the_clock_stands_and_jumps() {
+fn the_clock_pauses_and_jumps() {
     for flags in ["-t 1", "-t 2 -o shards=3"] {
         let server = Server::start("clock", &format!("{flags} -o debugtime"));
         let (mut first, mut second) = (server.client(), server.client());
         assert_eq!(first.ask("debugtime p"), "OK");
         let before: u64 = first.statistic("time").parse().unwrap();
         assert_eq!(first.ask("set a 0 100 1\r\n1"), "STORED");
-        // All of it in one write: what comes after the jump sees the time after it.
+        // All in one write: requests after the jump see the new time.
         first.send("debugtime 99\r\nget a\r\ndebugtime 1\r\nget a\r\nset b 0 10 1\r\n2\r\nget b\r\n");
         let lines: Vec<_> = (0..10).map(|_| first.line()).collect();
         assert_eq!(
@@ -33,7 +33,7 @@ fn the_clock_stands_and_jumps() {
 }
 
 #[test]
-fn nobody_moves_it_unasked() {
+fn the_clock_cannot_be_moved_by_default() {
     let server = Server::start("no-clock", "");
     assert_eq!(server.client().ask("debugtime 5"), "ERROR");
 }

@@ -1,4 +1,4 @@
-//! TLS: certificates of both sides, reading them again, resumption, clients that do it wrong or slowly, much data.
+//! TLS: certificates of both sides, their reloading, resumption, broken and slow clients, large transfers.
 
 #[path = "tls/certificates.rs"]
 mod certificates;
@@ -22,7 +22,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Whether the server serves this client at all.
+/// Whether the server serves this client.
 fn is_served(address: SocketAddr, configuration: &Arc<ClientConfig>) -> bool {
     let mut stream = stream(address, configuration);
     let mut answer = [0; 16];
@@ -36,7 +36,7 @@ fn certificate_of(client: &TlsClient) -> CertificateDer<'static> {
 }
 
 #[test]
-fn clients_show_what_they_are_asked_for() {
+fn client_certificates_are_requested_and_checked() {
     let (folder, root, stranger) = (common::Folder::new("tls-verify"), Authority::new(), Authority::new());
     let flags = root.flags_in(&folder.0);
     let (known, unknown) = (root.identity("client"), stranger.identity("client"));
@@ -54,7 +54,7 @@ fn clients_show_what_they_are_asked_for() {
 }
 
 #[test]
-fn encrypted_and_plain_listeners_stand_side_by_side() {
+fn listeners_with_and_without_tls_coexist() {
     let (folder, root) = (common::Folder::new("tls-side"), Authority::new());
     let flags = root.flags_in(&folder.0);
     let listen = "-l 127.0.0.1:0,notls:127.0.0.1:0 -l btls:127.0.0.1:0 -l mtls:tag[x]:127.0.0.1:0";
@@ -80,7 +80,7 @@ fn encrypted_and_plain_listeners_stand_side_by_side() {
 }
 
 #[test]
-fn certificates_are_read_again_without_losing_anybody() {
+fn reloaded_certificates_keep_connections() {
     let (folder, root, other) = (common::Folder::new("tls-reload"), Authority::new(), Authority::new());
     let flags = root.flags_in(&folder.0);
     let server = Server::start("tls-reload-server", &format!("{flags} -t 2"));
@@ -128,7 +128,7 @@ fn a_signal_reads_certificates_again() {
 }
 
 #[test]
-fn clients_resume_where_they_were_let_in_before() {
+fn sessions_resume_on_the_same_kind_of_listener() {
     let (folder, root) = (common::Folder::new("tls-resume"), Authority::new());
     let flags = root.flags_in(&folder.0);
     let listen = "-l 127.0.0.1:0,btls:127.0.0.1:0,mtls:127.0.0.1:0 -t 2";
@@ -149,7 +149,7 @@ fn clients_resume_where_they_were_let_in_before() {
         };
         assert_eq!(kind_of(server.addresses[1]), Some(HandshakeKind::Full));
         assert_eq!(kind_of(server.addresses[1]), Some(expected), "{versions:?}");
-        // What was agreed on without a certificate opens no door that wants one.
+        // A session without a client certificate does not resume where one is required.
         assert!(!is_served(server.addresses[2], &client));
         let mut asker = connect(server.addresses[0], &Arc::new(configuration(&root, None, EVERY_VERSION)));
         let shown = asker.table("stats").into_iter().find(|(name, _)| name == "ssl_new_sessions");
@@ -159,7 +159,7 @@ fn clients_resume_where_they_were_let_in_before() {
 }
 
 #[test]
-fn whoever_cannot_speak_tls_is_counted_and_closed() {
+fn broken_clients_are_counted_and_closed() {
     let (folder, root) = (common::Folder::new("tls-broken"), Authority::new());
     let server = Server::start(
         "tls-broken-server",
@@ -174,14 +174,14 @@ fn whoever_cannot_speak_tls_is_counted_and_closed() {
         socket.rest();
         assert_eq!(asker.statistic("ssl_handshake_errors"), (number + 1).to_string());
     }
-    // Gone in the middle of it.
+    // Closed in the middle of the handshake.
     let mut half = Client::connect(server.address);
     half.send(b"\x16\x03\x01\x01\x00\x01");
     drop(half);
     common::wait_for("the fifth", || (asker.statistic("ssl_handshake_errors") == "5").then_some(()));
-    // Somebody who only looks whether anybody listens.
+    // A probe that only connects.
     drop(Client::connect(server.address));
-    // Junk where the two had agreed.
+    // Garbage after the handshake.
     let mut client = connect(server.address, &known);
     assert_eq!(client.ask("version"), "VERSION 1.6.45");
     client.0.get_mut().sock.write_all(b"\x17\x03\x03\x00\x20abcdefghijklmnopqrstuvwxyzabcdef").unwrap();
@@ -192,7 +192,7 @@ fn whoever_cannot_speak_tls_is_counted_and_closed() {
 }
 
 #[test]
-fn whoever_takes_too_long_to_agree_is_closed() {
+fn slow_handshakes_are_closed() {
     let (folder, root) = (common::Folder::new("tls-slow"), Authority::new());
     let flags = root.flags_in(&folder.0);
     for (more, at_least_s) in [("", 9), (" -o idle_timeout=1", 1)] {
@@ -217,7 +217,7 @@ fn a_handshake_may_come_byte_by_byte() {
     let server = Server::start("tls-bytes-server", &format!("{},ssl_verify_mode=2 -t 2", root.flags_in(&folder.0)));
     for versions in [&EVERY_VERSION[..1], &EVERY_VERSION[1..]] {
         let mut client = configuration(&root, Some(&root.identity("client")), versions);
-        // A certificate in pieces of a few bytes.
+        // The certificate arrives in pieces of a few bytes.
         client.max_fragment_size = Some(40);
         let mut connection =
             ClientConnection::new(Arc::new(client), ServerName::try_from("localhost").unwrap()).unwrap();
@@ -245,7 +245,7 @@ fn a_handshake_may_come_byte_by_byte() {
 }
 
 #[test]
-fn old_versions_are_refused_where_wanted() {
+fn the_minimum_version_is_enforced() {
     let (folder, root) = (common::Folder::new("tls-version"), Authority::new());
     let server = Server::start("tls-version-server", &format!("{},ssl_min_version=3", root.flags_in(&folder.0)));
     assert!(!is_served(server.address, &Arc::new(configuration(&root, None, &EVERY_VERSION[..1]))));
@@ -261,7 +261,7 @@ fn many_small_records_in_one_piece_are_all_answered() {
         client.max_fragment_size = Some(40);
         let mut client = connect(server.address, &Arc::new(client));
         assert_eq!(client.ask("version"), "VERSION 1.6.45");
-        // Each record holds an odd part of some requests; a fresh key each, so that no answer is taken for another.
+        // Each record holds an odd part of some requests. Each request has its own key, so that replies differ.
         for round in 0..20 {
             let keys: Vec<String> = (0..400).map(|number| format!("key-{round}-{number}")).collect();
             let sets: String = keys.iter().map(|key| format!("set {key} 0 0 {}\r\n{key}\r\n", key.len())).collect();
@@ -294,7 +294,7 @@ fn large_values_pass_through_small_buffers() {
         client.send("\r\n");
         assert_eq!(client.line(), "STORED");
         client.send("get big\r\nget none\r\nget big\r\nversion\r\n");
-        // The server must wait for this client, and nobody else for it.
+        // The server waits for this client without delaying others.
         std::thread::sleep(Duration::from_millis(50));
         assert!(is_served(server.address, &configuration));
         for round in 0..2 {
@@ -332,19 +332,19 @@ fn a_client_that_does_not_read_costs_bounded_memory() {
         assert_eq!(client.get("big").map(|value| value.len()), Some(1_000_000));
     }
     let grown_kib = server.resident_kib().saturating_sub(before_kib);
-    // A reply each, which the guest keeps, and what encryption holds of it.
+    // For each client a reply in the guest, and its part in the buffers of TLS.
     assert!(grown_kib < 10 * 2 * 1024, "{grown_kib} KiB");
     drop(slow);
 }
 
 #[test]
-fn a_farewell_with_the_last_request_is_heard() {
+fn a_closing_alert_with_the_last_request_is_handled() {
     let (folder, root) = (common::Folder::new("tls-farewell"), Authority::new());
     let server = Server::start("tls-farewell-server", &format!("{} -t 2", root.flags_in(&folder.0)));
     for versions in [&EVERY_VERSION[..1], &EVERY_VERSION[1..]] {
         let mut client = connect(server.address, &Arc::new(configuration(&root, None, versions)));
         assert_eq!(client.set("a", "1"), "STORED");
-        // Both in one piece, and the socket stays open: only the farewell says that nothing more will come.
+        // Both in one write, and the socket stays open: only the alert ends the session.
         let stream = client.0.get_mut();
         stream.conn.writer().write_all(b"get a\r\n").unwrap();
         stream.conn.send_close_notify();
@@ -354,7 +354,7 @@ fn a_farewell_with_the_last_request_is_heard() {
         }
         stream.sock.write_all(&ciphertext).unwrap();
         let mut rest = Vec::new();
-        // An error, were it no proper end.
+        // Fails without a proper end of the session.
         client.0.read_to_end(&mut rest).unwrap();
         assert_eq!(rest, b"VALUE a 0 1\r\n1\r\nEND\r\n");
     }
@@ -362,14 +362,14 @@ fn a_farewell_with_the_last_request_is_heard() {
 
 #[cfg(unix)]
 #[test]
-fn a_stop_finishes_what_is_under_way() {
+fn a_stop_finishes_pending_requests() {
     use nix::sys::signal::Signal;
     let (folder, root) = (common::Folder::new("tls-stop"), Authority::new());
     let configuration = Arc::new(configuration(&root, None, EVERY_VERSION));
     for threads in [1, 2] {
         let server = Server::start("tls-stop-server", &format!("{} -t {threads}", root.flags_in(&folder.0)));
         let (mut idle, mut busy) = (connect(server.address, &configuration), connect(server.address, &configuration));
-        // One that has not said a word yet.
+        // A connection without input so far.
         let mut silent = Client::connect(server.address);
         assert_eq!(idle.ask("version"), "VERSION 1.6.45");
         assert_eq!(busy.set("big", &"x".repeat(1_000_000)), "STORED");
@@ -403,12 +403,12 @@ fn an_idle_connection_keeps_no_buffers() {
     let before_kib = server.resident_kib();
     clients.extend((0..CONNECTIONS).map(|_| open()));
     let each_bytes = server.resident_kib().saturating_sub(before_kib) * 1024 / CONNECTIONS;
-    // One record, or the buffer of one receive, would be more.
+    // A buffer of one record or one receive would be more.
     assert!(each_bytes < 6 * 1024, "{each_bytes}");
 }
 
 #[test]
-fn what_cannot_be_served_is_said_at_the_start() {
+fn invalid_certificates_are_reported_at_the_start() {
     let (folder, root) = (common::Folder::new("tls-refused"), Authority::new());
     let flags = root.flags_in(&folder.0);
     let at = |name: &str| folder.0.join(name).display().to_string();

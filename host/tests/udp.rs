@@ -1,4 +1,4 @@
-//! UDP: datagrams of every kind, large answers, junk, beside everything else that a server has.
+//! UDP: datagrams of every kind, large replies, garbage, and other clients beside them.
 
 mod common;
 
@@ -40,7 +40,7 @@ impl Datagrams {
         (word(0), word(2), word(4), buffer[HEADER_BYTES..bytes].to_vec())
     }
 
-    /// Sends a request, returns the whole answer and of how many datagrams it was made.
+    /// Sends a request; returns the whole reply and its number of datagrams.
     fn ask(&mut self, payload: &[u8]) -> (Vec<u8>, usize) {
         let id = self.send(payload);
         let mut pieces = Vec::new();
@@ -98,7 +98,7 @@ fn requests_are_answered() {
 }
 
 #[test]
-fn large_answers_come_whole_to_who_keeps_up() {
+fn large_replies_arrive_whole() {
     every_server("udp-large", |server| {
         let mut client = Datagrams::to(server.datagrams[0]);
         let value = "0123456789".repeat(10_000);
@@ -114,7 +114,7 @@ fn large_answers_come_whole_to_who_keeps_up() {
 }
 
 #[test]
-fn junk_is_passed_over_and_leaves_nothing_behind() {
+fn garbage_is_ignored_without_a_trace() {
     every_server("udp-junk", |server| {
         let mut client = Datagrams::to(server.datagrams[0]);
         for junk in
@@ -151,9 +151,9 @@ fn many_clients_are_answered_at_once() {
 }
 
 #[test]
-fn a_flood_leaves_streams_their_turn() {
+fn a_flood_does_not_starve_other_clients() {
     use std::sync::atomic::{AtomicBool, Ordering};
-    // One worker for both.
+    // One worker serves both.
     let server = Server::start("udp-flood", "-U -1 -t 1");
     let address = server.datagrams[0];
     let is_over = AtomicBool::new(false);
@@ -163,7 +163,7 @@ fn a_flood_leaves_streams_their_turn() {
             let mut request = b"\0\x01\0\0\0\x01\0\0".to_vec();
             request.extend_from_slice(&b"get a\r\n".repeat(100));
             while !is_over.load(Ordering::Relaxed) {
-                // Nobody reads the answers; where there is no room for more, some are lost.
+                // The replies are not read; the system drops some.
                 let _ = client.socket.send(&request);
             }
         };
@@ -197,8 +197,8 @@ fn every_address_has_its_socket() {
 }
 
 #[test]
-fn a_server_may_have_udp_alone() {
-    // The port that was free a moment ago.
+fn a_server_can_have_udp_only() {
+    // A port that was free a moment ago.
     let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let program = common::program();
     let mut command = std::process::Command::new(program);

@@ -1,4 +1,4 @@
-//! Clients that watch what others do: through all workers and shards, in order, bounded, and never in anybody's way.
+//! Watching clients: they see events of all workers and shards, in order, bounded, and delay no other client.
 
 mod common;
 
@@ -18,7 +18,7 @@ fn field<'l>(line: &'l str, name: &str) -> &'l str {
 }
 
 #[test]
-fn events_of_all_workers_and_shards_reach_all_who_watch() {
+fn events_of_all_workers_and_shards_reach_all_watchers() {
     for flags in ["-t 1", "-t 3 -o shards=2"] {
         let server = Server::start("watch", flags);
         let mut watchers =
@@ -55,7 +55,7 @@ fn events_of_all_workers_and_shards_reach_all_who_watch() {
 }
 
 #[test]
-fn who_reads_slowly_loses_lines_and_nobody_waits() {
+fn a_slow_watcher_loses_lines_and_delays_no_one() {
     let server = Server::start("watch-slow", "-t 2 -o watcher_logbuf_size=16");
     let mut slow = watch(&server, "fetchers");
     let mut client = server.client();
@@ -67,7 +67,7 @@ fn who_reads_slowly_loses_lines_and_nobody_waits() {
         client.statistic("log_watcher_skipped").parse::<u64>().ok().filter(|skipped| *skipped > 0)
     });
     assert!(skipped > 0);
-    // What it did get is whole lines.
+    // It received whole lines only.
     for _ in 0..100 {
         assert_eq!(field(&slow.line(), "status"), "not_found");
     }
@@ -76,7 +76,7 @@ fn who_reads_slowly_loses_lines_and_nobody_waits() {
 }
 
 #[test]
-fn there_is_room_for_twenty() {
+fn the_number_of_watchers_is_limited() {
     let server = Server::start("watch-many", "-t 2");
     let mut watchers: Vec<Client> = (0..20).map(|_| watch(&server, "evictions")).collect();
     let mut late = server.client();
@@ -88,7 +88,7 @@ fn there_is_room_for_twenty() {
 }
 
 #[test]
-fn comings_and_goings_are_told_with_their_reason() {
+fn connections_are_reported_with_the_reason_of_their_end() {
     let server = Server::start("watch-connections", "-t 2 -o idle_timeout=1");
     let mut watcher = watch(&server, "connevents");
     let mut client = server.client();
@@ -101,7 +101,7 @@ fn comings_and_goings_are_told_with_their_reason() {
     let line = watcher.line();
     assert_eq!((field(&line, "type"), field(&line, "reason")), ("conn_close", "idle_timeout"));
     assert_eq!(field(&line, "rport"), port);
-    // Who watches may be silent for as long as it likes.
+    // The idle timeout does not apply to watchers.
     std::thread::sleep(Duration::from_millis(1500));
     drop(server.client());
     assert_eq!(field(&watcher.line(), "type"), "conn_new");

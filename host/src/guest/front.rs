@@ -1,4 +1,4 @@
-//! A guest that has connections.
+//! The verbs of a guest with connections.
 
 use super::{
     ConnectionKind, EventBatch, Fault, FrontStatus, Guest, GuestModule, RecordedEvents, Run, RunOutcome, UpkeepVerbs,
@@ -12,18 +12,18 @@ use wasmcached_core::boundary::{
     host::Target,
 };
 
-/// A guest that has connections: a front, or a solo.
+/// A guest with connections: a front, or a solo.
 pub(crate) struct Front {
     pub(super) guest: Guest,
     verbs: FrontVerbs,
     login: LoginVerbs,
     upkeep: UpkeepVerbs,
-    /// Where connections without a part of a request receive; asked for once.
+    /// The window of all connections without a partial request; requested once.
     plain_window: Option<Range<usize>>,
 }
 
 impl Front {
-    /// Makes a guest of `config`'s role.
+    /// Makes a guest of the role in `config`.
     pub(crate) fn create(module: &GuestModule, config: &Config, now: u32) -> Result<Self, Fault> {
         debug_assert_ne!(config.role, Role::Shard);
         let mut guest = Guest::create(module, config, now)?;
@@ -46,7 +46,7 @@ impl Front {
         Ok(Self { guest, verbs, login, upkeep, plain_window: None })
     }
 
-    /// A new connection's number.
+    /// Opens a connection; returns its number.
     pub(crate) fn open(&mut self, kind: ConnectionKind) -> Result<u32, Fault> {
         let number = match kind {
             ConnectionKind::Client => 0,
@@ -58,7 +58,7 @@ impl Front {
         self.guest.call(&self.verbs.open, number)
     }
 
-    /// Where to receive, never empty. `partial` is what the connection's last status said.
+    /// The buffer to receive into, never empty. `partial` is that of the connection's last status.
     #[inline]
     pub(crate) fn window(&mut self, connection: u32, partial: bool) -> Result<&mut [u8], Fault> {
         let window = match &self.plain_window {
@@ -78,18 +78,18 @@ impl Front {
         self.guest.bytes_mut(window)
     }
 
-    /// Works on what was received into the window.
+    /// Processes the input that was received into the window.
     #[inline]
     pub(crate) fn advance(&mut self, connection: u32, received: usize, now: u32) -> Result<FrontStatus, Fault> {
         self.guest.call(&self.verbs.advance, (connection, received as u32, now)).map(FrontStatus)
     }
 
-    /// Goes on when the runs were carried.
+    /// Continues after the runs were executed.
     pub(crate) fn resume(&mut self, now: u32) -> Result<FrontStatus, Fault> {
         self.guest.call(&self.verbs.resume, now).map(FrontStatus)
     }
 
-    /// What the last `advance`, `resume`, `consume` or [`Front::load_output`] left to send.
+    /// The output to send after the last `advance`, `resume`, `consume` or [`Front::load_output`].
     #[inline]
     pub(crate) fn output(&self) -> Result<&[u8], Fault> {
         self.guest.bytes(self.guest.named(Word::Output))
@@ -100,28 +100,28 @@ impl Front {
         self.guest.call(&self.verbs.output, connection)
     }
 
-    /// The first `bytes` of the output were sent.
+    /// Reports the first `bytes` of the output as sent.
     pub(crate) fn consume(&mut self, connection: u32, bytes: usize) -> Result<FrontStatus, Fault> {
         self.guest.call(&self.verbs.consume, (connection, bytes as u32)).map(FrontStatus)
     }
 
-    /// Forgets a connection.
+    /// Closes a connection.
     pub(crate) fn close(&mut self, connection: u32) -> Result<(), Fault> {
         self.guest.call(&self.verbs.close, connection)
     }
 
-    /// How often connections gave way to others since the guest was made.
+    /// Number of turns that ended at the limit of requests, since the guest was made.
     pub(crate) fn yields(&self) -> u32 {
         self.guest.word(Word::Yields as usize)
     }
 
-    /// How many runs there are to carry.
+    /// Number of runs to execute.
     pub(crate) fn runs_count(&self) -> Result<u32, Fault> {
         let count = self.guest.word(Word::Runs as usize + 1);
         if count > RUNS_MAX { Err(Fault::new(format!("the guest made {count} runs"))) } else { Ok(count) }
     }
 
-    /// The run of that index.
+    /// A run, by its index.
     pub(crate) fn run(&self, index: u32) -> Result<Run, Fault> {
         let at = self.guest.word(Word::Runs as usize) as usize + index as usize * 16;
         let record = self.guest.bytes(at..at + 16)?;
@@ -134,9 +134,9 @@ impl Front {
         self.guest.bytes(range(run.commands_at, run.commands_bytes))
     }
 
-    /// Room for the replies of a run.
-    pub(crate) fn reply(&mut self, run: u32, carried: RunOutcome, bytes: usize) -> Result<&mut [u8], Fault> {
-        let executed = match carried {
+    /// Ends a run; returns the buffer for its replies.
+    pub(crate) fn reply(&mut self, run: u32, outcome: RunOutcome, bytes: usize) -> Result<&mut [u8], Fault> {
+        let executed = match outcome {
             RunOutcome::Executed(count) => count,
             RunOutcome::Lost => u32::MAX,
         };
@@ -144,7 +144,7 @@ impl Front {
         self.guest.bytes_mut(range(at, bytes as u32))
     }
 
-    /// Puts a list of users in force. The inner error is one line for the user: the list is none, and the one before it stays.
+    /// Puts a list of users in force. The inner error is one line for the user: the list is malformed, the old one stays.
     pub(crate) fn users(&mut self, list: &[u8]) -> Result<Result<(), String>, Fault> {
         let bytes = list.len() as u32;
         let at = self.guest.call(&self.login.reserve, bytes)?;
@@ -158,13 +158,13 @@ impl Front {
         Ok(Err(format!("line {line}: {reason}")))
     }
 
-    /// How many logins were tried since the guest was made, and how many of them refused.
+    /// Numbers of logins and of failed logins since the guest was made.
     pub(crate) fn logins(&mut self) -> Result<(u32, u32), Fault> {
         let logins = self.guest.call(&self.login.logins, ())?;
         Ok((logins as u32, (logins >> 32) as u32))
     }
 
-    /// Names a connection by the number that people know it by.
+    /// Tells the guest the descriptor of a connection, by which statistics name it.
     pub(crate) fn label(&mut self, connection: u32, descriptor: u32) -> Result<(), Fault> {
         self.guest.call(&self.verbs.label, (connection, descriptor))
     }
@@ -179,7 +179,7 @@ impl Front {
         self.guest.events(&self.upkeep)
     }
 
-    /// Shows events to the connections that watch: how many lines will be sent, and how many had no room.
+    /// Delivers events to watching connections; returns the numbers of lines to send and of lines without room.
     pub(crate) fn deliver(&mut self, letter: &EventBatch) -> Result<(u32, u32), Fault> {
         let bytes = letter.records.len() as u32;
         let at = self.guest.call(&self.verbs.reserve, bytes)?;

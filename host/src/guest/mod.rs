@@ -1,8 +1,8 @@
-//! Guests: their verbs, their mailbox, their traps. This file is the one that knows wasmtime (but for the settings that the
-//! build shares, and the loading of machine code); `front` and `shard` are what the two roles are asked for.
+//! Guests: their verbs, their mailbox, their traps. Only this file knows wasmtime, besides the `settings` that the build
+//! shares and the loading of `code`; `front` and `shard` have the verbs of the two roles.
 //!
-//! The verbs are those of `docs/internals/boundary.md`, with the same names. What a guest says is not trusted: an address
-//! that does not lie in its memory is a [`Fault`], never a panic. A guest that faulted must be thrown away.
+//! The verbs are those of `docs/boundary.md`, with the same names. The host does not trust a guest: an address outside its
+//! memory is a [`Fault`], never a panic. A guest with a fault must be dropped.
 
 mod code;
 mod front;
@@ -35,21 +35,23 @@ use wasmcached_core::{
 };
 use wasmtime::{InstancePre, Linker, Memory, Store, StoreLimits, StoreLimitsBuilder, Trap, TypedFunc, UpdateDeadline};
 
-/// How often [`GuestModule::tick`] is to be called.
+/// The version of the boundary that this file implements.
+const ABI_VERSION: u32 = 1;
+/// Interval of the calls to [`GuestModule::tick`].
 pub(crate) const TICK: Duration = Duration::from_secs(1);
-/// A call that has not returned after the next tick is watched.
+/// Ticks before a call is watched.
 const CALL_TICKS_UNWATCHED: u64 = 1;
-/// No system that this runs on has smaller pages.
+/// The smallest pages of all supported systems.
 const PAGE_BYTES: usize = 4096;
-/// Before the records of events: three words.
+/// Three words before the records of events.
 const EVENTS_HEAD_BYTES: u32 = 12;
 
-/// Why a guest is unusable from now on.
+/// The end of a guest, which is unusable afterwards.
 #[derive(Debug)]
 pub(crate) struct Fault {
-    /// What the guest said, or what happened to it.
+    /// The guest's message, or the kind of its trap.
     pub(crate) message: String,
-    /// It did not return and was interrupted.
+    /// The guest did not return and was interrupted.
     pub(crate) interrupted: bool,
 }
 
@@ -58,7 +60,7 @@ impl Fault {
         Self { message: message.into(), interrupted: false }
     }
 
-    /// Counts and logs the end of a guest, among `counters` as one of `traps`.
+    /// Logs the fault and counts it in `traps`, one of `counters`.
     pub(crate) fn record(&self, counters: &FaultCounters, traps: &AtomicU64, what: &str, index: usize) {
         traps.fetch_add(1, Ordering::Relaxed);
         if self.interrupted {
@@ -68,7 +70,7 @@ impl Fault {
     }
 }
 
-/// Makes guests, and interrupts those that do not return.
+/// The module of all guests: makes instances, and interrupts those that do not return.
 #[derive(Clone)]
 pub(crate) struct GuestModule {
     engine: wasmtime::Engine,
@@ -82,14 +84,14 @@ impl GuestModule {
     /// # Errors
     /// One line for the user: this machine cannot run it.
     pub(crate) fn load(huge_pages: HugePages) -> Result<Self, String> {
-        let described = |error: wasmtime::Error| format!("this machine cannot run the engine: {error:#}");
-        let engine = wasmtime::Engine::new(&engine_config()).map_err(described)?;
-        let module = code::module(&engine).map_err(described)?;
-        let instance = Linker::new(&engine).instantiate_pre(&module).map_err(described)?;
+        let describe = |error: wasmtime::Error| format!("this machine cannot run the engine: {error:#}");
+        let engine = wasmtime::Engine::new(&engine_config()).map_err(describe)?;
+        let module = code::module(&engine).map_err(describe)?;
+        let instance = Linker::new(&engine).instantiate_pre(&module).map_err(describe)?;
         Ok(Self { engine, instance, huge_pages })
     }
 
-    /// One [`TICK`] has passed.
+    /// Reports that one [`TICK`] has passed.
     pub(crate) fn tick(&self) {
         self.engine.increment_epoch();
     }
@@ -121,34 +123,34 @@ struct UpkeepVerbs {
     events: Verb<(), u32>,
 }
 
-/// What is kept of a guest outside of it.
+/// The host's state of a guest: its memory limit, and the time of the current call.
 struct CallWatchdog {
     limits: StoreLimits,
-    /// The thread's time when the call that runs became suspicious.
+    /// The thread's processor time when the current call began to be watched.
     watched_since: Option<Duration>,
 }
 
 impl CallWatchdog {
-    /// Whether the call that runs may go on after another tick.
+    /// Whether the current call may continue after another tick.
     fn may_continue(&mut self) -> bool {
         let now = memory::thread_time();
         now.saturating_sub(*self.watched_since.get_or_insert(now)) < CALL_THREAD_TIME_MAX
     }
 }
 
-/// What every role has.
+/// The part that all roles share.
 struct Guest {
     store: Store<CallWatchdog>,
     memory: Memory,
     instance: wasmtime::Instance,
     message: Verb<(), u32>,
-    /// Checked at creation to lie in memory, which never shrinks.
+    /// Checked at creation: it lies in memory, which never shrinks.
     mailbox_at: usize,
 }
 
 impl Guest {
     fn create(module: &GuestModule, config: &Config, now: u32) -> Result<Self, Fault> {
-        let described = |error: wasmtime::Error| Fault::new(format!("cannot make a guest: {error:#}"));
+        let describe = |error: wasmtime::Error| Fault::new(format!("cannot make a guest: {error:#}"));
         let limits = StoreLimitsBuilder::new().memory_size(memory_bytes_max(config)).build();
         let mut store = Store::new(&module.engine, CallWatchdog { limits, watched_since: None });
         store.limiter(|watch| &mut watch.limits);
@@ -157,9 +159,9 @@ impl Guest {
             false => Err(Trap::Interrupt.into()),
         });
         store.set_epoch_deadline(CALL_TICKS_UNWATCHED);
-        let instance = module.instance.instantiate(&mut store).map_err(described)?;
+        let instance = module.instance.instantiate(&mut store).map_err(describe)?;
         let memory = instance.get_memory(&mut store, "memory").ok_or_else(|| Fault::new("the guest has no memory"))?;
-        let message = instance.get_typed_func(&mut store, "message").map_err(described)?;
+        let message = instance.get_typed_func(&mut store, "message").map_err(describe)?;
         let mut guest = Self { store, memory, instance, message, mailbox_at: 0 };
         let abi_version = guest.verb::<(), u32>("abi_version")?;
         let version = guest.call(&abi_version, ())?;
@@ -183,8 +185,8 @@ impl Guest {
     }
 
     fn verb<P: wasmtime::WasmParams, R: wasmtime::WasmResults>(&mut self, name: &str) -> Result<Verb<P, R>, Fault> {
-        let described = |error: wasmtime::Error| Fault::new(format!("the guest's verb `{name}`: {error:#}"));
-        self.instance.get_typed_func(&mut self.store, name).map_err(described)
+        let describe = |error: wasmtime::Error| Fault::new(format!("the guest's verb `{name}`: {error:#}"));
+        self.instance.get_typed_func(&mut self.store, name).map_err(describe)
     }
 
     fn upkeep_verbs(&mut self) -> Result<UpkeepVerbs, Fault> {
@@ -231,21 +233,21 @@ impl Guest {
         Ok(Some(RecordedEvents { records: self.bytes(range(first, bytes))?, count, dropped }))
     }
 
-    /// Asks for the pages that the store of a guest is to lie in, of which `memory_bytes` will be used.
-    fn choose_pages(&mut self, wish: HugePages, memory_bytes: u64) {
-        let pages = if wish == HugePages::Never { Pages::Small } else { Pages::Huge };
+    /// Advises the system about the pages of a store, of which `memory_bytes` will be used.
+    fn choose_pages(&mut self, requested: HugePages, memory_bytes: u64) {
+        let pages = if requested == HugePages::Never { Pages::Small } else { Pages::Huge };
         let memory = self.memory.data_mut(&mut self.store);
         memory::advise(memory, pages);
-        if wish == HugePages::Now {
+        if requested == HugePages::Now {
             let used = memory.len().min(usize::try_from(memory_bytes).unwrap_or(usize::MAX));
             for byte in memory[..used].iter_mut().step_by(PAGE_BYTES) {
-                // The same again, but the processor has to write it.
+                // The value stays, but the page is written.
                 *byte = std::hint::black_box(*byte);
             }
         }
     }
 
-    /// What a failed call means, in the guest's own words if it left any.
+    /// The fault of a failed call, with the guest's message if there is one.
     #[cold]
     fn fault(&mut self, error: &wasmtime::Error) -> Fault {
         let trap = error.downcast_ref::<Trap>();
@@ -269,7 +271,7 @@ impl Guest {
         }
         let bytes = self.bytes(self.named(Word::Message)).ok()?;
         let text = String::from_utf8_lossy(&bytes[..bytes.len().min(MESSAGE_BYTES_MAX)]);
-        // It goes into a log: one line, nothing that moves a terminal's cursor.
+        // The message goes into a log: one line without control characters.
         Some(text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect())
     }
 
@@ -296,8 +298,8 @@ impl Guest {
     }
 }
 
-/// What a guest's memory can grow to: twice what its parts may hold, because buffers move as they grow, and some more.
-/// A guest that wants more than that has lost its way, and traps.
+/// The maximum of a guest's memory: twice the sizes of its parts, because buffers move as they grow, and some more.
+/// A guest that needs more is broken, and traps.
 fn memory_bytes_max(config: &Config) -> usize {
     let item = u64::from(config.store.item_bytes_max);
     let connections =
@@ -352,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_configuration_is_a_fault_and_no_more() {
+    fn a_bad_configuration_is_a_fault() {
         let module = GuestModule::load(HugePages::AsUsed).unwrap();
         let config = Config {
             role: Role::Shard,
@@ -364,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_guest_names_is_checked() {
+    fn addresses_of_a_guest_are_checked() {
         let module = GuestModule::load(HugePages::AsUsed).unwrap();
         let front = Front::create(&module, &Config::default(), 1).unwrap();
         let end = front.guest.memory.data_size(&front.guest.store);

@@ -1,17 +1,16 @@
-//! The one configuration of the WebAssembly engine.
+//! The configuration of wasmtime.
 //!
-//! Included by the build script, which compiles the guest, and by the host, which loads what was compiled: a module is
-//! only accepted by an engine that was configured alike.
+//! Shared by the build script, which compiles the guest, and the host, which loads it: an engine accepts only modules of an
+//! equally configured one.
 
 use wasmtime::Config;
 
-/// Address space reserved for a guest's memory: all that a 32-bit guest can address, so memory never moves and needs no
-/// bounds checks.
+/// Address space of a guest's memory: all that 32 bits can address, so memory never moves and needs no bounds checks.
 pub(crate) const MEMORY_RESERVATION_BYTES: u64 = 4 << 30;
-/// Unmapped address space after it, for accesses at a constant offset.
+/// Unmapped address space after it, for accesses with a constant offset.
 pub(crate) const MEMORY_GUARD_BYTES: u64 = 32 << 20;
 
-/// The configuration common to compiling and running.
+/// The configuration for compiling and running.
 pub(crate) fn engine_config() -> Config {
     let mut config = Config::new();
     config

@@ -1,4 +1,4 @@
-//! A guest that has a store and no connections.
+//! The verbs of a guest with a store and without connections.
 
 use super::{Fault, Guest, GuestModule, RecordedEvents, UpkeepVerbs, Verb, Word, range};
 use wasmcached_core::boundary::{
@@ -6,7 +6,7 @@ use wasmcached_core::boundary::{
     event::Kinds,
 };
 
-/// A guest that has a store and no connections.
+/// A guest with a store and without connections.
 pub(crate) struct Shard {
     guest: Guest,
     commands: Verb<u32, u32>,
@@ -24,13 +24,13 @@ impl Shard {
         Ok(Self { guest, commands, execute, upkeep })
     }
 
-    /// Room for the commands of a run.
+    /// The buffer for the commands of a run.
     pub(crate) fn commands(&mut self, bytes: usize) -> Result<&mut [u8], Fault> {
         let at = self.guest.call(&self.commands, bytes as u32)?;
         self.guest.bytes_mut(range(at, bytes as u32))
     }
 
-    /// Executes the commands in that room, up to about `room` bytes of replies. Returns how many were executed.
+    /// Executes the commands in the buffer, up to about `room` bytes of replies; returns the number of executed commands.
     pub(crate) fn execute(&mut self, bytes: u32, count: u32, now: u32, room: u32) -> Result<u32, Fault> {
         self.guest.call(&self.execute, (bytes, count, now, room))?;
         Ok(self.guest.word(Word::Executed as usize))
@@ -41,22 +41,22 @@ impl Shard {
         self.guest.bytes(self.guest.named(Word::Replies))
     }
 
-    /// Bounded upkeep, which also gives memory back to the system; whether there is more to do at once.
+    /// Runs bounded upkeep, which also returns memory to the system; true if more is due.
     pub(crate) fn sweep(&mut self, now: u32, steps: u32) -> Result<bool, Fault> {
         self.guest.sweep(&self.upkeep, now, steps)
     }
 
-    /// Changes the size of the pool; whether that could be done.
+    /// Changes the size of the pool; false if that is impossible.
     pub(crate) fn limit(&mut self, bytes: u64) -> Result<bool, Fault> {
         self.guest.call(&self.upkeep.limit, bytes).map(|done| done != 0)
     }
 
-    /// Records events of these kinds from now on.
+    /// Sets the kinds of events to record.
     pub(crate) fn watch(&mut self, kinds: Kinds) -> Result<(), Fault> {
         self.guest.call(&self.upkeep.watch, kinds.0)
     }
 
-    /// What was recorded since the last call.
+    /// Events since the last call.
     pub(crate) fn events(&mut self) -> Result<Option<RecordedEvents<'_>>, Fault> {
         self.guest.events(&self.upkeep)
     }

@@ -1,32 +1,32 @@
-//! What a host and its guests say to each other besides bytes; see `docs/internals/boundary.md`.
+//! Arguments and results of verbs; see `docs/boundary.md`.
 
 use std::time::Duration;
 use wasmcached_core::boundary::{config::Binding, host::Target};
 
-/// What a front wants done next; see `docs/internals/boundary.md`.
+/// The status word of a front: what the host must do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FrontStatus(pub(super) u32);
 
 impl FrontStatus {
-    /// There is something to send, and nothing else is known.
+    /// Output, and nothing else.
     pub(crate) const OUTPUT: Self = Self(1);
 
-    /// There is something to send.
+    /// There is output to send.
     pub(crate) fn output(self) -> bool {
         self.0 & 1 != 0
     }
 
-    /// There is more to do without reading.
+    /// There is more work without input.
     pub(crate) fn more(self) -> bool {
         self.0 & 2 != 0
     }
 
-    /// To be closed when the output is sent.
+    /// Close the connection once the output is sent.
     pub(crate) fn close(self) -> bool {
         self.0 & 4 != 0
     }
 
-    /// Runs are to be carried.
+    /// There are runs to execute.
     pub(crate) fn runs(self) -> bool {
         self.0 & 8 != 0
     }
@@ -37,22 +37,22 @@ impl FrontStatus {
     }
 }
 
-/// What a connection is to a front.
+/// The kinds of connections of a front.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum ConnectionKind {
-    /// A client that is served.
+    /// An ordinary client.
     Client,
     /// A client beyond the connection limit.
     Rejected,
-    /// Datagrams of peers that are who they say.
+    /// UDP peers with a verified address.
     Datagrams,
-    /// Datagrams of others.
+    /// Other UDP peers.
     UnverifiedDatagrams,
-    /// A client whose listener was given protocols of its own.
+    /// A client of a listener with protocols of its own.
     Bound(Binding),
 }
 
-/// Commands on their way to one target.
+/// Commands for one target.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Run {
     pub(crate) target: Target,
@@ -61,30 +61,30 @@ pub(crate) struct Run {
     pub(crate) count: u32,
 }
 
-/// How a run ended, for [`Front::reply`].
+/// The end of a run, for [`Front::reply`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum RunOutcome {
-    /// So many commands were executed.
+    /// Number of executed commands.
     Executed(u32),
-    /// The target is gone.
+    /// The shard has trapped.
     Lost,
 }
 
-/// Records on their way, from one guest.
+/// Events of one guest, on their way to the fronts that show them.
 #[derive(Debug)]
 pub(crate) struct EventBatch {
-    /// When they were collected, as Unix time.
+    /// Unix time at which they were collected.
     pub(crate) at: Duration,
-    /// The number of the first event.
+    /// Number of the first event.
     pub(crate) number: u64,
     pub(crate) records: Box<[u8]>,
 }
 
-/// What a guest has recorded.
+/// Events that a guest has recorded.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RecordedEvents<'g> {
     pub(crate) records: &'g [u8],
-    /// How many events that is.
+    /// Number of events.
     pub(crate) count: u32,
     /// Events that the guest had no room for.
     pub(crate) dropped: u32,

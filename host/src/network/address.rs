@@ -4,14 +4,14 @@
 use std::sync::Arc;
 use std::{fmt, net::SocketAddr};
 
-/// The other end of a connection, or a listener's own address.
+/// The address of a peer or of a listener.
 #[derive(Clone, Debug)]
 pub(crate) enum Address {
     /// TCP over IPv4 or IPv6.
     Tcp(SocketAddr),
     /// UDP.
     Udp(SocketAddr),
-    /// A socket in the file system: the path is the listener's, peers have none.
+    /// A Unix socket: the path is the listener's, peers have none.
     #[cfg(unix)]
     Unix(Arc<std::path::Path>),
 }

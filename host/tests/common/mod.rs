@@ -11,15 +11,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Longer than anything here takes on a busy machine.
+/// Time limit of every wait, for a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The program: `WASMCACHED_BIN`, or what cargo built for this test.
+/// The program: `WASMCACHED_BIN`, or the one that cargo built for this test.
 pub(crate) fn program() -> PathBuf {
     std::env::var_os("WASMCACHED_BIN").map_or_else(|| env!("CARGO_BIN_EXE_wasmcached").into(), PathBuf::from)
 }
 
-/// The program with faults on demand.
+/// The program with fault injection.
 pub(crate) fn faulty_program() -> PathBuf {
     match std::env::var_os("WASMCACHED_FAULT_INJECTION_BIN") {
         Some(path) => path.into(),
@@ -28,7 +28,7 @@ pub(crate) fn faulty_program() -> PathBuf {
     }
 }
 
-/// A folder that is gone with this value.
+/// A folder, removed on drop.
 pub(crate) struct Folder(pub(crate) PathBuf);
 
 impl Folder {
@@ -45,14 +45,14 @@ impl Drop for Folder {
     }
 }
 
-/// A running server, ended with this value.
+/// A running server, ended on drop.
 pub(crate) struct Server {
     child: Child,
     log: Arc<Mutex<String>>,
     pub(crate) address: SocketAddr,
-    /// Of every listener over TCP, in the order of the flags.
+    /// TCP addresses, in the order of the flags.
     pub(crate) addresses: Vec<SocketAddr>,
-    /// The same over UDP.
+    /// UDP addresses, in the same order.
     pub(crate) datagrams: Vec<SocketAddr>,
     _folder: Folder,
 }
@@ -114,7 +114,7 @@ impl Server {
         nix::sys::signal::kill(nix::unistd::Pid::from_raw(self.pid() as i32), signal).unwrap();
     }
 
-    /// Waits for its end.
+    /// Waits for the end of the process.
     pub(crate) fn wait(mut self) -> ExitStatus {
         wait_for("the server's end", || self.child.try_wait().unwrap())
     }
@@ -135,7 +135,7 @@ impl Drop for Server {
     }
 }
 
-/// A client that speaks lines.
+/// A client that sends and receives lines.
 pub(crate) struct Client<S: Read + Write = TcpStream>(pub(crate) BufReader<S>);
 
 impl Client {
@@ -159,7 +159,7 @@ impl<S: Read + Write> Client<S> {
         line.trim_end().to_owned()
     }
 
-    /// Sends a line, returns a line.
+    /// Sends a line; returns the line of the reply.
     pub(crate) fn ask(&mut self, request: &str) -> String {
         self.send(format!("{request}\r\n"));
         self.line()
@@ -180,7 +180,7 @@ impl<S: Read + Write> Client<S> {
         Some(value)
     }
 
-    /// One line of `stats`.
+    /// The value of one line of `stats`.
     pub(crate) fn statistic(&mut self, name: &str) -> String {
         self.table("stats").into_iter().find(|(known, _)| known == name).unwrap_or_else(|| panic!("no {name}")).1
     }
@@ -199,14 +199,14 @@ impl<S: Read + Write> Client<S> {
         }
     }
 
-    /// Everything up to the end of the stream; whether it ends properly does not matter.
+    /// Everything up to the end of the stream, proper or not.
     pub(crate) fn rest(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
         let _ = self.0.read_to_end(&mut bytes);
         bytes
     }
 
-    /// Whether the server closes the connection without another word.
+    /// Whether the server closes the connection without further output.
     pub(crate) fn is_closed(&mut self) -> bool {
         match self.0.read(&mut [0]) {
             Ok(received) => received == 0,
@@ -220,7 +220,7 @@ pub(crate) fn run(flags: &str) -> Output {
     Command::new(program()).args(flags.split_whitespace()).stdin(Stdio::null()).output().unwrap()
 }
 
-/// Asks again and again until there is an answer.
+/// Polls until there is a result.
 pub(crate) fn wait_for<T>(what: &str, mut question: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {

@@ -1,10 +1,10 @@
-//! Certificates that are made for one test.
+//! Certificates for one test.
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::{fmt, fs, path::Path};
 
-/// Who signs.
+/// An authority that signs certificates.
 pub(crate) struct Authority {
     pem: String,
     der: CertificateDer<'static>,
@@ -39,7 +39,7 @@ impl Authority {
         Identity { pem: certificate.pem(), der: certificate.der().clone(), key }
     }
 
-    /// Puts a server's files into `folder` (and a key that is not its own), and names the first ones in flags.
+    /// Writes a server's files, and a key of another certificate, into `folder`; returns the flags for the former.
     pub(crate) fn flags_in(&self, folder: &Path) -> String {
         let server = self.identity("localhost");
         let put = |name: &str, text: &str| {

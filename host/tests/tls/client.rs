@@ -14,13 +14,13 @@ use std::{
     sync::Arc,
 };
 
-/// A client that speaks lines, encrypted.
+/// A client that sends and receives lines over TLS.
 pub(crate) type TlsClient = Client<StreamOwned<ClientConnection, TcpStream>>;
 
-/// What every client but an odd one speaks.
+/// The versions of ordinary clients.
 pub(crate) const EVERY_VERSION: &[&SupportedProtocolVersion] = &[&version::TLS12, &version::TLS13];
 
-/// What a client knows and shows.
+/// The configuration of a client.
 pub(crate) fn configuration(
     root: &Authority,
     shown: Option<&Identity>,
@@ -38,7 +38,7 @@ pub(crate) fn configuration(
     }
 }
 
-/// An encrypted connection.
+/// A connection with TLS.
 pub(crate) fn stream(
     address: SocketAddr,
     configuration: &Arc<ClientConfig>,
@@ -50,7 +50,7 @@ pub(crate) fn stream(
     StreamOwned::new(ClientConnection::new(Arc::clone(configuration), name).unwrap(), socket)
 }
 
-/// The same for lines.
+/// The same, for lines.
 pub(crate) fn connect(address: SocketAddr, configuration: &Arc<ClientConfig>) -> TlsClient {
     Client(BufReader::new(stream(address, configuration)))
 }

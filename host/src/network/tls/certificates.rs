@@ -1,4 +1,4 @@
-//! From files to what rustls serves with. Everything is read and checked before anything of it is used.
+//! Makes configurations of rustls from files. Everything is read and checked before any of it is used.
 
 use super::ciphers;
 use crate::{
@@ -17,12 +17,12 @@ use rustls::{
 };
 use std::{fs, path::Path, sync::Arc};
 
-/// How connections of each kind are served.
+/// The configuration of each kind of connection.
 #[derive(Clone)]
 pub(super) struct Configurations {
     ordinary: Arc<ServerConfig>,
     basic: Arc<ServerConfig>,
-    /// `None`: there is nothing to check clients by.
+    /// `None`: there are no authorities to check clients by.
     mutual: Option<Arc<ServerConfig>>,
 }
 
@@ -34,7 +34,7 @@ impl Configurations {
     pub(super) fn read(options: &TlsOptions) -> Result<Self, String> {
         let files = Files::read(options)?;
         let ordinary = files.configuration(options, options.verify)?;
-        // What clients may resume they were checked for: each kind has tickets of its own.
+        // A resumed session must not skip a check: each kind has tickets of its own.
         let basic = files.configuration(options, Verify::None)?;
         let mutual = match files.authorities {
             Some(_) => Some(files.configuration(options, Verify::Require)?),
@@ -43,18 +43,18 @@ impl Configurations {
         Ok(Self { ordinary, basic, mutual })
     }
 
-    /// The one for such connections.
-    pub(super) fn of(&self, security: Security) -> Arc<ServerConfig> {
+    /// The configuration of that kind.
+    pub(super) fn for_security(&self, security: Security) -> Arc<ServerConfig> {
         Arc::clone(match security {
             Security::TlsBasic => &self.basic,
-            // The options are checked: there is one where it can be asked for.
+            // The options are checked: where this kind is possible, there is one.
             Security::TlsMutual => self.mutual.as_ref().unwrap_or(&self.ordinary),
             Security::Plain | Security::Tls => &self.ordinary,
         })
     }
 }
 
-/// What was read.
+/// Contents of the files.
 struct Files {
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
@@ -90,7 +90,7 @@ impl Files {
             builder.with_single_cert(self.chain.clone(), self.key.clone_key()).map_err(described)?;
         configuration.session_storage = Arc::new(NoServerSessionStorage {});
         if options.resumption {
-            // Tickets: what is to be remembered, the client keeps. New keys make all of them worthless.
+            // Clients keep the sessions, in tickets. New keys invalidate all of them.
             configuration.ticketer = ring::Ticketer::new().map_err(described)?;
         } else {
             configuration.send_tls13_tickets = 0;

@@ -1,8 +1,8 @@
-//! `ssl_ciphers`: OpenSSL's names for what rustls has.
+//! `ssl_ciphers`: OpenSSL's names of the suites of rustls.
 
 use rustls::{CipherSuite, SupportedCipherSuite, SupportedProtocolVersion, crypto::ring, version};
 
-/// OpenSSL's names of TLS 1.2's suites. Those of 1.3 are always offered, as OpenSSL does.
+/// OpenSSL's names of TLS 1.2's suites. Those of 1.3 are always offered, as in OpenSSL.
 const NAMES: [(&str, CipherSuite); 6] = [
     ("ECDHE-ECDSA-AES256-GCM-SHA384", CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384),
     ("ECDHE-ECDSA-AES128-GCM-SHA256", CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256),
@@ -11,13 +11,13 @@ const NAMES: [(&str, CipherSuite); 6] = [
     ("ECDHE-RSA-AES128-GCM-SHA256", CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256),
     ("ECDHE-RSA-CHACHA20-POLY1305", CipherSuite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256),
 ];
-/// Words that mean all that is strong, which is all there is.
+/// Words that select all strong suites, which are all of rustls's.
 const ALL: [&str; 6] = ["DEFAULT", "ALL", "HIGH", "ECDHE", "EECDH", "kECDHE"];
 
-/// The suites to offer, best first. Of the list, what this server does not have is passed over, as OpenSSL does.
+/// The suites to offer, best first. Unknown names of the list are ignored, as in OpenSSL.
 ///
 /// # Errors
-/// memcached's words, if nothing is left.
+/// memcached's message, if no suite of TLS 1.2 is left.
 pub(super) fn choose(list: Option<&str>) -> Result<Vec<SupportedCipherSuite>, String> {
     let Some(list) = list else { return Ok(ring::DEFAULT_CIPHER_SUITES.to_vec()) };
     let mut chosen: Vec<_> = of(&version::TLS13).collect();

@@ -1,6 +1,5 @@
-//! The client's side, for the health check alone: it asks whether a server answers and says nothing that is secret, so
-//! whose certificate the server shows is not looked at. A check that failed between the renewal of a certificate and its
-//! use would stop servers that are well.
+//! The client of the health check. It sends no secret, so it accepts any certificate: a check that failed between the renewal
+//! of a certificate and its use would stop healthy servers.
 
 use rustls::{
     ClientConfig, ClientConnection, DigitallySignedStruct, Error, SignatureScheme,
@@ -10,10 +9,10 @@ use rustls::{
 };
 use std::sync::Arc;
 
-/// A connection to `host`, not agreed on yet.
+/// A connection to `host`, before its handshake.
 ///
 /// # Errors
-/// `host` can be no name of a server.
+/// `host` is no valid name of a server.
 pub(crate) fn connection(host: &str) -> Result<ClientConnection, String> {
     let name = ServerName::try_from(host.to_owned()).map_err(|error| error.to_string())?;
     let provider = Arc::new(ring::default_provider());
@@ -26,7 +25,7 @@ pub(crate) fn connection(host: &str) -> Result<ClientConnection, String> {
     ClientConnection::new(Arc::new(configuration), name).map_err(|error| error.to_string())
 }
 
-/// Takes any certificate, though the server must have its key.
+/// Accepts any certificate, but checks that the server has its key.
 #[derive(Debug)]
 struct Unchecked(Arc<CryptoProvider>);
 

@@ -1,6 +1,6 @@
-//! TLS by rustls: the server's certificates, how they are read again, and what is counted.
+//! TLS by rustls: the server's certificates, their reloading, its counters. [`stream`] is one encrypted connection.
 //!
-//! Bytes of clients are decrypted here and interpreted nowhere but in guests. [`stream`] is one encrypted connection.
+//! Records and handshakes are parsed here; decrypted bytes are interpreted only by guests.
 
 mod certificates;
 mod ciphers;
@@ -25,10 +25,10 @@ use std::{
     time::Instant,
 };
 
-/// What TLS connections count.
+/// Counters of TLS connections.
 #[derive(Debug, Default)]
 pub(crate) struct TlsCounters {
-    /// Agreed on anew, where clients may resume.
+    /// Full handshakes; resumed sessions do not count.
     pub(crate) new_sessions: AtomicU64,
     pub(crate) handshake_errors: AtomicU64,
     pub(crate) protocol_errors: AtomicU64,
@@ -47,7 +47,7 @@ struct Current {
 }
 
 impl Tls {
-    /// Reads the certificates that `options` name; `None` if nothing is to be encrypted.
+    /// Reads the certificates that `options` name; `None` without TLS.
     ///
     /// # Errors
     /// One line: which file, and what is wrong with it.
@@ -69,10 +69,10 @@ impl Tls {
         Ok(Some(Self { options, current, counters: Arc::default() }))
     }
 
-    /// Reads the certificates again, for those who connect from now on. Who is connected stays so.
+    /// Reads the certificates again, for new connections. Existing connections keep theirs.
     ///
     /// # Errors
-    /// What is wrong with the new ones. The old ones stay.
+    /// The problem with the new ones. The old ones stay in force.
     pub(crate) fn refresh(&self) -> Result<(), String> {
         let configurations = Configurations::read(&self.options)?;
         *self.current.lock() = Current { configurations, since: Instant::now() };
@@ -84,19 +84,19 @@ impl Tls {
         self.current.lock().since.elapsed().as_secs()
     }
 
-    /// The server's side of a new connection, at `now`.
+    /// The server's side of a connection that was accepted at `now`.
     ///
     /// # Errors
-    /// The library refuses, which it has no reason for.
+    /// rustls rejects its configuration, which it has accepted before.
     pub(crate) fn accept(&self, socket: mio::net::TcpStream, security: Security, now: u32) -> io::Result<TlsStream> {
-        let configuration = self.current.lock().configurations.of(security);
+        let configuration = self.current.lock().configurations.for_security(security);
         let batch_bytes = self.options.batch_kib as usize * 1024;
         TlsStream::new(socket, configuration, batch_bytes, now, Arc::clone(&self.counters))
     }
 }
 
 impl Tls {
-    /// A client took too long.
+    /// Counts a handshake that took too long.
     pub(crate) fn count_overdue(&self) {
         TlsCounters::count(&self.counters.handshake_errors);
     }

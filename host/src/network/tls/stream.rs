@@ -1,9 +1,8 @@
 //! One encrypted connection: ciphertext of the socket on one side, plaintext of a guest's memory on the other.
 //!
-//! It looks like a socket that does not block. Between two events it holds the part of a record that has not arrived
-//! whole, and of what is sent at most one batch that the socket did not take: that batch counts as sent only when all
-//! of it is, so until then the plaintext stays where it was, in the guest, which is the back-pressure. The buffers for
-//! work at hand are the worker's ([`Scratch`]).
+//! Its interface is that of a non-blocking socket. Between two events it holds an incomplete record of the input, and at most
+//! one batch of output that the socket did not take. A batch counts as sent only as a whole: until then its plaintext stays
+//! in the guest, which is the back-pressure. All other buffers belong to the worker ([`Scratch`]).
 
 use super::TlsCounters;
 use crate::limits::{INCOMING_BYTES_MAX, RECEIVED_BYTES_MAX, RECEIVES_WITHOUT_PLAINTEXT_MAX};
@@ -20,12 +19,12 @@ use std::{
     sync::Arc,
 };
 
-/// What encryption adds to a batch, generously: a header and a tag for each record, and what else wants to be said.
+/// Upper bound of what encryption adds to a batch: a header and a tag for each record, and messages of TLS itself.
 const BATCH_OVERHEAD_BYTES: usize = 8 * 1024;
-/// Longest farewell.
-const FAREWELL_BYTES_MAX: usize = 256;
+/// Longest closing alert.
+const CLOSE_NOTIFY_BYTES_MAX: usize = 256;
 
-/// Buffers that connections of one worker use in turn; empty until the first one does.
+/// Buffers that all connections of a worker share; empty until first use.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
     incoming: Vec<u8>,
@@ -37,26 +36,26 @@ pub(crate) struct TlsStream {
     socket: TcpStream,
     session: UnbufferedServerConnection,
     counters: Arc<TlsCounters>,
-    /// Received and not worked on: the beginning of a record, or more where the guest's window was too small.
+    /// Ciphertext that is not decrypted yet: the beginning of a record, or more if the guest's window was too small.
     incoming: Vec<u8>,
-    /// Whole records may be in `incoming`.
+    /// `incoming` may hold whole records.
     more: bool,
-    /// The last receive took all that the socket had at that time.
+    /// The last receive emptied the socket.
     drained: bool,
-    /// Decrypted, but the guest's window was too small for it.
+    /// Plaintext for which the guest's window was too small.
     plaintext: Vec<u8>,
-    /// Encrypted, but the socket did not take it.
+    /// Ciphertext that the socket did not take.
     outgoing: Vec<u8>,
-    /// So many bytes of the guest's output are in `outgoing`, and are not said to be sent yet.
+    /// Bytes of the guest's output that are in `outgoing` and not reported as sent yet.
     sealed: usize,
     batch_bytes: usize,
     /// When it was accepted.
     since: u32,
     is_handshaking: bool,
-    heard: bool,
-    /// The peer has said goodbye: there is nothing more to receive, whatever its socket does.
+    received_any: bool,
+    /// The peer has ended the session: there is no more input, even while its socket stays open.
     has_ended: bool,
-    /// The peer broke the rules: the session is not to be asked anything any more, or it panics.
+    /// The peer has violated the protocol. The session must not be used again: it would panic.
     is_broken: bool,
 }
 
@@ -66,14 +65,14 @@ impl fmt::Debug for TlsStream {
     }
 }
 
-/// What [`TlsStream::open`] made of some ciphertext.
-struct Opened {
+/// The result of [`TlsStream::decrypt`].
+struct Decrypted {
     consumed: usize,
     received: usize,
 }
 
 impl TlsStream {
-    /// The server's side of `socket`, where nothing was said yet.
+    /// The server's side of `socket`, before the handshake.
     pub(super) fn new(
         socket: TcpStream,
         configuration: Arc<ServerConfig>,
@@ -94,33 +93,33 @@ impl TlsStream {
             batch_bytes,
             since,
             is_handshaking: true,
-            heard: false,
+            received_any: false,
             has_ended: false,
             is_broken: false,
         })
     }
 
-    /// The socket below.
+    /// The TCP socket.
     pub(crate) fn socket(&self) -> &TcpStream {
         &self.socket
     }
 
-    /// The socket below.
+    /// The TCP socket.
     pub(crate) fn socket_mut(&mut self) -> &mut TcpStream {
         &mut self.socket
     }
 
-    /// When it was accepted, if its two sides have not come to an agreement yet.
+    /// When the connection was accepted, if its handshake is not finished.
     pub(crate) fn handshaking_since(&self) -> Option<u32> {
         self.is_handshaking.then_some(self.since)
     }
 
-    /// The last receive left nothing behind, neither here nor in the socket.
+    /// Whether the last receive left no input, neither here nor in the socket.
     pub(crate) fn is_drained(&self) -> bool {
         self.drained && !self.more && self.plaintext.is_empty() && !self.has_ended
     }
 
-    /// There is something to send besides the guest's output.
+    /// Whether there is output besides the guest's.
     pub(crate) fn has_unsent(&self) -> bool {
         !self.outgoing.is_empty()
     }
@@ -128,7 +127,7 @@ impl TlsStream {
     /// Receives plaintext, as a socket does.
     ///
     /// # Errors
-    /// The socket's; and where the peer breaks the rules, `InvalidData`.
+    /// The socket's; `InvalidData` if the peer violates the protocol.
     pub(crate) fn receive(&mut self, window: &mut [u8], scratch: &mut Scratch) -> io::Result<usize> {
         if !self.flush()? {
             return Err(ErrorKind::WouldBlock.into());
@@ -136,7 +135,7 @@ impl TlsStream {
         if self.is_broken {
             return Err(ErrorKind::BrokenPipe.into());
         }
-        // What was said of the socket some time ago is not true any more: an event may have told of more since.
+        // The socket may have more input by now.
         self.drained = false;
         if !self.plaintext.is_empty() {
             let fits = self.plaintext.len().min(window.len());
@@ -159,7 +158,7 @@ impl TlsStream {
         result
     }
 
-    /// Sends plaintext, as a socket does. Where less than all was sent, the rest has to come again, unchanged.
+    /// Sends plaintext, as a socket does. The next call must start with the unsent rest, unchanged.
     ///
     /// # Errors
     /// The socket's.
@@ -173,7 +172,7 @@ impl TlsStream {
         let mut sent = mem::take(&mut self.sealed).min(output.len());
         while sent < output.len() {
             let batch = &output[sent..output.len().min(sent + self.batch_bytes)];
-            let bytes = self.seal(batch, scratch)?;
+            let bytes = self.encrypt(batch, scratch)?;
             let sealed = &scratch.outgoing[..bytes];
             if self.outgoing.is_empty() {
                 let taken = write(&mut self.socket, sealed)?;
@@ -191,22 +190,22 @@ impl TlsStream {
         Ok(sent)
     }
 
-    /// Says that nothing more will come, if the socket takes that at once.
+    /// Sends the closing alert, if the socket takes it at once.
     pub(crate) fn end(&mut self) {
         if self.has_unsent() || self.is_handshaking || self.is_broken {
             return;
         }
-        let mut farewell = [0; FAREWELL_BYTES_MAX];
+        let mut close_notify = [0; CLOSE_NOTIFY_BYTES_MAX];
         let status = self.session.process_tls_records(&mut self.incoming);
         if let Ok(ConnectionState::WriteTraffic(mut traffic)) = status.state
-            && let Ok(bytes) = traffic.queue_close_notify(&mut farewell)
+            && let Ok(bytes) = traffic.queue_close_notify(&mut close_notify)
         {
-            // A peer that is gone need not be told.
-            let _ = write(&mut self.socket, &farewell[..bytes]);
+            // The peer may be gone.
+            let _ = write(&mut self.socket, &close_notify[..bytes]);
         }
     }
 
-    /// Receives and decrypts `buffer[start..end]` and what follows, until there is plaintext or nothing more.
+    /// Decrypts `buffer[start..end]` and receives more, until there is plaintext or the socket is empty.
     fn receive_into(
         &mut self,
         window: &mut [u8],
@@ -226,11 +225,11 @@ impl TlsStream {
                     return Ok(0);
                 }
                 self.drained = bytes < room.len();
-                self.heard = true;
+                self.received_any = true;
                 *end += bytes;
             }
-            let opened = self.open(&mut buffer[*start..*end], window);
-            // An answer of the handshake, or the reason for which it failed.
+            let opened = self.decrypt(&mut buffer[*start..*end], window);
+            // A message of the handshake, or the alert for its failure.
             let flushed = self.flush();
             let opened = opened?;
             flushed?;
@@ -239,13 +238,13 @@ impl TlsStream {
                 return Ok(opened.received);
             }
         }
-        // Much came and nothing was said: others first.
+        // Much ciphertext without plaintext: other connections have their turn first.
         Err(ErrorKind::Interrupted.into())
     }
 
     /// Decrypts whole records into `window`, until it is full or there are no more.
-    fn open(&mut self, records: &mut [u8], window: &mut [u8]) -> io::Result<Opened> {
-        let mut opened = Opened { consumed: 0, received: 0 };
+    fn decrypt(&mut self, records: &mut [u8], window: &mut [u8]) -> io::Result<Decrypted> {
+        let mut opened = Decrypted { consumed: 0, received: 0 };
         while !self.has_ended {
             let UnbufferedStatus { mut discard, state } =
                 self.session.process_tls_records(&mut records[opened.consumed..]);
@@ -265,7 +264,7 @@ impl TlsStream {
                 Ok(ConnectionState::EncodeTlsData(data)) => encode(data, &mut self.outgoing),
                 Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
                 Ok(ConnectionState::PeerClosed | ConnectionState::Closed) => self.has_ended = true,
-                // NoOp else is asked for: more has to come.
+                // Every other state waits for input.
                 Ok(_) => waits = true,
                 Err(error) => {
                     self.take_alert(&mut records[opened.consumed + discard..]);
@@ -285,7 +284,7 @@ impl TlsStream {
         Ok(opened)
     }
 
-    /// After an error: what the peer is to be told of it.
+    /// After an error: queues the alert for the peer.
     fn take_alert(&mut self, records: &mut [u8]) {
         self.is_broken = true;
         if self.session.wants_write()
@@ -295,8 +294,8 @@ impl TlsStream {
         }
     }
 
-    /// Encrypts all of `batch` into the scratch buffer. What has to be sent before it is left in `outgoing`.
-    fn seal(&mut self, batch: &[u8], scratch: &mut Scratch) -> io::Result<usize> {
+    /// Encrypts all of `batch` into the scratch buffer. Output that must precede it is left in `outgoing`.
+    fn encrypt(&mut self, batch: &[u8], scratch: &mut Scratch) -> io::Result<usize> {
         loop {
             let UnbufferedStatus { mut discard, state } = self.session.process_tls_records(&mut self.incoming);
             let mut sealed = None;
@@ -309,7 +308,7 @@ impl TlsStream {
                         Err(error) => return Err(broken(error)),
                     }
                 }
-                // It came while the guest's output was waiting.
+                // Input that arrived while the guest's output was waiting.
                 Ok(ConnectionState::ReadTraffic(mut traffic)) => {
                     while let Some(record) = traffic.next_record() {
                         let record = record.map_err(broken)?;
@@ -334,7 +333,7 @@ impl TlsStream {
         }
     }
 
-    /// Sends what is waiting; whether that is all of it.
+    /// Sends waiting output; true if the socket took all of it.
     fn flush(&mut self) -> io::Result<bool> {
         if !self.outgoing.is_empty() {
             let taken = write(&mut self.socket, &self.outgoing)?;
@@ -346,6 +345,7 @@ impl TlsStream {
         Ok(self.outgoing.is_empty())
     }
 
+    /// Notices the end of the handshake.
     fn note_handshake(&mut self) {
         if self.is_handshaking && !self.session.is_handshaking() {
             self.is_handshaking = false;
@@ -355,14 +355,14 @@ impl TlsStream {
         }
     }
 
-    /// Counts how it went wrong, if it did.
+    /// Counts errors of the handshake and of the protocol.
     fn count(&self, result: &io::Result<usize>) {
         let ended = match result {
             Ok(received) => *received == 0,
             Err(error) => !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted),
         };
-        // Who only looks whether anybody listens has done nothing wrong.
-        if ended && self.is_handshaking && self.heard {
+        // A probe that connects and closes is no error.
+        if ended && self.is_handshaking && self.received_any {
             TlsCounters::count(&self.counters.handshake_errors);
         } else if !self.is_handshaking && result.as_ref().is_err_and(|error| error.kind() == ErrorKind::InvalidData) {
             TlsCounters::count(&self.counters.protocol_errors);
@@ -370,7 +370,7 @@ impl TlsStream {
     }
 }
 
-/// As much as the socket takes, which may be nothing.
+/// Writes as much as the socket takes, which may be nothing.
 fn write(socket: &mut TcpStream, bytes: &[u8]) -> io::Result<usize> {
     let mut taken = 0;
     while taken < bytes.len() {
@@ -395,7 +395,7 @@ fn encode(mut data: EncodeTlsData<'_, ServerConnectionData>, out: &mut Vec<u8>) 
     }
 }
 
-/// The peer does not keep to the rules.
+/// The error of a peer that violates the protocol.
 fn broken(why: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
     io::Error::new(ErrorKind::InvalidData, why)
 }
