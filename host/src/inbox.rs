@@ -34,7 +34,8 @@ pub(crate) enum Message {
     Job(Job),
 }
 
-/// See the module.
+/// See the module. Inboxes share no cache line: a worker reads its own at each turn.
+#[repr(align(64))]
 pub(crate) struct Inbox {
     queue: Mutex<Queue>,
     /// The queue may hold messages. The worker reads it at each turn, without the lock.

@@ -35,7 +35,7 @@ impl Log {
     }
 }
 
-/// NoOp: what went wrong here. `-v`: what went wrong with clients. `-vv`: who comes and goes. `-vvv`: the rest.
+/// Without `-v`: errors of the server. `-v`: also those of clients. `-vv`: also connections. `-vvv`: everything.
 fn level(verbosity: u32) -> LevelFilter {
     match verbosity {
         0 => LevelFilter::ERROR,

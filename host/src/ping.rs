@@ -33,10 +33,10 @@ pub(crate) fn ping(address: &str, options: &Options) -> Result<String, ExitError
         PingReply::Version(version) => {
             Ok(format!("{peer} answers: version {version}, after {:.1} ms\n", started.elapsed().as_secs_f64() * 1e3))
         }
-        PingReply::Guarded => Ok(format!("{peer} answers: it wants authentication\n")),
-        PingReply::Error(words) => Err(failed(format!("it says \"{words}\""))),
-        PingReply::HungUp => Err(failed("it hangs up".to_owned())),
-        PingReply::Foreign => Err(failed("what listens there is no such server".to_owned())),
+        PingReply::Guarded => Ok(format!("{peer} answers: it requires authentication\n")),
+        PingReply::Error(words) => Err(failed(format!("the reply is \"{words}\""))),
+        PingReply::HungUp => Err(failed("it closes the connection".to_owned())),
+        PingReply::Foreign => Err(failed("another kind of server listens there".to_owned())),
     }
 }
 

@@ -16,7 +16,7 @@ use windows_service::{
     service_dispatcher,
 };
 
-/// A service in a process of its own may have any name.
+/// The manager ignores this name: the process has one service only.
 const NAME: &str = "wasmcached";
 
 static OPTIONS: OnceLock<Options> = OnceLock::new();

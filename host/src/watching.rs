@@ -1,6 +1,6 @@
 //! The connections that watch, and the way of events from the guests that record them to the fronts that show them.
 //!
-//! The host reads no record: it says to the guests which kinds are watched, collects their records, and sends each batch
+//! The host reads no record: it tells the guests which kinds are watched, collects their records, and sends each batch
 //! with a time and a number to every worker that has a watching connection. The queue of a worker is bounded; a batch that
 //! does not fit is counted and dropped. Without watchers all of this costs one read of an atomic that nobody writes.
 

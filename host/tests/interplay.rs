@@ -62,8 +62,8 @@ fn a_file_can_combine_all_features() {
             (format!("btls:{encrypted}"), " answers: version 1.6.45"),
             (plain.to_string(), " answers: version 1.6.45"),
             (packets.to_string(), " answers: version 1.6.45"),
-            (format!("-Z {mutual}"), " answers: it wants authentication"),
-            (format!("btls:{mutual}"), " answers: it wants authentication"),
+            (format!("-Z {mutual}"), " answers: it requires authentication"),
+            (format!("btls:{mutual}"), " answers: it requires authentication"),
         ] {
             // The health check reads the same file, which has the certificates that -Z needs.
             let flags = match address.strip_prefix("-Z ") {
@@ -88,7 +88,7 @@ fn a_server_with_logins_over_tls_is_healthy() {
     for threads in [1, 2] {
         let server = Server::start("interplay-logins-server", &format!("{flags} -Y {} -t {threads}", users.display()));
         let (code, text) = ping(&format!("btls:{}", server.address));
-        assert!(code == Some(0) && text.ends_with("it wants authentication"), "{text}");
+        assert!(code == Some(0) && text.ends_with("it requires authentication"), "{text}");
         let mut client = client::connect(server.address, &configuration);
         assert_eq!(client.ask("get a"), "CLIENT_ERROR unauthenticated");
         assert_eq!(client.set("login", "ann secret"), "STORED");

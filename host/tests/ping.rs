@@ -88,11 +88,11 @@ fn problems_are_reported() {
     let (code, text) = line(&run(&format!("--ping {free}")));
     assert!(code == 1 && text.starts_with(&format!("{free} does not answer: ")), "{text}");
     let cases: [(&'static [&'static [u8]], i32, &str); 6] = [
-        (&[b"SERVER_ERROR busy\r\n"], 1, "does not answer: it says \"SERVER_ERROR busy\""),
-        (&[b"HTTP/1.1 400 Bad\x1b[2J Request\r\n\r\n"], 1, "does not answer: what listens there is no such server"),
-        (&[b"VERS", b""], 1, "does not answer: it hangs up"),
-        (&[b"", b""], 1, "does not answer: it hangs up"),
-        (&[b"CLIENT_ERROR unauthenticated\r\n"], 0, "answers: it wants authentication"),
+        (&[b"SERVER_ERROR busy\r\n"], 1, "does not answer: the reply is \"SERVER_ERROR busy\""),
+        (&[b"HTTP/1.1 400 Bad\x1b[2J Request\r\n\r\n"], 1, "does not answer: another kind of server listens there"),
+        (&[b"VERS", b""], 1, "does not answer: it closes the connection"),
+        (&[b"", b""], 1, "does not answer: it closes the connection"),
+        (&[b"CLIENT_ERROR unauthenticated\r\n"], 0, "answers: it requires authentication"),
         (&[b"VERSION 9\x1b[2J\r\n"], 0, "answers: version 9\\u{1b}[2J, after"),
     ];
     for (replies, expected, words) in cases {
@@ -145,7 +145,7 @@ fn servers_with_tls_are_checked_too() {
         ("", " answers: version 1.6.45, after "),
         (" -B binary", " answers: version 1.6.45, after "),
         (",ssl_min_version=3", " answers: version 1.6.45, after "),
-        (",ssl_verify_mode=2", " answers: it wants authentication"),
+        (",ssl_verify_mode=2", " answers: it requires authentication"),
     ] {
         let server = Server::start("ping-tls-server", &format!("{flags}{more}"));
         let (address, port) = (server.address, server.address.port());

@@ -169,33 +169,33 @@ impl Front {
         self.guest.call(&self.verbs.label, (connection, descriptor))
     }
 
-    /// See [`Shard::watch`].
+    /// See [`super::Shard::watch`].
     pub(crate) fn watch(&mut self, kinds: Kinds) -> Result<(), Fault> {
         self.guest.call(&self.upkeep.watch, kinds.0)
     }
 
-    /// See [`Shard::events`].
+    /// See [`super::Shard::events`].
     pub(crate) fn events(&mut self) -> Result<Option<RecordedEvents<'_>>, Fault> {
         self.guest.events(&self.upkeep)
     }
 
     /// Delivers events to watching connections; returns the numbers of lines to send and of lines without room.
-    pub(crate) fn deliver(&mut self, letter: &EventBatch) -> Result<(u32, u32), Fault> {
-        let bytes = letter.records.len() as u32;
+    pub(crate) fn deliver(&mut self, batch: &EventBatch) -> Result<(u32, u32), Fault> {
+        let bytes = batch.records.len() as u32;
         let at = self.guest.call(&self.verbs.reserve, bytes)?;
-        self.guest.bytes_mut(range(at, bytes))?.copy_from_slice(&letter.records);
-        let seconds = u32::try_from(letter.at.as_secs()).unwrap_or(u32::MAX);
-        let arguments = (bytes, letter.number, seconds, letter.at.subsec_micros());
+        self.guest.bytes_mut(range(at, bytes))?.copy_from_slice(&batch.records);
+        let seconds = u32::try_from(batch.at.as_secs()).unwrap_or(u32::MAX);
+        let arguments = (bytes, batch.number, seconds, batch.at.subsec_micros());
         let lines = self.guest.call(&self.verbs.deliver, arguments)?;
         Ok(((lines >> 32) as u32, lines as u32))
     }
 
-    /// Solo: see [`Shard::sweep`].
+    /// Solo: see [`super::Shard::sweep`].
     pub(crate) fn sweep(&mut self, now: u32, steps: u32) -> Result<bool, Fault> {
         self.guest.sweep(&self.upkeep, now, steps)
     }
 
-    /// Solo: see [`Shard::limit`].
+    /// Solo: see [`super::Shard::limit`].
     pub(crate) fn limit(&mut self, bytes: u64) -> Result<bool, Fault> {
         self.guest.call(&self.upkeep.limit, bytes).map(|done| done != 0)
     }

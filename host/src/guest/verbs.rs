@@ -61,7 +61,7 @@ pub(crate) struct Run {
     pub(crate) count: u32,
 }
 
-/// The end of a run, for [`Front::reply`].
+/// The end of a run, for [`super::Front::reply`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum RunOutcome {
     /// Number of executed commands.

@@ -2,11 +2,10 @@
 
 use super::{address::Address, socket::Socket};
 #[cfg(unix)]
-use crate::system::supervisor;
+use crate::system::{process, supervisor};
 use crate::{
     exit::{self, ExitError, reason},
     options::{ListenAddress, Options, Security, TcpPort},
-    system::process,
 };
 use mio::{Interest, Registry, Token, event::Source};
 use socket2::{Domain, Protocol, SockAddr, Type};

@@ -124,8 +124,8 @@ impl Registry {
         self.connections.lock().capacity()
     }
 
-    /// Everything, as records one after the other, for the connection `asker`.
-    pub(crate) fn records(&self, asker: &Entry, now: u32) -> Vec<u8> {
+    /// Everything, as records one after the other, for the connection `requester`.
+    pub(crate) fn records(&self, requester: &Entry, now: u32) -> Vec<u8> {
         let mut bytes = Vec::new();
         let listeners = self.listeners.lock();
         for (descriptor, address) in listeners.iter() {
@@ -142,10 +142,10 @@ impl Registry {
             record.encode(&mut bytes);
         }
         for (_, entry) in self.connections.lock().iter() {
-            let is_asker = std::ptr::eq(&raw const **entry, asker);
+            let is_requester = std::ptr::eq(&raw const **entry, requester);
             let record = ConnectionRecord {
                 descriptor: entry.descriptor,
-                state: if is_asker { ConnectionState::Parsing } else { entry.state() },
+                state: if is_requester { ConnectionState::Parsing } else { entry.state() },
                 idle_s: entry.idle_s(now),
                 address: entry.peer.to_string(),
                 listen_address: listeners.get(entry.listener as usize).map_or_else(String::new, |l| l.1.to_string()),
@@ -166,11 +166,11 @@ mod tests {
         let registry = Registry::default();
         let address = |text: &str| Address::Tcp(text.parse().unwrap());
         let listener = registry.add_listener(5, address("127.0.0.1:11211"));
-        let asker = registry.add(9, address("127.0.0.1:40000"), listener, 100);
+        let requester = registry.add(9, address("127.0.0.1:40000"), listener, 100);
         let other = registry.add(10, address("[::1]:40001"), listener, 100);
         other.set_state(ConnectionState::Writing);
         other.touch(103);
-        let bytes = registry.records(&asker, 105);
+        let bytes = registry.records(&requester, 105);
         let mut reader = Reader(&bytes);
         let records: Vec<_> = std::iter::from_fn(|| ConnectionRecord::decode(&mut reader)).collect();
         assert_eq!(records.len(), 3);

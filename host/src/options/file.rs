@@ -364,8 +364,8 @@ mod tests {
 
     #[test]
     fn the_defaults_in_the_help_are_the_defaults() {
-        let told = FLAGS.iter().filter_map(|flag| Some((flag.long, documented_default(flag)?)));
-        let words: Vec<_> = told.flat_map(|(long, default)| [format!("--{long}"), default.to_owned()]).collect();
+        let documented = FLAGS.iter().filter_map(|flag| Some((flag.long, documented_default(flag)?)));
+        let words: Vec<_> = documented.flat_map(|(long, default)| [format!("--{long}"), default.to_owned()]).collect();
         assert!(words.len() > 20, "{words:?}");
         let words: Vec<_> = words.iter().map(String::as_str).collect();
         let loopback = format!("listen: [{:?}]", ListenAddress::loopback());

@@ -10,7 +10,7 @@ use super::{
 use clap::{Arg, ArgAction, Command};
 
 /// Words that belong to no flag. memcached ignores them, so start scripts may have some.
-pub(super) const STRAY_WORDS: &str = "surplus";
+pub(super) const STRAY_WORDS: &str = "stray-words";
 
 /// The parser.
 pub(super) fn command() -> Command {

@@ -298,7 +298,7 @@ pub(super) const FLAGS: &[Flag] = &[
         short: Some('B'),
         long: "protocol",
         group: NETWORK,
-        help: "Protocols: auto (the first byte of a connection says which), ascii or binary [default: auto]",
+        help: "Protocols: auto (by the first byte of a connection), ascii or binary [default: auto]",
         action: Value("NAME", |o, v| set(&mut o.binding, value::binding(v).map(Some))),
         setting: Some((Setting::BindingProtocol, |o| match o.binding() {
             Binding::Auto => "auto-negotiate".to_owned(),

@@ -27,10 +27,10 @@ pub(super) fn announce(options: &Options, listeners: &[Listener], udp_addresses:
         let encrypted = if options.tls.enabled { "" } else { "; nothing is encrypted" };
         eprintln!("clients have to log in{encrypted}");
     } else if is_public {
-        eprintln!("other machines are served, and there is no authentication: keep strangers out");
+        eprintln!("other machines are served without authentication: restrict who can connect");
     } else if options.listen.is_empty() && options.unix_socket.is_none() {
         eprintln!(
-            "only this machine is served; -l 0.0.0.0 opens it to others (there is no authentication: keep strangers out)"
+            "only this machine is served; -l 0.0.0.0 opens it to others (without authentication: restrict who can connect)"
         );
     }
 }

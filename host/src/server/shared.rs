@@ -82,7 +82,7 @@ impl Shared {
     /// Begins to stop the server, once.
     pub(super) fn stop(&self, who: &str) {
         if !self.stopping.swap(true, Ordering::SeqCst) {
-            tracing::warn!("stopping: {who} asked for it");
+            tracing::warn!("stopping: requested by {who}");
             self.wake_main();
         }
     }

@@ -1,6 +1,6 @@
 //! Where the stores are: with the one worker, in its own guest, or in shards that all workers share.
 //!
-//! Nothing outside this folder asks which of the two it is.
+//! No code outside this folder depends on which of the two it is.
 
 mod shards;
 

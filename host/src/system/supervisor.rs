@@ -80,7 +80,7 @@ mod system {
     /// Without a service manager this does nothing.
     fn notify(state: &[NotifyState<'_>]) {
         if let Err(error) = sd_notify::notify(state) {
-            tracing::warn!("the service manager cannot be told how things stand: {error}");
+            tracing::warn!("the service manager cannot be notified: {error}");
         }
     }
 }
@@ -88,14 +88,14 @@ mod system {
 #[cfg(windows)]
 mod system {
     pub(super) fn ready() {
-        super::windows_service::report_running();
+        crate::system::windows_service::report_running();
     }
 
     /// The manager has no such state.
     pub(super) fn reloading() {}
 
     pub(super) fn stopping() {
-        super::windows_service::report_stopping();
+        crate::system::windows_service::report_stopping();
     }
 }
 

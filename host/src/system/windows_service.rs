@@ -46,6 +46,6 @@ pub(crate) fn report(current_state: ServiceState, exit_code: ServiceExitCode) {
         process_id: None,
     };
     if let Err(error) = handle.set_service_status(status) {
-        tracing::error!("the service manager cannot be told: {error}");
+        tracing::error!("the service manager cannot be notified: {error}");
     }
 }
