@@ -73,18 +73,18 @@ fn each_listener_has_its_protocol() {
 #[test]
 fn connections_are_listed() {
     let server = Server::start("listed", "-t 2");
-    let (mut asker, mut other) = (server.client(), server.client());
+    let (mut observer, mut other) = (server.client(), server.client());
     assert_eq!(other.ask("version"), "VERSION 1.6.45");
     other.send("set half 0 0 10\r\nabc");
     let table = wait_for("the half request", || {
-        let table = asker.table("stats conns");
+        let table = observer.table("stats conns");
         table.iter().any(|(name, value)| name.ends_with(":state") && value == "conn_nread").then_some(table)
     });
     let values = |suffix: &str| -> Vec<_> {
         table.iter().filter(|(name, _)| name.ends_with(suffix)).map(|(_, value)| value.clone()).collect()
     };
     let address = |stream: &TcpStream| format!("tcp:{}", stream.local_addr().unwrap());
-    for expected in [address(asker.0.get_ref()), address(other.0.get_ref()), format!("tcp:{}", server.address)] {
+    for expected in [address(observer.0.get_ref()), address(other.0.get_ref()), format!("tcp:{}", server.address)] {
         assert!(values(":addr").contains(&expected), "{table:?}");
     }
     assert_eq!(values(":listen_addr"), vec![format!("tcp:{}", server.address); 2], "{table:?}");

@@ -209,7 +209,7 @@ fn watchers_survive_the_traps_of_other_guests() {
     }
     let mut others = clients(&server, 2);
     let mut next = 0;
-    let mut heard = |watcher: &mut Client, client: &mut Client| {
+    let mut check_events = |watcher: &mut Client, client: &mut Client| {
         next += 1;
         assert_eq!(client.set(&format!("key-{next}"), "1"), "STORED");
         let line = watcher.line();
@@ -217,13 +217,13 @@ fn watchers_survive_the_traps_of_other_guests() {
     };
     // The keys belong to both shards, so both record events now.
     for _ in 0..20 {
-        heard(&mut watchers[1], &mut others[1]);
+        check_events(&mut watchers[1], &mut others[1]);
     }
     // A new shard records events, too.
     for _ in 0..4 {
         assert_eq!(others[1].get("!trap-shard"), None);
         for _ in 0..10 {
-            heard(&mut watchers[1], &mut others[1]);
+            check_events(&mut watchers[1], &mut others[1]);
         }
     }
     others[0].send("get !trap-front\r\n");
@@ -233,12 +233,12 @@ fn watchers_survive_the_traps_of_other_guests() {
     assert_eq!(others[1].statistic("log_watchers"), "1");
     let mut fresh = clients(&server, 2);
     for client in &mut fresh {
-        heard(&mut watchers[1], client);
+        check_events(&mut watchers[1], client);
     }
     // The worker's new front can have watchers.
     let mut again = clients(&server, 2);
     for watcher in &mut again {
         assert_eq!(watcher.ask("watch mutations"), "OK");
-        heard(watcher, &mut others[1]);
+        check_events(watcher, &mut others[1]);
     }
 }

@@ -51,9 +51,9 @@ fn a_file_can_combine_all_features() {
         let line = watcher.line();
         assert!(line.contains(" key=a ") && line.contains(" status=stored "), "{line}");
 
-        let mut asker = Client::connect(plain);
-        assert_eq!(asker.get("a").as_deref(), Some("1"));
-        let settings = asker.table("stats settings");
+        let mut observer = Client::connect(plain);
+        assert_eq!(observer.get("a").as_deref(), Some("1"));
+        let settings = observer.table("stats settings");
         let shown = |name: &str| settings.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
         assert_eq!((shown("idle_timeout"), shown("lru_crawler")), (Some("9"), Some("no")));
         assert_eq!((shown("track_sizes"), shown("ssl_enabled")), (Some("yes"), Some("yes")));

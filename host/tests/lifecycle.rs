@@ -264,7 +264,7 @@ mod unix {
     fn root_becomes_another_user() {
         if !nix::unistd::Uid::effective().is_root() {
             // For other users -u has no effect.
-            let server = Server::start("nobody-else", "-u no-such-user-at-all");
+            let server = Server::start("unknown-user", "-u no-such-user-at-all");
             assert_eq!(server.client().ask("version"), "VERSION 1.6.45");
             return;
         }
@@ -272,7 +272,7 @@ mod unix {
         assert_eq!(output.status.code(), Some(67));
         let text = String::from_utf8_lossy(&output.stderr);
         assert!(text.contains("can't find the user no-such-user-at-all to switch to"), "{text}");
-        let server = Server::start("somebody", "-u nobody");
+        let server = Server::start("other-user", "-u nobody");
         assert_eq!(server.client().ask("version"), "VERSION 1.6.45");
         let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
         let nobody = nix::unistd::User::from_name("nobody").unwrap().unwrap();

@@ -26,16 +26,16 @@ fn listener(replies: &'static [&'static [u8]]) -> (String, JoinHandle<Vec<Vec<u8
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let serve = move || {
-        let mut heard = Vec::new();
+        let mut received = Vec::new();
         for reply in replies {
             let (mut stream, _) = listener.accept().unwrap();
             let mut bytes = [0; 100];
             let length = stream.read(&mut bytes).unwrap();
-            heard.push(bytes[..length].to_vec());
+            received.push(bytes[..length].to_vec());
             // The client may be gone already.
             let _ = stream.write_all(reply);
         }
-        heard
+        received
     };
     (address, std::thread::spawn(serve))
 }
@@ -108,8 +108,8 @@ fn a_server_of_the_binary_protocol_is_healthy() {
     let (address, other) = listener(&[b"", b"\x81\x0b\0\0\0\0\0\0\0\0\0\x03\0\0\0\0\0\0\0\0\0\0\0\x001.6"]);
     let (code, text) = line(&run(&format!("--ping {address}")));
     assert!(code == 0 && text.contains("answers: version 1.6, after"), "{text}");
-    let heard = other.join().unwrap();
-    assert!(heard[0].starts_with(b"version ") && heard[1][0] == 0x80, "{heard:?}");
+    let received = other.join().unwrap();
+    assert!(received[0].starts_with(b"version ") && received[1][0] == 0x80, "{received:?}");
     for binding in ["auto", "ascii", "binary"] {
         let server = Server::start("ping-binding", &format!("-B {binding}"));
         let (code, text) = line(&run(&format!("--ping {}", server.address)));

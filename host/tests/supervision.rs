@@ -92,7 +92,7 @@ fn the_manager_receives_the_states() {
     let path = folder.0.join("socket");
     let manager = UnixDatagram::bind(&path).unwrap();
     manager.set_read_timeout(Some(PATIENCE)).unwrap();
-    let told = || {
+    let next_state = || {
         let mut bytes = [0; 1000];
         let length = manager.recv(&mut bytes).unwrap();
         String::from_utf8(bytes[..length].to_vec()).unwrap()
@@ -108,12 +108,12 @@ fn the_manager_receives_the_states() {
         .env("NOTIFY_SOCKET", &path)
         .stdin(OwnedFd::from(socket));
     let child = command.stderr(Stdio::piped()).spawn().unwrap();
-    assert_eq!(told().trim_end(), "READY=1");
+    assert_eq!(next_state().trim_end(), "READY=1");
     assert_eq!(Client::connect(address).ask("version"), "VERSION 1.6.45");
     kill(nix::unistd::Pid::from_raw(child.id() as i32), Signal::SIGHUP).unwrap();
-    let reloading = told();
+    let reloading = next_state();
     assert!(reloading.contains("RELOADING=1") && reloading.contains("MONOTONIC_USEC="), "{reloading}");
-    assert_eq!(told().trim_end(), "READY=1");
+    assert_eq!(next_state().trim_end(), "READY=1");
     stop(child);
-    assert_eq!(told().trim_end(), "STOPPING=1");
+    assert_eq!(next_state().trim_end(), "STOPPING=1");
 }

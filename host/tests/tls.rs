@@ -40,12 +40,12 @@ fn client_certificates_are_requested_and_checked() {
     let (folder, root, stranger) = (common::Folder::new("tls-verify"), Authority::new(), Authority::new());
     let flags = root.flags_in(&folder.0);
     let (known, unknown) = (root.identity("client"), stranger.identity("client"));
-    for (mode, [nobody, good, bad]) in
+    for (mode, [none, good, bad]) in
         [(0, [true, true, true]), (1, [true, true, false]), (2, [false, true, false]), (3, [false, true, false])]
     {
         let server = Server::start("tls-verify-server", &format!("{flags},ssl_verify_mode={mode} -t 2"));
         for versions in [&EVERY_VERSION[..1], &EVERY_VERSION[1..]] {
-            for (shown, expected) in [(None, nobody), (Some(&known), good), (Some(&unknown), bad)] {
+            for (shown, expected) in [(None, none), (Some(&known), good), (Some(&unknown), bad)] {
                 let client = Arc::new(configuration(&root, shown, versions));
                 assert_eq!(is_served(server.address, &client), expected, "mode {mode}, {shown:?}, {versions:?}");
             }
@@ -60,10 +60,10 @@ fn listeners_with_and_without_tls_coexist() {
     let listen = "-l 127.0.0.1:0,notls:127.0.0.1:0 -l btls:127.0.0.1:0 -l mtls:tag[x]:127.0.0.1:0";
     let server = Server::start("tls-side-server", &format!("{flags},ssl_verify_mode=1 {listen} -t 2"));
     let [ordinary, plain, basic, mutual] = server.addresses[..] else { panic!("{:?}", server.addresses) };
-    let nobody = Arc::new(configuration(&root, None, EVERY_VERSION));
+    let anonymous = Arc::new(configuration(&root, None, EVERY_VERSION));
     let known = Arc::new(configuration(&root, Some(&root.identity("client")), EVERY_VERSION));
     for (address, without, with) in [(ordinary, true, true), (basic, true, true), (mutual, false, true)] {
-        assert_eq!(is_served(address, &nobody), without, "{address}");
+        assert_eq!(is_served(address, &anonymous), without, "{address}");
         assert_eq!(is_served(address, &known), with, "{address}");
     }
     let mut client = Client::connect(plain);
@@ -151,8 +151,8 @@ fn sessions_resume_on_the_same_kind_of_listener() {
         assert_eq!(kind_of(server.addresses[1]), Some(expected), "{versions:?}");
         // A session without a client certificate does not resume where one is required.
         assert!(!is_served(server.addresses[2], &client));
-        let mut asker = connect(server.addresses[0], &Arc::new(configuration(&root, None, EVERY_VERSION)));
-        let shown = asker.table("stats").into_iter().find(|(name, _)| name == "ssl_new_sessions");
+        let mut observer = connect(server.addresses[0], &Arc::new(configuration(&root, None, EVERY_VERSION)));
+        let shown = observer.table("stats").into_iter().find(|(name, _)| name == "ssl_new_sessions");
         let counted = if cache.is_empty() { None } else { Some("2".to_owned()) };
         assert_eq!(shown.map(|(_, value)| value), counted, "{versions:?}");
     }
@@ -166,19 +166,19 @@ fn broken_clients_are_counted_and_closed() {
         &format!("{} -t 1 -l 127.0.0.1:0,notls:127.0.0.1:0", root.flags_in(&folder.0)),
     );
     let known = Arc::new(configuration(&root, None, EVERY_VERSION));
-    let mut asker = Client::connect(server.addresses[1]);
+    let mut observer = Client::connect(server.addresses[1]);
     let junk: [&[u8]; 4] = [b"version\r\n", b"\x80\x0b\0\0\0\0\0\0\0\0\0\0", b"\x16\x03\x01\xff\xff", &[0x16; 300]];
     for (number, bytes) in junk.iter().enumerate() {
         let mut socket = Client::connect(server.address);
         socket.send(bytes);
         socket.rest();
-        assert_eq!(asker.statistic("ssl_handshake_errors"), (number + 1).to_string());
+        assert_eq!(observer.statistic("ssl_handshake_errors"), (number + 1).to_string());
     }
     // Closed in the middle of the handshake.
     let mut half = Client::connect(server.address);
     half.send(b"\x16\x03\x01\x01\x00\x01");
     drop(half);
-    common::wait_for("the fifth", || (asker.statistic("ssl_handshake_errors") == "5").then_some(()));
+    common::wait_for("the fifth", || (observer.statistic("ssl_handshake_errors") == "5").then_some(()));
     // A probe that only connects.
     drop(Client::connect(server.address));
     // Garbage after the handshake.
@@ -186,8 +186,8 @@ fn broken_clients_are_counted_and_closed() {
     assert_eq!(client.ask("version"), "VERSION 1.6.45");
     client.0.get_mut().sock.write_all(b"\x17\x03\x03\x00\x20abcdefghijklmnopqrstuvwxyzabcdef").unwrap();
     client.rest();
-    common::wait_for("the broken record", || (asker.statistic("ssl_proto_errors") == "1").then_some(()));
-    assert_eq!(asker.statistic("ssl_handshake_errors"), "5");
+    common::wait_for("the broken record", || (observer.statistic("ssl_proto_errors") == "1").then_some(()));
+    assert_eq!(observer.statistic("ssl_handshake_errors"), "5");
     assert!(is_served(server.address, &known));
 }
 
@@ -203,10 +203,10 @@ fn slow_handshakes_are_closed() {
         half.send(b"\x16\x03\x01\x01\x00\x01");
         assert!(silent.is_closed() && half.is_closed());
         assert!(begun.elapsed() >= Duration::from_secs(at_least_s), "{:?}", begun.elapsed());
-        let mut asker = Client::connect(server.addresses[1]);
-        assert_eq!(asker.ask("version"), "VERSION 1.6.45");
+        let mut observer = Client::connect(server.addresses[1]);
+        assert_eq!(observer.ask("version"), "VERSION 1.6.45");
         if more.is_empty() {
-            assert_eq!(asker.statistic("ssl_handshake_errors"), "2");
+            assert_eq!(observer.statistic("ssl_handshake_errors"), "2");
         }
     }
 }
@@ -379,7 +379,7 @@ fn a_stop_finishes_pending_requests() {
         let mut rest = Vec::new();
         busy.0.read_to_end(&mut rest).unwrap();
         assert!(rest.len() > 16_000_000 && rest.ends_with(b"END\r\n"), "{}", rest.len());
-        assert_eq!(idle.0.read_to_end(&mut rest).unwrap(), 0, "and says farewell");
+        assert_eq!(idle.0.read_to_end(&mut rest).unwrap(), 0, "with a closing alert");
         assert!(silent.is_closed());
         assert!(server.wait().success());
     }
@@ -439,10 +439,10 @@ fn invalid_certificates_are_reported_at_the_start() {
         ("-l btls:127.0.0.1:0".to_owned(), "need -Z".to_owned()),
     ] {
         let output = run(&line);
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(said.contains(&text), "{line}: {said}");
-        assert_eq!(output.status.code(), Some(64), "{line}: {said}");
-        let lines = said.lines().filter(|line| !line.starts_with("running as root"));
-        assert_eq!(lines.count(), 1, "{line}: {said}");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(errors.contains(&text), "{line}: {errors}");
+        assert_eq!(output.status.code(), Some(64), "{line}: {errors}");
+        let lines = errors.lines().filter(|line| !line.starts_with("running as root"));
+        assert_eq!(lines.count(), 1, "{line}: {errors}");
     }
 }

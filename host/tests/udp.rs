@@ -191,8 +191,8 @@ fn every_address_has_its_socket() {
     }
     let taken = format!("-l 127.0.0.1 -p -1 -U {}", server.datagrams[0].port());
     let output = run(&taken);
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("failed to listen on UDP port") && said.contains("in use"), "{said}");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(errors.contains("failed to listen on UDP port") && errors.contains("in use"), "{errors}");
     assert_eq!(output.status.code(), Some(71));
 }
 

@@ -43,14 +43,14 @@ fn events_of_all_workers_and_shards_reach_all_watchers() {
         }
         assert_eq!(kinds.len(), 18);
         assert!(kinds.values().all(|&count| count == 1), "{kinds:?}");
-        let mut asker = server.client();
-        assert_eq!(asker.statistic("log_watchers"), "2");
-        assert_eq!(asker.statistic("log_worker_written"), "18");
-        assert_eq!(asker.statistic("log_watcher_sent"), "36");
-        assert_eq!(asker.statistic("log_watcher_skipped"), "0");
-        assert_eq!(asker.ask("stats reset"), "RESET");
-        assert_eq!(asker.statistic("log_watcher_sent"), "0");
-        assert_eq!(asker.statistic("log_watchers"), "2");
+        let mut observer = server.client();
+        assert_eq!(observer.statistic("log_watchers"), "2");
+        assert_eq!(observer.statistic("log_worker_written"), "18");
+        assert_eq!(observer.statistic("log_watcher_sent"), "36");
+        assert_eq!(observer.statistic("log_watcher_skipped"), "0");
+        assert_eq!(observer.ask("stats reset"), "RESET");
+        assert_eq!(observer.statistic("log_watcher_sent"), "0");
+        assert_eq!(observer.statistic("log_watchers"), "2");
     }
 }
 

@@ -241,7 +241,7 @@ fn shards_follow_memory_and_threads() {
 }
 
 #[test]
-fn settings_show_what_was_chosen() {
+fn settings_show_the_options() {
     let settings = options("-m 100 -c 5 -l 1.2.3.4:9,localhost -D | -A -a 755 -o no_maxconns_fast").settings();
     let shown = |setting: Setting| {
         let found: Vec<_> = settings.iter().filter(|(candidate, _)| *candidate == setting).collect();

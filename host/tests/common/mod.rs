@@ -227,7 +227,7 @@ pub(crate) fn wait_for<T>(what: &str, mut question: impl FnMut() -> Option<T>) -
         if let Some(answer) = question() {
             return answer;
         }
-        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        assert!(Instant::now() < deadline, "timed out: {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
