@@ -2,7 +2,7 @@
 //! counts what happens inside `counted`.
 //!
 //! Without an argument it lists its cases, one a line, with the number of operations of each; with an index in that list it
-//! runs a case. It calls the verbs of `docs/boundary.md` as the server does, without sockets: it writes into the window, calls
+//! runs a case. It calls the verbs of `docs/internals/boundary.md` as the server does, without sockets: it writes into the window, calls
 //! `advance`, reads the output.
 
 #![deny(unsafe_code)]

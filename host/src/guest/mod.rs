@@ -1,7 +1,7 @@
 //! Guests: their verbs, their mailbox, their traps. Only this file knows wasmtime, besides the `settings` that the build
 //! shares and the loading of `code`; `front` and `shard` have the verbs of the two roles.
 //!
-//! The verbs are those of `docs/boundary.md`, with the same names. The host does not trust a guest: an address outside its
+//! The verbs are those of `docs/internals/boundary.md`, with the same names. The host does not trust a guest: an address outside its
 //! memory is a [`Fault`], never a panic. A guest with a fault must be dropped.
 
 mod code;
@@ -35,8 +35,6 @@ use wasmcached_core::{
 };
 use wasmtime::{InstancePre, Linker, Memory, Store, StoreLimits, StoreLimitsBuilder, Trap, TypedFunc, UpdateDeadline};
 
-/// The version of the boundary that this file implements.
-const ABI_VERSION: u32 = 1;
 /// Interval of the calls to [`GuestModule::tick`].
 pub(crate) const TICK: Duration = Duration::from_secs(1);
 /// Ticks before a call is watched.

@@ -1,4 +1,4 @@
-//! Arguments and results of verbs; see `docs/boundary.md`.
+//! Arguments and results of verbs; see `docs/internals/boundary.md`.
 
 use std::time::Duration;
 use wasmcached_core::boundary::{config::Binding, host::Target};

@@ -346,7 +346,7 @@ fn the_reference_of_flags_is_that_of_the_table() {
     assert!(written == printed("--generate reference"), "docs/reference/flags.md is stale: {command}");
 }
 
-/// `docs/compatibility.md` lists flags without effect and the reasons; `WASMCACHED_WRITE_DOCS=1` rewrites the list.
+/// `docs/reference/compatibility.md` lists flags without effect and the reasons; `WASMCACHED_WRITE_DOCS=1` rewrites the list.
 #[test]
 fn flags_without_effect_are_documented() {
     const MARKS: [&str; 2] = ["<!-- without-effect -->\n", "<!-- /without-effect -->"];

@@ -23,29 +23,6 @@ pub(super) fn reset(shared: &Shared) {
     *shared.baseline.0.lock() = statistics;
 }
 
-/// The fields that a reset sets to zero. The counts of replaced guests are kept, so that a reset hides no fault.
-fn counters(statistics: &mut HostStatistics) -> [&mut u64; 17] {
-    [
-        &mut statistics.total_connections,
-        &mut statistics.rejected_connections,
-        &mut statistics.bytes_read,
-        &mut statistics.bytes_written,
-        &mut statistics.listen_disabled_num,
-        &mut statistics.time_in_listen_disabled_us,
-        &mut statistics.conn_yields,
-        &mut statistics.idle_kicks,
-        &mut statistics.tls_new_sessions,
-        &mut statistics.tls_handshake_errors,
-        &mut statistics.tls_protocol_errors,
-        &mut statistics.logins,
-        &mut statistics.logins_refused,
-        &mut statistics.events_dropped,
-        &mut statistics.events_recorded,
-        &mut statistics.events_skipped,
-        &mut statistics.events_sent,
-    ]
-}
-
 fn measure(shared: &Shared) -> HostStatistics {
     let sum = |of: fn(&WorkerCounters) -> &Count| shared.workers.iter().map(|worker| of(worker).value()).sum();
     let (rusage_user, rusage_system) = crate::system::process::cpu_time_us();
