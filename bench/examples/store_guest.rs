@@ -14,7 +14,7 @@ mod processor;
 mod settings;
 
 use std::{env, process::ExitCode, time::Instant};
-use store_loops::Work;
+use store_loops::Workload;
 use wasmtime::{Engine, Error, Instance, Module, Result, Store, TypedFunc};
 
 /// The guest's exports.
@@ -64,11 +64,11 @@ impl Guest {
 }
 
 impl timing::Bench for Guest {
-    fn create(&mut self, work: Work, items: u64) -> bool {
+    fn create(&mut self, work: Workload, items: u64) -> bool {
         self.create.call(&mut self.store, (place(work), items)).expect("no trap") == 1
     }
 
-    fn turn_to(&mut self, work: Work) {
+    fn turn_to(&mut self, work: Workload) {
         self.turn_to.call(&mut self.store, place(work)).expect("no trap");
     }
 
@@ -105,6 +105,6 @@ fn variable(name: &str) -> Result<String> {
     env::var(name).map_err(|_| Error::msg(format!("{name} is not set: `cargo xtask bench store` calls this")))
 }
 
-fn place(work: Work) -> u32 {
-    Work::ALL.iter().position(|other| *other == work).map_or(u32::MAX, |place| place as u32)
+fn place(work: Workload) -> u32 {
+    Workload::ALL.iter().position(|other| *other == work).map_or(u32::MAX, |place| place as u32)
 }

@@ -7,7 +7,7 @@
 mod store_loops;
 
 use std::{env, hint::black_box};
-use store_loops::{KEY_BYTES, Loops, ROUND_OPERATIONS, VALUE_BYTES, Work};
+use store_loops::{KEY_BYTES, Loops, ROUND_OPERATIONS, VALUE_BYTES, Workload};
 use wasmcached_core::{
     boundary::config::{Config, StoreConfig},
     engine::Engine,
@@ -26,14 +26,14 @@ enum Case {
     /// Setting the first items of a store, its index growing as it goes.
     Fill,
     /// Rounds of a work.
-    Rounds(Work),
+    Rounds(Workload),
     /// Pipelined gets through parser, store and encoder.
     Pipeline,
 }
 
 impl Case {
     fn all() -> impl Iterator<Item = (Self, u64)> {
-        let works = Work::ALL.into_iter().map(Self::Rounds);
+        let works = Workload::ALL.into_iter().map(Self::Rounds);
         let cases = move |items| {
             let cases = std::iter::once(Self::Fill).chain(works.clone()).chain([Self::Pipeline]);
             cases.map(move |case| (case, items))
@@ -87,12 +87,12 @@ fn counted(work: &mut dyn FnMut()) {
 }
 
 fn fill(items: u64) {
-    let mut loops = Loops::new(Work::SetNew, items).expect("memory");
+    let mut loops = Loops::new(Workload::SetNew, items).expect("memory");
     counted(&mut || loops.fill());
     assert_eq!(loops.items(), items);
 }
 
-fn rounds(work: Work, items: u64) {
+fn rounds(work: Workload, items: u64) {
     let mut loops = Loops::new(work, items).expect("memory");
     loops.fill();
     let evictions = loops.evictions();
@@ -102,7 +102,7 @@ fn rounds(work: Work, items: u64) {
         counted(&mut || found = loops.run(1));
         assert!(loops.is_right(found), "{work:?} found {found}");
     }
-    assert_eq!(loops.evictions() > evictions, work == Work::EvictingSet);
+    assert_eq!(loops.evictions() > evictions, work == Workload::EvictingSet);
 }
 
 /// Parsing, executing and encoding of pipelined gets, as one worker does it.

@@ -5,12 +5,12 @@ use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{Registry, layer::SubscriberExt, reload, util::SubscriberInitExt};
 
 /// Changes the level of the log.
-pub(crate) struct Log {
+pub(crate) struct LogHandle {
     filter: Option<reload::Handle<LevelFilter, Registry>>,
     verbosity: AtomicU32,
 }
 
-impl Log {
+impl LogHandle {
     /// Starts the log at the level of so many `-v`.
     pub(crate) fn start(verbosity: u32) -> Self {
         let (filter, handle) = reload::Layer::new(level(verbosity));

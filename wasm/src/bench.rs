@@ -1,7 +1,7 @@
 //! The loops that measure the store, as exports of a guest that is never shipped: `cargo xtask bench store` calls them.
 
 use core::cell::UnsafeCell;
-use store_loops::{Loops, Work};
+use store_loops::{Loops, Workload};
 
 #[path = "../../core/examples/store_loops/mod.rs"]
 mod store_loops;
@@ -18,10 +18,10 @@ fn with_loops(work: impl FnOnce(&mut Loops) -> u64) -> u64 {
     unsafe { &mut *INSTANCE.0.get() }.as_mut().map_or(u64::MAX, work)
 }
 
-/// An empty store that is to hold `items` items under a work, by its place in `Work::ALL`; 1 if there is memory for it.
+/// An empty store that is to hold `items` items under a work, by its place in `Workload::ALL`; 1 if there is memory for it.
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn bench_create(work: u32, items: u64) -> u32 {
-    let loops = Work::ALL.get(work as usize).and_then(|work| Loops::new(*work, items));
+    let loops = Workload::ALL.get(work as usize).and_then(|work| Loops::new(*work, items));
     let made = loops.is_some();
     // SAFETY: as above.
     unsafe { *INSTANCE.0.get() = loops };
@@ -32,7 +32,7 @@ pub extern "C" fn bench_create(work: u32, items: u64) -> u32 {
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn bench_turn_to(work: u32) {
     with_loops(|loops| {
-        Work::ALL.get(work as usize).into_iter().for_each(|work| loops.turn_to(*work));
+        Workload::ALL.get(work as usize).into_iter().for_each(|work| loops.turn_to(*work));
         0
     });
 }

@@ -38,7 +38,7 @@ const GET: Operation<'_> = Operation::Get { touch: None };
 
 /// The work of a loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Work {
+pub(crate) enum Workload {
     /// Reads of keys that are there, at random.
     GetHit,
     /// Reads of keys that are not there.
@@ -53,7 +53,7 @@ pub(crate) enum Work {
     EvictingSet,
 }
 
-impl Work {
+impl Workload {
     /// All of them.
     pub(crate) const ALL: [Self; 6] =
         [Self::GetHit, Self::GetMiss, Self::Overwrite, Self::OverwriteResized, Self::SetNew, Self::EvictingSet];
@@ -74,7 +74,7 @@ impl Work {
 /// A store under one kind of work.
 pub(crate) struct Loops {
     store: Store,
-    work: Work,
+    work: Workload,
     items: u64,
     /// The first key number that was never used.
     fresh: u64,
@@ -86,8 +86,8 @@ pub(crate) struct Loops {
 
 impl Loops {
     /// An empty store that is to hold `items` items. `None` if there is no memory for it.
-    pub(crate) fn new(work: Work, items: u64) -> Option<Self> {
-        let each = if work == Work::EvictingSet { POOL_BYTES_AN_ITEM_FULL } else { POOL_BYTES_AN_ITEM };
+    pub(crate) fn new(work: Workload, items: u64) -> Option<Self> {
+        let each = if work == Workload::EvictingSet { POOL_BYTES_AN_ITEM_FULL } else { POOL_BYTES_AN_ITEM };
         let memory_bytes = (items * each).max(256 * 1024);
         let store = Store::new(StoreConfig {
             memory_bytes,
@@ -103,11 +103,11 @@ impl Loops {
         Some(Self { store, work, items, fresh: 0, random: 1, resized: false, round, value: [b'v'; VALUE_BYTES] })
     }
 
-    /// Continues with another kind of work on the same items. [`Work::SetNew`] leaves other keys behind, so it comes
-    /// last; [`Work::EvictingSet`] needs a pool of its own.
-    pub(crate) fn turn_to(&mut self, work: Work) {
-        assert!(work == self.work || (self.work != Work::SetNew && self.work != Work::EvictingSet));
-        assert!(work == self.work || work != Work::EvictingSet);
+    /// Continues with another kind of work on the same items. [`Workload::SetNew`] leaves other keys behind, so it comes
+    /// last; [`Workload::EvictingSet`] needs a pool of its own.
+    pub(crate) fn turn_to(&mut self, work: Workload) {
+        assert!(work == self.work || (self.work != Workload::SetNew && self.work != Workload::EvictingSet));
+        assert!(work == self.work || work != Workload::EvictingSet);
         self.work = work;
     }
 
@@ -119,7 +119,7 @@ impl Loops {
             self.name_fresh(count);
             self.execute(count, 1, set(&value));
         }
-        if self.work == Work::EvictingSet {
+        if self.work == Workload::EvictingSet {
             for _ in 0..self.items.div_ceil(ROUND_OPERATIONS as u64) {
                 self.prepare();
                 self.run(1);
@@ -130,15 +130,15 @@ impl Loops {
     /// Makes the next round ready.
     pub(crate) fn prepare(&mut self) {
         match self.work {
-            Work::GetHit | Work::Overwrite | Work::OverwriteResized => self.name_known(0),
-            Work::GetMiss => self.name_known(1 << 40),
-            Work::SetNew => {
+            Workload::GetHit | Workload::Overwrite | Workload::OverwriteResized => self.name_known(0),
+            Workload::GetMiss => self.name_known(1 << 40),
+            Workload::SetNew => {
                 if self.fresh > self.items {
                     self.execute(ROUND_OPERATIONS, 1, Operation::Delete);
                 }
                 self.name_fresh(ROUND_OPERATIONS);
             }
-            Work::EvictingSet => {
+            Workload::EvictingSet => {
                 if self.fresh > self.items {
                     self.read_every_fourth();
                 }
@@ -152,8 +152,8 @@ impl Loops {
     pub(crate) fn run(&mut self, batch: usize) -> u64 {
         let value = self.value;
         let operation = match self.work {
-            Work::GetHit | Work::GetMiss => GET,
-            Work::OverwriteResized if self.resized => set(&value[..VALUE_BYTES_OTHER]),
+            Workload::GetHit | Workload::GetMiss => GET,
+            Workload::OverwriteResized if self.resized => set(&value[..VALUE_BYTES_OTHER]),
             _ => set(&value),
         };
         self.execute(ROUND_OPERATIONS, batch, operation)
@@ -161,7 +161,7 @@ impl Loops {
 
     /// Whether a round found what it should: everything or nothing; stores find nothing.
     pub(crate) fn is_right(&self, found: u64) -> bool {
-        found == if self.work == Work::GetHit { ROUND_OPERATIONS as u64 } else { 0 }
+        found == if self.work == Workload::GetHit { ROUND_OPERATIONS as u64 } else { 0 }
     }
 
     /// Number of items.

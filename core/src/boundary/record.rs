@@ -17,7 +17,7 @@ use alloc::{
 };
 
 /// A type of values with a fixed form in bytes.
-pub trait Value: Sized {
+pub trait FieldValue: Sized {
     /// The type in the documentation.
     const TYPE: &'static str;
     /// The size of a value.
@@ -33,7 +33,7 @@ pub trait Value: Sized {
     fn text(&self) -> String;
 }
 
-/// The type of a field: a [`Value`], or a list that has one field for each element.
+/// The type of a field: a [`FieldValue`], or a list that has one field for each element.
 pub trait Field {
     /// The type in the documentation.
     const TYPE: &'static str;
@@ -162,7 +162,7 @@ pub(crate) use record;
 
 macro_rules! integers {
     ($($type:ident)*) => {$(
-        impl Value for $type {
+        impl FieldValue for $type {
             const TYPE: &'static str = stringify!($type);
             const BYTES: usize = size_of::<Self>();
 
@@ -183,7 +183,7 @@ macro_rules! integers {
 
 integers! { u8 u32 u64 }
 
-impl Value for bool {
+impl FieldValue for bool {
     const TYPE: &'static str = "bool";
     const BYTES: usize = 1;
 
@@ -203,7 +203,7 @@ impl Value for bool {
 /// Gives an enum without fields the form of its number in one byte; the list is in the order of the numbers.
 macro_rules! enumeration {
     ($type:ty: $($variant:ident)*) => {
-        impl $crate::boundary::record::Value for $type {
+        impl $crate::boundary::record::FieldValue for $type {
             const TYPE: &'static str = "u8";
             const BYTES: usize = 1;
 
@@ -225,7 +225,7 @@ pub(crate) use enumeration;
 
 enumeration! { Eviction: Lru S3Fifo }
 
-impl Value for Seed {
+impl FieldValue for Seed {
     const TYPE: &'static str = "2 × u64";
     const BYTES: usize = 16;
 
@@ -243,7 +243,7 @@ impl Value for Seed {
     }
 }
 
-impl Value for [u64; 4] {
+impl FieldValue for [u64; 4] {
     const TYPE: &'static str = "4 × u64";
     const BYTES: usize = 32;
 
@@ -260,7 +260,7 @@ impl Value for [u64; 4] {
     }
 }
 
-impl<T: Value> Field for T {
+impl<T: FieldValue> Field for T {
     const TYPE: &'static str = T::TYPE;
     const BYTES: Option<usize> = Some(T::BYTES);
 
@@ -275,7 +275,7 @@ impl<T: Value> Field for T {
     }
 
     fn text(&self) -> String {
-        Value::text(self)
+        FieldValue::text(self)
     }
 }
 

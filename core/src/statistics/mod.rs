@@ -10,7 +10,7 @@ mod table;
 
 pub use classes::{CLASSES, Class, ClassCounters, Classes, ITEM_STATISTICS, SLAB_STATISTICS, class_bytes, class_of};
 pub use prefixes::{PrefixCounts, Prefixes};
-pub use row::{Field, Kind, Source, Statistic, Unit, Value};
+pub use row::{CounterField, Kind, Origin, Statistic, StatisticValue, Unit};
 pub use sizes::{SIZE_STEP_BYTES, Sizes};
 pub use table::{Counters, HostStatistics, Numbers, STATISTICS};
 
@@ -47,12 +47,12 @@ mod tests {
             let row = STATISTICS.iter().find(|row| row.name == name).unwrap();
             (row.kind, row.unit, row.source, row.value(&numbers).to_string())
         };
-        assert_eq!(value("cmd_get"), (Kind::Counter, Unit::None, Source::Store, "3".into()));
-        assert_eq!(value("rusage_user"), (Kind::Lifetime, Unit::CpuSeconds, Source::Host, "2.000001".into()));
-        assert_eq!(value("time"), (Kind::Gauge, Unit::Seconds, Source::Computed, "7".into()));
-        assert_eq!(value("version"), (Kind::Text, Unit::None, Source::Constant, "1.6.45".into()));
+        assert_eq!(value("cmd_get"), (Kind::Counter, Unit::None, Origin::Store, "3".into()));
+        assert_eq!(value("rusage_user"), (Kind::Lifetime, Unit::CpuSeconds, Origin::Host, "2.000001".into()));
+        assert_eq!(value("time"), (Kind::Gauge, Unit::Seconds, Origin::Computed, "7".into()));
+        assert_eq!(value("version"), (Kind::Text, Unit::None, Origin::Constant, "1.6.45".into()));
         let count = |source| STATISTICS.iter().filter(|row| row.source == source).count();
-        assert_eq!((count(Source::Store), count(Source::Host)), (Counters::COUNT, HostStatistics::COUNT));
+        assert_eq!((count(Origin::Store), count(Origin::Host)), (Counters::COUNT, HostStatistics::COUNT));
     }
 
     #[test]
@@ -60,7 +60,7 @@ mod tests {
         let shown = |settings: &[(Setting, &str)]| {
             let settings = settings.iter().map(|&(setting, value)| (setting, value.into())).collect();
             let config = Config { settings, ..Config::default() };
-            let rows = STATISTICS.iter().filter(|row| row.source == Source::Host && (row.is_shown)(&config));
+            let rows = STATISTICS.iter().filter(|row| row.source == Origin::Host && (row.is_shown)(&config));
             rows.count()
         };
         let least = shown(&[]);
@@ -117,7 +117,7 @@ mod tests {
         HostStatistics { pid: 9, ..HostStatistics::default() }.encode_to(&mut record);
         assert_eq!(
             HostStatistics::FIELDS[0],
-            Field { name: "pid", unit: Unit::None, help: "Process id of the server." }
+            CounterField { name: "pid", unit: Unit::None, help: "Process id of the server." }
         );
         assert_eq!(record.len(), 4 + 8 * HostStatistics::COUNT);
         assert_eq!(record[4..12], 9u64.to_le_bytes());

@@ -75,7 +75,7 @@ pub enum Unit {
 
 /// Where a statistic comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum Origin {
     /// The stores count or measure it.
     Store,
     /// The host counts or measures it.
@@ -88,7 +88,7 @@ pub enum Source {
 
 /// The value of a statistic, as `stats` shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Value {
+pub enum StatisticValue {
     /// A number.
     Number(u64),
     /// Microseconds, shown as seconds with six decimals.
@@ -97,19 +97,19 @@ pub enum Value {
     Text(&'static str),
 }
 
-impl From<u64> for Value {
+impl From<u64> for StatisticValue {
     fn from(number: u64) -> Self {
         Self::Number(number)
     }
 }
 
-impl From<&'static str> for Value {
+impl From<&'static str> for StatisticValue {
     fn from(text: &'static str) -> Self {
         Self::Text(text)
     }
 }
 
-impl Display for Value {
+impl Display for StatisticValue {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
             Self::Number(number) => number.fmt(f),
@@ -130,18 +130,18 @@ pub struct Statistic<Numbers> {
     pub unit: Unit,
     /// The meaning, in a sentence.
     pub help: &'static str,
-    /// See [`Source`].
-    pub source: Source,
+    /// See [`Origin`].
+    pub source: Origin,
     /// Whether a server with this configuration shows it.
     pub is_shown: fn(&Config) -> bool,
-    read: fn(&Numbers) -> Value,
+    read: fn(&Numbers) -> StatisticValue,
 }
 
 impl<Numbers> Statistic<Numbers> {
     /// A row that is always shown.
     pub(super) const fn new(
         (name, kind, unit, help): (&'static str, Kind, Unit, &'static str),
-        (source, read): (Source, fn(&Numbers) -> Value),
+        (source, read): (Origin, fn(&Numbers) -> StatisticValue),
     ) -> Self {
         Self { name, kind, unit, help, source, is_shown: |_| true, read }
     }
@@ -152,9 +152,9 @@ impl<Numbers> Statistic<Numbers> {
     }
 
     /// The value.
-    pub fn value(&self, numbers: &Numbers) -> Value {
+    pub fn value(&self, numbers: &Numbers) -> StatisticValue {
         match ((self.read)(numbers), self.unit) {
-            (Value::Number(microseconds), Unit::CpuSeconds) => Value::CpuTime(microseconds),
+            (StatisticValue::Number(microseconds), Unit::CpuSeconds) => StatisticValue::CpuTime(microseconds),
             (value, _) => value,
         }
     }
@@ -162,7 +162,7 @@ impl<Numbers> Statistic<Numbers> {
 
 /// A number of a record that crosses the boundary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Field {
+pub struct CounterField {
     /// The name of the statistic.
     pub name: &'static str,
     /// See [`Unit`].
@@ -171,7 +171,7 @@ pub struct Field {
     pub help: &'static str,
 }
 
-impl Field {
+impl CounterField {
     pub(super) const NONE: Self = Self { name: "", unit: Unit::None, help: "" };
 }
 
@@ -208,10 +208,10 @@ macro_rules! numbers {
             pub const COUNT: usize = [$($number),*].len();
 
             /// The fields of the record, in its order.
-            pub const FIELDS: [$crate::statistics::Field; Self::COUNT] = {
-                use $crate::statistics::{Field, Unit};
-                let mut fields = [Field::NONE; Self::COUNT];
-                $(fields[$number] = Field { name: stringify!($name), unit: Unit::$unit, help: $help.trim_ascii() };)*
+            pub const FIELDS: [$crate::statistics::CounterField; Self::COUNT] = {
+                use $crate::statistics::{CounterField, Unit};
+                let mut fields = [CounterField::NONE; Self::COUNT];
+                $(fields[$number] = CounterField { name: stringify!($name), unit: Unit::$unit, help: $help.trim_ascii() };)*
                 fields
             };
 
@@ -250,18 +250,22 @@ macro_rules! numbers {
 /// The source of a row, and the function that reads the value from `$numbers`.
 macro_rules! source {
     ($numbers:ty, $name:ident store $number:literal) => {
-        ($crate::statistics::Source::Store, |numbers: &$numbers| $crate::statistics::Value::Number(numbers.store.$name))
+        ($crate::statistics::Origin::Store, |numbers: &$numbers| {
+            $crate::statistics::StatisticValue::Number(numbers.store.$name)
+        })
     };
     ($numbers:ty, $name:ident host $number:literal) => {
-        ($crate::statistics::Source::Host, |numbers: &$numbers| $crate::statistics::Value::Number(numbers.host.$name))
+        ($crate::statistics::Origin::Host, |numbers: &$numbers| {
+            $crate::statistics::StatisticValue::Number(numbers.host.$name)
+        })
     };
     ($numbers:ty, $name:ident computed $read:expr) => {
-        ($crate::statistics::Source::Computed, |numbers: &$numbers| {
+        ($crate::statistics::Origin::Computed, |numbers: &$numbers| {
             let read: fn(&$numbers) -> u64 = $read;
-            $crate::statistics::Value::Number(read(numbers))
+            $crate::statistics::StatisticValue::Number(read(numbers))
         })
     };
     ($numbers:ty, $name:ident constant $value:expr) => {
-        ($crate::statistics::Source::Constant, |_: &$numbers| $crate::statistics::Value::from($value))
+        ($crate::statistics::Origin::Constant, |_: &$numbers| $crate::statistics::StatisticValue::from($value))
     };
 }

@@ -5,7 +5,7 @@
 
 use super::{
     address::Address,
-    registry::{Entry, Registry},
+    registry::{Registry, RegistryEntry},
 };
 use crate::{
     exit::{self, ExitError, reason},
@@ -76,7 +76,7 @@ impl UdpListener {
 #[derive(Debug)]
 pub(crate) struct UdpSocket {
     socket: mio::net::UdpSocket,
-    pub(crate) entry: Arc<Entry>,
+    pub(crate) entry: Arc<RegistryEntry>,
     connections: Option<GuestConnections>,
     /// Datagrams may have arrived.
     pub(crate) is_readable: bool,

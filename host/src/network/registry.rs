@@ -14,7 +14,7 @@ use wasmcached_core::boundary::host::{ConnectionRecord, ConnectionState};
 
 /// A connection in the registry.
 #[derive(Debug)]
-pub(crate) struct Entry {
+pub(crate) struct RegistryEntry {
     pub(crate) descriptor: u32,
     pub(crate) peer: Address,
     listener: u32,
@@ -24,7 +24,7 @@ pub(crate) struct Entry {
     key: AtomicU32,
 }
 
-impl Entry {
+impl RegistryEntry {
     /// Records input at `now`.
     #[inline]
     pub(crate) fn touch(&self, now: u32) {
@@ -65,7 +65,7 @@ impl Entry {
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
     listeners: Mutex<Vec<(u32, Address)>>,
-    connections: Mutex<Slab<Arc<Entry>>>,
+    connections: Mutex<Slab<Arc<RegistryEntry>>>,
 }
 
 impl Registry {
@@ -77,9 +77,9 @@ impl Registry {
     }
 
     /// Adds a UDP socket; its entry stands for all of its peers.
-    pub(crate) fn add_datagrams(&self, descriptor: u32, address: Address, now: u32) -> Arc<Entry> {
+    pub(crate) fn add_datagrams(&self, descriptor: u32, address: Address, now: u32) -> Arc<RegistryEntry> {
         self.add_listener(descriptor, address.clone());
-        Arc::new(Entry {
+        Arc::new(RegistryEntry {
             descriptor,
             peer: address,
             listener: u32::MAX,
@@ -90,8 +90,8 @@ impl Registry {
     }
 
     /// Adds a connection that `listener` accepted.
-    pub(crate) fn add(&self, descriptor: u32, peer: Address, listener: u32, now: u32) -> Arc<Entry> {
-        let entry = Arc::new(Entry {
+    pub(crate) fn add(&self, descriptor: u32, peer: Address, listener: u32, now: u32) -> Arc<RegistryEntry> {
+        let entry = Arc::new(RegistryEntry {
             descriptor,
             peer,
             listener,
@@ -105,7 +105,7 @@ impl Registry {
     }
 
     /// Removes a connection.
-    pub(crate) fn remove(&self, entry: &Entry) {
+    pub(crate) fn remove(&self, entry: &RegistryEntry) {
         let mut connections = self.connections.lock();
         connections.try_remove(entry.key.load(Ordering::Relaxed) as usize);
         // The table shrinks after a peak of connections.
@@ -125,7 +125,7 @@ impl Registry {
     }
 
     /// Everything, as records one after the other, for the connection `requester`.
-    pub(crate) fn records(&self, requester: &Entry, now: u32) -> Vec<u8> {
+    pub(crate) fn records(&self, requester: &RegistryEntry, now: u32) -> Vec<u8> {
         let mut bytes = Vec::new();
         let listeners = self.listeners.lock();
         for (descriptor, address) in listeners.iter() {

@@ -1,7 +1,7 @@
 //! A client's socket.
 
 use super::{
-    registry::Entry,
+    registry::RegistryEntry,
     tls::{Scratch, TlsStream},
 };
 use crate::options::Security;
@@ -117,5 +117,5 @@ pub(crate) struct Incoming {
     pub(crate) security: Security,
     /// The protocols of the listener, if it has some of its own.
     pub(crate) binding: Option<Binding>,
-    pub(crate) entry: Arc<Entry>,
+    pub(crate) entry: Arc<RegistryEntry>,
 }

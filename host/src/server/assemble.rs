@@ -8,7 +8,7 @@ use crate::{
     exit::{self, ExitError, reason},
     guest::{ConnectionKind, Fault, Front, GuestModule},
     inbox::Inbox,
-    log::Log,
+    log::LogHandle,
     network::{datagram::UdpListener, registry::Registry, tls::Tls},
     options::Options,
     reload::Reloads,
@@ -40,7 +40,7 @@ pub(super) struct Assembled {
 /// What the server has read and opened before it gave up its rights.
 pub(super) struct Resources {
     pub(super) reserved_descriptors: usize,
-    pub(super) log: Log,
+    pub(super) log: LogHandle,
     pub(super) tls: Option<Tls>,
     pub(super) users: Option<Arc<UserList>>,
     pub(super) udp_listeners: Vec<UdpListener>,

@@ -14,7 +14,7 @@ use shared::Shared;
 use crate::{
     exit::ExitError,
     limits::{RESERVED_DESCRIPTORS, RESERVED_DESCRIPTORS_PER_WORKER},
-    log::Log,
+    log::LogHandle,
     network::{datagram::UdpListener, listener::Listener, port_file, tls::Tls},
     options::Options,
     system::{
@@ -90,7 +90,7 @@ impl Prepared {
         self.identity.assume()?;
         let resources = Resources {
             reserved_descriptors: self.reserved_descriptors,
-            log: Log::start(options.verbosity),
+            log: LogHandle::start(options.verbosity),
             tls: self.tls,
             users: self.users,
             udp_listeners: self.udp_listeners,

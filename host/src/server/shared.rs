@@ -6,9 +6,9 @@ use crate::{
     entropy,
     guest::{Fault, Front, GuestModule},
     inbox::Inbox,
-    log::Log,
+    log::LogHandle,
     network::{
-        registry::{Entry, Registry},
+        registry::{Registry, RegistryEntry},
         tls::Tls,
     },
     options::Options,
@@ -41,7 +41,7 @@ pub(crate) struct Shared {
     pub(super) listening: ListenerCounters,
     pub(super) baseline: Baseline,
     pub(super) reserved_descriptors: usize,
-    pub(super) log: Log,
+    pub(super) log: LogHandle,
     /// `None` without authentication.
     pub(super) users: Option<Arc<UserList>>,
     pub(super) reloads: Reloads,
@@ -72,7 +72,7 @@ impl Shared {
     }
 
     /// Removes a connection that has ended.
-    pub(super) fn forget(&self, entry: &Entry) {
+    pub(super) fn forget(&self, entry: &RegistryEntry) {
         self.registry.remove(entry);
         if self.accept_paused.load(Ordering::SeqCst) {
             self.wake_main();

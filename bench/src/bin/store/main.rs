@@ -6,7 +6,7 @@ mod store_loops;
 mod timing;
 
 use std::{env, time::Instant};
-use store_loops::{KEY_BYTES, Loops, VALUE_BYTES, Work};
+use store_loops::{KEY_BYTES, Loops, VALUE_BYTES, Workload};
 use wasmcached_core::{
     clock::{Expiry, Seconds},
     command::{Command, Eviction, Operation},
@@ -28,14 +28,14 @@ impl Native {
 }
 
 impl timing::Bench for Native {
-    fn create(&mut self, work: Work, items: u64) -> bool {
+    fn create(&mut self, work: Workload, items: u64) -> bool {
         // Frees the old pool first: the largest two do not fit in memory together.
         self.0 = None;
         self.0 = Loops::new(work, items);
         self.0.is_some()
     }
 
-    fn turn_to(&mut self, work: Work) {
+    fn turn_to(&mut self, work: Workload) {
         self.loops().turn_to(work);
     }
 

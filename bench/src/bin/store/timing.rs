@@ -3,7 +3,7 @@
 //!
 //! A result is the median of many short rounds, so that other programs disturb it little.
 
-use super::store_loops::{ROUND_OPERATIONS, Work};
+use super::store_loops::{ROUND_OPERATIONS, Workload};
 use std::{
     env, fs,
     time::{Duration, Instant},
@@ -19,8 +19,8 @@ const MEMORY_BYTES_PER_ITEM: u64 = 220;
 /// The functions of `store_loops::Loops`, natively or through a guest's exports.
 pub(crate) trait Bench {
     /// Returns false if memory is short.
-    fn create(&mut self, work: Work, items: u64) -> bool;
-    fn turn_to(&mut self, work: Work);
+    fn create(&mut self, work: Workload, items: u64) -> bool;
+    fn turn_to(&mut self, work: Workload);
     fn fill(&mut self);
     fn prepare(&mut self);
     fn run(&mut self, batch: usize) -> u64;
@@ -46,9 +46,10 @@ pub(crate) fn measure(bench: &mut dyn Bench) {
     }
 }
 
-/// Measures all work that shares a store. [`Work::EvictingSet`] needs a full pool and gets a store of its own.
+/// Measures all work that shares a store. [`Workload::EvictingSet`] needs a full pool and gets a store of its own.
 fn measure_pool(bench: &mut dyn Bench, items: u64, own_pool: bool, call_ns: f64) {
-    let works: Vec<Work> = Work::ALL.into_iter().filter(|work| (*work == Work::EvictingSet) == own_pool).collect();
+    let works: Vec<Workload> =
+        Workload::ALL.into_iter().filter(|work| (*work == Workload::EvictingSet) == own_pool).collect();
     if !bench.create(works[0], items) {
         eprintln!("{items} items: not measured: there is no memory for the pool");
         return;
@@ -75,8 +76,8 @@ fn measure_pool(bench: &mut dyn Bench, items: u64, own_pool: bool, call_ns: f64)
 }
 
 /// Duration of the median round.
-fn median_round_ns(bench: &mut dyn Bench, work: Work, batch: usize) -> f64 {
-    let expected = if work == Work::GetHit { ROUND_OPERATIONS as u64 } else { 0 };
+fn median_round_ns(bench: &mut dyn Bench, work: Workload, batch: usize) -> f64 {
+    let expected = if work == Workload::GetHit { ROUND_OPERATIONS as u64 } else { 0 };
     median_ns(ROUNDS, || {
         bench.prepare();
         let start = Instant::now();

@@ -3,7 +3,7 @@
 use super::super::{Shared, statistics};
 use crate::{
     guest::{Fault, Front},
-    network::registry::Entry,
+    network::registry::RegistryEntry,
 };
 use std::sync::Arc;
 use wasmcached_core::boundary::{
@@ -13,7 +13,7 @@ use wasmcached_core::boundary::{
 
 /// The connection whose request the guest executes.
 pub(super) struct RequestOrigin<'w> {
-    pub(super) entry: &'w Arc<Entry>,
+    pub(super) entry: &'w Arc<RegistryEntry>,
     /// The front's number of the connection; `None` for datagrams, which cannot watch.
     pub(super) stream: Option<u32>,
     pub(super) worker: usize,

@@ -1,6 +1,6 @@
 //! A client that a worker serves, and the little state that the host keeps of it.
 
-use crate::network::{registry::Entry, socket::Socket};
+use crate::network::{registry::RegistryEntry, socket::Socket};
 use std::sync::Arc;
 use wasmcached_core::boundary::host::ConnectionState;
 
@@ -11,12 +11,12 @@ pub(super) struct Connection {
     /// The front's number of the connection.
     pub(super) guest: u32,
     flags: u8,
-    pub(super) entry: Arc<Entry>,
+    pub(super) entry: Arc<RegistryEntry>,
 }
 
 /// State of a connection between two events.
 #[derive(Clone, Copy)]
-pub(super) enum Flag {
+pub(super) enum ConnectionFlag {
     /// The socket may have something to receive.
     Readable = 1,
     /// The peer has closed or reset: receive until the end of the stream.
@@ -35,19 +35,19 @@ pub(super) enum Flag {
 
 impl Connection {
     /// A connection without input so far.
-    pub(super) fn new(socket: Socket, guest: u32, entry: Arc<Entry>) -> Self {
+    pub(super) fn new(socket: Socket, guest: u32, entry: Arc<RegistryEntry>) -> Self {
         Self { socket, guest, flags: 0, entry }
     }
 
     /// Whether `flag` is set.
     #[inline]
-    pub(super) fn is(&self, flag: Flag) -> bool {
+    pub(super) fn is(&self, flag: ConnectionFlag) -> bool {
         self.flags & flag as u8 != 0
     }
 
     /// Sets or clears `flag`.
     #[inline]
-    pub(super) fn set(&mut self, flag: Flag, value: bool) {
+    pub(super) fn set(&mut self, flag: ConnectionFlag, value: bool) {
         if value {
             self.flags |= flag as u8;
         } else {
@@ -58,11 +58,11 @@ impl Connection {
     /// Updates the registry.
     #[inline]
     pub(super) fn publish(&self) {
-        self.entry.set_state(if self.is(Flag::Watching) {
+        self.entry.set_state(if self.is(ConnectionFlag::Watching) {
             ConnectionState::Watching
-        } else if self.is(Flag::Writing) {
+        } else if self.is(ConnectionFlag::Writing) {
             ConnectionState::Writing
-        } else if self.is(Flag::Partial) {
+        } else if self.is(ConnectionFlag::Partial) {
             ConnectionState::Reading
         } else {
             ConnectionState::Waiting
@@ -71,4 +71,4 @@ impl Connection {
 }
 
 // Ten thousand idle connections stay cheap.
-const _: () = assert!(size_of::<Connection>() <= 64 && size_of::<Entry>() <= 128);
+const _: () = assert!(size_of::<Connection>() <= 64 && size_of::<RegistryEntry>() <= 128);

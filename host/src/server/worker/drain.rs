@@ -1,6 +1,6 @@
 //! The end of a worker: requests under way are finished, within a time limit.
 
-use super::{Worker, connection::Flag};
+use super::{Worker, connection::ConnectionFlag};
 use crate::{guest::Fault, limits::STOP_DURATION_MAX};
 use mio::Events;
 use std::time::{Duration, Instant};
@@ -27,13 +27,13 @@ impl Worker {
     /// Closes a connection once all its requests are answered.
     fn finish_one(&mut self, index: usize) -> Result<(), Fault> {
         let Some(connection) = self.connections.get_mut(index) else { return Ok(()) };
-        if connection.is(Flag::Writing) || connection.is(Flag::Queued) {
+        if connection.is(ConnectionFlag::Writing) || connection.is(ConnectionFlag::Queued) {
             return Ok(());
         }
-        connection.set(Flag::Readable, true);
+        connection.set(ConnectionFlag::Readable, true);
         self.drive(index)?;
         match self.connections.get(index) {
-            Some(connection) if !connection.is(Flag::Writing) && !connection.is(Flag::Queued) => {
+            Some(connection) if !connection.is(ConnectionFlag::Writing) && !connection.is(ConnectionFlag::Queued) => {
                 self.close_because(index, Reason::Shutdown)
             }
             _ => Ok(()),

@@ -1,6 +1,6 @@
 //! Events on their way from this worker's front to all watching connections, and to those of this worker.
 
-use super::{Worker, connection::Flag};
+use super::{Worker, connection::ConnectionFlag};
 use crate::guest::{EventBatch, Fault};
 use std::sync::atomic::Ordering;
 use wasmcached_core::boundary::event::Kinds;
@@ -41,10 +41,10 @@ impl Worker {
     pub(super) fn flush_watchers(&mut self) -> Result<(), Fault> {
         for index in self.watchers.clone() {
             if let Some(connection) = self.connections.get_mut(index)
-                && !connection.is(Flag::Writing)
+                && !connection.is(ConnectionFlag::Writing)
             {
                 // The guest keeps the output until all of it is reported as sent.
-                connection.set(Flag::Writing, true);
+                connection.set(ConnectionFlag::Writing, true);
                 self.flush(index)?;
             }
         }

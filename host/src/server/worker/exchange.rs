@@ -1,9 +1,9 @@
 //! One exchange with a client: receive, a call into the guest, its runs, send.
 
-use super::{Worker, answers, connection::Flag};
+use super::{Worker, answers, connection::ConnectionFlag};
 use crate::{
     guest::{Fault, FrontStatus},
-    network::registry::Entry,
+    network::registry::RegistryEntry,
 };
 use mio::event::Event;
 use std::io::ErrorKind;
@@ -15,18 +15,18 @@ impl Worker {
         let Some(connection) = self.connections.get_mut(index) else { return Ok(()) };
         let hung_up = event.is_read_closed() || event.is_error();
         if event.is_readable() || hung_up {
-            connection.set(Flag::Readable, true);
+            connection.set(ConnectionFlag::Readable, true);
             if hung_up {
-                connection.set(Flag::HungUp, true);
+                connection.set(ConnectionFlag::HungUp, true);
             }
         }
         // The socket's own output, of a handshake, is sent by the next receive.
         if event.is_writable() && connection.socket.has_unsent() {
-            connection.set(Flag::Readable, true);
+            connection.set(ConnectionFlag::Readable, true);
         }
-        if connection.is(Flag::Writing) {
+        if connection.is(ConnectionFlag::Writing) {
             if event.is_writable() || event.is_write_closed() || event.is_error() { self.flush(index) } else { Ok(()) }
-        } else if connection.is(Flag::Queued) {
+        } else if connection.is(ConnectionFlag::Queued) {
             Ok(())
         } else {
             self.drive(index)
@@ -38,24 +38,25 @@ impl Worker {
     pub(super) fn drive(&mut self, index: usize) -> Result<(), Fault> {
         self.record_events()?;
         let Some(connection) = self.connections.get_mut(index) else { return Ok(()) };
-        if connection.is(Flag::Writing) {
+        if connection.is(ConnectionFlag::Writing) {
             return Ok(());
         }
-        if connection.is(Flag::More) {
+        if connection.is(ConnectionFlag::More) {
             let status = self.front.advance(connection.guest, 0, self.now)?;
             return self.apply_status(index, status);
         }
-        if !connection.is(Flag::Readable) {
+        if !connection.is(ConnectionFlag::Readable) {
             return Ok(());
         }
-        let window = self.front.window(connection.guest, connection.is(Flag::Partial))?;
+        let window = self.front.window(connection.guest, connection.is(ConnectionFlag::Partial))?;
         match connection.socket.receive(window, &mut self.scratch) {
             Ok(0) => self.close(index),
             Ok(received) => {
                 // A short receive means an empty socket. Windows sends no new event until a receive has blocked.
-                let drained =
-                    cfg!(unix) && connection.socket.is_drained(received, window.len()) && !connection.is(Flag::HungUp);
-                connection.set(Flag::Readable, !drained);
+                let drained = cfg!(unix)
+                    && connection.socket.is_drained(received, window.len())
+                    && !connection.is(ConnectionFlag::HungUp);
+                connection.set(ConnectionFlag::Readable, !drained);
                 // A turn may last: a client that another worker told of the next second must not find items that it ended.
                 self.now = self.shared.clock.now();
                 connection.entry.touch(self.now);
@@ -66,8 +67,8 @@ impl Worker {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 // If the socket's own output blocks, the input is unknown: the event stays.
                 if !connection.socket.has_unsent() {
-                    connection.set(Flag::Readable, false);
-                    connection.set(Flag::HungUp, false);
+                    connection.set(ConnectionFlag::Readable, false);
+                    connection.set(ConnectionFlag::HungUp, false);
                 }
                 Ok(())
             }
@@ -121,7 +122,7 @@ impl Worker {
                 }
             };
             counters.bytes_written.add(sent as u64);
-            if sent == bytes && !connection.is(Flag::Writing) {
+            if sent == bytes && !connection.is(ConnectionFlag::Writing) {
                 break;
             }
             status = self.front.consume(connection.guest, sent)?;
@@ -131,7 +132,7 @@ impl Worker {
                 break;
             }
         }
-        connection.set(Flag::Writing, writing);
+        connection.set(ConnectionFlag::Writing, writing);
         self.store_status(index, status)
     }
 
@@ -146,17 +147,17 @@ impl Worker {
     #[inline]
     fn store_status(&mut self, index: usize, status: FrontStatus) -> Result<(), Fault> {
         let connection = &mut self.connections[index];
-        connection.set(Flag::More, status.more());
-        connection.set(Flag::Partial, status.partial());
+        connection.set(ConnectionFlag::More, status.more());
+        connection.set(ConnectionFlag::Partial, status.partial());
         connection.publish();
-        if connection.is(Flag::Writing) {
+        if connection.is(ConnectionFlag::Writing) {
             // The guest repeats the rest of the status when the output is sent.
             return Ok(());
         }
         if status.close() {
             return self.close(index);
         }
-        if connection.is(Flag::More) || connection.is(Flag::Readable) {
+        if connection.is(ConnectionFlag::More) || connection.is(ConnectionFlag::Readable) {
             self.queue(index);
         }
         Ok(())
@@ -164,8 +165,8 @@ impl Worker {
 
     fn queue(&mut self, index: usize) {
         let connection = &mut self.connections[index];
-        if !connection.is(Flag::Queued) {
-            connection.set(Flag::Queued, true);
+        if !connection.is(ConnectionFlag::Queued) {
+            connection.set(ConnectionFlag::Queued, true);
             self.ready.push_back(index);
         }
     }
@@ -177,9 +178,9 @@ impl Worker {
     pub(super) fn close_because(&mut self, index: usize, reason: Reason) -> Result<(), Fault> {
         let mut connection = self.connections.remove(index);
         connection.socket.end();
-        let Entry { peer, descriptor, .. } = &*connection.entry;
+        let RegistryEntry { peer, descriptor, .. } = &*connection.entry;
         tracing::info!("{peer} closed");
-        if connection.is(Flag::Watching) {
+        if connection.is(ConnectionFlag::Watching) {
             self.watchers.retain(|&watching| watching != index);
             self.shared.watching.forget(self.index, connection.guest);
         }
@@ -195,8 +196,8 @@ impl Worker {
         let origin =
             answers::RequestOrigin { entry: &connection.entry, stream: Some(connection.guest), worker: self.index };
         answers::execute_runs(&self.shared, &mut self.front, &origin, self.now)?;
-        if connection.entry.is_watching() && !connection.is(Flag::Watching) {
-            connection.set(Flag::Watching, true);
+        if connection.entry.is_watching() && !connection.is(ConnectionFlag::Watching) {
+            connection.set(ConnectionFlag::Watching, true);
             self.watchers.push(index);
         }
         Ok(())

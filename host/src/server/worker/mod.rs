@@ -19,13 +19,13 @@ use crate::{
     limits::{EVENTS_MAX, HANDSHAKE_S_MAX, SWEEP_PAUSE, SWEEP_STEPS},
     network::{
         datagram::{UdpListener, UdpSocket},
-        registry::Entry,
+        registry::RegistryEntry,
         socket::{Incoming, Socket},
         tls::Scratch,
     },
     options::Security,
 };
-use connection::{Connection, Flag};
+use connection::{Connection, ConnectionFlag};
 use mio::{Events, Poll, Token};
 use slab::Slab;
 use std::{
@@ -137,7 +137,7 @@ impl Worker {
         for _ in 0..self.ready.len() {
             let Some(index) = self.ready.pop_front() else { break };
             if let Some(connection) = self.connections.get_mut(index) {
-                connection.set(Flag::Queued, false);
+                connection.set(ConnectionFlag::Queued, false);
                 let result = self.drive(index);
                 self.replace_front(result);
             }
@@ -255,7 +255,7 @@ impl Worker {
         for index in 0..self.connections.capacity() {
             let Some(connection) = self.connections.get(index) else { continue };
             let handshaking = connection.socket.handshaking_since();
-            let is_idle = || !connection.is(Flag::Watching) && connection.entry.idle_s(self.now) > limit_s;
+            let is_idle = || !connection.is(ConnectionFlag::Watching) && connection.entry.idle_s(self.now) > limit_s;
             if handshaking.is_some_and(|since| self.now.saturating_sub(since) > HANDSHAKE_S_MAX) {
                 self.shared.tls.iter().for_each(|tls| tls.count_overdue());
                 self.close_because(index, Reason::Error)?;
@@ -275,7 +275,7 @@ impl Worker {
         self.watchers.clear();
         self.watched = Kinds::NONE;
         for connection in self.connections.drain() {
-            let Entry { peer, descriptor, .. } = &*connection.entry;
+            let RegistryEntry { peer, descriptor, .. } = &*connection.entry;
             self.shared.watching.closed(peer, *descriptor, Reason::Error);
             self.shared.forget(&connection.entry);
         }
