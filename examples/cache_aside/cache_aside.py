@@ -29,7 +29,7 @@ class Books:
         self.misses += 1
         book = self.database.execute("SELECT title, year FROM books WHERE number = ?", (number,)).fetchone()
         if book is not None:
-            # add, not set: whoever updated meanwhile knows better.
+            # add, not set: a concurrent update may have stored a newer value.
             self.cache.add(key, book, expire=LIFETIME_S)
         return book
 

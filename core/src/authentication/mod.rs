@@ -42,7 +42,7 @@ pub struct Secrets {
 pub struct Problem {
     /// The line, from 1.
     pub line: u32,
-    /// What is wrong with the line.
+    /// The fault of the line.
     pub reason: &'static str,
 }
 

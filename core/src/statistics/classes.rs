@@ -7,7 +7,7 @@ use super::row::{Kind, Statistic, Unit};
 use crate::wire::{Reader, Writer};
 use alloc::{collections::BTreeMap, vec::Vec};
 
-/// What a store reports of a size class.
+/// The report of a store on one size class.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Class {
     /// From 1 to [`CLASSES`].

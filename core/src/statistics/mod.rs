@@ -35,7 +35,7 @@ mod tests {
         check_rows(SLAB_STATISTICS);
     }
 
-    /// What the page of metrics will do.
+    /// A page of metrics reads the table in this way.
     #[test]
     fn every_statistic_can_be_read_by_iteration() {
         let numbers = Numbers {

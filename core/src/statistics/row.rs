@@ -1,4 +1,4 @@
-//! What a row of a table of statistics says, and the macros that make structs, records and lines of rows.
+//! The row of a table of statistics, and the macros that make structs, records and lines of rows.
 
 use crate::boundary::config::Config;
 use core::fmt::{Display, Formatter, Result};

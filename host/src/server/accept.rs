@@ -37,7 +37,7 @@ pub(super) struct AcceptLoop {
     signals: Signals,
     listeners: Vec<ListenerState>,
     next_worker: usize,
-    /// What a client beyond the limit receives.
+    /// The reply to a client beyond the limit.
     rejection: Vec<u8>,
     paused_since: Option<Instant>,
 }

@@ -1,4 +1,4 @@
-//! What the user sees when the server starts.
+//! The lines that the user sees when the server starts.
 
 use crate::{
     network::{address::Address, listener::Listener},

@@ -32,12 +32,12 @@ pub(super) struct Assembled {
     pub(super) shared: Arc<Shared>,
     /// The main thread's.
     pub(super) poll: Poll,
-    /// What a client beyond the limit receives.
+    /// The reply to a client beyond the limit.
     pub(super) rejection: Vec<u8>,
     pub(super) workers: Vec<Worker>,
 }
 
-/// What the server has read and opened before it gave up its rights.
+/// Everything that the server read and opened before it gave up its rights.
 pub(super) struct Resources {
     pub(super) reserved_descriptors: usize,
     pub(super) log: LogHandle,

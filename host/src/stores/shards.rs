@@ -25,7 +25,7 @@ pub(super) struct Shards {
     context: Context,
 }
 
-/// What every shard uses besides its own state.
+/// Everything that each shard uses besides its own state.
 struct Context {
     module: GuestModule,
     watching: Arc<Watching>,

@@ -1,4 +1,4 @@
-//! The service manager, which may pass sockets and is told when the server is ready, reloads and stops. Without one,
+//! The service manager: it may pass sockets, and receives the states ready, reloading and stopping. Without one,
 //! nothing here has an effect.
 
 #[cfg(unix)]
