@@ -1,7 +1,8 @@
 //! The batch between a front and a shard: commands one way, replies the other, as little-endian records.
 //!
-//! Fronts and shards in different guests exchange these records; a solo engine passes the same [`Command`]s and
-//! [`Reply`]s by reference. Both ends are this crate in one version; a damaged record decodes to `None`.
+//! Fronts and shards in different guests exchange these records; a solo engine passes the same
+//! [commands](crate::command::Command) and [replies](crate::reply::Reply) by reference. Both ends are this crate in one
+//! version; a damaged record decodes to `None`.
 
 mod order;
 mod reply;
