@@ -5,9 +5,7 @@
 use crate::{
     clock::{Expiry, Seconds},
     settings::Setting,
-    wire::{Reader, Writer},
 };
-use alloc::vec::Vec;
 use core::num::NonZeroU64;
 
 /// One operation on one key. The store owns nothing of it: key and value are borrowed from the connection's input.
@@ -269,21 +267,6 @@ pub struct Walk {
     pub classes: u64,
     /// Bytes of records after which the piece ends (with the bucket it is in).
     pub room: u32,
-}
-
-impl Walk {
-    /// Appends the form that crosses the boundary.
-    pub fn encode(&self, out: &mut Vec<u8>) {
-        let mut w = Writer(out);
-        w.u64(self.cursor);
-        w.u64(self.classes);
-        w.u32(self.room);
-    }
-
-    /// Takes one from the front of `r`.
-    pub fn decode(r: &mut Reader<'_>) -> Option<Self> {
-        Some(Self { cursor: r.u64()?, classes: r.u64()?, room: r.u32()? })
-    }
 }
 
 /// Settings that commands change. Every shard remembers them, so that every front shows the same.

@@ -1,4 +1,5 @@
-//! Every record that crosses between a guest and its host, or between two guests.
+//! Every record that crosses between a guest and its host, or between two guests. The counts of statistics, which
+//! derive from their tables in [`crate::statistics`], cross as lists of counters in the form given here.
 //!
 //! **A change below this folder is a new [`ABI_VERSION`], or is readable by the old one.** `docs/internals/boundary.md`
 //! specifies verbs and records byte by byte; `core/tests/boundary.rs` compares its tables with this folder.

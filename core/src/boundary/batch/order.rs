@@ -202,7 +202,11 @@ pub fn encode_broadcast(out: &mut Vec<u8>, broadcast: Broadcast) {
     w.u8(BROADCAST | tag);
     w.u32(argument);
     match broadcast {
-        Broadcast::Walk(walk) => walk.encode(out),
+        Broadcast::Walk(Walk { cursor, classes, room }) => {
+            w.u64(cursor);
+            w.u64(classes);
+            w.u32(room);
+        }
         Broadcast::Tune(tuning) => encode_tuning(out, &tuning),
         _ => {}
     }
@@ -326,7 +330,7 @@ fn decode_broadcast(r: &mut Reader<'_>) -> Option<Broadcast> {
         7 => Broadcast::Evict(Eviction::decode(argument)?),
         8 => Broadcast::Crawl,
         9 => Broadcast::BeginWalk,
-        10 => Broadcast::Walk(Walk::decode(r)?),
+        10 => Broadcast::Walk(Walk { cursor: r.u64()?, classes: r.u64()?, room: r.u32()? }),
         11 => {
             let mut tuning = Tuning::default();
             for slot in tuning.0.iter_mut().take(argument as usize) {
