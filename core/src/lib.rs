@@ -16,6 +16,8 @@ pub mod boundary;
 pub mod clock;
 pub mod command;
 pub mod engine;
+#[cfg(feature = "fault-injection")]
+mod fault;
 pub mod front;
 pub mod hash;
 pub mod limits;
@@ -26,14 +28,3 @@ pub mod shard;
 pub mod statistics;
 pub mod store;
 pub mod wire;
-
-/// Does what a key that begins `!trap-<role>` or `!hang-<role>` says.
-#[cfg(feature = "fault-injection")]
-fn inject_fault(key: &[u8], role: &[u8]) {
-    if key.strip_prefix(b"!trap-").is_some_and(|rest| rest.starts_with(role)) {
-        panic!("injected fault in a {}", core::str::from_utf8(role).unwrap_or_default());
-    }
-    while key.strip_prefix(b"!hang-").is_some_and(|rest| rest.starts_with(role)) {
-        core::hint::spin_loop();
-    }
-}

@@ -51,7 +51,7 @@ impl Shard {
     #[inline]
     pub fn execute<'s>(&'s mut self, command: &Command<'_>, now: Seconds) -> Reply<'s> {
         #[cfg(feature = "fault-injection")]
-        crate::inject_fault(command.key, b"shard");
+        crate::fault::inject(command.key, b"shard");
         if !self.prefixes.enabled {
             return self.store.execute(command, now);
         }

@@ -134,7 +134,7 @@ impl Collector<'_> {
             Task::Command(_, format) => {
                 let key = key.of(format.key_source(self.input, self.decoded));
                 #[cfg(feature = "fault-injection")]
-                crate::inject_fault(key, b"front");
+                crate::fault::inject(key, b"front");
                 self.seed.hash(key)
             }
         };
