@@ -104,6 +104,7 @@ fn statuses_and_targets_have_the_numbers_of_the_page() {
         assert_eq!((row[0].parse(), row[1].as_str()), (Ok(status.0), name));
     }
     let targets = table("| target | meaning |");
+    assert_eq!(targets.len(), 3);
     for (row, target) in targets[1..].iter().zip([Target::EVERY_SHARD, Target::HOST]) {
         assert_eq!(row[0], format!("`0x{:04X}_{:04X}`", target.0 >> 16, target.0 & 0xFFFF));
     }

@@ -208,6 +208,30 @@ mod tests {
     }
 
     #[test]
+    fn of_a_repeated_field_the_last_counts_and_of_a_setting_the_first() {
+        assert_eq!(Config::decode(&[1, 1, 1, 0]), Some(Config { role: Role::Front, ..Config::default() }));
+        let settings = vec![(Setting::SlabReassign, "no".into()), (Setting::SlabReassign, "yes".into())];
+        let config = Config { settings, ..Config::default() };
+        let decoded = Config::decode(&config.encode()).unwrap();
+        assert_eq!((decoded.setting(Setting::SlabReassign), &decoded), ("no", &config));
+    }
+
+    /// Bytes of fields come from other processes and languages: none of them may panic.
+    #[test]
+    fn any_change_of_a_byte_is_a_record_or_none() {
+        let bytes = Config { settings: vec![(Setting::Inter, "h\u{e9}".into())], ..Config::default() }.encode();
+        for at in 0..bytes.len() {
+            for byte in 0..=u8::MAX {
+                let mut changed = bytes.clone();
+                changed[at] = byte;
+                if let Some(config) = Config::decode(&changed) {
+                    assert_eq!(Config::decode(&config.encode()), Some(config), "byte {at}: {byte}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn numbers_of_fields_are_unique() {
         let rows = Config::rows();
         assert_eq!(rows.iter().map(|row| row.number).collect::<BTreeSet<_>>().len(), rows.len());
