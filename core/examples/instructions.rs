@@ -1,8 +1,8 @@
-//! Fixed work for an instruction counter: `cargo xtask instructions` runs it under callgrind, which counts what happens
-//! inside `counted`.
+//! Fixed work for an instruction counter: `cargo xtask instructions` runs it under callgrind, which counts the
+//! instructions of `counted`.
 //!
-//! Without an argument it lists its cases, one a line, with the operations that each counts; with a case's place in
-//! that list it runs it.
+//! Without an argument it lists its cases, one a line, each with its number of operations. With the position of a case
+//! in that list it runs the case.
 
 mod store_loops;
 
@@ -78,11 +78,11 @@ fn main() {
     }
 }
 
-/// Everything that happens in here is counted.
+/// Callgrind counts this function and all that it calls.
 #[inline(never)]
 fn counted(work: &mut dyn FnMut()) {
     work();
-    // The call above must not become the last thing that this function does, or it would have ended by then.
+    // The call above must not become a tail call: this function would end before it.
     black_box(());
 }
 

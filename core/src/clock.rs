@@ -24,7 +24,7 @@ impl Expiry {
             0 => Self::NEVER,
             i64::MIN..0 => Self::PAST,
             1..=RELATIVE_SECONDS_MAX => Self(now.saturating_add(exptime as Seconds)),
-            // For a moment in the past, it does not matter which.
+            // All moments in the past mean the same.
             _ if exptime <= i64::from(now) => Self::PAST,
             _ => Self(Seconds::try_from(exptime).unwrap_or(Seconds::MAX)),
         }

@@ -52,7 +52,7 @@ pub enum Operation<'a> {
         /// `set` also removes the old item, so that no client reads stale data; the other modes leave it.
         unlink: bool,
     },
-    /// A store whose data block did not end as it must: it is counted, and nothing else happens. Answer:
+    /// A store whose data block has no valid end: it is counted, and nothing else happens. Answer:
     /// [`crate::reply::Reply::BadData`].
     RefuseData,
     /// Remove the item.
@@ -161,9 +161,9 @@ pub enum Renew {
 pub struct StoreOptions {
     /// The new item's unique, if the client chooses it.
     pub unique: Option<NonZeroU64>,
-    /// With `compare`: where the present item is younger than that, store nevertheless, but as a stale item.
+    /// With `compare`: if the present item is younger than that, store anyway, but as a stale item.
     pub stale: bool,
-    /// Append and prepend write a new item where there is none, with flags and expiry.
+    /// Append and prepend create a missing item, with flags and expiry.
     pub create: bool,
     /// The client sent the key in base64, and listings show it so.
     pub encoded_key: bool,
@@ -213,7 +213,7 @@ pub enum StoreMode {
     Prepend,
 }
 
-/// Which way an [`Operation::Arithmetic`] goes.
+/// The direction of an [`Operation::Arithmetic`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Direction {
@@ -241,12 +241,12 @@ pub enum Broadcast {
     Sizes,
     /// Set the counters that `stats reset` resets to zero.
     ResetCounters,
-    /// Choose from now on what is evicted.
+    /// Change the eviction policy.
     Evict(Eviction),
     /// Start, stop or read the statistics by key prefix (`stats detail`). The shard around the store answers it.
     Detail(Detail),
-    /// Remove at once what has expired, as far as a bounded piece of work goes, and the rest with the sweeps that
-    /// follow. Answer: one byte, 0 if background work is turned off, and then nothing happens.
+    /// Remove expired items: a bounded number at once, the others in the sweeps that follow. Answer: one byte; 0 if
+    /// background work is turned off, and then nothing happens.
     Crawl,
     /// A walk over all items begins. Answer: as of `Crawl`.
     BeginWalk,
@@ -293,7 +293,7 @@ pub enum Eviction {
     Lru,
     /// New items are on probation in a part of the memory first. The store remembers keys that were evicted there;
     /// stored again, they skip the probation. After Yang et al., "FIFO queues are all you need for cache eviction"
-    /// (SOSP '23), but the part is between a tenth and a half, as large as such memories advise.
+    /// (SOSP '23), but the part is between a tenth and a half of the memory, and the remembered keys adjust it.
     #[default]
     S3Fifo,
 }

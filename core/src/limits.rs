@@ -85,11 +85,11 @@ pub const DATAGRAM_BYTES_MAX: usize = 1400;
 /// Bytes of its header.
 pub const DATAGRAM_HEADER_BYTES: usize = 8;
 
-/// The answer to one datagram is at most a largest item and this much: so much fits, though a thousand keys of large
-/// items fit into one request.
+/// Most bytes of the answer to one datagram, besides one item of the largest size. One request can name a thousand keys
+/// of large items.
 pub const DATAGRAM_REPLY_EXTRA_BYTES: usize = 64 * 1024;
 
-/// A peer whose address is not verified gets at most so many times the bytes that it sent (as in QUIC, RFC 9000, 8.1).
+/// A peer whose address is not verified gets at most this many times the bytes that it sent (QUIC: RFC 9000, 8.1).
 pub const DATAGRAM_AMPLIFICATION_DEFAULT: u32 = 3;
 
 /// Most commands that one batch carries.

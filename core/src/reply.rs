@@ -41,7 +41,7 @@ pub enum Reply<'a> {
     NonNumeric,
     /// The item is larger than the item limit; an older item of that key is gone.
     TooLarge,
-    /// The data block of a store did not end as it must.
+    /// The data block of a store has no valid end.
     BadData,
     /// No room, and evictions are disabled (or nothing more can be evicted).
     OutOfMemory,

@@ -41,7 +41,7 @@ impl Shard {
         Some(shard)
     }
 
-    /// Brings the memory that these commands will need close: first all index lines, then the items.
+    /// Loads the memory of these commands into the caches of the processor: first all index lines, then the items.
     #[inline]
     pub fn touch_lines(&mut self, hashes: impl Iterator<Item = u64> + Clone) {
         self.store.touch_lines(hashes);
@@ -112,7 +112,7 @@ impl Shard {
         }
     }
 
-    /// Remembers a setting; the value that it had, if it was changed before.
+    /// Remembers a setting. Returns its previous value if a command changed it before.
     fn tune(&mut self, setting: Setting, value: u64) -> Option<u64> {
         if setting == Setting::LruCrawler {
             self.store.set_expiry(value != 0);

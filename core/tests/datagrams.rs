@@ -1,4 +1,4 @@
-//! Datagrams through a front: alone and with shards, text and packets, and nothing that one leaves for the next.
+//! Datagrams through a front: solo and with shards, text and packets. No datagram has an effect on the next.
 
 mod common;
 
@@ -26,7 +26,7 @@ fn exchange(server: &mut Server, id: ConnectionId, payload: &[u8]) -> Vec<Vec<u8
     let mut replies = Vec::new();
     while status.has(ConnectionStatus::OUTPUT) {
         replies.push(server.front().output(id).to_vec());
-        // As if the socket had lost it: what was not sent does not come again.
+        // Every second datagram is lost: unsent output is not sent again.
         let sent = if replies.len() % 2 == 0 { 0 } else { replies.last().unwrap().len() };
         status = server.front().consume(id, sent);
     }
@@ -70,7 +70,7 @@ fn requests_are_answered_in_one_series() {
         assert_eq!(ask(b"version\r\n"), b"VERSION 1.6.45\r\n", "the protocol is chosen anew");
         assert!(ask(b"stats\r\n").ends_with(b"END\r\n"));
 
-        // More than a datagram holds comes by a stream, and goes by datagrams.
+        // A value larger than a datagram is stored through a stream and read through datagrams.
         let stream = server.open();
         let set = [format!("set big 0 0 {}\r\n", big.len()).as_bytes(), &big, b"\r\n"].concat();
         let mut rest = &set[..];

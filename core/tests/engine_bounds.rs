@@ -91,7 +91,7 @@ fn unread_replies_hold_bounded_memory() {
     for client in &clients {
         let (_, status) = server.receive(client.id, b"get k k k k\r\n");
         assert!(status.has(ConnectionStatus::OUTPUT) && status.has(ConnectionStatus::MORE));
-        // The client reads a bit and then no more.
+        // The client reads some bytes and stops.
         let status = server.consume(client.id, 1000);
         assert!(server.front().buffers_bytes() <= BUFFERS_BYTES_MAX);
         dropped += usize::from(!status.has(ConnectionStatus::OUTPUT));
@@ -216,7 +216,7 @@ fn a_large_value_in_pieces_of_any_size() {
         let mut server = Server::solo(&config, START);
         let mut client = Client::new(&mut server);
         client.unread = request.clone();
-        // The smallest pieces only at the ends: the middle is the same again and again.
+        // The smallest pieces only at both ends, because every part of the middle is alike.
         if bytes < 1000 {
             client.drain_until(&mut server, 5000, bytes);
             client.drain_until(&mut server, 1_000_000, 60_000);
@@ -241,7 +241,7 @@ fn a_host_may_ask_twice() {
         assert_eq!((taken, status), (held, ConnectionStatus::PARTIAL));
         let first = server.front().input(id).len();
         assert_eq!(server.front().input(id).len(), first);
-        // Nothing came.
+        // No bytes are received.
         assert_eq!(server.advance(id, 0), ConnectionStatus::PARTIAL);
         assert_eq!(server.advance(id, 0), ConnectionStatus::PARTIAL);
         server.front().input(id);
@@ -293,7 +293,7 @@ fn unknown_connections_are_told_to_close() {
     let first = server.open();
     server.receive(first, b"set k 0 0 100\r\nabc");
     server.front().close(first);
-    // A number that is used again has no past.
+    // A reused number has no state of the closed connection.
     let second = server.open();
     assert_eq!(server.receive(second, b"version\r\n").1, ConnectionStatus::OUTPUT);
     assert_eq!(server.front().output(second), b"VERSION 1.6.45\r\n");

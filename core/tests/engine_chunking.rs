@@ -68,8 +68,8 @@ fn any_cut_gives_the_replies_of_one_piece() {
     });
 }
 
-/// Uniques are counted by each shard, so what the shards say is compared with what the shards say uncut. Statistics are
-/// left out: a read whose reply was cut off counts again when it is executed again.
+/// Each shard counts its own uniques, so the replies are compared with those of the same shards to the uncut stream.
+/// Statistics are left out: a read without room for its reply is executed again, and counts again.
 #[test]
 fn any_cut_gives_the_same_through_shards() {
     for_each_seed(8, |seed| {

@@ -1,5 +1,5 @@
-//! Lists of all items while other clients change what there is: what stays is listed once, a slow reader holds little,
-//! and nobody waits for a list.
+//! Listings of all items while other clients store and delete: an item that stays is listed once, a slow reader holds
+//! little memory, and no other client waits.
 
 mod common;
 
@@ -65,7 +65,7 @@ fn listed(answer: &[u8], before: &str, after: &str) -> BTreeMap<String, usize> {
 }
 
 #[test]
-fn what_stays_is_listed_once_whatever_else_happens() {
+fn an_item_that_stays_is_listed_once() {
     for (command, before, after, last) in
         [("lru_crawler metadump all\r\n", "key=", " ", "END\r\n"), ("lru_crawler mgdump hash\r\n", "mg ", "", "EN\r\n")]
     {
@@ -119,7 +119,7 @@ fn a_reader_that_reads_nothing_holds_one_output() {
         }
         let held = server.front().buffers_bytes();
         assert!(held <= clients.len() * 2 * limits::OUTPUT_BYTES_HIGH, "{held}");
-        // Others are served meanwhile, and those that do read get it all.
+        // Other clients are served meanwhile, and clients that read get the whole listing.
         assert_eq!(other.ask(&mut server, b"get none\r\n"), b"END\r\n");
         let mut random = Random::new(1);
         for client in &mut clients {

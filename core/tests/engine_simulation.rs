@@ -16,7 +16,7 @@ use common::{
 use std::collections::VecDeque;
 use wasmcached_core::boundary::config::{Config, StoreConfig};
 
-/// A client, what the model thinks of its connection, and what it is still owed.
+/// A client, its connection in the model, and the replies that it still expects.
 struct Pair {
     client: Client,
     talk: Talk,
@@ -89,7 +89,7 @@ impl Simulation {
         self.model.expect(&mut pair.expected, &mut pair.client.received, false);
     }
 
-    /// Until that client's whole requests are executed.
+    /// Events until the whole requests of that client are executed.
     fn turn(&mut self, number: usize) {
         self.event(number);
         while self.pairs[number].client.is_working() {
@@ -108,7 +108,7 @@ impl Simulation {
         }
     }
 
-    /// Nothing is half-done when this is called, so that everybody agrees on what happened before.
+    /// Moves the time. No request is half executed then, so that engine and model agree on the order.
     fn jump(&mut self) {
         let steps = [0, 1, 1, 2, 50, 100, 3000, 40 * 86_400];
         let seconds = steps[self.random.within(0..steps.len())].min(u32::MAX - self.server.now - 1000);
@@ -183,7 +183,7 @@ impl Simulation {
     }
 }
 
-/// Clients share keys; each turn ends with everything executed that the client sent whole.
+/// Clients share keys; each turn ends when the whole requests of its client are executed.
 fn shared_keys(seed: u64, shards: u32) {
     let config = Config { requests_per_event: 1 + (seed % 30) as u32, ..common::config() };
     let mut s = Simulation::new(seed, &config, shards);
@@ -230,7 +230,7 @@ fn interleaved(seed: u64, shards: u32) {
     let mut s = Simulation::new(seed, &config, shards);
     for prefix in ["A", "B", "C", "D"] {
         let kind = Kind::all(requests::keys(prefix, 14), config.store.item_bytes_max as usize);
-        // Bodies large enough that replies meet the mark at which a connection stops.
+        // Bodies large enough that replies reach the mark at which a connection stops parsing.
         s.add_client(Kind { global: false, value_bytes_max: 3000, ..kind });
     }
     for step in 0..1500 {
@@ -265,8 +265,8 @@ fn shards_with_interleaved_clients_are_the_model() {
     for_each_seed(12, |seed| interleaved(seed, 1 + (seed % 5) as u32));
 }
 
-/// One request at a time in a pool that cannot hold everything: what was said to be stored is there as it was stored,
-/// or it is gone and stays gone.
+/// One request at a time in a pool that cannot hold everything: a stored item is present and unchanged, or it is gone
+/// and stays gone.
 fn small_pool(seed: u64, shards: u32) {
     let evictions = !seed.is_multiple_of(4);
     let config = Config {
@@ -296,12 +296,12 @@ fn small_pool(seed: u64, shards: u32) {
         }
         let silent = request.windows(8).any(|window| window == b" noreply");
         if !evictions && (request.starts_with(b"gat") || silent) {
-            // Without room a gat answers a miss though the item stays, and a silent refusal tells nothing: the model
-            // could not follow.
+            // Without room, a gat answers a miss although the item stays, and a silent refusal has no answer: the model
+            // cannot follow.
             continue;
         }
         if silent && request.starts_with(b"add") {
-            // It succeeds in silence if the item was evicted, and nothing tells the model.
+            // A silent add succeeds if the item was evicted, and the model cannot know.
             continue;
         }
         let client = &mut s.pairs[0].client;
@@ -331,7 +331,8 @@ fn small_pool(seed: u64, shards: u32) {
     }
 }
 
-/// Takes a reply that the model would give if it had forgotten some keys, and forgets those. `true`: it had not.
+/// Accepts a reply that the model would give without some of its keys, and removes those from it. `true`: it is the
+/// reply of the model with all keys.
 fn forgiving(model: &mut Model, request: &[u8], received: &[u8]) -> bool {
     let explains = |model: &Model| {
         let mut model = model.clone();
@@ -343,7 +344,7 @@ fn forgiving(model: &mut Model, request: &[u8], received: &[u8]) -> bool {
         *model = after;
         return true;
     }
-    // No room: a plain set takes the old item with it, everything else leaves it.
+    // No room: a plain set removes the old item, other commands leave it.
     let line_end = request.iter().position(|&byte| byte == b'\n').expect("a line");
     let words: Vec<&[u8]> = request[..line_end].split(|&byte| byte == b' ').filter(|word| !word.is_empty()).collect();
     if received.starts_with(b"SERVER_ERROR out of memory") {
@@ -375,7 +376,7 @@ fn forgiving(model: &mut Model, request: &[u8], received: &[u8]) -> bool {
     false
 }
 
-/// Whether the pieces are what was received; learns uniques.
+/// Whether the pieces match the received bytes. The model learns their uniques.
 fn matches(model: &mut Model, pieces: &[Piece], mut received: &[u8]) -> bool {
     for piece in pieces {
         match piece {
@@ -405,7 +406,7 @@ fn small_shards_forget_but_never_err() {
     for_each_seed(8, |seed| small_pool(seed, 1 + (seed % 3) as u32));
 }
 
-/// The model itself does what the protocol's description shows.
+/// The model itself follows the description of the protocol.
 #[test]
 fn the_model_knows_the_description() {
     let mut model = Model::new(1024, START);

@@ -68,13 +68,13 @@ fn failures_of_all_connections_take_a_bounded_part_of_a_second() {
     let checks = limits::LOGIN_ITERATIONS_PER_SECOND_MAX / ITERATIONS;
     let mut server = server(Authentication::Text, HASHED);
     for number in 1..checks {
-        // Somebody who does not exist costs as much.
+        // An unknown name costs as much.
         assert!(!log_in(&mut server, ["ann", "nobody"][number as usize % 2], "wrong"));
     }
     // A successful login takes nothing from the budget of others.
     assert!((0..2).all(|_| log_in(&mut server, "ann", "secret")));
     assert!(!log_in(&mut server, "nobody", "wrong"));
-    assert!(!log_in(&mut server, "ann", "secret"), "it was looked at");
+    assert!(!log_in(&mut server, "ann", "secret"), "a login beyond the budget was checked");
     server.now += 1;
     assert!(log_in(&mut server, "ann", "secret"));
     assert_eq!(server.front().logins(), (checks + 4, checks + 1));

@@ -24,7 +24,7 @@ fn packet() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// A packet of which some bytes are others; the header is most of the meaning.
+/// A packet with some bytes changed, most of them in the header.
 fn damaged() -> impl Strategy<Value = Vec<u8>> {
     (packet(), vec((any::<Index>(), any::<u8>(), any::<bool>()), 1..4)).prop_map(|(mut bytes, changes)| {
         for (at, byte, in_header) in changes {
@@ -60,7 +60,7 @@ fn holds(input: &[u8], verdict: &Verdict<PacketRequest>) -> Result<(), TestCaseE
         Verdict::Close => prop_assert!(input.len() >= HEADER_BYTES),
         Verdict::Incomplete { needed } => {
             prop_assert!(needed > input.len());
-            // Extras are waited for as long as their length can say; a key and a value only as far as they may be long.
+            // The parser waits for extras of any length, but for keys and values only up to their limits.
             let head_bytes_max = HEADER_BYTES + usize::from(u8::MAX) + limits::KEY_BYTES_MAX;
             let value_bytes_max = (CONTEXT.item_bytes_max as usize).max(limits::SASL_MESSAGE_BYTES_MAX);
             prop_assert!(needed <= head_bytes_max + value_bytes_max);
@@ -124,7 +124,7 @@ proptest! {
         }
     }
 
-    /// Fed exactly what is asked for, a packet takes three looks at most: header, extras and key, value.
+    /// With exactly the needed bytes, a packet is incomplete at most three times: for header, extras and key, value.
     #[test]
     fn needed_is_truthful(input in packet()) {
         let (mut held, mut looks) = (0, 0);
@@ -143,12 +143,12 @@ proptest! {
         prop_assert!(looks <= 4);
     }
 
-    /// Before a login nothing gets through but what has to do with one.
+    /// Before a login, no packet reaches the store or the server.
     #[test]
     fn locked_lets_nothing_through(input in anything()) {
         match parse(&input, &CONTEXT, true) {
             Verdict::Complete { request: PacketRequest::Command(_) | PacketRequest::Control { .. } | PacketRequest::Quit, .. } => {
-                prop_assert!(false, "it got through");
+                prop_assert!(false, "a packet was accepted before the login");
             }
             Verdict::Complete { request: PacketRequest::Answer { format, status, closes, .. }, .. } => {
                 let is_public = matches!(format.opcode, 0x0b | 0x20..=0x22);

@@ -57,7 +57,7 @@ fn request() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// A valid-looking request of which some bytes are others.
+/// A request with some bytes changed.
 fn damaged() -> impl Strategy<Value = Vec<u8>> {
     let byte = prop_oneof![Just(b' '), Just(b'\n'), Just(b'\r'), Just(0u8), Just(b'9'), Just(b'-'), any::<u8>()];
     (request(), vec((any::<Index>(), byte, 0..3u8), 1..4)).prop_map(|(mut bytes, changes)| {
@@ -138,7 +138,7 @@ fn holds(input: &[u8], verdict: &Verdict<Asked>) -> Result<(), TestCaseError> {
         Verdict::Close => {}
         Verdict::Incomplete { needed } => {
             prop_assert!(needed > input.len());
-            // A line is waited for byte by byte; a data block only as far as an item may be large.
+            // The parser waits for a line byte by byte, and for a data block up to the limit of an item.
             let most = input.len().max(limits::RETRIEVAL_LINE_BYTES_MAX) + CONTEXT.item_bytes_max as usize;
             prop_assert!(needed <= most, "waits for {needed}");
             if input.contains(&b'\n') {
@@ -207,7 +207,7 @@ proptest! {
         if line > limits::LINE_BYTES_MAX {
             return Ok(());
         }
-        // Every border, and any place between.
+        // Every border, and one place between.
         let borders = [0, 1, line - 1, line.min(consumed - 1), consumed - 1, cut.index(consumed)];
         for length in borders.into_iter().filter(|&length| length < consumed) {
             match parse(&input[..length], &CONTEXT) {
@@ -219,8 +219,8 @@ proptest! {
         }
     }
 
-    /// The parser waits for exactly what it needs: fed exactly that, it asks at most as often as there are bytes of
-    /// line, and once for the data.
+    /// The parser waits for exactly the bytes that it needs. With these, it is incomplete at most once for each byte of
+    /// the line, and once for the data.
     #[test]
     fn needed_is_truthful(input in request()) {
         let mut held = 0;
@@ -228,7 +228,7 @@ proptest! {
         loop {
             match parse(&input[..held.min(input.len())], &CONTEXT) {
                 Verdict::Incomplete { needed } if needed > input.len() => {
-                    // Only where the generator's own line asks for more than it brings.
+                    // Only if the generated line announces more data than follows.
                     prop_assert!(input[..held].contains(&b'\n'));
                     break;
                 }

@@ -40,7 +40,7 @@ fn has(store: &mut Store, number: u64, now: Seconds) -> bool {
     matches!(store.execute(&command, now), Reply::Found(_))
 }
 
-/// Sets values of `value_bytes` until the first eviction, and answers how many were held by then.
+/// Sets values of `value_bytes` until the first eviction. Returns the number of items before it.
 fn items_held(value_bytes: usize) -> u64 {
     let mut store = new_store(64 * MIB, 64 * MIB, true);
     let value = vec![b'v'; value_bytes];
@@ -161,7 +161,7 @@ fn a_lower_limit_is_reached_and_a_higher_one_is_used() {
     store.check();
     assert!(store.set_limit(2 * MIB));
     let halved = fill(&mut store);
-    assert!(halved <= 2 * MIB, "sets alone reach it too");
+    assert!(halved <= 2 * MIB, "sets alone do not reach the limit");
     assert!(store.set_limit(16 * MIB));
     let raised = fill(&mut store);
     assert!(raised > held * 19 / 10);
@@ -193,7 +193,7 @@ fn without_evictions_a_full_store_says_so_and_deleting_helps() {
     }
     assert!(store.counters().store_no_memory > 0 && store.counters().bytes > MIB * 9 / 10);
     assert!((0..number).all(|number| has(&mut store, number, NOW)));
-    // Every third one goes; nearly as many fit again.
+    // Every third item is deleted; nearly as many fit again.
     for number in (0..number).step_by(3) {
         let key = format!("{number:020}");
         let command = Command { hash: SEED.hash(key.as_bytes()), key: key.as_bytes(), operation: Operation::Delete };

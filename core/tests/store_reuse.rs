@@ -18,8 +18,8 @@ const NOW: Seconds = 1_800_000_000;
 const SEED: Seed = Seed(7, 8);
 const MEMORY_BYTES: u64 = 4 << 20;
 
-/// The hit ratio beside a fresh store's. An index that kept what it had grown to cost 5 % and more; what was measured
-/// is within 0.3 % with exact recency, and up to 1.6 % lower with probation after small items.
+/// Least hit ratio, as a part of that of a fresh store. An index that never shrank cost 5 % and more. Measured: within
+/// 0.3 % with exact recency, and up to 1.6 % lower with probation after small items.
 const SHARE_OF_FRESH_MIN: f64 = 0.97;
 
 fn new_store(eviction: Eviction) -> Store {
@@ -58,7 +58,7 @@ fn has(store: &mut Store, key: &str, now: Seconds) -> bool {
     execute(store, key, Operation::Get { touch: None }, now)
 }
 
-/// A cache aside: what is not found is set. `keys` keys, the lower the more popular; the hits among `requests`.
+/// Cache-aside: a missing key is set. Of the `keys` keys, lower numbers are more popular. Returns the number of hits.
 fn cache_aside(
     store: &mut Store,
     name: &str,
@@ -69,7 +69,7 @@ fn cache_aside(
 ) -> usize {
     let mut hits = 0;
     for _ in 0..requests {
-        // The product of two uniform numbers: a few are asked for often, most of them rarely.
+        // The product of two uniform numbers: a few keys are requested often, most of them rarely.
         let number = random.within(0..keys) * random.within(0..keys) / keys;
         let key = format!("{name}{number:012}");
         if has(store, &key, NOW) {
@@ -84,11 +84,11 @@ fn cache_aside(
 /// The hit ratio of a load on a store that was full of another size, and on a fresh one.
 fn ratios_after(eviction: Eviction, old_bytes: usize, new_bytes: usize) -> (f64, f64) {
     let (old, new) = (vec![b'o'; old_bytes], vec![b'n'; new_bytes]);
-    // Twice what fits, so that the capacity decides.
+    // Twice as many as fit, so that the hit ratio depends on the capacity.
     let keys = |value_bytes: usize| 2 * MEMORY_BYTES as usize / (value_bytes + 40);
     let mut used = new_store(eviction);
     cache_aside(&mut used, "old", keys(old_bytes), &old, 4 * keys(old_bytes), &mut Random::new(1));
-    assert!(used.counters().evictions > 0, "it was full");
+    assert!(used.counters().evictions > 0, "the store was never full");
     let ratio = |store: &mut Store| {
         let (count, mut random) = (keys(new_bytes), Random::new(2));
         cache_aside(store, "new", count, &new, 4 * count, &mut random);
@@ -104,7 +104,7 @@ fn serves_as_a_fresh_one(old_bytes: usize, new_bytes: usize) {
     for eviction in [Eviction::Lru, Eviction::S3Fifo] {
         let (after, fresh) = ratios_after(eviction, old_bytes, new_bytes);
         println!("{eviction:?}, {old_bytes} bytes, then {new_bytes}: hit ratio {after:.4}, fresh {fresh:.4}");
-        assert!(fresh > 0.3 && fresh < 0.95, "the load says nothing: {fresh}");
+        assert!(fresh > 0.3 && fresh < 0.95, "the load does not depend on the capacity: {fresh}");
         let what = format!("{eviction:?}, {old_bytes} bytes, then {new_bytes}");
         assert!(after >= fresh * SHARE_OF_FRESH_MIN, "{what}: {after}, a fresh store {fresh}");
     }
@@ -122,8 +122,8 @@ fn a_store_full_of_small_items_serves_large_ones_as_a_fresh_one_does() {
     serves_as_a_fresh_one(30, 20_000);
 }
 
-/// Half of the items have expired, in runs of random length, so that segments lose very different shares; sets of three
-/// quarters of what that frees must not cost a live one.
+/// Half of the items have expired, in runs of random length, so that segments lose very different shares. Sets of three
+/// quarters of the expired bytes must not evict a live item.
 fn expired_first(eviction: Eviction, old_bytes: usize, new_bytes: usize) {
     let mut store = new_store(eviction);
     let (old, new) = (vec![b'o'; old_bytes], vec![b'n'; new_bytes]);

@@ -1,5 +1,5 @@
-//! The store against a naive model, from seeds. A cache may forget what it had room for yesterday, but it never
-//! answers with a wrong value; with room for everything it forgets nothing. `check()` walks all invariants as it goes.
+//! The store against a naive model, from seeds. A cache may forget an item but never answers with a wrong value; with
+//! room for everything it forgets nothing. `check()` walks all invariants on the way.
 
 #[path = "common/store_model.rs"]
 mod store_model;

@@ -1,7 +1,7 @@
-//! Any sequence of operations on a small store, against a model that knows what was stored: what is found is what was
-//! stored, and every invariant holds after each step.
+//! Any sequence of operations on a small store, against a model of all stored items: a found item is the stored one,
+//! and every invariant holds after each step.
 //!
-//! Five bytes choose the store, then three bytes a step: what, which key, how much.
+//! Five bytes choose the store, then three bytes a step: operation, key, size.
 
 #![no_main]
 
@@ -160,7 +160,7 @@ impl Fuzz {
     fn command(&mut self, what: u8, which: u8, size: u8) {
         let key = key(which);
         let step = self.steps;
-        // Up to what the item limit allows and beyond, each byte telling where it stands.
+        // Up to the item limit and beyond; each byte depends on its position.
         let scale = [1, 1, 16, self.config.item_bytes_max as usize / 128][usize::from(what >> 6)];
         let value: Vec<u8> =
             (0..usize::from(size) * scale).map(|at| step.wrapping_add(((at * 31) >> 3) as u8)).collect();

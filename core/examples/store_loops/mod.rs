@@ -1,8 +1,8 @@
 //! The loops that every measurement of the store runs: natively on a clock, natively under an instruction counter, and
 //! inside a WebAssembly guest.
 //!
-//! A round is prepared (keys, hashes, whatever brings the store back to where it was) and then run; only the run is
-//! measured. Knows no clock and, so that a guest can include it, no `std`.
+//! A round is prepared (keys, hashes, the state of the store) and then run; only the run is measured. Knows no clock
+//! and, so that a guest can include it, no `std`.
 
 #![allow(dead_code, reason = "each measurement uses its part")]
 
@@ -111,7 +111,7 @@ impl Loops {
         self.work = work;
     }
 
-    /// Sets the first items: twice as many as are to stay where the pool is to be full.
+    /// Sets the first items; for a full pool, twice as many as fit.
     pub(crate) fn fill(&mut self) {
         let value = self.value;
         while self.fresh < self.items {
@@ -127,7 +127,7 @@ impl Loops {
         }
     }
 
-    /// Makes the next round ready.
+    /// Prepares the next round.
     pub(crate) fn prepare(&mut self) {
         match self.work {
             Workload::GetHit | Workload::Overwrite | Workload::OverwriteResized => self.name_known(0),
@@ -148,7 +148,7 @@ impl Loops {
         self.resized = !self.resized;
     }
 
-    /// The round, in batches whose memory is touched first (1: untouched). Answers how many keys were found.
+    /// Runs the round, in batches whose memory is touched first (1: untouched). Returns the number of found keys.
     pub(crate) fn run(&mut self, batch: usize) -> u64 {
         let value = self.value;
         let operation = match self.work {
@@ -159,7 +159,7 @@ impl Loops {
         self.execute(ROUND_OPERATIONS, batch, operation)
     }
 
-    /// Whether a round found what it should: everything or nothing; stores find nothing.
+    /// Whether a round found the right number of keys: all of them for hits, else none.
     pub(crate) fn is_right(&self, found: u64) -> bool {
         found == if self.work == Workload::GetHit { ROUND_OPERATIONS as u64 } else { 0 }
     }

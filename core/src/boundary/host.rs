@@ -29,8 +29,8 @@ pub enum HostRequest {
     Verbosity(u32),
     /// Change the limit of all stores together. Answer: one byte, 1 if it was changed, else 0.
     MemoryLimit(u64),
-    /// The connection that asks wants events of these kinds ([`crate::boundary::event::Kinds`]). Answer: one byte, 1 if it gets
-    /// them, 0 if too many others do; nothing where there are none to be had.
+    /// Deliver events of these kinds ([`crate::boundary::event::Kinds`]) to the connection that asks. Answer: one byte,
+    /// 1 if it watches now, 0 if too many others do; nothing if the host has no events.
     Watch(u32),
     /// Stop the server; the connection is closed. Answer: nothing.
     Shutdown {

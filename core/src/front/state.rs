@@ -29,5 +29,5 @@ pub(super) enum State {
     Closing,
 }
 
-/// Kept for readers of `Keys`: an expiry rides along with each key.
+/// Each pending answer has a [`State`], so the expiry in `Keys` must be small.
 const _: () = assert!(size_of::<Option<Expiry>>() <= 8);

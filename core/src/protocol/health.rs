@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_server_says_is_understood() {
+    fn replies_of_servers_are_interpreted() {
         let text = |reply: &'static [u8]| Question::Text.interpret(reply);
         assert_eq!(text(b"VERSION 1.6.45\r\n"), Some(Answer::Version(b"1.6.45")));
         assert_eq!(

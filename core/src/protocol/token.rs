@@ -93,7 +93,7 @@ pub(super) fn last(line: &[u8]) -> &[u8] {
     line.get(start..).unwrap_or_default()
 }
 
-/// A number with so many digits is always below 2^64.
+/// A number with this many digits is always below 2^64.
 const SAFE_DIGITS: usize = 19;
 
 /// Decimal digits and nothing else, up to 2^64 - 1.

@@ -80,7 +80,7 @@ impl Server {
         self.front().open(false)
     }
 
-    /// Receives as much of `bytes` as there is room for: returns how much that was, and the status.
+    /// Receives as many of `bytes` as there is room for. Returns their number and the status.
     pub(crate) fn receive(&mut self, id: ConnectionId, bytes: &[u8]) -> (usize, ConnectionStatus) {
         let window = self.front().input(id);
         assert!(!window.is_empty());
@@ -89,7 +89,7 @@ impl Server {
         (taken, self.advance(id, taken))
     }
 
-    /// Advances, and carries whatever is to be carried.
+    /// Advances, and carries the runs.
     pub(crate) fn advance(&mut self, id: ConnectionId, received: usize) -> ConnectionStatus {
         let mut status = self.engine.advance(id, received, self.now);
         while status.has(ConnectionStatus::RUNS) {
@@ -133,7 +133,7 @@ impl Server {
         let mut replies = Vec::new();
         let shard = self.shards[shard].shard().expect("it is a shard");
         let executed = shard.execute_batch(orders, run.count, self.now, room, &mut replies);
-        // None at all: its first read has to be sent again, in order.
+        // 0 is possible: the first read has to be sent again, in order.
         assert!(executed <= run.count);
         (executed, replies)
     }
@@ -164,7 +164,7 @@ pub(crate) struct Client {
     pub(crate) received: Vec<u8>,
     pub(crate) status: ConnectionStatus,
     pub(crate) closed: bool,
-    /// The host read from it since the last `take_events`: bytes of each read.
+    /// Bytes of each read of the host.
     pub(crate) reads: Vec<usize>,
 }
 
@@ -202,12 +202,12 @@ impl Client {
         }
     }
 
-    /// Whether an event of this client can do anything.
+    /// Whether there is an event for this client.
     pub(crate) fn is_busy(&self) -> bool {
         !self.closed && (!self.unread.is_empty() || self.is_working())
     }
 
-    /// Whether it is busy even if the client sends nothing more.
+    /// Whether it is busy even if the client sends no more bytes.
     pub(crate) fn is_working(&self) -> bool {
         !self.closed
             && (self.status.has(ConnectionStatus::OUTPUT)
@@ -215,7 +215,7 @@ impl Client {
                 || self.status.has(ConnectionStatus::CLOSE))
     }
 
-    /// One event: a send, or going on, or a receive.
+    /// One event: a send, an `advance` without new bytes, or a receive.
     pub(crate) fn event(&mut self, server: &mut Server, random: &mut Random, cuts: Cuts) {
         assert!(!self.closed);
         if self.status.has(ConnectionStatus::OUTPUT) {
@@ -236,8 +236,8 @@ impl Client {
         }
     }
 
-    /// The send that belongs to the event: what the socket does not take must be told before another connection is
-    /// touched; if it takes all, it need not be told.
+    /// The send after an `advance`. If a part is sent, the host consumes it before it touches another connection; if
+    /// everything is sent, it need not.
     fn first_send(&mut self, server: &mut Server, random: &mut Random, cuts: Cuts) {
         if !self.status.has(ConnectionStatus::OUTPUT) {
             return;
@@ -269,7 +269,7 @@ impl Client {
         assert_eq!(self.status.has(ConnectionStatus::OUTPUT), !all);
     }
 
-    /// Events until nothing is left to do.
+    /// Events until there are no more.
     pub(crate) fn drain(&mut self, server: &mut Server, random: &mut Random, cuts: Cuts) {
         while self.is_busy() {
             self.event(server, random, cuts);

@@ -1,5 +1,5 @@
 //! memcached's classic text protocol, written naively from its description: one map, no limits on memory, a stream of
-//! bytes in, pieces of replies out. It is what the engine is held to, so it shares no code with it.
+//! bytes in, pieces of replies out. It shares no code with the engine, which is compared with it.
 
 use std::collections::BTreeMap;
 
@@ -44,7 +44,7 @@ pub(crate) struct Model {
     pub(crate) counters: BTreeMap<&'static str, u64>,
 }
 
-/// A parsed command line: where the data block is not there yet.
+/// A parsed command line.
 enum Line {
     Done,
     NeedsData(usize),
@@ -403,8 +403,7 @@ impl Model {
         Line::Done
     }
 
-    /// Takes expected pieces from the front of `expected` as far as `received` goes; what is matched is drained.
-    /// Panics where they differ.
+    /// Compares `received` with `expected` and drains the matching front of both. Panics at a difference.
     pub(crate) fn expect(
         &mut self,
         expected: &mut std::collections::VecDeque<Piece>,
@@ -447,7 +446,7 @@ impl Model {
         }
         if whole || expected.is_empty() {
             assert!(expected.is_empty(), "never answered: {expected:?}");
-            assert!(received.is_empty(), "nobody asked: {}", shown(received));
+            assert!(received.is_empty(), "unexpected: {}", shown(received));
         }
     }
 

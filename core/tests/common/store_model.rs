@@ -1,4 +1,4 @@
-//! A model of the store: a map of everything that was stored, and the few liberties of a cache.
+//! A model of the store: a map of all stored items, and the freedom of a cache to forget.
 //!
 //! Shared by the simulation of the store and its fuzz target.
 
@@ -54,7 +54,7 @@ pub(crate) enum Course {
     Remembered { stored: bool },
     /// There was no room for it.
     Refused,
-    /// The item had been given up.
+    /// The store had forgotten the item.
     Forgotten,
 }
 
@@ -104,7 +104,7 @@ impl Model {
         if let Operation::Store { mode, compare, .. } = command.operation
             && tolerated
         {
-            // The pool is too small now: a plain set takes the stale item with it, anything else changes nothing.
+            // The pool is too small now: a plain set removes the old item, other commands change nothing.
             let grows = matches!(mode, StoreMode::Append | StoreMode::Prepend);
             if matches!(answer, Answer::OutOfMemory | Answer::TooLarge) || (grows && answer == Answer::NotStored) {
                 self.keep(command.key, known.filter(|_| mode != StoreMode::Set || compare.is_some()));
@@ -238,7 +238,7 @@ fn model_step(
     }
 }
 
-/// The number that memcached finds in a value: what stands before the first blank or NUL behind leading blanks.
+/// The number that memcached finds in a value: the bytes behind leading blanks, up to the next blank or NUL.
 fn number_in(value: &[u8]) -> Option<u64> {
     let is_blank = |byte: &u8| matches!(byte, 9..=13 | 32);
     let begin = value.iter().position(|byte| !is_blank(byte))?;

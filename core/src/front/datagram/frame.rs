@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_numbered_is_refused() {
+    fn replies_of_too_many_datagrams_are_refused() {
         let reply = vec![7; PAYLOAD_BYTES_MAX * usize::from(u16::MAX) + 1];
         assert_eq!(request(20, true).frame(&reply, 3, usize::MAX, true)[8..], *words::TOO_LARGE_FOR_DATAGRAMS);
     }

@@ -48,7 +48,7 @@ pub fn login(out: &mut Vec<u8>, format: PacketFormat, status: PacketStatus, mess
     packet(out, format, status, 0, &[], &[], message);
 }
 
-/// Appends a packet whole.
+/// Appends a whole packet.
 pub(super) fn packet(
     out: &mut Vec<u8>,
     format: PacketFormat,
@@ -96,7 +96,7 @@ fn found(out: &mut Vec<u8>, format: PacketFormat, key: &[u8], item: &Found<'_>) 
     item.value.for_each_piece(|piece| out.extend_from_slice(piece));
 }
 
-/// A read's miss says nothing if it is quiet, and the key instead of the text if the answer names keys.
+/// The answer to a missing item. A quiet read has none; a read whose answer names the key has the key as its body.
 fn missing(out: &mut Vec<u8>, format: PacketFormat, key: &[u8]) {
     match format.verb {
         PacketVerb::Get | PacketVerb::GetWithKey | PacketVerb::GetAndTouch | PacketVerb::GetAndTouchWithKey

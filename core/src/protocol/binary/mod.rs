@@ -80,19 +80,19 @@ pub struct PacketLogin {
 /// Details of a request that only the encoder needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PacketFormat {
-    /// As it came.
+    /// The opcode of the request.
     pub opcode: u8,
-    /// Its meaning.
+    /// The meaning of the opcode.
     pub verb: PacketVerb,
     /// Leave out the usual answer.
     pub quiet: bool,
     /// A count creates a missing item.
     pub creates: bool,
-    /// As it came.
+    /// The opaque of the request.
     pub opaque: u32,
 }
 
-/// The meaning of an opcode; whether it is the quiet form stands beside it.
+/// The meaning of an opcode, without the difference between the quiet form and the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names of the protocol")]
 pub enum PacketVerb {
@@ -188,7 +188,7 @@ pub enum PacketStatus {
     AuthContinue = 0x21,
     UnknownCommand = 0x81,
     OutOfMemory = 0x82,
-    /// Ours alone: a part of the cache was lost.
+    /// A part of the cache was lost. memcached has no such status.
     Internal = 0x84,
 }
 

@@ -14,7 +14,7 @@ use crate::{
 };
 use core::num::NonZeroU64;
 
-/// Looks at the first packet of `input`. `locked`: before a login, most of it is refused.
+/// Parses the first packet of `input`. `locked`: before a login, most packets are refused.
 #[inline]
 pub fn parse(input: &[u8], context: &Context, locked: bool) -> Verdict<PacketRequest> {
     let Some((header, rest)) = input.split_first_chunk::<HEADER_BYTES>() else {
@@ -164,7 +164,7 @@ impl Packet<'_> {
         let mode = match format.verb {
             PacketVerb::Append => StoreMode::Append,
             PacketVerb::Prepend => StoreMode::Prepend,
-            // With a unique to compare with, the item has to be there, even for `add`.
+            // With a unique to compare with, the item must be present, even for `add`.
             _ if compare.is_some() => StoreMode::Set,
             PacketVerb::Add => StoreMode::Add,
             PacketVerb::Replace => StoreMode::Replace,
@@ -206,7 +206,7 @@ impl Packet<'_> {
         self.control(Control::Flush(Flush::At { exptime: i64::from(self.word(0)) }))
     }
 
-    /// Groups are found by their beginning where memcached does so.
+    /// A prefix names a group where memcached accepts one.
     fn stat(&self) -> Verdict<PacketRequest> {
         let group = match self.key.of(self.input) {
             b"" => StatisticsGroup::General,
@@ -248,7 +248,7 @@ impl Packet<'_> {
         Verdict::Complete { request: PacketRequest::Login(login), consumed: end }
     }
 
-    /// Four bytes of the extras; zero where there are none.
+    /// Four bytes of the extras; zero if they are missing.
     fn word(&self, at: usize) -> u32 {
         self.extras.get(at..).and_then(|bytes| bytes.first_chunk()).map_or(0, |bytes| u32::from_be_bytes(*bytes))
     }

@@ -119,7 +119,7 @@ impl Flags {
             b'C' => self.compare = Some(token::digits_u64(argument).ok_or(words::BAD_TOKEN)?),
             b'E' => self.unique = Some(token::digits_u64(argument).ok_or(words::BAD_TOKEN)?),
             b'F' => self.client_flags = token::digits_u32(argument).ok_or(words::BAD_FORMAT)?,
-            // A NUL is the mode that there is without the flag.
+            // A NUL stands for the default mode.
             b'M' => self.mode = Some(argument.first().copied().unwrap_or(b' ')).filter(|&mode| mode != 0),
             b'J' => self.initial = token::digits_u64(argument).ok_or(words::BAD_INITIAL)?,
             b'D' => self.delta = Some(token::digits_u64(argument).ok_or(words::BAD_DELTA)?),
@@ -152,7 +152,7 @@ pub(super) struct Letters(u64);
 impl Letters {
     const ALL: u64 = Self::of(b"cfhklqstuv");
 
-    /// With one letter more; `None` if it is no such flag, or in the set already.
+    /// Adds a letter; `None` if it is no such flag, or in the set already.
     #[inline]
     pub(super) fn with(self, letter: u8) -> Option<Self> {
         let bit = Self::bit(letter);
@@ -164,7 +164,7 @@ impl Letters {
         self.0 & Self::of(&[letter]) != 0
     }
 
-    /// The place of a letter in the set; none for what is no letter nor one of their neighbours.
+    /// The bit of a letter in the set. Bytes outside of the block of the letters have none.
     #[inline]
     const fn bit(letter: u8) -> u64 {
         // From `@`, 0x40, to 0x7f.

@@ -49,8 +49,8 @@ pub fn encode_key(out: &mut Vec<u8>, key: &[u8]) {
     }
 }
 
-/// The groups of four digits, each as three bytes and how many of them count. An item is `None` where there is too much
-/// padding; the whole is where the digits are not a multiple of four.
+/// The groups of four digits, each as three bytes and the number of valid bytes; `None` in place of a group with too
+/// much padding. The whole result is `None` if the number of digits is zero or not a multiple of four.
 fn groups(encoded: &[u8]) -> Option<impl Iterator<Item = Option<([u8; 3], usize)>>> {
     let mut digits = encoded.iter().filter_map(|&byte| digit(byte));
     let count = digits.clone().count();

@@ -84,7 +84,7 @@ pub fn parse_plain_get(input: &[u8]) -> Option<PlainGet> {
     Some(PlainGet { key: Span::new(start, key_end), operation, format, consumed: end.saturating_add(end_bytes) })
 }
 
-/// Looks at the first request of `input`, for which [`recognizes`] holds.
+/// Parses the first request of `input`, for which [`recognizes`] holds.
 pub fn parse(input: &[u8], context: &Context) -> Verdict<MetaRequest> {
     let Some(newline) = memchr::memchr(b'\n', input) else {
         let needed = input.len().saturating_add(1);
@@ -211,7 +211,7 @@ impl MetaLine<'_> {
         Ok(request(MetaVerb::Arithmetic, key, span, &flags, operation))
     }
 
-    /// `me` has one flag, and ignores what else there is.
+    /// `me` has one flag and ignores all others.
     fn debug(&self) -> Result<KeyRequest<MetaFormat>, &'static [u8]> {
         let (key, span) = self.key()?;
         if key.bytes() > limits::KEY_BYTES_MAX {
@@ -279,7 +279,7 @@ fn store(flags: &Flags) -> Option<Operation<'static>> {
         StoreMode::Append | StoreMode::Prepend => flags.compare.filter(|&compare| compare != 0),
         StoreMode::Set | StoreMode::Replace => flags.compare,
     };
-    // With a unique to compare with, the item has to be there anyway.
+    // With a unique to compare with, the item must be present.
     let mode = if mode == StoreMode::Replace && compare.is_some() { StoreMode::Set } else { mode };
     let timed = if grows && flags.create.is_some() { flags.create } else { flags.touch };
     let options = StoreOptions {
@@ -313,8 +313,8 @@ mod tests {
     const CONTEXT: Context = Context::permissive(1 << 20, 1_800_000_000);
 
     #[test]
-    fn what_only_asks_is_read_as_everything_is() {
-        // All lines of few words out of a list with everything that makes a difference.
+    fn the_parser_of_plain_gets_agrees_with_the_general_one() {
+        // All lines of up to four words from a list that has every kind of word.
         let words: [&[u8]; 19] = [
             b" k", b" f", b" v", b" q", b" u", b" h", b" l", b" t", b" c", b" s", b" b", b" T5", b" O1", b" vv", b" ",
             b" !", b" \x80", b"\r", b"\n",
@@ -327,7 +327,7 @@ mod tests {
                     let line: Vec<u8> = [b"mg", key, &places[..count].concat(), end, b"mn\r\n"].concat();
                     if let Some(PlainGet { key, operation, format, consumed }) = parse_plain_get(&line) {
                         let request = KeyRequest { key, value: Span::default(), operation, format, swallow: 0 };
-                        // Only the encoder of the flags is another.
+                        // The requests differ only in the encoder of the flags.
                         let plain = |general: KeyRequest<MetaFormat>| KeyRequest {
                             format: MetaFormat { single_letters: true, ..general.format },
                             ..general

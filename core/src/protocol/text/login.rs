@@ -23,7 +23,7 @@ pub enum TextLogin {
     Refused(&'static [u8]),
 }
 
-/// Looks at the first command of `input`.
+/// Parses the first command of `input`.
 pub fn parse_login(input: &[u8]) -> Verdict<TextLogin> {
     let Some(newline) = memchr::memchr(b'\n', input) else {
         return match input.len() {

@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-/// Looks at the first request of `input`.
+/// Parses the first request of `input`.
 #[inline(never)]
 pub fn parse(input: &[u8], context: &Context) -> Verdict<TextRequest> {
     let Some(newline) = memchr::memchr(b'\n', input) else { return unfinished(input) };
@@ -337,7 +337,7 @@ impl TextLine<'_> {
         }
     }
 
-    /// Groups are found by prefix (`stats r` resets), but for items, slabs and sizes, which want the whole word.
+    /// A prefix names a group (`stats r` resets); items, slabs and sizes need the whole word.
     fn stats(&self) -> Verdict<TextRequest> {
         let mut tokens = Tokens::new(self.arguments);
         let group = match tokens.next_bytes() {

@@ -60,7 +60,7 @@ pub const SHUTDOWN_DISABLED: &[u8] = b"SERVER_ERROR: shutdown not enabled\r\n";
 pub const STORED: &[u8] = b"STORED\r\n";
 pub const TLS_OFF: &[u8] = b"Error TLS not enabled\r\n";
 pub const TOO_LARGE: &[u8] = b"SERVER_ERROR object too large for cache\r\n";
-/// As short as possible: it has to fit where little else does.
+/// As short as possible, because it must fit where the answer does not.
 pub const TOO_LARGE_FOR_DATAGRAMS: &[u8] = b"SERVER_ERROR too large for UDP\r\n";
 pub const TOO_MANY_CONNECTIONS: &[u8] = b"ERROR Too many open connections\r\n";
 pub const TOUCHED: &[u8] = b"TOUCHED\r\n";
