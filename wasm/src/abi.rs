@@ -4,8 +4,8 @@
 //! single-threaded. Each verb is a call into [`Engine`]; a call with invalid arguments does nothing.
 
 use crate::message::Message;
+use alloc::vec::Vec;
 use core::{cell::UnsafeCell, fmt};
-use std_or_alloc::vec::Vec;
 use wasmcached_core::{
     boundary::{
         ABI_VERSION,
@@ -15,11 +15,6 @@ use wasmcached_core::{
     engine::Engine,
     front::{ConnectionId, ConnectionStatus},
 };
-
-#[cfg(target_family = "wasm")]
-use alloc as std_or_alloc;
-#[cfg(not(target_family = "wasm"))]
-use std as std_or_alloc;
 
 /// A larger buffer for commands or replies is freed after use.
 const COMMANDS_BYTES_KEPT_MAX: usize = 4 * 1024 * 1024;

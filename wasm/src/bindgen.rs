@@ -6,17 +6,17 @@
 //!
 //! A call with invalid arguments does nothing. A panic becomes a JavaScript error with the panic's message.
 
-#[cfg(target_family = "wasm")]
-use alloc as std_or_alloc;
-#[cfg(not(target_family = "wasm"))]
-use std as std_or_alloc;
-
 use crate::local_host::{CONNECTIONS_MAX, LocalHost};
 #[cfg(target_family = "wasm")]
 use crate::message::Message;
+use alloc::{
+    boxed::Box,
+    string::{String, ToString},
+    vec,
+    vec::Vec,
+};
 #[cfg(target_family = "wasm")]
 use core::fmt;
-use std_or_alloc::{boxed::Box, string::String, string::ToString, vec, vec::Vec};
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasmcached_core::{
     boundary::config::{Config, Permissions, Role, StoreConfig},

@@ -4,7 +4,6 @@
 
 #![cfg_attr(target_family = "wasm", no_std)]
 
-#[cfg(target_family = "wasm")]
 extern crate alloc;
 
 #[cfg(feature = "abi")]

@@ -1,15 +1,10 @@
-//! The host in miniature: what a host knows and does where there is no process, no socket and no thread but the caller's.
+//! A host in miniature, without process, socket or thread: for skins without a host around them, and for tests that embed
+//! an engine.
 //!
-//! It belongs to the skins that have no host around them, and to the tests that embed an engine. It counts connections
-//! and bytes, answers each [`HostRequest`] with what is true here, and carries the runs of a solo engine
-//! ([`LocalHost::advance`]). It knows neither sockets nor protocols; an embedder with shards carries their runs itself.
+//! It counts connections and bytes, answers each [`HostRequest`], and carries the runs of a solo engine
+//! ([`LocalHost::advance`]). It knows neither sockets nor protocols. An embedder with shards carries their runs itself.
 
-#[cfg(target_family = "wasm")]
-use alloc as std_or_alloc;
-#[cfg(not(target_family = "wasm"))]
-use std as std_or_alloc;
-
-use std_or_alloc::{format, string::String, vec, vec::Vec};
+use alloc::{format, string::String, vec, vec::Vec};
 use wasmcached_core::{
     boundary::host::{ConnectionRecord, ConnectionState, HostRequest, Target},
     clock::Seconds,
