@@ -156,7 +156,7 @@ export class Cache {
   }
 
   /**
-   * Takes bytes of memcached's protocol and returns what a server would send. All calls share one connection, so a
+   * Processes bytes of memcached's protocol and returns the reply of a server. All calls share one connection, so a
    * request may be split between calls. After `quit` the next call opens a new connection.
    */
   execute(input: Text): Uint8Array<ArrayBuffer> {

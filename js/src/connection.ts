@@ -22,7 +22,7 @@ export class Connection {
     return this.#isClosed || this.#guest.isRetired;
   }
 
-  /** Takes bytes as a server would receive them and returns what it would send. Keeps an incomplete request. */
+  /** Processes bytes of a client and returns the reply of a server. Keeps an incomplete request for the next call. */
   execute(input: string | Uint8Array): Uint8Array<ArrayBuffer> {
     if (this.isClosed) throw new Error('the connection is closed; open another one with cache.connect()');
     if (typeof input !== 'string' && !isBytes(input)) {

@@ -18,10 +18,10 @@ fn with_loops(work: impl FnOnce(&mut Loops) -> u64) -> u64 {
     unsafe { &mut *INSTANCE.0.get() }.as_mut().map_or(u64::MAX, work)
 }
 
-/// An empty store that is to hold `items` items under a work, by its place in `Workload::ALL`; 1 if there is memory for it.
+/// Makes an empty store for `items` items of the workload at that index of `Workload::ALL`; 1 if there is memory for it.
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
-pub extern "C" fn bench_create(work: u32, items: u64) -> u32 {
-    let loops = Workload::ALL.get(work as usize).and_then(|work| Loops::new(*work, items));
+pub extern "C" fn bench_create(workload: u32, items: u64) -> u32 {
+    let loops = Workload::ALL.get(workload as usize).and_then(|workload| Loops::new(*workload, items));
     let made = loops.is_some();
     // SAFETY: as above.
     unsafe { *INSTANCE.0.get() = loops };
@@ -30,9 +30,9 @@ pub extern "C" fn bench_create(work: u32, items: u64) -> u32 {
 
 /// See `Loops::turn_to`.
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
-pub extern "C" fn bench_turn_to(work: u32) {
+pub extern "C" fn bench_turn_to(workload: u32) {
     with_loops(|loops| {
-        Workload::ALL.get(work as usize).into_iter().for_each(|work| loops.turn_to(*work));
+        Workload::ALL.get(workload as usize).into_iter().for_each(|workload| loops.turn_to(*workload));
         0
     });
 }

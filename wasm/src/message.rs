@@ -14,7 +14,7 @@ impl<const BYTES_MAX: usize> Message<BYTES_MAX> {
         Self { bytes: [0; BYTES_MAX], length: 0 }
     }
 
-    /// Replaces the text by what fits of `message`.
+    /// Replaces the text by the beginning of `message` that fits.
     pub(crate) fn set(&mut self, message: &dyn fmt::Display) {
         self.length = 0;
         // Writing never fails. A `Display` that fails has written a part, which is kept.
