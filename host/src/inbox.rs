@@ -46,8 +46,10 @@ pub(crate) struct Inbox {
 #[derive(Default)]
 struct Queue {
     messages: Vec<Message>,
-    /// Records of the events among them.
+    /// Bytes of the events among them.
     events_bytes: usize,
+    /// The worker has ended.
+    is_closed: bool,
 }
 
 impl Inbox {
@@ -90,7 +92,16 @@ impl Inbox {
         }
         let mut queue = self.queue.lock();
         self.has_messages.store(false, Ordering::Relaxed);
-        mem::take(&mut *queue).messages
+        queue.events_bytes = 0;
+        mem::take(&mut queue.messages)
+    }
+
+    /// Drops all messages, now and later: the worker has ended. The inbox lives as long as the process, and clients that
+    /// connect while the server stops must not wait for its end.
+    pub(crate) fn close(&self) {
+        let mut queue = self.queue.lock();
+        queue.is_closed = true;
+        queue.messages.clear();
     }
 
     /// Ends the worker's wait for events.
@@ -103,6 +114,9 @@ impl Inbox {
     /// False if the message has events and there is no room for them.
     fn push(&self, message: Message, events_bytes: usize) -> bool {
         let mut queue = self.queue.lock();
+        if queue.is_closed {
+            return true;
+        }
         if events_bytes > 0 && queue.events_bytes + events_bytes > EVENT_QUEUE_BYTES_MAX {
             return false;
         }
@@ -152,6 +166,24 @@ pub(crate) mod tests {
         inbox.forget_events();
         assert!(inbox.offer_events(&events(EVENT_QUEUE_BYTES_MAX)));
         assert!(matches!(inbox.take()[..], [Message::Job(_), Message::Events(_)]));
+    }
+
+    #[test]
+    fn a_closed_inbox_drops_messages() {
+        let inbox = &inboxes(1)[0];
+        let payload = Arc::new(());
+        let send = || {
+            let payload = Arc::clone(&payload);
+            inbox.run(move |_| {
+                drop(payload);
+                Ok(())
+            });
+        };
+        send();
+        assert_eq!(Arc::strong_count(&payload), 2);
+        inbox.close();
+        send();
+        assert_eq!(Arc::strong_count(&payload), 1);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use wasmcached_core::boundary::event::Reason;
 
 impl Worker {
     /// Answers what has arrived, waits a bounded time for slow readers, and closes everything.
-    pub(super) fn finish(mut self, events: &mut Events) {
+    pub(super) fn finish(&mut self, events: &mut Events) {
         let deadline = Instant::now() + STOP_DURATION_MAX;
         self.turn(events, Some(Duration::ZERO));
         loop {

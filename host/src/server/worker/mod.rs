@@ -113,6 +113,7 @@ impl Worker {
             self.upkeep();
         }
         self.finish(&mut events);
+        self.shared.inboxes[self.index].close();
     }
 
     /// One round: messages, events of sockets, one turn for each ready connection and each UDP socket.
