@@ -2,7 +2,7 @@
 //!
 //! The host reads no record: it tells the guests which kinds are watched, collects their records, and sends each batch
 //! with a time and a number to every worker that has a watching connection. The queue of a worker is bounded; a batch that
-//! does not fit is counted and dropped. Without watchers all of this costs one read of an atomic that nobody writes.
+//! does not fit is counted and dropped. Without watchers the cost is one read of an atomic that is not written.
 
 use crate::{
     guest::{EventBatch, RecordedEvents},
@@ -108,7 +108,7 @@ impl Watching {
         if count == 0 {
             return;
         }
-        // Locked until all have it: batches arrive in the order of their numbers.
+        // Locked until all inboxes have the batch: batches arrive in the order of their numbers.
         let mut watchers = self.watchers.lock();
         let number = watchers.events + 1;
         watchers.events += u64::from(count);

@@ -105,7 +105,7 @@ enum Word {
     Executed = 8,
     Message = 9,
     Yields = 11,
-    Surplus = 12,
+    Reclaimable = 12,
 }
 
 const MAILBOX_BYTES: usize = 16 * 4;
@@ -214,7 +214,7 @@ impl Guest {
             if self.call(&verbs.reclaimable, ())? == 0 {
                 return Ok(more);
             }
-            let bytes = self.bytes_mut(self.named(Word::Surplus))?;
+            let bytes = self.bytes_mut(self.named(Word::Reclaimable))?;
             memory::advise(bytes, Pages::Absent);
         }
         Ok(true)

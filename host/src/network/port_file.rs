@@ -18,7 +18,7 @@ pub(crate) fn write(listeners: &[Listener], udp_listeners: &[UdpListener]) -> Re
         _ => None,
     });
     let mut text = String::new();
-    for (kind, address) in streams.chain(udp_listeners.iter().map(|mailbox| ("UDP", mailbox.address()))) {
+    for (kind, address) in streams.chain(udp_listeners.iter().map(|listener| ("UDP", listener.address()))) {
         let family = if address.is_ipv6() { "INET6" } else { "INET" };
         let _ = writeln!(text, "{kind} {family}: {}", address.port());
     }

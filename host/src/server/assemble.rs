@@ -1,4 +1,4 @@
-//! Makes the guests of a server and what its threads share.
+//! Makes the guests of a server, its workers, and the state that its threads share.
 
 use super::{Shared, accept, worker::Worker};
 use crate::{
@@ -46,7 +46,7 @@ pub(super) struct Resources {
     pub(super) udp_listeners: Vec<UdpListener>,
 }
 
-/// Makes the guests and what they share.
+/// Makes everything that a server has before its threads start.
 pub(super) fn assemble(options: &Options, resources: Resources) -> Result<Assembled, ExitError> {
     let Resources { reserved_descriptors, log, tls, users, udp_listeners } = resources;
     let module = GuestModule::load(options.huge_pages).map_err(|message| ExitError::new(exit::SYSTEM, message))?;

@@ -1,4 +1,4 @@
-//! The life of a server: it reads and opens what it needs, gives up its rights, makes its guests, starts its threads,
+//! The life of a server: it reads files and opens sockets, gives up its rights, makes its guests, starts its threads,
 //! serves, and stops.
 
 mod accept;
@@ -76,7 +76,7 @@ impl Prepared {
         Ok(Self { reserved_descriptors, identity, tls, users, listeners, udp_listeners, pid_path })
     }
 
-    /// Goes into the background if that is asked for, and gives up the rights of root.
+    /// Becomes a daemon on request, and gives up the rights of root.
     fn detach(self, options: &Options) -> Result<(Opened, Option<PidFile>), ExitError> {
         if options.daemon {
             // The terminal is gone afterwards.

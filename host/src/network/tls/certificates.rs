@@ -30,7 +30,7 @@ impl Configurations {
     /// Reads the files.
     ///
     /// # Errors
-    /// One line: which file, and what is wrong with it.
+    /// One line: the file and its problem.
     pub(super) fn read(options: &TlsOptions) -> Result<Self, String> {
         let files = Files::read(options)?;
         let ordinary = files.configuration(options, options.verify)?;

@@ -50,7 +50,7 @@ impl Tls {
     /// Reads the certificates that `options` name; `None` without TLS.
     ///
     /// # Errors
-    /// One line: which file, and what is wrong with it.
+    /// One line: the file and its problem.
     pub(crate) fn start(options: &TlsOptions) -> Result<Option<Self>, ExitError> {
         if !options.enabled {
             return Ok(None);

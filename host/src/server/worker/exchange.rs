@@ -57,7 +57,8 @@ impl Worker {
                     && connection.socket.is_drained(received, window.len())
                     && !connection.is(ConnectionFlag::HungUp);
                 connection.set(ConnectionFlag::Readable, !drained);
-                // A turn may last: a client that another worker told of the next second must not find items that it ended.
+                // During this turn another worker may have served a later second. An item that has expired there must not be
+                // found here.
                 self.now = self.shared.clock.now();
                 connection.entry.touch(self.now);
                 self.shared.workers[self.index].bytes_read.add(received as u64);
@@ -136,7 +137,7 @@ impl Worker {
         self.store_status(index, status)
     }
 
-    /// Sends what the guest has left for a connection whose socket takes output again.
+    /// Sends the output that the guest keeps for a connection, once its socket is writable again.
     pub(super) fn flush(&mut self, index: usize) -> Result<(), Fault> {
         let guest = self.connections[index].guest;
         self.front.load_output(guest)?;

@@ -148,7 +148,7 @@ impl Worker {
             self.replace_front(result);
         }
         if !self.watchers.is_empty() {
-            // Events of this turn are shown without another one.
+            // Events of this turn are delivered now, not after the next poll.
             self.handle_messages();
         }
         self.publish_yields();
