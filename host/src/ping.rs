@@ -127,7 +127,7 @@ fn ask(peer: &Peer, question: Question, deadline: Instant) -> io::Result<PingRep
             converse(&mut &stream, question, || stream.set_read_timeout(Some(left(deadline)?)))
         }
         #[cfg(not(unix))]
-        Peer::Unix(_) => Err(io::Error::other("this system has no sockets in the file system")),
+        Peer::Unix(_) => Err(io::Error::other("this system has no Unix sockets")),
     }
 }
 

@@ -25,7 +25,7 @@ impl Reloads {
         for (what, action) in actions.iter() {
             match action() {
                 Ok(()) => tracing::warn!("{who}: {what}: read again"),
-                Err(reason) => tracing::error!("{who}: {what}: {reason}; what was read before stays in force"),
+                Err(reason) => tracing::error!("{who}: {what}: {reason}; the old contents stay in force"),
             }
         }
     }

@@ -78,7 +78,7 @@ impl UserList {
             let users = Arc::clone(self);
             inbox.run(move |front| {
                 if let Err(problem) = users.hand_to(front)? {
-                    tracing::error!("worker {worker}: {problem}; what was read before stays in force");
+                    tracing::error!("worker {worker}: {problem}; the old contents stay in force");
                 }
                 Ok(())
             });

@@ -100,7 +100,7 @@ fn sighup_reads_the_list_again() {
         assert_eq!(early.set("a", "1"), "STORED");
         std::fs::write(&path, "nonsense\n").unwrap();
         server.signal(Signal::SIGHUP);
-        server.wait_for_log("line 1: it should be \"user:password\"; what was read before stays in force");
+        server.wait_for_log("line 1: it should be \"user:password\"; the old contents stay in force");
         assert_eq!(log_in(&server, "user", "new"), "STORED");
         std::fs::remove_file(&path).unwrap();
         server.signal(Signal::SIGHUP);

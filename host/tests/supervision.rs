@@ -68,7 +68,7 @@ fn a_passed_udp_socket_is_rejected() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(71));
     let text = String::from_utf8(output.stderr).unwrap();
-    assert!(text.contains("number 0 of the sockets in LISTEN_FDS neither is TCP nor a stream"), "{text}");
+    assert!(text.contains("number 0 of the sockets in LISTEN_FDS is neither TCP nor a stream"), "{text}");
 }
 
 #[test]

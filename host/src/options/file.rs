@@ -50,7 +50,7 @@ pub(super) fn write(arguments: &Arguments) -> String {
             let _ = writeln!(text, "{}", line_of(flag, arguments.values(flag)));
         }
     }
-    let _ = write!(text, "\n# What follows -o on the command line\n[{EXTENDED}]\n");
+    let _ = write!(text, "\n# Names of -o\n[{EXTENDED}]\n");
     let values = FLAGS.iter().find(|flag| flag.long == EXTENDED).map_or(&[][..], |flag| arguments.values(flag));
     for (index, item) in values.iter().enumerate() {
         let (name, value) = split(&item.text);

@@ -59,7 +59,7 @@ pub(super) fn after() -> String {
         Effect::Rejected(_) => Some(known.name),
         _ => None,
     });
-    text += "  Rejected, because the server cannot do without their effect:\n";
+    text += "  Rejected, because ignoring them would mislead:\n";
     text += &wrapped(rejected);
     text + "\n" + EXAMPLES
 }

@@ -1,7 +1,7 @@
 //! The command line: one table of flags, and everything that derives from it.
 //!
 //! Flags have memcached's letters, long names, defaults, checks and exit codes. A flag without a counterpart here is accepted
-//! with a warning, so that start scripts work; one whose absence would do harm is rejected.
+//! with a warning, so that start scripts work; one whose effect users would miss is rejected.
 
 mod address;
 mod arguments;
@@ -249,7 +249,7 @@ impl Options {
             for (is_given, warning) in [
                 (self.udp_port != TcpPort::Off, "-U does nothing: -s turns the network off"),
                 (!self.listen.is_empty(), "-l does nothing: -s turns the network off"),
-                (self.tls.enabled, "-Z does nothing for -s: a socket in the file system is not encrypted"),
+                (self.tls.enabled, "-Z does nothing for -s: a Unix socket is not encrypted"),
             ] {
                 if is_given {
                     self.warn(warning);

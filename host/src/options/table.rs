@@ -87,7 +87,7 @@ pub(super) const FLAGS: &[Flag] = &[
         help: "Listen on a Unix socket instead of TCP",
         action: Value("FILE", |o, v| {
             if cfg!(windows) {
-                return Err(ExitError::new(exit::USAGE, "-s: this system has no sockets in the file system"));
+                return Err(ExitError::new(exit::USAGE, "-s: this system has no Unix sockets"));
             }
             o.unix_socket = Some(v.into());
             Ok(())
@@ -266,7 +266,7 @@ pub(super) const FLAGS: &[Flag] = &[
         short: Some('k'),
         long: "lock-memory",
         group: PROCESS,
-        help: "Lock used memory, out of the swap file; needs root or an unlimited `ulimit -l`",
+        help: "Keep memory out of the swap file; needs root or an unlimited `ulimit -l`",
         action: Switch(|o| o.lock_memory = true),
         setting: None,
     },
@@ -346,11 +346,11 @@ pub(super) const FLAGS: &[Flag] = &[
         short: Some('N'),
         long: "napi_ids",
         group: OTHER,
-        help: "Does nothing: connections are dealt out in turn",
+        help: "Does nothing: connections are assigned in turn",
         action: Value("NUM", |o, v| {
             let count = value::positive::<u32>(v, "Maximum number of NAPI IDs must be greater than 0")?;
             o.show_setting(Setting::NumNapiIds, count.to_string());
-            o.warn("-N does nothing: connections are dealt out in turn");
+            o.warn("-N does nothing: connections are assigned in turn");
             Ok(())
         }),
         setting: None,

@@ -33,9 +33,8 @@ pub(crate) fn passed_sockets() -> Result<Vec<PassedSocket>, ExitError> {
         match socket {
             Ok(socket) => sockets.extend(socket),
             Err(_) => {
-                let message = format!(
-                    "number {index} of the sockets in LISTEN_FDS neither is TCP nor a stream in the file system"
-                );
+                let message =
+                    format!("number {index} of the sockets in LISTEN_FDS is neither TCP nor a stream of Unix");
                 return Err(ExitError::new(exit::SYSTEM, message));
             }
         }
