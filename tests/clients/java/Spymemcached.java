@@ -47,7 +47,18 @@ public class Spymemcached {
     }
 
     private static MemcachedClient make(Collection<String> servers) throws Exception {
-        return make(servers, System.getenv("SASL_PASSWORD"));
+        MemcachedClient made = make(servers, System.getenv("SASL_PASSWORD"));
+        // The client cancels requests while a login takes longer than a second, as on a busy machine.
+        for (int tries = 10; ; tries--) {
+            try {
+                made.asyncGet("login").get();
+                return made;
+            } catch (Exception cancelled) {
+                if (tries == 0) {
+                    throw cancelled;
+                }
+            }
+        }
     }
 
     private static void same(Object found, Object wanted) {
