@@ -10,10 +10,10 @@ pub const LINE_BYTES_MAX: usize = 2048;
 /// keys is unlimited and the memory is not.
 pub const RETRIEVAL_LINE_BYTES_MAX: usize = 64 * 1024;
 
-/// Bytes of a number of 32 bits, its sign and zeros before it among them, where memcached's own parser reads it.
+/// Longest text of a 32-bit number, sign and leading zeros included, that memcached's own parser reads.
 pub const NUMBER_32_BYTES_MAX: usize = 11;
 
-/// The same of a number of 64 bits.
+/// Longest text of a 64-bit number, sign and leading zeros included, that memcached's own parser reads.
 pub const NUMBER_64_BYTES_MAX: usize = 22;
 
 /// Longest data block that a line can announce (memcached: `INT_MAX - 2`).
@@ -82,7 +82,7 @@ pub const OUTPUT_BYTES_KEPT_MAX: usize = 1024 * 1024;
 /// Longest datagram that is sent, header included (memcached's `UDP_MAX_PAYLOAD_SIZE`): every network passes it whole.
 pub const DATAGRAM_BYTES_MAX: usize = 1400;
 
-/// Bytes of its header.
+/// Bytes of the header of a datagram.
 pub const DATAGRAM_HEADER_BYTES: usize = 8;
 
 /// Most bytes of the answer to one datagram, besides one item of the largest size. One request can name a thousand keys
@@ -131,7 +131,7 @@ pub const PREFIXES_MAX: usize = 65_536;
 /// Least bytes of an item's header.
 pub const ITEM_HEADER_BYTES: usize = 12;
 
-/// Most connections of a server that watch (memcached's `WATCHER_LIMIT`).
+/// Largest number of watching connections of a server (memcached's `WATCHER_LIMIT`).
 pub const WATCHERS_MAX: usize = 20;
 
 /// Smallest `-I`.

@@ -26,9 +26,9 @@ pub struct Transcript {
 /// A named part of a file, which begins with a new connection.
 #[derive(Debug, Default)]
 pub struct Case {
-    /// Name.
+    /// Its text after `@case`.
     pub name: String,
-    /// First line.
+    /// Number of its first line.
     pub line: usize,
     /// Whether it needs an unused server.
     pub fresh: bool,
@@ -45,9 +45,9 @@ pub struct Case {
 /// A line or block of a case.
 #[derive(Debug, Clone)]
 pub struct Directive {
-    /// Line.
+    /// Number of its line.
     pub line: usize,
-    /// Meaning.
+    /// Its effect on the conversation.
     pub action: Action,
 }
 

@@ -45,7 +45,12 @@ const COMMANDS: [Command; 13] = [
         summary: "set up and run every test, or parts of them",
         run: test::run,
     },
-    Command { name: "tidy", arguments: "[FOLDER]", summary: "check the rules of the house", run: tidy::run },
+    Command {
+        name: "tidy",
+        arguments: "[FOLDER]",
+        summary: "check imports, sizes, words and links of the repository",
+        run: tidy::run,
+    },
     Command { name: "build", arguments: "", summary: "build target/release/wasmcached", run: build::build },
     Command {
         name: "bench",
@@ -97,6 +102,11 @@ fn main() -> ExitCode {
         eprintln!("xtask: no command is called `{name}`\n\n{}", usage());
         return ExitCode::FAILURE;
     };
+    let has_help_of_its_own = matches!(command.name, "test" | "bench");
+    if matches!(rest, [argument] if argument == "-h" || argument == "--help") && !has_help_of_its_own {
+        println!("usage: cargo xtask {} {}\n\n{}", command.name, command.arguments, command.summary);
+        return ExitCode::SUCCESS;
+    }
     match (command.run)(rest) {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {

@@ -1,4 +1,4 @@
-//! The program for Windows, from Linux: linted and built, beside it the one library that Wine lacks.
+//! The program for Windows, from Linux: linted and built, with the one library that Wine lacks.
 
 use crate::{
     guest_build::guest::Toolchain,

@@ -30,7 +30,7 @@ pub enum HostRequest {
     /// Change the limit of all stores together. Answer: one byte, 1 if it was changed, else 0.
     MemoryLimit(u64),
     /// Deliver events of these kinds ([`crate::boundary::event::Kinds`]) to the connection that asks. Answer: one byte,
-    /// 1 if it watches now, 0 if too many others do; nothing if the host has no events.
+    /// 1 if it watches now, 0 if too many others do, 2 if this connection cannot; nothing if the host has no events.
     Watch(u32),
     /// Stop the server; the connection is closed. Answer: nothing.
     Shutdown {

@@ -1,7 +1,7 @@
 //! The configuration of wasmtime.
 //!
 //! Shared by the build script, which compiles the guest, and the host, which loads it: an engine accepts only modules of an
-//! equally configured one.
+//! engine with the same configuration.
 
 use wasmtime::Config;
 

@@ -74,7 +74,7 @@ impl ListenAddress {
                 _ => return Err(bad_port(digits)),
             },
             None if rest.is_empty() => None,
-            None => return Err(bad_address(given, "a port follows the bracket after a colon")),
+            None => return Err(bad_address(given, "write [ADDRESS]:PORT, with a colon after the bracket")),
         };
         let host = if host == "*" { "0.0.0.0" } else { host };
         Ok(Self { host: host.to_owned(), port, security, binding, given: given.to_owned() })

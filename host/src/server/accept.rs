@@ -27,7 +27,8 @@ use wasmcached_core::boundary::config::Binding;
 /// The token of this loop's waker.
 pub(super) const WAKER: Token = Token(usize::MAX);
 const SIGNALS: Token = Token(usize::MAX - 1);
-/// Pause after the system had no descriptor or memory for a connection. The end of a connection shortens it.
+/// Pause before the next attempt when the system has no descriptor or memory for a connection. It ends early when a
+/// connection closes.
 const RETRY_AFTER: Duration = Duration::from_millis(100);
 
 /// See the module.
@@ -173,7 +174,7 @@ impl AcceptLoop {
     /// Sends plaintext even where TLS is on, as memcached does: there was no handshake yet.
     fn reject(&self, mut socket: Socket) {
         self.shared.listening.rejected_connections.fetch_add(1, Ordering::Relaxed);
-        // The buffer of a new socket takes so few bytes at once; otherwise the peer is gone.
+        // The empty buffer of a new socket holds these few bytes. The send fails only if the peer has left.
         let _ = socket.send(&self.rejection, &mut Scratch::default());
     }
 

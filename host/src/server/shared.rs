@@ -29,7 +29,7 @@ pub(crate) struct Shared {
     pub(super) options: Options,
     pub(super) clock: Clock,
     pub(super) module: GuestModule,
-    /// Of the workers' guests.
+    /// The configuration of the workers' guests.
     pub(super) config: Config,
     pub(super) stores: Stores,
     pub(super) registry: Registry,

@@ -1,4 +1,4 @@
-//! Administrative commands, one file a group. Each has its three halves in one place: the broadcasts for the shards,
+//! Administrative commands, one file a group. Each has its three parts in one place: the broadcasts for the shards,
 //! the request to the host, and the answer to the client.
 
 mod crawler;

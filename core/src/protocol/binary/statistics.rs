@@ -4,7 +4,7 @@ use super::{PacketFormat, PacketStatus, encode::packet};
 use alloc::vec::Vec;
 
 /// Replaces the lines from `start` on with packets: one for each `STAT <name> <value>`, then an empty one. Other lines
-/// are left out. `whole`: before them, all lines in one packet under that name.
+/// are left out. With `whole`, a packet of that name with all lines comes first.
 pub fn encode_statistics(out: &mut Vec<u8>, start: usize, format: PacketFormat, whole: Option<&[u8]>) {
     let text = out.split_off(start);
     if let Some(name) = whole {

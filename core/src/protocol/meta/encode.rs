@@ -79,7 +79,7 @@ fn refusal(verb: MetaVerb, echo: &Echo<'_>, reply: &Reply<'_>) -> &'static [u8] 
     }
 }
 
-/// A code and the flags of every answer; that of `ms` shows unique and size as well, even on failure.
+/// A code and the flags that every reply shows. The reply to `ms` also shows unique and size, even on failure.
 fn status(out: &mut Vec<u8>, echo: &Echo<'_>, code: &[u8], cas: u64, value_bytes: usize) {
     let sets = echo.verb == MetaVerb::Set;
     out.extend_from_slice(code);
@@ -95,7 +95,7 @@ fn status(out: &mut Vec<u8>, echo: &Echo<'_>, code: &[u8], cas: u64, value_bytes
     out.extend_from_slice(b"\r\n");
 }
 
-/// Flags of any kind. Those that change the expiry do so where they stand, so `t` before them shows the old one.
+/// Flags of any kind. A flag changes the expiry at its place in the line, so a `t` before it shows the old expiry.
 #[inline(never)]
 fn show_all(out: &mut Vec<u8>, echo: &Echo<'_>, item: &Fetched<'_>) {
     let mut expiry = item.expiry;
@@ -244,7 +244,7 @@ fn breaks_line(key: &[u8]) -> bool {
 
 fn key(out: &mut Vec<u8>, echo: &Echo<'_>, encoded: bool) {
     out.extend_from_slice(b" k");
-    // A key that came as a token of a line can go back as one.
+    // A key that arrived as a token of a line is safe in a line.
     if encoded || echo.encoded_key && breaks_line(echo.key) {
         encode_key(out, echo.key);
         out.extend_from_slice(b" b");

@@ -1,4 +1,4 @@
-//! Administrative commands but `stats` and `flush_all`: memory limit, upkeep, listings, clock, shutdown, events.
+//! Administrative commands except `flush_all` and the groups of `stats`: memory limit, upkeep, listings, clock, shutdown, events.
 
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::arithmetic_side_effects)]
 
@@ -15,7 +15,7 @@ use crate::{
     statistics::CLASSES,
 };
 
-/// Every class.
+/// Every class. Classes begin at 1, so bit 0 stands for none.
 const ALL_CLASSES: u64 = !1;
 /// Longest sleep of the crawler, microseconds.
 const SLEEP_US_MAX: u32 = 1_000_000;

@@ -48,9 +48,9 @@ pub(super) struct Worker {
     index: usize,
     poll: Poll,
     front: Front,
-    /// The front's count of yields that the statistics have.
+    /// The front's count of yields when it was last added to the statistics.
     yields_seen: u32,
-    /// The front's counts of logins that the statistics have.
+    /// The front's counts of logins when they were last added to the statistics.
     logins_seen: (u32, u32),
     connections: Slab<Connection>,
     ready: VecDeque<usize>,
