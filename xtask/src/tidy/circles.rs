@@ -69,44 +69,49 @@ fn shortest_circle<'a>(start: &'a str, next: &BTreeMap<&'a str, BTreeSet<&'a str
 #[cfg(test)]
 mod tests {
     use super::check;
-    use crate::tidy::tree::Tree;
-
-    fn messages(files: &[(&str, &str)]) -> Vec<String> {
-        check(&Tree::of(files)).iter().map(ToString::to_string).collect()
-    }
+    use crate::tidy::messages;
 
     #[test]
     fn a_circle_of_three_files_is_found_once() {
-        let found = messages(&[
-            ("host/src/main.rs", "mod a; mod b; mod c;"),
-            ("host/src/a.rs", "\nuse crate::b::B;"),
-            ("host/src/b.rs", "use crate::c::C;"),
-            ("host/src/c.rs", "use crate::a::A;"),
-        ]);
+        let found = messages(
+            check,
+            &[
+                ("host/src/main.rs", "mod a; mod b; mod c;"),
+                ("host/src/a.rs", "\nuse crate::b::B;"),
+                ("host/src/b.rs", "use crate::c::C;"),
+                ("host/src/c.rs", "use crate::a::A;"),
+            ],
+        );
         let circle = "host/src/a.rs -> host/src/b.rs -> host/src/c.rs -> host/src/a.rs";
         assert_eq!(found, [format!("host/src/a.rs:2: a circle: {circle}")]);
     }
 
     #[test]
     fn a_module_and_its_children_may_name_each_other() {
-        let found = messages(&[
-            ("core/src/a/mod.rs", "mod b; mod c; use b::B; use self::c::C;"),
-            ("core/src/a/b.rs", "use super::A;"),
-            ("core/src/a/c.rs", "use super::b::B; use super::A;"),
-        ]);
+        let found = messages(
+            check,
+            &[
+                ("core/src/a/mod.rs", "mod b; mod c; use b::B; use self::c::C;"),
+                ("core/src/a/b.rs", "use super::A;"),
+                ("core/src/a/c.rs", "use super::b::B; use super::A;"),
+            ],
+        );
         assert_eq!(found, Vec::<String>::new());
     }
 
     #[test]
     fn children_may_not_import_each_other_in_a_circle() {
-        let found = messages(&[("core/src/a/b.rs", "use super::c::C;"), ("core/src/a/c.rs", "use super::b::B;")]);
+        let found =
+            messages(check, &[("core/src/a/b.rs", "use super::c::C;"), ("core/src/a/c.rs", "use super::b::B;")]);
         assert_eq!(found.len(), 1);
     }
 
     #[test]
     fn scripts_are_checked_as_well() {
-        let found =
-            messages(&[("js/src/a.ts", "import { b } from './b.js';"), ("js/src/b.ts", "export * from \"./a.js\";")]);
+        let found = messages(
+            check,
+            &[("js/src/a.ts", "import { b } from './b.js';"), ("js/src/b.ts", "export * from \"./a.js\";")],
+        );
         assert_eq!(found.len(), 1);
     }
 }

@@ -72,15 +72,11 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::{NAMES, check};
-    use crate::tidy::tree::Tree;
-
-    fn messages(files: &[(&str, &str)]) -> Vec<String> {
-        check(&Tree::of(files)).iter().map(ToString::to_string).collect()
-    }
+    use crate::tidy::messages;
 
     #[test]
     fn a_replaced_name_is_found_wherever_it_is_code() {
-        let found = messages(&[("host/src/a.rs", "struct Tally;\nfn f() { m!(Tally); g(\"Tally\"); }\n")]);
+        let found = messages(check, &[("host/src/a.rs", "struct Tally;\nfn f() { m!(Tally); g(\"Tally\"); }\n")]);
         assert_eq!(
             found,
             ["host/src/a.rs:1: `Tally`: say StoreCounters", "host/src/a.rs:2: `Tally`: say StoreCounters"]
@@ -89,8 +85,8 @@ mod tests {
 
     #[test]
     fn a_name_is_allowed_where_it_has_its_ordinary_meaning() {
-        assert_eq!(messages(&[("bench/src/a.rs", "struct Work;")]), Vec::<String>::new());
-        assert_eq!(messages(&[("core/src/a.rs", "struct Work;")]), ["core/src/a.rs:1: `Work`: say HashBudget"]);
+        assert_eq!(messages(check, &[("bench/src/a.rs", "struct Work;")]), Vec::<String>::new());
+        assert_eq!(messages(check, &[("core/src/a.rs", "struct Work;")]), ["core/src/a.rs:1: `Work`: say HashBudget"]);
     }
 
     #[test]

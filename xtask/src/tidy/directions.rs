@@ -151,19 +151,18 @@ fn is_own(package: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{CORE, HOST, Room, check};
-    use crate::tidy::tree::Tree;
-
-    fn messages(files: &[(&str, &str)]) -> Vec<String> {
-        check(&Tree::of(files)).iter().map(ToString::to_string).collect()
-    }
+    use crate::tidy::messages;
 
     #[test]
     fn an_import_from_a_higher_room_is_found() {
-        let found = messages(&[
-            ("core/src/store/mod.rs", "use crate::limits::L;\nuse crate::protocol::text::T;"),
-            ("core/src/protocol/text/mod.rs", "fn f(_: crate::store::Store) {}"),
-            ("core/src/limits.rs", ""),
-        ]);
+        let found = messages(
+            check,
+            &[
+                ("core/src/store/mod.rs", "use crate::limits::L;\nuse crate::protocol::text::T;"),
+                ("core/src/protocol/text/mod.rs", "fn f(_: crate::store::Store) {}"),
+                ("core/src/limits.rs", ""),
+            ],
+        );
         let up = "core/src/protocol/text/mod.rs:1: `protocol` may not import `store` (core/src/store/mod.rs)";
         let across = "core/src/store/mod.rs:2: `store` may not import `protocol` (core/src/protocol/text/mod.rs)";
         assert_eq!(found, [up, across]);
@@ -171,26 +170,32 @@ mod tests {
 
     #[test]
     fn a_file_without_a_room_is_found() {
-        assert_eq!(messages(&[("host/src/helpers.rs", "")]), ["host/src/helpers.rs: belongs to no room"]);
+        assert_eq!(messages(check, &[("host/src/helpers.rs", "")]), ["host/src/helpers.rs: belongs to no room"]);
     }
 
     #[test]
     fn the_root_may_import_everything_and_rooms_their_own() {
-        let found = messages(&[
-            ("host/src/main.rs", "mod server; use server::serve; use crate::limits::L;"),
-            ("host/src/limits.rs", "use crate::clock::C;"),
-            ("host/src/clock.rs", ""),
-            ("host/src/server/mod.rs", "use crate::limits::L;"),
-        ]);
+        let found = messages(
+            check,
+            &[
+                ("host/src/main.rs", "mod server; use server::serve; use crate::limits::L;"),
+                ("host/src/limits.rs", "use crate::clock::C;"),
+                ("host/src/clock.rs", ""),
+                ("host/src/server/mod.rs", "use crate::limits::L;"),
+            ],
+        );
         assert_eq!(found, Vec::<String>::new());
     }
 
     #[test]
     fn the_host_may_not_name_what_makes_sense_of_bytes() {
-        let found = messages(&[(
-            "host/src/ping.rs",
-            "use wasmcached_core::{boundary::config::Config, protocol::health::Answer, VERSION};\nuse wasmcached_core::protocol::text::T;",
-        )]);
+        let found = messages(
+            check,
+            &[(
+                "host/src/ping.rs",
+                "use wasmcached_core::{boundary::config::Config, protocol::health::Answer, VERSION};\nuse wasmcached_core::protocol::text::T;",
+            )],
+        );
         assert_eq!(found, ["host/src/ping.rs:2: the host may not name `wasmcached_core::protocol::text::T`"]);
     }
 
@@ -198,7 +203,7 @@ mod tests {
     fn a_package_may_not_depend_on_a_higher_one() {
         let manifest = "[package]\nname = \"wasmcached-core\"\n[dependencies]\nmemchr = \"2\"\nwasmcached-wasm.workspace = true\n\
             [dev-dependencies]\nwasmcached-tests.workspace = true\n";
-        let found = messages(&[("core/Cargo.toml", manifest)]);
+        let found = messages(check, &[("core/Cargo.toml", manifest)]);
         assert_eq!(found, ["core/Cargo.toml:5: `core` may not depend on `wasmcached-wasm`"]);
     }
 

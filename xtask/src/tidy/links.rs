@@ -147,18 +147,20 @@ fn anchor(heading: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::{anchor, check, join};
-    use crate::tidy::tree::Tree;
-
-    fn messages(files: &[(&str, &str)]) -> Vec<String> {
-        check(&Tree::of(files)).iter().map(ToString::to_string).collect()
-    }
+    use crate::tidy::messages;
 
     #[test]
     fn a_link_that_leads_nowhere_is_found() {
-        let found = messages(&[
-            ("README.md", "[a](docs/a.md) [b](docs/b.md)\n\n[c](docs) ![d](docs/d.svg) [e](https://example.org/x)\n"),
-            ("docs/a.md", "[up](../README.md)"),
-        ]);
+        let found = messages(
+            check,
+            &[
+                (
+                    "README.md",
+                    "[a](docs/a.md) [b](docs/b.md)\n\n[c](docs) ![d](docs/d.svg) [e](https://example.org/x)\n",
+                ),
+                ("docs/a.md", "[up](../README.md)"),
+            ],
+        );
         assert_eq!(
             found,
             ["README.md:1: the link `docs/b.md` leads nowhere", "README.md:3: the link `docs/d.svg` leads nowhere",]
@@ -167,13 +169,16 @@ mod tests {
 
     #[test]
     fn a_link_to_no_heading_is_found() {
-        let found = messages(&[
-            (
-                "docs/a.md",
-                "# One `two`, three\n\n# Same\n\n# Same\n\n[a](#one-two-three) [b](#same-1) [c](b.md#gone)\n",
-            ),
-            ("docs/b.md", "<a name=\"here\"></a>\n\n[d](#here) [e](a.md#same-2)\n"),
-        ]);
+        let found = messages(
+            check,
+            &[
+                (
+                    "docs/a.md",
+                    "# One `two`, three\n\n# Same\n\n# Same\n\n[a](#one-two-three) [b](#same-1) [c](b.md#gone)\n",
+                ),
+                ("docs/b.md", "<a name=\"here\"></a>\n\n[d](#here) [e](a.md#same-2)\n"),
+            ],
+        );
         assert_eq!(
             found,
             [
@@ -188,7 +193,7 @@ mod tests {
         let text =
             "`core/src/a.rs` `core/src/b.rs` `src/a.rs` `a/b` `/etc/x.toml` `target/x.rs` `core/src/` `core/lib/`\n";
         let source = format!("// {text}const A: &str = \"`core/src/c.rs`\";\n");
-        let found = messages(&[("core/src/a.rs", &source), ("docs/a.md", text), ("CHANGELOG.md", text)]);
+        let found = messages(check, &[("core/src/a.rs", &source), ("docs/a.md", text), ("CHANGELOG.md", text)]);
         let expected =
             |path: &str| ["core/src/b.rs", "core/lib/"].map(|name| format!("{path}:1: there is no `{name}`"));
         assert_eq!(found, [expected("docs/a.md"), expected("core/src/a.rs")].concat());

@@ -112,6 +112,12 @@ fn verdict(rule: &Rule, tree: &Tree) -> Outcome {
     Err(lines.join("\n    "))
 }
 
+/// The findings of a rule on a tree of these files, as lines, for the tests of the rules.
+#[cfg(test)]
+fn messages(check: fn(&Tree) -> Vec<Finding>, files: &[(&str, &str)]) -> Vec<String> {
+    check(&Tree::of(files)).iter().map(Finding::to_string).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::{RULES, Rule, Tree, verdict};

@@ -62,16 +62,12 @@ fn start_without_subject(text: &str, is_open: bool) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::{check, start_without_subject};
-    use crate::tidy::tree::Tree;
-
-    fn messages(files: &[(&str, &str)]) -> Vec<String> {
-        check(&Tree::of(files)).iter().map(ToString::to_string).collect()
-    }
+    use crate::tidy::messages;
 
     #[test]
     fn a_phrase_is_found_in_comments_of_any_language() {
         let text = "// The worker is told.\nlet a = \"is told\"; // is toldx\n";
-        let found = messages(&[("xtask/Cargo.toml", "# It is told.\n"), ("core/src/b.rs", text)]);
+        let found = messages(check, &[("xtask/Cargo.toml", "# It is told.\n"), ("core/src/b.rs", text)]);
         let message = "\"is told\": say which component calls which";
         assert_eq!(found, [format!("core/src/b.rs:1: {message}"), format!("xtask/Cargo.toml:1: {message}")]);
     }
@@ -87,8 +83,8 @@ mod tests {
 
     #[test]
     fn a_sentence_over_two_lines_is_one() {
-        assert_eq!(messages(&[("xtask/a.rs", "// The bytes of\n// What, a file.\n")]), Vec::<String>::new());
-        let found = messages(&[("xtask/a.rs", "// The bytes.\n// What a file holds.\n")]);
+        assert_eq!(messages(check, &[("xtask/a.rs", "// The bytes of\n// What, a file.\n")]), Vec::<String>::new());
+        let found = messages(check, &[("xtask/a.rs", "// The bytes.\n// What a file holds.\n")]);
         assert_eq!(found, ["xtask/a.rs:2: a sentence begins with \"What\""]);
     }
 }

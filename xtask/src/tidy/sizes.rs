@@ -70,19 +70,18 @@ fn functions(file: &File) -> Vec<(String, usize, usize)> {
 #[cfg(test)]
 mod tests {
     use super::{FILE_LINES_MAX, FUNCTION_LINES_MAX, MEDIAN_LINES_MAX, check};
-    use crate::tidy::tree::Tree;
-
-    fn messages(files: &[(&str, &str)]) -> Vec<String> {
-        check(&Tree::of(files)).iter().map(ToString::to_string).collect()
-    }
+    use crate::tidy::messages;
 
     #[test]
     fn a_long_function_is_found_in_any_language() {
         let body = "\n".repeat(FUNCTION_LINES_MAX - 1);
-        let found = messages(&[
-            ("core/src/a.rs", &format!("fn long() {{{body}\n}}\nfn short() {{{body}}}")),
-            ("js/src/b.ts", &format!("function long() {{\n{body}}}\n")),
-        ]);
+        let found = messages(
+            check,
+            &[
+                ("core/src/a.rs", &format!("fn long() {{{body}\n}}\nfn short() {{{body}}}")),
+                ("js/src/b.ts", &format!("function long() {{\n{body}}}\n")),
+            ],
+        );
         let limit = "has 81 lines, 80 are the limit";
         assert_eq!(
             found,
@@ -92,13 +91,16 @@ mod tests {
 
     #[test]
     fn a_long_file_and_long_files_are_found() {
-        let found = messages(&[
-            ("xtask/src/a.rs", &"\n".repeat(FILE_LINES_MAX + 1)),
-            ("xtask/src/b.rs", &"\n".repeat(MEDIAN_LINES_MAX)),
-            ("xtask/src/c.rs", &"\n".repeat(MEDIAN_LINES_MAX)),
-        ]);
+        let found = messages(
+            check,
+            &[
+                ("xtask/src/a.rs", &"\n".repeat(FILE_LINES_MAX + 1)),
+                ("xtask/src/b.rs", &"\n".repeat(MEDIAN_LINES_MAX)),
+                ("xtask/src/c.rs", &"\n".repeat(MEDIAN_LINES_MAX)),
+            ],
+        );
         assert_eq!(found, ["xtask/src/a.rs: 601 lines, 600 are the limit"]);
-        let found = messages(&[("host/src/a/b.rs", &"\n".repeat(MEDIAN_LINES_MAX + 1))]);
+        let found = messages(check, &[("host/src/a/b.rs", &"\n".repeat(MEDIAN_LINES_MAX + 1))]);
         assert_eq!(
             found.last().map(String::as_str),
             Some("host/src/: the median file has 201 lines, 200 are the limit")
@@ -109,7 +111,7 @@ mod tests {
     fn a_crowded_root_is_found() {
         let names: Vec<String> = (0..15).map(|n| format!("host/src/a{n}.rs")).collect();
         let files: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "")).collect();
-        assert_eq!(messages(&files), ["host/src/: 15 files at the root, 14 are the limit"]);
-        assert_eq!(messages(&files[1..]), Vec::<String>::new());
+        assert_eq!(messages(check, &files), ["host/src/: 15 files at the root, 14 are the limit"]);
+        assert_eq!(messages(check, &files[1..]), Vec::<String>::new());
     }
 }

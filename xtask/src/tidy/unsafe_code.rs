@@ -43,27 +43,25 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::{FILES, check};
-    use crate::tidy::tree::Tree;
-
-    fn messages(files: &[(&str, &str)]) -> Vec<String> {
-        check(&Tree::of(files)).iter().map(ToString::to_string).collect()
-    }
+    use crate::tidy::messages;
 
     #[test]
     fn unsafe_code_in_another_file_is_found() {
-        let found = messages(&[("tests/src/a.rs", "\nfn f() { unsafe { g() } }"), (FILES[0].0, "unsafe fn f() {}")]);
+        let found =
+            messages(check, &[("tests/src/a.rs", "\nfn f() { unsafe { g() } }"), (FILES[0].0, "unsafe fn f() {}")]);
         assert_eq!(found, ["tests/src/a.rs:2: unsafe code in a file that is not named"]);
     }
 
     #[test]
     fn a_name_without_unsafe_code_is_found() {
-        let found = messages(&[(FILES[0].0, "fn f() {}")]);
+        let found = messages(check, &[(FILES[0].0, "fn f() {}")]);
         assert_eq!(found, ["wasm/src/abi.rs: has no unsafe code any more: take it off the table"]);
     }
 
     #[test]
     fn the_core_forbids_unsafe_code() {
-        let found = messages(&[("core/src/lib.rs", "#![no_std]\n"), ("host/src/main.rs", "#![deny(unsafe_code)]\n")]);
+        let found =
+            messages(check, &[("core/src/lib.rs", "#![no_std]\n"), ("host/src/main.rs", "#![deny(unsafe_code)]\n")]);
         assert_eq!(found, ["core/src/lib.rs:1: does not say `#![forbid(unsafe_code)]`"]);
     }
 }
