@@ -1,6 +1,7 @@
 //! The lines that the user sees when the server starts.
 
 use crate::{
+    console::report,
     network::{address::Address, listener::Listener},
     options::{Options, version},
 };
@@ -13,24 +14,24 @@ pub(super) fn announce(options: &Options, listeners: &[Listener], udp_addresses:
     addresses.extend(udp_addresses.iter().map(|address| Address::Udp(*address).to_string()));
     let (threads, shards) = (options.threads, options.shard_count());
     let plural = |count: usize| if count == 1 { "" } else { "s" };
-    eprintln!(
+    report(format_args!(
         "{}: listening on {}, {} MB, {threads} worker{}, {shards} shard{}",
         version().trim_end(),
         addresses.join(" "),
         options.guest.store.memory_bytes >> 20,
         plural(threads),
         plural(shards as usize),
-    );
+    ));
     let is_public =
         listeners.iter().any(Listener::is_public) || udp_addresses.iter().any(|address| !address.ip().is_loopback());
     if options.authentication() != Authentication::None {
         let encrypted = if options.tls.enabled { "" } else { "; nothing is encrypted" };
-        eprintln!("clients have to log in{encrypted}");
+        report(format_args!("clients have to log in{encrypted}"));
     } else if is_public {
-        eprintln!("other machines are served without authentication: restrict who can connect");
+        report("other machines are served without authentication: restrict who can connect");
     } else if options.listen.is_empty() && options.unix_socket.is_none() {
-        eprintln!(
-            "only this machine is served; -l 0.0.0.0 opens it to others (without authentication: restrict who can connect)"
+        report(
+            "only this machine is served; -l 0.0.0.0 opens it to others (without authentication: restrict who can connect)",
         );
     }
 }

@@ -12,6 +12,7 @@ mod worker;
 use shared::Shared;
 
 use crate::{
+    console,
     exit::ExitError,
     limits::{RESERVED_DESCRIPTORS, RESERVED_DESCRIPTORS_PER_WORKER},
     log::LogHandle,
@@ -59,7 +60,7 @@ impl Prepared {
     /// Does what needs rights that the process may give up, and reports every mistake of the user.
     fn open(options: &Options) -> Result<Self, ExitError> {
         for warning in &options.warnings {
-            eprintln!("{warning}");
+            console::report(warning);
         }
         let reserved_descriptors = RESERVED_DESCRIPTORS + RESERVED_DESCRIPTORS_PER_WORKER * options.threads;
         process::raise_descriptor_limit(options.connections_max, reserved_descriptors)?;
@@ -115,7 +116,7 @@ impl Opened {
         }
         if !options.daemon {
             announce(options, &self.listeners, &udp_addresses);
-            eprintln!("{}", memory::describe_pages(options.huge_pages));
+            console::report(memory::describe_pages(options.huge_pages));
         }
         start_clock(&shared)?;
         let workers = workers.into_iter().enumerate();

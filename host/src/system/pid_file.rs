@@ -1,6 +1,6 @@
 //! The file with the process id, and the writing of files that must not follow a link.
 
-use crate::exit::reason;
+use crate::{console::report, exit::reason};
 use std::{
     fs::{self, File},
     io::{self, ErrorKind, Write},
@@ -18,21 +18,21 @@ impl PidFile {
         if let Some(pid) = read_pid(path)
             && is_running(pid)
         {
-            eprintln!("WARNING: The pid file contained the following (running) pid: {pid}");
+            report(format_args!("WARNING: The pid file contained the following (running) pid: {pid}"));
         }
         let mut temporary = path.as_os_str().to_owned();
         temporary.push(".tmp");
         let temporary = PathBuf::from(temporary);
         if let Err(error) = write_anew(&temporary, &format!("{}\n", std::process::id())) {
             let path = temporary.display();
-            eprintln!("Could not open the pid file {path} for writing: {}", reason(&error));
+            report(format_args!("Could not open the pid file {path} for writing: {}", reason(&error)));
             return None;
         }
         match fs::rename(&temporary, path) {
             Ok(()) => Some(Self(path.to_owned())),
             Err(error) => {
                 let (from, to) = (temporary.display(), path.display());
-                eprintln!("Could not rename the pid file from {from} to {to}: {}", reason(&error));
+                report(format_args!("Could not rename the pid file from {from} to {to}: {}", reason(&error)));
                 None
             }
         }

@@ -7,7 +7,10 @@ pub(crate) use unix::*;
 #[cfg(windows)]
 pub(crate) use windows::*;
 
-use crate::exit::{self, ExitError};
+use crate::{
+    console::report,
+    exit::{self, ExitError},
+};
 
 #[cfg(unix)]
 mod unix {
@@ -90,7 +93,7 @@ mod unix {
                 Errno::ENOMEM | Errno::EAGAIN => " (the limit of locked memory, ulimit -l, must be unlimited)",
                 _ => "",
             };
-            eprintln!("warning: -k invalid, mlockall() failed: {}{hint}", reason(&error.into()));
+            report(format_args!("warning: -k invalid, mlockall() failed: {}{hint}", reason(&error.into())));
         }
     }
 
@@ -128,7 +131,7 @@ mod unix {
                 return Ok(Self(None));
             }
             let Some(name) = name else {
-                eprintln!("running as root: -u USER would give up its rights once the sockets are open");
+                report("running as root: -u USER would give up its rights once the sockets are open");
                 return Ok(Self(None));
             };
             match User::from_name(name) {
@@ -182,7 +185,7 @@ mod windows {
     /// # Errors
     /// Never.
     pub(crate) fn raise_core_limit() -> Result<(), ExitError> {
-        eprintln!("-r does nothing: this system writes dumps of crashes if it is set up for that");
+        report("-r does nothing: this system writes dumps of crashes if it is set up for that");
         Ok(())
     }
 
@@ -191,7 +194,7 @@ mod windows {
 
     /// Not on this system.
     pub(crate) fn lock_memory() {
-        eprintln!("warning: -k invalid, mlockall() not supported on this platform.  proceeding without.");
+        report("warning: -k invalid, mlockall() not supported on this platform.  proceeding without.");
     }
 
     /// This system has no such limit.

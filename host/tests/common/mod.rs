@@ -64,20 +64,26 @@ impl Server {
     }
 
     pub(crate) fn start_program(program: PathBuf, name: &str, flags: &str) -> Self {
+        Self::start_command(Command::new(program), name, flags, Stdio::piped())
+    }
+
+    /// Starts a command that ends in the program's flags, with this as its standard error.
+    pub(crate) fn start_command(mut command: Command, name: &str, flags: &str, errors: Stdio) -> Self {
         let folder = Folder::new(name);
         let ports = folder.0.join("ports");
-        let mut command = Command::new(program);
         command.args(["-p", "-1"]).args(flags.split_whitespace()).env("MEMCACHED_PORT_FILENAME", &ports);
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(errors).spawn().unwrap();
         let log = Arc::new(Mutex::new(String::new()));
-        let (lines, collected) = (BufReader::new(child.stderr.take().unwrap()), Arc::clone(&log));
-        std::thread::spawn(move || {
-            for line in lines.lines().map_while(Result::ok) {
-                let mut log = collected.lock().unwrap();
-                log.push_str(&line);
-                log.push('\n');
-            }
-        });
+        if let Some(errors) = child.stderr.take() {
+            let (lines, collected) = (BufReader::new(errors), Arc::clone(&log));
+            std::thread::spawn(move || {
+                for line in lines.lines().map_while(Result::ok) {
+                    let mut log = collected.lock().unwrap();
+                    log.push_str(&line);
+                    log.push('\n');
+                }
+            });
+        }
         let text = wait_for("the port file", || {
             if let Some(status) = child.try_wait().unwrap() {
                 panic!("the server ended at once ({status}): {}", log.lock().unwrap());
