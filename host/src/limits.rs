@@ -8,6 +8,13 @@ use std::time::Duration;
 /// Connections accepted between two checks for signals.
 pub(crate) const ACCEPTED_AT_ONCE_MAX: usize = 256;
 
+/// Pause before the next attempt when the system has no descriptor or memory for a connection: ten attempts a second use no
+/// noticeable processor time, and a client that waits notices no delay.
+pub(crate) const STARVATION_RETRY_AFTER: Duration = Duration::from_millis(100);
+
+/// Time without such a failure after which the next one is logged again.
+pub(crate) const STARVATION_FORGOTTEN_AFTER: Duration = Duration::from_secs(10);
+
 /// Events of sockets in one turn of a worker.
 pub(crate) const EVENTS_MAX: usize = 1024;
 

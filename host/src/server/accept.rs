@@ -4,7 +4,7 @@
 use super::Shared;
 use crate::{
     exit::{self, ExitError, reason},
-    limits::ACCEPTED_AT_ONCE_MAX,
+    limits::{ACCEPTED_AT_ONCE_MAX, STARVATION_FORGOTTEN_AFTER, STARVATION_RETRY_AFTER},
     network::{
         listener::{Acceptor, Listener},
         socket::{Incoming, Socket},
@@ -18,7 +18,7 @@ use crate::{
 };
 use mio::{Events, Poll, Token};
 use std::{
-    io::ErrorKind,
+    io::{self, ErrorKind},
     sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
@@ -27,9 +27,6 @@ use wasmcached_core::boundary::config::Binding;
 /// The token of this loop's waker.
 pub(super) const WAKER: Token = Token(usize::MAX);
 const SIGNALS: Token = Token(usize::MAX - 1);
-/// Pause before the next attempt when the system has no descriptor or memory for a connection. It ends early when a
-/// connection closes.
-const RETRY_AFTER: Duration = Duration::from_millis(100);
 
 /// See the module.
 pub(super) struct AcceptLoop {
@@ -40,7 +37,23 @@ pub(super) struct AcceptLoop {
     next_worker: usize,
     /// The reply to a client beyond the limit.
     rejection: Vec<u8>,
-    paused_since: Option<Instant>,
+    pause: Option<Pause>,
+    /// When the system last had no descriptor or memory for a connection.
+    starved_at: Option<Instant>,
+}
+
+/// No connection is accepted. The pause may end early when a connection closes.
+struct Pause {
+    since: Instant,
+    reason: PauseReason,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum PauseReason {
+    /// The limit of connections is reached, and those beyond it wait.
+    Full,
+    /// The system has no descriptor or memory for a connection.
+    Starved,
 }
 
 struct ListenerState {
@@ -71,7 +84,7 @@ impl AcceptLoop {
             Ok(ListenerState { acceptor, number, security, binding, ready: false })
         });
         let listeners = listeners.collect::<Result<_, _>>()?;
-        Ok(Self { shared, poll, signals, listeners, next_worker: 0, rejection, paused_since: None })
+        Ok(Self { shared, poll, signals, listeners, next_worker: 0, rejection, pause: None, starved_at: None })
     }
 
     /// Runs until the server is to stop; then closes the listeners and wakes the workers.
@@ -82,7 +95,7 @@ impl AcceptLoop {
                 && error.kind() != ErrorKind::Interrupted
             {
                 tracing::error!("cannot wait for connections: {error}");
-                std::thread::sleep(RETRY_AFTER);
+                std::thread::sleep(STARVATION_RETRY_AFTER);
             }
             for event in events.iter() {
                 if let Some(listener) = self.listeners.get_mut(event.token().0) {
@@ -98,15 +111,15 @@ impl AcceptLoop {
         self.shared.inboxes.iter().for_each(|inbox| inbox.wake());
     }
 
+    /// Time until the next attempt to accept, unless an event comes first.
     fn timeout(&self) -> Option<Duration> {
-        if self.paused_since.is_some() && self.rejects_fast() {
-            Some(RETRY_AFTER)
-        } else if self.listeners.iter().any(|listener| listener.ready) {
-            Some(Duration::ZERO)
-        } else if cfg!(windows) {
-            Some(Duration::from_secs(1))
-        } else {
-            None
+        let signals_polled = cfg!(windows).then_some(Duration::from_secs(1));
+        match &self.pause {
+            // The end of a connection wakes this thread.
+            Some(Pause { reason: PauseReason::Full, .. }) => signals_polled,
+            Some(Pause { reason: PauseReason::Starved, .. }) => Some(STARVATION_RETRY_AFTER),
+            None if self.listeners.iter().any(|listener| listener.ready) => Some(Duration::ZERO),
+            None => signals_polled,
         }
     }
 
@@ -125,40 +138,63 @@ impl AcceptLoop {
 
     /// Accepts waiting connections, a bounded number of them.
     fn accept_pending(&mut self) {
-        self.resume_accepting();
         let mut budget = ACCEPTED_AT_ONCE_MAX;
         for index in 0..self.listeners.len() {
             while self.listeners[index].ready && budget > 0 {
-                if !self.rejects_fast() && self.is_full() && self.pause_accepting() {
-                    return;
+                if self.must_wait() {
+                    return self.begin_pause(PauseReason::Full);
                 }
                 let rejects = self.rejects_fast() && self.is_full();
                 let listener = &mut self.listeners[index];
+                budget -= 1;
                 match listener.acceptor.accept() {
                     Ok((socket, peer)) => {
-                        let descriptor = socket.descriptor();
+                        let (number, security, binding) = (listener.number, listener.security, listener.binding);
+                        self.end_pause();
                         if rejects {
                             self.reject(socket);
-                        } else {
-                            let (number, security, binding) = (listener.number, listener.security, listener.binding);
-                            tracing::info!("{peer} connected");
-                            let now = self.shared.clock.now();
-                            let entry = self.shared.registry.add(descriptor, peer, number, now);
-                            self.assign(Incoming { socket, security, binding, entry });
+                            continue;
                         }
-                        budget -= 1;
+                        tracing::info!("{peer} connected");
+                        let now = self.shared.clock.now();
+                        let entry = self.shared.registry.add(socket.descriptor(), peer, number, now);
+                        self.assign(Incoming { socket, security, binding, entry });
                     }
                     Err(error) if error.kind() == ErrorKind::WouldBlock => listener.ready = false,
                     Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::Interrupted) => {}
                     Err(error) => {
-                        if self.paused_since.is_none() {
-                            tracing::warn!("cannot accept connections for now: {}", reason(&error));
-                        }
-                        self.pause_accepting();
-                        return;
+                        self.report_starvation(&error);
+                        return self.begin_pause(PauseReason::Starved);
                     }
                 }
             }
+        }
+        // Nobody waits any more: those who did may have given up.
+        if self.listeners.iter().all(|listener| !listener.ready) {
+            self.end_pause();
+        }
+    }
+
+    /// Whether the limit is reached and connections beyond it wait. If so, the end of a connection wakes this thread.
+    fn must_wait(&self) -> bool {
+        if self.rejects_fast() || !self.is_full() {
+            return false;
+        }
+        self.shared.accept_paused.store(true, Ordering::SeqCst);
+        // One may have ended before the store.
+        if self.is_full() {
+            return true;
+        }
+        self.shared.accept_paused.store(self.pause.is_some(), Ordering::SeqCst);
+        false
+    }
+
+    /// Logs a failure to accept: the first one, and the first one after a time without any.
+    fn report_starvation(&mut self, error: &io::Error) {
+        let now = Instant::now();
+        let last = self.starved_at.replace(now);
+        if last.is_none_or(|last| now.duration_since(last) > STARVATION_FORGOTTEN_AFTER) {
+            tracing::warn!("cannot accept connections for now: {}", reason(error));
         }
     }
 
@@ -185,31 +221,25 @@ impl AcceptLoop {
         self.next_worker = (self.next_worker + 1) % self.shared.inboxes.len();
     }
 
-    /// Accepts no connection until one closes. False if one has closed meanwhile.
-    fn pause_accepting(&mut self) -> bool {
+    /// Accepts no connection until one closes or, if the system is short of something, for a while.
+    fn begin_pause(&mut self, reason: PauseReason) {
         self.shared.accept_paused.store(true, Ordering::SeqCst);
-        if !self.rejects_fast() && !self.is_full() {
-            self.shared.accept_paused.store(false, Ordering::SeqCst);
-            return false;
+        match &mut self.pause {
+            Some(pause) => pause.reason = reason,
+            None => {
+                self.pause = Some(Pause { since: Instant::now(), reason });
+                self.shared.listening.not_accepting.store(true, Ordering::Relaxed);
+                self.shared.listening.listen_disabled_num.fetch_add(1, Ordering::Relaxed);
+            }
         }
-        if self.paused_since.is_none() {
-            self.paused_since = Some(Instant::now());
-            self.shared.listening.not_accepting.store(true, Ordering::Relaxed);
-            self.shared.listening.listen_disabled_num.fetch_add(1, Ordering::Relaxed);
-        }
-        true
     }
 
-    /// Ends the pause that [`AcceptLoop::pause_accepting`] began, unless its reason persists.
-    fn resume_accepting(&mut self) {
-        if !self.rejects_fast() && self.is_full() {
-            return;
-        }
-        if let Some(since) = self.paused_since.take() {
-            let listening = &self.shared.listening;
-            listening.not_accepting.store(false, Ordering::Relaxed);
-            listening.time_in_listen_disabled_us.fetch_add(since.elapsed().as_micros() as u64, Ordering::Relaxed);
-        }
+    /// Connections are accepted again.
+    fn end_pause(&mut self) {
+        let Some(pause) = self.pause.take() else { return };
+        let listening = &self.shared.listening;
         self.shared.accept_paused.store(false, Ordering::SeqCst);
+        listening.not_accepting.store(false, Ordering::Relaxed);
+        listening.time_in_listen_disabled_us.fetch_add(pause.since.elapsed().as_micros() as u64, Ordering::Relaxed);
     }
 }
