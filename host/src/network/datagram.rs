@@ -4,7 +4,7 @@
 //! verified: only addresses of this machine are.
 
 use super::{
-    address::Address,
+    address::{Address, descriptor},
     registry::{Registry, RegistryEntry},
 };
 use crate::{
@@ -77,6 +77,11 @@ impl UdpListener {
 pub(crate) struct UdpSocket {
     socket: mio::net::UdpSocket,
     pub(crate) entry: Arc<RegistryEntry>,
+    /// The descriptor, as a number.
+    pub(crate) fn descriptor(&self) -> u32 {
+        descriptor(&self.socket)
+    }
+
     connections: Option<GuestConnections>,
     /// Datagrams may have arrived.
     pub(crate) is_readable: bool,
@@ -160,19 +165,6 @@ fn bind(at: SocketAddr) -> io::Result<UdpListener> {
     let socket = std::net::UdpSocket::from(socket);
     let address = socket.local_addr()?;
     Ok(UdpListener { socket, address })
-}
-
-fn descriptor(socket: &mio::net::UdpSocket) -> u32 {
-    #[cfg(unix)]
-    {
-        use std::os::fd::AsRawFd;
-        socket.as_raw_fd() as u32
-    }
-    #[cfg(windows)]
-    {
-        use std::os::windows::io::AsRawSocket;
-        socket.as_raw_socket() as u32
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,9 @@
 //! Listening sockets.
 
-use super::{address::Address, socket::Socket};
+use super::{
+    address::{Address, descriptor},
+    socket::Socket,
+};
 #[cfg(unix)]
 use crate::system::{process, supervisor};
 use crate::{
@@ -68,6 +71,15 @@ impl Listener {
     }
 
     /// How its connections are protected.
+    /// The descriptor, as a number.
+    pub(crate) fn descriptor(&self) -> u32 {
+        match &self.socket {
+            BoundSocket::Tcp(socket) => descriptor(socket),
+            #[cfg(unix)]
+            BoundSocket::Unix(socket) => descriptor(socket),
+        }
+    }
+
     pub(crate) fn security(&self) -> Security {
         self.security
     }
@@ -131,19 +143,10 @@ impl Acceptor {
 
     /// The descriptor, as a number.
     pub(crate) fn descriptor(&self) -> u32 {
-        #[cfg(unix)]
-        {
-            use std::os::fd::AsRawFd;
-            match self {
-                Self::Tcp(listener) => listener.as_raw_fd() as u32,
-                Self::Unix(listener, ..) => listener.as_raw_fd() as u32,
-            }
-        }
-        #[cfg(windows)]
-        {
-            use std::os::windows::io::AsRawSocket;
-            let Self::Tcp(listener) = self;
-            listener.as_raw_socket() as u32
+        match self {
+            Self::Tcp(listener) => descriptor(listener),
+            #[cfg(unix)]
+            Self::Unix(listener, ..) => descriptor(listener),
         }
     }
 }

@@ -18,13 +18,18 @@ mod value;
 
 pub(crate) use address::{ListenAddress, TcpPort};
 pub(crate) use help::version;
+pub(crate) use table::binding_name;
 pub(crate) use tls::{KeyFormat, Security, TlsOptions, Verify};
 
-use crate::exit::{self, ExitError};
+use crate::{
+    console::report,
+    exit::{self, ExitError},
+};
 use arguments::Arguments;
 use clap::ArgMatches;
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
+    fmt::Display,
     path::{Path, PathBuf},
 };
 use wasmcached_core::{
@@ -124,6 +129,10 @@ options! {
     pub(crate) warnings: Vec<String> = Vec::new(),
     /// The message of the first flag that was rejected.
     rejected: Option<String> = None,
+    /// Warnings that memcached prints, too.
+    pub(crate) warnings_of_memcached: Vec<String> = Vec::new(),
+    /// The program was started under the name `memcached`.
+    called_memcached: bool = false,
 }
 
 impl Options {
@@ -132,16 +141,18 @@ impl Options {
     /// # Errors
     /// One line for the user.
     pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation, ExitError> {
-        let matches = match parser::command().try_get_matches_from(arguments) {
+        let words: Vec<_> = arguments.into_iter().collect();
+        let called_memcached = words.first().is_some_and(|name| is_memcached(name));
+        let matches = match parser::command().try_get_matches_from(words) {
             Ok(matches) => matches,
             // memcached's last line, for scripts that look for it.
             Err(error) => return Err(ExitError::new(exit::FLAG, format!("{error}Illegal argument \"?\""))),
         };
-        if let Some(text) = print::requested(&matches)? {
+        if let Some(text) = print::requested(&matches, called_memcached)? {
             return Ok(Invocation::Print(text));
         }
         let arguments = collect(&matches)?;
-        let mut options = Box::new(Self::default());
+        let mut options = Box::new(Self { called_memcached, ..Self::default() });
         arguments.apply(&mut options)?;
         options.check()?;
         if matches.get_flag("print-config") {
@@ -194,6 +205,14 @@ impl Options {
 
     fn warn(&mut self, message: &str) {
         self.warnings.push(message.to_owned());
+    /// Tells the user something that memcached does not say. Under its name, and without `-v`, standard error stays silent
+    /// as memcached's does: some start scripts take any output as a failure.
+    pub(crate) fn notice(&self, line: impl Display) {
+        if !self.called_memcached || self.verbosity > 0 {
+            report(line);
+        }
+    }
+
     }
 
     fn show_setting(&mut self, setting: Setting, value: String) {
@@ -274,6 +293,13 @@ fn yes_no(yes: bool) -> String {
 }
 
 /// The flags of the command line, and those of the file that it names where they do not conflict.
+/// Whether the program was started under the name of memcached: by a link, as packages make it, or as a copy.
+fn is_memcached(name: &OsStr) -> bool {
+    let name = Path::new(name);
+    let is_program = name.extension().is_none_or(|extension| extension.eq_ignore_ascii_case("exe"));
+    is_program && name.file_stem().is_some_and(|stem| stem.eq_ignore_ascii_case("memcached"))
+}
+
 ///
 /// # Errors
 /// The file is missing or malformed.

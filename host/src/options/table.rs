@@ -48,6 +48,15 @@ fn on_off(on: bool) -> String {
     if on { "on" } else { "off" }.to_owned()
 }
 
+/// memcached's name of a choice of protocols.
+pub(crate) fn binding_name(binding: Binding) -> &'static str {
+    match binding {
+        Binding::Auto => "auto-negotiate",
+        Binding::Ascii => "ascii",
+        Binding::Binary => "binary",
+    }
+}
+
 /// The flags, in the order of `--help`.
 pub(super) const FLAGS: &[Flag] = &[
     Flag {
@@ -199,7 +208,7 @@ pub(super) const FLAGS: &[Flag] = &[
         action: Value("NUM", |o, v| {
             o.threads = value::positive::<u16>(v, "Number of threads must be greater than 0")?.into();
             if o.threads > 64 {
-                o.warnings.push(
+                o.warnings_of_memcached.push(
                     "WARNING: Setting a high number of workerthreads is not recommended.\n \
                      Set this value to the number of cores in your machine or less."
                         .to_owned(),
@@ -300,11 +309,7 @@ pub(super) const FLAGS: &[Flag] = &[
         group: NETWORK,
         help: "Protocols: auto (by the first byte of a connection), ascii or binary [default: auto]",
         action: Value("NAME", |o, v| set(&mut o.binding, value::binding(v).map(Some))),
-        setting: Some((Setting::BindingProtocol, |o| match o.binding() {
-            Binding::Auto => "auto-negotiate".to_owned(),
-            Binding::Ascii => "ascii".to_owned(),
-            Binding::Binary => "binary".to_owned(),
-        })),
+        setting: Some((Setting::BindingProtocol, |o| binding_name(o.binding()).to_owned())),
     },
     Flag {
         short: Some('f'),

@@ -222,7 +222,7 @@ fn flags_without_effect_are_accepted_with_a_warning() {
         let letters: Vec<_> = all.iter().map(|warning| warning.split_once(" does nothing").unwrap().0).collect();
         assert_eq!(letters, ["-U", "-l", "-Z"]);
     }
-    assert!(options("-t 100").warnings[0].starts_with("WARNING: Setting a high number"));
+    assert!(options("-t 100").warnings_of_memcached[0].starts_with("WARNING: Setting a high number"));
 }
 
 #[test]

@@ -26,7 +26,7 @@ use wasmcached_core::boundary::config::Binding;
 
 /// The token of this loop's waker.
 pub(super) const WAKER: Token = Token(usize::MAX);
-const SIGNALS: Token = Token(usize::MAX - 1);
+pub(super) const SIGNALS: Token = Token(usize::MAX - 1);
 
 /// See the module.
 pub(super) struct AcceptLoop {
@@ -70,12 +70,12 @@ impl AcceptLoop {
     pub(super) fn new(
         shared: Arc<Shared>,
         poll: Poll,
+        signals: Signals,
         listeners: Vec<Listener>,
         rejection: Vec<u8>,
     ) -> Result<Self, ExitError> {
         let failure =
             |error| ExitError::new(exit::SYSTEM, format!("failed to start the event loop: {}", reason(&error)));
-        let signals = Signals::listen(poll.registry(), SIGNALS, &shared.main_waker).map_err(failure)?;
         let listeners = listeners.into_iter().enumerate().map(|(index, listener)| {
             let address = listener.address().clone();
             let (security, binding) = (listener.security(), listener.binding());

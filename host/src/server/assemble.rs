@@ -13,6 +13,7 @@ use crate::{
     options::Options,
     reload::Reloads,
     stores::Stores,
+    system::signals::Signals,
     users::UserList,
     watching::Watching,
 };
@@ -32,6 +33,7 @@ pub(super) struct Assembled {
     pub(super) shared: Arc<Shared>,
     /// The main thread's.
     pub(super) poll: Poll,
+    pub(super) signals: Signals,
     /// The reply to a client beyond the limit.
     pub(super) rejection: Vec<u8>,
     pub(super) workers: Vec<Worker>,
@@ -53,7 +55,8 @@ pub(super) fn assemble(options: &Options, resources: Resources) -> Result<Assemb
     let clock = Clock::start();
     let config = config(options, Stores::role_of_workers(options))?;
     let poll = Poll::new().map_err(event_loop_failed)?;
-    let main_waker = Waker::new(poll.registry(), accept::WAKER).map_err(event_loop_failed)?;
+    let main_waker = Arc::new(Waker::new(poll.registry(), accept::WAKER).map_err(event_loop_failed)?);
+    let signals = Signals::listen(poll.registry(), accept::SIGNALS, &main_waker).map_err(event_loop_failed)?;
     let polls = (0..options.threads).map(|_| Poll::new()).collect::<io::Result<Vec<_>>>().map_err(event_loop_failed)?;
     let inboxes: Arc<[Inbox]> = polls.iter().map(Inbox::new).collect::<io::Result<_>>().map_err(event_loop_failed)?;
     let watching = Arc::new(Watching::new(Arc::clone(&inboxes)));
@@ -79,14 +82,14 @@ pub(super) fn assemble(options: &Options, resources: Resources) -> Result<Assemb
         users,
         stopping: AtomicBool::new(false),
         accept_paused: AtomicBool::new(false),
-        main_waker: Arc::new(main_waker),
+        main_waker,
     });
     register_reloads(&shared);
     let fronts = (0..options.threads).map(|_| shared.create_front());
     let mut fronts = fronts.collect::<Result<Vec<_>, _>>().map_err(guest_failed)?;
     let rejection = rejection_bytes(&mut fronts[0]).map_err(guest_failed)?;
     let workers = make_workers(&shared, fronts, polls, udp_listeners).map_err(event_loop_failed)?;
-    Ok(Assembled { shared, poll, rejection, workers })
+    Ok(Assembled { shared, poll, signals, rejection, workers })
 }
 
 /// The configuration of the guests.

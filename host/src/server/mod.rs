@@ -27,9 +27,9 @@ use crate::{
     users::UserList,
 };
 use accept::AcceptLoop;
-use announce::announce;
+use announce::Announcement;
 use assemble::{Assembled, Resources, assemble};
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, thread::JoinHandle};
+use std::{path::PathBuf, sync::Arc, thread::JoinHandle};
 use upkeep::{spawn, start_clock, start_sweeps};
 
 /// Serves until a signal, the service manager or a client stops the server.
@@ -60,14 +60,15 @@ impl Prepared {
     /// Does what needs rights that the process may give up, and reports every mistake of the user.
     fn open(options: &Options) -> Result<Self, ExitError> {
         for warning in &options.warnings {
-            console::report(warning);
+            options.notice(warning);
         }
+        options.warnings_of_memcached.iter().for_each(console::report);
         let reserved_descriptors = RESERVED_DESCRIPTORS + RESERVED_DESCRIPTORS_PER_WORKER * options.threads;
         process::raise_descriptor_limit(options.connections_max, reserved_descriptors)?;
         if options.core_files {
             process::raise_core_limit()?;
         }
-        let identity = Identity::find(options.user.as_deref())?;
+        let identity = Identity::find(options)?;
         let tls = Tls::start(&options.tls)?;
         let users = UserList::find(options)?;
         let listeners = Listener::open_all(options)?;
@@ -81,7 +82,7 @@ impl Prepared {
     fn detach(self, options: &Options) -> Result<(Opened, Option<PidFile>), ExitError> {
         if options.daemon {
             // The terminal is gone afterwards.
-            announce(options, &self.listeners, &addresses(&self.udp_listeners));
+            Announcement::of(options, &self.listeners, &self.udp_listeners).print(options);
             process::daemonize(options.verbosity > 0)?;
         }
         let pid_file = self.pid_path.as_deref().and_then(PidFile::write);
@@ -109,28 +110,24 @@ struct Opened {
 impl Opened {
     /// Makes the guests and starts the threads.
     fn start(self, options: &Options) -> Result<Running, ExitError> {
-        let udp_addresses = addresses(&self.resources.udp_listeners);
-        let Assembled { shared, poll, rejection, workers } = assemble(options, self.resources)?;
+        let announcement = Announcement::of(options, &self.listeners, &self.resources.udp_listeners);
+        let Assembled { shared, poll, signals, rejection, workers } = assemble(options, self.resources)?;
         if options.lock_memory {
             process::lock_memory();
         }
         if !options.daemon {
-            announce(options, &self.listeners, &udp_addresses);
-            console::report(memory::describe_pages(options.huge_pages));
+            announcement.print(options);
+            options.notice(memory::describe_pages(options.huge_pages));
         }
         start_clock(&shared)?;
         let workers = workers.into_iter().enumerate();
         let workers = workers.map(|(index, worker)| spawn(format!("worker-{index}"), move || worker.run()));
         let workers = workers.collect::<Result<_, _>>()?;
         start_sweeps(&shared)?;
-        let accept_loop = AcceptLoop::new(Arc::clone(&shared), poll, self.listeners, rejection)?;
+        let accept_loop = AcceptLoop::new(Arc::clone(&shared), poll, signals, self.listeners, rejection)?;
         supervisor::ready();
         Ok(Running { shared, accept_loop, workers })
     }
-}
-
-fn addresses(udp_listeners: &[UdpListener]) -> Vec<SocketAddr> {
-    udp_listeners.iter().map(UdpListener::address).collect()
 }
 
 /// All threads run.

@@ -10,6 +10,7 @@ pub(crate) use windows::*;
 use crate::{
     console::report,
     exit::{self, ExitError},
+    options::Options,
 };
 
 #[cfg(unix)]
@@ -126,12 +127,12 @@ mod unix {
         ///
         /// # Errors
         /// There is no such user.
-        pub(crate) fn find(name: Option<&str>) -> Result<Self, ExitError> {
+        pub(crate) fn find(options: &Options) -> Result<Self, ExitError> {
             if !Uid::effective().is_root() {
                 return Ok(Self(None));
             }
-            let Some(name) = name else {
-                report("running as root: -u USER would give up its rights once the sockets are open");
+            let Some(name) = options.user.as_deref() else {
+                options.notice("running as root: -u USER would give up its rights once the sockets are open");
                 return Ok(Self(None));
             };
             match User::from_name(name) {
@@ -211,8 +212,8 @@ mod windows {
         ///
         /// # Errors
         /// A user was named.
-        pub(crate) fn find(name: Option<&str>) -> Result<Self, ExitError> {
-            match name {
+        pub(crate) fn find(options: &Options) -> Result<Self, ExitError> {
+            match options.user {
                 None => Ok(Self),
                 Some(_) => {
                     Err(ExitError::new(exit::USAGE, "-u: this system starts a service under its user by itself"))

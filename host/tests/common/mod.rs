@@ -8,6 +8,7 @@ use std::{
     path::PathBuf,
     process::{Child, Command, ExitStatus, Output, Stdio},
     sync::{Arc, Mutex},
+    thread::JoinHandle,
     time::{Duration, Instant},
 };
 
@@ -49,6 +50,7 @@ impl Drop for Folder {
 pub(crate) struct Server {
     child: Child,
     log: Arc<Mutex<String>>,
+    log_reader: Option<JoinHandle<()>>,
     pub(crate) address: SocketAddr,
     /// TCP addresses, in the order of the flags.
     pub(crate) addresses: Vec<SocketAddr>,
@@ -74,7 +76,7 @@ impl Server {
         command.args(["-p", "-1"]).args(flags.split_whitespace()).env("MEMCACHED_PORT_FILENAME", &ports);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(errors).spawn().unwrap();
         let log = Arc::new(Mutex::new(String::new()));
-        if let Some(errors) = child.stderr.take() {
+        let log_reader = child.stderr.take().map(|errors| {
             let (lines, collected) = (BufReader::new(errors), Arc::clone(&log));
             std::thread::spawn(move || {
                 for line in lines.lines().map_while(Result::ok) {
@@ -82,8 +84,8 @@ impl Server {
                     log.push_str(&line);
                     log.push('\n');
                 }
-            });
-        }
+            })
+        });
         let text = wait_for("the port file", || {
             if let Some(status) = child.try_wait().unwrap() {
                 panic!("the server ended at once ({status}): {}", log.lock().unwrap());
@@ -95,7 +97,7 @@ impl Server {
             ports.map(|port| SocketAddr::from(([127, 0, 0, 1], port))).collect()
         };
         let (addresses, datagrams) = (listed("TCP INET: "), listed("UDP INET: "));
-        Self { child, log, address: addresses[0], addresses, datagrams, _folder: folder }
+        Self { child, log, address: addresses[0], addresses, datagrams, log_reader, _folder: folder }
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -123,6 +125,13 @@ impl Server {
     /// Waits for the end of the process.
     pub(crate) fn wait(mut self) -> ExitStatus {
         wait_for("the server's end", || self.child.try_wait().unwrap())
+    }
+
+    /// Waits for the end of the process; returns everything that it wrote to standard error.
+    pub(crate) fn output(mut self) -> String {
+        wait_for("the server's end", || self.child.try_wait().unwrap());
+        self.log_reader.take().unwrap().join().unwrap();
+        self.log()
     }
 
     /// Resident memory, in KiB.
@@ -219,6 +228,11 @@ impl<S: Read + Write> Client<S> {
             Err(error) => !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
         }
     }
+}
+
+/// The TCP port of 127.0.0.1 in the text of a port file.
+pub(crate) fn port_in(text: &str) -> u16 {
+    text.lines().find_map(|line| line.strip_prefix("TCP INET: ")).unwrap().parse().unwrap()
 }
 
 /// Runs the program to its end.
