@@ -95,7 +95,7 @@ fn clients_may_stop_it_only_if_allowed() {
 #[cfg(unix)]
 mod unix {
     use super::{
-        common::{Client, Folder, program, wait_for},
+        common::{Client, Folder, port_in, program, wait_for},
         *,
     };
     use nix::sys::signal::Signal;
@@ -181,7 +181,7 @@ mod unix {
             .status()
             .unwrap();
         assert!(status.success());
-        let port = std::fs::read_to_string(&ports).unwrap().trim().strip_prefix("TCP INET: ").unwrap().parse().unwrap();
+        let port = port_in(&std::fs::read_to_string(&ports).unwrap());
         let mut client = Client::connect(([127, 0, 0, 1], port).into());
         let pid: i32 = client.statistic("pid").parse().unwrap();
         assert_eq!(std::fs::read_to_string(&pids).unwrap(), format!("{pid}\n"));

@@ -84,6 +84,8 @@ options! {
     /// Options of the guests. Role, shards, seed, binding, authentication and settings are filled in at the start.
     pub(crate) guest: Config = Config::default(),
     pub(crate) tcp_port: TcpPort = TcpPort::Number(11211),
+    /// `-p` was given. Otherwise `-U` is the TCP port, too.
+    tcp_port_is_given: bool = false,
     /// Empty: loopback.
     pub(crate) listen: Vec<ListenAddress> = Vec::new(),
     pub(crate) udp_port: TcpPort = TcpPort::Off,
@@ -127,12 +129,12 @@ options! {
     without_effect: Vec<(Setting, String)> = Vec::new(),
     /// One line for each flag that was accepted and does nothing.
     pub(crate) warnings: Vec<String> = Vec::new(),
-    /// The message of the first flag that was rejected.
-    rejected: Option<String> = None,
     /// Warnings that memcached prints, too.
     pub(crate) warnings_of_memcached: Vec<String> = Vec::new(),
     /// The program was started under the name `memcached`.
     called_memcached: bool = false,
+    /// The message of the first flag that was rejected.
+    rejected: Option<String> = None,
 }
 
 impl Options {
@@ -203,8 +205,6 @@ impl Options {
         self.shards.unwrap_or(count)
     }
 
-    fn warn(&mut self, message: &str) {
-        self.warnings.push(message.to_owned());
     /// Tells the user something that memcached does not say. Under its name, and without `-v`, standard error stays silent
     /// as memcached's does: some start scripts take any output as a failure.
     pub(crate) fn notice(&self, line: impl Display) {
@@ -213,6 +213,8 @@ impl Options {
         }
     }
 
+    fn warn(&mut self, message: &str) {
+        self.warnings.push(message.to_owned());
     }
 
     fn show_setting(&mut self, setting: Setting, value: String) {
@@ -258,11 +260,19 @@ impl Options {
             let most_mib = (limits::SHARD_BYTES_MAX * shards) >> 20;
             return usage(format!("-m is too much for {shards} shards, which hold {most_mib} MiB at most"));
         }
-        let nothing = self.tcp_port == TcpPort::Off && self.udp_port == TcpPort::Off;
-        if self.unix_socket.is_none() && nothing && self.listen.iter().all(|l| l.port.is_none()) {
-            return usage("nothing to listen on: -p 0 turns TCP off, and there is no -s".to_owned());
-        }
         tls::check(self)?;
+        self.check_listeners();
+        if self.pid_file.is_some() && cfg!(windows) {
+            self.warnings.push("-P: a file is written, but no service manager of this system reads it".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Completes the ports, and warns of flags that other flags make useless.
+    fn check_listeners(&mut self) {
+        if !self.tcp_port_is_given && self.udp_port != TcpPort::Off {
+            self.tcp_port = self.udp_port;
+        }
         if self.unix_socket.is_some() {
             // memcached ignores them silently.
             for (is_given, warning) in [
@@ -276,12 +286,18 @@ impl Options {
             }
         } else if self.udp_port != TcpPort::Off && self.tls.enabled {
             self.warn("-U: datagrams are not encrypted, with or without -Z");
+        } else if self.tcp_port == TcpPort::Off && self.udp_port == TcpPort::Off {
+            // memcached starts all the same.
+            self.warn("nothing listens: -p 0 turns TCP off, at the addresses of -l too, and there is no -U and no -s");
         }
-        if self.pid_file.is_some() && cfg!(windows) {
-            self.warnings.push("-P: a file is written, but no service manager of this system reads it".to_owned());
-        }
-        Ok(())
     }
+}
+
+/// Whether the program was started under the name of memcached: by a link, as packages make it, or as a copy.
+fn is_memcached(name: &OsStr) -> bool {
+    let name = Path::new(name);
+    let is_program = name.extension().is_none_or(|extension| extension.eq_ignore_ascii_case("exe"));
+    is_program && name.file_stem().is_some_and(|stem| stem.eq_ignore_ascii_case("memcached"))
 }
 
 /// A line of `stats settings`, and its value.
@@ -293,13 +309,6 @@ fn yes_no(yes: bool) -> String {
 }
 
 /// The flags of the command line, and those of the file that it names where they do not conflict.
-/// Whether the program was started under the name of memcached: by a link, as packages make it, or as a copy.
-fn is_memcached(name: &OsStr) -> bool {
-    let name = Path::new(name);
-    let is_program = name.extension().is_none_or(|extension| extension.eq_ignore_ascii_case("exe"));
-    is_program && name.file_stem().is_some_and(|stem| stem.eq_ignore_ascii_case("memcached"))
-}
-
 ///
 /// # Errors
 /// The file is missing or malformed.

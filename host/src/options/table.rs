@@ -63,8 +63,12 @@ pub(super) const FLAGS: &[Flag] = &[
         short: Some('p'),
         long: "port",
         group: NETWORK,
-        help: "TCP port; 0: no TCP, -1: any free port, written to the file that MEMCACHED_PORT_FILENAME names [default: 11211]",
-        action: Value("NUM", |o, v| set(&mut o.tcp_port, TcpPort::parse(v))),
+        help: "TCP port; 0: no TCP, -1: any free port, written to the file that MEMCACHED_PORT_FILENAME names \
+               [default: 11211]",
+        action: Value("NUM", |o, v| {
+            o.tcp_port_is_given = true;
+            set(&mut o.tcp_port, TcpPort::parse(v))
+        }),
         setting: Some((Setting::TcpPort, |o| o.tcp_port.to_setting())),
     },
     Flag {
@@ -74,16 +78,17 @@ pub(super) const FLAGS: &[Flag] = &[
         help: "Addresses to listen on: host, host:port or [ipv6]:port, separated by commas or given several times. Prefixes with -Z: \
                notls:, btls: (no client certificate) or mtls: (client certificate required). Prefixes without logins: \
                proto[asc]: or proto[bin]:, which is -B for that address. \
-               The default serves this machine only; memcached's serves all interfaces [default: 127.0.0.1]",
+               * is all addresses of IPv4 and IPv6. The default serves this machine only; memcached's serves all \
+               interfaces [default: 127.0.0.1,::1]",
         action: Values("ADDR", |o, v| {
-            v.split(',').filter(|a| !a.is_empty()).try_for_each(|a| {
+            v.split([',', ';']).filter(|a| !a.is_empty()).try_for_each(|a| {
                 o.listen.push(ListenAddress::parse(a)?);
                 Ok(())
             })
         }),
         setting: Some((Setting::Inter, |o| {
             if o.listen.is_empty() {
-                "127.0.0.1".into()
+                "127.0.0.1,::1".into()
             } else {
                 o.listen.iter().map(|l| l.given.as_str()).collect::<Vec<_>>().join(",")
             }
@@ -117,7 +122,7 @@ pub(super) const FLAGS: &[Flag] = &[
         short: Some('U'),
         long: "udp-port",
         group: NETWORK,
-        help: "UDP port; 0: no UDP, -1: any free port. Replies to other machines are limited: see udp_amplification \
+        help: "UDP port; 0: no UDP, -1: any free port. Without -p it is the TCP port, too. Replies to other machines are limited: see udp_amplification \
                [default: 0]",
         action: Value("NUM", |o, v| {
             let port = TcpPort::parse(v);
@@ -130,8 +135,8 @@ pub(super) const FLAGS: &[Flag] = &[
         short: Some('b'),
         long: "listen-backlog",
         group: NETWORK,
-        help: "Connections that may wait to be accepted [default: 1024]",
-        action: Value("NUM", |o, v| set(&mut o.backlog, value::number::<u16>(v, "-b").map(i32::from))),
+        help: "Connections that may wait to be accepted, as far as the system allows [default: 1024]",
+        action: Value("NUM", |o, v| set(&mut o.backlog, value::number(v, "-b"))),
         setting: Some((Setting::TcpBacklog, |o| o.backlog.to_string())),
     },
     Flag {

@@ -76,7 +76,6 @@ fn invalid_flags_are_rejected_with_a_reason() {
     let cases = [
         ("-p 70000", exit::USAGE, "ERROR: Invalid port number 70000."),
         ("-p abc", exit::USAGE, "ERROR: Invalid port number abc."),
-        ("-p 0", exit::USAGE, "nothing to listen on"),
         ("-o eviction=fifo", exit::FLAG, "eviction must be lru or s3fifo"),
         ("-o eviction", exit::FLAG, "eviction must be lru or s3fifo"),
         ("-U 70000", exit::USAGE, "ERROR: Invalid UDP port number 70000."),
