@@ -30,6 +30,14 @@ pub(crate) const RESERVED_DESCRIPTORS_PER_WORKER: usize = 4;
 /// Time limit of a health check.
 pub(crate) const PING_DURATION_MAX: Duration = Duration::from_secs(3);
 
+// Files
+
+/// Bytes of an old pid file that are read: more than the longest process id and the end of its line.
+pub(crate) const PID_FILE_BYTES_READ_MAX: u64 = 32;
+
+/// Bytes of a configuration file: many times more than one with every flag.
+pub(crate) const CONFIGURATION_BYTES_MAX: u64 = 1 << 20;
+
 // Encryption
 
 /// Time limit of a handshake.
