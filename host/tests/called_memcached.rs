@@ -65,7 +65,7 @@ fn standard_error_stays_silent_without_v() {
         assert_eq!(printed(memcached.clone(), &format!("called-silent-{index}"), flags), "", "{flags}");
         assert_ne!(printed(program(), &format!("called-loud-{index}"), flags), "", "{flags}");
     }
-    // What memcached says, is said.
+    // The warning is memcached's own.
     assert_eq!(
         printed(memcached.clone(), "called-many-threads", "-t 65"),
         "WARNING: Setting a high number of workerthreads is not recommended.\n \

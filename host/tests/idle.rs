@@ -56,7 +56,7 @@ impl Situation {
 
 /// Watches all servers at once: it is processor time that counts, so they do not disturb each other.
 fn assert_idle(situations: &[Situation]) {
-    // What the start and the preparation have left to do.
+    // The start and the preparation may have left work.
     std::thread::sleep(Duration::from_millis(500));
     let before: Vec<_> = situations.iter().map(|situation| processor_time(situation.pid)).collect();
     std::thread::sleep(WATCHED);
@@ -140,13 +140,13 @@ fn a_full_server_uses_no_processor_time() {
         for client in &mut clients {
             assert_eq!(client.ask("version"), "VERSION 1.6.45");
         }
-        let mut surplus: Vec<_> = (0..3).map(|_| server.client()).collect();
+        let mut refused: Vec<_> = (0..3).map(|_| server.client()).collect();
         if flags.contains("no_maxconns_fast") {
             wait_for("closed doors", || (clients[0].statistic("accepting_conns") == "0").then_some(()));
         } else {
-            assert!(surplus.iter_mut().all(|client| client.rest() == b"ERROR Too many open connections\r\n"));
+            assert!(refused.iter_mut().all(|client| client.rest() == b"ERROR Too many open connections\r\n"));
         }
-        situations.push(Situation::new(&format!("full {flags}"), server.pid(), (server, clients, surplus)));
+        situations.push(Situation::new(&format!("full {flags}"), server.pid(), (server, clients, refused)));
     }
     assert_idle(&situations);
 }

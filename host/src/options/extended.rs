@@ -220,7 +220,7 @@ fn set_maintainer(options: &mut Options, on: bool) {
     options.show_setting(Setting::LruMaintainerThread, if on { "yes" } else { "no" }.to_owned());
 }
 
-/// What memcached's `no_modern` sets. Names that follow on the command line have their way.
+/// Sets the values of memcached's `no_modern`. Names that follow on the command line have their way.
 fn no_modern(options: &mut Options) {
     options.reject_fast = false;
     options.crawler = false;

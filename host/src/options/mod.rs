@@ -286,9 +286,6 @@ impl Options {
             }
         } else if self.udp_port != TcpPort::Off && self.tls.enabled {
             self.warn("-U: datagrams are not encrypted, with or without -Z");
-        } else if self.tcp_port == TcpPort::Off && self.udp_port == TcpPort::Off {
-            // memcached starts all the same.
-            self.warn("nothing listens: -p 0 turns TCP off, at the addresses of -l too, and there is no -U and no -s");
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::{
 };
 use wasmcached_core::boundary::config::Authentication;
 
-/// What there is to say about the sockets of a server and who can reach it.
+/// The lines about the sockets of a server and about who can reach it.
 pub(super) struct Announcement {
     /// memcached's lines, which start scripts look for with -vv.
     listening: Vec<String>,
@@ -25,13 +25,15 @@ impl Announcement {
             udp_listeners.iter().map(|listener| format!("<{} server listening (udp)", listener.descriptor()));
         let mut addresses: Vec<_> = listeners.iter().map(|listener| listener.address().to_string()).collect();
         addresses.extend(udp_listeners.iter().map(|listener| Address::Udp(listener.address()).to_string()));
-        if addresses.is_empty() {
-            addresses.push("nothing".to_owned());
-        }
         let is_public = listeners.iter().any(Listener::is_public)
             || udp_listeners.iter().any(|listener| !listener.address().ip().is_loopback());
-        let mut notices = vec![size(options, &addresses)];
-        notices.extend(reach(options, is_public));
+        let reach = if addresses.is_empty() {
+            addresses.push("nothing".to_owned());
+            Some("-p 0 turns TCP off, at the addresses of -l too, and there is no -U and no -s".to_owned())
+        } else {
+            reach(options, is_public)
+        };
+        let notices = std::iter::once(size(options, &addresses)).chain(reach).collect();
         Self { listening: listening.chain(datagrams).collect(), notices }
     }
 
