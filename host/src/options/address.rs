@@ -85,6 +85,8 @@ impl ListenAddress {
         }
         let port = match rest.strip_prefix(':') {
             Some(digits) => match digits.parse::<i64>() {
+                // memcached's name of any free port.
+                Ok(-1) => Some(0),
                 Ok(number) if number >= 0 => Some(port(number)?),
                 _ => return Err(bad_port(digits)),
             },
@@ -165,6 +167,7 @@ mod tests {
             ("127.0.0.1", "127.0.0.1", None, None),
             ("localhost:1234", "localhost", Some(1234), None),
             ("127.0.0.1:0", "127.0.0.1", Some(0), None),
+            ("127.0.0.1:-1", "127.0.0.1", Some(0), None),
             ("[::1]:1234", "::1", Some(1234), None),
             ("[::1]", "::1", None, None),
             ("::1", "::1", None, None),
@@ -190,7 +193,7 @@ mod tests {
         for text in [
             "",
             ":1",
-            "h:-1",
+            "h:-2",
             "h:70000",
             "h:x",
             "[::1",

@@ -296,6 +296,27 @@ fn settings_show_values_without_effect() {
     assert!(settings.contains(&(Setting::LruSegmented, "no".to_owned())));
 }
 
+#[test]
+fn a_link_or_a_copy_may_have_the_name_of_memcached() {
+    for (name, expected) in [
+        ("memcached", true),
+        ("/usr/bin/memcached", true),
+        ("./memcached.exe", true),
+        ("Memcached.EXE", true),
+        ("wasmcached", false),
+        ("memcached/wasmcached", false),
+        ("memcached.real", false),
+        ("memcached-debug", false),
+        ("", false),
+    ] {
+        let printed = match Options::parse([name, "-V"].map(OsString::from)) {
+            Ok(Invocation::Print(text)) => text,
+            other => panic!("{name}: {other:?}"),
+        };
+        assert_eq!(printed == b"memcached 1.6.45\n", expected, "{name}");
+    }
+}
+
 /// The effects and the values are those of 1.6.45, but for the hash.
 #[test]
 fn no_modern_brings_the_defaults_of_memcached_1_4() {
