@@ -53,7 +53,7 @@ fn a_server_serves_without_standard_error() {
         String::new(),
         "-vvv -l 127.0.0.1 -U -1".to_owned(),
         "-f 1.1 -n 10 -N 2 -t 65 -o modern,hashpower=20,no_slab_reassign surplus".to_owned(),
-        "-l 0.0.0.0 -k -r -L -m 64".to_owned(),
+        "-k -L -m 64".to_owned(),
         format!("-P {}", running.display()),
         "-P /no/such/folder/pid".to_owned(),
     ];
