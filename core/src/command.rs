@@ -4,6 +4,7 @@
 
 use crate::{
     clock::{Expiry, Seconds},
+    reply::ValueCursor,
     settings::Setting,
 };
 use core::num::NonZeroU64;
@@ -74,6 +75,17 @@ pub enum Operation<'a> {
         expiry: Expiry,
         /// The answer.
         touched: Touched,
+    },
+    /// Read further bytes of a value whose first bytes a read has answered ([`crate::reply::Unread`]), as they were
+    /// then. It counts as nothing. Answer: [`crate::reply::Reply::Piece`], or [`crate::reply::Reply::Missing`] if the
+    /// store holds them no longer.
+    Piece {
+        /// The place of the value.
+        cursor: ValueCursor,
+        /// Bytes of the value that were read before.
+        position: u32,
+        /// Bytes to read; the value has as many.
+        length: u32,
     },
 }
 

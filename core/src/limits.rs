@@ -1,5 +1,7 @@
 //! Every limit of the engine, with its unit in its name and its reason beside it.
 
+use crate::clock::Seconds;
+
 /// Longest key (memcached's `KEY_MAX_LENGTH`).
 pub const KEY_BYTES_MAX: usize = 250;
 
@@ -97,6 +99,19 @@ pub const BATCH_COMMANDS_MAX: usize = 64;
 
 /// Replies beyond which a shard stops executing a batch; the front sends the rest again.
 pub const REPLY_BYTES_HIGH: usize = 256 * 1024;
+
+/// Bytes of a value beyond which a reply sends it in pieces. Each piece is read from the store when the one before it is
+/// sent, so no front holds a large value.
+pub const PIECE_BYTES: usize = 256 * 1024;
+
+/// The same while clients hold most of the memory that they may hold.
+pub const PIECE_BYTES_UNDER_PRESSURE: usize = 4 * 1024;
+
+/// Time after a piece for which the rest of its value stays readable, although it is overwritten, deleted or evicted.
+pub const HOLD_S: Seconds = 300;
+
+/// Released segments that clients still read take at most this part of the size of the pool, beside it.
+pub const HELD_BYTES_SHARE: usize = 8;
 
 /// Most bytes of unfinished requests and unread replies of all connections of one front together, as a multiple of
 /// the item limit, but at least [`CONNECTION_BUFFERS_BYTES_MIN`].

@@ -8,6 +8,7 @@ use crate::{
     },
     clock::Seconds,
     command::{Broadcast, Command, Detail, Eviction, Operation, Touched, Tuning},
+    limits,
     reply::Reply,
     settings::Setting,
     statistics::Prefixes,
@@ -73,7 +74,10 @@ impl Shard {
                     counts.gets += 1;
                     counts.hits += u64::from(matches!(reply, Reply::Found(_)));
                 }
-                Operation::Arithmetic { .. } | Operation::Touch { .. } | Operation::Inspect => {}
+                Operation::Arithmetic { .. }
+                | Operation::Touch { .. }
+                | Operation::Inspect
+                | Operation::Piece { .. } => {}
             }
         }
         reply
@@ -125,8 +129,10 @@ impl Shard {
     }
 
     /// Executes the `count` orders in `orders` and appends a reply for each (broadcasts: their answer) to `replies`,
-    /// but stops when that holds more than `room` bytes, and before a read that has to be sent again in order
-    /// ([`Reply::Contended`]). Returns how many were executed: at least one, if the first is no such read.
+    /// but stops when that holds more than `room` bytes, before a read that has to be sent again in order
+    /// ([`Reply::Contended`]), and with the beginning of a long value. Returns how many were executed: at least one, if
+    /// the first is no such read. The beginning of a value does not count as executed, so that the host carries no
+    /// further run.
     pub fn execute_batch(
         &mut self,
         orders: &[u8],
@@ -136,6 +142,8 @@ impl Shard {
         replies: &mut Vec<u8>,
     ) -> u32 {
         self.touch_lines(Hashes(Reader(orders)));
+        self.store.set_piece_bytes(limits::PIECE_BYTES);
+        let mut room = room;
         let mut r = Reader(orders);
         let mut executed = 0;
         while executed < count {
@@ -146,6 +154,14 @@ impl Shard {
                         break;
                     }
                     batch::encode_reply(replies, &reply);
+                    if reply.unread().is_some() {
+                        // The front cannot answer anything after the beginning of a value.
+                        break;
+                    }
+                }
+                Some(Order::Limit(limit)) => {
+                    self.store.set_piece_bytes(limit.piece_bytes as usize);
+                    room = room.min(limit.reply_bytes as usize);
                 }
                 Some(Order::Broadcast(broadcast)) => self.broadcast(broadcast, now, replies),
                 None => break,
@@ -166,6 +182,12 @@ impl Shard {
     /// Changes the pool's size.
     pub fn set_limit(&mut self, memory_bytes: u64) -> bool {
         self.store.set_limit(memory_bytes)
+    }
+
+    /// See [`Store::set_piece_bytes`].
+    #[inline]
+    pub fn set_piece_bytes(&mut self, bytes: usize) {
+        self.store.set_piece_bytes(bytes);
     }
 
     /// See [`Store::reclaimable`].
@@ -193,9 +215,12 @@ impl Iterator for Hashes<'_> {
 
     #[inline]
     fn next(&mut self) -> Option<u64> {
-        match batch::decode_order(&mut self.0)? {
-            Order::Command(command) => Some(command.hash),
-            Order::Broadcast(_) => None,
+        loop {
+            match batch::decode_order(&mut self.0)? {
+                Order::Command(command) => return Some(command.hash),
+                Order::Broadcast(_) => return None,
+                Order::Limit(_) => {}
+            }
         }
     }
 }

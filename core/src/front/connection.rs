@@ -1,6 +1,9 @@
 //! One client: the state of its conversation, and the bytes that wait.
 
-use super::{control::Dumping, datagram::frame::DatagramState, login::Logins, state::State, status::ConnectionStatus};
+use super::{
+    control::Dumping, datagram::frame::DatagramState, login::Logins, state::State, status::ConnectionStatus,
+    stream::ValueStream,
+};
 use crate::{boundary::event::Kinds, limits};
 use alloc::{boxed::Box, vec::Vec};
 
@@ -24,6 +27,8 @@ pub(super) struct Connection {
     in_window: bool,
     /// The listing that it is in; no other request is answered before its end.
     pub(super) dumping: Option<Box<Dumping>>,
+    /// The long value that it sends; no other request is answered before its end.
+    pub(super) stream: Option<Box<ValueStream>>,
     /// Kinds of events that it shows; a connection that watches has no further requests.
     pub(super) watches: Kinds,
     /// The host's number for it.
@@ -56,7 +61,7 @@ impl Connection {
 
     /// Whether there is work without further bytes.
     pub(super) fn has_work(&self) -> bool {
-        self.has_input() || self.dumping.is_some()
+        self.has_input() || self.dumping.is_some() || self.streams()
     }
 
     pub(super) fn input(&self) -> &[u8] {

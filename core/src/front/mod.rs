@@ -16,6 +16,7 @@ mod route;
 mod runs;
 mod state;
 mod status;
+mod stream;
 mod watch;
 
 pub use barrier::Barrier;
@@ -111,6 +112,8 @@ pub struct Front {
     output_bytes_high: usize,
     buffers_bytes: usize,
     yields: u32,
+    /// Connections that ended within a long value, because the store did not have the rest any more.
+    replies_cut: u32,
     events: Events,
     watchers: Watchers,
 }
@@ -136,6 +139,7 @@ impl Front {
             output_bytes_high: limits::OUTPUT_BYTES_HIGH,
             buffers_bytes: 0,
             yields: 0,
+            replies_cut: 0,
             events,
             watchers,
         }
@@ -208,7 +212,8 @@ impl Front {
         self.inbound.cursor = 0;
         self.requests_left = self.config.requests_per_event.max(1);
         self.has_answered = false;
-        self.output_bytes_high = limits::OUTPUT_BYTES_HIGH;
+        self.output_bytes_high =
+            if self.is_pressed() { limits::PIECE_BYTES_UNDER_PRESSURE } else { limits::OUTPUT_BYTES_HIGH };
         self.pending.clear();
         if self.output.capacity() > limits::OUTPUT_BYTES_KEPT_MAX {
             self.output = Vec::with_capacity(limits::OUTPUT_BYTES_KEPT);
@@ -217,6 +222,7 @@ impl Front {
         self.inbound.source = match self.connections.get_mut(self.inbound.connection) {
             None => Source::Window(0),
             Some(connection) => {
+                connection.keep_stream();
                 let before = connection.buffers_bytes();
                 let source = match connection.accept_input(received) {
                     Some(in_window) => Source::Window(in_window.min(limits::WINDOW_BYTES)),
@@ -242,6 +248,9 @@ impl Front {
     /// [`Front::step`], or `None` after a part of a login, which is answered at once.
     fn find_step(&mut self) -> Option<Step> {
         let Some(connection) = self.connections.get(self.inbound.connection) else { return Some(Step::Idle) };
+        if let Some(stream) = connection.stream.as_deref().copied() {
+            return Some(self.stream_step(stream));
+        }
         if self.output.len() >= self.output_bytes_high || connection.has_output() {
             return Some(Step::Idle);
         }
@@ -316,13 +325,17 @@ impl Front {
         self.pending.get(number)?.command(self.pending_input())
     }
 
-    /// Encodes a pending answer; without a reply, one that needs none. `false`: the output is full, and this is the
-    /// last.
+    /// Encodes a pending answer; without a reply, one that needs none. `false`: this is the last, because the output is
+    /// full or ends within a long value.
     #[inline]
     pub fn answer(&mut self, number: usize, reply: Option<&Reply<'_>>) -> bool {
         let input =
             Input { bytes: self.inbound.bytes(&self.connections), decoded: &self.decoded, now: self.context.now };
         self.pending[number].answer(&mut self.output, input, reply);
+        if let Some(unread) = reply.and_then(Reply::unread) {
+            self.begin_stream(number, unread);
+            return false;
+        }
         self.output.len() < self.output_bytes_high
     }
 
@@ -380,7 +393,8 @@ impl Front {
             self.output.extend_from_slice(words::OUT_OF_MEMORY_READING);
             connection.state = State::Closing;
         }
-        let full = self.output.len() >= limits::OUTPUT_BYTES_HIGH || connection.has_output();
+        let full =
+            self.output.len() >= self.output_bytes_high || connection.has_output() || connection.stream.is_some();
         let yields = self.requests_left == 0 && connection.has_work();
         self.yields = self.yields.wrapping_add(u32::from(yields));
         let closing = connection.state == State::Closing;
@@ -403,14 +417,21 @@ impl Front {
     /// Takes the first `sent` bytes from the output and keeps the rest with the connection. If all connections together
     /// then hold too much, drops the rest; the connection is to be closed.
     pub fn consume(&mut self, id: ConnectionId, sent: usize) -> ConnectionStatus {
-        let buffers_bytes_max = self.buffers_bytes_max();
+        let (buffers_bytes_max, is_pressed) = (self.buffers_bytes_max(), self.is_pressed());
         let Some(connection) = self.connections.get_mut(id.0 as usize) else { return ConnectionStatus::CLOSE };
         let before = connection.buffers_bytes();
         if connection.has_output() {
             connection.drop_output(sent);
         } else if self.inbound.connection == id.0 as usize {
-            connection.keep_output(&self.output[sent.min(self.output.len())..]);
+            let sent = sent.min(self.output.len());
+            let mut kept = self.output.len();
+            if is_pressed {
+                kept = sent + connection.rewind_stream(kept - sent);
+            }
+            connection.keep_stream();
+            connection.keep_output(&self.output[sent..kept]);
             self.output.clear();
+            connection.status = connection.status.with(ConnectionStatus::MORE, connection.streams());
         }
         if self.buffers_bytes + connection.buffers_bytes() - before > buffers_bytes_max && connection.has_output() {
             connection.forget_output();
@@ -432,6 +453,12 @@ impl Front {
         by_items.max(limits::CONNECTION_BUFFERS_BYTES_MIN)
     }
 
+    /// Whether clients hold so much that replies to them must be small.
+    #[inline]
+    pub(super) fn is_pressed(&self) -> bool {
+        self.buffers_bytes > self.buffers_bytes_max() / 2
+    }
+
     /// The connection at hand.
     pub fn current(&self) -> ConnectionId {
         ConnectionId(self.inbound.connection as u32)
@@ -444,8 +471,10 @@ impl Front {
 
     /// Turns the pending commands into runs for the shards.
     pub fn load_commands(&mut self) {
+        let limit = self.reply_limit();
         let input =
             Input { bytes: self.inbound.bytes(&self.connections), decoded: &self.decoded, now: self.context.now };
+        self.runs.limit = limit;
         self.runs.load_commands(&self.pending, input);
     }
 
@@ -471,7 +500,7 @@ impl Front {
 
     /// Answers the pending commands from the replies to their runs.
     pub fn answer_runs(&mut self) {
-        let mut answered = 0;
+        let (mut answered, mut unread) = (0, None);
         let watched_as = self.watched_as();
         let mut replies = self.runs.replies();
         let input =
@@ -490,6 +519,13 @@ impl Front {
                 watch::record(&mut self.events, pending, input, reply, descriptor);
             }
             answered += 1;
+            unread = reply.as_ref().and_then(Reply::unread);
+            if unread.is_some() {
+                break;
+            }
+        }
+        if let Some(unread) = unread {
+            self.begin_stream(answered - 1, unread);
         }
         self.runs.finish(answered == self.pending.len());
         self.retire(answered);

@@ -36,7 +36,7 @@ impl Runs {
         let shard = shard_of(pending[first].hash, self.shards);
         let start = self.orders.len();
         let run = self.runs.len() as u16;
-        let (mut number, mut count) = (first, 0);
+        let (mut number, mut count) = (first, self.emit_limit());
         for (at, one) in pending.iter().enumerate().skip(first) {
             let Some(command) = one.command(input) else { continue };
             let grouped_elsewhere = command.operation.is_read() && self.shards > 1 && !self.in_order;
@@ -49,6 +49,13 @@ impl Runs {
             number = at + 1;
         }
         self.end_run(shard, start, count, pending.len())
+    }
+
+    /// Begins the orders of a run with the limit on its replies, if there is one. Returns the number of orders.
+    fn emit_limit(&mut self) -> u32 {
+        let Some(limit) = self.limit else { return 0 };
+        batch::encode_limit(&mut self.orders, limit);
+        1
     }
 
     fn end_run(&mut self, shard: u32, start: usize, count: u32, next: usize) -> usize {
@@ -84,10 +91,11 @@ impl Runs {
         }
         for &shard in &order[..shards] {
             let start = self.orders.len();
+            let count = counts[shard as usize] + self.emit_limit();
             let mut grouped = core::mem::take(&mut self.grouped[shard as usize]);
             self.orders.append(&mut grouped);
             self.grouped[shard as usize] = grouped;
-            self.add_run(Target(shard), start, counts[shard as usize]);
+            self.add_run(Target(shard), start, count);
         }
         next
     }

@@ -1,7 +1,10 @@
 //! Runs: a front's commands for shards and host in other guests, and their replies.
 
 use crate::{
-    boundary::{batch, host::Target},
+    boundary::{
+        batch::{self, ReplyLimit},
+        host::Target,
+    },
     limits,
     reply::Reply,
     wire::Reader,
@@ -52,6 +55,8 @@ pub(super) struct Runs {
     /// Replies had no room, or a read was contended. Reads are then not grouped by shard for a while, since everything
     /// that is executed beyond the first missing reply would be executed again.
     pub(super) in_order: bool,
+    /// The limit on replies, if it is not the usual one.
+    pub(super) limit: Option<ReplyLimit>,
     /// The orders of each shard while reads are grouped.
     pub(super) grouped: Vec<Vec<u8>>,
 }
@@ -68,6 +73,7 @@ impl Runs {
             slots: Vec::new(),
             run_of: Vec::new(),
             in_order: false,
+            limit: None,
             grouped: vec![Vec::new(); shards as usize],
         }
     }

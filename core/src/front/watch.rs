@@ -172,7 +172,11 @@ pub(super) fn record(events: &mut Events, pending: &Pending, input: Input<'_>, r
                 events.record(&Event::Stored { key, outcome, storing, ttl_s: 0, class, bytes, descriptor });
             }
         }
-        Operation::RefuseData | Operation::Delete | Operation::Discard(_) | Operation::Touch { .. } => {}
+        Operation::RefuseData
+        | Operation::Delete
+        | Operation::Discard(_)
+        | Operation::Touch { .. }
+        | Operation::Piece { .. } => {}
     }
 }
 

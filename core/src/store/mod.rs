@@ -19,6 +19,8 @@
 //! | `reclaim` | eviction, compaction, expiry |
 //! | `counters` | statistics |
 //! | `walk` | listings of items |
+//! | `pieces` | long values that are read in pieces |
+//! | `holds` | segments that stay readable while a value in them is read |
 //! | `number` | the text of `incr` and `decr` |
 //! | `check` | the invariants |
 
@@ -27,11 +29,13 @@ mod counters;
 mod execute;
 mod fetch;
 mod ghost;
+mod holds;
 mod index;
 mod item;
 mod log;
 mod number;
 mod overflow;
+mod pieces;
 mod pool;
 mod reclaim;
 mod segment;
@@ -43,7 +47,6 @@ use crate::{
     boundary::event::{Event, Events, Kinds},
     clock::Seconds,
     command::Broadcast,
-    reply::Pieces,
     statistics::{Counters, Sizes, class_of},
 };
 use alloc::vec::Vec;
@@ -52,7 +55,7 @@ use ghost::Ghosts;
 use index::{Index, Slot};
 use item::Item;
 use log::Log;
-use pool::{Cursor, LINE_BYTES, Pool, SEGMENT_BYTES_MIN, SEGMENTS_MIN};
+use pool::{LINE_BYTES, Pool, SEGMENT_BYTES_MIN, SEGMENTS_MIN};
 use reclaim::Reclaim;
 use segment::{List, SEGMENT_TABLE_BYTES, SegmentId};
 
@@ -77,6 +80,8 @@ pub struct Store {
     /// Whether the sweep removes expired items.
     expires: bool,
     events: Events,
+    /// Bytes of a value beyond which a reply has its beginning only.
+    piece_bytes: usize,
 }
 
 /// Segments that a crawl walks over at once. The sweep does the others.
@@ -122,6 +127,7 @@ impl Store {
             flush_at: None,
             expires: true,
             events: Events::default(),
+            piece_bytes: usize::MAX,
         })
     }
 
@@ -294,14 +300,6 @@ impl Store {
         if List::all().all(|list| is_later(self.log.oldest(list))) {
             self.flushed = None;
         }
-    }
-}
-
-impl Pieces for Store {
-    fn piece(&self, position: u32, length_max: usize) -> (&[u8], u32) {
-        let segment = SegmentId(position);
-        let (at, length) = self.pool.advance(&mut Cursor { segment, offset: 0 }, length_max);
-        (self.pool.slice(at, length), self.pool.segment(segment).next.0)
     }
 }
 

@@ -69,6 +69,7 @@ impl Store {
         let item = header.at(Location::NONE);
         if let (Some(hit), Content::Bytes(bytes)) = (present, content)
             && hit.item.fits_exactly(&item)
+            && !self.pool.is_held(self.pool.segment_of(hit.item.location))
         {
             return Ok(self.overwrite(hit, &header, bytes));
         }

@@ -6,6 +6,7 @@ use crate::{
         ArithmeticOptions, Broadcast, Command, Create, Detail, Direction, Discard, Eviction, Fetch, Operation, Renew,
         StoreMode, StoreOptions, Touched, Tuning, Walk,
     },
+    reply::ValueCursor,
     settings::Setting,
     wire::{Reader, Writer},
 };
@@ -19,9 +20,22 @@ pub enum Order<'a> {
     Command(Command<'a>),
     /// An operation on the whole store.
     Broadcast(Broadcast),
+    /// A limit on the replies to the commands that follow. It has no reply.
+    Limit(ReplyLimit),
+}
+
+/// Bounds of the replies to a run, smaller or larger than usual.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReplyLimit {
+    /// Bytes of a value beyond which a reply has its beginning only.
+    pub piece_bytes: u32,
+    /// Bytes of all replies beyond which the batch ends.
+    pub reply_bytes: u32,
 }
 
 const BROADCAST: u8 = 0x80;
+/// The number of a [`ReplyLimit`] among broadcasts.
+const LIMIT: u8 = 0x7f;
 
 /// Appends a command: tag, mode, key length, switches, value length, hash, three numbers, three long numbers if the
 /// command has any, key and value.
@@ -63,6 +77,10 @@ pub fn encode_command(out: &mut Vec<u8>, command: &Command<'_>) {
             r.switch(1, empty.is_some());
             r.long(0, unique);
             r.long(1, compare);
+        }
+        Operation::Piece { cursor, position, length } => {
+            r = Record { tag: 11, first: position, second: length, number: cursor.sequence.get(), ..r };
+            r.long(0, Some(u64::from(cursor.hold) << 32 | u64::from(cursor.offset)));
         }
     }
     r.emit(out, command);
@@ -212,6 +230,14 @@ pub fn encode_broadcast(out: &mut Vec<u8>, broadcast: Broadcast) {
     }
 }
 
+/// Appends a limit on replies.
+pub fn encode_limit(out: &mut Vec<u8>, limit: ReplyLimit) {
+    let mut w = Writer(out);
+    w.u8(BROADCAST | LIMIT);
+    w.u32(limit.piece_bytes);
+    w.u32(limit.reply_bytes);
+}
+
 /// Appends the number and value of each setting.
 pub fn encode_tuning(out: &mut Vec<u8>, tuning: &Tuning) {
     let mut w = Writer(out);
@@ -232,7 +258,7 @@ pub fn decode_tuned(r: &mut Reader<'_>) -> Option<(Setting, u64)> {
 pub fn decode_order<'a>(r: &mut Reader<'a>) -> Option<Order<'a>> {
     let &tag = r.0.first()?;
     if tag & BROADCAST != 0 {
-        return decode_broadcast(r).map(Order::Broadcast);
+        return decode_rare(r);
     }
     let (head, mut rest) = r.0.split_first_chunk::<HEAD_BYTES>()?;
     let word = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
@@ -308,8 +334,24 @@ fn operation_of<'a>(r: &Record<'a>) -> Option<Operation<'a>> {
             touch: r.touch_of(),
             unique: r.long_of(0),
         }),
+        11 => {
+            let place = r.long_of(0)?;
+            let (hold, offset, sequence) = ((place >> 32) as u32, place as u32, NonZeroU64::new(r.number)?);
+            let cursor = ValueCursor { hold, offset, sequence };
+            Operation::Piece { cursor, position: r.first, length: r.second }
+        }
         _ => return None,
     })
+}
+
+/// An order that is no command.
+#[inline(never)]
+fn decode_rare<'a>(r: &mut Reader<'a>) -> Option<Order<'a>> {
+    if r.0.first() != Some(&(BROADCAST | LIMIT)) {
+        return decode_broadcast(r).map(Order::Broadcast);
+    }
+    r.u8()?;
+    Some(Order::Limit(ReplyLimit { piece_bytes: r.u32()?, reply_bytes: r.u32()? }))
 }
 
 fn decode_broadcast(r: &mut Reader<'_>) -> Option<Broadcast> {

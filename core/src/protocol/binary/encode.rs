@@ -30,7 +30,7 @@ pub fn answer(out: &mut Vec<u8>, format: PacketFormat, key: &[u8], reply: &Reply
         Reply::TooLarge => status(out, format, PacketStatus::TooLarge),
         Reply::OutOfMemory => packet(out, format, PacketStatus::OutOfMemory, 0, &[], &[], out_of_memory(format)),
         Reply::Lost => status(out, format, PacketStatus::Internal),
-        Reply::Touched | Reply::Item(_) | Reply::BadData | Reply::Contended => {
+        Reply::Touched | Reply::Item(_) | Reply::BadData | Reply::Contended | Reply::Piece(_) => {
             status(out, format, PacketStatus::UnknownCommand);
         }
     }
@@ -82,7 +82,6 @@ fn header(
     header[8..12].copy_from_slice(&(body_bytes as u32).to_be_bytes());
     header[12..16].copy_from_slice(&format.opaque.to_be_bytes());
     header[16..24].copy_from_slice(&cas.to_be_bytes());
-    out.reserve(HEADER_BYTES + body_bytes);
     out.extend_from_slice(&header);
 }
 
@@ -90,6 +89,7 @@ fn header(
 fn found(out: &mut Vec<u8>, format: PacketFormat, key: &[u8], item: &Found<'_>) {
     let key = if shows_key(format.verb) { key } else { &[] };
     let flags = item.flags.to_be_bytes();
+    out.reserve(HEADER_BYTES + flags.len() + key.len() + item.value.bytes_here());
     header(out, format, PacketStatus::Success, item.cas, (flags.len(), key.len(), item.value.len()));
     out.extend_from_slice(&flags);
     out.extend_from_slice(key);

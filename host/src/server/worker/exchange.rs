@@ -106,11 +106,13 @@ impl Worker {
     fn send(&mut self, index: usize, mut status: FrontStatus) -> Result<(), Fault> {
         let counters = &self.shared.workers[self.index];
         let connection = &mut self.connections[index];
-        let mut writing = false;
+        let (mut writing, mut blocked) = (false, false);
         while status.output() {
             let output = self.front.output()?;
             let bytes = output.len();
             if bytes == 0 {
+                // The guest kept nothing of what the socket did not take: it has it again in the next turn.
+                status = self.front.consume(connection.guest, 0)?;
                 break;
             }
             let sent = match connection.socket.send(output, &mut self.scratch) {
@@ -123,6 +125,7 @@ impl Worker {
                 }
             };
             counters.bytes_written.add(sent as u64);
+            blocked = sent == 0;
             if sent == bytes && !connection.is(ConnectionFlag::Writing) {
                 break;
             }
@@ -132,6 +135,10 @@ impl Worker {
             if writing && (cfg!(unix) || sent == 0) {
                 break;
             }
+        }
+        if cfg!(windows) && writing && !blocked && !status.output() {
+            // The guest has the rest again in the next turn, whose send may block.
+            writing = false;
         }
         connection.set(ConnectionFlag::Writing, writing);
         self.store_status(index, status)
