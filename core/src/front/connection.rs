@@ -184,4 +184,23 @@ impl Connection {
             self.forget_output();
         }
     }
+
+    /// The output of the last turn was sent: its part of a long value need not be read again.
+    #[inline]
+    pub(super) fn keep_stream(&mut self) {
+        if self.stream.as_mut().is_some_and(|stream| !stream.keep()) {
+            self.stream = None;
+        }
+    }
+
+    /// Drops the last of the `unsent` bytes of the output that can be read again. Returns the number of the others.
+    pub(super) fn rewind_stream(&mut self, unsent: usize) -> usize {
+        let Some(stream) = &mut self.stream else { return unsent };
+        unsent - stream.rewind(unsent)
+    }
+
+    /// Whether a long value has bytes that were not shown.
+    pub(super) fn streams(&self) -> bool {
+        self.stream.as_ref().is_some_and(|stream| !stream.is_shown())
+    }
 }

@@ -112,8 +112,6 @@ pub struct Front {
     output_bytes_high: usize,
     buffers_bytes: usize,
     yields: u32,
-    /// Connections that ended within a long value, because the store did not have the rest any more.
-    replies_cut: u32,
     events: Events,
     watchers: Watchers,
 }
@@ -139,7 +137,6 @@ impl Front {
             output_bytes_high: limits::OUTPUT_BYTES_HIGH,
             buffers_bytes: 0,
             yields: 0,
-            replies_cut: 0,
             events,
             watchers,
         }

@@ -5,7 +5,6 @@
 
 use super::{
     Front, Step,
-    connection::Connection,
     pending::{Pending, ReplyFormat, Task},
     state::State,
 };
@@ -56,7 +55,7 @@ impl ValueStream {
     }
 
     /// Everything in the output was sent, or is kept. Whether the value is not at its end.
-    fn keep(&mut self) -> bool {
+    pub(super) fn keep(&mut self) -> bool {
         let is_shown = self.is_shown();
         self.position += self.shown;
         (self.shown, self.is_asked) = (0, false);
@@ -64,34 +63,13 @@ impl ValueStream {
     }
 
     /// Drops the last `unsent` bytes of the output, as far as they can be read again. Returns how many those are.
-    fn rewind(&mut self, unsent: usize) -> usize {
+    pub(super) fn rewind(&mut self, unsent: usize) -> usize {
         let tail_bytes = if self.is_shown() { self.tail.len() } else { 0 };
         let Some(unsent_value_bytes) = unsent.checked_sub(tail_bytes).filter(|&bytes| bytes > 0) else { return 0 };
         let dropped = (unsent_value_bytes as u64).min(u64::from(self.shown)) as u32;
         self.position += self.shown - dropped;
         (self.shown, self.is_asked) = (0, false);
         dropped as usize + tail_bytes
-    }
-}
-
-impl Connection {
-    /// The output of the last turn was sent: its part of a long value need not be read again.
-    #[inline]
-    pub(super) fn keep_stream(&mut self) {
-        if self.stream.as_mut().is_some_and(|stream| !stream.keep()) {
-            self.stream = None;
-        }
-    }
-
-    /// Drops the last of the `unsent` bytes of the output that can be read again. Returns the number of the others.
-    pub(super) fn rewind_stream(&mut self, unsent: usize) -> usize {
-        let Some(stream) = &mut self.stream else { return unsent };
-        unsent - stream.rewind(unsent)
-    }
-
-    /// Whether a long value has bytes that were not shown.
-    pub(super) fn streams(&self) -> bool {
-        self.stream.as_ref().is_some_and(|stream| !stream.is_shown())
     }
 }
 
@@ -136,7 +114,6 @@ impl Front {
         if self.output.is_empty() {
             connection.stream = None;
             connection.state = State::Closing;
-            self.replies_cut = self.replies_cut.wrapping_add(1);
             return Step::Idle;
         }
         let stream = ValueStream { shown: self.output.len() as u32, ..stream };

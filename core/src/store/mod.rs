@@ -239,6 +239,7 @@ impl Store {
         counters.pool_bytes = self.config.memory_bytes;
         let begun = u64::from(self.log.unwritten_bytes(&self.pool)) + self.index.unused_bytes(&self.pool);
         let free = u64::from(self.pool.available()) * segment_bytes + begun;
+        counters.held_value_bytes = self.held_bytes() as u64;
         let taken = counters.bytes + counters.hash_bytes;
         counters.pool_free_bytes = free.min(counters.pool_bytes.saturating_sub(taken));
         counters.pool_dead_bytes = counters.pool_bytes.saturating_sub(taken + counters.pool_free_bytes);

@@ -89,13 +89,15 @@ impl Store {
 
     /// See [`crate::command::Operation::Piece`].
     pub(super) fn piece(&mut self, cursor: ValueCursor, position: u32, length: u32, now: Seconds) -> Reply<'_> {
-        match self.find_piece(cursor, position, length, now) {
-            Some(value) => Reply::Piece(value),
-            None => Reply::Missing,
-        }
+        let Some((id, offset)) = self.find_piece(cursor, position, length, now) else {
+            self.counters.totals.values_lost += 1;
+            return Reply::Missing;
+        };
+        self.held_value(id, offset, length as usize).map_or(Reply::Missing, Reply::Piece)
     }
 
-    fn find_piece(&mut self, cursor: ValueCursor, position: u32, length: u32, now: Seconds) -> Option<Value<'_>> {
+    /// The hold in which a piece begins, and the offset there, if all of the piece is held. Prolongs the holds.
+    fn find_piece(&mut self, cursor: ValueCursor, position: u32, length: u32, now: Seconds) -> Option<(HoldId, usize)> {
         let segment_bytes = self.pool.segment_bytes();
         let mut id = HoldId { number: cursor.hold, sequence: cursor.sequence.get() };
         // The position is of the value; from here on it is of the segments, from the start of the first.
@@ -116,14 +118,17 @@ impl Store {
                 id = next?;
             }
         }
-        let (id, offset) = start?;
+        start
+    }
+
+    fn held_value(&self, id: HoldId, offset: usize, length: usize) -> Option<Value<'_>> {
         let (bytes, next) = held(&self.pool, id)?;
         let head = bytes.get(offset..)?;
-        Some(match (head.get(..length as usize), next) {
-            (Some(head), _) => Value::whole(head),
-            (None, Some(next)) => Value::scattered(length as usize, head, self, next.number),
-            (None, None) => return None,
-        })
+        match (head.get(..length), next) {
+            (Some(head), _) => Some(Value::whole(head)),
+            (None, Some(next)) => Some(Value::scattered(length, head, self, next.number)),
+            (None, None) => None,
+        }
     }
 }
 

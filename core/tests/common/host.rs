@@ -266,7 +266,7 @@ impl Client {
         self.received.extend_from_slice(&output[..sent]);
         let all = sent == output.len();
         self.status = server.consume(self.id, sent);
-        // What was not sent is kept, or can be had again.
+        // The guest keeps the rest, or makes it again.
         let unsent = self.status.has(ConnectionStatus::OUTPUT) || self.status.has(ConnectionStatus::MORE);
         assert!(if all { !self.status.has(ConnectionStatus::OUTPUT) } else { unsent });
     }
