@@ -1,7 +1,7 @@
 //! Plain exports: the verbs of `docs/internals/boundary.md`, for the native host and any other embedder.
 //!
-//! The one file of the engine with `unsafe`: exported names, and statics that are safe because a guest is
-//! single-threaded. Each verb is a call into [`Engine`]; a call with invalid arguments does nothing.
+//! One of two files of the engine with `unsafe` (the other is the allocator): exported names, and statics that are safe
+//! because a guest is single-threaded. Each verb is a call into [`Engine`]; a call with invalid arguments does nothing.
 
 use crate::message::Message;
 use alloc::vec::Vec;
@@ -328,12 +328,24 @@ pub extern "C" fn limit(bytes: u64) -> u32 {
     guest().engine.as_mut().and_then(Engine::shard).map_or(0, |shard| u32::from(shard.set_limit(bytes)))
 }
 
-/// Puts a piece of memory that a lowered limit left unused into the mailbox; its length, or 0 if there is none.
+/// A piece of memory that large allocations left free.
+#[cfg(target_family = "wasm")]
+fn reclaimable_pages() -> Option<(u32, u32)> {
+    crate::runtime::ALLOCATOR.reclaim().map(|(at, bytes)| (at as u32, bytes as u32))
+}
+
+#[cfg(not(target_family = "wasm"))]
+fn reclaimable_pages() -> Option<(u32, u32)> {
+    None
+}
+
+/// Puts a piece of unused memory into the mailbox; its length, or 0 if there is none.
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn reclaimable() -> u32 {
     let guest = guest();
     let reclaimable = guest.engine.as_mut().and_then(Engine::shard).and_then(|shard| shard.reclaimable());
-    let (at, bytes) = reclaimable.map_or((0, 0), |bytes| (address(bytes), bytes.len() as u32));
+    let reclaimable = reclaimable.map(|bytes| (address(bytes), bytes.len() as u32));
+    let (at, bytes) = reclaimable.or_else(reclaimable_pages).unwrap_or_default();
     (guest.mailbox.reclaimable_at, guest.mailbox.reclaimable_bytes) = (at, bytes);
     bytes
 }
