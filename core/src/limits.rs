@@ -107,6 +107,9 @@ pub const PIECE_BYTES: usize = 256 * 1024;
 /// The same while clients hold most of the memory that they may hold.
 pub const PIECE_BYTES_UNDER_PRESSURE: usize = 4 * 1024;
 
+/// A value of so many bytes is not copied into the orders of its run: the host takes it from the input of its client.
+pub const TAIL_BYTES_MIN: usize = 16 * 1024;
+
 /// Time after a piece for which the rest of its value stays readable, although it is overwritten, deleted or evicted.
 pub const HOLD_S: Seconds = 300;
 

@@ -17,7 +17,7 @@ use wasmcached_core::{
 };
 
 /// A larger buffer for commands or replies is freed after use.
-const COMMANDS_BYTES_KEPT_MAX: usize = 4 * 1024 * 1024;
+const COMMANDS_BYTES_KEPT_MAX: usize = 1024 * 1024;
 
 /// Length of the three words before the records of [`events`].
 const EVENTS_HEAD_BYTES: usize = 3 * 4;
@@ -53,7 +53,7 @@ struct Guest {
     scratch: Vec<u8>,
     commands: Vec<u8>,
     replies: Vec<u8>,
-    runs: Vec<[u32; 4]>,
+    runs: Vec<[u32; 6]>,
 }
 
 struct Instance(UnsafeCell<Option<Guest>>);
@@ -89,9 +89,11 @@ impl Guest {
             let Some(front) = self.engine.as_mut().and_then(Engine::front) else { return status.0 };
             let (runs, orders) = front.runs();
             self.runs.clear();
-            self.runs.extend(
-                runs.iter().map(|run| [run.target.0, address(orders) + run.start as u32, run.bytes as u32, run.count]),
-            );
+            self.runs.extend(runs.iter().map(|run| {
+                let tail = front.tail(run);
+                let orders_at = address(orders) + run.start as u32;
+                [run.target.0, orders_at, run.bytes as u32, run.count, address(tail), tail.len() as u32]
+            }));
             self.mailbox.runs_at = self.runs.as_ptr().addr() as u32;
             self.mailbox.runs_count = self.runs.len() as u32;
             return status.0;
@@ -249,9 +251,8 @@ pub extern "C" fn reply(run: u32, executed: u32, bytes: u32) -> u32 {
 pub extern "C" fn commands(bytes: u32) -> u32 {
     let guest = guest();
     let bytes = bytes as usize;
-    if guest.commands.len() < bytes || guest.commands.len() > COMMANDS_BYTES_KEPT_MAX {
+    if guest.commands.len() < bytes {
         guest.commands.resize(bytes, 0);
-        guest.commands.shrink_to(COMMANDS_BYTES_KEPT_MAX);
     }
     address(&guest.commands)
 }
@@ -267,6 +268,9 @@ pub extern "C" fn execute(bytes: u32, count: u32, now: u32, room: u32) {
         (Some(shard), Some(orders)) => shard.execute_batch(orders, count, now, room as usize, &mut guest.replies),
         _ => 0,
     };
+    if guest.commands.capacity() > COMMANDS_BYTES_KEPT_MAX {
+        guest.commands = Vec::new();
+    }
     guest.mailbox.replies_at = address(&guest.replies);
     guest.mailbox.replies_bytes = guest.replies.len() as u32;
 }

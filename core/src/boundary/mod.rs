@@ -21,4 +21,4 @@ pub mod listing;
 pub mod record;
 
 /// The version of the verbs and of all records, for hosts that load a module from elsewhere.
-pub const ABI_VERSION: u32 = 2;
+pub const ABI_VERSION: u32 = 3;

@@ -485,6 +485,11 @@ impl Front {
         self.runs.runs()
     }
 
+    /// The bytes that follow the orders of a run.
+    pub fn tail(&self, run: &Run) -> &[u8] {
+        run.tail.of(self.inbound.bytes(&self.connections))
+    }
+
     /// Room for the replies of a run (`executed` as in `docs/internals/boundary.md`); `None`: no such run.
     pub fn reply(&mut self, run: usize, executed: u32, bytes: usize) -> Option<&mut [u8]> {
         self.runs.reply(run, executed, bytes)

@@ -43,10 +43,18 @@ impl Runs {
             if grouped_elsewhere || shard_of(one.hash, self.shards) != shard {
                 return self.end_run(shard, start, count, number);
             }
-            batch::encode_command(&mut self.orders, &command);
             self.run_of[at] = run;
             count += 1;
             number = at + 1;
+            if one.value.bytes() >= limits::TAIL_BYTES_MIN {
+                batch::encode_head(&mut self.orders, &command);
+                let next = self.end_run(shard, start, count, number);
+                if let Some(run) = self.runs.last_mut() {
+                    run.tail = one.value;
+                }
+                return next;
+            }
+            batch::encode_command(&mut self.orders, &command);
         }
         self.end_run(shard, start, count, pending.len())
     }

@@ -6,6 +6,7 @@ use crate::{
         host::Target,
     },
     limits,
+    protocol::Span,
     reply::Reply,
     wire::Reader,
 };
@@ -22,6 +23,8 @@ pub struct Run {
     pub bytes: usize,
     /// Number of orders.
     pub count: u32,
+    /// The bytes of the client's input that follow those of the orders: a long value.
+    pub tail: Span,
 }
 
 /// The buffer for the reply to a part of a barrier.
@@ -95,7 +98,8 @@ impl Runs {
     }
 
     pub(super) fn add_run(&mut self, target: Target, start: usize, count: u32) {
-        self.runs.push(Run { target, start, bytes: self.orders.len() - start, count });
+        let tail = Span::default();
+        self.runs.push(Run { target, start, bytes: self.orders.len() - start, count, tail });
         self.lost.push(false);
         if self.replies.len() < self.runs.len() {
             self.replies.push(Vec::new());

@@ -101,12 +101,13 @@ impl Server {
     }
 
     fn carry(&mut self) {
-        let (runs, orders) = self.front().runs();
-        let (runs, orders) = (runs.to_vec(), orders.to_vec());
+        let runs = self.front().runs().0.to_vec();
         assert!(!runs.is_empty());
         let mut room = self.room;
         for (number, run) in runs.iter().enumerate() {
-            let orders = &orders[run.start..run.start + run.bytes];
+            let front = self.front();
+            let orders = [&front.runs().1[run.start..run.start + run.bytes], front.tail(run)].concat();
+            let orders = &orders[..];
             if run.target == Target::HOST {
                 let request = HostRequest::decode(orders).expect("a request for the host");
                 self.asked.push(request);

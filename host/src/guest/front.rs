@@ -12,6 +12,9 @@ use wasmcached_core::boundary::{
     host::Target,
 };
 
+/// Bytes of the record of a run.
+const RUN_BYTES: usize = 6 * 4;
+
 /// A guest with connections: a front, or a solo.
 pub(crate) struct Front {
     pub(super) guest: Guest,
@@ -123,15 +126,27 @@ impl Front {
 
     /// A run, by its index.
     pub(crate) fn run(&self, index: u32) -> Result<Run, Fault> {
-        let at = self.guest.word(Word::Runs as usize) as usize + index as usize * 16;
-        let record = self.guest.bytes(at..at + 16)?;
+        let at = self.guest.word(Word::Runs as usize) as usize + index as usize * RUN_BYTES;
+        let record = self.guest.bytes(at..at + RUN_BYTES)?;
         let field = |index: usize| word_at(record, index);
-        Ok(Run { target: Target(field(0)), commands_at: field(1), commands_bytes: field(2), count: field(3) })
+        Ok(Run {
+            target: Target(field(0)),
+            commands_at: field(1),
+            commands_bytes: field(2),
+            count: field(3),
+            tail_at: field(4),
+            tail_bytes: field(5),
+        })
     }
 
     /// The commands of a run.
     pub(crate) fn commands(&self, run: Run) -> Result<&[u8], Fault> {
         self.guest.bytes(range(run.commands_at, run.commands_bytes))
+    }
+
+    /// The bytes that follow the commands of a run.
+    pub(crate) fn tail(&self, run: Run) -> Result<&[u8], Fault> {
+        self.guest.bytes(range(run.tail_at, run.tail_bytes))
     }
 
     /// Ends a run; returns the buffer for its replies.

@@ -59,6 +59,9 @@ pub(crate) struct Run {
     pub(crate) commands_at: u32,
     pub(crate) commands_bytes: u32,
     pub(crate) count: u32,
+    /// The place of the bytes that follow the commands.
+    pub(crate) tail_at: u32,
+    pub(crate) tail_bytes: u32,
 }
 
 /// The end of a run, for [`super::Front::reply`].

@@ -225,6 +225,23 @@ impl Options {
         self.rejected.get_or_insert_with(|| message.to_owned());
     }
 
+    /// The message about an item limit above half of what each of `shards` shards has, with a remedy that works.
+    fn item_too_large_for(&self, shards: u64) -> String {
+        let memory_bytes = self.guest.store.memory_bytes;
+        let least = memory_bytes.div_ceil(limits::SHARD_BYTES_MAX).max(1);
+        let possible = memory_bytes / (2 * u64::from(self.guest.store.item_bytes_max));
+        if possible >= least {
+            let of = if possible == 1 { "-o shards=1".to_owned() } else { format!("-o shards={possible} or fewer") };
+            return format!("-I is more than half of what each of {shards} shards has: use {of}");
+        }
+        let most_kib = (memory_bytes / least / 2) >> 10;
+        let shard_mib = limits::SHARD_BYTES_MAX >> 20;
+        format!(
+            "-I is at most {most_kib}k with this -m: an item takes up to half of a shard, and a shard has up to \
+             {shard_mib} MiB"
+        )
+    }
+
     /// Each kind of login exists in one protocol only.
     fn check_authentication(&self) -> Result<(), ExitError> {
         let usage = |message: &str| Err(ExitError::new(exit::USAGE, message));
@@ -254,7 +271,7 @@ impl Options {
             return usage("Cannot set item size limit higher than 1/2 of memory max.".to_owned());
         }
         if u64::from(self.guest.store.item_bytes_max) > shard_bytes / 2 {
-            return usage(format!("-I is more than half of what each of {shards} shards has: use fewer shards"));
+            return usage(self.item_too_large_for(shards));
         }
         if shard_bytes > limits::SHARD_BYTES_MAX {
             let most_mib = (limits::SHARD_BYTES_MAX * shards) >> 20;

@@ -151,7 +151,7 @@ pub(super) const FLAGS: &[Flag] = &[
         short: Some('I'),
         long: "max-item-size",
         group: CACHE,
-        help: "Largest item, 1k to 1024m and at most half of -m [default: 1m]",
+        help: "Largest item, 1k to 992m and at most half of -m or of a shard [default: 1m]",
         action: Value("SIZE", |o, v| set(&mut o.guest.store.item_bytes_max, value::item_bytes(v))),
         setting: Some((Setting::ItemSizeMax, |o| o.guest.store.item_bytes_max.to_string())),
     },

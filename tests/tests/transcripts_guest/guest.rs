@@ -190,15 +190,16 @@ impl Verbs for Guest {
     }
 
     fn runs(&mut self) -> Vec<Run> {
-        let records = self.bytes(self.word(Word::RunsAt), 16 * self.word(Word::RunsCount));
+        let records = self.bytes(self.word(Word::RunsAt), 24 * self.word(Word::RunsCount));
         let word = |record: &[u8], number: usize| {
             u32::from_le_bytes(record[4 * number..4 * number + 4].try_into().expect("four bytes"))
         };
         records
-            .chunks_exact(16)
+            .chunks_exact(24)
             .map(|record| Run {
                 target: word(record, 0),
-                commands: self.bytes(word(record, 1), word(record, 2)),
+                commands: [self.bytes(word(record, 1), word(record, 2)), self.bytes(word(record, 4), word(record, 5))]
+                    .concat(),
                 count: word(record, 3),
             })
             .collect()

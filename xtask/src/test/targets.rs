@@ -36,6 +36,7 @@ const ROWS: [Row; 16] = [
     row("tests", "transcripts_native", "core"),
     row("tests", "transcripts_guest", "guest"),
     row("tests", "transcripts_server", "host"),
+    row("tests", "large_items", "host"),
     row("tests", "memory", "host"),
     row("tests", "transcripts_memcached", "memcached"),
     row("tests", "statistics", "memcached"),

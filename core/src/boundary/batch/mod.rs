@@ -8,7 +8,8 @@ mod order;
 mod reply;
 
 pub use order::{
-    Order, ReplyLimit, decode_order, decode_tuned, encode_broadcast, encode_command, encode_limit, encode_tuning,
+    Order, ReplyLimit, decode_order, decode_tuned, encode_broadcast, encode_command, encode_head, encode_limit,
+    encode_tuning,
 };
 pub use reply::{decode_reply, encode_reply};
 

@@ -41,6 +41,15 @@ const LIMIT: u8 = 0x7f;
 /// command has any, key and value.
 #[inline]
 pub fn encode_command(out: &mut Vec<u8>, command: &Command<'_>) {
+    encode_head(out, command);
+    if let Operation::Store { value, .. } = command.operation {
+        out.extend_from_slice(value);
+    }
+}
+
+/// Appends a command without its value, which has to follow.
+#[inline]
+pub fn encode_head(out: &mut Vec<u8>, command: &Command<'_>) {
     let mut r = Record::default();
     match command.operation {
         Operation::Get { touch: None } => {}
@@ -179,7 +188,7 @@ impl<'a> Record<'a> {
 
     #[inline]
     fn emit(&self, out: &mut Vec<u8>, command: &Command<'_>) {
-        out.reserve(HEAD_BYTES + 8 * LONGS + command.key.len() + self.value.len());
+        out.reserve(HEAD_BYTES + 8 * LONGS + command.key.len());
         let mut head = [0; HEAD_BYTES];
         head[0] = self.tag;
         head[1] = self.mode;
@@ -195,7 +204,6 @@ impl<'a> Record<'a> {
             self.longs.iter().for_each(|long| out.extend_from_slice(&long.to_le_bytes()));
         }
         out.extend_from_slice(command.key);
-        out.extend_from_slice(self.value);
     }
 }
 
