@@ -23,7 +23,7 @@ const fn row(folder: &'static str, target: &'static str, part: &'static str) -> 
     Row { folder, target, part }
 }
 
-const ROWS: [Row; 16] = [
+const ROWS: [Row; 17] = [
     row("core", "", "core"),
     row("wasm", "", "guest"),
     row("host", "", "host"),
