@@ -53,12 +53,13 @@ impl Client {
     }
 }
 
-/// Bytes that differ at every offset of a segment and of a piece.
+/// Bytes whose every KiB differs from every other.
 fn value(bytes: usize) -> Vec<u8> {
-    (0..bytes.div_ceil(8))
-        .flat_map(|word| (word as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes())
-        .take(bytes)
-        .collect()
+    let mut value = vec![0x5a; bytes];
+    for (number, piece) in value.chunks_exact_mut(1024).enumerate() {
+        piece[..8].copy_from_slice(&(number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes());
+    }
+    value
 }
 
 fn stores_and_reads(flags: &[&str]) {
