@@ -111,6 +111,9 @@ impl Worker {
             let output = self.front.output()?;
             let bytes = output.len();
             if bytes == 0 {
+                // The guest has dropped the output since: its status says what follows.
+                status = self.front.consume(connection.guest, 0)?;
+                writing = false;
                 break;
             }
             let sent = match connection.socket.send(output, &mut self.scratch) {
@@ -127,7 +130,8 @@ impl Worker {
                 break;
             }
             status = self.front.consume(connection.guest, sent)?;
-            writing = sent < bytes;
+            // Without OUTPUT the guest has dropped the rest, and no event would come for it.
+            writing = sent < bytes && status.output();
             // Windows reports a socket as writable only after a send has blocked.
             if writing && (cfg!(unix) || sent == 0) {
                 break;
