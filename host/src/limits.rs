@@ -11,14 +11,29 @@ pub(crate) const ACCEPTED_AT_ONCE_MAX: usize = 256;
 /// Events of sockets in one turn of a worker.
 pub(crate) const EVENTS_MAX: usize = 1024;
 
+/// Sockets that one thread keeps after their connections have ended, so that unread input does not reset them.
+pub(crate) const LINGERING_MAX: usize = 64;
+
+/// Time that such a socket is kept.
+pub(crate) const LINGERING_DURATION_MAX: Duration = Duration::from_secs(2);
+
+/// Time that such a socket is kept while nothing arrives: a client that still sends does so within a few round trips.
+pub(crate) const LINGERING_QUIET_MAX: Duration = Duration::from_millis(500);
+
+/// Bytes that are received from such a socket and discarded: a few milliseconds of the thread.
+pub(crate) const LINGERING_BYTES_MAX: usize = 16 << 20;
+
+/// The same for one turn of the thread.
+pub(crate) const LINGERING_BYTES_AT_ONCE_MAX: usize = 256 << 10;
+
 /// Time that a stop gives clients to read their replies.
 pub(crate) const STOP_DURATION_MAX: Duration = Duration::from_secs(1);
 
 /// Descriptors besides those of connections.
-pub(crate) const RESERVED_DESCRIPTORS: usize = 32;
+pub(crate) const RESERVED_DESCRIPTORS: usize = 32 + LINGERING_MAX;
 
-/// The same for each worker: event queue and waker.
-pub(crate) const RESERVED_DESCRIPTORS_PER_WORKER: usize = 4;
+/// The same for each worker: event queue, waker and lingering sockets.
+pub(crate) const RESERVED_DESCRIPTORS_PER_WORKER: usize = 4 + LINGERING_MAX;
 
 /// Time limit of a health check.
 pub(crate) const PING_DURATION_MAX: Duration = Duration::from_secs(3);

@@ -1,7 +1,7 @@
 //! The main thread's loop: accepts connections, rejects those beyond the limit, spreads them over the workers, handles
 //! signals.
 
-use super::Shared;
+use super::{Shared, lingering::Lingering};
 use crate::{
     exit::{self, ExitError, reason},
     limits::ACCEPTED_AT_ONCE_MAX,
@@ -27,6 +27,8 @@ use wasmcached_core::boundary::config::Binding;
 /// The token of this loop's waker.
 pub(super) const WAKER: Token = Token(usize::MAX);
 const SIGNALS: Token = Token(usize::MAX - 1);
+/// The token of the first lingering socket; listeners have their number.
+const FIRST_LINGERING: usize = usize::MAX / 2;
 /// Pause before the next attempt when the system has no descriptor or memory for a connection. It ends early when a
 /// connection closes.
 const RETRY_AFTER: Duration = Duration::from_millis(100);
@@ -41,6 +43,8 @@ pub(super) struct AcceptLoop {
     /// The reply to a client beyond the limit.
     rejection: Vec<u8>,
     paused_since: Option<Instant>,
+    /// Clients beyond the limit, until they have read so.
+    lingering: Lingering,
 }
 
 struct ListenerState {
@@ -71,24 +75,32 @@ impl AcceptLoop {
             Ok(ListenerState { acceptor, number, security, binding, ready: false })
         });
         let listeners = listeners.collect::<Result<_, _>>()?;
-        Ok(Self { shared, poll, signals, listeners, next_worker: 0, rejection, paused_since: None })
+        let lingering = Lingering::new(FIRST_LINGERING);
+        Ok(Self { shared, poll, signals, listeners, next_worker: 0, rejection, paused_since: None, lingering })
     }
 
     /// Runs until the server is to stop; then closes the listeners and wakes the workers.
     pub(super) fn run(mut self) {
         let mut events = Events::with_capacity(64);
         while !self.shared.is_stopping() {
-            if let Err(error) = self.poll.poll(&mut events, self.timeout())
+            if let Err(error) = self.poll.poll(&mut events, self.lingering.shorten(self.timeout()))
                 && error.kind() != ErrorKind::Interrupted
             {
                 tracing::error!("cannot wait for connections: {error}");
                 std::thread::sleep(RETRY_AFTER);
             }
             for event in events.iter() {
-                if let Some(listener) = self.listeners.get_mut(event.token().0) {
-                    listener.ready = true;
+                match event.token() {
+                    WAKER | SIGNALS => {}
+                    token @ Token(FIRST_LINGERING..) => self.lingering.on_event(token),
+                    Token(number) => {
+                        if let Some(listener) = self.listeners.get_mut(number) {
+                            listener.ready = true;
+                        }
+                    }
                 }
             }
+            self.lingering.turn();
             self.handle_signals();
             if !self.shared.is_stopping() {
                 self.accept_pending();
@@ -172,10 +184,11 @@ impl AcceptLoop {
     }
 
     /// Sends plaintext even where TLS is on, as memcached does: there was no handshake yet.
-    fn reject(&self, mut socket: Socket) {
+    fn reject(&mut self, mut socket: Socket) {
         self.shared.listening.rejected_connections.fetch_add(1, Ordering::Relaxed);
         // The empty buffer of a new socket holds these few bytes. The send fails only if the peer has left.
         let _ = socket.send(&self.rejection, &mut Scratch::default());
+        self.lingering.add_unregistered(self.poll.registry(), socket);
     }
 
     /// Hands the connection to the next worker in turn.

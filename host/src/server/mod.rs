@@ -4,6 +4,7 @@
 mod accept;
 mod announce;
 mod assemble;
+mod lingering;
 mod shared;
 mod statistics;
 mod upkeep;

@@ -3,7 +3,7 @@
 use super::{Worker, answers, connection::ConnectionFlag};
 use crate::{
     guest::{Fault, FrontStatus},
-    network::registry::RegistryEntry,
+    network::{registry::RegistryEntry, socket::Socket},
 };
 use mio::event::Event;
 use std::io::ErrorKind;
@@ -50,7 +50,9 @@ impl Worker {
         }
         let window = self.front.window(connection.guest, connection.is(ConnectionFlag::Partial))?;
         match connection.socket.receive(window, &mut self.scratch) {
-            Ok(0) => self.close(index),
+            Ok(0) if connection.socket.is_encrypted() => self.close(index),
+            // The peer has ended the stream: there is no more input that could reset it.
+            Ok(0) => self.drop_because(index, Reason::Normal),
             Ok(received) => {
                 // A short receive means an empty socket. Windows sends no new event until a receive has blocked.
                 let drained = cfg!(unix)
@@ -79,7 +81,11 @@ impl Worker {
             }
             Err(error) => {
                 tracing::warn!("{}: receiving: {error}", connection.entry.peer);
-                self.close_because(index, Reason::Error)
+                // After a violation of TLS the stream goes on, and the peer is to read the alert.
+                if error.kind() == ErrorKind::InvalidData {
+                    return self.close_because(index, Reason::Error);
+                }
+                self.drop_because(index, Reason::Error)
             }
         }
     }
@@ -122,7 +128,7 @@ impl Worker {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => {
                     tracing::warn!("{}: sending: {error}", connection.entry.peer);
-                    return self.close_because(index, Reason::Error);
+                    return self.drop_because(index, Reason::Error);
                 }
             };
             counters.bytes_written.add(sent as u64);
@@ -180,9 +186,21 @@ impl Worker {
         self.close_because(index, Reason::Normal)
     }
 
+    /// Ends a connection; its client reads everything that was sent.
     pub(super) fn close_because(&mut self, index: usize, reason: Reason) -> Result<(), Fault> {
-        let mut connection = self.connections.remove(index);
-        connection.socket.end();
+        let socket = self.forget(index, reason)?;
+        self.lingering.add(self.poll.registry(), socket);
+        Ok(())
+    }
+
+    /// Ends a connection without regard to its client, which is gone or not served yet.
+    pub(super) fn drop_because(&mut self, index: usize, reason: Reason) -> Result<(), Fault> {
+        self.forget(index, reason).map(drop)
+    }
+
+    /// Forgets a connection; returns its socket.
+    fn forget(&mut self, index: usize, reason: Reason) -> Result<Socket, Fault> {
+        let connection = self.connections.remove(index);
         let RegistryEntry { peer, descriptor, .. } = &*connection.entry;
         tracing::info!("{peer} closed");
         if connection.is(ConnectionFlag::Watching) {
@@ -191,7 +209,8 @@ impl Worker {
         }
         self.shared.watching.closed(peer, *descriptor, reason);
         self.shared.forget(&connection.entry);
-        self.front.close(connection.guest)
+        self.front.close(connection.guest)?;
+        Ok(connection.socket)
     }
 
     /// Executes the runs that a request of this connection made.

@@ -11,7 +11,7 @@ mod events;
 mod exchange;
 mod logins;
 
-use super::Shared;
+use super::{Shared, lingering::Lingering};
 use crate::{
     counters::WorkerCounters,
     guest::{ConnectionKind, Fault, Front},
@@ -39,6 +39,8 @@ use wasmcached_core::boundary::event::{Kinds, Reason};
 
 /// The token of the first UDP socket; connections have their index.
 const FIRST_UDP_SOCKET: usize = usize::MAX / 2;
+/// The token of the first lingering socket.
+const FIRST_LINGERING: usize = usize::MAX / 4;
 /// Pause before another attempt to replace a front.
 const REPLACE_PAUSE: Duration = Duration::from_millis(100);
 
@@ -64,6 +66,7 @@ pub(super) struct Worker {
     sweeps_left: u32,
     scratch: Scratch,
     udp_sockets: Vec<UdpSocket>,
+    lingering: Lingering,
 }
 
 impl Worker {
@@ -99,6 +102,7 @@ impl Worker {
             sweeps_left: 0,
             scratch: Scratch::default(),
             udp_sockets,
+            lingering: Lingering::new(FIRST_LINGERING),
         })
     }
 
@@ -108,7 +112,7 @@ impl Worker {
         let opened = self.open_udp_sockets();
         self.replace_front(opened);
         while !self.shared.is_stopping() {
-            let timeout = self.timeout();
+            let timeout = self.lingering.shorten(self.timeout());
             self.turn(&mut events, timeout);
             self.upkeep();
         }
@@ -131,6 +135,10 @@ impl Worker {
             let result = match event.token() {
                 WAKER => Ok(()),
                 Token(number @ FIRST_UDP_SOCKET..) => self.on_udp_event(number - FIRST_UDP_SOCKET, event),
+                token @ Token(FIRST_LINGERING..) => {
+                    self.lingering.on_event(token);
+                    Ok(())
+                }
                 Token(index) => self.on_event(index, event),
             };
             self.replace_front(result);
@@ -146,6 +154,9 @@ impl Worker {
         for number in 0..self.udp_sockets.len() {
             let result = self.drive_udp_socket(number);
             self.replace_front(result);
+        }
+        if !self.lingering.is_empty() {
+            self.lingering.turn();
         }
         if !self.watchers.is_empty() {
             // Events of this turn are delivered now, not after the next poll.
@@ -259,7 +270,7 @@ impl Worker {
             let is_idle = || !connection.is(ConnectionFlag::Watching) && connection.entry.idle_s(self.now) > limit_s;
             if handshaking.is_some_and(|since| self.now.saturating_sub(since) > HANDSHAKE_S_MAX) {
                 self.shared.tls.iter().for_each(|tls| tls.count_overdue());
-                self.close_because(index, Reason::Error)?;
+                self.drop_because(index, Reason::Error)?;
             } else if limit_s > 0 && is_idle() {
                 self.counters().idle_kicks.add(1);
                 self.close_because(index, Reason::Idle)?;
@@ -279,6 +290,7 @@ impl Worker {
             let RegistryEntry { peer, descriptor, .. } = &*connection.entry;
             self.shared.watching.closed(peer, *descriptor, Reason::Error);
             self.shared.forget(&connection.entry);
+            self.lingering.add(self.poll.registry(), connection.socket);
         }
         self.ready.clear();
         self.yields_seen = 0;
