@@ -26,8 +26,27 @@ pub(crate) const LINGERING_BYTES_MAX: usize = 16 << 20;
 /// The same for one turn of the thread.
 pub(crate) const LINGERING_BYTES_AT_ONCE_MAX: usize = 256 << 10;
 
-/// Time that a stop gives clients to read their replies.
-pub(crate) const STOP_DURATION_MAX: Duration = Duration::from_secs(1);
+/// Time that a stop gives clients to complete their requests and read their replies. With [`LINGERING_DURATION_MAX`] it
+/// must be less than service managers wait: ten seconds and more.
+pub(crate) const STOP_DURATION_MAX: Duration = Duration::from_secs(5);
+
+/// Time without input after which a client is taken to have sent everything that it sent before a stop: many round trips.
+pub(crate) const STOP_QUIET_MIN: Duration = Duration::from_millis(100);
+
+/// Time that a stop serves clients which send without such a pause.
+pub(crate) const STOP_NEW_REQUESTS_MAX: Duration = Duration::from_secs(1);
+
+/// Time in which a client must send or read a byte while a stop waits for it.
+pub(crate) const STOP_STALL_MAX: Duration = Duration::from_secs(1);
+
+/// Times that a stop accepts [`ACCEPTED_AT_ONCE_MAX`] of the connections that wait, which clients may go on making.
+pub(crate) const STOP_ACCEPTS_MAX: usize = 16;
+
+/// Bytes that a stop receives from one connection: more than the buffers of two systems hold.
+pub(crate) const STOP_BYTES_MAX: u32 = 64 << 20;
+
+/// Time without input, in seconds, after which a stop ends a connection at once: nothing of it is on its way.
+pub(crate) const STOP_UNUSED_S_MIN: u32 = 2;
 
 /// Descriptors besides those of connections.
 pub(crate) const RESERVED_DESCRIPTORS: usize = 32 + LINGERING_MAX;

@@ -67,6 +67,19 @@ impl Socket {
         matches!(self, Self::Tls(_))
     }
 
+    /// Bytes of TLS that receives without plaintext have received since the last call.
+    pub(crate) fn take_ciphertext_bytes(&mut self) -> usize {
+        match self {
+            Self::Tls(stream) => stream.take_ciphertext_bytes(),
+            _ => 0,
+        }
+    }
+
+    /// Whether a part of a TLS record waits for the rest.
+    pub(crate) fn has_partial_record(&self) -> bool {
+        matches!(self, Self::Tls(stream) if stream.has_partial_record())
+    }
+
     /// When the connection was accepted, if its handshake is not finished.
     pub(crate) fn handshaking_since(&self) -> Option<u32> {
         match self {

@@ -4,7 +4,7 @@
 use super::{Shared, lingering::Lingering};
 use crate::{
     exit::{self, ExitError, reason},
-    limits::ACCEPTED_AT_ONCE_MAX,
+    limits::{ACCEPTED_AT_ONCE_MAX, STOP_ACCEPTS_MAX},
     network::{
         listener::{Acceptor, Listener},
         socket::{Incoming, Socket},
@@ -32,6 +32,9 @@ const FIRST_LINGERING: usize = usize::MAX / 2;
 /// Pause before the next attempt when the system has no descriptor or memory for a connection. It ends early when a
 /// connection closes.
 const RETRY_AFTER: Duration = Duration::from_millis(100);
+
+/// Interval at which the loop looks whether the workers have ended; they wake it, shortly before they do.
+const FINISH_STEP: Duration = Duration::from_millis(10);
 
 /// See the module.
 pub(super) struct AcceptLoop {
@@ -80,34 +83,64 @@ impl AcceptLoop {
     }
 
     /// Runs until the server is to stop; then closes the listeners and wakes the workers.
-    pub(super) fn run(mut self) {
+    pub(super) fn run(&mut self) {
         let mut events = Events::with_capacity(64);
         while !self.shared.is_stopping() {
-            if let Err(error) = self.poll.poll(&mut events, self.lingering.shorten(self.timeout()))
-                && error.kind() != ErrorKind::Interrupted
-            {
-                tracing::error!("cannot wait for connections: {error}");
-                std::thread::sleep(RETRY_AFTER);
-            }
-            for event in events.iter() {
-                match event.token() {
-                    WAKER | SIGNALS => {}
-                    token @ Token(FIRST_LINGERING..) => self.lingering.on_event(token),
-                    Token(number) => {
-                        if let Some(listener) = self.listeners.get_mut(number) {
-                            listener.ready = true;
-                        }
+            self.wait(&mut events, self.timeout());
+            for request in self.signals.pending() {
+                match request {
+                    SignalRequest::Stop(who) => self.shared.stop(who),
+                    SignalRequest::Reload(who) => {
+                        supervisor::reloading();
+                        self.shared.reloads.run(who);
+                        supervisor::ready();
                     }
                 }
             }
-            self.lingering.turn();
-            self.handle_signals();
             if !self.shared.is_stopping() {
                 self.accept_pending();
             }
         }
+        self.accept_last();
         self.listeners.clear();
+        self.shared.accepting_ended.store(true, Ordering::SeqCst);
         self.shared.inboxes.iter().for_each(|inbox| inbox.wake());
+    }
+
+    /// After [`AcceptLoop::run`]: waits for the end of the workers, and of the clients that were rejected. Another signal to
+    /// stop ends both at once.
+    pub(super) fn finish(mut self, has_workers: impl Fn() -> bool) {
+        let mut events = Events::with_capacity(64);
+        while has_workers() || !self.lingering.is_empty() && !self.shared.stops_at_once() {
+            self.wait(&mut events, Some(FINISH_STEP));
+            for request in self.signals.pending() {
+                if let SignalRequest::Stop(who) = request {
+                    self.shared.stop_at_once(who);
+                }
+            }
+        }
+    }
+
+    /// Waits for events of sockets, signals and other threads.
+    fn wait(&mut self, events: &mut Events, timeout: Option<Duration>) {
+        if let Err(error) = self.poll.poll(events, self.lingering.shorten(timeout))
+            && error.kind() != ErrorKind::Interrupted
+        {
+            tracing::error!("cannot wait for connections: {error}");
+            std::thread::sleep(RETRY_AFTER);
+        }
+        for event in events.iter() {
+            match event.token() {
+                WAKER | SIGNALS => {}
+                token @ Token(FIRST_LINGERING..) => self.lingering.on_event(token),
+                Token(number) => {
+                    if let Some(listener) = self.listeners.get_mut(number) {
+                        listener.ready = true;
+                    }
+                }
+            }
+        }
+        self.lingering.turn();
     }
 
     fn timeout(&self) -> Option<Duration> {
@@ -122,15 +155,14 @@ impl AcceptLoop {
         }
     }
 
-    fn handle_signals(&mut self) {
-        for request in self.signals.pending() {
-            match request {
-                SignalRequest::Stop(who) => self.shared.stop(who),
-                SignalRequest::Reload(who) => {
-                    supervisor::reloading();
-                    self.shared.reloads.run(who);
-                    supervisor::ready();
-                }
+    /// Accepts the connections that wait when the server stops: their clients may have sent requests. Closing a listener
+    /// resets them.
+    fn accept_last(&mut self) {
+        self.listeners.iter_mut().for_each(|listener| listener.ready = true);
+        for _ in 0..STOP_ACCEPTS_MAX {
+            self.accept_pending();
+            if self.paused_since.is_some() || self.listeners.iter().all(|listener| !listener.ready) {
+                break;
             }
         }
     }

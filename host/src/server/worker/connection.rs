@@ -12,6 +12,19 @@ pub(super) struct Connection {
     pub(super) guest: u32,
     flags: u8,
     pub(super) entry: Arc<RegistryEntry>,
+    /// Bytes received, modulo 2^32.
+    received_bytes: u32,
+    /// Bytes sent while the socket did not take all of the output, modulo 2^32.
+    flushed_bytes: u32,
+}
+
+/// Numbers that change with every byte that a client sends or takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct MovedBytes {
+    pub(super) received: u32,
+    flushed: u32,
+    /// Bytes that the system still sends, if the connection sends anything.
+    unsent: u32,
 }
 
 /// State of a connection between two events.
@@ -36,7 +49,7 @@ pub(super) enum ConnectionFlag {
 impl Connection {
     /// A connection without input so far.
     pub(super) fn new(socket: Socket, guest: u32, entry: Arc<RegistryEntry>) -> Self {
-        Self { socket, guest, flags: 0, entry }
+        Self { socket, guest, flags: 0, entry, received_bytes: 0, flushed_bytes: 0 }
     }
 
     /// Whether `flag` is set.
@@ -53,6 +66,32 @@ impl Connection {
         } else {
             self.flags &= !(flag as u8);
         }
+    }
+
+    /// Notes input at `now`.
+    #[inline]
+    pub(super) fn note_received(&mut self, bytes: usize, now: u32) {
+        self.entry.touch(now);
+        self.received_bytes = self.received_bytes.wrapping_add(bytes as u32);
+    }
+
+    /// Notes ciphertext that was received without plaintext: a part of a record, or of a handshake.
+    pub(super) fn note_ciphertext(&mut self, now: u32) {
+        let bytes = self.socket.take_ciphertext_bytes();
+        if bytes > 0 {
+            self.note_received(bytes, now);
+        }
+    }
+
+    /// Notes output that waited for the peer.
+    pub(super) fn note_flushed(&mut self, bytes: usize) {
+        self.flushed_bytes = self.flushed_bytes.wrapping_add(bytes as u32);
+    }
+
+    /// See [`MovedBytes`].
+    pub(super) fn moved_bytes(&self) -> MovedBytes {
+        let unsent = if self.is(ConnectionFlag::Writing) { self.socket.unsent_bytes() } else { 0 };
+        MovedBytes { received: self.received_bytes, flushed: self.flushed_bytes, unsent }
     }
 
     /// Updates the registry.

@@ -62,12 +62,13 @@ impl Worker {
                 // During this turn another worker may have served a later second. An item that has expired there must not be
                 // found here.
                 self.now = self.shared.clock.now();
-                connection.entry.touch(self.now);
+                connection.note_received(received, self.now);
                 self.shared.workers[self.index].bytes_read.add(received as u64);
                 let status = self.front.advance(connection.guest, received, self.now)?;
                 self.apply_status(index, status)
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                connection.note_ciphertext(self.now);
                 // If the socket's own output blocks, the input is unknown: the event stays.
                 if !connection.socket.has_unsent() {
                     connection.set(ConnectionFlag::Readable, false);
@@ -76,6 +77,7 @@ impl Worker {
                 Ok(())
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => {
+                connection.note_ciphertext(self.now);
                 self.queue(index);
                 Ok(())
             }
@@ -136,6 +138,7 @@ impl Worker {
                 break;
             }
             status = self.front.consume(connection.guest, sent)?;
+            connection.note_flushed(sent);
             // Without OUTPUT the guest has dropped the rest, and no event would come for it.
             writing = sent < bytes && status.output();
             // Windows reports a socket as writable only after a send has blocked.

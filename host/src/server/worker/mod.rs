@@ -118,6 +118,7 @@ impl Worker {
         }
         self.finish(&mut events);
         self.shared.inboxes[self.index].close();
+        self.shared.wake_main();
     }
 
     /// One round: messages, events of sockets, one turn for each ready connection and each UDP socket.
