@@ -11,6 +11,11 @@ pub(crate) const ACCEPTED_AT_ONCE_MAX: usize = 256;
 /// Events of sockets in one turn of a worker.
 pub(crate) const EVENTS_MAX: usize = 1024;
 
+/// Time in which a client takes a byte of its answer, if `idle_timeout` is on and less. A system with a full buffer
+/// reports room for more only when a good part is free (Linux: a sixteenth of up to 32 MB), so a slow reader shows
+/// progress at long intervals.
+pub(crate) const UNREAD_S_MAX: u32 = 60;
+
 /// Sockets that one thread keeps after their connections have ended, so that unread input does not reset them.
 pub(crate) const LINGERING_MAX: usize = 64;
 
@@ -59,8 +64,11 @@ pub(crate) const PING_DURATION_MAX: Duration = Duration::from_secs(3);
 
 // Encryption
 
-/// Time limit of a handshake.
+/// Time without a byte of an unfinished handshake.
 pub(crate) const HANDSHAKE_S_MAX: u32 = 10;
+
+/// Time limit of a handshake, whatever arrives: its client has proved nothing yet.
+pub(crate) const HANDSHAKE_TOTAL_S_MAX: u32 = 60;
 
 /// Ciphertext of one receive.
 pub(crate) const RECEIVED_BYTES_MAX: usize = 64 * 1024;

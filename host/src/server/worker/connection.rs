@@ -1,6 +1,9 @@
 //! A client that a worker serves, and the little state that the host keeps of it.
 
-use crate::network::{registry::RegistryEntry, socket::Socket};
+use crate::{
+    limits::{HANDSHAKE_S_MAX, HANDSHAKE_TOTAL_S_MAX, UNREAD_S_MAX},
+    network::{registry::RegistryEntry, socket::Socket},
+};
 use std::sync::Arc;
 use wasmcached_core::boundary::host::ConnectionState;
 
@@ -16,6 +19,10 @@ pub(super) struct Connection {
     received_bytes: u32,
     /// Bytes sent while the socket did not take all of the output, modulo 2^32.
     flushed_bytes: u32,
+    /// Bytes that the system still sent when they were last counted.
+    unsent_bytes: u32,
+    /// When the peer was last found to have taken output that had waited for it.
+    taken_s: u32,
 }
 
 /// Numbers that change with every byte that a client sends or takes.
@@ -49,7 +56,7 @@ pub(super) enum ConnectionFlag {
 impl Connection {
     /// A connection without input so far.
     pub(super) fn new(socket: Socket, guest: u32, entry: Arc<RegistryEntry>) -> Self {
-        Self { socket, guest, flags: 0, entry, received_bytes: 0, flushed_bytes: 0 }
+        Self { socket, guest, flags: 0, entry, received_bytes: 0, flushed_bytes: 0, unsent_bytes: 0, taken_s: 0 }
     }
 
     /// Whether `flag` is set.
@@ -83,9 +90,38 @@ impl Connection {
         }
     }
 
-    /// Notes output that waited for the peer.
-    pub(super) fn note_flushed(&mut self, bytes: usize) {
-        self.flushed_bytes = self.flushed_bytes.wrapping_add(bytes as u32);
+    /// Notes output that has waited for the peer and was sent at `now`.
+    pub(super) fn note_flushed(&mut self, bytes: usize, now: u32) {
+        if bytes > 0 {
+            self.flushed_bytes = self.flushed_bytes.wrapping_add(bytes as u32);
+            self.taken_s = now;
+        }
+    }
+
+    /// Whether the client has neither sent nor taken a byte for more than `limit_s` seconds, and the server owes it nothing.
+    /// While output waits for the client, the limit is [`UNREAD_S_MAX`] at least.
+    pub(super) fn is_idle(&mut self, now: u32, limit_s: u32) -> bool {
+        let idle_s = self.entry.idle_s(now);
+        if idle_s <= limit_s || self.is(ConnectionFlag::Watching) {
+            return false;
+        }
+        let unsent_bytes = self.socket.unsent_bytes();
+        if unsent_bytes != self.unsent_bytes {
+            (self.unsent_bytes, self.taken_s) = (unsent_bytes, now);
+        }
+        let idle_s = idle_s.min(now.saturating_sub(self.taken_s));
+        if self.is(ConnectionFlag::Writing) || self.socket.has_unsent() || unsent_bytes > 0 {
+            return idle_s > limit_s.max(UNREAD_S_MAX);
+        }
+        let is_served = self.is(ConnectionFlag::More) || self.is(ConnectionFlag::Queued);
+        idle_s > limit_s && !is_served && !self.is(ConnectionFlag::Readable)
+    }
+
+    /// Whether the client takes too long for its handshake.
+    pub(super) fn is_handshake_overdue(&self, now: u32) -> bool {
+        self.socket.handshaking_since().is_some_and(|since_s| {
+            self.entry.idle_s(now) > HANDSHAKE_S_MAX || now.saturating_sub(since_s) > HANDSHAKE_TOTAL_S_MAX
+        })
     }
 
     /// See [`MovedBytes`].

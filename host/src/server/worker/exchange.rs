@@ -138,7 +138,7 @@ impl Worker {
                 break;
             }
             status = self.front.consume(connection.guest, sent)?;
-            connection.note_flushed(sent);
+            connection.note_flushed(sent, self.now);
             // Without OUTPUT the guest has dropped the rest, and no event would come for it.
             writing = sent < bytes && status.output();
             // Windows reports a socket as writable only after a send has blocked.

@@ -16,7 +16,7 @@ use crate::{
     counters::WorkerCounters,
     guest::{ConnectionKind, Fault, Front},
     inbox::{Message, WAKER},
-    limits::{EVENTS_MAX, HANDSHAKE_S_MAX, SWEEP_PAUSE, SWEEP_STEPS},
+    limits::{EVENTS_MAX, SWEEP_PAUSE, SWEEP_STEPS},
     network::{
         datagram::{UdpListener, UdpSocket},
         registry::RegistryEntry,
@@ -259,20 +259,18 @@ impl Worker {
         label
     }
 
-    /// Closes connections without input for too long, and those whose handshake takes too long.
+    /// Closes idle connections, and those whose handshake takes too long.
     fn close_idle(&mut self) -> Result<(), Fault> {
         let limit_s = self.shared.options.idle_timeout_s;
         if limit_s == 0 && self.shared.tls.is_none() {
             return Ok(());
         }
         for index in 0..self.connections.capacity() {
-            let Some(connection) = self.connections.get(index) else { continue };
-            let handshaking = connection.socket.handshaking_since();
-            let is_idle = || !connection.is(ConnectionFlag::Watching) && connection.entry.idle_s(self.now) > limit_s;
-            if handshaking.is_some_and(|since| self.now.saturating_sub(since) > HANDSHAKE_S_MAX) {
+            let Some(connection) = self.connections.get_mut(index) else { continue };
+            if connection.is_handshake_overdue(self.now) {
                 self.shared.tls.iter().for_each(|tls| tls.count_overdue());
                 self.drop_because(index, Reason::Error)?;
-            } else if limit_s > 0 && is_idle() {
+            } else if limit_s > 0 && connection.is_idle(self.now, limit_s) {
                 self.counters().idle_kicks.add(1);
                 self.close_because(index, Reason::Idle)?;
             }
