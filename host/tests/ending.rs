@@ -1,5 +1,5 @@
-//! The ends of connections: whoever closes first, clients read every answer, and then the end of the stream. A reset would
-//! destroy answers that a client has not read yet, and shows here as an error of the read.
+//! The ends of connections: clients read every answer, and then the end of the stream, even if the server closes first. A
+//! reset would destroy answers that a client has not read yet, and shows here as an error of the read.
 
 mod common;
 
@@ -12,7 +12,7 @@ use std::{
 /// Bytes that a client sends behind the request after which the server closes.
 const BEHIND_BYTES: usize = 1 << 20;
 
-/// What a client reads that sends `before`, and [`BEHIND_BYTES`] more that nobody answers.
+/// The answers to a client that sends `before`, and [`BEHIND_BYTES`] more that have no answer.
 fn answers(client: &Client, before: &[u8]) -> Vec<u8> {
     let stream = client.0.get_ref();
     let mut sender = stream.try_clone().unwrap();

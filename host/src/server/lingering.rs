@@ -58,7 +58,7 @@ impl LingeringSocket {
     }
 }
 
-/// What a receive has found.
+/// Outcome of a receive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Input {
     /// Nothing more for now.

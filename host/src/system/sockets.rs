@@ -1,4 +1,4 @@
-//! What the system knows of a socket beyond its input and output.
+//! Facts about sockets beyond their input and output.
 
 /// Bytes that the system has taken from this process and the peer's system has not acknowledged; 0 where that is unknown.
 #[cfg(target_os = "linux")]

@@ -26,7 +26,7 @@ use wasmcached_core::boundary::event::Reason;
 /// Interval at which a stopping worker looks at its connections.
 const STEP: Duration = Duration::from_millis(10);
 
-/// What a stopping worker knows of a connection.
+/// A connection, as a stopping worker has seen it.
 struct Ending {
     /// Tells the connection from a later one with the same index.
     entry: Arc<RegistryEntry>,
@@ -38,7 +38,7 @@ struct Ending {
     moved_at: Instant,
 }
 
-/// What becomes of a connection.
+/// Fate of a connection.
 #[derive(Clone, Copy)]
 enum Verdict {
     Stays,
@@ -55,7 +55,7 @@ impl Ending {
         Self { entry, received_before: moved.received, moved, moved_at: Instant::now() }
     }
 
-    /// What becomes of the connection, so long after the stop began.
+    /// The fate of the connection, `elapsed` after the stop began.
     fn verdict(&mut self, connection: &Connection, elapsed: Duration, now_s: u32) -> Verdict {
         let (now, moved) = (Instant::now(), connection.moved_bytes());
         if moved != self.moved {
