@@ -11,9 +11,9 @@ pub(crate) const ACCEPTED_AT_ONCE_MAX: usize = 256;
 /// Events of sockets in one turn of a worker.
 pub(crate) const EVENTS_MAX: usize = 1024;
 
-/// Time in which a client takes a byte of its answer, if `idle_timeout` is on and less. A system with a full buffer
-/// reports room for more only when a good part is free (Linux: a sixteenth of up to 32 MB), so a slow reader shows
-/// progress at long intervals.
+/// Time in which a client must take a byte of its answer, where `idle_timeout` is on and less than this. A system with a
+/// full buffer reports room for more only when a good part is free (Linux: a sixteenth of up to 32 MB), so a slow reader
+/// shows progress at long intervals.
 pub(crate) const UNREAD_S_MAX: u32 = 60;
 
 /// Sockets that one thread keeps after their connections have ended, so that unread input does not reset them.

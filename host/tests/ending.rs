@@ -173,6 +173,8 @@ mod unix {
                 let clients: Vec<_> = (0..6)
                     .map(|_| {
                         let stream = server.client().0.into_inner();
+                        // The systems hold no more than a busy machine answers in a moment.
+                        socket2::SockRef::from(&stream).set_send_buffer_size(64 << 10).unwrap();
                         let sent = std::sync::Arc::new(AtomicUsize::new(0));
                         let (mut sender, counter) = (stream.try_clone().unwrap(), std::sync::Arc::clone(&sent));
                         let stopped = &stopped;
@@ -246,8 +248,6 @@ mod unix {
 
     #[test]
     fn a_second_signal_ends_a_stop_at_once() {
-        // While bytes arrive, one signal waits up to five seconds for the rest of the request.
-        let least = Duration::from_secs(4);
         let mut durations = [Duration::ZERO; 2];
         for (signals, duration) in durations.iter_mut().enumerate() {
             let server = Server::start("twice", "-t 2 -v");
@@ -257,6 +257,7 @@ mod unix {
             server.wait_for_log("stopping: requested by SIGTERM");
             if signals == 1 {
                 server.signal(Signal::SIGINT);
+                server.wait_for_log("stopping at once: requested by SIGINT");
             }
             let stream = slow.0.get_mut();
             stream.set_read_timeout(Some(Duration::from_millis(10))).unwrap();
@@ -264,6 +265,7 @@ mod unix {
                 Ok(bytes) => bytes > 0,
                 Err(error) => matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut),
             };
+            // While bytes arrive, a stop by one signal waits for the rest of the request.
             while is_open(stream) {
                 assert!(begun.elapsed() < PATIENCE);
                 let _ = stream.write_all(b"x");
@@ -272,7 +274,7 @@ mod unix {
             drop(slow);
             assert!(server.wait().success());
         }
-        assert!(durations[0] >= least && durations[1] < least, "{durations:?}");
+        assert!(durations[1] < durations[0], "{durations:?}");
     }
 
     /// A process that ends with the test.

@@ -121,7 +121,12 @@ impl Worker {
                 match ending.verdict(connection, elapsed, self.now) {
                     Verdict::Stays => Ok(()),
                     Verdict::Lingers => self.close_because(index, Reason::Shutdown),
-                    Verdict::Ends => self.drop_because(index, Reason::Shutdown),
+                    Verdict::Ends => {
+                        let mut socket = self.forget(index, Reason::Shutdown)?;
+                        // The client may be gone.
+                        let _ = socket.end_output();
+                        Ok(())
+                    }
                 }
             }
             _ => {

@@ -202,7 +202,7 @@ impl Worker {
     }
 
     /// Forgets a connection; returns its socket.
-    fn forget(&mut self, index: usize, reason: Reason) -> Result<Socket, Fault> {
+    pub(super) fn forget(&mut self, index: usize, reason: Reason) -> Result<Socket, Fault> {
         let connection = self.connections.remove(index);
         let RegistryEntry { peer, descriptor, .. } = &*connection.entry;
         tracing::info!("{peer} closed");
