@@ -162,7 +162,7 @@ mod unix {
         }
     }
 
-    /// Clients send without a pause when the signal comes.
+    /// Clients send without a pause when the signal comes, and some go on.
     #[test]
     fn a_stop_in_the_middle_of_pipelines_resets_nobody() {
         for round in 0..6 {
@@ -179,7 +179,7 @@ mod unix {
                         let (mut sender, counter) = (stream.try_clone().unwrap(), std::sync::Arc::clone(&sent));
                         let stopped = &stopped;
                         scope.spawn(move || {
-                            for first in (0..).step_by(50) {
+                            for first in (0..2 * REQUESTS).step_by(50) {
                                 let requests: String =
                                     (first..first + 50).map(|number| set(number % REQUESTS)).collect();
                                 if sender.write_all(requests.as_bytes()).is_err() {
