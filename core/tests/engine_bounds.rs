@@ -312,6 +312,21 @@ fn a_refused_connection_says_so_and_closes() {
 }
 
 #[test]
+fn the_status_repeats_the_close_until_the_output_is_sent() {
+    let mut server = Server::solo(&config(), START);
+    let id = server.open();
+    let (_, status) = server.receive(id, b"version\r\nquit\r\n");
+    let unsent = ConnectionStatus::CLOSE.with(ConnectionStatus::OUTPUT, true);
+    assert_eq!(status, unsent);
+    for sent in [0, 1, 10, 0, 4] {
+        assert_eq!(server.consume(id, sent), unsent);
+    }
+    assert_eq!(server.consume(id, 1), ConnectionStatus::CLOSE);
+    // The host may ask again.
+    assert_eq!(server.consume(id, 0), ConnectionStatus::CLOSE);
+}
+
+#[test]
 fn quiet_reads_are_no_more_requests_than_the_keys_of_a_retrieval() {
     let config = Config { requests_per_event: 4, ..config() };
     let yields_after = |greeting: &[u8], requests: &[u8]| {

@@ -18,14 +18,53 @@ pub(crate) const STARVATION_FORGOTTEN_AFTER: Duration = Duration::from_secs(10);
 /// Events of sockets in one turn of a worker.
 pub(crate) const EVENTS_MAX: usize = 1024;
 
-/// Time that a stop gives clients to read their replies.
-pub(crate) const STOP_DURATION_MAX: Duration = Duration::from_secs(1);
+/// Time in which a client must take a byte of its answer, where `idle_timeout` is on and less than this. A system with a
+/// full buffer reports room for more only when a good part is free (Linux: a sixteenth of up to 32 MB), so a slow reader
+/// shows progress at long intervals.
+pub(crate) const UNREAD_S_MAX: u32 = 60;
+
+/// Sockets that one thread keeps after their connections have ended, so that unread input does not reset them.
+pub(crate) const LINGERING_MAX: usize = 64;
+
+/// Time that such a socket is kept.
+pub(crate) const LINGERING_DURATION_MAX: Duration = Duration::from_secs(2);
+
+/// Time that such a socket is kept while nothing arrives: a client that still sends does so within a few round trips.
+pub(crate) const LINGERING_QUIET_MAX: Duration = Duration::from_millis(500);
+
+/// Bytes that are received from such a socket and discarded: a few milliseconds of the thread.
+pub(crate) const LINGERING_BYTES_MAX: usize = 16 << 20;
+
+/// The same for one turn of the thread.
+pub(crate) const LINGERING_BYTES_AT_ONCE_MAX: usize = 256 << 10;
+
+/// Time that a stop gives clients to complete their requests and read their replies. With [`LINGERING_DURATION_MAX`] it
+/// must be less than service managers wait: ten seconds and more.
+pub(crate) const STOP_DURATION_MAX: Duration = Duration::from_secs(5);
+
+/// Time without input after which a client is taken to have sent everything that it sent before a stop: many round trips.
+pub(crate) const STOP_QUIET_MIN: Duration = Duration::from_millis(100);
+
+/// Time that a stop serves clients which send without such a pause.
+pub(crate) const STOP_NEW_REQUESTS_MAX: Duration = Duration::from_secs(1);
+
+/// Time in which a client must send or read a byte while a stop waits for it.
+pub(crate) const STOP_STALL_MAX: Duration = Duration::from_secs(1);
+
+/// Times that a stop accepts [`ACCEPTED_AT_ONCE_MAX`] of the connections that wait, which clients may go on making.
+pub(crate) const STOP_ACCEPTS_MAX: usize = 16;
+
+/// Bytes that a stop receives from one connection: more than the buffers of two systems hold.
+pub(crate) const STOP_BYTES_MAX: u32 = 64 << 20;
+
+/// Time without input, in seconds, after which a stop ends a connection at once: nothing of it is on its way.
+pub(crate) const STOP_UNUSED_S_MIN: u32 = 2;
 
 /// Descriptors besides those of connections.
-pub(crate) const RESERVED_DESCRIPTORS: usize = 32;
+pub(crate) const RESERVED_DESCRIPTORS: usize = 32 + LINGERING_MAX;
 
-/// The same for each worker: event queue and waker.
-pub(crate) const RESERVED_DESCRIPTORS_PER_WORKER: usize = 4;
+/// The same for each worker: event queue, waker and lingering sockets.
+pub(crate) const RESERVED_DESCRIPTORS_PER_WORKER: usize = 4 + LINGERING_MAX;
 
 /// Time limit of a health check.
 pub(crate) const PING_DURATION_MAX: Duration = Duration::from_secs(3);
@@ -40,8 +79,11 @@ pub(crate) const CONFIGURATION_BYTES_MAX: u64 = 1 << 20;
 
 // Encryption
 
-/// Time limit of a handshake.
+/// Time without a byte of an unfinished handshake.
 pub(crate) const HANDSHAKE_S_MAX: u32 = 10;
+
+/// Time limit of a handshake, whatever arrives: its client has proved nothing yet.
+pub(crate) const HANDSHAKE_TOTAL_S_MAX: u32 = 60;
 
 /// Ciphertext of one receive.
 pub(crate) const RECEIVED_BYTES_MAX: usize = 64 * 1024;

@@ -1,7 +1,7 @@
 //! The allocator of guests: dlmalloc for small allocations, whole [pages] for large ones, so that the host can return the
 //! memory of a large one to the system when it is free.
 
-use crate::pages::{PAGE_BYTES, Pages};
+use crate::pages::Pages;
 use core::{
     alloc::{GlobalAlloc, Layout},
     arch::wasm32::memory_grow,
@@ -9,6 +9,9 @@ use core::{
     ptr,
 };
 use dlmalloc::GlobalDlmalloc;
+
+/// Bytes of a page of linear memory.
+const PAGE_BYTES: usize = 64 * 1024;
 
 /// Bytes from which on an allocation has pages of its own. The unused end of the last page is never resident.
 const LARGE_BYTES: usize = 32 * 1024;

@@ -1,9 +1,6 @@
 //! Pages of linear memory for large allocations: which are used, which are free, and which of the free ones the host may
 //! return to the system.
 
-/// Bytes of a page of linear memory.
-pub(crate) const PAGE_BYTES: usize = 64 * 1024;
-
 /// Pages of the largest linear memory.
 const PAGES_MAX: usize = 1 << 16;
 

@@ -18,7 +18,7 @@ pub(crate) struct RegistryEntry {
     pub(crate) descriptor: u32,
     pub(crate) peer: Address,
     listener: u32,
-    /// When the last input was received.
+    /// When the last input was received, of TLS any byte.
     active_s: AtomicU32,
     state: AtomicU8,
     key: AtomicU32,

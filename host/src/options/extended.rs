@@ -50,7 +50,7 @@ pub(super) const NAMES: &[Extended] = &[
         Number(
             |o, seconds| set(&mut o.idle_timeout_s, seconds),
             "SECONDS",
-            "close connections without input for longer (default: 0, never)",
+            "close connections that neither send nor take a byte for longer (default: 0, never)",
         ),
     )
     .shown(Setting::IdleTimeout, |o| o.idle_timeout_s.to_string()),

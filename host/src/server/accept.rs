@@ -1,10 +1,10 @@
 //! The main thread's loop: accepts connections, rejects those beyond the limit, spreads them over the workers, handles
 //! signals.
 
-use super::Shared;
+use super::{Shared, lingering::Lingering};
 use crate::{
     exit::{self, ExitError, reason},
-    limits::{ACCEPTED_AT_ONCE_MAX, STARVATION_FORGOTTEN_AFTER, STARVATION_RETRY_AFTER},
+    limits::{ACCEPTED_AT_ONCE_MAX, STARVATION_FORGOTTEN_AFTER, STARVATION_RETRY_AFTER, STOP_ACCEPTS_MAX},
     network::{
         listener::{Acceptor, Listener},
         socket::{Incoming, Socket},
@@ -27,6 +27,10 @@ use wasmcached_core::boundary::config::Binding;
 /// The token of this loop's waker.
 pub(super) const WAKER: Token = Token(usize::MAX);
 pub(super) const SIGNALS: Token = Token(usize::MAX - 1);
+/// The token of the first lingering socket; listeners have their number.
+const FIRST_LINGERING: usize = usize::MAX / 2;
+/// Interval at which the loop looks whether the workers have ended; they wake it, shortly before they do.
+const FINISH_STEP: Duration = Duration::from_millis(10);
 
 /// See the module.
 pub(super) struct AcceptLoop {
@@ -40,6 +44,8 @@ pub(super) struct AcceptLoop {
     pause: Option<Pause>,
     /// When the system last had no descriptor or memory for a connection.
     starved_at: Option<Instant>,
+    /// Clients beyond the limit, until they have read so.
+    lingering: Lingering,
 }
 
 /// No connection is accepted. The pause may end early when a connection closes.
@@ -84,31 +90,79 @@ impl AcceptLoop {
             Ok(ListenerState { acceptor, number, security, binding, ready: false })
         });
         let listeners = listeners.collect::<Result<_, _>>()?;
-        Ok(Self { shared, poll, signals, listeners, next_worker: 0, rejection, pause: None, starved_at: None })
+        let lingering = Lingering::new(FIRST_LINGERING);
+        Ok(Self {
+            shared,
+            poll,
+            signals,
+            listeners,
+            next_worker: 0,
+            rejection,
+            pause: None,
+            starved_at: None,
+            lingering,
+        })
     }
 
     /// Runs until the server is to stop; then closes the listeners and wakes the workers.
-    pub(super) fn run(mut self) {
+    pub(super) fn run(&mut self) {
         let mut events = Events::with_capacity(64);
         while !self.shared.is_stopping() {
-            if let Err(error) = self.poll.poll(&mut events, self.timeout())
-                && error.kind() != ErrorKind::Interrupted
-            {
-                tracing::error!("cannot wait for connections: {error}");
-                std::thread::sleep(STARVATION_RETRY_AFTER);
-            }
-            for event in events.iter() {
-                if let Some(listener) = self.listeners.get_mut(event.token().0) {
-                    listener.ready = true;
+            self.wait(&mut events, self.timeout());
+            for request in self.signals.pending() {
+                match request {
+                    SignalRequest::Stop(who) => self.shared.stop(who),
+                    SignalRequest::Reload(who) => {
+                        supervisor::reloading();
+                        self.shared.reloads.run(who);
+                        supervisor::ready();
+                    }
                 }
             }
-            self.handle_signals();
             if !self.shared.is_stopping() {
                 self.accept_pending();
             }
         }
+        self.accept_last();
         self.listeners.clear();
+        self.shared.accepting_ended.store(true, Ordering::SeqCst);
         self.shared.inboxes.iter().for_each(|inbox| inbox.wake());
+    }
+
+    /// After [`AcceptLoop::run`]: waits for the end of the workers, and of the clients that were rejected. Another signal to
+    /// stop ends both at once.
+    pub(super) fn finish(mut self, has_workers: impl Fn() -> bool) {
+        let mut events = Events::with_capacity(64);
+        while has_workers() || !self.lingering.is_empty() && !self.shared.stops_at_once() {
+            self.wait(&mut events, Some(FINISH_STEP));
+            for request in self.signals.pending() {
+                if let SignalRequest::Stop(who) = request {
+                    self.shared.stop_at_once(who);
+                }
+            }
+        }
+    }
+
+    /// Waits for events of sockets, signals and other threads.
+    fn wait(&mut self, events: &mut Events, timeout: Option<Duration>) {
+        if let Err(error) = self.poll.poll(events, self.lingering.shorten(timeout))
+            && error.kind() != ErrorKind::Interrupted
+        {
+            tracing::error!("cannot wait for connections: {error}");
+            std::thread::sleep(STARVATION_RETRY_AFTER);
+        }
+        for event in events.iter() {
+            match event.token() {
+                WAKER | SIGNALS => {}
+                token @ Token(FIRST_LINGERING..) => self.lingering.on_event(token),
+                Token(number) => {
+                    if let Some(listener) = self.listeners.get_mut(number) {
+                        listener.ready = true;
+                    }
+                }
+            }
+        }
+        self.lingering.turn();
     }
 
     /// Time until the next attempt to accept, unless an event comes first.
@@ -123,15 +177,14 @@ impl AcceptLoop {
         }
     }
 
-    fn handle_signals(&mut self) {
-        for request in self.signals.pending() {
-            match request {
-                SignalRequest::Stop(who) => self.shared.stop(who),
-                SignalRequest::Reload(who) => {
-                    supervisor::reloading();
-                    self.shared.reloads.run(who);
-                    supervisor::ready();
-                }
+    /// Accepts the connections that wait when the server stops: their clients may have sent requests. Closing a listener
+    /// resets them.
+    fn accept_last(&mut self) {
+        self.listeners.iter_mut().for_each(|listener| listener.ready = true);
+        for _ in 0..STOP_ACCEPTS_MAX {
+            self.accept_pending();
+            if self.pause.is_some() || self.listeners.iter().all(|listener| !listener.ready) {
+                break;
             }
         }
     }
@@ -208,10 +261,11 @@ impl AcceptLoop {
     }
 
     /// Sends plaintext even where TLS is on, as memcached does: there was no handshake yet.
-    fn reject(&self, mut socket: Socket) {
+    fn reject(&mut self, mut socket: Socket) {
         self.shared.listening.rejected_connections.fetch_add(1, Ordering::Relaxed);
         // The empty buffer of a new socket holds these few bytes. The send fails only if the peer has left.
         let _ = socket.send(&self.rejection, &mut Scratch::default());
+        self.lingering.add_unregistered(self.poll.registry(), socket);
     }
 
     /// Hands the connection to the next worker in turn.

@@ -81,6 +81,8 @@ pub(super) fn assemble(options: &Options, resources: Resources) -> Result<Assemb
         tls: tls.map(Arc::new),
         users,
         stopping: AtomicBool::new(false),
+        accepting_ended: AtomicBool::new(false),
+        stopping_at_once: AtomicBool::new(false),
         accept_paused: AtomicBool::new(false),
         main_waker,
     });

@@ -4,6 +4,7 @@
 mod accept;
 mod announce;
 mod assemble;
+mod lingering;
 mod shared;
 mod statistics;
 mod upkeep;
@@ -140,9 +141,10 @@ struct Running {
 
 impl Running {
     /// Accepts connections until the server is to stop, and waits until the workers have finished.
-    fn run(self) {
+    fn run(mut self) {
         self.accept_loop.run();
         supervisor::stopping();
+        self.accept_loop.finish(|| self.workers.iter().any(|worker| !worker.is_finished()));
         for worker in self.workers {
             // A worker that panicked has ended the process already.
             let _ = worker.join();

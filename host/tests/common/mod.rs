@@ -160,6 +160,18 @@ impl Client {
         stream.set_nodelay(true).unwrap();
         Self(BufReader::new(stream))
     }
+
+    /// A client whose system holds about so many bytes that the client has not read.
+    pub(crate) fn connect_with_buffer(address: SocketAddr, bytes: usize) -> Self {
+        let domain = socket2::Domain::for_address(address);
+        let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None).unwrap();
+        // After the connection is made, the window would no longer fit the segments.
+        socket.set_recv_buffer_size(bytes).unwrap();
+        socket.connect(&address.into()).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        socket.set_tcp_nodelay(true).unwrap();
+        Self(BufReader::new(socket.into()))
+    }
 }
 
 impl<S: Read + Write> Client<S> {

@@ -3,7 +3,7 @@
 use super::{Worker, answers, connection::ConnectionFlag};
 use crate::{
     guest::{Fault, FrontStatus},
-    network::registry::RegistryEntry,
+    network::{registry::RegistryEntry, socket::Socket},
 };
 use mio::event::Event;
 use std::io::ErrorKind;
@@ -50,7 +50,9 @@ impl Worker {
         }
         let window = self.front.window(connection.guest, connection.is(ConnectionFlag::Partial))?;
         match connection.socket.receive(window, &mut self.scratch) {
-            Ok(0) => self.close(index),
+            Ok(0) if connection.socket.is_encrypted() => self.close(index),
+            // The peer has ended the stream: there is no more input that could reset it.
+            Ok(0) => self.drop_because(index, Reason::Normal),
             Ok(received) => {
                 // A short receive means an empty socket. Windows sends no new event until a receive has blocked.
                 let drained = cfg!(unix)
@@ -60,12 +62,13 @@ impl Worker {
                 // During this turn another worker may have served a later second. An item that has expired there must not be
                 // found here.
                 self.now = self.shared.clock.now();
-                connection.entry.touch(self.now);
+                connection.note_received(received, self.now);
                 self.shared.workers[self.index].bytes_read.add(received as u64);
                 let status = self.front.advance(connection.guest, received, self.now)?;
                 self.apply_status(index, status)
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                connection.note_ciphertext(self.now);
                 // If the socket's own output blocks, the input is unknown: the event stays.
                 if !connection.socket.has_unsent() {
                     connection.set(ConnectionFlag::Readable, false);
@@ -74,12 +77,17 @@ impl Worker {
                 Ok(())
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => {
+                connection.note_ciphertext(self.now);
                 self.queue(index);
                 Ok(())
             }
             Err(error) => {
                 tracing::warn!("{}: receiving: {error}", connection.entry.peer);
-                self.close_because(index, Reason::Error)
+                // After a violation of TLS the stream goes on, and the peer is to read the alert.
+                if error.kind() == ErrorKind::InvalidData {
+                    return self.close_because(index, Reason::Error);
+                }
+                self.drop_because(index, Reason::Error)
             }
         }
     }
@@ -106,13 +114,14 @@ impl Worker {
     fn send(&mut self, index: usize, mut status: FrontStatus) -> Result<(), Fault> {
         let counters = &self.shared.workers[self.index];
         let connection = &mut self.connections[index];
-        let (mut writing, mut blocked) = (false, false);
+        let mut writing = false;
         while status.output() {
             let output = self.front.output()?;
             let bytes = output.len();
             if bytes == 0 {
-                // The guest kept nothing of what the socket did not take: it has it again in the next turn.
+                // The guest has dropped the output since: its status says what follows.
                 status = self.front.consume(connection.guest, 0)?;
+                writing = false;
                 break;
             }
             let sent = match connection.socket.send(output, &mut self.scratch) {
@@ -121,24 +130,23 @@ impl Worker {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => {
                     tracing::warn!("{}: sending: {error}", connection.entry.peer);
-                    return self.close_because(index, Reason::Error);
+                    return self.drop_because(index, Reason::Error);
                 }
             };
             counters.bytes_written.add(sent as u64);
-            blocked = sent == 0;
             if sent == bytes && !connection.is(ConnectionFlag::Writing) {
                 break;
             }
             status = self.front.consume(connection.guest, sent)?;
-            writing = sent < bytes;
+            connection.note_flushed(sent, self.now);
+            // Without OUTPUT and MORE the guest has dropped the rest, and no event would come for it. With MORE alone it
+            // makes the rest again when the socket is writable.
+            writing = sent < bytes && (status.output() || status.more());
             // Windows reports a socket as writable only after a send has blocked.
             if writing && (cfg!(unix) || sent == 0) {
                 break;
             }
-        }
-        if cfg!(windows) && writing && !blocked && !status.output() {
-            // The guest has the rest again in the next turn, whose send may block.
-            writing = false;
+            writing &= status.output();
         }
         connection.set(ConnectionFlag::Writing, writing);
         self.store_status(index, status)
@@ -183,9 +191,21 @@ impl Worker {
         self.close_because(index, Reason::Normal)
     }
 
+    /// Ends a connection; its client reads everything that was sent.
     pub(super) fn close_because(&mut self, index: usize, reason: Reason) -> Result<(), Fault> {
-        let mut connection = self.connections.remove(index);
-        connection.socket.end();
+        let socket = self.forget(index, reason)?;
+        self.lingering.add(self.poll.registry(), socket);
+        Ok(())
+    }
+
+    /// Ends a connection without regard to its client, which is gone or not served yet.
+    pub(super) fn drop_because(&mut self, index: usize, reason: Reason) -> Result<(), Fault> {
+        self.forget(index, reason).map(drop)
+    }
+
+    /// Forgets a connection; returns its socket.
+    pub(super) fn forget(&mut self, index: usize, reason: Reason) -> Result<Socket, Fault> {
+        let connection = self.connections.remove(index);
         let RegistryEntry { peer, descriptor, .. } = &*connection.entry;
         tracing::info!("{peer} closed");
         if connection.is(ConnectionFlag::Watching) {
@@ -194,7 +214,8 @@ impl Worker {
         }
         self.shared.watching.closed(peer, *descriptor, reason);
         self.shared.forget(&connection.entry);
-        self.front.close(connection.guest)
+        self.front.close(connection.guest)?;
+        Ok(connection.socket)
     }
 
     /// Executes the runs that a request of this connection made.

@@ -11,12 +11,12 @@ mod events;
 mod exchange;
 mod logins;
 
-use super::Shared;
+use super::{Shared, lingering::Lingering};
 use crate::{
     counters::WorkerCounters,
     guest::{ConnectionKind, Fault, Front},
     inbox::{Message, WAKER},
-    limits::{EVENTS_MAX, HANDSHAKE_S_MAX, SWEEP_PAUSE, SWEEP_STEPS},
+    limits::{EVENTS_MAX, SWEEP_PAUSE, SWEEP_STEPS},
     network::{
         datagram::{UdpListener, UdpSocket},
         registry::RegistryEntry,
@@ -39,6 +39,8 @@ use wasmcached_core::boundary::event::{Kinds, Reason};
 
 /// The token of the first UDP socket; connections have their index.
 const FIRST_UDP_SOCKET: usize = usize::MAX / 2;
+/// The token of the first lingering socket.
+const FIRST_LINGERING: usize = usize::MAX / 4;
 /// Pause before another attempt to replace a front.
 const REPLACE_PAUSE: Duration = Duration::from_millis(100);
 
@@ -64,6 +66,7 @@ pub(super) struct Worker {
     sweeps_left: u32,
     scratch: Scratch,
     udp_sockets: Vec<UdpSocket>,
+    lingering: Lingering,
 }
 
 impl Worker {
@@ -99,6 +102,7 @@ impl Worker {
             sweeps_left: 0,
             scratch: Scratch::default(),
             udp_sockets,
+            lingering: Lingering::new(FIRST_LINGERING),
         })
     }
 
@@ -108,12 +112,13 @@ impl Worker {
         let opened = self.open_udp_sockets();
         self.replace_front(opened);
         while !self.shared.is_stopping() {
-            let timeout = self.timeout();
+            let timeout = self.lingering.shorten(self.timeout());
             self.turn(&mut events, timeout);
             self.upkeep();
         }
         self.finish(&mut events);
         self.shared.inboxes[self.index].close();
+        self.shared.wake_main();
     }
 
     /// One round: messages, events of sockets, one turn for each ready connection and each UDP socket.
@@ -131,6 +136,10 @@ impl Worker {
             let result = match event.token() {
                 WAKER => Ok(()),
                 Token(number @ FIRST_UDP_SOCKET..) => self.on_udp_event(number - FIRST_UDP_SOCKET, event),
+                token @ Token(FIRST_LINGERING..) => {
+                    self.lingering.on_event(token);
+                    Ok(())
+                }
                 Token(index) => self.on_event(index, event),
             };
             self.replace_front(result);
@@ -146,6 +155,9 @@ impl Worker {
         for number in 0..self.udp_sockets.len() {
             let result = self.drive_udp_socket(number);
             self.replace_front(result);
+        }
+        if !self.lingering.is_empty() {
+            self.lingering.turn();
         }
         if !self.watchers.is_empty() {
             // Events of this turn are delivered now, not after the next poll.
@@ -247,20 +259,18 @@ impl Worker {
         label
     }
 
-    /// Closes connections without input for too long, and those whose handshake takes too long.
+    /// Closes idle connections, and those whose handshake takes too long.
     fn close_idle(&mut self) -> Result<(), Fault> {
         let limit_s = self.shared.options.idle_timeout_s;
         if limit_s == 0 && self.shared.tls.is_none() {
             return Ok(());
         }
         for index in 0..self.connections.capacity() {
-            let Some(connection) = self.connections.get(index) else { continue };
-            let handshaking = connection.socket.handshaking_since();
-            let is_idle = || !connection.is(ConnectionFlag::Watching) && connection.entry.idle_s(self.now) > limit_s;
-            if handshaking.is_some_and(|since| self.now.saturating_sub(since) > HANDSHAKE_S_MAX) {
+            let Some(connection) = self.connections.get_mut(index) else { continue };
+            if connection.is_handshake_overdue(self.now) {
                 self.shared.tls.iter().for_each(|tls| tls.count_overdue());
-                self.close_because(index, Reason::Error)?;
-            } else if limit_s > 0 && is_idle() {
+                self.drop_because(index, Reason::Error)?;
+            } else if limit_s > 0 && connection.is_idle(self.now, limit_s) {
                 self.counters().idle_kicks.add(1);
                 self.close_because(index, Reason::Idle)?;
             }
@@ -279,6 +289,7 @@ impl Worker {
             let RegistryEntry { peer, descriptor, .. } = &*connection.entry;
             self.shared.watching.closed(peer, *descriptor, Reason::Error);
             self.shared.forget(&connection.entry);
+            self.lingering.add(self.poll.registry(), connection.socket);
         }
         self.ready.clear();
         self.yields_seen = 0;
