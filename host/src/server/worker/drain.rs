@@ -10,6 +10,7 @@ impl Worker {
     /// Answers what has arrived, waits a bounded time for slow readers, and closes everything.
     pub(super) fn finish(&mut self, events: &mut Events) {
         let deadline = Instant::now() + STOP_DURATION_MAX;
+        self.end_waiting();
         self.turn(events, Some(Duration::ZERO));
         loop {
             for index in 0..self.connections.capacity() {
