@@ -45,7 +45,7 @@ pub const USER_NAME_BYTES_MAX: usize = 255;
 /// Longest password, or hash of one.
 pub const PASSWORD_BYTES_MAX: usize = 1024;
 
-/// Most iterations of a hashed password: a check must not keep a worker for longer than about a tenth of a second.
+/// Most iterations of a hashed password: a check takes about a tenth of a second of a worker, in slices.
 pub const SCRAM_ITERATIONS_MAX: u32 = 100_000;
 
 /// Longest nonce of a SCRAM client.
@@ -54,14 +54,42 @@ pub const SCRAM_NONCE_BYTES_MAX: usize = 256;
 /// Longest first message of a SCRAM client: it is kept until the proof comes.
 pub const SCRAM_MESSAGE_BYTES_MAX: usize = 2048;
 
-/// Refused logins after which a connection is closed. After each, further ones in the same second are refused
-/// unchecked.
+/// Refused logins after which a connection is closed.
 pub const LOGIN_FAILURES_MAX: u32 = 5;
 
-/// Iterations a second that refused logins of all connections of one front may take together; beyond, logins that need
-/// any are refused unchecked until the next second. So a worker keeps most of its time for clients that are logged in,
-/// even under attack from many connections.
-pub const LOGIN_ITERATIONS_PER_SECOND_MAX: u32 = 2 * SCRAM_ITERATIONS_MAX;
+/// Iterations of a hashed check in one turn, a millisecond or two: the other connections have their turns in between.
+pub const LOGIN_ITERATIONS_PER_TURN_MAX: u32 = 2000;
+
+/// Least price of a refused login, in iterations: a guess against a list in clear makes none, and must be slow too.
+pub const LOGIN_PRICE_MIN: u32 = 10_000;
+
+/// Prices that an address may owe for refused logins. Further logins of it wait. So 50 guesses pass at once, or 5 against
+/// a password with 100,000 iterations.
+pub const LOGIN_ADDRESS_PRICE_MAX: u32 = 5 * SCRAM_ITERATIONS_MAX;
+
+/// Prices that an address makes up for in a second: 10 guesses, or 1 against a password with 100,000 iterations.
+pub const LOGIN_ADDRESS_PRICE_PER_SECOND: u32 = SCRAM_ITERATIONS_MAX;
+
+/// Iterations a second that refused logins of all addresses with an earlier login may take together on one front, and
+/// those of all others. So a worker keeps most of its time for clients that are logged in, even under attack from many
+/// addresses.
+pub const LOGIN_ITERATIONS_PER_SECOND_MAX: u32 = 4 * SCRAM_ITERATIONS_MAX;
+
+/// Accounts of addresses without a login; two addresses share one by chance. 64 KiB a front.
+pub const LOGIN_STRANGERS: usize = 4096;
+
+/// Addresses with a login that a front remembers.
+pub const LOGIN_KNOWN_ADDRESSES_MAX: usize = 1024;
+
+/// Logins of one address that wait once it owes too much. Further ones are refused unchecked, so that an address cannot
+/// have all of the server's connections wait.
+pub const LOGINS_WAITING_PER_ADDRESS_MAX: usize = 64;
+
+/// Logins that wait in order on one front. Further ones join the queue when it has room.
+pub const LOGINS_WAITING_MAX: usize = 1024;
+
+/// Those of them that addresses without a login may take.
+pub const LOGINS_WAITING_STRANGERS_MAX: usize = LOGINS_WAITING_MAX / 4 * 3;
 
 /// Longest token of a login over text (memcached's limit).
 pub const LOGIN_TOKEN_BYTES_MAX: usize = 16_384;
@@ -170,6 +198,8 @@ pub const SHARDS_MAX: u32 = 256;
 const _: () = assert!(LINE_BYTES_MAX < WINDOW_BYTES);
 const _: () = assert!(3 * USER_NAME_BYTES_MAX + SCRAM_NONCE_BYTES_MAX < SCRAM_MESSAGE_BYTES_MAX);
 const _: () = assert!(SCRAM_ITERATIONS_MAX <= LOGIN_ITERATIONS_PER_SECOND_MAX);
+const _: () = assert!(SCRAM_ITERATIONS_MAX <= LOGIN_ADDRESS_PRICE_MAX && LOGIN_PRICE_MIN <= LOGIN_ADDRESS_PRICE_MAX);
+const _: () = assert!(LOGIN_ADDRESS_PRICE_PER_SECOND < LOGIN_ITERATIONS_PER_SECOND_MAX);
 const _: () = assert!(SCRAM_MESSAGE_BYTES_MAX <= SASL_MESSAGE_BYTES_MAX);
 const _: () = assert!(RETRIEVAL_LINE_BYTES_MAX <= WINDOW_BYTES);
 const _: () = assert!(OUTPUT_BYTES_HIGH <= REPLY_BYTES_HIGH);

@@ -113,6 +113,9 @@ pub(crate) const GUEST_BYTES: u64 = 128 << 20;
 /// Pieces of memory that one sweep returns to the system.
 pub(crate) const RECLAIMS_PER_SWEEP_MAX: usize = 64;
 
+/// Pause before a worker looks whether the second has come that logins wait for.
+pub(crate) const LATER_PAUSE: Duration = Duration::from_millis(50);
+
 /// Longest message of a trapped guest.
 pub(crate) const MESSAGE_BYTES_MAX: usize = 4096;
 

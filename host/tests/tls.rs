@@ -5,6 +5,9 @@ mod certificates;
 #[path = "tls/client.rs"]
 mod client;
 mod common;
+#[cfg(target_os = "linux")]
+#[path = "tls/files.rs"]
+mod files;
 
 use certificates::Authority;
 use client::{EVERY_VERSION, TlsClient, configuration, connect, stream};

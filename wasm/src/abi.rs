@@ -289,6 +289,14 @@ pub extern "C" fn label(connection: u32, number: u32) {
     }
 }
 
+/// Sets the number of the address of `connection`'s client, by which failed logins are limited.
+#[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
+pub extern "C" fn peer(connection: u32, number: u64) {
+    if let Some(front) = guest().engine.as_mut().and_then(Engine::front) {
+        front.set_peer(ConnectionId(connection), number);
+    }
+}
+
 /// Records events of these kinds from now on, and no others.
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn watch(kinds: u32) {

@@ -33,6 +33,8 @@ pub(super) struct Connection {
     pub(super) watches: Kinds,
     /// The host's number for it.
     pub(super) descriptor: u32,
+    /// The host's number for the client's address; 0 if it gave none.
+    pub(super) peer: u64,
     output: Vec<u8>,
     /// Bytes of `output` that are sent.
     sent: usize,

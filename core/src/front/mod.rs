@@ -50,7 +50,7 @@ use collect::Collected;
 use connection::Connection;
 use control::{After, Dumping, Position};
 use inbound::{Inbound, Source};
-use login::Gate;
+use login::{FrontLogins, Wait};
 use pending::Input;
 use runs::Runs;
 use slab::Slab;
@@ -107,7 +107,7 @@ pub struct Front {
     requests_left: u32,
     /// A request of the connection at hand was answered in this turn.
     has_answered: bool,
-    gate: Gate,
+    logins: FrontLogins,
     /// Output of the connection at hand beyond which it stops parsing.
     output_bytes_high: usize,
     buffers_bytes: usize,
@@ -133,7 +133,7 @@ impl Front {
             decoded: Vec::new(),
             requests_left: 0,
             has_answered: false,
-            gate: Gate::default(),
+            logins: FrontLogins::default(),
             output_bytes_high: limits::OUTPUT_BYTES_HIGH,
             buffers_bytes: 0,
             yields: 0,
@@ -182,6 +182,9 @@ impl Front {
             self.buffers_bytes -= connection.buffers_bytes();
             if connection.watches != Kinds::NONE {
                 self.watchers.remove(id.0 as usize);
+            }
+            if connection.logins.is_some() {
+                self.forget_logins(id.0 as usize);
             }
         }
         if self.inbound.connection == id.0 as usize {
@@ -286,14 +289,19 @@ impl Front {
     /// Consumes input that has no pending answers; a barrier or a login may follow it.
     #[inline(never)]
     fn accept(&mut self, collected: Collected) -> Option<Step> {
-        self.inbound.cursor = collected.cursor;
         let connection = &mut self.connections[self.inbound.connection];
+        let before = (self.inbound.cursor, connection.state);
+        self.inbound.cursor = collected.cursor;
         let in_datagram = connection.datagrams.is_some();
         connection.state = collected.state;
         connection.needed = collected.needed;
         if let Some(login) = collected.login {
-            self.log_in(login);
-            return None;
+            if self.log_in(login) {
+                return None;
+            }
+            // The login waits, and is parsed again.
+            (self.inbound.cursor, self.connections[self.inbound.connection].state) = before;
+            return Some(Step::Idle);
         }
         let Some(barrier) = collected.barrier else { return Some(Step::Idle) };
         let turn = self.config.requests_per_event.max(1);
@@ -395,8 +403,10 @@ impl Front {
         let yields = self.requests_left == 0 && connection.has_work();
         self.yields = self.yields.wrapping_add(u32::from(yields));
         let closing = connection.state == State::Closing;
+        let waits = connection.logins.as_ref().and_then(|logins| logins.waits);
         connection.status = ConnectionStatus::default()
-            .with(ConnectionStatus::MORE, !closing && (full && connection.has_work() || yields))
+            .with(ConnectionStatus::MORE, !closing && (full && connection.has_work() || yields || waits.is_some()))
+            .with(ConnectionStatus::LATER, !closing && waits == Some(Wait::Second))
             .with(ConnectionStatus::CLOSE, closing)
             .with(ConnectionStatus::PARTIAL, connection.has_input());
         connection.status.with(ConnectionStatus::OUTPUT, !self.output.is_empty() || connection.has_output())

@@ -15,6 +15,8 @@ impl ConnectionStatus {
     pub const RUNS: Self = Self(8);
     /// A part of a request is held.
     pub const PARTIAL: Self = Self(16);
+    /// The work waits for a later second: only with [`ConnectionStatus::MORE`].
+    pub const LATER: Self = Self(32);
 
     /// Whether all bits of `other` are set.
     pub fn has(self, other: Self) -> bool {

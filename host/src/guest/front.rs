@@ -43,8 +43,12 @@ impl Front {
             deliver: guest.verb("deliver")?,
             reserve: guest.verb("reserve")?,
         };
-        let login =
-            LoginVerbs { reserve: guest.verb("reserve")?, users: guest.verb("users")?, logins: guest.verb("logins")? };
+        let login = LoginVerbs {
+            reserve: guest.verb("reserve")?,
+            users: guest.verb("users")?,
+            logins: guest.verb("logins")?,
+            peer: guest.verb("peer")?,
+        };
         let upkeep = guest.upkeep_verbs()?;
         Ok(Self { guest, verbs, login, upkeep, plain_window: None })
     }
@@ -179,6 +183,11 @@ impl Front {
         Ok((logins as u32, (logins >> 32) as u32))
     }
 
+    /// Tells the guest the number of a client's address.
+    pub(crate) fn peer(&mut self, connection: u32, number: u64) -> Result<(), Fault> {
+        self.guest.call(&self.login.peer, (connection, number))
+    }
+
     /// Tells the guest the descriptor of a connection, by which statistics name it.
     pub(crate) fn label(&mut self, connection: u32, descriptor: u32) -> Result<(), Fault> {
         self.guest.call(&self.verbs.label, (connection, descriptor))
@@ -234,4 +243,5 @@ struct LoginVerbs {
     reserve: Verb<u32, u32>,
     users: Verb<u32, u32>,
     logins: Verb<(), u64>,
+    peer: Verb<(u32, u64), ()>,
 }

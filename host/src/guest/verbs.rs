@@ -31,6 +31,11 @@ impl FrontStatus {
         self.0 & 8 != 0
     }
 
+    /// The work waits for a later second.
+    pub(crate) fn later(self) -> bool {
+        self.0 & 32 != 0
+    }
+
     /// The next window depends on the connection.
     pub(crate) fn partial(self) -> bool {
         self.0 & 16 != 0

@@ -188,8 +188,9 @@ impl Options {
     /// How clients log in.
     pub(crate) fn authentication(&self) -> Authentication {
         match (self.sasl, &self.auth_file) {
-            (true, _) => Authentication::Sasl,
-            (false, Some(_)) => Authentication::Text,
+            // memcached with both speaks text: the file of -Y decides.
+            (_, Some(_)) => Authentication::Text,
+            (true, None) => Authentication::Sasl,
             (false, None) => Authentication::None,
         }
     }
@@ -254,7 +255,7 @@ impl Options {
         if self.udp_port != TcpPort::Off && self.auth_file.is_some() {
             return usage("Cannot use UDP with ascii authentication enabled (-U 0 to disable)");
         }
-        if self.auth_file.is_some() && (self.sasl || !matches!(self.binding, None | Some(Binding::Ascii))) {
+        if self.auth_file.is_some() && !matches!(self.binding, None | Some(Binding::Ascii)) {
             return usage("ERROR: You cannot allow the BINARY protocol while using ascii authentication tokens.");
         }
         Ok(())

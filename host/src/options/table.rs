@@ -385,7 +385,7 @@ pub(super) const FLAGS: &[Flag] = &[
         short: Some('S'),
         long: "enable-sasl",
         group: NETWORK,
-        help: "Binary protocol only, with logins (SASL: PLAIN, SCRAM-SHA-256) of the users in the file that MEMCACHED_SASL_PWDB names",
+        help: "Binary protocol only, with logins (SASL: PLAIN, SCRAM-SHA-256) of the users in the file that MEMCACHED_SASL_PWDB names; with -Y that one decides",
         action: Switch(|o| o.sasl = true),
         setting: Some((Setting::AuthEnabledSasl, |o| yes_no(o.sasl))),
     },

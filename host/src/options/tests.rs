@@ -110,7 +110,9 @@ fn invalid_flags_are_rejected_with_a_reason() {
         ("-S -B auto", exit::USAGE, "ERROR: You cannot allow the ASCII protocol while using SASL."),
         ("-Y file -B binary", exit::USAGE, "ERROR: You cannot allow the BINARY protocol while using ascii"),
         ("-Y file -B auto", exit::USAGE, "ERROR: You cannot allow the BINARY protocol while using ascii"),
-        ("-Y file -S", exit::USAGE, "ERROR: You cannot allow the BINARY protocol while using ascii"),
+        ("-S -Y file -B ascii", exit::USAGE, "ERROR: You cannot allow the ASCII protocol while using SASL."),
+        ("-S -Y file -B binary", exit::USAGE, "ERROR: You cannot allow the BINARY protocol while using ascii"),
+        ("-S -Y file -U 5", exit::USAGE, "ERROR: Cannot enable UDP while using binary SASL authentication."),
         ("-e file", exit::USAGE, "not supported yet"),
         ("-o ssl_key=", exit::FLAG, "Missing argument for ssl_key"),
         ("-o foo", exit::FLAG, "Illegal suboption \"foo\""),
@@ -221,6 +223,11 @@ fn flags_without_effect_are_accepted_with_a_warning() {
     assert_eq!(options("-B binary").binding(), Binding::Binary);
     assert_eq!(options("-S").binding(), Binding::Binary);
     assert_eq!(options("-Y file").binding(), Binding::Ascii);
+    // As in memcached, whichever comes first.
+    for both in ["-S -Y file", "-Y file -S"] {
+        let both = options(both);
+        assert_eq!((both.binding(), both.authentication()), (Binding::Ascii, Authentication::Text));
+    }
     #[cfg(unix)]
     {
         let all = options("-s /x -p 5 -U 5 -l 127.0.0.1 -Z -o ssl_chain_cert=x").warnings;

@@ -69,6 +69,13 @@ impl Server {
         Self::start_command(Command::new(program), name, flags, Stdio::piped())
     }
 
+    /// Starts the program with the list of users that `-S` needs.
+    pub(crate) fn start_with_users(name: &str, flags: &str, users: &std::path::Path) -> Self {
+        let mut command = Command::new(program());
+        command.env("MEMCACHED_SASL_PWDB", users);
+        Self::start_command(command, name, flags, Stdio::piped())
+    }
+
     /// Starts a command that ends in the program's flags, with this as its standard error.
     pub(crate) fn start_command(mut command: Command, name: &str, flags: &str, errors: Stdio) -> Self {
         let folder = Folder::new(name);

@@ -87,6 +87,7 @@ impl Worker {
     /// Answers what has arrived and what is on its way, and ends every connection.
     pub(super) fn finish(&mut self, events: &mut Events) {
         self.lingering.lift_limit();
+        self.end_waiting();
         let began = Instant::now();
         let mut looked_at = None;
         let mut endings: Vec<Option<Ending>> = Vec::new();

@@ -173,6 +173,9 @@ impl Worker {
         if status.close() {
             return self.close(index);
         }
+        if status.later() {
+            return self.wait_for_later(index);
+        }
         if connection.is(ConnectionFlag::More) || connection.is(ConnectionFlag::Readable) {
             self.queue(index);
         }

@@ -16,7 +16,7 @@ use crate::{
     counters::WorkerCounters,
     guest::{ConnectionKind, Fault, Front},
     inbox::{Message, WAKER},
-    limits::{EVENTS_MAX, SWEEP_PAUSE, SWEEP_STEPS},
+    limits::{EVENTS_MAX, LATER_PAUSE, SWEEP_PAUSE, SWEEP_STEPS},
     network::{
         datagram::{UdpListener, UdpSocket},
         registry::RegistryEntry,
@@ -56,6 +56,8 @@ pub(super) struct Worker {
     logins_seen: (u32, u32),
     connections: Slab<Connection>,
     ready: VecDeque<usize>,
+    /// Connections whose logins wait for a later second.
+    later: Vec<usize>,
     now: u32,
     /// The kinds of events that the front records.
     watched: Kinds,
@@ -95,6 +97,7 @@ impl Worker {
             logins_seen: (0, 0),
             connections: Slab::new(),
             ready: VecDeque::new(),
+            later: Vec::new(),
             now,
             watched: Kinds::NONE,
             watchers: Vec::new(),
@@ -199,6 +202,8 @@ impl Worker {
             Some(Duration::ZERO)
         } else if self.sweeps_left > 0 {
             Some(SWEEP_PAUSE)
+        } else if !self.later.is_empty() {
+            Some(LATER_PAUSE)
         } else if shared.stores.worker_sweeps() > 0 || shared.options.idle_timeout_s > 0 || shared.tls.is_some() {
             Some(Duration::from_secs(1))
         } else {
@@ -210,6 +215,7 @@ impl Worker {
     fn upkeep(&mut self) {
         if self.now != self.upkeep_at {
             self.upkeep_at = self.now;
+            self.end_waiting();
             self.sweeps_left = self.shared.stores.worker_sweeps();
             let result = self.close_idle();
             self.replace_front(result);
@@ -253,7 +259,9 @@ impl Worker {
                 return Err(fault);
             }
         };
-        let label = self.front.label(guest, entry.descriptor);
+        let number = self.shared.users.as_ref().map(|users| users.number_of(&entry.peer));
+        let numbered = number.map_or(Ok(()), |number| self.front.peer(guest, number));
+        let label = numbered.and_then(|()| self.front.label(guest, entry.descriptor));
         self.shared.watching.opened(&entry.peer, entry.descriptor);
         vacancy.insert(Connection::new(socket, guest, entry));
         label
@@ -292,6 +300,7 @@ impl Worker {
             self.lingering.add(self.poll.registry(), connection.socket);
         }
         self.ready.clear();
+        self.later.clear();
         self.yields_seen = 0;
         self.logins_seen = (0, 0);
         loop {
