@@ -97,6 +97,7 @@ fn statuses_and_targets_have_the_numbers_of_the_page() {
         ("`CLOSE`", ConnectionStatus::CLOSE),
         ("`RUNS`", ConnectionStatus::RUNS),
         ("`PARTIAL`", ConnectionStatus::PARTIAL),
+        ("`WAITING`", ConnectionStatus::WAITING),
     ];
     let rows = table("| bit | name |");
     assert_eq!(rows.len(), statuses.len());

@@ -8,6 +8,7 @@
 
 #![deny(unsafe_code)]
 
+mod budget;
 mod clock;
 mod counters;
 mod entropy;

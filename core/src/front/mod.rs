@@ -5,6 +5,7 @@
 //! those of other guests through [`Run`]s. Then the front answers in order. It knows neither sockets nor the store.
 
 mod barrier;
+mod budget;
 mod collect;
 mod connection;
 mod control;
@@ -45,6 +46,7 @@ use crate::{
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use barrier::ControlFormat;
+use budget::Budget;
 use collect::Collected;
 use connection::Connection;
 use control::{After, Dumping, Position};
@@ -109,7 +111,7 @@ pub struct Front {
     gate: Gate,
     /// Output of the connection at hand beyond which it stops parsing.
     output_bytes_high: usize,
-    buffers_bytes: usize,
+    budget: Budget,
     yields: u32,
     events: Events,
     watchers: Watchers,
@@ -123,6 +125,7 @@ impl Front {
         let watchers = Watchers::new(config.number(Setting::WatcherLogbufSize));
         Self {
             runs: Runs::new(config.shards),
+            budget: Budget::new(&config),
             config,
             context,
             connections: Slab::new(),
@@ -134,7 +137,6 @@ impl Front {
             has_answered: false,
             gate: Gate::default(),
             output_bytes_high: limits::OUTPUT_BYTES_HIGH,
-            buffers_bytes: 0,
             yields: 0,
             events,
             watchers,
@@ -146,7 +148,8 @@ impl Front {
         let mut connection = Connection::new(self.first_state(self.config.binding));
         if refused {
             connection.refuse(words::TOO_MANY_CONNECTIONS);
-            self.buffers_bytes += connection.buffers_bytes();
+            connection.progress_at = self.context.now;
+            self.budget.change(0, connection.held_bytes());
         }
         ConnectionId(self.connections.insert(connection) as u32)
     }
@@ -178,7 +181,7 @@ impl Front {
     /// Forgets a client. Unknown ones are ignored.
     pub fn close(&mut self, id: ConnectionId) {
         if let Some(connection) = self.connections.try_remove(id.0 as usize) {
-            self.buffers_bytes -= connection.buffers_bytes();
+            self.release(&connection);
             if connection.watches != Kinds::NONE {
                 self.watchers.remove(id.0 as usize);
             }
@@ -192,13 +195,12 @@ impl Front {
     /// Space for the next received bytes of `id`; never empty.
     pub fn input(&mut self, id: ConnectionId) -> &mut [u8] {
         let Some(connection) = self.connections.get_mut(id.0 as usize) else { return &mut self.inbound.window };
-        let before = connection.buffers_bytes();
+        let before = connection.held_bytes();
         let in_window = connection.prepare_input(&mut self.inbound.window);
-        self.buffers_bytes = self.buffers_bytes + connection.buffers_bytes() - before;
-        match in_window {
-            Some(held) => &mut self.inbound.window[held..],
-            None => connection.input_space(),
-        }
+        self.budget.change(before, connection.held_bytes());
+        let Some(held) = in_window else { return self.connections[id.0 as usize].input_space() };
+        let end = self.window_end(&self.connections[id.0 as usize], held);
+        &mut self.inbound.window[held..end]
     }
 
     /// Takes `received` new bytes of `id`; without new bytes, continues with the input that is there.
@@ -208,7 +210,7 @@ impl Front {
         self.inbound.cursor = 0;
         self.requests_left = self.config.requests_per_event.max(1);
         self.has_answered = false;
-        self.output_bytes_high = limits::OUTPUT_BYTES_HIGH;
+        self.output_bytes_high = self.budget.output_bytes_high();
         self.pending.clear();
         if self.output.capacity() > limits::OUTPUT_BYTES_KEPT_MAX {
             self.output = Vec::with_capacity(limits::OUTPUT_BYTES_KEPT);
@@ -216,15 +218,8 @@ impl Front {
         self.output.clear();
         self.inbound.source = match self.connections.get_mut(self.inbound.connection) {
             None => Source::Window(0),
-            Some(connection) => {
-                let before = connection.buffers_bytes();
-                let source = match connection.accept_input(received) {
-                    Some(in_window) => Source::Window(in_window.min(limits::WINDOW_BYTES)),
-                    None => Source::Own,
-                };
-                self.buffers_bytes = self.buffers_bytes + connection.buffers_bytes() - before;
-                source
-            }
+            Some(connection) if connection.holds_no_input() => Source::Window(received.min(limits::WINDOW_BYTES)),
+            Some(_) => self.begin_held(received),
         };
         self.begin_datagram();
     }
@@ -366,28 +361,24 @@ impl Front {
         if self.takes_datagrams() {
             return self.park_datagram();
         }
-        let buffers_bytes_max = self.buffers_bytes_max();
+        let Some(connection) = self.connections.get(self.inbound.connection) else { return ConnectionStatus::CLOSE };
+        if self.inbound.is_answered() && connection.holds_no_input() && connection.dumping.is_none() {
+            self.inbound.forget();
+        } else {
+            self.park_held();
+        }
         let Some(connection) = self.connections.get_mut(self.inbound.connection) else {
             return ConnectionStatus::CLOSE;
         };
-        let before = connection.buffers_bytes();
-        self.inbound.put_aside(connection);
-        self.buffers_bytes = self.buffers_bytes + connection.buffers_bytes() - before;
-        if self.buffers_bytes > buffers_bytes_max && connection.has_input() && connection.state != State::Closing {
-            self.buffers_bytes -= connection.buffers_bytes();
-            connection.forget_input();
-            self.buffers_bytes += connection.buffers_bytes();
-            self.output.extend_from_slice(words::OUT_OF_MEMORY_READING);
-            connection.state = State::Closing;
-        }
-        let full = self.output.len() >= limits::OUTPUT_BYTES_HIGH || connection.has_output();
+        let full = self.output.len() >= self.output_bytes_high || connection.has_output();
         let yields = self.requests_left == 0 && connection.has_work();
         self.yields = self.yields.wrapping_add(u32::from(yields));
         let closing = connection.state == State::Closing;
         connection.status = ConnectionStatus::default()
             .with(ConnectionStatus::MORE, !closing && (full && connection.has_work() || yields))
             .with(ConnectionStatus::CLOSE, closing)
-            .with(ConnectionStatus::PARTIAL, connection.has_input());
+            .with(ConnectionStatus::PARTIAL, connection.has_input())
+            .with(ConnectionStatus::WAITING, connection.wanted > 0);
         connection.status.with(ConnectionStatus::OUTPUT, !self.output.is_empty() || connection.has_output())
     }
 
@@ -400,36 +391,22 @@ impl Front {
         }
     }
 
-    /// Takes the first `sent` bytes from the output and keeps the rest with the connection. If all connections together
-    /// then hold too much, drops the rest; the connection is to be closed.
+    /// Takes the first `sent` bytes from the output and keeps the rest with the connection.
     pub fn consume(&mut self, id: ConnectionId, sent: usize) -> ConnectionStatus {
-        let buffers_bytes_max = self.buffers_bytes_max();
         let Some(connection) = self.connections.get_mut(id.0 as usize) else { return ConnectionStatus::CLOSE };
-        let before = connection.buffers_bytes();
+        let before = connection.held_bytes();
         if connection.has_output() {
+            if sent > 0 {
+                connection.progress_at = self.context.now;
+            }
             connection.drop_output(sent);
         } else if self.inbound.connection == id.0 as usize {
+            connection.progress_at = self.context.now;
             connection.keep_output(&self.output[sent.min(self.output.len())..]);
             self.output.clear();
         }
-        if self.buffers_bytes + connection.buffers_bytes() - before > buffers_bytes_max && connection.has_output() {
-            connection.forget_output();
-            connection.forget_input();
-            connection.state = State::Closing;
-            connection.status = ConnectionStatus::CLOSE;
-        }
-        self.buffers_bytes = self.buffers_bytes + connection.buffers_bytes() - before;
+        self.budget.change(before, connection.held_bytes());
         connection.status.with(ConnectionStatus::OUTPUT, connection.has_output())
-    }
-
-    /// Bytes that unfinished requests and unread replies of all connections hold.
-    pub fn buffers_bytes(&self) -> usize {
-        self.buffers_bytes
-    }
-
-    fn buffers_bytes_max(&self) -> usize {
-        let by_items = limits::CONNECTION_BUFFERS_ITEMS_MAX * self.config.store.item_bytes_max as usize;
-        by_items.max(limits::CONNECTION_BUFFERS_BYTES_MIN)
     }
 
     /// The connection at hand.

@@ -10,7 +10,7 @@ pub(super) struct Connection {
     pub(super) socket: Socket,
     /// The front's number of the connection.
     pub(super) guest: u32,
-    flags: u8,
+    flags: u16,
     pub(super) entry: Arc<RegistryEntry>,
 }
 
@@ -31,6 +31,8 @@ pub(super) enum ConnectionFlag {
     Queued = 32,
     /// Receives events.
     Watching = 64,
+    /// A request has no room: the connection is left alone.
+    Waiting = 128,
 }
 
 impl Connection {
@@ -42,16 +44,16 @@ impl Connection {
     /// Whether `flag` is set.
     #[inline]
     pub(super) fn is(&self, flag: ConnectionFlag) -> bool {
-        self.flags & flag as u8 != 0
+        self.flags & flag as u16 != 0
     }
 
     /// Sets or clears `flag`.
     #[inline]
     pub(super) fn set(&mut self, flag: ConnectionFlag, value: bool) {
         if value {
-            self.flags |= flag as u8;
+            self.flags |= flag as u16;
         } else {
-            self.flags &= !(flag as u8);
+            self.flags &= !(flag as u16);
         }
     }
 

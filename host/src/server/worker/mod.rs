@@ -10,13 +10,14 @@ mod drain;
 mod events;
 mod exchange;
 mod logins;
+mod room;
 
 use super::Shared;
 use crate::{
     counters::WorkerCounters,
     guest::{ConnectionKind, Fault, Front},
     inbox::{Message, WAKER},
-    limits::{EVENTS_MAX, HANDSHAKE_S_MAX, SWEEP_PAUSE, SWEEP_STEPS},
+    limits::{EVENTS_MAX, HANDSHAKE_S_MAX, ROOM_WAIT_MIN, SWEEP_PAUSE, SWEEP_STEPS},
     network::{
         datagram::{UdpListener, UdpSocket},
         registry::RegistryEntry,
@@ -27,6 +28,7 @@ use crate::{
 };
 use connection::{Connection, ConnectionFlag};
 use mio::{Events, Poll, Token};
+use room::RoomState;
 use slab::Slab;
 use std::{
     collections::VecDeque,
@@ -62,6 +64,7 @@ pub(super) struct Worker {
     /// When the last upkeep began.
     upkeep_at: u32,
     sweeps_left: u32,
+    room: RoomState,
     scratch: Scratch,
     udp_sockets: Vec<UdpSocket>,
 }
@@ -97,6 +100,7 @@ impl Worker {
             watchers: Vec::new(),
             upkeep_at: now,
             sweeps_left: 0,
+            room: RoomState::default(),
             scratch: Scratch::default(),
             udp_sockets,
         })
@@ -166,6 +170,7 @@ impl Worker {
             let result = match message {
                 Message::Connection(incoming) => self.open(incoming),
                 Message::Job(job) => job(&mut self.front),
+                Message::Budget(order) => self.on_budget_order(order),
                 // The last watcher may have been closed while this batch was on its way.
                 Message::Events(_) if self.watchers.is_empty() => Ok(()),
                 Message::Events(batch) => {
@@ -187,7 +192,13 @@ impl Worker {
             Some(Duration::ZERO)
         } else if self.sweeps_left > 0 {
             Some(SWEEP_PAUSE)
-        } else if shared.stores.worker_sweeps() > 0 || shared.options.idle_timeout_s > 0 || shared.tls.is_some() {
+        } else if self.room.waiting > 0 {
+            Some(ROOM_WAIT_MIN)
+        } else if self.room.is_reclaimable
+            || shared.stores.worker_sweeps() > 0
+            || shared.options.idle_timeout_s > 0
+            || shared.tls.is_some()
+        {
             Some(Duration::from_secs(1))
         } else {
             None
@@ -199,9 +210,10 @@ impl Worker {
         if self.now != self.upkeep_at {
             self.upkeep_at = self.now;
             self.sweeps_left = self.shared.stores.worker_sweeps();
-            let result = self.close_idle();
+            let result = self.close_idle().and_then(|()| self.reclaim());
             self.replace_front(result);
         }
+        self.search_room();
         if self.sweeps_left > 0 {
             let swept = self.front.sweep(self.now, SWEEP_STEPS).and_then(|more| self.post_events().map(|()| more));
             match swept {
@@ -256,7 +268,11 @@ impl Worker {
         for index in 0..self.connections.capacity() {
             let Some(connection) = self.connections.get(index) else { continue };
             let handshaking = connection.socket.handshaking_since();
-            let is_idle = || !connection.is(ConnectionFlag::Watching) && connection.entry.idle_s(self.now) > limit_s;
+            let is_idle = || {
+                !connection.is(ConnectionFlag::Watching)
+                    && !connection.is(ConnectionFlag::Waiting)
+                    && connection.entry.idle_s(self.now) > limit_s
+            };
             if handshaking.is_some_and(|since| self.now.saturating_sub(since) > HANDSHAKE_S_MAX) {
                 self.shared.tls.iter().for_each(|tls| tls.count_overdue());
                 self.close_because(index, Reason::Error)?;
@@ -273,6 +289,7 @@ impl Worker {
         let Err(fault) = result else { return };
         self.shared.stores.count_worker_trap(&fault, self.index);
         self.shared.watching.forget_worker(self.index);
+        self.forget_room();
         self.watchers.clear();
         self.watched = Kinds::NONE;
         for connection in self.connections.drain() {
