@@ -125,6 +125,9 @@ pub const DATAGRAM_AMPLIFICATION_DEFAULT: u32 = 3;
 /// Most commands that one batch carries.
 pub const BATCH_COMMANDS_MAX: usize = 64;
 
+/// A buffer for the orders or the replies of a run that is larger than this is given back after use.
+pub const RUN_BYTES_KEPT_MAX: usize = 1024 * 1024;
+
 /// Replies beyond which a shard stops executing a batch; the front sends the rest again.
 pub const REPLY_BYTES_HIGH: usize = 256 * 1024;
 
@@ -144,12 +147,47 @@ pub const HOLD_S: Seconds = 300;
 /// Released segments that clients still read take at most this part of the size of the pool, beside it.
 pub const HELD_BYTES_SHARE: usize = 8;
 
-/// Most bytes of unfinished requests and unread replies of all connections of one front together, as a multiple of
-/// the item limit, but at least [`CONNECTION_BUFFERS_BYTES_MIN`].
-pub const CONNECTION_BUFFERS_ITEMS_MAX: usize = 32;
+/// Least budget of what connections hold.
+pub const BUFFERS_BYTES_MIN: u64 = 16 * 1024 * 1024;
 
-/// See [`CONNECTION_BUFFERS_ITEMS_MAX`].
-pub const CONNECTION_BUFFERS_BYTES_MIN: usize = 64 * 1024 * 1024;
+/// Largest budget of what connections hold, unless two of the largest items need more: the memory of one front, which
+/// may hold all of it, has 4 GiB.
+pub const BUFFERS_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+
+/// The budget of what the connections of a server hold together: a quarter of its memory, and room for two items of the
+/// largest size, so that one upload never has to wait for itself.
+pub const fn buffers_bytes_max(memory_bytes: u64, item_bytes_max: u32) -> u64 {
+    let share = memory_bytes / 4;
+    let share = if share < BUFFERS_BYTES_MAX { share } else { BUFFERS_BYTES_MAX };
+    let least = if share < BUFFERS_BYTES_MIN { BUFFERS_BYTES_MIN } else { share };
+    let items = 2 * item_bytes_max as u64;
+    if least < items { items } else { least }
+}
+
+/// The part of the budget that large requests leave to small ones: one in so many bytes. While less than this part is
+/// left, connections are under pressure: they read and answer in short pieces.
+pub const BUFFERS_RESERVE_DIVISOR: u64 = 4;
+
+/// A request up to this length is small: it may use the whole budget.
+pub const SMALL_REQUEST_BYTES: usize = 16 * 1024;
+
+/// The window under pressure. It bounds what a connection holds of a request that has no room yet, and such bytes are
+/// not counted: connections that wait must not take the room for which they wait.
+pub const WINDOW_BYTES_SHORT: usize = 2 * 1024;
+
+/// [`OUTPUT_BYTES_HIGH`] under pressure.
+pub const OUTPUT_BYTES_HIGH_SHORT: usize = 4 * 1024;
+
+/// Most space that a connection's own buffer offers to a read: what is cleared for a read stays in the caches until the
+/// read has filled it.
+pub const READ_BYTES_MAX: usize = 256 * 1024;
+
+/// An upload without a byte for longer than this ends if another request has no room. A client that sends one has its
+/// bytes at hand.
+pub const STALLED_UPLOAD_S_MIN: u32 = 1;
+
+/// Unread replies without progress for so long end if a request has no room. A client may be busy with earlier replies.
+pub const STALLED_REPLY_S_MIN: u32 = 30;
 
 /// Bytes that memcached adds to key and value when it compares an item with `-I`: header 48, NUL 1, line end 2 and,
 /// unless CAS is disabled, unique 8. Our own header is smaller, but the limit that clients see is the same.
@@ -196,6 +234,11 @@ pub const SHARD_BYTES_MIN: u64 = 64 * 1024;
 pub const SHARDS_MAX: u32 = 256;
 
 const _: () = assert!(LINE_BYTES_MAX < WINDOW_BYTES);
+const _: () = assert!(WINDOW_BYTES_SHORT < SMALL_REQUEST_BYTES && SMALL_REQUEST_BYTES < WINDOW_BYTES);
+const _: () = assert!(OUTPUT_BYTES_HIGH_SHORT < OUTPUT_BYTES_HIGH);
+const _: () = assert!((SMALL_REQUEST_BYTES as u64) < BUFFERS_BYTES_MIN / BUFFERS_RESERVE_DIVISOR);
+// Numbers of bytes cross the boundary in 32 bits.
+const _: () = assert!(buffers_bytes_max(u64::MAX, ITEM_BYTES_MAX_MAX) <= u32::MAX as u64);
 const _: () = assert!(3 * USER_NAME_BYTES_MAX + SCRAM_NONCE_BYTES_MAX < SCRAM_MESSAGE_BYTES_MAX);
 const _: () = assert!(SCRAM_ITERATIONS_MAX <= LOGIN_ITERATIONS_PER_SECOND_MAX);
 const _: () = assert!(SCRAM_ITERATIONS_MAX <= LOGIN_ADDRESS_PRICE_MAX && LOGIN_PRICE_MIN <= LOGIN_ADDRESS_PRICE_MAX);

@@ -98,6 +98,7 @@ fn statuses_and_targets_have_the_numbers_of_the_page() {
         ("`RUNS`", ConnectionStatus::RUNS),
         ("`PARTIAL`", ConnectionStatus::PARTIAL),
         ("`LATER`", ConnectionStatus::LATER),
+        ("`WAITING`", ConnectionStatus::WAITING),
     ];
     let rows = table("| bit | name |");
     assert_eq!(rows.len(), statuses.len());

@@ -102,6 +102,21 @@ pub(crate) const DATAGRAMS_AT_ONCE_MAX: usize = 32;
 /// Records of events that wait in one inbox. Events beyond that are counted and dropped.
 pub(crate) const EVENT_QUEUE_BYTES_MAX: usize = 1024 * 1024;
 
+// Room for what connections hold
+
+/// Change of what a front holds before the other workers see it: less is not worth a shared cache line.
+pub(crate) const HELD_BYTES_PUBLISHED: u32 = 16 * 1024;
+
+/// Fall of what a front holds after which its memory is given back before the second is over.
+pub(crate) const HELD_BYTES_RECLAIMED: u32 = 4 * 1024 * 1024;
+
+/// Time that a request waits for room before connections without progress end for it. It is also the pause between two
+/// looks at them.
+pub(crate) const ROOM_WAIT_MIN: Duration = Duration::from_millis(100);
+
+/// Time after which workers that have not answered are asked again for their largest holder.
+pub(crate) const ROOM_ROUND_DURATION_MAX: Duration = Duration::from_secs(1);
+
 // Guests
 
 /// Processor time of a watched call before it is interrupted. Waiting for the processor does not count.

@@ -10,6 +10,7 @@
 // A line that cannot be written must not end the process: `console` writes all of them.
 #![deny(clippy::print_stderr, clippy::print_stdout)]
 
+mod budget;
 mod clock;
 mod console;
 mod counters;

@@ -14,10 +14,8 @@ use wasmcached_core::{
     },
     engine::Engine,
     front::{ConnectionId, ConnectionStatus},
+    limits::RUN_BYTES_KEPT_MAX,
 };
-
-/// A larger buffer for commands or replies is freed after use.
-const COMMANDS_BYTES_KEPT_MAX: usize = 1024 * 1024;
 
 /// Length of the three words before the records of [`events`].
 const EVENTS_HEAD_BYTES: usize = 3 * 4;
@@ -40,7 +38,9 @@ struct Mailbox {
     yields: u32,
     reclaimable_at: u32,
     reclaimable_bytes: u32,
-    reserved: [u32; 2],
+    held_bytes: u32,
+    /// Written by the host.
+    held_elsewhere_bytes: u32,
 }
 
 const _: () = assert!(size_of::<Mailbox>() == 64);
@@ -101,8 +101,25 @@ impl Guest {
         self.show_output(id);
         if let Some(front) = self.engine.as_mut().and_then(Engine::front) {
             self.mailbox.yields = front.yields();
+            self.mailbox.held_bytes = front.buffers_bytes() as u32;
         }
         status.0
+    }
+
+    /// Tells the front what the host has written into the mailbox.
+    #[inline]
+    fn take_held_elsewhere(&mut self) {
+        // SAFETY: the reference is to a word of this instance. The host writes it between two calls.
+        let bytes = unsafe { (&raw const self.mailbox.held_elsewhere_bytes).read_volatile() };
+        if let Some(front) = self.engine.as_mut().and_then(Engine::front) {
+            front.set_held_elsewhere(bytes);
+        }
+    }
+
+    fn show_held(&mut self) {
+        if let Some(front) = self.engine.as_mut().and_then(Engine::front) {
+            self.mailbox.held_bytes = front.buffers_bytes() as u32;
+        }
     }
 }
 
@@ -187,6 +204,7 @@ pub extern "C" fn open(kind: u32) -> u32 {
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn input(connection: u32) {
     let guest = guest();
+    guest.take_held_elsewhere();
     if let Some(front) = guest.engine.as_mut().and_then(Engine::front) {
         let window = front.input(ConnectionId(connection));
         guest.mailbox.window_at = address(window);
@@ -199,6 +217,7 @@ pub extern "C" fn input(connection: u32) {
 pub extern "C" fn advance(connection: u32, received: u32, now: u32) -> u32 {
     let guest = guest();
     let id = ConnectionId(connection);
+    guest.take_held_elsewhere();
     let Some(engine) = &mut guest.engine else { return ConnectionStatus::CLOSE.0 };
     let status = engine.advance(id, received as usize, now);
     guest.show(id, status)
@@ -228,15 +247,57 @@ pub extern "C" fn consume(connection: u32, bytes: u32) -> u32 {
     let Some(front) = guest.engine.as_mut().and_then(Engine::front) else { return ConnectionStatus::CLOSE.0 };
     let status = front.consume(id, bytes as usize);
     guest.show_output(id);
+    guest.show_held();
     status.0
 }
 
 /// Closes `connection`.
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn close(connection: u32) {
-    if let Some(front) = guest().engine.as_mut().and_then(Engine::front) {
+    let guest = guest();
+    if let Some(front) = guest.engine.as_mut().and_then(Engine::front) {
         front.close(ConnectionId(connection));
     }
+    guest.show_held();
+}
+
+/// The room in the budget that the waiting request of `connection` needs; 0: it does not wait.
+#[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
+pub extern "C" fn wanted(connection: u32) -> u32 {
+    let front = guest().engine.as_mut().and_then(Engine::front);
+    front.map_or(0, |front| u32::try_from(front.wanted_bytes(ConnectionId(connection))).unwrap_or(u32::MAX))
+}
+
+/// Gives the waiting request of `connection` its room.
+#[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
+pub extern "C" fn admit(connection: u32) {
+    let guest = guest();
+    if let Some(front) = guest.engine.as_mut().and_then(Engine::front) {
+        front.admit(ConnectionId(connection));
+    }
+    guest.show_held();
+}
+
+/// The connection that has held most for longest without progress (low half), and its KiB times seconds (high half); 0
+/// if there is none.
+#[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
+pub extern "C" fn holder(now: u32) -> u64 {
+    let front = guest().engine.as_mut().and_then(Engine::front);
+    front
+        .and_then(|front| front.largest_holder(now))
+        .map_or(0, |(id, weight)| u64::from(weight) << 32 | u64::from(id.0))
+}
+
+/// Ends `connection`, because others need the room that it holds; returns the status.
+#[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
+pub extern "C" fn shed(connection: u32) -> u32 {
+    let guest = guest();
+    let id = ConnectionId(connection);
+    let Some(front) = guest.engine.as_mut().and_then(Engine::front) else { return ConnectionStatus::CLOSE.0 };
+    let status = front.shed(id);
+    guest.show_output(id);
+    guest.show_held();
+    status.0
 }
 
 /// Buffer for `bytes` bytes of replies to run number `run`; 0 if there is no such run.
@@ -262,13 +323,13 @@ pub extern "C" fn commands(bytes: u32) -> u32 {
 pub extern "C" fn execute(bytes: u32, count: u32, now: u32, room: u32) {
     let guest = guest();
     guest.replies.clear();
-    guest.replies.shrink_to(COMMANDS_BYTES_KEPT_MAX);
+    guest.replies.shrink_to(RUN_BYTES_KEPT_MAX);
     let shard = guest.engine.as_mut().and_then(Engine::shard);
     guest.mailbox.executed = match (shard, guest.commands.get(..bytes as usize)) {
         (Some(shard), Some(orders)) => shard.execute_batch(orders, count, now, room as usize, &mut guest.replies),
         _ => 0,
     };
-    if guest.commands.capacity() > COMMANDS_BYTES_KEPT_MAX {
+    if guest.commands.capacity() > RUN_BYTES_KEPT_MAX {
         guest.commands = Vec::new();
     }
     guest.mailbox.replies_at = address(&guest.replies);
@@ -355,6 +416,14 @@ fn reclaimable_pages() -> Option<(u32, u32)> {
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn reclaimable() -> u32 {
     let guest = guest();
+    for buffer in [&mut guest.commands, &mut guest.replies] {
+        if buffer.capacity() > RUN_BYTES_KEPT_MAX {
+            *buffer = Vec::new();
+        }
+    }
+    if let Some(front) = guest.engine.as_mut().and_then(Engine::front) {
+        front.trim();
+    }
     let reclaimable = guest.engine.as_mut().and_then(Engine::shard).and_then(|shard| shard.reclaimable());
     let reclaimable = reclaimable.map(|bytes| (address(bytes), bytes.len() as u32));
     let (at, bytes) = reclaimable.or_else(reclaimable_pages).unwrap_or_default();
@@ -409,7 +478,7 @@ mod tests {
         }
         let expected = words! {
             window_at window_bytes output_at output_bytes runs_at runs_count replies_at replies_bytes executed
-            message_at message_bytes yields reclaimable_at reclaimable_bytes
+            message_at message_bytes yields reclaimable_at reclaimable_bytes held_bytes held_elsewhere_bytes
         };
         assert_eq!(words, expected);
     }

@@ -107,6 +107,17 @@ impl LocalHost {
         status
     }
 
+    /// Whether the rest of a request of `id` has no room: its client should send no more for now. It has room from then
+    /// on if it fits.
+    pub fn waits(&self, engine: &mut Engine, id: ConnectionId) -> bool {
+        let Some(front) = engine.front() else { return false };
+        let waits = front.wanted_bytes(id) > front.room_bytes();
+        if !waits {
+            front.admit(id);
+        }
+        waits
+    }
+
     /// Answers the runs for the host: a solo engine hands out no others.
     fn carry_runs(&mut self, engine: &mut Engine, asking: ConnectionId, now: Seconds) {
         let Some((runs, orders)) = engine.front().map(|front| front.runs()) else { return };

@@ -5,6 +5,7 @@
 //! those of other guests through [`Run`]s. Then the front answers in order. It knows neither sockets nor the store.
 
 mod barrier;
+mod budget;
 mod collect;
 mod connection;
 mod control;
@@ -46,6 +47,7 @@ use crate::{
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use barrier::ControlFormat;
+use budget::Budget;
 use collect::Collected;
 use connection::Connection;
 use control::{After, Dumping, Position};
@@ -110,7 +112,7 @@ pub struct Front {
     logins: FrontLogins,
     /// Output of the connection at hand beyond which it stops parsing.
     output_bytes_high: usize,
-    buffers_bytes: usize,
+    budget: Budget,
     yields: u32,
     events: Events,
     watchers: Watchers,
@@ -124,6 +126,7 @@ impl Front {
         let watchers = Watchers::new(config.number(Setting::WatcherLogbufSize));
         Self {
             runs: Runs::new(config.shards),
+            budget: Budget::new(&config),
             config,
             context,
             connections: Slab::new(),
@@ -135,7 +138,6 @@ impl Front {
             has_answered: false,
             logins: FrontLogins::default(),
             output_bytes_high: limits::OUTPUT_BYTES_HIGH,
-            buffers_bytes: 0,
             yields: 0,
             events,
             watchers,
@@ -147,7 +149,8 @@ impl Front {
         let mut connection = Connection::new(self.first_state(self.config.binding));
         if refused {
             connection.refuse(words::TOO_MANY_CONNECTIONS);
-            self.buffers_bytes += connection.buffers_bytes();
+            connection.progress_at = self.context.now;
+            self.budget.change(0, connection.held_bytes());
         }
         ConnectionId(self.connections.insert(connection) as u32)
     }
@@ -179,7 +182,7 @@ impl Front {
     /// Forgets a client. Unknown ones are ignored.
     pub fn close(&mut self, id: ConnectionId) {
         if let Some(connection) = self.connections.try_remove(id.0 as usize) {
-            self.buffers_bytes -= connection.buffers_bytes();
+            self.release(&connection);
             if connection.watches != Kinds::NONE {
                 self.watchers.remove(id.0 as usize);
             }
@@ -196,13 +199,12 @@ impl Front {
     /// Space for the next received bytes of `id`; never empty.
     pub fn input(&mut self, id: ConnectionId) -> &mut [u8] {
         let Some(connection) = self.connections.get_mut(id.0 as usize) else { return &mut self.inbound.window };
-        let before = connection.buffers_bytes();
+        let before = connection.held_bytes();
         let in_window = connection.prepare_input(&mut self.inbound.window);
-        self.buffers_bytes = self.buffers_bytes + connection.buffers_bytes() - before;
-        match in_window {
-            Some(held) => &mut self.inbound.window[held..],
-            None => connection.input_space(),
-        }
+        self.budget.change(before, connection.held_bytes());
+        let Some(held) = in_window else { return self.connections[id.0 as usize].input_space() };
+        let end = self.window_end(&self.connections[id.0 as usize], held);
+        &mut self.inbound.window[held..end]
     }
 
     /// Takes `received` new bytes of `id`; without new bytes, continues with the input that is there.
@@ -212,8 +214,7 @@ impl Front {
         self.inbound.cursor = 0;
         self.requests_left = self.config.requests_per_event.max(1);
         self.has_answered = false;
-        self.output_bytes_high =
-            if self.is_pressed() { limits::PIECE_BYTES_UNDER_PRESSURE } else { limits::OUTPUT_BYTES_HIGH };
+        self.output_bytes_high = self.budget.output_bytes_high();
         self.pending.clear();
         if self.output.capacity() > limits::OUTPUT_BYTES_KEPT_MAX {
             self.output = Vec::with_capacity(limits::OUTPUT_BYTES_KEPT);
@@ -221,15 +222,13 @@ impl Front {
         self.output.clear();
         self.inbound.source = match self.connections.get_mut(self.inbound.connection) {
             None => Source::Window(0),
+            Some(connection) if connection.holds_no_input() => {
+                connection.keep_stream();
+                Source::Window(received.min(limits::WINDOW_BYTES))
+            }
             Some(connection) => {
                 connection.keep_stream();
-                let before = connection.buffers_bytes();
-                let source = match connection.accept_input(received) {
-                    Some(in_window) => Source::Window(in_window.min(limits::WINDOW_BYTES)),
-                    None => Source::Own,
-                };
-                self.buffers_bytes = self.buffers_bytes + connection.buffers_bytes() - before;
-                source
+                self.begin_held(received)
             }
         };
         self.begin_datagram();
@@ -384,20 +383,15 @@ impl Front {
         if self.takes_datagrams() {
             return self.park_datagram();
         }
-        let buffers_bytes_max = self.buffers_bytes_max();
+        let Some(connection) = self.connections.get(self.inbound.connection) else { return ConnectionStatus::CLOSE };
+        if self.inbound.is_answered() && connection.holds_no_input() && connection.dumping.is_none() {
+            self.inbound.forget();
+        } else {
+            self.park_held();
+        }
         let Some(connection) = self.connections.get_mut(self.inbound.connection) else {
             return ConnectionStatus::CLOSE;
         };
-        let before = connection.buffers_bytes();
-        self.inbound.put_aside(connection);
-        self.buffers_bytes = self.buffers_bytes + connection.buffers_bytes() - before;
-        if self.buffers_bytes > buffers_bytes_max && connection.has_input() && connection.state != State::Closing {
-            self.buffers_bytes -= connection.buffers_bytes();
-            connection.forget_input();
-            self.buffers_bytes += connection.buffers_bytes();
-            self.output.extend_from_slice(words::OUT_OF_MEMORY_READING);
-            connection.state = State::Closing;
-        }
         let full =
             self.output.len() >= self.output_bytes_high || connection.has_output() || connection.stream.is_some();
         let yields = self.requests_left == 0 && connection.has_work();
@@ -408,7 +402,8 @@ impl Front {
             .with(ConnectionStatus::MORE, !closing && (full && connection.has_work() || yields || waits.is_some()))
             .with(ConnectionStatus::LATER, !closing && waits == Some(Wait::Second))
             .with(ConnectionStatus::CLOSE, closing)
-            .with(ConnectionStatus::PARTIAL, connection.has_input());
+            .with(ConnectionStatus::PARTIAL, connection.has_input())
+            .with(ConnectionStatus::WAITING, connection.wanted > 0);
         connection.status.with(ConnectionStatus::OUTPUT, !self.output.is_empty() || connection.has_output())
     }
 
@@ -421,15 +416,18 @@ impl Front {
         }
     }
 
-    /// Takes the first `sent` bytes from the output and keeps the rest with the connection. If all connections together
-    /// then hold too much, drops the rest; the connection is to be closed.
+    /// Takes the first `sent` bytes from the output and keeps the rest with the connection.
     pub fn consume(&mut self, id: ConnectionId, sent: usize) -> ConnectionStatus {
-        let (buffers_bytes_max, is_pressed) = (self.buffers_bytes_max(), self.is_pressed());
+        let is_pressed = self.budget.is_pressed();
         let Some(connection) = self.connections.get_mut(id.0 as usize) else { return ConnectionStatus::CLOSE };
-        let before = connection.buffers_bytes();
+        let before = connection.held_bytes();
         if connection.has_output() {
+            if sent > 0 {
+                connection.progress_at = self.context.now;
+            }
             connection.drop_output(sent);
         } else if self.inbound.connection == id.0 as usize {
+            connection.progress_at = self.context.now;
             let sent = sent.min(self.output.len());
             let mut kept = self.output.len();
             if is_pressed {
@@ -440,30 +438,8 @@ impl Front {
             self.output.clear();
             connection.status = connection.status.with(ConnectionStatus::MORE, connection.streams());
         }
-        if self.buffers_bytes + connection.buffers_bytes() - before > buffers_bytes_max && connection.has_output() {
-            connection.forget_output();
-            connection.forget_input();
-            connection.state = State::Closing;
-            connection.status = ConnectionStatus::CLOSE;
-        }
-        self.buffers_bytes = self.buffers_bytes + connection.buffers_bytes() - before;
+        self.budget.change(before, connection.held_bytes());
         connection.status.with(ConnectionStatus::OUTPUT, connection.has_output())
-    }
-
-    /// Bytes that unfinished requests and unread replies of all connections hold.
-    pub fn buffers_bytes(&self) -> usize {
-        self.buffers_bytes
-    }
-
-    fn buffers_bytes_max(&self) -> usize {
-        let by_items = limits::CONNECTION_BUFFERS_ITEMS_MAX * self.config.store.item_bytes_max as usize;
-        by_items.max(limits::CONNECTION_BUFFERS_BYTES_MIN)
-    }
-
-    /// Whether clients hold so much that replies to them must be small.
-    #[inline]
-    pub(super) fn is_pressed(&self) -> bool {
-        self.buffers_bytes > self.buffers_bytes_max() / 2
     }
 
     /// The connection at hand.

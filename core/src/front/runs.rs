@@ -97,6 +97,14 @@ impl Runs {
         }
     }
 
+    /// Frees buffers that are larger than most requests need.
+    pub(super) fn trim(&mut self) {
+        let buffers = self.replies.iter_mut().chain(&mut self.grouped).chain([&mut self.orders]);
+        for buffer in buffers.filter(|buffer| buffer.capacity() > limits::RUN_BYTES_KEPT_MAX) {
+            *buffer = Vec::new();
+        }
+    }
+
     pub(super) fn add_run(&mut self, target: Target, start: usize, count: u32) {
         let tail = Span::default();
         self.runs.push(Run { target, start, bytes: self.orders.len() - start, count, tail });

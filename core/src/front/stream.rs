@@ -87,7 +87,7 @@ impl Front {
             // A datagram's answer is one series.
             return Some(ReplyLimit { piece_bytes: u32::MAX, reply_bytes: u32::MAX });
         }
-        self.is_pressed().then_some(ReplyLimit {
+        self.budget.is_pressed().then_some(ReplyLimit {
             piece_bytes: limits::PIECE_BYTES_UNDER_PRESSURE as u32,
             reply_bytes: limits::PIECE_BYTES_UNDER_PRESSURE as u32,
         })

@@ -275,6 +275,15 @@ statistics! {
     /// Shards and fronts interrupted because a call did not return in time.
     Lifetime guest_interrupts None host[33];
 
+    /// Bytes that unfinished requests and unread replies hold.
+    Gauge buffers_bytes Bytes host[35];
+    /// Limit of `buffers_bytes`.
+    Gauge buffers_limit_bytes Bytes host[36];
+    /// Connections whose request waits for room in `buffers_bytes`.
+    Gauge buffers_waiting_connections None host[37];
+    /// Connections that were ended because they held much for long while others waited.
+    Counter buffers_ended_connections None host[38];
+
     // Not in `stats`.
 
     /// Buckets of the index.

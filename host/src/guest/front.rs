@@ -20,6 +20,7 @@ pub(crate) struct Front {
     pub(super) guest: Guest,
     verbs: FrontVerbs,
     login: LoginVerbs,
+    budget: BudgetVerbs,
     upkeep: UpkeepVerbs,
     /// The window of all connections without a partial request; requested once.
     plain_window: Option<Range<usize>>,
@@ -49,8 +50,14 @@ impl Front {
             logins: guest.verb("logins")?,
             peer: guest.verb("peer")?,
         };
+        let budget = BudgetVerbs {
+            wanted: guest.verb("wanted")?,
+            admit: guest.verb("admit")?,
+            holder: guest.verb("holder")?,
+            shed: guest.verb("shed")?,
+        };
         let upkeep = guest.upkeep_verbs()?;
-        Ok(Self { guest, verbs, login, upkeep, plain_window: None })
+        Ok(Self { guest, verbs, login, budget, upkeep, plain_window: None })
     }
 
     /// Opens a connection; returns its number.
@@ -65,18 +72,19 @@ impl Front {
         self.guest.call(&self.verbs.open, number)
     }
 
-    /// The buffer to receive into, never empty. `partial` is that of the connection's last status.
+    /// The buffer to receive into, never empty. `partial` is that of the connection's last status; `is_pressed`: the window
+    /// may be short.
     #[inline]
-    pub(crate) fn window(&mut self, connection: u32, partial: bool) -> Result<&mut [u8], Fault> {
+    pub(crate) fn window(&mut self, connection: u32, partial: bool, is_pressed: bool) -> Result<&mut [u8], Fault> {
         let window = match &self.plain_window {
-            Some(window) if !partial => window.clone(),
+            Some(window) if !partial && !is_pressed => window.clone(),
             _ => {
                 self.guest.call(&self.verbs.input, connection)?;
                 let window = self.guest.named(Word::Window);
                 if window.is_empty() {
                     return Err(Fault::new("the guest gave an empty window"));
                 }
-                if !partial {
+                if !partial && !is_pressed {
                     self.plain_window = Some(window.clone());
                 }
                 window
@@ -120,6 +128,46 @@ impl Front {
     /// Number of turns that ended at the limit of requests, since the guest was made.
     pub(crate) fn yields(&self) -> u32 {
         self.guest.word(Word::Yields as usize)
+    }
+
+    /// Bytes that the connections of this front hold.
+    #[inline]
+    pub(crate) fn held_bytes(&self) -> u32 {
+        self.guest.word(Word::Held as usize)
+    }
+
+    /// Tells the guest what the connections of all other fronts hold.
+    pub(crate) fn set_held_elsewhere(&mut self, bytes: u64) -> Result<(), Fault> {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let at = self.guest.mailbox_at + Word::HeldElsewhere as usize * 4;
+        self.guest.bytes_mut(at..at + 4)?.copy_from_slice(&bytes.to_le_bytes());
+        Ok(())
+    }
+
+    /// The room that the waiting request of a connection needs; 0: it does not wait.
+    pub(crate) fn wanted(&mut self, connection: u32) -> Result<u32, Fault> {
+        self.guest.call(&self.budget.wanted, connection)
+    }
+
+    /// Gives the waiting request of a connection its room.
+    pub(crate) fn admit(&mut self, connection: u32) -> Result<(), Fault> {
+        self.guest.call(&self.budget.admit, connection)
+    }
+
+    /// The connection that has held most for longest without progress, and its weight; `None` if there is none.
+    pub(crate) fn largest_holder(&mut self, now: u32) -> Result<Option<(u32, u32)>, Fault> {
+        let holder = self.guest.call(&self.budget.holder, now)?;
+        Ok((holder != 0).then_some((holder as u32, (holder >> 32) as u32)))
+    }
+
+    /// Ends a connection because others need its room.
+    pub(crate) fn shed(&mut self, connection: u32) -> Result<FrontStatus, Fault> {
+        self.guest.call(&self.budget.shed, connection).map(FrontStatus)
+    }
+
+    /// Returns unused memory to the system; true if there may be more.
+    pub(crate) fn reclaim(&mut self) -> Result<bool, Fault> {
+        self.guest.reclaim(&self.upkeep)
     }
 
     /// Number of runs to execute.
@@ -244,4 +292,11 @@ struct LoginVerbs {
     users: Verb<u32, u32>,
     logins: Verb<(), u64>,
     peer: Verb<(u32, u64), ()>,
+}
+
+struct BudgetVerbs {
+    wanted: Verb<u32, u32>,
+    admit: Verb<u32, ()>,
+    holder: Verb<u32, u64>,
+    shed: Verb<u32, u32>,
 }

@@ -40,6 +40,11 @@ impl FrontStatus {
     pub(crate) fn partial(self) -> bool {
         self.0 & 16 != 0
     }
+
+    /// A request has no room: the connection is left alone until it is admitted.
+    pub(crate) fn waiting(self) -> bool {
+        self.0 & 32 != 0
+    }
 }
 
 /// The kinds of connections of a front.

@@ -143,7 +143,7 @@ impl UdpSocket {
     /// As a socket.
     pub(crate) fn receive(&mut self, front: &mut Front) -> Result<io::Result<(usize, u32, SocketAddr)>, Fault> {
         let Some(connections) = self.connections else { return Ok(Err(io::ErrorKind::WouldBlock.into())) };
-        let window = front.window(connections.verified, false)?;
+        let window = front.window(connections.verified, false, false)?;
         Ok(self.socket.recv_from(window).map(|(bytes, peer)| {
             let connection = if is_verified(peer) { connections.verified } else { connections.others };
             (bytes, connection, peer)

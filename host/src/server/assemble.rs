@@ -2,6 +2,7 @@
 
 use super::{Shared, accept, worker::Worker};
 use crate::{
+    budget::SharedBudget,
     clock::Clock,
     counters::{Baseline, FaultCounters, ListenerCounters, WorkerCounters},
     entropy,
@@ -60,6 +61,7 @@ pub(super) fn assemble(options: &Options, resources: Resources) -> Result<Assemb
     let polls = (0..options.threads).map(|_| Poll::new()).collect::<io::Result<Vec<_>>>().map_err(event_loop_failed)?;
     let inboxes: Arc<[Inbox]> = polls.iter().map(Inbox::new).collect::<io::Result<_>>().map_err(event_loop_failed)?;
     let watching = Arc::new(Watching::new(Arc::clone(&inboxes)));
+    let budget = SharedBudget::new(config.buffers_bytes(), Arc::clone(&inboxes));
     let faults = Arc::new(FaultCounters::default());
     let stores = Stores::create(&module, &config, clock.now(), &watching, &faults).map_err(guest_failed)?;
     let shared = Arc::new(Shared {
@@ -68,6 +70,7 @@ pub(super) fn assemble(options: &Options, resources: Resources) -> Result<Assemb
         module,
         config,
         stores,
+        budget,
         registry: Registry::default(),
         watching,
         inboxes,
@@ -113,6 +116,10 @@ fn config(options: &Options, role: Role) -> Result<Config, ExitError> {
         binding: options.binding(),
         authentication: options.authentication(),
         settings: options.settings(),
+        buffers_bytes_max: limits::buffers_bytes_max(
+            options.guest.store.memory_bytes,
+            options.guest.store.item_bytes_max,
+        ),
         ..options.guest.clone()
     })
 }

@@ -1,6 +1,7 @@
 //! The state that all threads of a server share.
 
 use crate::{
+    budget::SharedBudget,
     clock::Clock,
     counters::{Baseline, FaultCounters, ListenerCounters, WorkerCounters},
     entropy,
@@ -34,6 +35,7 @@ pub(crate) struct Shared {
     pub(super) stores: Stores,
     pub(super) registry: Registry,
     pub(super) watching: Arc<Watching>,
+    pub(super) budget: SharedBudget,
     /// One a worker.
     pub(super) inboxes: Arc<[Inbox]>,
     pub(super) workers: Box<[WorkerCounters]>,

@@ -44,7 +44,11 @@ const HOST: [Room; 9] = [
     room("system", &["system"], &["ground", "options"]),
     room("guest", &["guest"], &["ground", "options", "system"]),
     room("network", &["network"], &["ground", "options", "system", "guest"]),
-    room("workers' mail", &["users", "watching", "inbox"], &["ground", "options", "system", "guest", "network"]),
+    room(
+        "workers' mail",
+        &["users", "watching", "inbox", "budget"],
+        &["ground", "options", "system", "guest", "network"],
+    ),
     room("stores", &["stores"], &["ground", "options", "system", "guest", "network", "workers' mail"]),
     room("server", &["server"], &["ground", "options", "system", "guest", "network", "workers' mail", "stores"]),
     room(

@@ -36,9 +36,9 @@ impl Front {
         self.output_bytes_high = datagrams.reply_bytes_max(self.config.udp_amplification, most) + 1;
         connection.state = first_state;
         connection.dumping = None;
-        let before = connection.buffers_bytes();
+        let before = connection.held_bytes();
         connection.forget_output();
-        self.buffers_bytes -= before - connection.buffers_bytes();
+        self.budget.change(before, connection.held_bytes());
     }
 
     /// [`Front::park`] for a datagram: turns the output into datagrams, and drops the rest of the input.
@@ -52,9 +52,9 @@ impl Front {
         let framed = datagrams.frame(&self.output, self.config.udp_amplification, most, speaks_text);
         self.output.clear();
         self.inbound.forget();
-        let before = connection.buffers_bytes();
+        let before = connection.held_bytes();
         connection.keep_output(&framed);
-        self.buffers_bytes = self.buffers_bytes + connection.buffers_bytes() - before;
+        self.budget.change(before, connection.held_bytes());
         connection.status = ConnectionStatus::default();
         connection.status.with(ConnectionStatus::OUTPUT, connection.has_output())
     }

@@ -5,6 +5,7 @@ use crate::reply::{Found, Reply};
 use alloc::vec::Vec;
 
 const VERSION: &[u8] = b"1.6.45";
+const OUT_OF_MEMORY_READING: &[u8] = b"out of memory reading request";
 const OUT_OF_MEMORY_CREATING: &[u8] = b"Out of memory allocating new item";
 const OUT_OF_MEMORY_COUNTING: &[u8] = b"Out of memory incrementing value";
 
@@ -41,6 +42,11 @@ pub fn status(out: &mut Vec<u8>, format: PacketFormat, status: PacketStatus) {
     let text =
         if status == PacketStatus::Success && format.verb == PacketVerb::Version { VERSION } else { status.text() };
     packet(out, format, status, 0, &[], &[], text);
+}
+
+/// Appends the answer to a packet whose rest has no room.
+pub fn out_of_memory_reading(out: &mut Vec<u8>, format: PacketFormat) {
+    packet(out, format, PacketStatus::OutOfMemory, 0, &[], &[], OUT_OF_MEMORY_READING);
 }
 
 /// Appends the answer to a part of a login.

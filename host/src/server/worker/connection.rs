@@ -13,7 +13,7 @@ pub(super) struct Connection {
     pub(super) socket: Socket,
     /// The front's number of the connection.
     pub(super) guest: u32,
-    flags: u8,
+    flags: u16,
     pub(super) entry: Arc<RegistryEntry>,
     /// Bytes received, modulo 2^32.
     received_bytes: u32,
@@ -51,6 +51,8 @@ pub(super) enum ConnectionFlag {
     Queued = 32,
     /// Receives events.
     Watching = 64,
+    /// A request has no room: the connection is left alone.
+    Waiting = 128,
 }
 
 impl Connection {
@@ -62,16 +64,16 @@ impl Connection {
     /// Whether `flag` is set.
     #[inline]
     pub(super) fn is(&self, flag: ConnectionFlag) -> bool {
-        self.flags & flag as u8 != 0
+        self.flags & flag as u16 != 0
     }
 
     /// Sets or clears `flag`.
     #[inline]
     pub(super) fn set(&mut self, flag: ConnectionFlag, value: bool) {
         if value {
-            self.flags |= flag as u8;
+            self.flags |= flag as u16;
         } else {
-            self.flags &= !(flag as u8);
+            self.flags &= !(flag as u16);
         }
     }
 
@@ -113,7 +115,8 @@ impl Connection {
         if self.is(ConnectionFlag::Writing) || self.socket.has_unsent() || unsent_bytes > 0 {
             return idle_s > limit_s.max(UNREAD_S_MAX);
         }
-        let is_served = self.is(ConnectionFlag::More) || self.is(ConnectionFlag::Queued);
+        let is_served =
+            self.is(ConnectionFlag::More) || self.is(ConnectionFlag::Queued) || self.is(ConnectionFlag::Waiting);
         idle_s > limit_s && !is_served && !self.is(ConnectionFlag::Readable)
     }
 

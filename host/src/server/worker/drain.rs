@@ -64,7 +64,9 @@ impl Ending {
         let quiet = now - self.moved_at;
         let received_bytes = moved.received.wrapping_sub(self.received_before);
         let is_sending = connection.is(ConnectionFlag::Writing) || connection.socket.has_unsent();
-        let has_work = connection.is(ConnectionFlag::More) || connection.is(ConnectionFlag::Queued);
+        let has_work = [ConnectionFlag::More, ConnectionFlag::Queued, ConnectionFlag::Waiting]
+            .into_iter()
+            .any(|flag| connection.is(flag));
         let is_between_requests = !is_sending
             && !has_work
             && !connection.is(ConnectionFlag::Partial)

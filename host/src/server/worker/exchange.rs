@@ -24,7 +24,10 @@ impl Worker {
         if event.is_writable() && connection.socket.has_unsent() {
             connection.set(ConnectionFlag::Readable, true);
         }
-        if connection.is(ConnectionFlag::Writing) {
+        if connection.is(ConnectionFlag::Waiting) && (event.is_error() || event.is_write_closed()) {
+            // The client has reset its stream. One that has only ended it waits for the answer.
+            self.close(index)
+        } else if connection.is(ConnectionFlag::Writing) {
             if event.is_writable() || event.is_write_closed() || event.is_error() { self.flush(index) } else { Ok(()) }
         } else if connection.is(ConnectionFlag::Queued) {
             Ok(())
@@ -37,8 +40,9 @@ impl Worker {
     #[inline]
     pub(super) fn drive(&mut self, index: usize) -> Result<(), Fault> {
         self.record_events()?;
+        self.observe_room()?;
         let Some(connection) = self.connections.get_mut(index) else { return Ok(()) };
-        if connection.is(ConnectionFlag::Writing) {
+        if connection.is(ConnectionFlag::Writing) || connection.is(ConnectionFlag::Waiting) {
             return Ok(());
         }
         if connection.is(ConnectionFlag::More) {
@@ -48,7 +52,8 @@ impl Worker {
         if !connection.is(ConnectionFlag::Readable) {
             return Ok(());
         }
-        let window = self.front.window(connection.guest, connection.is(ConnectionFlag::Partial))?;
+        let is_partial = connection.is(ConnectionFlag::Partial);
+        let window = self.front.window(connection.guest, is_partial, self.room.is_pressed)?;
         match connection.socket.receive(window, &mut self.scratch) {
             Ok(0) if connection.socket.is_encrypted() => self.close(index),
             // The peer has ended the stream: there is no more input that could reset it.
@@ -166,6 +171,11 @@ impl Worker {
         connection.set(ConnectionFlag::More, status.more());
         connection.set(ConnectionFlag::Partial, status.partial());
         connection.publish();
+        self.publish_room();
+        if status.waiting() {
+            self.wait_for_room(index)?;
+        }
+        let connection = &self.connections[index];
         if connection.is(ConnectionFlag::Writing) {
             // The guest repeats the rest of the status when the output is sent.
             return Ok(());
@@ -176,13 +186,14 @@ impl Worker {
         if status.later() {
             return self.wait_for_later(index);
         }
-        if connection.is(ConnectionFlag::More) || connection.is(ConnectionFlag::Readable) {
+        let is_ready = connection.is(ConnectionFlag::More) || connection.is(ConnectionFlag::Readable);
+        if is_ready && !connection.is(ConnectionFlag::Waiting) {
             self.queue(index);
         }
         Ok(())
     }
 
-    fn queue(&mut self, index: usize) {
+    pub(super) fn queue(&mut self, index: usize) {
         let connection = &mut self.connections[index];
         if !connection.is(ConnectionFlag::Queued) {
             connection.set(ConnectionFlag::Queued, true);
@@ -217,7 +228,11 @@ impl Worker {
         }
         self.shared.watching.closed(peer, *descriptor, reason);
         self.shared.forget(&connection.entry);
+        if connection.is(ConnectionFlag::Waiting) {
+            self.leave_room_queue(index);
+        }
         self.front.close(connection.guest)?;
+        self.publish_room();
         Ok(connection.socket)
     }
 

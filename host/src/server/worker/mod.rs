@@ -10,13 +10,14 @@ mod drain;
 mod events;
 mod exchange;
 mod logins;
+mod room;
 
 use super::{Shared, lingering::Lingering};
 use crate::{
     counters::WorkerCounters,
     guest::{ConnectionKind, Fault, Front},
     inbox::{Message, WAKER},
-    limits::{EVENTS_MAX, LATER_PAUSE, SWEEP_PAUSE, SWEEP_STEPS},
+    limits::{EVENTS_MAX, LATER_PAUSE, ROOM_WAIT_MIN, SWEEP_PAUSE, SWEEP_STEPS},
     network::{
         datagram::{UdpListener, UdpSocket},
         registry::RegistryEntry,
@@ -27,6 +28,7 @@ use crate::{
 };
 use connection::{Connection, ConnectionFlag};
 use mio::{Events, Poll, Token};
+use room::RoomState;
 use slab::Slab;
 use std::{
     collections::VecDeque,
@@ -66,6 +68,7 @@ pub(super) struct Worker {
     /// When the last upkeep began.
     upkeep_at: u32,
     sweeps_left: u32,
+    room: RoomState,
     scratch: Scratch,
     udp_sockets: Vec<UdpSocket>,
     lingering: Lingering,
@@ -103,6 +106,7 @@ impl Worker {
             watchers: Vec::new(),
             upkeep_at: now,
             sweeps_left: 0,
+            room: RoomState::default(),
             scratch: Scratch::default(),
             udp_sockets,
             lingering: Lingering::new(FIRST_LINGERING),
@@ -181,6 +185,7 @@ impl Worker {
             let result = match message {
                 Message::Connection(incoming) => self.open(incoming),
                 Message::Job(job) => job(&mut self.front),
+                Message::Budget(order) => self.on_budget_order(order),
                 // The last watcher may have been closed while this batch was on its way.
                 Message::Events(_) if self.watchers.is_empty() => Ok(()),
                 Message::Events(batch) => {
@@ -202,9 +207,15 @@ impl Worker {
             Some(Duration::ZERO)
         } else if self.sweeps_left > 0 {
             Some(SWEEP_PAUSE)
+        } else if self.room.waiting > 0 {
+            Some(ROOM_WAIT_MIN)
         } else if !self.later.is_empty() {
             Some(LATER_PAUSE)
-        } else if shared.stores.worker_sweeps() > 0 || shared.options.idle_timeout_s > 0 || shared.tls.is_some() {
+        } else if self.room.is_reclaimable
+            || shared.stores.worker_sweeps() > 0
+            || shared.options.idle_timeout_s > 0
+            || shared.tls.is_some()
+        {
             Some(Duration::from_secs(1))
         } else {
             None
@@ -217,9 +228,10 @@ impl Worker {
             self.upkeep_at = self.now;
             self.end_waiting();
             self.sweeps_left = self.shared.stores.worker_sweeps();
-            let result = self.close_idle();
+            let result = self.close_idle().and_then(|()| self.reclaim());
             self.replace_front(result);
         }
+        self.search_room();
         if self.sweeps_left > 0 {
             let swept = self.front.sweep(self.now, SWEEP_STEPS).and_then(|more| self.post_events().map(|()| more));
             match swept {
@@ -291,6 +303,7 @@ impl Worker {
         let Err(fault) = result else { return };
         self.shared.stores.count_worker_trap(&fault, self.index);
         self.shared.watching.forget_worker(self.index);
+        self.forget_room();
         self.watchers.clear();
         self.watched = Kinds::NONE;
         for connection in self.connections.drain() {
