@@ -26,7 +26,7 @@ mod statistics;
 
 pub use encode::{answer, login, status};
 pub use parse::parse;
-pub use statistics::encode_statistics;
+pub use statistics::{encode_statistics, end_statistics};
 
 use super::{KeyRequest, Span, control::Control};
 
