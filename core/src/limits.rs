@@ -128,6 +128,10 @@ pub const BATCH_COMMANDS_MAX: usize = 64;
 /// A buffer for the orders or the replies of a run that is larger than this is given back after use.
 pub const RUN_BYTES_KEPT_MAX: usize = 1024 * 1024;
 
+/// Commands of a turn after which the connection yields, whatever `-R` says: the keys of a retrieval and quiet reads
+/// count as no requests, and without hits they fill no output. A read of the window can hold 32 thousand of them.
+pub const TURN_COMMANDS_MAX: u32 = 1024;
+
 /// Replies beyond which a shard stops executing a batch; the front sends the rest again.
 pub const REPLY_BYTES_HIGH: usize = 256 * 1024;
 
@@ -209,8 +213,36 @@ pub const fn item_bytes(key_bytes: usize, value_bytes: usize, flags: u32, cas: b
 /// Largest value that may be a number: memcached counts in items of one chunk, and its largest chunk is 512 KiB.
 pub const NUMBER_VALUE_BYTES_MAX: usize = 512 * 1024;
 
-/// Most prefixes that `stats detail` keeps apart; keys with further ones are not counted.
-pub const PREFIXES_MAX: usize = 65_536;
+/// Part of a shard's memory that the prefixes of `stats detail` may take: one in so many. Clients choose prefixes, and
+/// their memory is taken from the items. With `-m 64` all shards together have 2 MiB, thousands of prefixes.
+pub const PREFIX_MEMORY_DENOMINATOR: u64 = 32;
+
+/// Memory of a prefix besides its name: counts, its part of half-filled nodes of a tree, the allocator's overhead.
+pub const PREFIX_ROW_BYTES: usize = 128;
+
+/// Records of one piece of an answer in pieces, of all shards together. A shard's lock is held for one piece, about as
+/// long as for a batch of large commands, and then the turn of the connection ends.
+pub const DUMP_PIECE_BYTES: u32 = 16 * 1024;
+
+/// The same for a piece that should be the whole answer, because a packet cannot be continued in another. It fits into
+/// one carry.
+pub const DUMP_PACKET_BYTES: u32 = 128 * 1024;
+
+/// Items that one piece of a walk looks at, whether it shows them or not: as many as a batch has commands, so that a walk
+/// holds a shard no longer than a batch does.
+pub const WALK_ITEMS_MAX: u32 = 64;
+
+/// Buckets of the index that one piece of a walk looks at: most are empty in an index that has grown and lost its items.
+pub const WALK_BUCKETS_MAX: u32 = 64;
+
+/// Items at the old end of each list that are searched for the age of the oldest of each size class.
+pub const AGE_ITEMS_MAX: usize = 256;
+
+/// Segments that a crawl which a client asks for walks over at once; the sweeps do the others.
+pub const CRAWL_SEGMENTS_MAX: u32 = 4;
+
+/// Sockets of one piece of the list of connections.
+pub const CONNECTIONS_PIECE_MAX: usize = 128;
 
 /// Least bytes of an item's header.
 pub const ITEM_HEADER_BYTES: usize = 12;
@@ -246,5 +278,7 @@ const _: () = assert!(LOGIN_ADDRESS_PRICE_PER_SECOND < LOGIN_ITERATIONS_PER_SECO
 const _: () = assert!(SCRAM_MESSAGE_BYTES_MAX <= SASL_MESSAGE_BYTES_MAX);
 const _: () = assert!(RETRIEVAL_LINE_BYTES_MAX <= WINDOW_BYTES);
 const _: () = assert!(OUTPUT_BYTES_HIGH <= REPLY_BYTES_HIGH);
+const _: () = assert!(DUMP_PACKET_BYTES as usize <= REPLY_BYTES_HIGH);
+const _: () = assert!(TURN_COMMANDS_MAX as usize >= BATCH_COMMANDS_MAX);
 const _: () = assert!((ITEM_BYTES_MAX_MAX as u64) < SHARD_BYTES_MAX);
 const _: () = assert!(SHARD_BYTES_MAX < i32::MAX as u64);

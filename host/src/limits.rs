@@ -99,6 +99,10 @@ pub(crate) const RECEIVES_WITHOUT_PLAINTEXT_MAX: u32 = 8;
 /// Datagrams of one socket in a turn of its worker.
 pub(crate) const DATAGRAMS_AT_ONCE_MAX: usize = 32;
 
+/// Bytes of datagrams of one socket in a turn of its worker: as many commands fit as into one receive of a stream. The
+/// datagram that reaches the limit is answered.
+pub(crate) const DATAGRAMS_AT_ONCE_BYTES_MAX: usize = 64 * 1024;
+
 /// Records of events that wait in one inbox. Events beyond that are counted and dropped.
 pub(crate) const EVENT_QUEUE_BYTES_MAX: usize = 1024 * 1024;
 

@@ -41,9 +41,11 @@ struct Mailbox {
     held_bytes: u32,
     /// Written by the host.
     held_elsewhere_bytes: u32,
+    hands_over: u32,
+    reserved: [u32; 3],
 }
 
-const _: () = assert!(size_of::<Mailbox>() == 64);
+const _: () = assert!(size_of::<Mailbox>() == 80);
 
 /// The state of an instance.
 #[derive(Default)]
@@ -318,17 +320,19 @@ pub extern "C" fn commands(bytes: u32) -> u32 {
     address(&guest.commands)
 }
 
-/// Executes up to `count` orders of the run; puts the replies and the number of executed orders into the mailbox.
+/// Executes up to `count` orders of the run; puts the replies, the number of executed orders and whether the lock is to
+/// be handed over into the mailbox.
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn execute(bytes: u32, count: u32, now: u32, room: u32) {
     let guest = guest();
     guest.replies.clear();
     guest.replies.shrink_to(RUN_BYTES_KEPT_MAX);
-    let shard = guest.engine.as_mut().and_then(Engine::shard);
-    guest.mailbox.executed = match (shard, guest.commands.get(..bytes as usize)) {
+    let mut shard = guest.engine.as_mut().and_then(Engine::shard);
+    guest.mailbox.executed = match (&mut shard, guest.commands.get(..bytes as usize)) {
         (Some(shard), Some(orders)) => shard.execute_batch(orders, count, now, room as usize, &mut guest.replies),
         _ => 0,
     };
+    guest.mailbox.hands_over = shard.map_or(0, |shard| u32::from(shard.hands_over()));
     if guest.commands.capacity() > RUN_BYTES_KEPT_MAX {
         guest.commands = Vec::new();
     }
@@ -479,6 +483,7 @@ mod tests {
         let expected = words! {
             window_at window_bytes output_at output_bytes runs_at runs_count replies_at replies_bytes executed
             message_at message_bytes yields reclaimable_at reclaimable_bytes held_bytes held_elsewhere_bytes
+            hands_over
         };
         assert_eq!(words, expected);
     }

@@ -37,7 +37,7 @@ pub(super) struct Connection {
     space: usize,
     /// `input` is at the beginning of the window as well, and more follows it there.
     in_window: bool,
-    /// The listing that it is in; no other request is answered before its end.
+    /// The answer in pieces that it is in; no other request is answered before its end.
     pub(super) dumping: Option<Box<Dumping>>,
     /// The long value that it sends; no other request is answered before its end.
     pub(super) stream: Option<Box<ValueStream>>,

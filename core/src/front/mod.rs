@@ -36,11 +36,7 @@ use crate::{
     command::Command,
     hash::Seed,
     limits,
-    protocol::{
-        Context,
-        control::{Control, Listing},
-        text::words,
-    },
+    protocol::{Context, control::Control, text::words},
     reply::Reply,
     settings::Setting,
 };
@@ -50,7 +46,7 @@ use barrier::ControlFormat;
 use budget::Budget;
 use collect::Collected;
 use connection::Connection;
-use control::{After, Dumping, Position};
+use control::{After, PieceReplies, Position};
 use inbound::{Inbound, Source};
 use login::{FrontLogins, Wait};
 use pending::Input;
@@ -107,6 +103,8 @@ pub struct Front {
     decoded: Vec<u8>,
     runs: Runs,
     requests_left: u32,
+    /// Commands that the turn has left; none after a walk.
+    commands_left: u32,
     /// A request of the connection at hand was answered in this turn.
     has_answered: bool,
     logins: FrontLogins,
@@ -135,6 +133,7 @@ impl Front {
             pending: Vec::with_capacity(limits::BATCH_COMMANDS_MAX),
             decoded: Vec::new(),
             requests_left: 0,
+            commands_left: 0,
             has_answered: false,
             logins: FrontLogins::default(),
             output_bytes_high: limits::OUTPUT_BYTES_HIGH,
@@ -213,7 +212,9 @@ impl Front {
         self.inbound.connection = id.0 as usize;
         self.inbound.cursor = 0;
         self.requests_left = self.config.requests_per_event.max(1);
-        self.has_answered = false;
+        self.commands_left = limits::TURN_COMMANDS_MAX;
+        // Input that is left of an earlier turn follows its requests.
+        self.has_answered = received == 0;
         self.output_bytes_high = self.budget.output_bytes_high();
         self.pending.clear();
         if self.output.capacity() > limits::OUTPUT_BYTES_KEPT_MAX {
@@ -258,12 +259,20 @@ impl Front {
             self.inbound.cursor = self.inbound.bytes(&self.connections).len();
             return Some(Step::Idle);
         }
+        if self.commands_left == 0 {
+            return Some(Step::Idle);
+        }
         if let Some(dumping) = &connection.dumping {
-            if self.requests_left == 0 {
+            let barrier = Barrier::new(dumping.next(self.config.shards.max(1)), ControlFormat::Text);
+            if connection.datagrams.is_none() {
+                self.commands_left = 0;
+            } else if self.requests_left == 0 {
                 return Some(Step::Idle);
+            } else {
+                // A datagram has one turn.
+                self.requests_left -= 1;
             }
-            self.requests_left -= 1;
-            return Some(Step::Barrier(Barrier::new(dumping.next(), ControlFormat::Text)));
+            return Some(Step::Barrier(barrier));
         }
         let state = connection.state;
         let input = self.inbound.bytes(&self.connections);
@@ -282,7 +291,11 @@ impl Front {
             self.config.store.seed,
             &mut self.requests_left,
         );
-        if self.pending.is_empty() { self.accept(collected) } else { Some(Step::Execute) }
+        if self.pending.is_empty() {
+            return self.accept(collected);
+        }
+        self.commands_left = self.commands_left.saturating_sub(self.pending.len() as u32);
+        Some(Step::Execute)
     }
 
     /// Consumes input that has no pending answers; a barrier or a login may follow it.
@@ -308,6 +321,8 @@ impl Front {
         if in_datagram {
             // A barrier costs every shard work: with one among its requests, a datagram has one turn like a stream.
             self.requests_left = self.requests_left.min(turn - 1);
+        } else if barrier.is_walk(self.context.now) {
+            self.commands_left = 0;
         }
         let position = Position { follows, in_datagram };
         Some(Step::Barrier(Barrier { position, ..barrier }))
@@ -368,13 +383,20 @@ impl Front {
                 connection.watches = kinds;
                 self.watchers.add(self.inbound.connection);
             }
-            After::Dumping(dump) => connection.dumping = Some(Box::new(Dumping::new(dump, self.config.shards.max(1)))),
+            After::Dumping(dumping) => connection.dumping = Some(Box::new(dumping)),
         }
-        if matches!(barrier.control, Control::List(Listing::Next { .. }))
+        if matches!(barrier.control, Control::Continue(_))
             && let Some(dumping) = &mut connection.dumping
-            && dumping.answer(&mut self.output, self.runs.replies_of(ReplySlot::First))
         {
-            connection.dumping = None;
+            let piece = PieceReplies {
+                stores: self.runs.replies_of(ReplySlot::First),
+                host: self.runs.replies_of(ReplySlot::Host),
+                is_lost: self.runs.has_losses(),
+                shards: self.config.shards.max(1),
+            };
+            if dumping.answer(&mut self.output, &piece) {
+                connection.dumping = None;
+            }
         }
     }
 
@@ -394,12 +416,14 @@ impl Front {
         };
         let full =
             self.output.len() >= self.output_bytes_high || connection.has_output() || connection.stream.is_some();
-        let yields = self.requests_left == 0 && connection.has_work();
-        self.yields = self.yields.wrapping_add(u32::from(yields));
+        let has_work = connection.has_work();
+        let yields = (self.requests_left == 0 || self.commands_left == 0) && has_work;
+        // Only `-R` counts, as in memcached.
+        self.yields = self.yields.wrapping_add(u32::from(self.requests_left == 0 && has_work));
         let closing = connection.state == State::Closing;
         let waits = connection.logins.as_ref().and_then(|logins| logins.waits);
         connection.status = ConnectionStatus::default()
-            .with(ConnectionStatus::MORE, !closing && (full && connection.has_work() || yields || waits.is_some()))
+            .with(ConnectionStatus::MORE, !closing && (full && has_work || yields || waits.is_some()))
             .with(ConnectionStatus::LATER, !closing && waits == Some(Wait::Second))
             .with(ConnectionStatus::CLOSE, closing)
             .with(ConnectionStatus::PARTIAL, connection.has_input())

@@ -133,6 +133,11 @@ impl Runs {
         &self.replies[slot as usize]
     }
 
+    /// Whether a shard was lost during a run.
+    pub(super) fn has_losses(&self) -> bool {
+        self.lost.contains(&true)
+    }
+
     pub(super) fn replies(&self) -> Replies<'_> {
         Replies {
             readers: self.replies.iter().take(self.runs.len()).map(|replies| Reader(replies)).collect(),

@@ -268,6 +268,10 @@ statistics! {
     Gauge held_value_bytes Bytes store[42];
     /// Replies that ended early, and their connections with them, because a client read the value too late.
     Counter values_lost None store[43];
+    /// Memory of the prefixes of `stats detail`, which the pools give up.
+    Gauge prefix_bytes Bytes store[44];
+    /// Commands whose prefix `stats detail` had no memory for.
+    Counter prefixes_not_counted None store[45];
     /// Shards replaced after a trap.
     Lifetime shard_traps None host[31];
     /// Fronts replaced after a trap.

@@ -108,9 +108,10 @@ enum Word {
     Reclaimable = 12,
     Held = 14,
     HeldElsewhere = 15,
+    HandsOver = 16,
 }
 
-const MAILBOX_BYTES: usize = 16 * 4;
+const MAILBOX_BYTES: usize = 20 * 4;
 
 /// An export of a guest.
 type Verb<P, R> = TypedFunc<P, R>;

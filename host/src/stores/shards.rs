@@ -9,7 +9,7 @@ use crate::{
     limits::SWEEP_STEPS,
     watching::Watching,
 };
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use std::sync::Arc;
 use wasmcached_core::{
     boundary::{
@@ -143,7 +143,12 @@ impl Shards {
             Ok((executed, replies)) => {
                 *room = room.saturating_sub(replies.len());
                 front.reply(index, RunOutcome::Executed(executed), replies.len())?.copy_from_slice(replies);
+                let hands_over = shard.hands_over();
                 state.post_events(context, now);
+                if hands_over {
+                    // A thread that walks again and again would take the lock back before a waiting one has woken up.
+                    MutexGuard::unlock_fair(state);
+                }
                 Ok(executed >= run.count)
             }
             Err(fault) => {

@@ -19,7 +19,7 @@ mod tests {
     use crate::{
         clock::Expiry,
         command::{
-            ArithmeticOptions, Broadcast, Command, Create, Detail, Direction, Discard, Fetch, Operation, Renew,
+            ArithmeticOptions, Broadcast, Command, Create, Direction, Discard, Extent, Fetch, Operation, Renew,
             StoreMode, StoreOptions, Touched, Tuning, Walk,
         },
         reply::{Fetched, Found, Reply, Value, ValueCursor},
@@ -108,7 +108,9 @@ mod tests {
         }
         let broadcasts = [
             Broadcast::Flush { at: 8 },
-            Broadcast::Detail(Detail::Dump),
+            Broadcast::CountPrefixes(true),
+            Broadcast::Prefixes(Extent { from: u64::MAX - 1, room: 9 }),
+            Broadcast::Sizes(Extent { from: 0, room: u32::MAX }),
             Broadcast::Walk(Walk { cursor: u64::MAX - 1, classes: 1 << 63, room: 9 }),
             Broadcast::Tune(Tuning([
                 Some((Setting::LruCrawlerSleep, 7)),

@@ -3,7 +3,7 @@
 use crate::{
     clock::Expiry,
     command::{
-        ArithmeticOptions, Broadcast, Command, Create, Detail, Direction, Discard, Eviction, Fetch, Operation, Renew,
+        ArithmeticOptions, Broadcast, Command, Create, Direction, Discard, Eviction, Extent, Fetch, Operation, Renew,
         StoreMode, StoreOptions, Touched, Tuning, Walk,
     },
     reply::ValueCursor,
@@ -213,9 +213,9 @@ pub fn encode_broadcast(out: &mut Vec<u8>, broadcast: Broadcast) {
         Broadcast::Flush { at } => (0, at),
         Broadcast::Counters => (1, 0),
         Broadcast::Classes => (2, 0),
-        Broadcast::Sizes => (3, 0),
+        Broadcast::Sizes(extent) => (3, extent.room),
         Broadcast::ResetCounters => (4, 0),
-        Broadcast::Detail(detail) => (5, detail as u32),
+        Broadcast::CountPrefixes(enabled) => (5, enabled.into()),
         Broadcast::RefuseFlush => (6, 0),
         Broadcast::Evict(eviction) => (7, eviction as u32),
         Broadcast::Crawl => (8, 0),
@@ -223,6 +223,7 @@ pub fn encode_broadcast(out: &mut Vec<u8>, broadcast: Broadcast) {
         Broadcast::Walk(_) => (10, 0),
         Broadcast::Tune(tuning) => (11, tuning.iter().count() as u32),
         Broadcast::Tuned => (12, 0),
+        Broadcast::Prefixes(extent) => (13, extent.room),
     };
     let mut w = Writer(out);
     w.u8(BROADCAST | tag);
@@ -233,6 +234,7 @@ pub fn encode_broadcast(out: &mut Vec<u8>, broadcast: Broadcast) {
             w.u64(classes);
             w.u32(room);
         }
+        Broadcast::Sizes(extent) | Broadcast::Prefixes(extent) => w.u64(extent.from),
         Broadcast::Tune(tuning) => encode_tuning(out, &tuning),
         _ => {}
     }
@@ -369,13 +371,9 @@ fn decode_broadcast(r: &mut Reader<'_>) -> Option<Broadcast> {
         0 => Broadcast::Flush { at: argument },
         1 => Broadcast::Counters,
         2 => Broadcast::Classes,
-        3 => Broadcast::Sizes,
+        3 => Broadcast::Sizes(Extent { room: argument, from: r.u64()? }),
         4 => Broadcast::ResetCounters,
-        5 => Broadcast::Detail(match argument {
-            0 => Detail::On,
-            1 => Detail::Off,
-            _ => Detail::Dump,
-        }),
+        5 => Broadcast::CountPrefixes(argument != 0),
         6 => Broadcast::RefuseFlush,
         7 => Broadcast::Evict(Eviction::decode(argument)?),
         8 => Broadcast::Crawl,
@@ -389,6 +387,7 @@ fn decode_broadcast(r: &mut Reader<'_>) -> Option<Broadcast> {
             Broadcast::Tune(tuning)
         }
         12 => Broadcast::Tuned,
+        13 => Broadcast::Prefixes(Extent { room: argument, from: r.u64()? }),
         _ => return None,
     })
 }

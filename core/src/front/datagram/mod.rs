@@ -33,6 +33,7 @@ impl Front {
         // One series answers all requests of a datagram, so they are answered in one turn. A byte above the limit shows
         // that the answer is too large.
         self.requests_left = u32::MAX / 2;
+        self.commands_left = u32::MAX;
         self.output_bytes_high = datagrams.reply_bytes_max(self.config.udp_amplification, most) + 1;
         connection.state = first_state;
         connection.dumping = None;
@@ -43,10 +44,15 @@ impl Front {
 
     /// [`Front::park`] for a datagram: turns the output into datagrams, and drops the rest of the input.
     pub(super) fn park_datagram(&mut self) -> ConnectionStatus {
-        let most = self.datagram_reply_bytes_max();
+        let mut most = self.datagram_reply_bytes_max();
         let Some(connection) = self.connections.get_mut(self.inbound.connection) else {
             return ConnectionStatus::default();
         };
+        if connection.dumping.take().is_some() {
+            // An answer that takes more pieces than a turn has is too large, whatever there is of it.
+            self.output.push(0);
+            most = 0;
+        }
         let Some(datagrams) = connection.datagrams else { return ConnectionStatus::default() };
         let speaks_text = !matches!(connection.state, State::Packets { .. } | State::SkipBody { .. });
         let framed = datagrams.frame(&self.output, self.config.udp_amplification, most, speaks_text);

@@ -5,11 +5,11 @@
 use super::{HEADER_BYTES, MAGIC_REQUEST, PacketFormat, PacketLogin, PacketRequest, PacketStatus, PacketVerb};
 use crate::{
     clock::Expiry,
-    command::{ArithmeticOptions, Detail, Direction, Discard, Operation, StoreMode, StoreOptions, Touched},
+    command::{ArithmeticOptions, Direction, Discard, Operation, StoreMode, StoreOptions, Touched},
     limits,
     protocol::{
         Context, KeyRequest, Span, Verdict,
-        control::{Control, Flush, StatisticsGroup},
+        control::{Control, Detail, Flush, StatisticsGroup},
     },
 };
 use core::num::NonZeroU64;
