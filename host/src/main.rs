@@ -19,7 +19,6 @@ mod exit;
 mod guest;
 mod inbox;
 mod limits;
-mod log;
 mod network;
 mod options;
 mod ping;

@@ -4,12 +4,12 @@ use super::{Shared, accept, worker::Worker};
 use crate::{
     budget::SharedBudget,
     clock::Clock,
+    console::log::LogHandle,
     counters::{Baseline, FaultCounters, ListenerCounters, WorkerCounters},
     entropy,
     exit::{self, ExitError, reason},
     guest::{ConnectionKind, Fault, Front, GuestModule},
     inbox::Inbox,
-    log::LogHandle,
     network::{datagram::UdpListener, registry::Registry, tls::Tls},
     options::Options,
     reload::Reloads,

@@ -14,9 +14,9 @@ use shared::Shared;
 
 use crate::{
     console,
+    console::log::LogHandle,
     exit::ExitError,
     limits::{RESERVED_DESCRIPTORS, RESERVED_DESCRIPTORS_PER_WORKER},
-    log::LogHandle,
     network::{datagram::UdpListener, listener::Listener, port_file, tls::Tls},
     options::Options,
     system::{

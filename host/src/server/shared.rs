@@ -3,11 +3,11 @@
 use crate::{
     budget::SharedBudget,
     clock::Clock,
+    console::log::LogHandle,
     counters::{Baseline, FaultCounters, ListenerCounters, WorkerCounters},
     entropy,
     guest::{Fault, Front, GuestModule},
     inbox::Inbox,
-    log::LogHandle,
     network::{
         registry::{Registry, RegistryEntry},
         tls::Tls,

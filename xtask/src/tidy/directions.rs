@@ -39,7 +39,7 @@ const CORE: [Room; 10] = [
 
 /// The server: from values up to what may be started.
 const HOST: [Room; 9] = [
-    room("ground", &["exit", "limits", "clock", "console", "entropy", "log", "reload", "counters"], &[]),
+    room("ground", &["exit", "limits", "clock", "console", "entropy", "reload", "counters"], &[]),
     room("options", &["options"], &["ground"]),
     room("system", &["system"], &["ground", "options"]),
     room("guest", &["guest"], &["ground", "options", "system"]),

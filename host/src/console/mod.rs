@@ -3,6 +3,8 @@
 //! A line that cannot be written is lost: the reader may be gone, the disk full, the descriptor closed. Nothing that is
 //! printed is worth the end of a server, so no macro that panics (`eprintln!`, `println!`) is allowed in this crate.
 
+pub(crate) mod log;
+
 use std::{
     fmt::Display,
     io::{self, ErrorKind, Write},
