@@ -43,7 +43,7 @@ impl FrontStatus {
 
     /// A request has no room: the connection is left alone until it is admitted.
     pub(crate) fn waiting(self) -> bool {
-        self.0 & 32 != 0
+        self.0 & 64 != 0
     }
 }
 
