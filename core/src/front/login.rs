@@ -91,7 +91,7 @@ impl Front {
         let Some(connection) = self.connections.get_mut(self.inbound.connection) else { return };
         let mut logins = connection.logins.take().unwrap_or_default();
         let input = self.inbound.bytes(&self.connections);
-        let now = self.context.now;
+        let now = self.context.time.now;
         let checks_before = self.gate.budget.checks;
         let state = match login {
             LoginPart::Text { user, password } => {

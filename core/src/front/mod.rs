@@ -30,8 +30,8 @@ use crate::{
         config::{Authentication, Binding, Config},
         event::{Events, Kinds},
     },
-    clock::Seconds,
-    command::Command,
+    clock::{Seconds, Time},
+    command::{Broadcast, Command},
     hash::Seed,
     limits,
     protocol::{
@@ -201,9 +201,15 @@ impl Front {
         }
     }
 
+    /// Takes what the front must know of the clock besides `now`: whether `now` is the whole part of a time with a
+    /// fraction, and how many seconds the wall clock is ahead of it.
+    pub fn set_clock(&mut self, has_fraction: bool, wall_ahead_s: i64) {
+        self.context.time = Time { has_fraction, wall_ahead_s, ..self.context.time };
+    }
+
     /// Takes `received` new bytes of `id`; without new bytes, continues with the input that is there.
     pub fn begin(&mut self, id: ConnectionId, received: usize, now: Seconds) {
-        self.context.now = now;
+        self.context.time.now = now;
         self.inbound.connection = id.0 as usize;
         self.inbound.cursor = 0;
         self.requests_left = self.config.requests_per_event.max(1);
@@ -321,7 +327,7 @@ impl Front {
     #[inline]
     pub fn answer(&mut self, number: usize, reply: Option<&Reply<'_>>) -> bool {
         let input =
-            Input { bytes: self.inbound.bytes(&self.connections), decoded: &self.decoded, now: self.context.now };
+            Input { bytes: self.inbound.bytes(&self.connections), decoded: &self.decoded, time: &self.context.time };
         self.pending[number].answer(&mut self.output, input, reply);
         self.output.len() < self.output_bytes_high
     }
@@ -341,8 +347,8 @@ impl Front {
 
     /// Answers a barrier from the replies to its runs. `now` is the time after it, as a barrier may move the clock.
     pub fn answer_barrier(&mut self, barrier: &Barrier, now: Seconds) {
-        let after = barrier.answer(&mut self.output, &self.config, &self.runs, self.context.now);
-        self.context.now = now;
+        let after = barrier.answer(&mut self.output, &self.config, &self.runs, &self.context.time);
+        self.context.time.now = now;
         let Some(connection) = self.connections.get_mut(self.inbound.connection) else { return };
         match after {
             After::Requests | After::RequestsWithAnswer => {}
@@ -355,7 +361,7 @@ impl Front {
         }
         if matches!(barrier.control, Control::List(Listing::Next { .. }))
             && let Some(dumping) = &mut connection.dumping
-            && dumping.answer(&mut self.output, self.runs.replies_of(ReplySlot::First))
+            && dumping.answer(&mut self.output, self.runs.replies_of(ReplySlot::First), &self.context.time)
         {
             connection.dumping = None;
         }
@@ -445,13 +451,18 @@ impl Front {
     /// Turns the pending commands into runs for the shards.
     pub fn load_commands(&mut self) {
         let input =
-            Input { bytes: self.inbound.bytes(&self.connections), decoded: &self.decoded, now: self.context.now };
+            Input { bytes: self.inbound.bytes(&self.connections), decoded: &self.decoded, time: &self.context.time };
         self.runs.load_commands(&self.pending, input);
+    }
+
+    /// The broadcasts of a barrier for the shards, in this order.
+    pub fn broadcasts(&self, barrier: &Barrier) -> impl Iterator<Item = (ReplySlot, Broadcast)> + use<> {
+        barrier.broadcasts(&self.context.time)
     }
 
     /// Turns a barrier into runs; `solo`: its broadcasts are no runs, since the store is in this guest.
     pub fn load_barrier(&mut self, barrier: &Barrier, solo: bool) {
-        self.runs.load_barrier(barrier, self.context.now, solo);
+        self.runs.load_barrier(barrier, &self.context.time, solo);
     }
 
     /// The runs to carry and the bytes they point into.
@@ -475,7 +486,7 @@ impl Front {
         let watched_as = self.watched_as();
         let mut replies = self.runs.replies();
         let input =
-            Input { bytes: self.inbound.bytes(&self.connections), decoded: &self.decoded, now: self.context.now };
+            Input { bytes: self.inbound.bytes(&self.connections), decoded: &self.decoded, time: &self.context.time };
         for (number, pending) in self.pending.iter().enumerate() {
             let reply = if pending.is_command() {
                 match replies.next(number) {
@@ -496,7 +507,7 @@ impl Front {
     }
 
     fn pending_input(&self) -> Input<'_> {
-        Input { bytes: self.inbound.bytes(&self.connections), decoded: &self.decoded, now: self.context.now }
+        Input { bytes: self.inbound.bytes(&self.connections), decoded: &self.decoded, time: &self.context.time }
     }
 
     /// The key hash.

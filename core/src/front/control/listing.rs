@@ -9,7 +9,7 @@ use crate::{
         host::Target,
         listing::{BEGIN, END, Piece},
     },
-    clock::Seconds,
+    clock::Time,
     command::{Broadcast, Walk},
     protocol::{
         control::{Control, Dump, Listing, ListingFormat},
@@ -19,7 +19,7 @@ use crate::{
 use alloc::vec::Vec;
 
 impl Administrative for Listing {
-    fn broadcasts(&self, position: Position, _now: Seconds) -> [Option<Broadcast>; 2] {
+    fn broadcasts(&self, position: Position, _time: &Time) -> [Option<Broadcast>; 2] {
         match *self {
             Self::Begin(dump) if dump.format == ListingFormat::Items || position.in_datagram => [None, None],
             Self::Begin(_) => [Some(Broadcast::BeginWalk), None],
@@ -105,12 +105,12 @@ impl Dumping {
     }
 
     /// Encodes a piece. Returns whether it was the last.
-    pub(in crate::front) fn answer(&mut self, out: &mut Vec<u8>, piece: &[u8]) -> bool {
+    pub(in crate::front) fn answer(&mut self, out: &mut Vec<u8>, piece: &[u8], time: &Time) -> bool {
         let mut piece = Piece::decode(piece);
         self.cursor = piece.cursor;
         for item in piece.by_ref() {
             let before = out.len();
-            text::answer_listed(out, self.dump.format, &item);
+            text::answer_listed(out, self.dump.format, &item, time);
             let bytes = out.len() - before;
             if self.left == 0 || bytes > self.bytes_left {
                 out.truncate(before);
