@@ -47,8 +47,16 @@ pub(crate) const EVENT_QUEUE_BYTES_MAX: usize = 1024 * 1024;
 
 // Guests
 
-/// Processor time of a watched call before it is interrupted. Waiting for the processor does not count.
-pub(crate) const CALL_THREAD_TIME_MAX: Duration = Duration::from_millis(500);
+/// Time in user mode of a watched call before it is interrupted, besides that for its bytes. Time in the kernel does not
+/// count: page faults and reclaim are not the guest's work.
+pub(crate) const CALL_USER_TIME_MAX: Duration = Duration::from_millis(500);
+
+/// Bytes of a call that its guest processes in a millisecond on the slowest machine. It is this slow because a large value
+/// walks over four times its bytes of small items to make room: a microsecond for each of 64 bytes.
+pub(crate) const CALL_BYTES_PER_MS: u64 = 16 * 1024;
+
+/// The same for bytes that are copied only.
+pub(crate) const CALL_COPIED_BYTES_PER_MS: u64 = 128 * 1024;
 
 /// Memory of a guest besides items and buffers: tables, stack, the allocator's overhead.
 pub(crate) const GUEST_BYTES: u64 = 128 << 20;

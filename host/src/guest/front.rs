@@ -1,15 +1,20 @@
 //! The verbs of a guest with connections.
 
 use super::{
-    ConnectionKind, EventBatch, Fault, FrontStatus, Guest, GuestModule, RecordedEvents, Run, RunOutcome, UpkeepVerbs,
-    Verb, Word, range, word_at,
+    CallBytes, ConnectionKind, EventBatch, Fault, FrontStatus, Guest, GuestModule, RecordedEvents, Run, RunOutcome,
+    UpkeepVerbs, Verb, Word, range, word_at,
 };
-use crate::limits::{MESSAGE_BYTES_MAX, RUNS_MAX};
+use crate::{
+    limits::{MESSAGE_BYTES_MAX, RUNS_MAX},
+};
 use std::ops::Range;
-use wasmcached_core::boundary::{
-    config::{Config, Role},
-    event::Kinds,
-    host::Target,
+use wasmcached_core::{
+    boundary::{
+        config::{Config, Role},
+        event::Kinds,
+        host::Target,
+    },
+    limits,
 };
 
 /// A guest with connections: a front, or a solo.
@@ -81,7 +86,8 @@ impl Front {
     /// Processes the input that was received into the window.
     #[inline]
     pub(crate) fn advance(&mut self, connection: u32, received: usize, now: u32) -> Result<FrontStatus, Fault> {
-        self.guest.call(&self.verbs.advance, (connection, received as u32, now)).map(FrontStatus)
+        let bytes = CallBytes(received as u64);
+        self.guest.call_with(&self.verbs.advance, (connection, received as u32, now), bytes).map(FrontStatus)
     }
 
     /// Continues after the runs were executed.
@@ -140,7 +146,7 @@ impl Front {
             RunOutcome::Executed(count) => count,
             RunOutcome::Lost => u32::MAX,
         };
-        let at = self.guest.call(&self.verbs.reply, (run, executed, bytes as u32))?;
+        let at = self.guest.call_with(&self.verbs.reply, (run, executed, bytes as u32), CallBytes(bytes as u64))?;
         self.guest.bytes_mut(range(at, bytes as u32))
     }
 
@@ -149,7 +155,7 @@ impl Front {
         let bytes = list.len() as u32;
         let at = self.guest.call(&self.login.reserve, bytes)?;
         self.guest.bytes_mut(range(at, bytes))?.copy_from_slice(list);
-        let line = self.guest.call(&self.login.users, bytes)?;
+        let line = self.guest.call_with(&self.login.users, bytes, CallBytes(bytes.into()))?;
         if line == 0 {
             return Ok(Ok(()));
         }
@@ -185,8 +191,9 @@ impl Front {
         let at = self.guest.call(&self.verbs.reserve, bytes)?;
         self.guest.bytes_mut(range(at, bytes))?.copy_from_slice(&batch.records);
         let seconds = u32::try_from(batch.at.as_secs()).unwrap_or(u32::MAX);
+        let events = CallBytes(u64::from(bytes) * limits::WATCHERS_MAX as u64);
         let arguments = (bytes, batch.number, seconds, batch.at.subsec_micros());
-        let lines = self.guest.call(&self.verbs.deliver, arguments)?;
+        let lines = self.guest.call_with(&self.verbs.deliver, arguments, events)?;
         Ok(((lines >> 32) as u32, lines as u32))
     }
 

@@ -9,6 +9,7 @@ mod front;
 mod settings;
 mod shard;
 mod verbs;
+mod watchdog;
 
 pub(crate) use front::Front;
 pub(crate) use shard::Shard;
@@ -16,7 +17,7 @@ pub(crate) use verbs::{ConnectionKind, EventBatch, FrontStatus, RecordedEvents, 
 
 use crate::{
     counters::FaultCounters,
-    limits::{CALL_THREAD_TIME_MAX, GUEST_BYTES, MESSAGE_BYTES_MAX, RECLAIMS_PER_SWEEP_MAX},
+    limits::{GUEST_BYTES, MESSAGE_BYTES_MAX, RECLAIMS_PER_SWEEP_MAX},
     options::HugePages,
     system::memory::{self, Pages},
 };
@@ -33,7 +34,8 @@ use wasmcached_core::{
     },
     limits,
 };
-use wasmtime::{InstancePre, Linker, Memory, Store, StoreLimits, StoreLimitsBuilder, Trap, TypedFunc, UpdateDeadline};
+use wasmtime::{InstancePre, Linker, Memory, Store, StoreLimitsBuilder, Trap, TypedFunc, UpdateDeadline};
+use watchdog::{CallBytes, CallWatchdog};
 
 /// Interval of the calls to [`GuestModule::tick`].
 pub(crate) const TICK: Duration = Duration::from_secs(1);
@@ -121,21 +123,6 @@ struct UpkeepVerbs {
     events: Verb<(), u32>,
 }
 
-/// The host's state of a guest: its memory limit, and the time of the current call.
-struct CallWatchdog {
-    limits: StoreLimits,
-    /// The thread's processor time when the current call began to be watched.
-    watched_since: Option<Duration>,
-}
-
-impl CallWatchdog {
-    /// Whether the current call may continue after another tick.
-    fn may_continue(&mut self) -> bool {
-        let now = memory::thread_time();
-        now.saturating_sub(*self.watched_since.get_or_insert(now)) < CALL_THREAD_TIME_MAX
-    }
-}
-
 /// The part that all roles share.
 struct Guest {
     store: Store<CallWatchdog>,
@@ -150,7 +137,7 @@ impl Guest {
     fn create(module: &GuestModule, config: &Config, now: u32) -> Result<Self, Fault> {
         let describe = |error: wasmtime::Error| Fault::new(format!("cannot make a guest: {error:#}"));
         let limits = StoreLimitsBuilder::new().memory_size(memory_bytes_max(config)).build();
-        let mut store = Store::new(&module.engine, CallWatchdog { limits, watched_since: None });
+        let mut store = Store::new(&module.engine, CallWatchdog::new(limits, config.store.item_bytes_max.into()));
         store.limiter(|watch| &mut watch.limits);
         store.epoch_deadline_callback(|mut context| match context.data_mut().may_continue() {
             true => Ok(UpdateDeadline::Continue(1)),
@@ -203,8 +190,19 @@ impl Guest {
         verb: &Verb<P, R>,
         arguments: P,
     ) -> Result<R, Fault> {
+        self.call_with(verb, arguments, CallBytes(0))
+    }
+
+    /// A call that processes `bytes`.
+    #[inline]
+    fn call_with<P: wasmtime::WasmParams, R: wasmtime::WasmResults>(
+        &mut self,
+        verb: &Verb<P, R>,
+        arguments: P,
+        bytes: CallBytes,
+    ) -> Result<R, Fault> {
         self.store.set_epoch_deadline(CALL_TICKS_UNWATCHED);
-        self.store.data_mut().watched_since = None;
+        self.store.data_mut().begin(bytes);
         verb.call(&mut self.store, arguments).map_err(|error| self.fault(&error))
     }
 
