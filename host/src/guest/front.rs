@@ -5,6 +5,7 @@ use super::{
     UpkeepVerbs, Verb, Word, range, word_at,
 };
 use crate::{
+    clock::ClockRelation,
     limits::{MESSAGE_BYTES_MAX, RUNS_MAX},
 };
 use std::ops::Range;
@@ -23,6 +24,8 @@ pub(crate) struct Front {
     verbs: FrontVerbs,
     login: LoginVerbs,
     upkeep: UpkeepVerbs,
+    /// What the guest knows of the clock.
+    clock: ClockRelation,
     /// The window of all connections without a partial request; requested once.
     plain_window: Option<Range<usize>>,
 }
@@ -44,11 +47,12 @@ impl Front {
             label: guest.verb("label")?,
             deliver: guest.verb("deliver")?,
             reserve: guest.verb("reserve")?,
+            clock: guest.verb("clock")?,
         };
         let login =
             LoginVerbs { reserve: guest.verb("reserve")?, users: guest.verb("users")?, logins: guest.verb("logins")? };
         let upkeep = guest.upkeep_verbs()?;
-        Ok(Self { guest, verbs, login, upkeep, plain_window: None })
+        Ok(Self { guest, verbs, login, upkeep, clock: ClockRelation::default(), plain_window: None })
     }
 
     /// Opens a connection; returns its number.
@@ -88,6 +92,16 @@ impl Front {
     pub(crate) fn advance(&mut self, connection: u32, received: usize, now: u32) -> Result<FrontStatus, Fault> {
         let bytes = CallBytes(received as u64);
         self.guest.call_with(&self.verbs.advance, (connection, received as u32, now), bytes).map(FrontStatus)
+    }
+
+    /// Tells the guest what it must know of the clock besides the seconds, if that has changed.
+    #[inline]
+    pub(crate) fn set_clock(&mut self, clock: ClockRelation) -> Result<(), Fault> {
+        if clock == self.clock {
+            return Ok(());
+        }
+        self.clock = clock;
+        self.guest.call(&self.verbs.clock, (clock.wall_ahead_s, clock.has_fraction.into()))
     }
 
     /// Continues after the runs were executed.
@@ -220,6 +234,7 @@ struct FrontVerbs {
     label: Verb<(u32, u32), ()>,
     deliver: Verb<(u32, u64, u32, u32), u64>,
     reserve: Verb<u32, u32>,
+    clock: Verb<(i64, u32), ()>,
 }
 
 struct LoginVerbs {

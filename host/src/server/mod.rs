@@ -29,7 +29,7 @@ use accept::AcceptLoop;
 use announce::announce;
 use assemble::{Assembled, Resources, assemble};
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, thread::JoinHandle};
-use upkeep::{spawn, start_clock, start_sweeps};
+use upkeep::{spawn, start_ticks, start_sweeps};
 
 /// Serves until a signal, the service manager or a client stops the server.
 ///
@@ -117,7 +117,7 @@ impl Opened {
             announce(options, &self.listeners, &udp_addresses);
             eprintln!("{}", memory::describe_pages(options.huge_pages));
         }
-        start_clock(&shared)?;
+        start_ticks(&shared)?;
         let workers = workers.into_iter().enumerate();
         let workers = workers.map(|(index, worker)| spawn(format!("worker-{index}"), move || worker.run()));
         let workers = workers.collect::<Result<_, _>>()?;

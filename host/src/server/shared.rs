@@ -1,7 +1,7 @@
 //! The state that all threads of a server share.
 
 use crate::{
-    clock::Clock,
+    clock::{Clock, Reading},
     counters::{Baseline, FaultCounters, ListenerCounters, WorkerCounters},
     entropy,
     guest::{Fault, Front, GuestModule},
@@ -62,7 +62,9 @@ impl Shared {
         let memory_bytes = self.stores.worker_memory_bytes(&self.config);
         let store = StoreConfig { memory_bytes, ..self.config.store };
         let config = Config { store, entropy, ..self.config.clone() };
-        let mut front = Front::create(&self.module, &config, self.clock.now())?;
+        let Reading { now, relation } = self.clock.read();
+        let mut front = Front::create(&self.module, &config, now)?;
+        front.set_clock(relation)?;
         if let Some(users) = &self.users
             && let Err(problem) = users.hand_to(&mut front)?
         {

@@ -42,7 +42,9 @@ impl Worker {
             return Ok(());
         }
         if connection.is(ConnectionFlag::More) {
-            let status = self.front.advance(connection.guest, 0, self.now)?;
+            let guest = connection.guest;
+            self.read_clock()?;
+            let status = self.front.advance(guest, 0, self.now)?;
             return self.apply_status(index, status);
         }
         if !connection.is(ConnectionFlag::Readable) {
@@ -57,12 +59,13 @@ impl Worker {
                     && connection.socket.is_drained(received, window.len())
                     && !connection.is(ConnectionFlag::HungUp);
                 connection.set(ConnectionFlag::Readable, !drained);
-                // During this turn another worker may have served a later second. An item that has expired there must not be
-                // found here.
-                self.now = self.shared.clock.now();
-                connection.entry.touch(self.now);
+                let guest = connection.guest;
+                // Only now: the process may have been stopped until the request came, and another worker may have served a
+                // later second. An item that has expired must not be found.
+                self.read_clock()?;
+                self.connections[index].entry.touch(self.now);
                 self.shared.workers[self.index].bytes_read.add(received as u64);
-                let status = self.front.advance(connection.guest, received, self.now)?;
+                let status = self.front.advance(guest, received, self.now)?;
                 self.apply_status(index, status)
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -89,8 +92,10 @@ impl Worker {
     fn apply_status(&mut self, index: usize, mut status: FrontStatus) -> Result<(), Fault> {
         while status.runs() {
             self.execute_runs(index)?;
-            // A run may have moved the clock.
-            self.now = self.shared.clock.now();
+            if self.shared.clock.is_altered() {
+                // A run may have moved the clock.
+                self.read_clock()?;
+            }
             status = self.front.resume(self.now)?;
         }
         self.post_events()?;

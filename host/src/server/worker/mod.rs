@@ -13,6 +13,7 @@ mod logins;
 
 use super::Shared;
 use crate::{
+    clock::Reading,
     counters::WorkerCounters,
     guest::{ConnectionKind, Fault, Front},
     inbox::{Message, WAKER},
@@ -54,7 +55,10 @@ pub(super) struct Worker {
     logins_seen: (u32, u32),
     connections: Slab<Connection>,
     ready: VecDeque<usize>,
+    /// When the request at hand arrived.
     now: u32,
+    /// The clock was read in this turn.
+    has_read_clock: bool,
     /// The kinds of events that the front records.
     watched: Kinds,
     /// Connections that watch.
@@ -93,6 +97,7 @@ impl Worker {
             connections: Slab::new(),
             ready: VecDeque::new(),
             now,
+            has_read_clock: true,
             watched: Kinds::NONE,
             watchers: Vec::new(),
             upkeep_at: now,
@@ -125,7 +130,7 @@ impl Worker {
             }
             return;
         }
-        self.now = self.shared.clock.now();
+        self.has_read_clock = false;
         self.handle_messages();
         for event in events.iter() {
             let result = match event.token() {
@@ -161,6 +166,8 @@ impl Worker {
         if messages.is_empty() {
             return;
         }
+        let result = self.read_clock();
+        self.replace_front(result);
         let mut delivered = false;
         for message in messages {
             let result = match message {
@@ -196,6 +203,10 @@ impl Worker {
 
     /// Runs the tasks of each second, and the sweep of a store in the worker's guest.
     fn upkeep(&mut self) {
+        if !self.has_read_clock {
+            let result = self.read_clock();
+            self.replace_front(result);
+        }
         if self.now != self.upkeep_at {
             self.upkeep_at = self.now;
             self.sweeps_left = self.shared.stores.worker_sweeps();
@@ -296,6 +307,15 @@ impl Worker {
             }
             thread::sleep(REPLACE_PAUSE);
         }
+    }
+
+    /// Reads the clock: once for each event, and at least once in each turn.
+    #[inline]
+    fn read_clock(&mut self) -> Result<(), Fault> {
+        let Reading { now, relation } = self.shared.clock.read();
+        self.now = now;
+        self.has_read_clock = true;
+        self.front.set_clock(relation)
     }
 
     /// Adds the front's new yields to the statistics.
