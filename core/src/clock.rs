@@ -109,7 +109,7 @@ mod tests {
             Expiry::from_exptime(RELATIVE_SECONDS_MAX, &Time { now: Seconds::MAX, ..time }),
             Expiry(Seconds::MAX)
         );
-        // What is left is shown as it was asked for, and never as nothing while there is something.
+        // The rest is shown as it was asked for, and never as nothing while there is something.
         let left = |now| Time { now, ..time }.left_s(expiry);
         assert_eq!([100, 101, 102, 103].map(left), [Some(1), Some(1), Some(0), Some(0)]);
         assert_eq!(time.left_s(Expiry::from_exptime(30, &time)), Some(30));

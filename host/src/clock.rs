@@ -1,8 +1,8 @@
 //! The time of the guests: seconds that begin as Unix time, never go back and count the time of a suspended machine,
 //! unless a test moves them. Absolute times of clients are those of the wall clock, whose distance is part of a reading.
 //!
-//! Whoever serves a request reads the clock after the request has arrived: a thread that would advance it may have been
-//! stopped together with the whole process.
+//! A worker reads the clock after a request has arrived: a thread that would advance it may have been stopped together with
+//! the whole process.
 
 use parking_lot::Mutex;
 use std::{
@@ -45,7 +45,7 @@ pub(crate) struct Reading {
     pub(crate) relation: ClockRelation,
 }
 
-/// What a guest must know of the clock besides the seconds; see the verb `clock`.
+/// The part of a reading that a guest must know besides the seconds; see the verb `clock`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ClockRelation {
     /// Seconds that the wall clock is ahead.

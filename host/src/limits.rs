@@ -61,6 +61,19 @@ pub(crate) const CALL_COPIED_BYTES_PER_MS: u64 = 128 * 1024;
 /// Memory of a guest besides items and buffers: tables, stack, the allocator's overhead.
 pub(crate) const GUEST_BYTES: u64 = 128 << 20;
 
+/// Memory of a front with the buffers of its connections, where memory is limited.
+pub(crate) const COMPACT_FRONT_BYTES: u64 = 8 << 20;
+
+/// Address space behind the memory of each guest there, besides that for some items: the buffers of a store grow into it.
+/// Otherwise the whole store would have to move, into as much memory again.
+pub(crate) const COMPACT_GROWTH_BYTES: u64 = 8 << 20;
+
+/// Address space of the process besides guests and threads: connections, TLS, the allocator's overhead.
+pub(crate) const HOST_BYTES: u64 = 24 << 20;
+
+/// Address space of a thread: its stack, and those for signals.
+pub(crate) const THREAD_BYTES: u64 = 3 << 20;
+
 /// Pieces of memory that one sweep returns to the system.
 pub(crate) const RECLAIMS_PER_SWEEP_MAX: usize = 64;
 

@@ -24,7 +24,7 @@ pub(crate) struct Front {
     verbs: FrontVerbs,
     login: LoginVerbs,
     upkeep: UpkeepVerbs,
-    /// What the guest knows of the clock.
+    /// As it was told to the guest.
     clock: ClockRelation,
     /// The window of all connections without a partial request; requested once.
     plain_window: Option<Range<usize>>,

@@ -12,6 +12,7 @@ mod verbs;
 mod watchdog;
 
 pub(crate) use front::Front;
+pub(crate) use settings::{MEMORY_GUARD_BYTES, MEMORY_RESERVATION_BYTES, MemoryLayout};
 pub(crate) use shard::Shard;
 pub(crate) use verbs::{ConnectionKind, EventBatch, FrontStatus, RecordedEvents, Run, RunOutcome};
 
@@ -79,14 +80,14 @@ pub(crate) struct GuestModule {
 }
 
 impl GuestModule {
-    /// Loads the module that this program carries.
+    /// Loads the module that this program carries, for memories of `layout`.
     ///
     /// # Errors
     /// One line for the user: this machine cannot run it.
-    pub(crate) fn load(huge_pages: HugePages) -> Result<Self, String> {
+    pub(crate) fn load(layout: MemoryLayout, huge_pages: HugePages) -> Result<Self, String> {
         let describe = |error: wasmtime::Error| format!("this machine cannot run the engine: {error:#}");
-        let engine = wasmtime::Engine::new(&engine_config()).map_err(describe)?;
-        let module = code::module(&engine).map_err(describe)?;
+        let engine = wasmtime::Engine::new(&engine_config(layout)).map_err(describe)?;
+        let module = code::module(&engine, layout).map_err(describe)?;
         let instance = Linker::new(&engine).instantiate_pre(&module).map_err(describe)?;
         Ok(Self { engine, instance, huge_pages })
     }
@@ -337,7 +338,7 @@ mod tests {
 
     #[test]
     fn a_guest_cannot_grow_beyond_its_maximum() {
-        let module = GuestModule::load(HugePages::AsUsed).unwrap();
+        let module = GuestModule::load(MemoryLayout::Reserved, HugePages::AsUsed).unwrap();
         for role in [Role::Front, Role::Solo] {
             let config = Config { role, ..Config::default() };
             let mut front = Front::create(&module, &config, 1).unwrap();
@@ -351,7 +352,7 @@ mod tests {
 
     #[test]
     fn a_bad_configuration_is_a_fault() {
-        let module = GuestModule::load(HugePages::AsUsed).unwrap();
+        let module = GuestModule::load(MemoryLayout::Reserved, HugePages::AsUsed).unwrap();
         let config = Config {
             role: Role::Shard,
             store: StoreConfig { memory_bytes: 1, memory_bytes_capacity: 1, ..StoreConfig::default() },
@@ -363,7 +364,7 @@ mod tests {
 
     #[test]
     fn addresses_of_a_guest_are_checked() {
-        let module = GuestModule::load(HugePages::AsUsed).unwrap();
+        let module = GuestModule::load(MemoryLayout::Reserved, HugePages::AsUsed).unwrap();
         let front = Front::create(&module, &Config::default(), 1).unwrap();
         let end = front.guest.memory.data_size(&front.guest.store);
         assert!(front.guest.bytes(end - 1..end).is_ok());

@@ -4,6 +4,7 @@
 mod accept;
 mod announce;
 mod assemble;
+mod memory_plan;
 mod shared;
 mod statistics;
 mod upkeep;
@@ -28,8 +29,9 @@ use crate::{
 use accept::AcceptLoop;
 use announce::announce;
 use assemble::{Assembled, Resources, assemble};
+use memory_plan::MemoryPlan;
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, thread::JoinHandle};
-use upkeep::{spawn, start_ticks, start_sweeps};
+use upkeep::{spawn, start_sweeps, start_ticks};
 
 /// Serves until a signal, the service manager or a client stops the server.
 ///
@@ -45,6 +47,7 @@ pub(crate) fn serve(options: &Options) -> Result<(), ExitError> {
 
 /// Files are read and sockets are open; the process has all its rights.
 struct Prepared {
+    memory_plan: MemoryPlan,
     reserved_descriptors: usize,
     identity: Identity,
     tls: Option<Tls>,
@@ -61,6 +64,7 @@ impl Prepared {
         for warning in &options.warnings {
             eprintln!("{warning}");
         }
+        let memory_plan = MemoryPlan::choose(options)?;
         let reserved_descriptors = RESERVED_DESCRIPTORS + RESERVED_DESCRIPTORS_PER_WORKER * options.threads;
         process::raise_descriptor_limit(options.connections_max, reserved_descriptors)?;
         if options.core_files {
@@ -68,12 +72,12 @@ impl Prepared {
         }
         let identity = Identity::find(options.user.as_deref())?;
         let tls = Tls::start(&options.tls)?;
-        let users = UserList::find(options)?;
+        let users = UserList::find(options, memory_plan.layout)?;
         let listeners = Listener::open_all(options)?;
         let udp_listeners = UdpListener::open_all(options)?;
         port_file::write(&listeners, &udp_listeners)?;
         let pid_path = options.pid_file.as_deref().map(pid_file::fixed_path);
-        Ok(Self { reserved_descriptors, identity, tls, users, listeners, udp_listeners, pid_path })
+        Ok(Self { memory_plan, reserved_descriptors, identity, tls, users, listeners, udp_listeners, pid_path })
     }
 
     /// Becomes a daemon on request, and gives up the rights of root.
@@ -89,6 +93,7 @@ impl Prepared {
         }
         self.identity.assume()?;
         let resources = Resources {
+            memory_plan: self.memory_plan,
             reserved_descriptors: self.reserved_descriptors,
             log: LogHandle::start(options.verbosity),
             tls: self.tls,
@@ -109,6 +114,7 @@ impl Opened {
     /// Makes the guests and starts the threads.
     fn start(self, options: &Options) -> Result<Running, ExitError> {
         let udp_addresses = addresses(&self.resources.udp_listeners);
+        let notice = self.resources.memory_plan.notice.clone();
         let Assembled { shared, poll, rejection, workers } = assemble(options, self.resources)?;
         if options.lock_memory {
             process::lock_memory();
@@ -116,6 +122,9 @@ impl Opened {
         if !options.daemon {
             announce(options, &self.listeners, &udp_addresses);
             eprintln!("{}", memory::describe_pages(options.huge_pages));
+            if let Some(notice) = notice {
+                eprintln!("{notice}");
+            }
         }
         start_ticks(&shared)?;
         let workers = workers.into_iter().enumerate();

@@ -75,6 +75,19 @@ pub(crate) fn thread_user_time() -> Duration {
     Duration::from_nanos((u64::from(user.dwHighDateTime) << 32 | u64::from(user.dwLowDateTime)).saturating_mul(100))
 }
 
+/// Lets all threads share one arena of the allocator. Each other one takes 64 MiB of address space.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+pub(crate) fn use_one_arena() {
+    use nix::libc::{M_ARENA_MAX, mallopt};
+    #[expect(unsafe_code, reason = "a setting of the C library")]
+    // SAFETY: a number is set, for arenas that are made later.
+    let _ = unsafe { mallopt(M_ARENA_MAX, 1) };
+}
+
+/// Other allocators take what they use.
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+pub(crate) fn use_one_arena() {}
+
 /// Advice about pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pages {

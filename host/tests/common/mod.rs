@@ -64,9 +64,13 @@ impl Server {
     }
 
     pub(crate) fn start_program(program: PathBuf, name: &str, flags: &str) -> Self {
+        Self::start_command(Command::new(program), name, flags)
+    }
+
+    /// Starts a command that becomes the program.
+    pub(crate) fn start_command(mut command: Command, name: &str, flags: &str) -> Self {
         let folder = Folder::new(name);
         let ports = folder.0.join("ports");
-        let mut command = Command::new(program);
         command.args(["-p", "-1"]).args(flags.split_whitespace()).env("MEMCACHED_PORT_FILENAME", &ports);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let log = Arc::new(Mutex::new(String::new()));

@@ -10,6 +10,7 @@ mod drain;
 mod events;
 mod exchange;
 mod logins;
+mod slot;
 
 use super::Shared;
 use crate::{
@@ -29,6 +30,7 @@ use crate::{
 use connection::{Connection, ConnectionFlag};
 use mio::{Events, Poll, Token};
 use slab::Slab;
+use slot::FrontSlot;
 use std::{
     collections::VecDeque,
     io::{self, ErrorKind},
@@ -48,7 +50,7 @@ pub(super) struct Worker {
     shared: Arc<Shared>,
     index: usize,
     poll: Poll,
-    front: Front,
+    front: FrontSlot,
     /// The front's count of yields when it was last added to the statistics.
     yields_seen: u32,
     /// The front's counts of logins when they were last added to the statistics.
@@ -91,7 +93,7 @@ impl Worker {
             shared,
             index,
             poll,
-            front,
+            front: FrontSlot::new(front),
             yields_seen: 0,
             logins_seen: (0, 0),
             connections: Slab::new(),
@@ -295,14 +297,11 @@ impl Worker {
         self.yields_seen = 0;
         self.logins_seen = (0, 0);
         loop {
-            match self.shared.create_front() {
-                Ok(front) => {
-                    self.front = front;
-                    match self.open_udp_sockets() {
-                        Ok(()) => return,
-                        Err(fault) => tracing::error!("front {} trapped again: {}", self.index, fault.message),
-                    }
-                }
+            match self.front.replace(|| self.shared.create_front()) {
+                Ok(()) => match self.open_udp_sockets() {
+                    Ok(()) => return,
+                    Err(fault) => tracing::error!("front {} trapped again: {}", self.index, fault.message),
+                },
                 Err(fault) => tracing::error!("front {} cannot be replaced yet: {}", self.index, fault.message),
             }
             thread::sleep(REPLACE_PAUSE);
