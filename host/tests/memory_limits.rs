@@ -48,7 +48,7 @@ fn start(program: &Path, limits: &[(&str, u64)], flags: &str) -> Outcome {
         child.wait().unwrap();
         static STARTS: AtomicU32 = AtomicU32::new(0);
         let name = format!("limits-{}", STARTS.fetch_add(1, Ordering::Relaxed));
-        return Outcome::Serves(Server::start_command(limited(program, limits), &name, flags));
+        return Outcome::Serves(Server::start_command(limited(program, limits), &name, flags, Stdio::piped()));
     }
     let status = wait_for("the end of the server", || child.try_wait().unwrap());
     Outcome::Refuses(status.code().unwrap_or_else(|| panic!("{status}: {text}")), text)

@@ -267,6 +267,26 @@ suite('protocol', () => {
     assert.equal(cache.statistics().curr_connections, '2');
   });
 
+  test('a request without room waits, and a whole one is answered', () => {
+    const cache = new Cache();
+    const head = 'set a 0 0 1000000\r\n';
+    const halves = Array.from({ length: 20 }, () => cache.connect());
+    for (const half of halves) assert.equal(text(half.execute(`${head}half`)), '');
+    const waiting = halves.filter((half) => half.isWaiting);
+    // Three quarters of 16 MiB are for requests that are as long as these.
+    assert.equal(waiting.length, 8);
+    assert.equal(text(cache.execute(`${head}${'x'.repeat(1_000_000)}\r\n`)), 'STORED\r\n');
+    halves[0].close();
+    assert.equal(waiting[0].isWaiting, false);
+    assert.equal(text(waiting[0].execute(`${'x'.repeat(999_996)}\r\n`)), 'STORED\r\n');
+    assert.equal(waiting[1].isWaiting, false);
+    assert.equal(waiting[2].isWaiting, true);
+    // A caller that sends on loses nothing.
+    assert.equal(text(waiting[2].execute(`${'x'.repeat(999_996)}\r\n`)), 'STORED\r\n');
+    for (const half of halves) half.close();
+    assert.equal(waiting[3].isWaiting, false);
+  });
+
   test('quit closes; execute goes on with a new connection', () => {
     const cache = new Cache();
     const connection = cache.connect();

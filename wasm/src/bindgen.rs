@@ -220,6 +220,11 @@ impl Solo {
         status.0
     }
 
+    /// 1 if the rest of a request of `connection` has no room, so that its client should not send more for now.
+    pub fn waits(&mut self, connection: u32) -> u32 {
+        u32::from(self.host.waits(&mut self.engine, ConnectionId(connection)))
+    }
+
     /// Puts the output of `connection` into the mailbox.
     pub fn output(&mut self, connection: u32) {
         let Some(front) = self.engine.front() else { return };

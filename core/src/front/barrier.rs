@@ -11,11 +11,8 @@ use crate::{
         host::{HostRequest, Target},
     },
     clock::Time,
-    command::{Broadcast, Detail},
-    protocol::{
-        binary,
-        control::{Control, StatisticsGroup},
-    },
+    command::Broadcast,
+    protocol::{binary, control::Control},
 };
 use alloc::vec::Vec;
 
@@ -50,6 +47,11 @@ impl Barrier {
         [(ReplySlot::First, first), (ReplySlot::Second, second)].into_iter().filter_map(|(slot, b)| Some((slot, b?)))
     }
 
+    /// Whether it ends the turn of its connection.
+    pub(super) fn is_walk(&self, time: &Time) -> bool {
+        self.broadcasts(time).any(|(_, broadcast)| broadcast.is_walk())
+    }
+
     /// The shards that receive them.
     fn target(&self) -> Target {
         self.administrative().target()
@@ -66,7 +68,10 @@ impl Barrier {
         let (first, second) = (runs.replies_of(ReplySlot::First), runs.replies_of(ReplySlot::Second));
         let replies = ControlReplies { config, time, first, second, host: runs.replies_of(ReplySlot::Host) };
         let after = self.administrative().answer(out, self.position, &replies);
-        if after == After::Requests {
+        if let After::Dumping(dumping) = after {
+            return After::Dumping(dumping.begun(self.format, replies.host));
+        }
+        if matches!(after, After::Requests) {
             match self.format {
                 ControlFormat::Text => {}
                 ControlFormat::Silent => out.truncate(start),
@@ -82,9 +87,9 @@ impl Barrier {
 
     /// Replaces the lines from `start` on by packets.
     fn translate(&self, out: &mut Vec<u8>, start: usize, format: binary::PacketFormat) {
-        if let Control::Statistics(group) = self.control {
-            let whole = matches!(group, StatisticsGroup::Detail(Detail::Dump)).then_some(&b"detailed"[..]);
-            return binary::encode_statistics(out, start, format, whole);
+        if matches!(self.control, Control::Statistics(_)) {
+            binary::encode_statistics(out, start, format, None);
+            return binary::end_statistics(out, format);
         }
         out.truncate(start);
         if !format.quiet {
@@ -104,7 +109,8 @@ impl Runs {
                 self.slots.push(slot);
             }
         }
-        if let Some(request) = barrier.host_request() {
+        // A solo engine loses its connections with its store.
+        if let Some(request) = barrier.host_request().filter(|request| !solo || *request != HostRequest::Losses) {
             let start = self.orders.len();
             request.encode(&mut self.orders);
             self.add_run(Target::HOST, start, 1);

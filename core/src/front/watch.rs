@@ -47,13 +47,13 @@ impl Front {
     /// Shows events to the connections that watch; `stamp` is that of the first.
     pub fn deliver(&mut self, records: &[u8], stamp: Stamp) -> Delivered {
         let held = |connections: &Slab<Connection>, watchers: &Watchers| -> usize {
-            watchers.iter().filter_map(|number| connections.get(number)).map(Connection::buffers_bytes).sum()
+            watchers.iter().filter_map(|number| connections.get(number)).map(Connection::held_bytes).sum()
         };
         // The output of the last connection was sent or is kept with it. It must not pass for new output.
         self.output.clear();
         let before = held(&self.connections, &self.watchers);
         let delivered = self.watchers.deliver(records, stamp, &mut self.connections);
-        self.buffers_bytes = self.buffers_bytes + held(&self.connections, &self.watchers) - before;
+        self.budget.change(before, held(&self.connections, &self.watchers));
         delivered
     }
 }
@@ -172,7 +172,11 @@ pub(super) fn record(events: &mut Events, pending: &Pending, input: Input<'_>, r
                 events.record(&Event::Stored { key, outcome, storing, ttl_s: 0, class, bytes, descriptor });
             }
         }
-        Operation::RefuseData | Operation::Delete | Operation::Discard(_) | Operation::Touch { .. } => {}
+        Operation::RefuseData
+        | Operation::Delete
+        | Operation::Discard(_)
+        | Operation::Touch { .. }
+        | Operation::Piece { .. } => {}
     }
 }
 

@@ -9,7 +9,7 @@ mod sizes;
 mod table;
 
 pub use classes::{CLASSES, Class, ClassCounters, Classes, ITEM_STATISTICS, SLAB_STATISTICS, class_bytes, class_of};
-pub use prefixes::{PrefixCounts, Prefixes};
+pub use prefixes::{PrefixCounts, PrefixRef, Prefixes};
 pub use row::{CounterField, Kind, Origin, Statistic, StatisticValue, Unit};
 pub use sizes::{SIZE_STEP_BYTES, Sizes};
 pub use table::{Counters, HostStatistics, Numbers, STATISTICS};

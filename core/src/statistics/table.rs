@@ -264,12 +264,29 @@ statistics! {
     Gauge pool_free_bytes Bytes store[39];
     /// Bytes in segments that belong to removed items and to bookkeeping.
     Gauge pool_dead_bytes Bytes store[40];
+    /// Bytes beside the pools that are kept for clients that still read a value which is no longer stored.
+    Gauge held_value_bytes Bytes store[42];
+    /// Replies that ended early, and their connections with them, because a client read the value too late.
+    Counter values_lost None store[43];
+    /// Memory of the prefixes of `stats detail`, which the pools give up.
+    Gauge prefix_bytes Bytes store[44];
+    /// Commands whose prefix `stats detail` had no memory for.
+    Counter prefixes_not_counted None store[45];
     /// Shards replaced after a trap.
     Lifetime shard_traps None host[31];
     /// Fronts replaced after a trap.
     Lifetime front_traps None host[32];
     /// Shards and fronts interrupted because a call did not return in time.
     Lifetime guest_interrupts None host[33];
+
+    /// Bytes that unfinished requests and unread replies hold.
+    Gauge buffers_bytes Bytes host[35];
+    /// Limit of `buffers_bytes`.
+    Gauge buffers_limit_bytes Bytes host[36];
+    /// Connections whose request waits for room in `buffers_bytes`.
+    Gauge buffers_waiting_connections None host[37];
+    /// Connections that were ended because they held much for long while others waited.
+    Counter buffers_ended_connections None host[38];
 
     // Not in `stats`.
 

@@ -109,9 +109,12 @@ enum Word {
     Message = 9,
     Yields = 11,
     Reclaimable = 12,
+    Held = 14,
+    HeldElsewhere = 15,
+    HandsOver = 16,
 }
 
-const MAILBOX_BYTES: usize = 16 * 4;
+const MAILBOX_BYTES: usize = 20 * 4;
 
 /// An export of a guest.
 type Verb<P, R> = TypedFunc<P, R>;
@@ -209,9 +212,14 @@ impl Guest {
 
     fn sweep(&mut self, verbs: &UpkeepVerbs, now: u32, steps: u32) -> Result<bool, Fault> {
         let more = self.call(&verbs.sweep, (now, steps))? != 0;
+        Ok(self.reclaim(verbs)? || more)
+    }
+
+    /// Returns unused memory to the system; true if there may be more.
+    fn reclaim(&mut self, verbs: &UpkeepVerbs) -> Result<bool, Fault> {
         for _ in 0..RECLAIMS_PER_SWEEP_MAX {
             if self.call(&verbs.reclaimable, ())? == 0 {
-                return Ok(more);
+                return Ok(false);
             }
             let bytes = self.bytes_mut(self.named(Word::Reclaimable))?;
             memory::advise(bytes, Pages::Absent);
@@ -299,9 +307,7 @@ impl Guest {
 /// A guest that needs more is broken, and traps.
 fn memory_bytes_max(config: &Config) -> usize {
     let item = u64::from(config.store.item_bytes_max);
-    let connections =
-        (limits::CONNECTION_BUFFERS_ITEMS_MAX as u64 * item).max(limits::CONNECTION_BUFFERS_BYTES_MIN as u64);
-    let front = 2 * (connections + item);
+    let front = 2 * (config.buffers_bytes() + item);
     let shard = config.store.memory_bytes_capacity.max(config.store.memory_bytes)
         + 2 * (item + limits::REPLY_BYTES_HIGH as u64);
     let bytes = match config.role {

@@ -36,6 +36,12 @@ impl Shard {
         Ok(self.guest.word(Word::Executed as usize))
     }
 
+    /// Whether the lock of the shard goes to a thread that waits for it, after the last [`Shard::execute`].
+    #[inline]
+    pub(crate) fn hands_over(&self) -> bool {
+        self.guest.word(Word::HandsOver as usize) != 0
+    }
+
     /// The replies of the last [`Shard::execute`].
     pub(crate) fn replies(&self) -> Result<&[u8], Fault> {
         self.guest.bytes(self.guest.named(Word::Replies))

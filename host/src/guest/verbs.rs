@@ -31,9 +31,19 @@ impl FrontStatus {
         self.0 & 8 != 0
     }
 
+    /// The work waits for a later second.
+    pub(crate) fn later(self) -> bool {
+        self.0 & 32 != 0
+    }
+
     /// The next window depends on the connection.
     pub(crate) fn partial(self) -> bool {
         self.0 & 16 != 0
+    }
+
+    /// A request has no room: the connection is left alone until it is admitted.
+    pub(crate) fn waiting(self) -> bool {
+        self.0 & 32 != 0
     }
 }
 
@@ -59,6 +69,9 @@ pub(crate) struct Run {
     pub(crate) commands_at: u32,
     pub(crate) commands_bytes: u32,
     pub(crate) count: u32,
+    /// The place of the bytes that follow the commands.
+    pub(crate) tail_at: u32,
+    pub(crate) tail_bytes: u32,
 }
 
 /// The end of a run, for [`super::Front::reply`].

@@ -2,6 +2,7 @@
 
 use super::{Shared, accept, memory_plan::MemoryPlan, worker::Worker};
 use crate::{
+    budget::SharedBudget,
     clock::Clock,
     counters::{Baseline, FaultCounters, ListenerCounters, WorkerCounters},
     entropy,
@@ -13,6 +14,7 @@ use crate::{
     options::Options,
     reload::Reloads,
     stores::Stores,
+    system::signals::Signals,
     users::UserList,
     watching::Watching,
 };
@@ -24,6 +26,7 @@ use std::{
 use wasmcached_core::{
     boundary::config::{Config, Role, StoreConfig},
     hash::Seed,
+    limits,
 };
 
 /// A server without threads.
@@ -31,6 +34,7 @@ pub(super) struct Assembled {
     pub(super) shared: Arc<Shared>,
     /// The main thread's.
     pub(super) poll: Poll,
+    pub(super) signals: Signals,
     /// The reply to a client beyond the limit.
     pub(super) rejection: Vec<u8>,
     pub(super) workers: Vec<Worker>,
@@ -54,10 +58,12 @@ pub(super) fn assemble(options: &Options, resources: Resources) -> Result<Assemb
     let clock = Clock::start();
     let config = config(options, Stores::role_of_workers(options), memory_plan.capacity_bytes)?;
     let poll = Poll::new().map_err(event_loop_failed)?;
-    let main_waker = Waker::new(poll.registry(), accept::WAKER).map_err(event_loop_failed)?;
+    let main_waker = Arc::new(Waker::new(poll.registry(), accept::WAKER).map_err(event_loop_failed)?);
+    let signals = Signals::listen(poll.registry(), accept::SIGNALS, &main_waker).map_err(event_loop_failed)?;
     let polls = (0..options.threads).map(|_| Poll::new()).collect::<io::Result<Vec<_>>>().map_err(event_loop_failed)?;
     let inboxes: Arc<[Inbox]> = polls.iter().map(Inbox::new).collect::<io::Result<_>>().map_err(event_loop_failed)?;
     let watching = Arc::new(Watching::new(Arc::clone(&inboxes)));
+    let budget = SharedBudget::new(config.buffers_bytes(), Arc::clone(&inboxes));
     let faults = Arc::new(FaultCounters::default());
     let stores = Stores::create(&module, &config, clock.now(), &watching, &faults).map_err(guest_failed)?;
     let shared = Arc::new(Shared {
@@ -66,6 +72,7 @@ pub(super) fn assemble(options: &Options, resources: Resources) -> Result<Assemb
         module,
         config,
         stores,
+        budget,
         registry: Registry::default(),
         watching,
         inboxes,
@@ -79,15 +86,17 @@ pub(super) fn assemble(options: &Options, resources: Resources) -> Result<Assemb
         tls: tls.map(Arc::new),
         users,
         stopping: AtomicBool::new(false),
+        accepting_ended: AtomicBool::new(false),
+        stopping_at_once: AtomicBool::new(false),
         accept_paused: AtomicBool::new(false),
-        main_waker: Arc::new(main_waker),
+        main_waker,
     });
     register_reloads(&shared);
     let fronts = (0..options.threads).map(|_| shared.create_front());
     let mut fronts = fronts.collect::<Result<Vec<_>, _>>().map_err(guest_failed)?;
     let rejection = rejection_bytes(&mut fronts[0]).map_err(guest_failed)?;
     let workers = make_workers(&shared, fronts, polls, udp_listeners).map_err(event_loop_failed)?;
-    Ok(Assembled { shared, poll, rejection, workers })
+    Ok(Assembled { shared, poll, signals, rejection, workers })
 }
 
 /// The configuration of the guests.
@@ -105,6 +114,10 @@ fn config(options: &Options, role: Role, memory_bytes_capacity: u64) -> Result<C
         binding: options.binding(),
         authentication: options.authentication(),
         settings: options.settings(),
+        buffers_bytes_max: limits::buffers_bytes_max(
+            options.guest.store.memory_bytes,
+            options.guest.store.item_bytes_max,
+        ),
         ..options.guest.clone()
     })
 }

@@ -1,5 +1,5 @@
-//! Advice to the system about pages of memory, and the time of a thread in user mode. With `guest::code` the only file of the
-//! host with `unsafe` (but for a macro of Windows in `service`); it knows neither guests nor their verbs.
+//! Advice to the system about pages of memory, and the time of a thread in user mode. With `guest::code` and `sockets` the
+//! only file of the host with `unsafe` (but for a macro of Windows in `service`); it knows neither guests nor their verbs.
 
 use crate::options::HugePages;
 #[cfg(unix)]

@@ -2,14 +2,16 @@
 //! the request to the host, and the answer to the client.
 
 mod crawler;
+mod dumping;
 mod flush;
+mod items;
 mod listing;
 mod server;
 mod statistics;
 mod tuning;
 mod watch;
 
-pub(super) use listing::Dumping;
+pub(super) use dumping::{Dumping, PieceReplies};
 
 use crate::{
     boundary::{
@@ -20,7 +22,7 @@ use crate::{
     },
     clock::Time,
     command::Broadcast,
-    protocol::control::{Control, Dump},
+    protocol::control::Control,
     settings::Setting,
     wire::Reader,
 };
@@ -54,7 +56,8 @@ pub(super) fn administrative(control: &Control) -> &dyn Administrative {
         Control::Statistics(group) => group,
         Control::Tune(tune) => tune,
         Control::Crawler(crawler) => crawler,
-        Control::List(listing) => listing,
+        Control::List(dump) => dump,
+        Control::Continue(continuation) => continuation,
         Control::Watch(kinds) => kinds,
         Control::Server(server) => server,
     }
@@ -81,7 +84,7 @@ pub(super) struct ControlReplies<'a> {
 }
 
 /// The next step of the connection after an administrative command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum After {
     /// It continues with the next request.
     Requests,
@@ -89,8 +92,8 @@ pub(super) enum After {
     RequestsWithAnswer,
     /// It closes.
     Closing,
-    /// It shows items first.
-    Dumping(Dump),
+    /// It answers in pieces first.
+    Dumping(Dumping),
     /// It shows events from now on.
     Watching(Kinds),
 }

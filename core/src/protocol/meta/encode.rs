@@ -143,7 +143,7 @@ fn show_rarer(out: &mut Vec<u8>, key: &[u8], letter: u8, item: &Fetched<'_>, tim
 
 #[inline(always)]
 fn begin_found(out: &mut Vec<u8>, key: &[u8], item: &Fetched<'_>) {
-    out.reserve(item.value.map_or(0, |value| value.len()) + 2 * key.len() + 128);
+    out.reserve(item.value.map_or(0, |value| value.bytes_here()) + 2 * key.len() + 128);
     match item.value {
         Some(value) => {
             out.extend_from_slice(b"VA ");

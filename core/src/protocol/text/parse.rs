@@ -5,11 +5,11 @@
 use super::{Retrieve, TextFormat, TextRequest, words};
 use crate::{
     clock::Expiry,
-    command::{ArithmeticOptions, Detail, Direction, Operation, StoreMode, StoreOptions, Touched},
+    command::{ArithmeticOptions, Direction, Operation, StoreMode, StoreOptions, Touched},
     limits,
     protocol::{
         Context, KeyRequest, Span, Verdict,
-        control::{Control, Flush, ServerControl, StatisticsGroup},
+        control::{Control, Detail, Flush, ServerControl, StatisticsGroup},
         token,
         token::Tokens,
     },
