@@ -126,7 +126,7 @@ impl Engine {
 fn serve_barrier(front: &mut Front, shard: Option<&mut Shard>, barrier: &Barrier, now: Seconds) -> bool {
     front.load_barrier(barrier, shard.is_some());
     if let Some(shard) = shard {
-        for (slot, broadcast) in barrier.broadcasts(now) {
+        for (slot, broadcast) in front.broadcasts(barrier) {
             shard.broadcast(broadcast, now, front.barrier_answer(slot));
         }
     }

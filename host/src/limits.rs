@@ -123,11 +123,32 @@ pub(crate) const ROOM_ROUND_DURATION_MAX: Duration = Duration::from_secs(1);
 
 // Guests
 
-/// Processor time of a watched call before it is interrupted. Waiting for the processor does not count.
-pub(crate) const CALL_THREAD_TIME_MAX: Duration = Duration::from_millis(500);
+/// Time in user mode of a watched call before it is interrupted, besides that for its bytes. Time in the kernel does not
+/// count: page faults and reclaim are not the guest's work.
+pub(crate) const CALL_USER_TIME_MAX: Duration = Duration::from_millis(500);
+
+/// Bytes of a call that its guest processes in a millisecond on the slowest machine. It is this slow because a large value
+/// walks over four times its bytes of small items to make room: a microsecond for each of 64 bytes.
+pub(crate) const CALL_BYTES_PER_MS: u64 = 16 * 1024;
+
+/// The same for bytes that are copied only.
+pub(crate) const CALL_COPIED_BYTES_PER_MS: u64 = 128 * 1024;
 
 /// Memory of a guest besides items and buffers: tables, stack, the allocator's overhead.
 pub(crate) const GUEST_BYTES: u64 = 128 << 20;
+
+/// Memory of a front with the buffers of its connections, where memory is limited.
+pub(crate) const COMPACT_FRONT_BYTES: u64 = 8 << 20;
+
+/// Address space behind the memory of each guest there, besides that for some items: the buffers of a store grow into it.
+/// Otherwise the whole store would have to move, into as much memory again.
+pub(crate) const COMPACT_GROWTH_BYTES: u64 = 8 << 20;
+
+/// Address space of the process besides guests and threads: connections, TLS, the allocator's overhead.
+pub(crate) const HOST_BYTES: u64 = 24 << 20;
+
+/// Address space of a thread: its stack, and those for signals.
+pub(crate) const THREAD_BYTES: u64 = 3 << 20;
 
 /// Pieces of memory that one sweep returns to the system.
 pub(crate) const RECLAIMS_PER_SWEEP_MAX: usize = 64;

@@ -2,7 +2,7 @@
 
 use crate::{
     exit::{self, ExitError},
-    guest::{Fault, Front, GuestModule},
+    guest::{Fault, Front, GuestModule, MemoryLayout},
     inbox::Inbox,
     network::address::Address,
     options::{HugePages, Options},
@@ -39,7 +39,7 @@ impl UserList {
     ///
     /// # Errors
     /// One line for the user.
-    pub(crate) fn find(options: &Options) -> Result<Option<Arc<Self>>, ExitError> {
+    pub(crate) fn find(options: &Options, layout: MemoryLayout) -> Result<Option<Arc<Self>>, ExitError> {
         let failure = |message: String| ExitError::new(exit::FLAG, message);
         let path = match options.authentication() {
             Authentication::None => return Ok(None),
@@ -51,7 +51,7 @@ impl UserList {
         let path = pid_file::fixed_path(&path);
         let list = read(&path).map_err(failure)?;
         let users = Self { path, list: Mutex::new(list), addresses: RandomState::new() };
-        let module = GuestModule::load(HugePages::Never).map_err(failure)?;
+        let module = GuestModule::load(layout, HugePages::Never).map_err(failure)?;
         let checked = checker(&module, &Config::default()).and_then(|mut front| users.hand_to(&mut front));
         checked.map_err(|fault| failure(fault.message))?.map_err(failure)?;
         Ok(Some(Arc::new(users)))

@@ -181,6 +181,16 @@ suite('time', () => {
     assert.equal(cache.stats().items, 2);
   });
 
+  test('times of the protocol are never too short', () => {
+    let now = START + 500;
+    const cache = new Cache({ clock: () => now });
+    assert.equal(text(cache.execute('set a 0 1 1\r\n1\r\n')), 'STORED\r\n');
+    now += 999;
+    assert.equal(text(cache.execute('mg a t v\r\n')), 'VA 1 t1\r\n1\r\n');
+    now += 1001;
+    assert.equal(text(cache.execute('get a\r\n')), 'END\r\n');
+  });
+
   test('the cache’s own ttl, and touch', () => {
     let now = START;
     const cache = new Cache({ ttl: 10_000, clock: () => now });

@@ -64,8 +64,8 @@ fn value(bytes: usize) -> Vec<u8> {
 
 fn stores_and_reads(flags: &[&str]) {
     let program = wasmcached_program().unwrap_or_else(|message| panic!("{message}"));
-    let most = value(128 * MIB);
-    for mebibytes in (0..8).map(|power| 1 << power) {
+    let most = value(512 * MIB);
+    for mebibytes in (0..10).map(|power| 1 << power) {
         let limits = ["-I".to_owned(), format!("{mebibytes}m"), "-m".to_owned(), (mebibytes * 2).max(64).to_string()];
         let all: Vec<String> = flags.iter().map(|&flag| flag.to_owned()).chain(limits).collect();
         let server = Server::start(&program, &all).unwrap_or_else(|message| panic!("{message}"));

@@ -235,6 +235,15 @@ pub extern "C" fn resume(now: u32) -> u32 {
     guest.show(id, status)
 }
 
+/// Takes what a front must know of the clock besides `now`, from then on: how many seconds the wall clock is ahead of it,
+/// and whether (1) `now` is the whole part of a time with a fraction.
+#[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
+pub extern "C" fn clock(wall_ahead_s: i64, has_fraction: u32) {
+    if let Some(front) = guest().engine.as_mut().and_then(Engine::front) {
+        front.set_clock(has_fraction != 0, wall_ahead_s);
+    }
+}
+
 /// Puts the output of `connection` into the mailbox.
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn output(connection: u32) {

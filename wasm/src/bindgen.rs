@@ -101,8 +101,13 @@ impl Solo {
     ) -> Option<Solo> {
         let seed = Seed(join(seed_0, seed_1), join(seed_2, seed_3));
         let config = configure(memory_bytes, item_bytes_max, switches, seed);
+        let mut engine = Engine::new(&config, now)?;
+        if let Some(front) = engine.front() {
+            // The clock of JavaScript has milliseconds, and is the wall clock.
+            front.set_clock(true, 0);
+        }
         Some(Self {
-            engine: Engine::new(&config, now)?,
+            engine,
             seed,
             mailbox: Box::new([0; word::COUNT]),
             window: Vec::new(),

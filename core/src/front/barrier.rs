@@ -10,7 +10,7 @@ use crate::{
         config::Config,
         host::{HostRequest, Target},
     },
-    clock::Seconds,
+    clock::Time,
     command::Broadcast,
     protocol::{binary, control::Control},
 };
@@ -42,14 +42,14 @@ impl Barrier {
     }
 
     /// Broadcasts for the shards, in this order.
-    pub fn broadcasts(&self, now: Seconds) -> impl Iterator<Item = (ReplySlot, Broadcast)> {
-        let [first, second] = self.administrative().broadcasts(self.position, now);
+    pub fn broadcasts(&self, time: &Time) -> impl Iterator<Item = (ReplySlot, Broadcast)> + use<> {
+        let [first, second] = self.administrative().broadcasts(self.position, time);
         [(ReplySlot::First, first), (ReplySlot::Second, second)].into_iter().filter_map(|(slot, b)| Some((slot, b?)))
     }
 
     /// Whether it ends the turn of its connection.
-    pub(super) fn is_walk(&self, now: Seconds) -> bool {
-        self.broadcasts(now).any(|(_, broadcast)| broadcast.is_walk())
+    pub(super) fn is_walk(&self, time: &Time) -> bool {
+        self.broadcasts(time).any(|(_, broadcast)| broadcast.is_walk())
     }
 
     /// The shards that receive them.
@@ -63,10 +63,10 @@ impl Barrier {
     }
 
     /// Encodes the answer from the replies of the runs, and returns what the connection does next.
-    pub(super) fn answer(&self, out: &mut Vec<u8>, config: &Config, runs: &Runs, now: Seconds) -> After {
+    pub(super) fn answer(&self, out: &mut Vec<u8>, config: &Config, runs: &Runs, time: &Time) -> After {
         let start = out.len();
         let (first, second) = (runs.replies_of(ReplySlot::First), runs.replies_of(ReplySlot::Second));
-        let replies = ControlReplies { config, now, first, second, host: runs.replies_of(ReplySlot::Host) };
+        let replies = ControlReplies { config, time, first, second, host: runs.replies_of(ReplySlot::Host) };
         let after = self.administrative().answer(out, self.position, &replies);
         if let After::Dumping(dumping) = after {
             return After::Dumping(dumping.begun(self.format, replies.host));
@@ -99,10 +99,10 @@ impl Barrier {
 }
 
 impl Runs {
-    pub(super) fn load_barrier(&mut self, barrier: &Barrier, now: Seconds, solo: bool) {
+    pub(super) fn load_barrier(&mut self, barrier: &Barrier, time: &Time, solo: bool) {
         self.clear();
         if !solo {
-            for (slot, broadcast) in barrier.broadcasts(now) {
+            for (slot, broadcast) in barrier.broadcasts(time) {
                 let start = self.orders.len();
                 batch::encode_broadcast(&mut self.orders, broadcast);
                 self.add_run(barrier.target(), start, 1);

@@ -151,7 +151,7 @@ impl Front {
         connection.reserved = core::mem::take(&mut connection.wanted);
         connection.is_admitted = true;
         connection.status = connection.status.without(ConnectionStatus::WAITING);
-        connection.progress_at = self.context.now;
+        connection.progress_at = self.context.time.now;
         self.budget.update(before, connection);
     }
 
@@ -216,7 +216,7 @@ impl Front {
     /// Begins a turn of a connection that holds a part of a request, or requests that were not taken yet.
     #[cold]
     pub(super) fn begin_held(&mut self, received: usize) -> Source {
-        let now = self.context.now;
+        let now = self.context.time.now;
         let Some(connection) = self.connections.get_mut(self.inbound.connection) else {
             return Source::Window(0);
         };
@@ -241,7 +241,7 @@ impl Front {
         let Some(connection) = self.connections.get_mut(self.inbound.connection) else { return };
         let before = connection.held_state();
         self.inbound.put_aside(connection);
-        connection.progress_at = self.context.now;
+        connection.progress_at = self.context.time.now;
         let is_open = connection.state != State::Closing;
         // Input behind an answer that was not given yet may hold many requests.
         let is_partial = is_open && connection.has_input() && connection.needed > 0;

@@ -32,8 +32,8 @@ use crate::{
         config::{Authentication, Binding, Config},
         event::{Events, Kinds},
     },
-    clock::Seconds,
-    command::Command,
+    clock::{Seconds, Time},
+    command::{Broadcast, Command},
     hash::Seed,
     limits,
     protocol::{Context, control::Control, text::words},
@@ -148,7 +148,7 @@ impl Front {
         let mut connection = Connection::new(self.first_state(self.config.binding));
         if refused {
             connection.refuse(words::TOO_MANY_CONNECTIONS);
-            connection.progress_at = self.context.now;
+            connection.progress_at = self.context.time.now;
             self.budget.change(0, connection.held_bytes());
         }
         ConnectionId(self.connections.insert(connection) as u32)
@@ -206,9 +206,15 @@ impl Front {
         &mut self.inbound.window[held..end]
     }
 
+    /// Takes what the front must know of the clock besides `now`: whether `now` is the whole part of a time with a
+    /// fraction, and how many seconds the wall clock is ahead of it.
+    pub fn set_clock(&mut self, has_fraction: bool, wall_ahead_s: i64) {
+        self.context.time = Time { has_fraction, wall_ahead_s, ..self.context.time };
+    }
+
     /// Takes `received` new bytes of `id`; without new bytes, continues with the input that is there.
     pub fn begin(&mut self, id: ConnectionId, received: usize, now: Seconds) {
-        self.context.now = now;
+        self.context.time.now = now;
         self.inbound.connection = id.0 as usize;
         self.inbound.cursor = 0;
         self.requests_left = self.config.requests_per_event.max(1);
@@ -321,7 +327,7 @@ impl Front {
         if in_datagram {
             // A barrier costs every shard work: with one among its requests, a datagram has one turn like a stream.
             self.requests_left = self.requests_left.min(turn - 1);
-        } else if barrier.is_walk(self.context.now) {
+        } else if barrier.is_walk(&self.context.time) {
             self.commands_left = 0;
         }
         let position = Position { follows, in_datagram };
@@ -349,7 +355,7 @@ impl Front {
     #[inline]
     pub fn answer(&mut self, number: usize, reply: Option<&Reply<'_>>) -> bool {
         let input =
-            Input { bytes: self.inbound.bytes(&self.connections), decoded: &self.decoded, now: self.context.now };
+            Input { bytes: self.inbound.bytes(&self.connections), decoded: &self.decoded, time: &self.context.time };
         self.pending[number].answer(&mut self.output, input, reply);
         if let Some(unread) = reply.and_then(Reply::unread) {
             self.begin_stream(number, unread);
@@ -373,8 +379,8 @@ impl Front {
 
     /// Answers a barrier from the replies to its runs. `now` is the time after it, as a barrier may move the clock.
     pub fn answer_barrier(&mut self, barrier: &Barrier, now: Seconds) {
-        let after = barrier.answer(&mut self.output, &self.config, &self.runs, self.context.now);
-        self.context.now = now;
+        let after = barrier.answer(&mut self.output, &self.config, &self.runs, &self.context.time);
+        self.context.time.now = now;
         let Some(connection) = self.connections.get_mut(self.inbound.connection) else { return };
         match after {
             After::Requests | After::RequestsWithAnswer => {}
@@ -393,6 +399,7 @@ impl Front {
                 host: self.runs.replies_of(ReplySlot::Host),
                 is_lost: self.runs.has_losses(),
                 shards: self.config.shards.max(1),
+                time: &self.context.time,
             };
             if dumping.answer(&mut self.output, &piece) {
                 connection.dumping = None;
@@ -447,11 +454,11 @@ impl Front {
         let before = connection.held_bytes();
         if connection.has_output() {
             if sent > 0 {
-                connection.progress_at = self.context.now;
+                connection.progress_at = self.context.time.now;
             }
             connection.drop_output(sent);
         } else if self.inbound.connection == id.0 as usize {
-            connection.progress_at = self.context.now;
+            connection.progress_at = self.context.time.now;
             let sent = sent.min(self.output.len());
             let mut kept = self.output.len();
             if is_pressed {
@@ -480,14 +487,19 @@ impl Front {
     pub fn load_commands(&mut self) {
         let limit = self.reply_limit();
         let input =
-            Input { bytes: self.inbound.bytes(&self.connections), decoded: &self.decoded, now: self.context.now };
+            Input { bytes: self.inbound.bytes(&self.connections), decoded: &self.decoded, time: &self.context.time };
         self.runs.limit = limit;
         self.runs.load_commands(&self.pending, input);
     }
 
+    /// The broadcasts of a barrier for the shards, in this order.
+    pub fn broadcasts(&self, barrier: &Barrier) -> impl Iterator<Item = (ReplySlot, Broadcast)> + use<> {
+        barrier.broadcasts(&self.context.time)
+    }
+
     /// Turns a barrier into runs; `solo`: its broadcasts are no runs, since the store is in this guest.
     pub fn load_barrier(&mut self, barrier: &Barrier, solo: bool) {
-        self.runs.load_barrier(barrier, self.context.now, solo);
+        self.runs.load_barrier(barrier, &self.context.time, solo);
     }
 
     /// The runs to carry and the bytes they point into.
@@ -516,7 +528,7 @@ impl Front {
         let watched_as = self.watched_as();
         let mut replies = self.runs.replies();
         let input =
-            Input { bytes: self.inbound.bytes(&self.connections), decoded: &self.decoded, now: self.context.now };
+            Input { bytes: self.inbound.bytes(&self.connections), decoded: &self.decoded, time: &self.context.time };
         for (number, pending) in self.pending.iter().enumerate() {
             let reply = if pending.is_command() {
                 match replies.next(number) {
@@ -544,7 +556,7 @@ impl Front {
     }
 
     fn pending_input(&self) -> Input<'_> {
-        Input { bytes: self.inbound.bytes(&self.connections), decoded: &self.decoded, now: self.context.now }
+        Input { bytes: self.inbound.bytes(&self.connections), decoded: &self.decoded, time: &self.context.time }
     }
 
     /// The key hash.

@@ -2,7 +2,7 @@
 
 use super::state::State;
 use crate::{
-    clock::Seconds,
+    clock::Time,
     command::{Command, Operation},
     protocol::{
         Span, binary, meta,
@@ -68,7 +68,7 @@ pub(super) struct Input<'i> {
     pub(super) bytes: &'i [u8],
     /// Keys that came in base64, decoded.
     pub(super) decoded: &'i [u8],
-    pub(super) now: Seconds,
+    pub(super) time: &'i Time,
 }
 
 impl Pending {
@@ -120,7 +120,7 @@ impl Pending {
             }
             (Task::Command(_, ReplyFormat::Meta(meta)), Some(Reply::Item(item))) if meta.single_letters => {
                 let (key, flags) = (self.key.of(input.bytes), meta.flags.of(input.bytes));
-                meta::answer_plain_get(out, key, flags, item, input.now);
+                meta::answer_plain_get(out, key, flags, item, input.time);
             }
             (Task::Command(_, format @ ReplyFormat::Meta(meta)), Some(reply)) => {
                 let echo = meta::Echo {
@@ -130,7 +130,7 @@ impl Pending {
                     flags: meta.flags.of(input.bytes),
                     key: self.key(format, input),
                     value_bytes: self.value.bytes(),
-                    now: input.now,
+                    time: input.time,
                 };
                 meta::answer(out, &echo, reply);
             }

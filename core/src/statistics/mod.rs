@@ -41,7 +41,7 @@ mod tests {
         let numbers = Numbers {
             store: Counters { cmd_get: 3, ..Counters::default() },
             host: HostStatistics { rusage_user: 2_000_001, ..HostStatistics::default() },
-            now: 7,
+            time: 7,
         };
         let value = |name| {
             let row = STATISTICS.iter().find(|row| row.name == name).unwrap();

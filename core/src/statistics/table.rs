@@ -12,7 +12,7 @@
 //! which the line is shown.
 
 use super::row::{Kind, Statistic, Unit};
-use crate::{boundary::config::Config, clock::Seconds, limits, settings::Setting, wire::Reader};
+use crate::{boundary::config::Config, limits, settings::Setting, wire::Reader};
 use alloc::vec::Vec;
 
 /// The numbers that the values of statistics come from.
@@ -22,8 +22,8 @@ pub struct Numbers {
     pub store: Counters,
     /// Those of the host.
     pub host: HostStatistics,
-    /// Unix time.
-    pub now: Seconds,
+    /// Unix time, in seconds.
+    pub time: i64,
 }
 
 macro_rules! statistics {
@@ -64,7 +64,7 @@ statistics! {
     /// Time since the server started.
     Gauge uptime Seconds host[1];
     /// Unix time of the server.
-    Gauge time Seconds computed(|numbers| numbers.now.into());
+    Gauge time Seconds computed(|numbers| numbers.time.max(0).cast_unsigned());
     /// Version of memcached whose behaviour the server has.
     Text version None constant("1.6.45");
     /// Version of the server.

@@ -1,15 +1,21 @@
 //! The verbs of a guest with connections.
 
 use super::{
-    ConnectionKind, EventBatch, Fault, FrontStatus, Guest, GuestModule, RecordedEvents, Run, RunOutcome, UpkeepVerbs,
-    Verb, Word, range, word_at,
+    CallBytes, ConnectionKind, EventBatch, Fault, FrontStatus, Guest, GuestModule, RecordedEvents, Run, RunOutcome,
+    UpkeepVerbs, Verb, Word, range, word_at,
 };
-use crate::limits::{MESSAGE_BYTES_MAX, RUNS_MAX};
+use crate::{
+    clock::ClockRelation,
+    limits::{MESSAGE_BYTES_MAX, RUNS_MAX},
+};
 use std::ops::Range;
-use wasmcached_core::boundary::{
-    config::{Config, Role},
-    event::Kinds,
-    host::Target,
+use wasmcached_core::{
+    boundary::{
+        config::{Config, Role},
+        event::Kinds,
+        host::Target,
+    },
+    limits,
 };
 
 /// Bytes of the record of a run.
@@ -22,6 +28,8 @@ pub(crate) struct Front {
     login: LoginVerbs,
     budget: BudgetVerbs,
     upkeep: UpkeepVerbs,
+    /// As it was told to the guest.
+    clock: ClockRelation,
     /// The window of all connections without a partial request; requested once.
     plain_window: Option<Range<usize>>,
 }
@@ -43,6 +51,7 @@ impl Front {
             label: guest.verb("label")?,
             deliver: guest.verb("deliver")?,
             reserve: guest.verb("reserve")?,
+            clock: guest.verb("clock")?,
         };
         let login = LoginVerbs {
             reserve: guest.verb("reserve")?,
@@ -57,7 +66,7 @@ impl Front {
             shed: guest.verb("shed")?,
         };
         let upkeep = guest.upkeep_verbs()?;
-        Ok(Self { guest, verbs, login, budget, upkeep, plain_window: None })
+        Ok(Self { guest, verbs, login, budget, upkeep, clock: ClockRelation::default(), plain_window: None })
     }
 
     /// Opens a connection; returns its number.
@@ -96,7 +105,18 @@ impl Front {
     /// Processes the input that was received into the window.
     #[inline]
     pub(crate) fn advance(&mut self, connection: u32, received: usize, now: u32) -> Result<FrontStatus, Fault> {
-        self.guest.call(&self.verbs.advance, (connection, received as u32, now)).map(FrontStatus)
+        let bytes = CallBytes(received as u64);
+        self.guest.call_with(&self.verbs.advance, (connection, received as u32, now), bytes).map(FrontStatus)
+    }
+
+    /// Tells the guest what it must know of the clock besides the seconds, if that has changed.
+    #[inline]
+    pub(crate) fn set_clock(&mut self, clock: ClockRelation) -> Result<(), Fault> {
+        if clock == self.clock {
+            return Ok(());
+        }
+        self.clock = clock;
+        self.guest.call(&self.verbs.clock, (clock.wall_ahead_s, clock.has_fraction.into()))
     }
 
     /// Continues after the runs were executed.
@@ -207,7 +227,7 @@ impl Front {
             RunOutcome::Executed(count) => count,
             RunOutcome::Lost => u32::MAX,
         };
-        let at = self.guest.call(&self.verbs.reply, (run, executed, bytes as u32))?;
+        let at = self.guest.call_with(&self.verbs.reply, (run, executed, bytes as u32), CallBytes(bytes as u64))?;
         self.guest.bytes_mut(range(at, bytes as u32))
     }
 
@@ -216,7 +236,7 @@ impl Front {
         let bytes = list.len() as u32;
         let at = self.guest.call(&self.login.reserve, bytes)?;
         self.guest.bytes_mut(range(at, bytes))?.copy_from_slice(list);
-        let line = self.guest.call(&self.login.users, bytes)?;
+        let line = self.guest.call_with(&self.login.users, bytes, CallBytes(bytes.into()))?;
         if line == 0 {
             return Ok(Ok(()));
         }
@@ -257,8 +277,9 @@ impl Front {
         let at = self.guest.call(&self.verbs.reserve, bytes)?;
         self.guest.bytes_mut(range(at, bytes))?.copy_from_slice(&batch.records);
         let seconds = u32::try_from(batch.at.as_secs()).unwrap_or(u32::MAX);
+        let events = CallBytes(u64::from(bytes) * limits::WATCHERS_MAX as u64);
         let arguments = (bytes, batch.number, seconds, batch.at.subsec_micros());
-        let lines = self.guest.call(&self.verbs.deliver, arguments)?;
+        let lines = self.guest.call_with(&self.verbs.deliver, arguments, events)?;
         Ok(((lines >> 32) as u32, lines as u32))
     }
 
@@ -285,6 +306,7 @@ struct FrontVerbs {
     label: Verb<(u32, u32), ()>,
     deliver: Verb<(u32, u64, u32, u32), u64>,
     reserve: Verb<u32, u32>,
+    clock: Verb<(i64, u32), ()>,
 }
 
 struct LoginVerbs {

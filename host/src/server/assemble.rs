@@ -1,6 +1,6 @@
 //! Makes the guests of a server, its workers, and the state that its threads share.
 
-use super::{Shared, accept, worker::Worker};
+use super::{Shared, accept, memory_plan::MemoryPlan, worker::Worker};
 use crate::{
     budget::SharedBudget,
     clock::Clock,
@@ -42,6 +42,7 @@ pub(super) struct Assembled {
 
 /// Everything that the server read and opened before it gave up its rights.
 pub(super) struct Resources {
+    pub(super) memory_plan: MemoryPlan,
     pub(super) reserved_descriptors: usize,
     pub(super) log: LogHandle,
     pub(super) tls: Option<Tls>,
@@ -51,10 +52,11 @@ pub(super) struct Resources {
 
 /// Makes everything that a server has before its threads start.
 pub(super) fn assemble(options: &Options, resources: Resources) -> Result<Assembled, ExitError> {
-    let Resources { reserved_descriptors, log, tls, users, udp_listeners } = resources;
-    let module = GuestModule::load(options.huge_pages).map_err(|message| ExitError::new(exit::SYSTEM, message))?;
+    let Resources { memory_plan, reserved_descriptors, log, tls, users, udp_listeners } = resources;
+    let module = GuestModule::load(memory_plan.layout, options.huge_pages)
+        .map_err(|message| ExitError::new(exit::SYSTEM, message))?;
     let clock = Clock::start();
-    let config = config(options, Stores::role_of_workers(options))?;
+    let config = config(options, Stores::role_of_workers(options), memory_plan.capacity_bytes)?;
     let poll = Poll::new().map_err(event_loop_failed)?;
     let main_waker = Arc::new(Waker::new(poll.registry(), accept::WAKER).map_err(event_loop_failed)?);
     let signals = Signals::listen(poll.registry(), accept::SIGNALS, &main_waker).map_err(event_loop_failed)?;
@@ -101,18 +103,14 @@ pub(super) fn assemble(options: &Options, resources: Resources) -> Result<Assemb
 ///
 /// # Errors
 /// Without randomness from the system: clients must not be able to predict the hash of keys.
-fn config(options: &Options, role: Role) -> Result<Config, ExitError> {
+fn config(options: &Options, role: Role, memory_bytes_capacity: u64) -> Result<Config, ExitError> {
     let [first, second] =
         entropy::random().map_err(|error| ExitError::new(exit::SYSTEM, entropy::no_randomness(&error)))?;
     let shards = options.shard_count();
     Ok(Config {
         role,
         shards,
-        store: StoreConfig {
-            seed: Seed(first, second),
-            memory_bytes_capacity: capacity_bytes(options.guest.store.memory_bytes / u64::from(shards)),
-            ..options.guest.store
-        },
+        store: StoreConfig { seed: Seed(first, second), memory_bytes_capacity, ..options.guest.store },
         binding: options.binding(),
         authentication: options.authentication(),
         settings: options.settings(),
@@ -122,13 +120,6 @@ fn config(options: &Options, role: Role) -> Result<Config, ExitError> {
         ),
         ..options.guest.clone()
     })
-}
-
-/// How far a shard's memory may be raised later. Unix reserves address space at no cost; Windows commits memory for all
-/// of it, used or not.
-fn capacity_bytes(shard_bytes: u64) -> u64 {
-    let capacity = if cfg!(windows) { (2 * shard_bytes).max(256 << 20) } else { limits::SHARD_BYTES_MAX };
-    capacity.min(limits::SHARD_BYTES_MAX).max(shard_bytes + 1)
 }
 
 /// Registers everything that a running server can read again.

@@ -5,6 +5,7 @@ mod accept;
 mod announce;
 mod assemble;
 mod lingering;
+mod memory_plan;
 mod shared;
 mod statistics;
 mod upkeep;
@@ -30,8 +31,9 @@ use crate::{
 use accept::AcceptLoop;
 use announce::Announcement;
 use assemble::{Assembled, Resources, assemble};
+use memory_plan::MemoryPlan;
 use std::{path::PathBuf, sync::Arc, thread::JoinHandle};
-use upkeep::{spawn, start_clock, start_sweeps};
+use upkeep::{spawn, start_sweeps, start_ticks};
 
 /// Serves until a signal, the service manager or a client stops the server.
 ///
@@ -47,6 +49,7 @@ pub(crate) fn serve(options: &Options) -> Result<(), ExitError> {
 
 /// Files are read and sockets are open; the process has all its rights.
 struct Prepared {
+    memory_plan: MemoryPlan,
     reserved_descriptors: usize,
     identity: Identity,
     tls: Option<Tls>,
@@ -64,6 +67,7 @@ impl Prepared {
             options.notice(warning);
         }
         options.warnings_of_memcached.iter().for_each(console::report);
+        let memory_plan = MemoryPlan::choose(options)?;
         let reserved_descriptors = RESERVED_DESCRIPTORS + RESERVED_DESCRIPTORS_PER_WORKER * options.threads;
         process::raise_descriptor_limit(options.connections_max, reserved_descriptors)?;
         if options.core_files {
@@ -71,12 +75,12 @@ impl Prepared {
         }
         let identity = Identity::find(options)?;
         let tls = Tls::start(&options.tls)?;
-        let users = UserList::find(options)?;
+        let users = UserList::find(options, memory_plan.layout)?;
         let listeners = Listener::open_all(options)?;
         let udp_listeners = UdpListener::open_all(options)?;
         port_file::write(&listeners, &udp_listeners)?;
         let pid_path = options.pid_file.as_deref().map(pid_file::fixed_path);
-        Ok(Self { reserved_descriptors, identity, tls, users, listeners, udp_listeners, pid_path })
+        Ok(Self { memory_plan, reserved_descriptors, identity, tls, users, listeners, udp_listeners, pid_path })
     }
 
     /// Becomes a daemon on request, and gives up the rights of root.
@@ -92,6 +96,7 @@ impl Prepared {
         }
         self.identity.assume()?;
         let resources = Resources {
+            memory_plan: self.memory_plan,
             reserved_descriptors: self.reserved_descriptors,
             log: LogHandle::start(options.verbosity),
             tls: self.tls,
@@ -112,6 +117,7 @@ impl Opened {
     /// Makes the guests and starts the threads.
     fn start(self, options: &Options) -> Result<Running, ExitError> {
         let announcement = Announcement::of(options, &self.listeners, &self.resources.udp_listeners);
+        let notice = self.resources.memory_plan.notice.clone();
         let Assembled { shared, poll, signals, rejection, workers } = assemble(options, self.resources)?;
         if options.lock_memory {
             process::lock_memory();
@@ -119,8 +125,9 @@ impl Opened {
         if !options.daemon {
             announcement.print(options);
             options.notice(memory::describe_pages(options.huge_pages));
+            notice.iter().for_each(|notice| options.notice(notice));
         }
-        start_clock(&shared)?;
+        start_ticks(&shared)?;
         let workers = workers.into_iter().enumerate();
         let workers = workers.map(|(index, worker)| spawn(format!("worker-{index}"), move || worker.run()));
         let workers = workers.collect::<Result<_, _>>()?;

@@ -2,7 +2,7 @@
 
 use crate::{
     budget::SharedBudget,
-    clock::Clock,
+    clock::{Clock, Reading},
     console::log::LogHandle,
     counters::{Baseline, FaultCounters, ListenerCounters, WorkerCounters},
     entropy,
@@ -68,7 +68,9 @@ impl Shared {
         let memory_bytes = self.stores.worker_memory_bytes(&self.config);
         let store = StoreConfig { memory_bytes, ..self.config.store };
         let config = Config { store, entropy, ..self.config.clone() };
-        let mut front = Front::create(&self.module, &config, self.clock.now())?;
+        let Reading { now, relation } = self.clock.read();
+        let mut front = Front::create(&self.module, &config, now)?;
+        front.set_clock(relation)?;
         if let Some(users) = &self.users
             && let Err(problem) = users.hand_to(&mut front)?
         {

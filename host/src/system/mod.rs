@@ -1,6 +1,7 @@
 //! The operating system: limits and users, files, memory pages, signals, sockets, the service manager.
 
 pub(crate) mod memory;
+pub(crate) mod memory_limits;
 pub(crate) mod pid_file;
 pub(crate) mod process;
 pub(crate) mod signals;

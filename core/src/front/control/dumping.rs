@@ -8,7 +8,7 @@ use crate::{
         host::{Connections, HostRequest, Target},
         rows,
     },
-    clock::Seconds,
+    clock::Time,
     command::{Broadcast, Extent},
     front::barrier::ControlFormat,
     limits,
@@ -23,7 +23,7 @@ use crate::{
 use alloc::vec::Vec;
 
 impl Administrative for Continuation {
-    fn broadcasts(&self, _position: Position, _now: Seconds) -> [Option<Broadcast>; 2] {
+    fn broadcasts(&self, _position: Position, _time: &Time) -> [Option<Broadcast>; 2] {
         let broadcast = match *self {
             Self::Items { walk, .. } => Some(Broadcast::Walk(walk)),
             Self::Prefixes(extent) => Some(Broadcast::Prefixes(extent)),
@@ -127,7 +127,7 @@ impl Dumping {
         }
         let start = out.len();
         let is_last = match &mut self.place {
-            Place::Items(place) => return place.answer(out, piece.stores, piece.shards),
+            Place::Items(place) => return place.answer(out, piece.stores, piece.shards, piece.time),
             Place::Prefixes(from) => {
                 let (prefixes, next) = Prefixes::merge(piece.stores);
                 prefixes.for_each(|(prefix, counts)| text::answer_prefix(out, prefix, &counts));
@@ -186,6 +186,7 @@ pub(in crate::front) struct PieceReplies<'a> {
     pub(in crate::front) is_lost: bool,
     /// Number of shards.
     pub(in crate::front) shards: u32,
+    pub(in crate::front) time: &'a Time,
 }
 
 /// A host that never replaces a store may answer nothing.

@@ -2,6 +2,7 @@
 
 use crate::{
     boundary::listing::{BEGIN, END, Piece},
+    clock::Time,
     command::Walk,
     limits,
     protocol::{
@@ -46,12 +47,12 @@ impl ItemsPlace {
     }
 
     /// Appends a piece, and the end behind the last. Returns whether it was the last.
-    pub(super) fn answer(&mut self, out: &mut Vec<u8>, piece: &[u8], shards: u32) -> bool {
+    pub(super) fn answer(&mut self, out: &mut Vec<u8>, piece: &[u8], shards: u32, time: &Time) -> bool {
         let mut piece = Piece::decode(piece);
         self.cursor = piece.cursor;
         for item in piece.by_ref() {
             let before = out.len();
-            text::answer_listed(out, self.dump.format, &item);
+            text::answer_listed(out, self.dump.format, &item, time);
             let bytes = out.len() - before;
             if self.left == 0 || bytes > self.bytes_left {
                 out.truncate(before);

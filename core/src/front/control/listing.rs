@@ -3,7 +3,7 @@
 use super::{Administrative, After, ControlReplies, Position, dumping::Dumping};
 use crate::{
     boundary::{config::Config, host::HostRequest},
-    clock::Seconds,
+    clock::Time,
     command::Broadcast,
     protocol::{
         control::{Dump, ListingFormat},
@@ -13,7 +13,7 @@ use crate::{
 use alloc::vec::Vec;
 
 impl Administrative for Dump {
-    fn broadcasts(&self, position: Position, _now: Seconds) -> [Option<Broadcast>; 2] {
+    fn broadcasts(&self, position: Position, _time: &Time) -> [Option<Broadcast>; 2] {
         let walks = self.format != ListingFormat::Items && !position.in_datagram;
         [walks.then_some(Broadcast::BeginWalk), None]
     }

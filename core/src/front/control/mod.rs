@@ -20,7 +20,7 @@ use crate::{
         event::Kinds,
         host::{HostRequest, Target},
     },
-    clock::Seconds,
+    clock::Time,
     command::Broadcast,
     protocol::control::Control,
     settings::Setting,
@@ -31,7 +31,7 @@ use alloc::vec::Vec;
 /// The halves of an administrative command.
 pub(super) trait Administrative {
     /// Broadcasts for the shards, in this order.
-    fn broadcasts(&self, _position: Position, _now: Seconds) -> [Option<Broadcast>; 2] {
+    fn broadcasts(&self, _position: Position, _time: &Time) -> [Option<Broadcast>; 2] {
         [None, None]
     }
 
@@ -75,7 +75,7 @@ pub(super) struct Position {
 /// Everything an answer is made of.
 pub(super) struct ControlReplies<'a> {
     pub(super) config: &'a Config,
-    pub(super) now: Seconds,
+    pub(super) time: &'a Time,
     /// Replies of the shards to the first broadcast, one after the other.
     pub(super) first: &'a [u8],
     /// Replies to the second.

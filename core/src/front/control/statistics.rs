@@ -3,7 +3,7 @@
 use super::{Administrative, After, ControlReplies, Position, dumping::Dumping, tuned_settings};
 use crate::{
     boundary::{config::Config, host::HostRequest},
-    clock::Seconds,
+    clock::Time,
     command::Broadcast,
     protocol::{
         control::{Detail, StatisticsGroup},
@@ -18,7 +18,7 @@ use alloc::{
 };
 
 impl Administrative for StatisticsGroup {
-    fn broadcasts(&self, _position: Position, _now: Seconds) -> [Option<Broadcast>; 2] {
+    fn broadcasts(&self, _position: Position, _time: &Time) -> [Option<Broadcast>; 2] {
         match *self {
             Self::General => [Some(Broadcast::Counters), None],
             Self::Settings => [Some(Broadcast::Tuned), None],
@@ -40,10 +40,10 @@ impl Administrative for StatisticsGroup {
     }
 
     fn answer(&self, out: &mut Vec<u8>, _position: Position, replies: &ControlReplies<'_>) -> After {
-        let &ControlReplies { config, now, first, second, host } = replies;
+        let &ControlReplies { config, time, first, second, host } = replies;
         match self {
             Self::General => {
-                text::answer_general(out, config, &Counters::decode_merged(first), &HostStatistics::decode(host), now);
+                text::answer_general(out, config, &Counters::decode_merged(first), &HostStatistics::decode(host), time);
             }
             Self::Settings => text::answer_settings(out, &settings(config, first, host)),
             Self::Items => text::answer_classes(out, &Classes::decode_merged(first)),

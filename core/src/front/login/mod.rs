@@ -114,7 +114,8 @@ impl Front {
         let mut logins = connection.logins.take().unwrap_or_default();
         let applicant = Applicant { connection: number, address: connection.peer, can_wait: self.output.is_empty() };
         let input = self.inbound.bytes(&self.connections);
-        let mut attempt = Attempt { logins: &mut logins, front: &mut self.logins, applicant, now: self.context.now };
+        let mut attempt =
+            Attempt { logins: &mut logins, front: &mut self.logins, applicant, now: self.context.time.now };
         let (outcome, state) = match login {
             LoginPart::Text { user, password } => {
                 let outcome = attempt.make(|attempt| attempt.check(user.of(input), password.of(input)));

@@ -266,6 +266,6 @@ impl Packet<'_> {
 
     /// Without a sign: every number beyond thirty days is an absolute time.
     fn expiry(&self, at: usize) -> Expiry {
-        Expiry::from_exptime(i64::from(self.word(at)), self.context.now)
+        Expiry::from_exptime(i64::from(self.word(at)), &self.context.time)
     }
 }

@@ -5,7 +5,7 @@ use crate::{
         config::Config,
         host::{ConnectionRecord, ConnectionState},
     },
-    clock::Seconds,
+    clock::Time,
     settings::Setting,
     statistics::{
         Classes, Counters, HostStatistics, ITEM_STATISTICS, Numbers, PrefixCounts, SLAB_STATISTICS, STATISTICS,
@@ -36,8 +36,8 @@ impl Lines<'_> {
 }
 
 /// `stats`.
-pub fn answer_general(out: &mut Vec<u8>, config: &Config, counters: &Counters, host: &HostStatistics, now: Seconds) {
-    let numbers = Numbers { store: *counters, host: *host, now };
+pub fn answer_general(out: &mut Vec<u8>, config: &Config, counters: &Counters, host: &HostStatistics, time: &Time) {
+    let numbers = Numbers { store: *counters, host: *host, time: time.unix(time.now) };
     let mut l = Lines(out);
     for statistic in STATISTICS.iter().filter(|statistic| (statistic.is_shown)(config)) {
         l.put(statistic.name, statistic.value(&numbers));

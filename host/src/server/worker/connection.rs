@@ -84,14 +84,6 @@ impl Connection {
         self.received_bytes = self.received_bytes.wrapping_add(bytes as u32);
     }
 
-    /// Notes ciphertext that was received without plaintext: a part of a record, or of a handshake.
-    pub(super) fn note_ciphertext(&mut self, now: u32) {
-        let bytes = self.socket.take_ciphertext_bytes();
-        if bytes > 0 {
-            self.note_received(bytes, now);
-        }
-    }
-
     /// Notes output that has waited for the peer and was sent at `now`.
     pub(super) fn note_flushed(&mut self, bytes: usize, now: u32) {
         if bytes > 0 {

@@ -51,14 +51,18 @@ impl Worker {
                 }
             };
             received_bytes += received;
-            self.now = self.shared.clock.now();
+            self.read_clock()?;
             self.shared.workers[self.index].bytes_read.add(received as u64);
             let mut status = self.front.advance(guest, received, self.now)?;
             while status.runs() {
                 let origin =
                     answers::RequestOrigin { entry: &self.udp_sockets[number].entry, stream: None, worker: self.index };
                 answers::execute_runs(&self.shared, &mut self.front, &origin, self.now)?;
-                status = self.front.resume(self.shared.clock.now())?;
+                if self.shared.clock.is_altered() {
+                    // A run may have moved the clock.
+                    self.read_clock()?;
+                }
+                status = self.front.resume(self.now)?;
             }
             self.post_events()?;
             if status.output() {

@@ -99,6 +99,8 @@ impl Worker {
             // Busy connections have many turns between two looks.
             if looked_at.is_none_or(|at: Instant| at.elapsed() >= STEP) {
                 looked_at = Some(Instant::now());
+                let result = self.catch_up_clock();
+                self.replace_front(result);
                 endings.resize_with(self.connections.capacity().max(endings.len()), || None);
                 for (index, ending) in endings.iter_mut().enumerate() {
                     let result = self.finish_one(index, ending, began.elapsed());

@@ -46,7 +46,9 @@ impl Worker {
             return Ok(());
         }
         if connection.is(ConnectionFlag::More) {
-            let status = self.front.advance(connection.guest, 0, self.now)?;
+            let guest = connection.guest;
+            self.read_clock()?;
+            let status = self.front.advance(guest, 0, self.now)?;
             return self.apply_status(index, status);
         }
         if !connection.is(ConnectionFlag::Readable) {
@@ -64,27 +66,26 @@ impl Worker {
                     && connection.socket.is_drained(received, window.len())
                     && !connection.is(ConnectionFlag::HungUp);
                 connection.set(ConnectionFlag::Readable, !drained);
-                // During this turn another worker may have served a later second. An item that has expired there must not be
-                // found here.
-                self.now = self.shared.clock.now();
-                connection.note_received(received, self.now);
+                let guest = connection.guest;
+                // Only now: the process may have been stopped until the request came, and another worker may have served a
+                // later second. An item that has expired must not be found.
+                self.read_clock()?;
+                self.connections[index].note_received(received, self.now);
                 self.shared.workers[self.index].bytes_read.add(received as u64);
-                let status = self.front.advance(connection.guest, received, self.now)?;
+                let status = self.front.advance(guest, received, self.now)?;
                 self.apply_status(index, status)
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                connection.note_ciphertext(self.now);
                 // If the socket's own output blocks, the input is unknown: the event stays.
                 if !connection.socket.has_unsent() {
                     connection.set(ConnectionFlag::Readable, false);
                     connection.set(ConnectionFlag::HungUp, false);
                 }
-                Ok(())
+                self.note_ciphertext(index)
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => {
-                connection.note_ciphertext(self.now);
                 self.queue(index);
-                Ok(())
+                self.note_ciphertext(index)
             }
             Err(error) => {
                 tracing::warn!("{}: receiving: {error}", connection.entry.peer);
@@ -97,13 +98,25 @@ impl Worker {
         }
     }
 
+    /// Notes ciphertext that was received without plaintext: a part of a record, or of a handshake.
+    fn note_ciphertext(&mut self, index: usize) -> Result<(), Fault> {
+        let bytes = self.connections[index].socket.take_ciphertext_bytes();
+        if bytes > 0 {
+            self.read_clock()?;
+            self.connections[index].note_received(bytes, self.now);
+        }
+        Ok(())
+    }
+
     /// Acts on the status that a call about this connection returned.
     #[inline]
     fn apply_status(&mut self, index: usize, mut status: FrontStatus) -> Result<(), Fault> {
         while status.runs() {
             self.execute_runs(index)?;
-            // A run may have moved the clock.
-            self.now = self.shared.clock.now();
+            if self.shared.clock.is_altered() {
+                // A run may have moved the clock.
+                self.read_clock()?;
+            }
             status = self.front.resume(self.now)?;
         }
         self.post_events()?;
@@ -159,6 +172,8 @@ impl Worker {
 
     /// Sends the output that the guest keeps for a connection, once its socket is writable again.
     pub(super) fn flush(&mut self, index: usize) -> Result<(), Fault> {
+        // The client has just taken what was sent before.
+        self.read_clock()?;
         let guest = self.connections[index].guest;
         self.front.load_output(guest)?;
         self.send(index, FrontStatus::OUTPUT)

@@ -11,9 +11,11 @@ mod events;
 mod exchange;
 mod logins;
 mod room;
+mod slot;
 
 use super::{Shared, lingering::Lingering};
 use crate::{
+    clock::Reading,
     counters::WorkerCounters,
     guest::{ConnectionKind, Fault, Front},
     inbox::{Message, WAKER},
@@ -30,6 +32,7 @@ use connection::{Connection, ConnectionFlag};
 use mio::{Events, Poll, Token};
 use room::RoomState;
 use slab::Slab;
+use slot::FrontSlot;
 use std::{
     collections::VecDeque,
     io::{self, ErrorKind},
@@ -51,7 +54,7 @@ pub(super) struct Worker {
     shared: Arc<Shared>,
     index: usize,
     poll: Poll,
-    front: Front,
+    front: FrontSlot,
     /// The front's count of yields when it was last added to the statistics.
     yields_seen: u32,
     /// The front's counts of logins when they were last added to the statistics.
@@ -60,7 +63,10 @@ pub(super) struct Worker {
     ready: VecDeque<usize>,
     /// Connections whose logins wait for a later second.
     later: Vec<usize>,
+    /// When the request at hand arrived.
     now: u32,
+    /// The clock was read in this turn.
+    has_read_clock: bool,
     /// The kinds of events that the front records.
     watched: Kinds,
     /// Connections that watch.
@@ -95,13 +101,14 @@ impl Worker {
             shared,
             index,
             poll,
-            front,
+            front: FrontSlot::new(front),
             yields_seen: 0,
             logins_seen: (0, 0),
             connections: Slab::new(),
             ready: VecDeque::new(),
             later: Vec::new(),
             now,
+            has_read_clock: true,
             watched: Kinds::NONE,
             watchers: Vec::new(),
             upkeep_at: now,
@@ -137,7 +144,7 @@ impl Worker {
             }
             return;
         }
-        self.now = self.shared.clock.now();
+        self.has_read_clock = false;
         self.handle_messages();
         for event in events.iter() {
             let result = match event.token() {
@@ -180,6 +187,8 @@ impl Worker {
         if messages.is_empty() {
             return;
         }
+        let result = self.read_clock();
+        self.replace_front(result);
         let mut delivered = false;
         for message in messages {
             let result = match message {
@@ -224,6 +233,8 @@ impl Worker {
 
     /// Runs the tasks of each second, and the sweep of a store in the worker's guest.
     fn upkeep(&mut self) {
+        let result = self.catch_up_clock();
+        self.replace_front(result);
         if self.now != self.upkeep_at {
             self.upkeep_at = self.now;
             self.end_waiting();
@@ -317,18 +328,29 @@ impl Worker {
         self.yields_seen = 0;
         self.logins_seen = (0, 0);
         loop {
-            match self.shared.create_front() {
-                Ok(front) => {
-                    self.front = front;
-                    match self.open_udp_sockets() {
-                        Ok(()) => return,
-                        Err(fault) => tracing::error!("front {} trapped again: {}", self.index, fault.message),
-                    }
-                }
+            match self.front.replace(|| self.shared.create_front()) {
+                Ok(()) => match self.open_udp_sockets() {
+                    Ok(()) => return,
+                    Err(fault) => tracing::error!("front {} trapped again: {}", self.index, fault.message),
+                },
                 Err(fault) => tracing::error!("front {} cannot be replaced yet: {}", self.index, fault.message),
             }
             thread::sleep(REPLACE_PAUSE);
         }
+    }
+
+    /// Reads the clock: once for each event, and at least once in each turn.
+    #[inline]
+    fn read_clock(&mut self) -> Result<(), Fault> {
+        let Reading { now, relation } = self.shared.clock.read();
+        self.now = now;
+        self.has_read_clock = true;
+        self.front.set_clock(relation)
+    }
+
+    /// Reads the clock, unless this turn has.
+    fn catch_up_clock(&mut self) -> Result<(), Fault> {
+        if self.has_read_clock { Ok(()) } else { self.read_clock() }
     }
 
     /// Adds the front's new yields to the statistics.
