@@ -194,3 +194,39 @@ fn a_guest_is_dropped_before_its_replacement_is_made() {
         check_replacement(wanted_kib(line), flags, false);
     }
 }
+
+/// Clients hold as much as they may: uploads that are not finished, answers that are not read, and values that change
+/// while they are read. All of it fits.
+#[test]
+fn what_clients_make_held_fits_under_the_least_limit() {
+    for flags in ["-t 1", "-t 2 -o shards=2", "-t 2 -m 200 -o shards=1"] {
+        let Outcome::Refuses(code, text) = start(&program(), &[("-v", 90_000)], flags) else { panic!("serves") };
+        let least = check_refusal(code, &text, "ulimit -v");
+        let Outcome::Serves(server) = start(&program(), &[("-v", least)], flags) else { panic!("refused") };
+        let value = "v".repeat(900_000);
+        let mut client = server.client();
+        (0..20).for_each(|index| assert_eq!(client.set(&format!("k{index}"), &value), "STORED", "{}", server.log()));
+        let mut readers = Vec::new();
+        for index in 0..40 {
+            let mut reader = common::Client::connect_with_buffer(server.address, 16 * 1024);
+            reader.send(format!("get k{0}\r\nget k{0}\r\n", index % 20));
+            assert!(reader.line().starts_with("VALUE "));
+            readers.push(reader);
+        }
+        let holders: Vec<_> = (0..60)
+            .map(|index| {
+                let mut holder = server.client();
+                holder.send(format!("set h{index} 0 0 900000\r\n{}", &value[..100_000]));
+                holder
+            })
+            .collect();
+        for round in 0..10 {
+            (0..20).for_each(|index| {
+                assert_eq!(client.set(&format!("k{index}-{round}"), &value), "STORED", "{}", server.log());
+            });
+        }
+        assert_eq!(client.get("k19-9").as_deref(), Some(&*value));
+        assert!(!server.log().contains("panicked") && !server.log().contains("trapped"), "{}", server.log());
+        drop((holders, readers));
+    }
+}

@@ -16,7 +16,7 @@ use crate::{
     },
 };
 use wasmcached_core::{
-    boundary::config::{Authentication, Role},
+    boundary::config::{Authentication, Role, StoreConfig},
     limits,
 };
 
@@ -59,19 +59,23 @@ struct Demand {
     is_solo: bool,
     shard_bytes: u64,
     item_bytes_max: u64,
+    /// The budget of what connections hold: any front may hold all of it.
+    buffers_bytes: u64,
 }
 
 impl Demand {
     fn of(options: &Options) -> Self {
         let (workers, shards) = (options.threads as u64, u64::from(options.shard_count()));
+        let StoreConfig { memory_bytes, item_bytes_max, .. } = options.guest.store;
         let checks_users = options.authentication() != Authentication::None;
         Self {
             workers,
             fronts: workers + u64::from(checks_users),
             shards,
             is_solo: Stores::role_of_workers(options) == Role::Solo,
-            shard_bytes: options.guest.store.memory_bytes.div_ceil(shards),
-            item_bytes_max: options.guest.store.item_bytes_max.into(),
+            shard_bytes: memory_bytes.div_ceil(shards),
+            item_bytes_max: item_bytes_max.into(),
+            buffers_bytes: limits::buffers_bytes_max(memory_bytes, item_bytes_max),
         }
     }
 
@@ -105,10 +109,9 @@ impl Demand {
     }
 
     fn address_bytes(&self, layout: MemoryLayout, capacity: u64) -> u64 {
-        let guests = self.fronts + if self.is_solo { 0 } else { self.shards };
         let memories = match layout {
-            MemoryLayout::Reserved => guests * (MEMORY_RESERVATION_BYTES + 2 * MEMORY_GUARD_BYTES),
-            MemoryLayout::Compact { .. } => self.memory_bytes(capacity),
+            MemoryLayout::Reserved => self.guests() * (MEMORY_RESERVATION_BYTES + 2 * MEMORY_GUARD_BYTES),
+            MemoryLayout::Compact { .. } => self.memory_bytes(capacity) + self.moved_bytes(),
         };
         memories + self.host_bytes()
     }
@@ -117,13 +120,34 @@ impl Demand {
         self.memory_bytes(capacity) + self.host_bytes()
     }
 
-    /// Memory of all guests.
-    fn memory_bytes(&self, capacity: u64) -> u64 {
-        self.fronts * (COMPACT_FRONT_BYTES + self.growth_bytes()) + self.shards * (capacity + self.growth_bytes())
+    fn guests(&self) -> u64 {
+        self.fronts + if self.is_solo { 0 } else { self.shards }
     }
 
+    /// Memory of all guests.
+    fn memory_bytes(&self, capacity: u64) -> u64 {
+        let growth = self.guests() * self.growth_bytes() + if self.is_solo { 0 } else { self.connections_bytes() };
+        self.fronts * COMPACT_FRONT_BYTES + self.shards * capacity + growth
+    }
+
+    /// The old place of a memory that moves, which is needed for a moment: that of a front when its connections hold much,
+    /// and that of a store when it is made.
+    fn moved_bytes(&self) -> u64 {
+        COMPACT_FRONT_BYTES + self.buffers_bytes.max(self.growth_bytes())
+    }
+
+    /// Growth for which the memory of a full store does not have to move: its buffers, values that clients still read, and what
+    /// connections hold, if they are in the same guest.
     fn growth_bytes(&self) -> u64 {
-        COMPACT_GROWTH_BYTES + 4 * (self.item_bytes_max + limits::REPLY_BYTES_HIGH as u64)
+        let buffers = 4 * (self.item_bytes_max + limits::REPLY_BYTES_HIGH as u64);
+        let held = self.shard_bytes / limits::HELD_BYTES_SHARE as u64;
+        COMPACT_GROWTH_BYTES + buffers + held + if self.is_solo { self.connections_bytes() } else { 0 }
+    }
+
+    /// Memory for what all connections hold: twice the budget, since what is freed between two buffers may be too short for
+    /// the next one.
+    fn connections_bytes(&self) -> u64 {
+        2 * self.buffers_bytes
     }
 
     fn host_bytes(&self) -> u64 {
@@ -155,11 +179,18 @@ mod tests {
     use super::*;
     use crate::system::memory_limits::MemoryLimitKind;
 
-    const DEMAND: Demand =
-        Demand { workers: 4, fronts: 4, shards: 2, is_solo: false, shard_bytes: 32 << 20, item_bytes_max: 1 << 20 };
+    const DEMAND: Demand = Demand {
+        workers: 4,
+        fronts: 4,
+        shards: 2,
+        is_solo: false,
+        shard_bytes: 32 << 20,
+        item_bytes_max: 1 << 20,
+        buffers_bytes: 16 << 20,
+    };
 
-    /// With items of 1 MiB and a window of 256 KiB.
-    const COMPACT: MemoryLayout = MemoryLayout::Compact { growth_bytes: 13 << 20 };
+    /// With items of 1 MiB, replies of 256 KiB, and an eighth of the shard.
+    const COMPACT: MemoryLayout = MemoryLayout::Compact { growth_bytes: 17 << 20 };
 
     fn limit(kind: MemoryLimitKind, mib: u64) -> MemoryLimit {
         MemoryLimit { kind, bytes: mib << 20, used_bytes: 10 << 20 }
@@ -197,10 +228,10 @@ mod tests {
         let full = limits::SHARD_BYTES_MAX >> 20;
         assert_eq!(outcome(DEMAND, &address_space(20 << 10)), Ok((COMPACT, full)));
         assert_eq!(outcome(DEMAND, &address_space(2000)), Ok((COMPACT, 64)));
-        let plan = DEMAND.plan(&address_space(250)).unwrap();
+        let plan = DEMAND.plan(&address_space(350)).unwrap();
         assert_eq!((plan.layout, plan.capacity_bytes), (COMPACT, (32 << 20) + 1));
         let notice = plan.notice.unwrap();
-        assert!(notice.contains("(ulimit -v) is 256000 KiB"), "{notice}");
+        assert!(notice.contains("(ulimit -v) is 358400 KiB"), "{notice}");
         let enough = wanted(&notice);
         assert_eq!(outcome(DEMAND, &address_space(enough)), Ok((MemoryLayout::Reserved, full)));
         assert_eq!(outcome(DEMAND, &address_space(enough - 2)), Ok((COMPACT, full)));
