@@ -6,7 +6,7 @@
 
 use super::segment::SegmentId;
 use crate::{clock::Seconds, limits};
-use alloc::{boxed::Box, collections::BTreeMap};
+use alloc::{collections::BTreeMap, vec::Vec};
 use slab::Slab;
 
 /// A hold, by its number and the sequence number of its segment, which no other segment ever has.
@@ -23,7 +23,7 @@ struct Hold {
     next: Option<HoldId>,
     until: Seconds,
     /// The bytes, once the segment is released.
-    saved: Option<Box<[u8]>>,
+    saved: Option<Vec<u8>>,
 }
 
 /// The place of held bytes.
@@ -119,8 +119,15 @@ impl Holds {
             };
             self.remove(oldest as u32);
         }
+        let mut saved = Vec::new();
+        // Without memory the reader is lost, not the store.
+        if saved.try_reserve_exact(bytes.len()).is_err() {
+            self.remove(number);
+            return;
+        }
+        saved.extend_from_slice(bytes);
         if let Some(hold) = self.holds.get_mut(number as usize) {
-            hold.saved = Some(bytes.into());
+            hold.saved = Some(saved);
             self.saved_bytes += bytes.len();
         }
     }
