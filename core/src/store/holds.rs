@@ -85,7 +85,7 @@ impl Holds {
         id
     }
 
-    /// The bytes of a hold, and the hold in which the value continues. Reading prolongs the hold.
+    /// Prolongs a hold. Returns the hold in which the value continues; `None`: there is no such hold any more.
     pub(super) fn renew(&mut self, id: HoldId, now: Seconds) -> Option<Option<HoldId>> {
         let hold = self.get_mut(id)?;
         hold.until = now.saturating_add(limits::HOLD_S);
@@ -137,10 +137,9 @@ impl Holds {
         if self.is_empty() {
             return;
         }
-        let is_over = |(number, hold): (usize, &Hold)| (hold.until < now).then_some(number as u32);
-        while let Some(number) = self.holds.iter().find_map(is_over) {
-            self.remove(number);
-        }
+        let over: Vec<usize> =
+            self.holds.iter().filter(|(_, hold)| hold.until < now).map(|(number, _)| number).collect();
+        over.into_iter().for_each(|number| self.remove(number as u32));
     }
 
     fn get_mut(&mut self, id: HoldId) -> Option<&mut Hold> {
