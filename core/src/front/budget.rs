@@ -196,10 +196,16 @@ impl Front {
     /// Frees buffers that one large request has made large. Legal between two events: output that was not consumed is
     /// lost.
     pub fn trim(&mut self) {
+        self.trim_output();
+        self.runs.trim();
+    }
+
+    /// Frees the output, and its buffer, if that is larger than most answers need.
+    #[inline]
+    pub(super) fn trim_output(&mut self) {
         if self.output.capacity() > OUTPUT_BYTES_KEPT_MAX {
             self.output = Vec::with_capacity(OUTPUT_BYTES_KEPT);
         }
-        self.runs.trim();
     }
 
     /// The end of the window of a connection: short under pressure, except for what was admitted.

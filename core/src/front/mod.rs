@@ -223,19 +223,17 @@ impl Front {
         self.has_answered = received == 0;
         self.output_bytes_high = self.budget.output_bytes_high();
         self.pending.clear();
-        if self.output.capacity() > limits::OUTPUT_BYTES_KEPT_MAX {
-            self.output = Vec::with_capacity(limits::OUTPUT_BYTES_KEPT);
-        }
+        self.trim_output();
         self.output.clear();
         self.inbound.source = match self.connections.get_mut(self.inbound.connection) {
             None => Source::Window(0),
-            Some(connection) if connection.holds_no_input() => {
-                connection.keep_stream();
-                Source::Window(received.min(limits::WINDOW_BYTES))
-            }
             Some(connection) => {
                 connection.keep_stream();
-                self.begin_held(received)
+                if connection.holds_no_input() {
+                    Source::Window(received.min(limits::WINDOW_BYTES))
+                } else {
+                    self.begin_held(received)
+                }
             }
         };
         self.begin_datagram();
@@ -254,8 +252,8 @@ impl Front {
     /// [`Front::step`], or `None` after a part of a login, which is answered at once.
     fn find_step(&mut self) -> Option<Step> {
         let Some(connection) = self.connections.get(self.inbound.connection) else { return Some(Step::Idle) };
-        if let Some(stream) = connection.stream.as_deref().copied() {
-            return Some(self.stream_step(stream));
+        if connection.stream.is_some() {
+            return Some(self.stream_step());
         }
         if self.output.len() >= self.output_bytes_high || connection.has_output() {
             return Some(Step::Idle);

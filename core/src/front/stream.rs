@@ -18,7 +18,7 @@ use crate::{
 use alloc::boxed::Box;
 
 /// A value of which a connection has sent the beginning.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct ValueStream {
     /// Of the key, which names the shard.
     hash: u64,
@@ -88,27 +88,27 @@ impl Front {
             return Some(ReplyLimit { piece_bytes: u32::MAX, reply_bytes: u32::MAX });
         }
         self.budget.is_pressed().then_some(ReplyLimit {
-            piece_bytes: limits::PIECE_BYTES_UNDER_PRESSURE as u32,
-            reply_bytes: limits::PIECE_BYTES_UNDER_PRESSURE as u32,
+            piece_bytes: limits::OUTPUT_BYTES_HIGH_SHORT as u32,
+            reply_bytes: limits::OUTPUT_BYTES_HIGH_SHORT as u32,
         })
     }
 
     /// [`Front::step`] of a connection that sends a long value: asks for a piece and shows it. Nothing else is answered
     /// in that turn, so that the piece is at the end of the output.
     #[cold]
-    pub(super) fn stream_step(&mut self, stream: ValueStream) -> Step {
+    pub(super) fn stream_step(&mut self) -> Step {
         let Some(connection) = self.connections.get_mut(self.inbound.connection) else { return Step::Idle };
-        if stream.shown > 0 || connection.has_output() {
+        let has_output = connection.has_output();
+        let Some(stream) = connection.stream.as_deref_mut().filter(|stream| stream.shown == 0 && !has_output) else {
             return Step::Idle;
-        }
+        };
         if !stream.is_asked {
             if self.requests_left == 0 {
                 return Step::Idle;
             }
             self.requests_left -= 1;
-            let after = connection.state;
-            connection.stream = Some(Box::new(ValueStream { is_asked: true, ..stream }));
-            self.pending.push(stream.next_piece(self.inbound.cursor, after));
+            stream.is_asked = true;
+            self.pending.push(stream.next_piece(self.inbound.cursor, connection.state));
             return Step::Execute;
         }
         if self.output.is_empty() {
@@ -116,11 +116,10 @@ impl Front {
             connection.state = State::Closing;
             return Step::Idle;
         }
-        let stream = ValueStream { shown: self.output.len() as u32, ..stream };
+        stream.shown = self.output.len() as u32;
         if stream.is_shown() {
             self.output.extend_from_slice(stream.tail);
         }
-        connection.stream = Some(Box::new(stream));
         Step::Idle
     }
 
