@@ -139,9 +139,6 @@ pub const REPLY_BYTES_HIGH: usize = 256 * 1024;
 /// sent, so no front holds a large value.
 pub const PIECE_BYTES: usize = 256 * 1024;
 
-/// The same while clients hold most of the memory that they may hold.
-pub const PIECE_BYTES_UNDER_PRESSURE: usize = 4 * 1024;
-
 /// A value of so many bytes is not copied into the orders of its run: the host takes it from the input of its client.
 pub const TAIL_BYTES_MIN: usize = 16 * 1024;
 
@@ -179,7 +176,7 @@ pub const SMALL_REQUEST_BYTES: usize = 16 * 1024;
 /// not counted: connections that wait must not take the room for which they wait.
 pub const WINDOW_BYTES_SHORT: usize = 2 * 1024;
 
-/// [`OUTPUT_BYTES_HIGH`] under pressure.
+/// [`OUTPUT_BYTES_HIGH`], [`PIECE_BYTES`] and [`REPLY_BYTES_HIGH`] under pressure.
 pub const OUTPUT_BYTES_HIGH_SHORT: usize = 4 * 1024;
 
 /// Most space that a connection's own buffer offers to a read: what is cleared for a read stays in the caches until the

@@ -156,12 +156,11 @@ impl Shard {
         orders: &[u8],
         count: u32,
         now: Seconds,
-        room: usize,
+        mut room: usize,
         replies: &mut Vec<u8>,
     ) -> u32 {
         self.touch_lines(Hashes(Reader(orders)));
         self.store.set_piece_bytes(limits::PIECE_BYTES);
-        let mut room = room;
         self.hands_over = false;
         let mut r = Reader(orders);
         let mut executed = 0;

@@ -95,11 +95,6 @@ impl Prefixes {
         self.bytes
     }
 
-    /// Most memory of the table.
-    pub fn bytes_max(&self) -> u64 {
-        self.bytes_max
-    }
-
     /// Most memory of the table of a shard of `memory_bytes` bytes.
     pub fn bytes_max_in(memory_bytes: u64) -> u64 {
         memory_bytes / limits::PREFIX_MEMORY_DENOMINATOR
