@@ -103,8 +103,8 @@ impl Guest {
         self.show_output(id);
         if let Some(front) = self.engine.as_mut().and_then(Engine::front) {
             self.mailbox.yields = front.yields();
-            self.mailbox.held_bytes = front.buffers_bytes() as u32;
         }
+        self.show_held();
         status.0
     }
 
@@ -342,9 +342,7 @@ pub extern "C" fn execute(bytes: u32, count: u32, now: u32, room: u32) {
         _ => 0,
     };
     guest.mailbox.hands_over = shard.map_or(0, |shard| u32::from(shard.hands_over()));
-    if guest.commands.capacity() > RUN_BYTES_KEPT_MAX {
-        guest.commands = Vec::new();
-    }
+    free_large(&mut guest.commands);
     guest.mailbox.replies_at = address(&guest.replies);
     guest.mailbox.replies_bytes = guest.replies.len() as u32;
 }
@@ -414,6 +412,13 @@ pub extern "C" fn limit(bytes: u64) -> u32 {
     guest().engine.as_mut().and_then(Engine::shard).map_or(0, |shard| u32::from(shard.set_limit(bytes)))
 }
 
+/// Frees a buffer that a large run has made large.
+fn free_large(buffer: &mut Vec<u8>) {
+    if buffer.capacity() > RUN_BYTES_KEPT_MAX {
+        *buffer = Vec::new();
+    }
+}
+
 /// A piece of memory that large allocations left free.
 #[cfg(target_family = "wasm")]
 fn reclaimable_pages() -> Option<(u32, u32)> {
@@ -429,11 +434,8 @@ fn reclaimable_pages() -> Option<(u32, u32)> {
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn reclaimable() -> u32 {
     let guest = guest();
-    for buffer in [&mut guest.commands, &mut guest.replies] {
-        if buffer.capacity() > RUN_BYTES_KEPT_MAX {
-            *buffer = Vec::new();
-        }
-    }
+    free_large(&mut guest.commands);
+    free_large(&mut guest.replies);
     if let Some(front) = guest.engine.as_mut().and_then(Engine::front) {
         front.trim();
     }
