@@ -1,5 +1,7 @@
 //! The little of X.509 that rustls does not read for us: the public key of a certificate of any version.
 
+use std::ops::Range;
+
 /// Tags of DER.
 const SEQUENCE: u8 = 0x30;
 const INTEGER: u8 = 0x02;
@@ -25,6 +27,11 @@ pub(super) fn public_key(certificate: &[u8]) -> Option<&[u8]> {
 
 /// Length of the element at the beginning, with its head; `None`: it is cut or malformed.
 pub(super) fn element_bytes(der: &[u8]) -> Option<usize> {
+    Some(element(der)?.end)
+}
+
+/// Where the contents of the element at the beginning are; `None`: it is cut or malformed.
+fn element(der: &[u8]) -> Option<Range<usize>> {
     let first = usize::from(*der.get(1)?);
     let (head, length) = match first.checked_sub(0x80) {
         None => (2, first),
@@ -38,7 +45,7 @@ pub(super) fn element_bytes(der: &[u8]) -> Option<usize> {
         Some(_) => return None,
     };
     let end = head.checked_add(length)?;
-    (end <= der.len()).then_some(end)
+    (end <= der.len()).then_some(head..end)
 }
 
 /// The contents of the element at the beginning, which has that tag, and what follows it.
@@ -46,12 +53,8 @@ fn contents(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     if *der.first()? != tag {
         return None;
     }
-    let end = element_bytes(der)?;
-    let head = match der.get(1)?.checked_sub(0x80) {
-        None => 2,
-        Some(bytes) => 2 + usize::from(bytes),
-    };
-    Some((der.get(head..end)?, der.get(end..)?))
+    let contents = element(der)?;
+    Some((&der[contents.clone()], &der[contents.end..]))
 }
 
 #[cfg(test)]
