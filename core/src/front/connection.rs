@@ -1,11 +1,8 @@
 //! One client: the state of its conversation, and the bytes that wait.
 
-use super::{
-    control::Dumping, datagram::frame::DatagramState, login::Logins, state::State, status::ConnectionStatus,
-    stream::ValueStream,
-};
+use super::{control::Dumping, datagram::frame::DatagramState, login::Logins, state::State, stream::ValueStream};
 use crate::{
-    boundary::event::Kinds,
+    boundary::{event::Kinds, status::ConnectionStatus},
     clock::Seconds,
     limits::{DATAGRAM_BYTES_MAX, READ_BYTES_MAX, STALLED_REPLY_S_MIN, STALLED_UPLOAD_S_MIN, WINDOW_BYTES_SHORT},
 };

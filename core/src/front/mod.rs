@@ -16,7 +16,6 @@ mod pending;
 mod route;
 mod runs;
 mod state;
-mod status;
 mod stream;
 mod watch;
 
@@ -24,9 +23,9 @@ pub use barrier::Barrier;
 pub use pending::Pending;
 pub use runs::{ReplySlot, Run};
 pub use state::ConnectionId;
-pub use status::ConnectionStatus;
 pub use watch::Delivered;
 
+pub use crate::boundary::status::ConnectionStatus;
 use crate::{
     boundary::{
         config::{Authentication, Binding, Config},
