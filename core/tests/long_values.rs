@@ -211,17 +211,29 @@ fn versions_that_are_held_take_bounded_memory() {
     server.check();
 }
 
-/// A thousand clients ask for twelve long values each and read late, one after the other.
+/// Clients that ask `times` times for the long value, whose sockets take `sent_bytes` bytes of the answers, and who read
+/// nothing. Together they hold less than `held_bytes_max`. Also the answers.
+fn late_readers(
+    server: &mut Server,
+    value_bytes: usize,
+    (count, times): (usize, usize),
+    sent_bytes: usize,
+    held_bytes_max: usize,
+) -> (Vec<Client>, Vec<u8>) {
+    let long = value(value_bytes, 3);
+    store(server, "k", &long);
+    let request = b"get k\r\n".repeat(times);
+    let readers = (0..count).map(|_| begin(server, &request, sent_bytes)).collect();
+    let held = server.front().buffers_bytes();
+    assert!(held < held_bytes_max, "{held}");
+    (readers, found("k", &long).repeat(times))
+}
+
+/// A thousand clients ask for three long values each and read late, one after the other.
 #[test]
 fn late_readers_get_everything_and_hold_little() {
     for mut server in servers() {
-        let long = value(1_000_000, 3);
-        store(&mut server, "k", &long);
-        let request = b"get k\r\n".repeat(3);
-        let mut readers: Vec<Client> = (0..1000).map(|_| begin(&mut server, &request, 150_000)).collect();
-        let held = server.front().buffers_bytes();
-        assert!(held < 40 << 20, "{held}");
-        let answer = found("k", &long).repeat(3);
+        let (mut readers, answer) = late_readers(&mut server, 1_000_000, (1000, 3), 150_000, 40 << 20);
         for reader in readers.iter_mut().step_by(50) {
             assert!(finish(&mut server, reader, Cuts::Every(200_000)) == answer);
         }
@@ -243,13 +255,7 @@ fn late_readers_get_everything_and_hold_little() {
 #[test]
 fn late_readers_of_short_values_hold_little() {
     for mut server in servers() {
-        let long = value(100_000, 3);
-        store(&mut server, "k", &long);
-        let request = b"get k\r\n".repeat(4);
-        let mut readers: Vec<Client> = (0..3000).map(|_| begin(&mut server, &request, 1000)).collect();
-        let held = server.front().buffers_bytes();
-        assert!(held < 48 << 20, "{held}");
-        let answer = found("k", &long).repeat(4);
+        let (mut readers, answer) = late_readers(&mut server, 100_000, (3000, 4), 1000, 48 << 20);
         for reader in readers.iter_mut().rev().step_by(50) {
             assert!(finish(&mut server, reader, Cuts::Random) == answer);
         }

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Client, PATIENCE, Server};
+use common::{Client, PATIENCE, Server, to_end};
 use std::{
     io::{Read, Write},
     net::{Shutdown, TcpStream},
@@ -24,15 +24,6 @@ fn answers(client: &Client, before: &[u8]) -> Vec<u8> {
     let _ = stream.shutdown(Shutdown::Both);
     let _ = sending.join().unwrap();
     answers
-}
-
-/// Everything up to the end of the stream, which must be in order.
-fn to_end(mut stream: &TcpStream) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    if let Err(error) = stream.read_to_end(&mut bytes) {
-        panic!("after {} bytes: {error}", bytes.len());
-    }
-    bytes
 }
 
 #[test]
@@ -109,13 +100,13 @@ fn clients_that_never_close_are_forgotten() {
 #[cfg(unix)]
 mod unix {
     use super::{
-        common::{Folder, program, wait_for},
+        common::{Folder, Process, program, wait_for},
         *,
     };
     use nix::sys::signal::Signal;
     use std::{
         os::unix::net::UnixStream,
-        process::{Child, Command, Stdio},
+        process::{Command, Stdio},
         sync::atomic::{AtomicBool, AtomicUsize, Ordering},
         time::{Duration, Instant},
     };
@@ -277,21 +268,11 @@ mod unix {
         assert!(durations[1] < durations[0], "{durations:?}");
     }
 
-    /// A process that ends with the test.
-    struct Killed(Child);
-
-    impl Drop for Killed {
-        fn drop(&mut self) {
-            let _ = self.0.kill();
-            let _ = self.0.wait();
-        }
-    }
-
     #[test]
     fn unix_sockets_end_in_order_too() {
         let folder = Folder::new("ending");
         let path = folder.0.join("socket");
-        let mut server = Killed(
+        let mut server = Process(
             Command::new(program()).arg("-s").arg(&path).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap(),
         );
         for round in 0..20 {

@@ -12,14 +12,14 @@ mod common;
 
 use certificates::Authority;
 use client::{EVERY_VERSION, configuration, stream};
-use common::{Client, Folder, Server, program, wait_for};
+use common::{Client, Folder, Process, Server, program, wait_for};
 use rustls::ClientConfig;
 use std::{
     any::Any,
     io::{BufReader, ErrorKind, Read, Write},
     net::{Shutdown, TcpStream, UdpSocket},
     os::unix::net::UnixStream,
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -113,22 +113,12 @@ fn an_idle_server_of_every_transport_uses_no_processor_time() {
     situations.push(Situation::new("UDP", server.pid(), server));
 
     let path = folder.0.join("socket");
-    let child = Ended(Command::new(program()).arg("-s").arg(&path).stderr(Stdio::null()).spawn().unwrap());
+    let child = Process(Command::new(program()).arg("-s").arg(&path).stderr(Stdio::null()).spawn().unwrap());
     let stream = wait_for("the socket", || UnixStream::connect(&path).ok());
     let mut client = Client(BufReader::new(stream));
     assert_eq!(client.ask("version"), "VERSION 1.6.45");
     situations.push(Situation::new("Unix socket", child.0.id(), (child, client)));
     assert_idle(&situations);
-}
-
-/// A process, ended on drop.
-struct Ended(Child);
-
-impl Drop for Ended {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 #[test]

@@ -62,6 +62,20 @@ fn answers(count: usize) -> usize {
     count * (VALUE_BYTES + format!("VALUE big 0 {VALUE_BYTES}\r\n\r\nEND\r\n").len())
 }
 
+/// Reads answers of `bytes` bytes, `piece_bytes` at a time; between two pieces the time of idle connections passes. The
+/// connection lives on.
+fn read_slowly(reader: &TcpStream, bytes: usize, piece_bytes: usize, clock: &mut Clock) {
+    let mut left = bytes;
+    while left > 2 * piece_bytes {
+        read(reader, piece_bytes);
+        left -= piece_bytes;
+        clock.advance(IDLE_S);
+    }
+    read(reader, left);
+    send(reader, "version\r\n");
+    read(reader, "VERSION 1.6.45\r\n".len());
+}
+
 /// Reads `bytes` bytes.
 fn read(mut stream: &TcpStream, bytes: usize) {
     let mut buffer = vec![0; bytes];
@@ -80,16 +94,7 @@ fn a_client_that_reads_its_answer_is_not_idle() {
     // More than the kernels hold: the server sends while the client reads.
     const ANSWERS: usize = 24;
     send(&reader, &"get big\r\n".repeat(ANSWERS));
-    let mut left = answers(ANSWERS);
-    while left > 2 * VALUE_BYTES {
-        read(&reader, VALUE_BYTES);
-        left -= VALUE_BYTES;
-        clock.advance(IDLE_S);
-    }
-    read(&reader, left);
-    // The connection lives on.
-    send(&reader, "version\r\n");
-    read(&reader, "VERSION 1.6.45\r\n".len());
+    read_slowly(&reader, answers(ANSWERS), VALUE_BYTES, &mut clock);
     assert_eq!(clock.kicks(), "0");
 }
 
@@ -101,16 +106,7 @@ fn an_answer_that_the_system_still_sends_is_progress() {
     let mut clock = Clock::stop(server.address);
     let reader = slow(server.address);
     send(&reader, "get big\r\n");
-    let mut left = answers(1);
-    const PIECE_BYTES: usize = 100_000;
-    while left > 2 * PIECE_BYTES {
-        read(&reader, PIECE_BYTES);
-        left -= PIECE_BYTES;
-        clock.advance(IDLE_S);
-    }
-    read(&reader, left);
-    send(&reader, "version\r\n");
-    read(&reader, "VERSION 1.6.45\r\n".len());
+    read_slowly(&reader, answers(1), 100_000, &mut clock);
     assert_eq!(clock.kicks(), "0");
     // It is idle once it has everything and asks for nothing. Its system acknowledges the last bytes after a moment.
     wait_for("the kick", || {

@@ -11,7 +11,7 @@ mod files;
 
 use certificates::Authority;
 use client::{EVERY_VERSION, TlsClient, configuration, connect, stream};
-use common::{Client, PATIENCE, Server, run};
+use common::{Client, PATIENCE, Server, run, to_end};
 use rustls::{
     ClientConfig, ClientConnection, HandshakeKind,
     client::Resumption,
@@ -448,15 +448,6 @@ fn invalid_certificates_are_reported_at_the_start() {
         let lines = errors.lines().filter(|line| !line.starts_with("running as root"));
         assert_eq!(lines.count(), 1, "{line}: {errors}");
     }
-}
-
-/// Everything up to the end of the session, which must be in order.
-fn to_end(stream: &mut impl Read) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    if let Err(error) = stream.read_to_end(&mut bytes) {
-        panic!("after {} bytes: {error}", bytes.len());
-    }
-    bytes
 }
 
 #[test]

@@ -46,6 +46,16 @@ impl Drop for Folder {
     }
 }
 
+/// A process, ended on drop.
+pub(crate) struct Process(pub(crate) Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// A running server, ended on drop.
 pub(crate) struct Server {
     child: Child,
@@ -155,6 +165,15 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Everything up to the end of a stream, which must be in order.
+pub(crate) fn to_end(mut stream: impl Read) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    if let Err(error) = stream.read_to_end(&mut bytes) {
+        panic!("after {} bytes: {error}", bytes.len());
+    }
+    bytes
 }
 
 /// A client that sends and receives lines.

@@ -192,6 +192,22 @@ mod tests {
         panic!("nobody has the turn");
     }
 
+    /// The order in which connections are served that join the queue while the check of another one is under way.
+    fn order(gate: &mut Gate, mut waiting: Vec<(usize, u64)>, passes: bool) -> Vec<usize> {
+        let Permit::Now(ticket) = apply(gate, 9, 9, ITERATIONS, NOW) else { panic!("nobody else was there") };
+        for &(connection, address) in &waiting {
+            assert_eq!(waits(apply(gate, connection, address, ITERATIONS, NOW)), Some(Wait::Turn));
+        }
+        gate.finish(9, ticket, passes);
+        let mut order = Vec::new();
+        while !waiting.is_empty() {
+            let served = next(gate, &waiting, passes);
+            waiting.retain(|&(connection, _)| connection != served);
+            order.push(served);
+        }
+        order
+    }
+
     #[test]
     fn one_check_at_a_time() {
         let mut gate = Gate::default();
@@ -211,21 +227,8 @@ mod tests {
         assert_eq!(next(&mut gate, &[(0, 7)], false), 0);
         let mut waiting: Vec<(usize, u64)> = (1..5).map(|connection| (connection, 7)).collect();
         waiting.push((5, 8));
-        // A check is under way while all of them join the queue.
-        let Permit::Now(ticket) = apply(&mut gate, 9, 9, ITERATIONS, NOW) else { panic!("nobody else was there") };
-        for &(connection, address) in &waiting {
-            assert_eq!(waits(apply(&mut gate, connection, address, ITERATIONS, NOW)), Some(Wait::Turn));
-        }
-        gate.finish(9, ticket, false);
         // Address 8 was never served; 7 was.
-        let order: Vec<usize> = (0..5)
-            .map(|_| {
-                let served = next(&mut gate, &waiting, false);
-                waiting.retain(|&(connection, _)| connection != served);
-                served
-            })
-            .collect();
-        assert_eq!(order, [5, 1, 2, 3, 4]);
+        assert_eq!(order(&mut gate, waiting, false), [5, 1, 2, 3, 4]);
     }
 
     #[test]
@@ -234,19 +237,7 @@ mod tests {
         assert_eq!(next(&mut gate, &[(0, 1)], true), 0);
         let mut waiting: Vec<(usize, u64)> = (10..14).map(|connection| (connection, connection as u64)).collect();
         waiting.extend([(1, 1), (2, 1)]);
-        let Permit::Now(ticket) = apply(&mut gate, 9, 9, ITERATIONS, NOW) else { panic!("nobody else was there") };
-        for &(connection, address) in &waiting {
-            assert_eq!(waits(apply(&mut gate, connection, address, ITERATIONS, NOW)), Some(Wait::Turn));
-        }
-        gate.finish(9, ticket, true);
-        let order: Vec<usize> = (0..6)
-            .map(|_| {
-                let served = next(&mut gate, &waiting, true);
-                waiting.retain(|&(connection, _)| connection != served);
-                served
-            })
-            .collect();
-        assert_eq!(order, [1, 10, 2, 11, 12, 13]);
+        assert_eq!(order(&mut gate, waiting, true), [1, 10, 2, 11, 12, 13]);
     }
 
     #[test]
