@@ -142,6 +142,16 @@ pub const PIECE_BYTES: usize = 256 * 1024;
 /// The same while clients hold most of the memory that they may hold.
 pub const PIECE_BYTES_UNDER_PRESSURE: usize = 4 * 1024;
 
+/// A value from which on a reply takes a path of its own: it may be sent in pieces, or be borrowed.
+pub const LONG_VALUE_BYTES: usize = 4 * 1024;
+
+/// A value of so many bytes is not copied into the output of a host that sends slices. Fewer are copied faster than they
+/// are described.
+pub const BORROWED_BYTES_MIN: usize = 16 * 1024;
+
+/// Most slices that the output of one turn borrows, so that a host sends them with one system call.
+pub const BORROWED_SLICES_MAX: usize = 64;
+
 /// A value of so many bytes is not copied into the orders of its run: the host takes it from the input of its client.
 pub const TAIL_BYTES_MIN: usize = 16 * 1024;
 
@@ -280,5 +290,6 @@ const _: () = assert!(RETRIEVAL_LINE_BYTES_MAX <= WINDOW_BYTES);
 const _: () = assert!(OUTPUT_BYTES_HIGH <= REPLY_BYTES_HIGH);
 const _: () = assert!(DUMP_PACKET_BYTES as usize <= REPLY_BYTES_HIGH);
 const _: () = assert!(TURN_COMMANDS_MAX as usize >= BATCH_COMMANDS_MAX);
+const _: () = assert!(LONG_VALUE_BYTES <= PIECE_BYTES_UNDER_PRESSURE && LONG_VALUE_BYTES <= BORROWED_BYTES_MIN);
 const _: () = assert!((ITEM_BYTES_MAX_MAX as u64) < SHARD_BYTES_MAX);
 const _: () = assert!(SHARD_BYTES_MAX < i32::MAX as u64);

@@ -205,8 +205,8 @@ impl Connection {
         }
     }
 
-    pub(super) fn keep_output(&mut self, rest: &[u8]) {
-        self.output = rest.to_vec();
+    pub(super) fn keep_output(&mut self, rest: Vec<u8>) {
+        self.output = rest;
         self.sent = 0;
     }
 

@@ -5,6 +5,7 @@
 //! those of other guests through [`Run`]s. Then the front answers in order. It knows neither sockets nor the store.
 
 mod barrier;
+mod borrowed;
 mod budget;
 mod collect;
 mod connection;
@@ -37,12 +38,13 @@ use crate::{
     hash::Seed,
     limits,
     protocol::{Context, control::Control, text::words},
-    reply::Reply,
+    reply::{Lender, Reply},
     settings::Setting,
 };
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use barrier::ControlFormat;
+use borrowed::Borrowed;
 use budget::Budget;
 use collect::Collected;
 use connection::Connection;
@@ -98,6 +100,7 @@ pub struct Front {
     inbound: Inbound,
     /// Output of the connection at hand.
     output: Vec<u8>,
+    borrowed: Borrowed,
     pending: Vec<Pending>,
     /// The keys of pending commands that came in base64.
     decoded: Vec<u8>,
@@ -130,6 +133,7 @@ impl Front {
             connections: Slab::new(),
             inbound: Inbound::new(),
             output: Vec::with_capacity(limits::OUTPUT_BYTES_KEPT),
+            borrowed: Borrowed::default(),
             pending: Vec::with_capacity(limits::BATCH_COMMANDS_MAX),
             decoded: Vec::new(),
             requests_left: 0,
@@ -192,6 +196,7 @@ impl Front {
         if self.inbound.connection == id.0 as usize {
             self.inbound.connection = Inbound::NO_CONNECTION;
             self.output.clear();
+            self.borrowed.clear();
         }
     }
 
@@ -227,6 +232,7 @@ impl Front {
             self.output = Vec::with_capacity(limits::OUTPUT_BYTES_KEPT);
         }
         self.output.clear();
+        self.borrowed.clear();
         self.inbound.source = match self.connections.get_mut(self.inbound.connection) {
             None => Source::Window(0),
             Some(connection) if connection.holds_no_input() => {
@@ -354,13 +360,15 @@ impl Front {
     /// full or ends within a long value.
     #[inline]
     pub fn answer(&mut self, number: usize, reply: Option<&Reply<'_>>) -> bool {
+        if let Some(reply) = reply
+            && let Some(value) = reply.value()
+            && value.len() >= limits::LONG_VALUE_BYTES
+        {
+            return self.answer_long(number, reply, value);
+        }
         let input =
             Input { bytes: self.inbound.bytes(&self.connections), decoded: &self.decoded, time: &self.context.time };
         self.pending[number].answer(&mut self.output, input, reply);
-        if let Some(unread) = reply.and_then(Reply::unread) {
-            self.begin_stream(number, unread);
-            return false;
-        }
         self.output.len() < self.output_bytes_high
     }
 
@@ -435,10 +443,14 @@ impl Front {
             .with(ConnectionStatus::CLOSE, closing)
             .with(ConnectionStatus::PARTIAL, connection.has_input())
             .with(ConnectionStatus::WAITING, connection.wanted > 0);
-        connection.status.with(ConnectionStatus::OUTPUT, !self.output.is_empty() || connection.has_output())
+        let borrows = !self.borrowed.is_empty();
+        connection
+            .status
+            .with(ConnectionStatus::OUTPUT, !self.output.is_empty() || borrows || connection.has_output())
+            .with(ConnectionStatus::SLICES, borrows)
     }
 
-    /// The output of `id`.
+    /// The output of `id`; with [`ConnectionStatus::SLICES`] without what is borrowed.
     pub fn output(&self, id: ConnectionId) -> &[u8] {
         match self.connections.get(id.0 as usize) {
             Some(connection) if connection.has_output() => connection.output(),
@@ -447,8 +459,13 @@ impl Front {
         }
     }
 
-    /// Takes the first `sent` bytes from the output and keeps the rest with the connection.
+    /// Takes the first `sent` bytes from the output and keeps the rest with the connection. Nothing may be borrowed.
     pub fn consume(&mut self, id: ConnectionId, sent: usize) -> ConnectionStatus {
+        self.consume_lent(id, sent, &())
+    }
+
+    /// [`Front::consume`] of output that may have borrowed values.
+    pub fn consume_lent(&mut self, id: ConnectionId, sent: usize, lender: &dyn Lender) -> ConnectionStatus {
         let is_pressed = self.budget.is_pressed();
         let Some(connection) = self.connections.get_mut(id.0 as usize) else { return ConnectionStatus::CLOSE };
         let before = connection.held_bytes();
@@ -459,14 +476,19 @@ impl Front {
             connection.drop_output(sent);
         } else if self.inbound.connection == id.0 as usize {
             connection.progress_at = self.context.time.now;
-            let sent = sent.min(self.output.len());
-            let mut kept = self.output.len();
-            if is_pressed {
+            let mut kept = self.output.len() + self.borrowed.bytes();
+            let sent = sent.min(kept);
+            if is_pressed || !self.borrowed.is_empty() {
                 kept = sent + connection.rewind_stream(kept - sent);
             }
             connection.keep_stream();
-            connection.keep_output(&self.output[sent..kept]);
+            if self.borrowed.is_empty() {
+                connection.keep_output(self.output[sent..kept].to_vec());
+            } else {
+                connection.keep_output(self.borrowed.copy(&self.output, lender, sent..kept));
+            }
             self.output.clear();
+            self.borrowed.clear();
             connection.status = connection.status.with(ConnectionStatus::MORE, connection.streams());
         }
         self.budget.change(before, connection.held_bytes());

@@ -111,12 +111,13 @@ impl Front {
             self.pending.push(stream.next_piece(self.inbound.cursor, after));
             return Step::Execute;
         }
-        if self.output.is_empty() {
+        let shown = self.output.len() + self.borrowed.bytes();
+        if shown == 0 {
             connection.stream = None;
             connection.state = State::Closing;
             return Step::Idle;
         }
-        let stream = ValueStream { shown: self.output.len() as u32, ..stream };
+        let stream = ValueStream { shown: shown as u32, ..stream };
         if stream.is_shown() {
             self.output.extend_from_slice(stream.tail);
         }

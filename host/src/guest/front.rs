@@ -6,9 +6,9 @@ use super::{
 };
 use crate::{
     clock::ClockRelation,
-    limits::{MESSAGE_BYTES_MAX, RUNS_MAX},
+    limits::{MESSAGE_BYTES_MAX, OUTPUT_SLICES_MAX, RUNS_MAX},
 };
-use std::ops::Range;
+use std::{io::IoSlice, ops::Range};
 use wasmcached_core::{
     boundary::{
         config::{Config, Role},
@@ -20,6 +20,17 @@ use wasmcached_core::{
 
 /// Bytes of the record of a run.
 const RUN_BYTES: usize = 6 * 4;
+/// Bytes of the record of a slice.
+const SLICE_BYTES: usize = 2 * 4;
+
+/// Room for the slices of the output of one turn.
+pub(crate) struct OutputSlices<'g>(pub(crate) [IoSlice<'g>; OUTPUT_SLICES_MAX]);
+
+impl Default for OutputSlices<'_> {
+    fn default() -> Self {
+        Self([IoSlice::new(&[]); OUTPUT_SLICES_MAX])
+    }
+}
 
 /// A guest with connections: a front, or a solo.
 pub(crate) struct Front {
@@ -128,6 +139,23 @@ impl Front {
     #[inline]
     pub(crate) fn output(&self) -> Result<&[u8], Fault> {
         self.guest.bytes(self.guest.named(Word::Output))
+    }
+
+    /// Puts the output to send after a status with [`FrontStatus::slices`] into `slices`. Returns the number of slices
+    /// and the number of all bytes.
+    pub(crate) fn output_slices<'g>(&'g self, slices: &mut OutputSlices<'g>) -> Result<(usize, usize), Fault> {
+        let (at, count) = (self.guest.word(Word::Slices as usize), self.guest.word(Word::Slices as usize + 1));
+        if count as usize > slices.0.len() {
+            return Err(Fault::new(format!("the guest made {count} slices")));
+        }
+        let records = self.guest.bytes(range(at, count * SLICE_BYTES as u32))?;
+        let mut bytes = 0;
+        for (slice, record) in slices.0.iter_mut().zip(records.chunks_exact(SLICE_BYTES)) {
+            let place = range(word_at(record, 0), word_at(record, 1));
+            bytes += place.len();
+            *slice = IoSlice::new(self.guest.bytes(place)?);
+        }
+        Ok((count as usize, bytes))
     }
 
     /// Makes [`Front::output`] that of `connection`.

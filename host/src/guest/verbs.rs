@@ -36,6 +36,11 @@ impl FrontStatus {
         self.0 & 32 != 0
     }
 
+    /// The output lies in several places.
+    pub(crate) fn slices(self) -> bool {
+        self.0 & 128 != 0
+    }
+
     /// The next window depends on the connection.
     pub(crate) fn partial(self) -> bool {
         self.0 & 16 != 0
