@@ -100,6 +100,21 @@ pub const LOGIN_LINE_BYTES_MIN: usize = 7;
 /// The window into which every connection of a front reads.
 pub const WINDOW_BYTES: usize = 64 * 1024;
 
+/// A request from which on a connection is expected to send more like it: they are received into lent buffers.
+pub const LONG_REQUEST_BYTES: usize = WINDOW_BYTES / 2;
+
+/// Reads without a long request after which a connection is no longer expected to send one.
+pub const LONG_REQUEST_PATIENCE: u8 = 8;
+
+/// Longest request for which a buffer is lent: of a longer one, the beginning in the window is a small part.
+pub const LENT_BUFFER_BYTES_MAX: usize = 1024 * 1024 + WINDOW_BYTES;
+
+/// Sizes of lent buffers are multiples of this, so that requests of similar lengths use the same ones.
+pub const LENT_BUFFER_STEP_BYTES: usize = 64 * 1024;
+
+/// Lent buffers of so many bytes together wait for the next long requests; more are freed.
+pub const SPARE_BUFFERS_BYTES_MAX: usize = LENT_BUFFER_BYTES_MAX + LENT_BUFFER_STEP_BYTES;
+
 /// Output beyond which a connection stops parsing until the client has read.
 pub const OUTPUT_BYTES_HIGH: usize = 64 * 1024;
 

@@ -200,6 +200,7 @@ impl Front {
             self.output = Vec::with_capacity(OUTPUT_BYTES_KEPT);
         }
         self.runs.trim();
+        self.inbound.lent.trim();
     }
 
     /// The end of the window of a connection: short under pressure, except for what was admitted.

@@ -12,7 +12,9 @@ mod connection;
 mod control;
 mod datagram;
 mod inbound;
+mod lent_buffers;
 mod login;
+mod long_requests;
 mod pending;
 mod route;
 mod runs;
@@ -202,6 +204,9 @@ impl Front {
 
     /// Space for the next received bytes of `id`; never empty.
     pub fn input(&mut self, id: ConnectionId) -> &mut [u8] {
+        if self.connections.get(id.0 as usize).is_some_and(|connection| connection.long.are_expected()) {
+            self.lend_buffer(id.0 as usize);
+        }
         let Some(connection) = self.connections.get_mut(id.0 as usize) else { return &mut self.inbound.window };
         let before = connection.held_bytes();
         let in_window = connection.prepare_input(&mut self.inbound.window);
@@ -437,12 +442,14 @@ impl Front {
         self.yields = self.yields.wrapping_add(u32::from(self.requests_left == 0 && has_work));
         let closing = connection.state == State::Closing;
         let waits = connection.logins.as_ref().and_then(|logins| logins.waits);
+        let has_input = connection.has_input();
         connection.status = ConnectionStatus::default()
             .with(ConnectionStatus::MORE, !closing && (full && has_work || yields || waits.is_some()))
             .with(ConnectionStatus::LATER, !closing && waits == Some(Wait::Second))
             .with(ConnectionStatus::CLOSE, closing)
-            .with(ConnectionStatus::PARTIAL, connection.has_input())
-            .with(ConnectionStatus::WAITING, connection.wanted > 0);
+            .with(ConnectionStatus::PARTIAL, has_input)
+            .with(ConnectionStatus::WAITING, connection.wanted > 0)
+            .with(ConnectionStatus::WINDOW, !has_input && connection.long.are_expected());
         let borrows = !self.borrowed.is_empty();
         connection
             .status

@@ -21,6 +21,8 @@ impl ConnectionStatus {
     pub const WAITING: Self = Self(64);
     /// The output lies in several places.
     pub const SLICES: Self = Self(128);
+    /// The next window may be one of the connection alone.
+    pub const WINDOW: Self = Self(256);
 
     /// Whether all bits of `other` are set.
     pub fn has(self, other: Self) -> bool {

@@ -41,7 +41,7 @@ pub(crate) struct Front {
     upkeep: UpkeepVerbs,
     /// As it was told to the guest.
     clock: ClockRelation,
-    /// The window of all connections without a partial request; requested once.
+    /// The window of all connections without one of their own; requested once.
     plain_window: Option<Range<usize>>,
 }
 
@@ -92,19 +92,19 @@ impl Front {
         self.guest.call(&self.verbs.open, number)
     }
 
-    /// The buffer to receive into, never empty. `partial` is that of the connection's last status; `is_pressed`: the window
-    /// may be short.
+    /// The buffer to receive into, never empty. `own` is [`FrontStatus::own_window`] of the connection's last
+    /// status; `is_pressed`: the window may be short.
     #[inline]
-    pub(crate) fn window(&mut self, connection: u32, partial: bool, is_pressed: bool) -> Result<&mut [u8], Fault> {
+    pub(crate) fn window(&mut self, connection: u32, own: bool, is_pressed: bool) -> Result<&mut [u8], Fault> {
         let window = match &self.plain_window {
-            Some(window) if !partial && !is_pressed => window.clone(),
+            Some(window) if !own && !is_pressed => window.clone(),
             _ => {
                 self.guest.call(&self.verbs.input, connection)?;
                 let window = self.guest.named(Word::Window);
                 if window.is_empty() {
                     return Err(Fault::new("the guest gave an empty window"));
                 }
-                if !partial && !is_pressed {
+                if !own && !is_pressed {
                     self.plain_window = Some(window.clone());
                 }
                 window

@@ -41,7 +41,7 @@ impl FrontStatus {
         self.0 & 128 != 0
     }
 
-    /// The next window depends on the connection.
+    /// The guest holds a part of a request.
     pub(crate) fn partial(self) -> bool {
         self.0 & 16 != 0
     }
@@ -49,6 +49,11 @@ impl FrontStatus {
     /// A request has no room: the connection is left alone until it is admitted.
     pub(crate) fn waiting(self) -> bool {
         self.0 & 64 != 0
+    }
+
+    /// The next window depends on the connection.
+    pub(crate) fn own_window(self) -> bool {
+        self.0 & (16 | 256) != 0
     }
 }
 

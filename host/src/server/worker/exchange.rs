@@ -80,8 +80,8 @@ impl Worker {
         if !connection.is(ConnectionFlag::Readable) {
             return Ok(());
         }
-        let is_partial = connection.is(ConnectionFlag::Partial);
-        let window = self.front.window(connection.guest, is_partial, self.room.is_pressed)?;
+        let has_own = connection.is(ConnectionFlag::OwnWindow);
+        let window = self.front.window(connection.guest, has_own, self.room.is_pressed)?;
         match connection.socket.receive(window, &mut self.scratch) {
             Ok(0) if connection.socket.is_encrypted() => self.close(index),
             // The peer has ended the stream: there is no more input that could reset it.
@@ -210,6 +210,7 @@ impl Worker {
         let connection = &mut self.connections[index];
         connection.set(ConnectionFlag::More, status.more());
         connection.set(ConnectionFlag::Partial, status.partial());
+        connection.set(ConnectionFlag::OwnWindow, status.own_window());
         connection.publish();
         self.publish_room();
         if status.waiting() {
