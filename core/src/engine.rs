@@ -20,7 +20,8 @@ use alloc::vec::Vec;
 /// 2. [`advance`](Self::advance) takes the bytes. While the status is [`ConnectionStatus::RUNS`], the host carries each
 ///    run of [`Front::runs`] to its target, puts the replies into [`Front::reply`], and calls [`resume`](Self::resume).
 ///    A front alone has runs for shards and host, a solo engine for the host only.
-/// 3. [`Front::output`] and [`Front::consume`].
+/// 3. [`Front::output`] (with [`ConnectionStatus::SLICES`] [`output_slices`](Self::output_slices)) and
+///    [`consume`](Self::consume).
 ///
 /// Between `advance` and the last `resume`, every other method of an event is illegal: the runs at hand are lost, and
 /// the connection gets wrong replies. [`Front::close`] is legal at any time. A shard has no events: the host calls
@@ -40,7 +41,10 @@ impl Engine {
             Role::Front => None,
             Role::Shard | Role::Solo => Some(Shard::new(config)?),
         };
-        let front = (config.role != Role::Shard).then(|| Front::new(config.clone(), now));
+        let mut front = (config.role != Role::Shard).then(|| Front::new(config.clone(), now));
+        if let (Some(front), Some(shard), true) = (&mut front, &shard, config.output_slices) {
+            front.borrow_from(shard.addresses());
+        }
         Some(Self { front, shard, barrier: None, now })
     }
 
@@ -96,6 +100,22 @@ impl Engine {
         self.run()
     }
 
+    /// Takes the first `sent` bytes from the output, as [`Front::consume`] does.
+    pub fn consume(&mut self, id: ConnectionId, sent: usize) -> ConnectionStatus {
+        match (&mut self.front, &self.shard) {
+            (Some(front), Some(shard)) => front.consume_lent(id, sent, shard),
+            (Some(front), None) => front.consume(id, sent),
+            (None, _) => ConnectionStatus::CLOSE,
+        }
+    }
+
+    /// Calls `take` with the slices of the output, in order, after a status with [`ConnectionStatus::SLICES`].
+    pub fn output_slices<'o>(&'o self, take: impl FnMut(&'o [u8])) {
+        if let (Some(front), Some(shard)) = (&self.front, &self.shard) {
+            front.output_slices(shard, take);
+        }
+    }
+
     fn run(&mut self) -> ConnectionStatus {
         let Some(front) = &mut self.front else { return ConnectionStatus::CLOSE };
         loop {
@@ -126,6 +146,9 @@ impl Engine {
 fn serve_barrier(front: &mut Front, shard: Option<&mut Shard>, barrier: &Barrier, now: Seconds) -> bool {
     front.load_barrier(barrier, shard.is_some());
     if let Some(shard) = shard {
+        if front.borrows() {
+            front.copy_borrowed(shard);
+        }
         for (slot, broadcast) in front.broadcasts(barrier) {
             shard.broadcast(broadcast, now, front.barrier_answer(slot));
         }
@@ -149,6 +172,9 @@ fn execute(front: &mut Front, shard: &mut Shard, now: Seconds) {
     let mut answered = 0;
     let watched_as = front.watched_as();
     while answered < count {
+        if front.borrows() && front.may_write(answered) {
+            front.copy_borrowed(shard);
+        }
         let reply = front.command(answered).map(|command| shard.execute(&command, now));
         let room = front.answer(answered, reply.as_ref());
         if let (Some(descriptor), Some(reply)) = (watched_as, &reply) {

@@ -100,6 +100,21 @@ pub const LOGIN_LINE_BYTES_MIN: usize = 7;
 /// The window into which every connection of a front reads.
 pub const WINDOW_BYTES: usize = 64 * 1024;
 
+/// A request from which on a connection is expected to send more like it: they are received into lent buffers.
+pub const LONG_REQUEST_BYTES: usize = WINDOW_BYTES / 2;
+
+/// Reads without a long request after which a connection is no longer expected to send one.
+pub const LONG_REQUEST_PATIENCE: u8 = 8;
+
+/// Longest request for which a buffer is lent: of a longer one, the beginning in the window is a small part.
+pub const LENT_BUFFER_BYTES_MAX: usize = 1024 * 1024 + WINDOW_BYTES;
+
+/// Sizes of lent buffers are multiples of this, so that requests of similar lengths use the same ones.
+pub const LENT_BUFFER_STEP_BYTES: usize = 64 * 1024;
+
+/// Lent buffers of so many bytes together wait for the next long requests; more are freed.
+pub const SPARE_BUFFERS_BYTES_MAX: usize = LENT_BUFFER_BYTES_MAX + LENT_BUFFER_STEP_BYTES;
+
 /// Output beyond which a connection stops parsing until the client has read.
 pub const OUTPUT_BYTES_HIGH: usize = 64 * 1024;
 
@@ -138,6 +153,16 @@ pub const REPLY_BYTES_HIGH: usize = 256 * 1024;
 /// Bytes of a value beyond which a reply sends it in pieces. Each piece is read from the store when the one before it is
 /// sent, so no front holds a large value.
 pub const PIECE_BYTES: usize = 256 * 1024;
+
+/// A value from which on a reply takes a path of its own: it may be sent in pieces, or be borrowed.
+pub const LONG_VALUE_BYTES: usize = 4 * 1024;
+
+/// A value of so many bytes is not copied into the output of a host that sends slices. Fewer are copied faster than they
+/// are described.
+pub const BORROWED_BYTES_MIN: usize = 16 * 1024;
+
+/// Most slices that the output of one turn borrows, so that a host sends them with one system call.
+pub const BORROWED_SLICES_MAX: usize = 64;
 
 /// A value of so many bytes is not copied into the orders of its run: the host takes it from the input of its client.
 pub const TAIL_BYTES_MIN: usize = 16 * 1024;
@@ -277,5 +302,6 @@ const _: () = assert!(RETRIEVAL_LINE_BYTES_MAX <= WINDOW_BYTES);
 const _: () = assert!(OUTPUT_BYTES_HIGH <= REPLY_BYTES_HIGH);
 const _: () = assert!(DUMP_PACKET_BYTES as usize <= REPLY_BYTES_HIGH);
 const _: () = assert!(TURN_COMMANDS_MAX as usize >= BATCH_COMMANDS_MAX);
+const _: () = assert!(LONG_VALUE_BYTES <= OUTPUT_BYTES_HIGH_SHORT && LONG_VALUE_BYTES <= BORROWED_BYTES_MIN);
 const _: () = assert!((ITEM_BYTES_MAX_MAX as u64) < SHARD_BYTES_MAX);
 const _: () = assert!(SHARD_BYTES_MAX < i32::MAX as u64);

@@ -1,7 +1,7 @@
 //! Replies of the store. They borrow the value from the store; encoders turn them into a protocol's words.
 
 use crate::clock::{Expiry, Seconds};
-use core::num::NonZeroU64;
+use core::{num::NonZeroU64, ops::Range};
 
 /// The outcome of one [`crate::command::Command`].
 #[derive(Clone, Copy, Debug)]
@@ -97,14 +97,32 @@ pub struct Fetched<'a> {
     pub won: bool,
 }
 
-impl Reply<'_> {
+impl<'a> Reply<'a> {
     /// The rest of a value that is too long for this reply.
     #[inline]
     pub fn unread(&self) -> Option<Unread> {
+        self.value().and_then(Value::unread)
+    }
+
+    /// The value of an item, or a piece of one.
+    #[inline]
+    pub fn value(&self) -> Option<&Value<'a>> {
         match self {
-            Self::Found(found) => found.value.unread,
-            Self::Item(item) => item.value.and_then(|value| value.unread),
+            Self::Found(found) => Some(&found.value),
+            Self::Item(item) => item.value.as_ref(),
+            Self::Piece(value) => Some(value),
             _ => None,
+        }
+    }
+
+    /// The same reply, but none of the bytes of its value are here.
+    #[must_use]
+    pub fn without_value(self) -> Self {
+        match self {
+            Self::Found(found) => Self::Found(Found { value: found.value.without_bytes(), ..found }),
+            Self::Item(item) => Self::Item(Fetched { value: item.value.as_ref().map(Value::without_bytes), ..item }),
+            Self::Piece(value) => Self::Piece(value.without_bytes()),
+            other => other,
         }
     }
 }
@@ -145,6 +163,19 @@ pub trait Pieces {
     /// The piece at `position` (not longer than `length_max` bytes) and the position of the piece after it.
     /// Must return at least one byte.
     fn piece(&self, position: u32, length_max: usize) -> (&[u8], u32);
+}
+
+/// The owner of bytes that output borrows.
+pub trait Lender {
+    /// The bytes at a place.
+    fn lent(&self, place: Range<usize>) -> &[u8];
+}
+
+/// Lends nothing.
+impl Lender for () {
+    fn lent(&self, _: Range<usize>) -> &[u8] {
+        &[]
+    }
 }
 
 impl<'a> Value<'a> {
@@ -189,7 +220,15 @@ impl<'a> Value<'a> {
     /// Number of bytes in this reply.
     #[inline]
     pub fn bytes_here(&self) -> usize {
-        self.unread.map_or(self.length, |unread| unread.position as usize)
+        match (self.rest, self.unread) {
+            (None, _) => self.head.len(),
+            (Some(_), None) => self.length,
+            (Some(_), Some(unread)) => unread.position as usize,
+        }
+    }
+
+    fn without_bytes(&self) -> Self {
+        Self { head: &[], rest: None, ..*self }
     }
 
     /// The part that is not here.

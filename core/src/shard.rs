@@ -9,13 +9,14 @@ use crate::{
     clock::Seconds,
     command::{Broadcast, Command, Eviction, Operation, Touched, Tuning},
     limits,
-    reply::Reply,
+    reply::{Lender, Reply},
     settings::Setting,
     statistics::{PrefixRef, Prefixes},
     store::Store,
     wire::Reader,
 };
 use alloc::vec::Vec;
+use core::ops::Range;
 
 /// A part of the cache.
 pub struct Shard {
@@ -223,6 +224,11 @@ impl Shard {
         self.store.set_piece_bytes(bytes);
     }
 
+    /// See [`Store::addresses`].
+    pub fn addresses(&self) -> Range<usize> {
+        self.store.addresses()
+    }
+
     /// See [`Store::reclaimable`].
     pub fn reclaimable(&mut self) -> Option<&mut [u8]> {
         self.store.reclaimable()
@@ -236,6 +242,12 @@ impl Shard {
     /// The store, for tests that look inside.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+}
+
+impl Lender for Shard {
+    fn lent(&self, place: Range<usize>) -> &[u8] {
+        self.store.lent(place)
     }
 }
 

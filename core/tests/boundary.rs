@@ -99,6 +99,8 @@ fn statuses_and_targets_have_the_numbers_of_the_page() {
         ("`PARTIAL`", ConnectionStatus::PARTIAL),
         ("`LATER`", ConnectionStatus::LATER),
         ("`WAITING`", ConnectionStatus::WAITING),
+        ("`SLICES`", ConnectionStatus::SLICES),
+        ("`WINDOW`", ConnectionStatus::WINDOW),
     ];
     let rows = table("| bit | name |");
     assert_eq!(rows.len(), statuses.len());

@@ -22,9 +22,11 @@ fn config() -> Config {
     Config { store, ..common::config() }
 }
 
-/// A solo engine, and a front with shards.
+/// A solo engine, one whose host sends slices, and a front with shards.
 fn servers() -> impl Iterator<Item = Server> {
-    [0, 3].into_iter().map(|shards| Server::new(&config(), shards, START))
+    [(0, false), (0, true), (3, false)]
+        .into_iter()
+        .map(|(shards, output_slices)| Server::new(&Config { output_slices, ..config() }, shards, START))
 }
 
 fn value(bytes: usize, seed: u64) -> Vec<u8> {
@@ -62,7 +64,7 @@ fn begin(server: &mut Server, request: &[u8], bytes: usize) -> Client {
     let (taken, status) = server.receive(client.id, request);
     assert_eq!(taken, request.len());
     client.status = status;
-    let output = server.front().output(client.id);
+    let output = server.output(client.id, status);
     let sent = bytes.min(output.len());
     client.received.extend_from_slice(&output[..sent]);
     client.status = server.consume(client.id, sent);

@@ -28,6 +28,9 @@ const STEP: usize = 7919;
 const NOW: u32 = 1_800_000_000;
 const KEY_BYTES: usize = 20;
 const VALUE_BYTES: usize = 100;
+const LONG_VALUE_BYTES: usize = 100_000;
+const LONG_ITEMS: usize = 100;
+const LONG_OPERATIONS: usize = 200;
 
 /// A case: requests of one kind.
 struct Case {
@@ -40,6 +43,18 @@ struct Case {
     begins: &'static [u8],
     /// The length of the reply.
     bytes: usize,
+    /// Its values are long: there are fewer items and fewer requests.
+    long: bool,
+}
+
+impl Case {
+    fn items(&self) -> usize {
+        if self.long { LONG_ITEMS } else { ITEMS }
+    }
+
+    fn operations(&self) -> usize {
+        if self.long { LONG_OPERATIONS } else { OPERATIONS }
+    }
 }
 
 const VALUE_LINE_BYTES: usize = b"VALUE  0 100\r\n\r\n".len() + KEY_BYTES + VALUE_BYTES;
@@ -55,25 +70,41 @@ const GETKQ: u8 = 0x0d;
 const HEADER_BYTES: usize = 24;
 const FLAGS_BYTES: usize = 4;
 
-const CASES: [Case; 12] = [
-    Case { name: "get", batch: 1, request: get, begins: b"VALUE ", bytes: VALUE_LINE_BYTES + END },
-    Case { name: "get of 50 keys", batch: 50, request: get, begins: b"VALUE ", bytes: 50 * VALUE_LINE_BYTES + END },
+const CASES: [Case; 14] = [
+    Case { name: "get", batch: 1, request: get, begins: b"VALUE ", bytes: VALUE_LINE_BYTES + END, long: false },
+    Case {
+        name: "get of 50 keys",
+        batch: 50,
+        request: get,
+        begins: b"VALUE ",
+        bytes: 50 * VALUE_LINE_BYTES + END,
+        long: false,
+    },
     Case {
         name: "16 gets in one read",
         batch: 16,
         request: |numbers| each(numbers, get),
         begins: b"VALUE ",
         bytes: 16 * (VALUE_LINE_BYTES + END),
+        long: false,
     },
-    Case { name: "get miss", batch: 1, request: |numbers| get(&[numbers[0] + ITEMS]), begins: b"END\r\n", bytes: END },
-    Case { name: "set", batch: 1, request: set, begins: b"STORED\r\n", bytes: STORED },
-    Case { name: "8 sets in one read", batch: 8, request: set, begins: b"STORED\r\n", bytes: 8 * STORED },
+    Case {
+        name: "get miss",
+        batch: 1,
+        request: |numbers| get(&[numbers[0] + ITEMS]),
+        begins: b"END\r\n",
+        bytes: END,
+        long: false,
+    },
+    Case { name: "set", batch: 1, request: set, begins: b"STORED\r\n", bytes: STORED, long: false },
+    Case { name: "8 sets in one read", batch: 8, request: set, begins: b"STORED\r\n", bytes: 8 * STORED, long: false },
     Case {
         name: "mg",
         batch: 1,
         request: |numbers| meta_get(numbers, "k f v"),
         begins: b"VA 100 k",
         bytes: META_VALUE_BYTES,
+        long: false,
     },
     Case {
         name: "50 mg in one read",
@@ -81,14 +112,16 @@ const CASES: [Case; 12] = [
         request: |numbers| [meta_get(numbers, "k f v q"), b"mn\r\n".to_vec()].concat(),
         begins: b"VA 100 k",
         bytes: 50 * META_VALUE_BYTES + b"MN\r\n".len(),
+        long: false,
     },
-    Case { name: "ms", batch: 1, request: meta_set, begins: b"HD\r\n", bytes: b"HD\r\n".len() },
+    Case { name: "ms", batch: 1, request: meta_set, begins: b"HD\r\n", bytes: b"HD\r\n".len(), long: false },
     Case {
         name: "packet get",
         batch: 1,
         request: |numbers| packet(GET, &[], &key(numbers[0]), b""),
         begins: &[0x81, GET, 0, 0, FLAGS_BYTES as u8, 0, 0, 0],
         bytes: HEADER_BYTES + FLAGS_BYTES + VALUE_BYTES,
+        long: false,
     },
     Case {
         name: "packet set",
@@ -96,6 +129,7 @@ const CASES: [Case; 12] = [
         request: |numbers| packet(SET, &[0; 8], &key(numbers[0]), &[b'v'; VALUE_BYTES]),
         begins: &[0x81, SET, 0, 0, 0, 0, 0, 0],
         bytes: HEADER_BYTES,
+        long: false,
     },
     Case {
         name: "50 packets getkq",
@@ -106,12 +140,22 @@ const CASES: [Case; 12] = [
         },
         begins: &[0x81, GETKQ, 0, KEY_BYTES as u8, FLAGS_BYTES as u8, 0, 0, 0],
         bytes: 50 * (HEADER_BYTES + FLAGS_BYTES + KEY_BYTES + VALUE_BYTES) + HEADER_BYTES,
+        long: false,
     },
+    Case {
+        name: "get of 100 kB",
+        batch: 1,
+        request: get,
+        begins: b"VALUE ",
+        bytes: b"VALUE  0 100000\r\n\r\n".len() + KEY_BYTES + LONG_VALUE_BYTES + END,
+        long: true,
+    },
+    Case { name: "set of 100 kB", batch: 1, request: long_set, begins: b"STORED\r\n", bytes: STORED, long: true },
 ];
 
 fn main() {
     match env::args().nth(1) {
-        None => CASES.iter().for_each(|case| println!("{}\t{OPERATIONS}", case.name)),
+        None => CASES.iter().for_each(|case| println!("{}\t{}", case.name, case.operations())),
         Some(place) => {
             let place: usize = place.parse().expect("the place of a case in the list");
             run(CASES.get(place).expect("the place of a case in the list"));
@@ -130,19 +174,21 @@ fn counted(work: &mut dyn FnMut()) {
 fn run(case: &Case) {
     let mut guest = Guest::new();
     let filler = guest.open();
-    for number in 0..ITEMS {
-        assert_eq!(guest.exchange(filler, &set(&[number])), STORED);
+    let exchange = if case.long { Guest::exchange_long } else { Guest::exchange };
+    for number in 0..case.items() {
+        let request = if case.long { long_set(&[number]) } else { set(&[number]) };
+        assert_eq!(exchange(&mut guest, filler, &request), STORED);
     }
     let client = guest.open();
-    let numbers: Vec<usize> = (0..OPERATIONS).map(|place| place * STEP % ITEMS).collect();
+    let numbers: Vec<usize> = (0..case.operations()).map(|place| place * STEP % case.items()).collect();
     let requests: Vec<Vec<u8>> = numbers.chunks(case.batch).map(case.request).collect();
     // An uncounted round checks the replies and warms up all items.
     for request in &requests {
-        assert_eq!(guest.exchange(client, request), case.bytes, "{}", case.name);
-        assert!(guest.output().starts_with(case.begins), "{}", case.name);
+        assert_eq!(exchange(&mut guest, client, request), case.bytes, "{}", case.name);
+        assert!(guest.begins(case.begins), "{}", case.name);
     }
     let mut bytes = 0;
-    counted(&mut || bytes = requests.iter().map(|request| guest.exchange(client, request)).sum());
+    counted(&mut || bytes = requests.iter().map(|request| exchange(&mut guest, client, request)).sum());
     assert_eq!(bytes, requests.len() * case.bytes);
 }
 
@@ -152,18 +198,24 @@ struct Guest {
     instance: Instance,
     memory: Memory,
     advance: TypedFunc<(u32, u32, u32), u32>,
+    input: TypedFunc<u32, ()>,
     mailbox_at: usize,
-    /// The window of all connections without a partial request.
+    /// The window of all connections without one of their own.
     window_at: usize,
+    /// The last status after a long request.
+    status: u32,
 }
 
 /// Indices of words in the mailbox.
 const WINDOW_AT: usize = 0;
 const OUTPUT_AT: usize = 2;
-const OUTPUT_BYTES: usize = 3;
+const SLICES_AT: usize = 16;
 
-/// The status after a complete reply.
+/// The status after a complete reply, and bits that it may have besides.
 const OUTPUT: u32 = 1;
+const PARTIAL: u32 = 16;
+const SLICES: u32 = 64;
+const WINDOW: u32 = 128;
 
 impl Guest {
     fn new() -> Self {
@@ -176,9 +228,14 @@ impl Guest {
         let instance = Instance::new(&mut store, &module, &[]).expect("a guest without imports");
         let memory = instance.get_memory(&mut store, "memory").expect("the guest's memory");
         let advance = instance.get_typed_func(&mut store, "advance").expect("the guest's verb");
-        let mut guest = Self { store, instance, memory, advance, mailbox_at: 0, window_at: 0 };
-        let config =
-            Config { store: StoreConfig { seed: Seed(1, 2), ..StoreConfig::default() }, ..Config::default() }.encode();
+        let input = instance.get_typed_func(&mut store, "input").expect("the guest's verb");
+        let mut guest = Self { store, instance, memory, advance, input, mailbox_at: 0, window_at: 0, status: 0 };
+        let config = Config {
+            store: StoreConfig { seed: Seed(1, 2), ..StoreConfig::default() },
+            output_slices: true,
+            ..Config::default()
+        };
+        let config = config.encode();
         let at: u32 = guest.call("reserve", config.len() as u32);
         guest.memory.data_mut(&mut guest.store)[at as usize..][..config.len()].copy_from_slice(&config);
         let mailbox: u32 = guest.call("create", (config.len() as u32, NOW));
@@ -192,6 +249,7 @@ impl Guest {
         let connection = self.call("open", 0u32);
         self.call::<_, ()>("input", connection);
         self.window_at = self.word(WINDOW_AT);
+        self.status = 0;
         connection
     }
 
@@ -204,7 +262,39 @@ impl Guest {
     }
 
     fn output(&self) -> &[u8] {
-        &self.memory.data(&self.store)[self.word(OUTPUT_AT)..][..self.word(OUTPUT_BYTES)]
+        self.range(self.mailbox_at + 4 * OUTPUT_AT)
+    }
+
+    /// [`Guest::exchange`] of a long request, of which the window may have no room for all, or with a long reply.
+    fn exchange_long(&mut self, connection: u32, mut request: &[u8]) -> usize {
+        while !request.is_empty() {
+            self.input.call(&mut self.store, connection).expect("no trap");
+            let (at, bytes) = (self.word(WINDOW_AT), self.word(WINDOW_AT + 1));
+            let (now, rest) = request.split_at(request.len().min(bytes));
+            self.memory.data_mut(&mut self.store)[at..][..now.len()].copy_from_slice(now);
+            self.status = self.advance.call(&mut self.store, (connection, now.len() as u32, NOW)).expect("no trap");
+            let expected = if rest.is_empty() { OUTPUT } else { PARTIAL };
+            assert_eq!(self.status & !(SLICES | WINDOW), expected, "an answer at the end, and nothing more to do");
+            request = rest;
+        }
+        if self.status & SLICES == 0 {
+            return black_box(self.output()).len();
+        }
+        let (at, count) = (self.word(SLICES_AT), self.word(SLICES_AT + 1));
+        (0..count).map(|number| black_box(self.range(at + 8 * number)).len()).sum()
+    }
+
+    /// Whether the last reply begins with these bytes.
+    fn begins(&self, bytes: &[u8]) -> bool {
+        let first = if self.status & SLICES == 0 { self.output() } else { self.range(self.word(SLICES_AT)) };
+        first.starts_with(bytes)
+    }
+
+    /// The bytes that two words name.
+    fn range(&self, at: usize) -> &[u8] {
+        let data = self.memory.data(&self.store);
+        let word = |at: usize| u32::from_le_bytes(*data[at..].first_chunk().expect("four bytes")) as usize;
+        &data[word(at)..][..word(at + 4)]
     }
 
     fn call<P: WasmParams, R: WasmResults>(&mut self, verb: &str, arguments: P) -> R {
@@ -236,6 +326,11 @@ fn set(numbers: &[usize]) -> Vec<u8> {
     let value = "v".repeat(VALUE_BYTES);
     let lines = numbers.iter().map(|&number| format!("set {} 0 0 {VALUE_BYTES}\r\n{value}\r\n", key(number)));
     lines.collect::<String>().into_bytes()
+}
+
+fn long_set(numbers: &[usize]) -> Vec<u8> {
+    let value = "v".repeat(LONG_VALUE_BYTES);
+    format!("set {} 0 0 {LONG_VALUE_BYTES}\r\n{value}\r\n", key(numbers[0])).into_bytes()
 }
 
 fn meta_get(numbers: &[usize], flags: &str) -> Vec<u8> {

@@ -2,6 +2,7 @@
 //! flags.
 
 use std::time::Duration;
+use wasmcached_core::limits::BORROWED_SLICES_MAX;
 
 // Connections
 
@@ -161,6 +162,9 @@ pub(crate) const MESSAGE_BYTES_MAX: usize = 4096;
 
 /// Runs of one batch. A sound guest makes no more runs than commands, which are fewer.
 pub(crate) const RUNS_MAX: u32 = 4096;
+
+/// Slices of the output of one turn: borrowed ones, and the front's own between them.
+pub(crate) const OUTPUT_SLICES_MAX: usize = 2 * BORROWED_SLICES_MAX + 1;
 
 /// Steps of one sweep.
 pub(crate) const SWEEP_STEPS: u32 = 8;

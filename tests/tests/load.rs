@@ -484,3 +484,34 @@ fn ten_thousand_idle_connections_cost_two_kibibytes_each() {
         ask(stream, b"get idle\r\n", b"END\r\n");
     }
 }
+
+/// Values are sent from the store while they are overwritten, to clients that read late: each is of one version.
+#[test]
+fn long_values_are_of_one_version() {
+    const BYTES: usize = 100_000;
+    const READERS: usize = 12;
+    const READS: usize = 20;
+    let server = server(&["-t", "1"]);
+    let mut writer = connect(server.address);
+    let mut write = |version: usize| {
+        let value = [b'a' + (version % 26) as u8; BYTES];
+        let request = [format!("set k 0 0 {BYTES}\r\n").as_bytes(), &value, b"\r\n"].concat();
+        ask(&mut writer, &request, b"STORED\r\n");
+    };
+    write(0);
+    let mut readers: Vec<TcpStream> = (0..READERS).map(|_| connect(server.address)).collect();
+    for (number, reader) in readers.iter_mut().enumerate() {
+        reader.write_all(&b"get k\r\n".repeat(READS)).expect("send");
+        write(number);
+    }
+    (0..60).for_each(&mut write);
+    let mut got = vec![0; b"VALUE k 0 100000\r\n\r\nEND\r\n".len() + BYTES];
+    for reader in &mut readers {
+        for read in 0..READS {
+            reader.read_exact(&mut got).expect("the whole reply");
+            let (value, end) = got.strip_prefix(b"VALUE k 0 100000\r\n").expect("a value").split_at(BYTES);
+            assert_eq!(end, b"\r\nEND\r\n");
+            assert!(value.iter().all(|&byte| byte == value[0]), "reply {read} has bytes of two versions");
+        }
+    }
+}

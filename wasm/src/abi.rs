@@ -42,7 +42,9 @@ struct Mailbox {
     /// Written by the host.
     held_elsewhere_bytes: u32,
     hands_over: u32,
-    reserved: [u32; 3],
+    slices_at: u32,
+    slices_count: u32,
+    reserved: u32,
 }
 
 const _: () = assert!(size_of::<Mailbox>() == 80);
@@ -56,6 +58,7 @@ struct Guest {
     commands: Vec<u8>,
     replies: Vec<u8>,
     runs: Vec<[u32; 6]>,
+    slices: Vec<[u32; 2]>,
 }
 
 struct Instance(UnsafeCell<Option<Guest>>);
@@ -85,6 +88,20 @@ impl Guest {
         }
     }
 
+    #[inline(never)]
+    fn show_slices(&mut self) {
+        self.slices.clear();
+        if let Some(engine) = &self.engine {
+            engine.output_slices(|slice| {
+                if !slice.is_empty() {
+                    self.slices.push([address(slice), slice.len() as u32]);
+                }
+            });
+        }
+        self.mailbox.slices_at = self.slices.as_ptr().addr() as u32;
+        self.mailbox.slices_count = self.slices.len() as u32;
+    }
+
     /// Fills the words of the mailbox that `status` refers to.
     fn show(&mut self, id: ConnectionId, status: ConnectionStatus) -> u32 {
         if status.has(ConnectionStatus::RUNS) {
@@ -100,7 +117,11 @@ impl Guest {
             self.mailbox.runs_count = self.runs.len() as u32;
             return status.0;
         }
-        self.show_output(id);
+        if status.has(ConnectionStatus::SLICES) {
+            self.show_slices();
+        } else {
+            self.show_output(id);
+        }
         if let Some(front) = self.engine.as_mut().and_then(Engine::front) {
             self.mailbox.yields = front.yields();
         }
@@ -255,8 +276,8 @@ pub extern "C" fn output(connection: u32) {
 pub extern "C" fn consume(connection: u32, bytes: u32) -> u32 {
     let guest = guest();
     let id = ConnectionId(connection);
-    let Some(front) = guest.engine.as_mut().and_then(Engine::front) else { return ConnectionStatus::CLOSE.0 };
-    let status = front.consume(id, bytes as usize);
+    let Some(engine) = &mut guest.engine else { return ConnectionStatus::CLOSE.0 };
+    let status = engine.consume(id, bytes as usize);
     guest.show_output(id);
     guest.show_held();
     status.0
@@ -494,7 +515,7 @@ mod tests {
         let expected = words! {
             window_at window_bytes output_at output_bytes runs_at runs_count replies_at replies_bytes executed
             message_at message_bytes yields reclaimable_at reclaimable_bytes held_bytes held_elsewhere_bytes
-            hands_over
+            hands_over slices_at slices_count
         };
         assert_eq!(words, expected);
     }

@@ -17,7 +17,9 @@ pub const THREADS: [u32; 2] = [1, 2];
 
 /// Limit of keys and values together; the number of keys is lowered to stay under it.
 pub const PAYLOAD_BYTES_MAX: u64 = 1200 << 20;
-/// Number of the largest values, whose cost is copying.
+/// The largest values, whose cost is copying.
+const LARGE_VALUE_BYTES: usize = VALUE_BYTES[3];
+/// Their number.
 const KEYS_OF_LARGE_VALUES: u32 = 5000;
 
 /// Rate of the open-loop cells: about half of the capacity of one core.
@@ -42,7 +44,7 @@ impl Bar {
 }
 
 /// The bars on CPU time.
-pub const BARS: [Bar; 10] = [
+pub const BARS: [Bar; 12] = [
     Bar { operation: Get, value_bytes: 100, ratio_max: 0.85 },
     Bar { operation: GetPipelined, value_bytes: 100, ratio_max: 0.55 },
     Bar { operation: GetMany, value_bytes: 100, ratio_max: 0.55 },
@@ -53,6 +55,8 @@ pub const BARS: [Bar; 10] = [
     Bar { operation: GetMany, value_bytes: 1000, ratio_max: 0.9 },
     Bar { operation: Set, value_bytes: 1000, ratio_max: 0.9 },
     Bar { operation: SetPipelined, value_bytes: 1000, ratio_max: 0.9 },
+    Bar { operation: Get, value_bytes: LARGE_VALUE_BYTES, ratio_max: 1.0 },
+    Bar { operation: Set, value_bytes: LARGE_VALUE_BYTES, ratio_max: 1.0 },
 ];
 
 /// Bar on server CPU per request in the meta and binary protocols, relative to the same work in text.
@@ -69,8 +73,8 @@ pub fn protocols() -> Vec<Cell> {
 
 /// Cells over TLS.
 pub fn encrypted() -> Vec<Cell> {
-    let large = Cell { keys: KEYS_OF_LARGE_VALUES, value_bytes: 100_000, ..Cell::base(Get) };
-    let cells = [Cell::base(Get), Cell::base(GetPipelined), with_values(Cell::base(Get), 1000), large];
+    let of_get = |value_bytes| with_values(Cell::base(Get), value_bytes);
+    let cells = [Cell::base(Get), Cell::base(GetPipelined), of_get(1000), of_get(LARGE_VALUE_BYTES)];
     cells.map(|cell| Cell { encrypted: true, ..cell }).into()
 }
 
@@ -84,7 +88,12 @@ pub fn evicting_pair() -> [Cell; 2] {
 
 fn with_values(cell: Cell, value_bytes: usize) -> Cell {
     // A tenth of the keys for values ten times as large.
-    Cell { keys: cell.keys / if value_bytes >= 1000 { 10 } else { 1 }, value_bytes, ..cell }
+    let keys = match value_bytes {
+        LARGE_VALUE_BYTES.. => KEYS_OF_LARGE_VALUES,
+        1000.. => cell.keys / 10,
+        _ => cell.keys,
+    };
+    Cell { keys, value_bytes, ..cell }
 }
 
 /// The cells that have a bar.
@@ -111,7 +120,7 @@ pub fn standard() -> Vec<Cell> {
     add(&[Get, GetPipelined, GetMany, SetPipelined], &|cell| cell.value_bytes = 30);
     add(&[Get, GetPipelined, GetMany, Set, SetPipelined], &|cell| *cell = with_values(*cell, 1000));
     add(&[Set, SetPipelined], &|cell| cell.scarce = true);
-    add(&[Get, Set], &|cell| (cell.keys, cell.value_bytes) = (KEYS_OF_LARGE_VALUES, 100_000));
+    add(&[Get, Set], &|cell| *cell = with_values(*cell, LARGE_VALUE_BYTES));
     add(&[Get, GetPipelined, SetPipelined, Mixed], &|cell| (cell.connections, cell.threads) = (200, 2));
     cells.extend(protocols());
     cells.extend(encrypted());

@@ -87,6 +87,8 @@ record! {
         /// Budget of what the connections of the whole server hold (unfinished requests, unsent replies); 0: chosen by
         /// `memory_bytes` and `item_bytes_max`.
         13 buffers_bytes_max: u64 = 0,
+        /// Solo: the host sends output that lies in several places (status `SLICES`), so that long values are not copied.
+        14 output_slices: bool = false,
         ..
         /// The store of a shard.
         store: StoreConfig,

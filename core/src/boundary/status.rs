@@ -19,6 +19,10 @@ impl ConnectionStatus {
     pub const LATER: Self = Self(32);
     /// A request has no room in the budget: the connection is left alone until the host admits it.
     pub const WAITING: Self = Self(64);
+    /// The output lies in several places.
+    pub const SLICES: Self = Self(128);
+    /// The next window may be one of the connection alone.
+    pub const WINDOW: Self = Self(256);
 
     /// Whether all bits of `other` are set.
     pub fn has(self, other: Self) -> bool {

@@ -179,7 +179,7 @@ impl Front {
                 (State::Packets { .. }, None) => {}
                 _ => answer.extend_from_slice(words::OUT_OF_MEMORY_READING),
             }
-            connection.keep_output(&answer);
+            connection.keep_output(answer);
         }
         connection.forget_input();
         (connection.reserved, connection.wanted, connection.needed) = (0, 0, 0);
@@ -198,6 +198,7 @@ impl Front {
     pub fn trim(&mut self) {
         self.trim_output();
         self.runs.trim();
+        self.inbound.lent.trim();
     }
 
     /// Frees the output, and its buffer, if that is larger than most answers need.

@@ -1,10 +1,16 @@
 //! One client: the state of its conversation, and the bytes that wait.
 
-use super::{control::Dumping, datagram::frame::DatagramState, login::Logins, state::State, stream::ValueStream};
+use super::{
+    control::Dumping, datagram::frame::DatagramState, login::Logins, long_requests::LongRequests, state::State,
+    stream::ValueStream,
+};
 use crate::{
     boundary::{event::Kinds, status::ConnectionStatus},
     clock::Seconds,
-    limits::{DATAGRAM_BYTES_MAX, READ_BYTES_MAX, STALLED_REPLY_S_MIN, STALLED_UPLOAD_S_MIN, WINDOW_BYTES_SHORT},
+    limits::{
+        DATAGRAM_BYTES_MAX, LONG_REQUEST_BYTES, READ_BYTES_MAX, STALLED_REPLY_S_MIN, STALLED_UPLOAD_S_MIN,
+        WINDOW_BYTES_SHORT,
+    },
 };
 use alloc::{boxed::Box, vec::Vec};
 
@@ -49,6 +55,7 @@ pub(super) struct Connection {
     sent: usize,
     /// Set for a datagram socket: each input stands for itself, and `output` is datagrams.
     pub(super) datagrams: Option<DatagramState>,
+    pub(super) long: LongRequests,
 }
 
 impl Connection {
@@ -64,7 +71,8 @@ impl Connection {
 
     /// Bytes that it takes from the budget.
     pub(super) fn held_bytes(&self) -> usize {
-        let input = self.input.capacity();
+        // A lent buffer without input is not the client's doing.
+        let input = if self.has_input() || !self.long.has_buffer { self.input.capacity() } else { 0 };
         let input = if self.wanted > 0 {
             // Connections that wait must not take the room for which they wait.
             input.saturating_sub(WINDOW_BYTES_SHORT)
@@ -114,6 +122,9 @@ impl Connection {
     /// Prepares for a read: returns how many bytes at the beginning of the window are taken, or `None` if the
     /// connection's own buffer receives ([`Connection::input_space`]).
     pub(super) fn prepare_input(&mut self, window: &mut [u8]) -> Option<usize> {
+        if self.long.has_room(self.space) {
+            return None;
+        }
         let held = self.input.len() - self.space;
         if held == 0 {
             self.forget_input();
@@ -183,6 +194,32 @@ impl Connection {
     pub(super) fn forget_input(&mut self) {
         self.input = Vec::new();
         self.space = 0;
+        self.long.has_buffer = false;
+    }
+
+    /// Receives into this buffer, all of which is initialized.
+    pub(super) fn borrow_buffer(&mut self, buffer: Vec<u8>) {
+        debug_assert!(self.input.is_empty());
+        self.space = buffer.len();
+        self.input = buffer;
+        self.in_window = false;
+        self.long.has_buffer = true;
+    }
+
+    /// Drops the answered part of a lent buffer. Returns the buffer, unless the rest of a long request follows in it.
+    pub(super) fn return_buffer(&mut self, answered: usize) -> Option<Vec<u8>> {
+        let held = self.input.len() - self.space;
+        let rest = if self.state == State::Closing { held..held } else { answered.min(held)..held };
+        let is_long = !rest.is_empty() && self.needed.max(rest.len()) >= LONG_REQUEST_BYTES;
+        if is_long && self.needed <= self.input.len() {
+            self.space = self.input.len() - rest.len();
+            self.input.copy_within(rest, 0);
+            return None;
+        }
+        let kept = self.input[rest].to_vec();
+        self.space = 0;
+        self.long.has_buffer = false;
+        Some(core::mem::replace(&mut self.input, kept))
     }
 
     fn take_back_space(&mut self) {
@@ -202,8 +239,8 @@ impl Connection {
         }
     }
 
-    pub(super) fn keep_output(&mut self, rest: &[u8]) {
-        self.output = rest.to_vec();
+    pub(super) fn keep_output(&mut self, rest: Vec<u8>) {
+        self.output = rest;
         self.sent = 0;
     }
 

@@ -1,6 +1,6 @@
 //! The input at hand: the connection that it belongs to, the place of its bytes, and how many of them are answered.
 
-use super::connection::Connection;
+use super::{connection::Connection, lent_buffers::LentBuffers};
 use crate::limits;
 use alloc::{vec, vec::Vec};
 use slab::Slab;
@@ -24,6 +24,7 @@ pub(super) struct Inbound {
     pub(super) window: Vec<u8>,
     /// Bytes of the input that are answered.
     pub(super) cursor: usize,
+    pub(super) lent: LentBuffers,
 }
 
 impl Inbound {
@@ -31,7 +32,7 @@ impl Inbound {
 
     pub(super) fn new() -> Self {
         let window = vec![0; limits::WINDOW_BYTES];
-        Self { connection: Self::NO_CONNECTION, source: Source::Own, window, cursor: 0 }
+        Self { connection: Self::NO_CONNECTION, source: Source::Own, window, cursor: 0, lent: LentBuffers::default() }
     }
 
     /// The bytes. A method of this field and not of the front, so that the output can be written meanwhile.
@@ -55,10 +56,24 @@ impl Inbound {
     /// Gives the part that is not answered back to its connection.
     pub(super) fn put_aside(&mut self, connection: &mut Connection) {
         match self.source {
-            Source::Window(length) => connection.keep_input(&self.window[self.cursor.min(length)..length]),
-            Source::Own => connection.drop_input(self.cursor),
+            Source::Window(length) if self.cursor >= length => connection.keep_input(&[]),
+            Source::Window(length) => {
+                connection.long.note(connection.needed);
+                connection.keep_input(&self.window[self.cursor..length]);
+            }
+            Source::Own => self.put_aside_own(connection),
         }
         self.forget();
+    }
+
+    #[inline(never)]
+    fn put_aside_own(&mut self, connection: &mut Connection) {
+        connection.long.note(connection.needed.max(connection.input().len()));
+        if !connection.long.has_buffer {
+            connection.drop_input(self.cursor);
+        } else if let Some(buffer) = connection.return_buffer(self.cursor) {
+            self.lent.put(buffer);
+        }
     }
 
     /// Nothing of the window belongs to the connection any more.

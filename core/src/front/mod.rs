@@ -5,13 +5,16 @@
 //! those of other guests through [`Run`]s. Then the front answers in order. It knows neither sockets nor the store.
 
 mod barrier;
+mod borrowed;
 mod budget;
 mod collect;
 mod connection;
 mod control;
 mod datagram;
 mod inbound;
+mod lent_buffers;
 mod login;
+mod long_requests;
 mod pending;
 mod route;
 mod runs;
@@ -36,12 +39,13 @@ use crate::{
     hash::Seed,
     limits,
     protocol::{Context, control::Control, text::words},
-    reply::Reply,
+    reply::{Lender, Reply},
     settings::Setting,
 };
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use barrier::ControlFormat;
+use borrowed::Borrowed;
 use budget::Budget;
 use collect::Collected;
 use connection::Connection;
@@ -97,6 +101,7 @@ pub struct Front {
     inbound: Inbound,
     /// Output of the connection at hand.
     output: Vec<u8>,
+    borrowed: Borrowed,
     pending: Vec<Pending>,
     /// The keys of pending commands that came in base64.
     decoded: Vec<u8>,
@@ -129,6 +134,7 @@ impl Front {
             connections: Slab::new(),
             inbound: Inbound::new(),
             output: Vec::with_capacity(limits::OUTPUT_BYTES_KEPT),
+            borrowed: Borrowed::default(),
             pending: Vec::with_capacity(limits::BATCH_COMMANDS_MAX),
             decoded: Vec::new(),
             requests_left: 0,
@@ -191,11 +197,15 @@ impl Front {
         if self.inbound.connection == id.0 as usize {
             self.inbound.connection = Inbound::NO_CONNECTION;
             self.output.clear();
+            self.borrowed.clear();
         }
     }
 
     /// Space for the next received bytes of `id`; never empty.
     pub fn input(&mut self, id: ConnectionId) -> &mut [u8] {
+        if self.connections.get(id.0 as usize).is_some_and(|connection| connection.long.are_expected()) {
+            self.lend_buffer(id.0 as usize);
+        }
         let Some(connection) = self.connections.get_mut(id.0 as usize) else { return &mut self.inbound.window };
         let before = connection.held_bytes();
         let in_window = connection.prepare_input(&mut self.inbound.window);
@@ -224,6 +234,7 @@ impl Front {
         self.pending.clear();
         self.trim_output();
         self.output.clear();
+        self.borrowed.clear();
         self.inbound.source = match self.connections.get_mut(self.inbound.connection) {
             None => Source::Window(0),
             Some(connection) => {
@@ -351,13 +362,15 @@ impl Front {
     /// full or ends within a long value.
     #[inline]
     pub fn answer(&mut self, number: usize, reply: Option<&Reply<'_>>) -> bool {
+        if let Some(reply) = reply
+            && let Some(value) = reply.value()
+            && value.len() >= limits::LONG_VALUE_BYTES
+        {
+            return self.answer_long(number, reply, value);
+        }
         let input =
             Input { bytes: self.inbound.bytes(&self.connections), decoded: &self.decoded, time: &self.context.time };
         self.pending[number].answer(&mut self.output, input, reply);
-        if let Some(unread) = reply.and_then(Reply::unread) {
-            self.begin_stream(number, unread);
-            return false;
-        }
         self.output.len() < self.output_bytes_high
     }
 
@@ -426,16 +439,22 @@ impl Front {
         self.yields = self.yields.wrapping_add(u32::from(self.requests_left == 0 && has_work));
         let closing = connection.state == State::Closing;
         let waits = connection.logins.as_ref().and_then(|logins| logins.waits);
+        let has_input = connection.has_input();
         connection.status = ConnectionStatus::default()
             .with(ConnectionStatus::MORE, !closing && (full && has_work || yields || waits.is_some()))
             .with(ConnectionStatus::LATER, !closing && waits == Some(Wait::Second))
             .with(ConnectionStatus::CLOSE, closing)
-            .with(ConnectionStatus::PARTIAL, connection.has_input())
-            .with(ConnectionStatus::WAITING, connection.wanted > 0);
-        connection.status.with(ConnectionStatus::OUTPUT, !self.output.is_empty() || connection.has_output())
+            .with(ConnectionStatus::PARTIAL, has_input)
+            .with(ConnectionStatus::WAITING, connection.wanted > 0)
+            .with(ConnectionStatus::WINDOW, !has_input && connection.long.are_expected());
+        let borrows = !self.borrowed.is_empty();
+        connection
+            .status
+            .with(ConnectionStatus::OUTPUT, !self.output.is_empty() || borrows || connection.has_output())
+            .with(ConnectionStatus::SLICES, borrows)
     }
 
-    /// The output of `id`.
+    /// The output of `id`; with [`ConnectionStatus::SLICES`] without what is borrowed.
     pub fn output(&self, id: ConnectionId) -> &[u8] {
         match self.connections.get(id.0 as usize) {
             Some(connection) if connection.has_output() => connection.output(),
@@ -444,8 +463,13 @@ impl Front {
         }
     }
 
-    /// Takes the first `sent` bytes from the output and keeps the rest with the connection.
+    /// Takes the first `sent` bytes from the output and keeps the rest with the connection. Nothing may be borrowed.
     pub fn consume(&mut self, id: ConnectionId, sent: usize) -> ConnectionStatus {
+        self.consume_lent(id, sent, &())
+    }
+
+    /// [`Front::consume`] of output that may have borrowed values.
+    pub fn consume_lent(&mut self, id: ConnectionId, sent: usize, lender: &dyn Lender) -> ConnectionStatus {
         let is_pressed = self.budget.is_pressed();
         let Some(connection) = self.connections.get_mut(id.0 as usize) else { return ConnectionStatus::CLOSE };
         let before = connection.held_bytes();
@@ -456,14 +480,19 @@ impl Front {
             connection.drop_output(sent);
         } else if self.inbound.connection == id.0 as usize {
             connection.progress_at = self.context.time.now;
-            let sent = sent.min(self.output.len());
-            let mut kept = self.output.len();
-            if is_pressed {
+            let mut kept = self.output.len() + self.borrowed.bytes();
+            let sent = sent.min(kept);
+            if is_pressed || !self.borrowed.is_empty() {
                 kept = sent + connection.rewind_stream(kept - sent);
             }
             connection.keep_stream();
-            connection.keep_output(&self.output[sent..kept]);
+            if self.borrowed.is_empty() {
+                connection.keep_output(self.output[sent..kept].to_vec());
+            } else {
+                connection.keep_output(self.borrowed.copy(&self.output, lender, sent..kept));
+            }
             self.output.clear();
+            self.borrowed.clear();
             connection.status = connection.status.with(ConnectionStatus::MORE, connection.streams());
         }
         self.budget.change(before, connection.held_bytes());

@@ -76,6 +76,10 @@ impl Pending {
         matches!(self.task, Task::Command(..))
     }
 
+    pub(super) fn may_write(&self) -> bool {
+        matches!(&self.task, Task::Command(operation, _) if !operation.is_read())
+    }
+
     #[inline]
     pub(super) fn command<'i>(&self, input: Input<'i>) -> Option<Command<'i>> {
         let Task::Command(operation, format) = &self.task else { return None };
@@ -107,7 +111,7 @@ impl Pending {
         self.value.length
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn answer(&self, out: &mut Vec<u8>, input: Input<'_>, reply: Option<&Reply<'_>>) {
         match (&self.task, reply) {
             (Task::Command(_, ReplyFormat::Found { cas, last }), reply) => {

@@ -111,12 +111,13 @@ impl Front {
             self.pending.push(stream.next_piece(self.inbound.cursor, connection.state));
             return Step::Execute;
         }
-        if self.output.is_empty() {
+        let shown = self.output.len() + self.borrowed.bytes();
+        if shown == 0 {
             connection.stream = None;
             connection.state = State::Closing;
             return Step::Idle;
         }
-        stream.shown = self.output.len() as u32;
+        stream.shown = shown as u32;
         if stream.is_shown() {
             self.output.extend_from_slice(stream.tail);
         }

@@ -51,6 +51,7 @@ impl Front {
         };
         // The output of the last connection was sent or is kept with it. It must not pass for new output.
         self.output.clear();
+        self.borrowed.clear();
         let before = held(&self.connections, &self.watchers);
         let delivered = self.watchers.deliver(records, stamp, &mut self.connections);
         self.budget.change(before, held(&self.connections, &self.watchers));

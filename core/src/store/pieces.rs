@@ -12,9 +12,9 @@ use super::{
 };
 use crate::{
     clock::Seconds,
-    reply::{Found, Pieces, Reply, Value, ValueCursor},
+    reply::{Found, Lender, Pieces, Reply, Value, ValueCursor},
 };
-use core::num::NonZeroU64;
+use core::{num::NonZeroU64, ops::Range};
 
 impl Store {
     /// Sets the number of bytes of a value beyond which a reply has its beginning only. It holds for all commands that
@@ -27,6 +27,11 @@ impl Store {
     /// Bytes beside the pool that are kept for readers of long values.
     pub fn held_bytes(&self) -> usize {
         self.pool.holds.saved_bytes()
+    }
+
+    /// The addresses of all values that are not held beside the pool. They never change.
+    pub fn addresses(&self) -> Range<usize> {
+        self.pool.addresses()
     }
 
     #[inline]
@@ -140,6 +145,13 @@ fn held(pool: &Pool, id: HoldId) -> Option<(&[u8], Option<HoldId>)> {
         HeldBytes::Pool(segment) => pool.slice(pool.start(segment), pool.segment_bytes() as usize),
     };
     Some((bytes, next))
+}
+
+/// Places are distances from the first of [`Store::addresses`].
+impl Lender for Store {
+    fn lent(&self, place: Range<usize>) -> &[u8] {
+        self.pool.at_addresses(place)
+    }
 }
 
 /// Positions are numbers of holds.

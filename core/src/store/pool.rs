@@ -10,6 +10,7 @@ use super::{
 };
 use crate::limits;
 use alloc::vec::Vec;
+use core::ops::Range;
 
 /// Size and alignment of a line of the index: a cache line.
 pub(super) const LINE_BYTES: usize = 64;
@@ -67,6 +68,17 @@ impl Pool {
         let pool_bytes = (limit as usize).saturating_mul(segment_bytes as usize);
         let holds = Holds::new(pool_bytes / limits::HELD_BYTES_SHARE);
         Some(Self { bytes, base, segments, segment_shift, free, absent, present: 0, used: 0, limit, capacity, holds })
+    }
+
+    /// Addresses of all bytes, those of segments that are not used yet included.
+    pub(super) fn addresses(&self) -> Range<usize> {
+        let start = self.bytes.as_ptr().addr();
+        start..start + self.bytes.capacity()
+    }
+
+    /// The bytes at these distances from the first address.
+    pub(super) fn at_addresses(&self, place: Range<usize>) -> &[u8] {
+        &self.bytes[place]
     }
 
     /// Size of every segment.

@@ -179,7 +179,17 @@ impl Server {
     }
 
     pub(crate) fn consume(&mut self, id: ConnectionId, bytes: usize) -> ConnectionStatus {
-        self.front().consume(id, bytes)
+        self.engine.consume(id, bytes)
+    }
+
+    /// The whole output of a connection, after a call that returned `status`.
+    pub(crate) fn output(&mut self, id: ConnectionId, status: ConnectionStatus) -> Vec<u8> {
+        if !status.has(ConnectionStatus::SLICES) {
+            return self.front().output(id).to_vec();
+        }
+        let mut output = Vec::new();
+        self.engine.output_slices(|slice| output.extend_from_slice(slice));
+        output
     }
 }
 
@@ -271,10 +281,11 @@ impl Client {
             return;
         }
         if cuts == Cuts::None || (cuts == Cuts::Random && random.once_in(2)) {
-            let output = server.front().output(self.id);
+            let output = server.output(self.id, self.status);
             assert!(!output.is_empty());
-            self.received.extend_from_slice(output);
-            self.status = ConnectionStatus(self.status.0 & !ConnectionStatus::OUTPUT.0);
+            self.received.extend_from_slice(&output);
+            let taken = ConnectionStatus::OUTPUT.0 | ConnectionStatus::SLICES.0;
+            self.status = ConnectionStatus(self.status.0 & !taken);
             let length = output.len();
             if random.once_in(2) {
                 self.status = server.consume(self.id, length);
@@ -288,7 +299,7 @@ impl Client {
     }
 
     fn send(&mut self, server: &mut Server, random: &mut Random, cuts: Cuts) {
-        let output = server.front().output(self.id);
+        let output = server.output(self.id, self.status);
         assert!(!output.is_empty(), "there should be output");
         let sent = cuts.length(random, output.len());
         self.received.extend_from_slice(&output[..sent]);

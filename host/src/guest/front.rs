@@ -6,9 +6,9 @@ use super::{
 };
 use crate::{
     clock::ClockRelation,
-    limits::{MESSAGE_BYTES_MAX, RUNS_MAX},
+    limits::{MESSAGE_BYTES_MAX, OUTPUT_SLICES_MAX, RUNS_MAX},
 };
-use std::ops::Range;
+use std::{io::IoSlice, ops::Range};
 use wasmcached_core::{
     boundary::{
         config::{Config, Role},
@@ -20,6 +20,17 @@ use wasmcached_core::{
 
 /// Bytes of the record of a run.
 const RUN_BYTES: usize = 6 * 4;
+/// Bytes of the record of a slice.
+const SLICE_BYTES: usize = 2 * 4;
+
+/// Room for the slices of the output of one turn.
+pub(crate) struct OutputSlices<'g>(pub(crate) [IoSlice<'g>; OUTPUT_SLICES_MAX]);
+
+impl Default for OutputSlices<'_> {
+    fn default() -> Self {
+        Self([IoSlice::new(&[]); OUTPUT_SLICES_MAX])
+    }
+}
 
 /// A guest with connections: a front, or a solo.
 pub(crate) struct Front {
@@ -30,7 +41,7 @@ pub(crate) struct Front {
     upkeep: UpkeepVerbs,
     /// As it was told to the guest.
     clock: ClockRelation,
-    /// The window of all connections without a partial request; requested once.
+    /// The window of all connections without one of their own; requested once.
     plain_window: Option<Range<usize>>,
 }
 
@@ -81,19 +92,19 @@ impl Front {
         self.guest.call(&self.verbs.open, number)
     }
 
-    /// The buffer to receive into, never empty. `partial` is that of the connection's last status; `is_pressed`: the window
-    /// may be short.
+    /// The buffer to receive into, never empty. `own` is [`FrontStatus::own_window`] of the connection's last
+    /// status; `is_pressed`: the window may be short.
     #[inline]
-    pub(crate) fn window(&mut self, connection: u32, partial: bool, is_pressed: bool) -> Result<&mut [u8], Fault> {
+    pub(crate) fn window(&mut self, connection: u32, own: bool, is_pressed: bool) -> Result<&mut [u8], Fault> {
         let window = match &self.plain_window {
-            Some(window) if !partial && !is_pressed => window.clone(),
+            Some(window) if !own && !is_pressed => window.clone(),
             _ => {
                 self.guest.call(&self.verbs.input, connection)?;
                 let window = self.guest.named(Word::Window);
                 if window.is_empty() {
                     return Err(Fault::new("the guest gave an empty window"));
                 }
-                if !partial && !is_pressed {
+                if !own && !is_pressed {
                     self.plain_window = Some(window.clone());
                 }
                 window
@@ -128,6 +139,23 @@ impl Front {
     #[inline]
     pub(crate) fn output(&self) -> Result<&[u8], Fault> {
         self.guest.bytes(self.guest.named(Word::Output))
+    }
+
+    /// Puts the output to send after a status with [`FrontStatus::slices`] into `slices`. Returns the number of slices
+    /// and the number of all bytes.
+    pub(crate) fn output_slices<'g>(&'g self, slices: &mut OutputSlices<'g>) -> Result<(usize, usize), Fault> {
+        let (at, count) = (self.guest.word(Word::Slices as usize), self.guest.word(Word::Slices as usize + 1));
+        if count as usize > slices.0.len() {
+            return Err(Fault::new(format!("the guest made {count} slices")));
+        }
+        let records = self.guest.bytes(range(at, count * SLICE_BYTES as u32))?;
+        let mut bytes = 0;
+        for (slice, record) in slices.0.iter_mut().zip(records.chunks_exact(SLICE_BYTES)) {
+            let place = range(word_at(record, 0), word_at(record, 1));
+            bytes += place.len();
+            *slice = IoSlice::new(self.guest.bytes(place)?);
+        }
+        Ok((count as usize, bytes))
     }
 
     /// Makes [`Front::output`] that of `connection`.

@@ -11,7 +11,7 @@ mod shard;
 mod verbs;
 mod watchdog;
 
-pub(crate) use front::Front;
+pub(crate) use front::{Front, OutputSlices};
 pub(crate) use settings::{MEMORY_GUARD_BYTES, MEMORY_RESERVATION_BYTES, MemoryLayout};
 pub(crate) use shard::Shard;
 pub(crate) use verbs::{ConnectionKind, EventBatch, FrontStatus, RecordedEvents, Run, RunOutcome};
@@ -112,6 +112,7 @@ enum Word {
     Held = 14,
     HeldElsewhere = 15,
     HandsOver = 16,
+    Slices = 17,
 }
 
 const MAILBOX_BYTES: usize = 20 * 4;

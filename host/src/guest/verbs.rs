@@ -40,7 +40,12 @@ impl FrontStatus {
         self.has(ConnectionStatus::LATER)
     }
 
-    /// The next window depends on the connection.
+    /// The output lies in several places.
+    pub(crate) fn slices(self) -> bool {
+        self.has(ConnectionStatus::SLICES)
+    }
+
+    /// The guest holds a part of a request.
     pub(crate) fn partial(self) -> bool {
         self.has(ConnectionStatus::PARTIAL)
     }
@@ -48,6 +53,11 @@ impl FrontStatus {
     /// A request has no room: the connection is left alone until it is admitted.
     pub(crate) fn waiting(self) -> bool {
         self.has(ConnectionStatus::WAITING)
+    }
+
+    /// The next window depends on the connection.
+    pub(crate) fn own_window(self) -> bool {
+        self.has(ConnectionStatus::PARTIAL) || self.has(ConnectionStatus::WINDOW)
     }
 }
 

@@ -7,7 +7,7 @@ use super::{
 use crate::{options::Security, system::sockets};
 use mio::{Interest, Registry, Token, event::Source};
 use std::{
-    io::{self, Read, Write},
+    io::{self, IoSlice, Read, Write},
     net::Shutdown,
     sync::Arc,
 };
@@ -54,6 +54,16 @@ impl Socket {
             #[cfg(unix)]
             Self::Unix(stream) => stream.write(bytes),
             Self::Tls(stream) => stream.send(bytes, scratch),
+        }
+    }
+
+    /// Sends as much as the socket takes of slices that follow each other, as [`Socket::send`] does.
+    pub(crate) fn send_slices(&mut self, slices: &[IoSlice<'_>], scratch: &mut Scratch) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.write_vectored(slices),
+            #[cfg(unix)]
+            Self::Unix(stream) => stream.write_vectored(slices),
+            Self::Tls(stream) => stream.send_slices(slices, scratch),
         }
     }
 

@@ -112,6 +112,7 @@ fn config(options: &Options, role: Role, memory_bytes_capacity: u64) -> Result<C
         shards,
         store: StoreConfig { seed: Seed(first, second), memory_bytes_capacity, ..options.guest.store },
         binding: options.binding(),
+        output_slices: role == Role::Solo,
         authentication: options.authentication(),
         settings: options.settings(),
         buffers_bytes_max: limits::buffers_bytes_max(

@@ -59,7 +59,7 @@ impl Front {
         self.output.clear();
         self.inbound.forget();
         let before = connection.held_bytes();
-        connection.keep_output(&framed);
+        connection.keep_output(framed);
         self.budget.change(before, connection.held_bytes());
         connection.status = ConnectionStatus::default();
         connection.status.with(ConnectionStatus::OUTPUT, connection.has_output())

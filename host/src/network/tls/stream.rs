@@ -14,7 +14,7 @@ use rustls::{
 };
 use std::{
     fmt,
-    io::{self, ErrorKind, Read, Write},
+    io::{self, ErrorKind, IoSlice, Read, Write},
     mem,
     sync::Arc,
 };
@@ -29,6 +29,8 @@ const CLOSE_NOTIFY_BYTES_MAX: usize = 256;
 pub(crate) struct Scratch {
     incoming: Vec<u8>,
     outgoing: Vec<u8>,
+    /// Slices of output, one behind the other.
+    gathered: Vec<u8>,
 }
 
 /// See the module.
@@ -201,6 +203,16 @@ impl TlsStream {
             sent += batch.len();
         }
         Ok(sent)
+    }
+
+    /// [`TlsStream::send`] of slices that follow each other. A record may have bytes of several, so they are copied.
+    pub(crate) fn send_slices(&mut self, slices: &[IoSlice<'_>], scratch: &mut Scratch) -> io::Result<usize> {
+        let mut gathered = mem::take(&mut scratch.gathered);
+        gathered.clear();
+        slices.iter().for_each(|slice| gathered.extend_from_slice(slice));
+        let sent = self.send(&gathered, scratch);
+        scratch.gathered = gathered;
+        sent
     }
 
     /// Sends the closing alert, if the socket takes it at once.

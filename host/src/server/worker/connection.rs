@@ -53,6 +53,8 @@ pub(super) enum ConnectionFlag {
     Watching = 64,
     /// A request has no room: the connection is left alone.
     Waiting = 128,
+    /// The next window may be one of this connection alone.
+    OwnWindow = 256,
 }
 
 impl Connection {

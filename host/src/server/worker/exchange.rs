@@ -2,12 +2,38 @@
 
 use super::{Worker, answers, connection::ConnectionFlag};
 use crate::{
-    guest::{Fault, FrontStatus},
-    network::{registry::RegistryEntry, socket::Socket},
+    guest::{Fault, Front, FrontStatus, OutputSlices},
+    network::{registry::RegistryEntry, socket::Socket, tls::Scratch},
 };
 use mio::event::Event;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use wasmcached_core::boundary::event::Reason;
+
+/// Offers the front's output to the socket, in one call. Returns the number of bytes, and how many the socket took.
+#[inline]
+fn offer(
+    front: &Front,
+    status: FrontStatus,
+    socket: &mut Socket,
+    scratch: &mut Scratch,
+) -> Result<(usize, io::Result<usize>), Fault> {
+    if status.slices() {
+        return offer_slices(front, socket, scratch);
+    }
+    let output = front.output()?;
+    let sent = if output.is_empty() { Ok(0) } else { socket.send(output, scratch) };
+    Ok((output.len(), sent))
+}
+
+fn offer_slices(
+    front: &Front,
+    socket: &mut Socket,
+    scratch: &mut Scratch,
+) -> Result<(usize, io::Result<usize>), Fault> {
+    let mut slices = OutputSlices::default();
+    let (count, bytes) = front.output_slices(&mut slices)?;
+    Ok((bytes, socket.send_slices(&slices.0[..count], scratch)))
+}
 
 impl Worker {
     /// Handles an event of a connection's socket.
@@ -54,8 +80,8 @@ impl Worker {
         if !connection.is(ConnectionFlag::Readable) {
             return Ok(());
         }
-        let is_partial = connection.is(ConnectionFlag::Partial);
-        let window = self.front.window(connection.guest, is_partial, self.room.is_pressed)?;
+        let has_own = connection.is(ConnectionFlag::OwnWindow);
+        let window = self.front.window(connection.guest, has_own, self.room.is_pressed)?;
         match connection.socket.receive(window, &mut self.scratch) {
             Ok(0) if connection.socket.is_encrypted() => self.close(index),
             // The peer has ended the stream: there is no more input that could reset it.
@@ -134,15 +160,14 @@ impl Worker {
         let connection = &mut self.connections[index];
         let mut writing = false;
         while status.output() {
-            let output = self.front.output()?;
-            let bytes = output.len();
+            let (bytes, result) = offer(&self.front, status, &mut connection.socket, &mut self.scratch)?;
             if bytes == 0 {
                 // The guest has dropped the output since: its status says what follows.
                 status = self.front.consume(connection.guest, 0)?;
                 writing = false;
                 break;
             }
-            let sent = match connection.socket.send(output, &mut self.scratch) {
+            let sent = match result {
                 Ok(sent) => sent,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
@@ -185,6 +210,7 @@ impl Worker {
         let connection = &mut self.connections[index];
         connection.set(ConnectionFlag::More, status.more());
         connection.set(ConnectionFlag::Partial, status.partial());
+        connection.set(ConnectionFlag::OwnWindow, status.own_window());
         connection.publish();
         self.publish_room();
         if status.waiting() {
