@@ -9,6 +9,7 @@ use common::{
 };
 use wasmcached_core::{
     boundary::config::{Config, StoreConfig},
+    boundary::status::ConnectionStatus,
     limits::{HOLD_S, PIECE_BYTES},
 };
 
@@ -261,5 +262,29 @@ fn late_readers_of_short_values_hold_little() {
         for reader in readers.iter_mut().rev().step_by(50) {
             assert!(finish(&mut server, reader, Cuts::Random) == answer);
         }
+    }
+}
+
+/// What is kept of a piece is given back when others need the room, and read again.
+#[test]
+fn pieces_are_given_back_and_read_again() {
+    for mut server in servers() {
+        let (mut readers, answer) = late_readers(&mut server, 1_000_000, (20, 2), 150_000, 8 << 20);
+        server.front().largest_holder(START);
+        assert_eq!(server.front().buffers_bytes(), 20 * b"get k\r\n".len());
+        for reader in &mut readers {
+            reader.status = server.consume(reader.id, 0);
+            assert!(finish(&mut server, reader, Cuts::Every(200_000)) == answer);
+        }
+        let mut random = Random::new(5);
+        let mut reader = begin(&mut server, &b"get k\r\n".repeat(3), 1);
+        while reader.is_busy() {
+            reader.event(&mut server, &mut random, Cuts::Random);
+            server.front().largest_holder(START);
+            if reader.status.has(ConnectionStatus::OUTPUT) && server.output(reader.id, reader.status).is_empty() {
+                reader.status = server.consume(reader.id, 0);
+            }
+        }
+        assert!(reader.received == found("k", &value(1_000_000, 3)).repeat(3));
     }
 }

@@ -144,7 +144,8 @@ impl SharedBudget {
         self.begin_round(&mut queue, now);
     }
 
-    /// Takes the weight of a worker's largest holder, 0 if it has none. The last report of a round ends the worst.
+    /// Takes the weight of a worker's largest holder, 0 if it has none. The last report of a round ends the worst, unless
+    /// everybody was admitted meanwhile.
     pub(crate) fn report(&self, round: u64, worker: usize, weight: u32) {
         let mut queue = self.queue.lock();
         let current = &mut queue.round;
@@ -159,7 +160,7 @@ impl SharedBudget {
             return;
         }
         current.began = None;
-        let worst = current.worst.take();
+        let worst = current.worst.take().filter(|_| !queue.waiters.is_empty());
         drop(queue);
         if let Some((_, worker)) = worst {
             self.inboxes[worker].order(BudgetOrder::Shed);

@@ -1,8 +1,8 @@
 //! Memory of the server under everything that clients can make it hold: each hostile pattern beside victims that must be
 //! served.
 //!
-//! The process stays at or under 1.25 times `-m` and 64 MiB, and what victims ask for is answered. Memory is sampled
-//! throughout each pattern.
+//! The process stays at or under 1.25 times `-m` and 64 MiB, what victims ask for is answered, and after the hostile
+//! clients have left the process is about as large as before. Memory is sampled throughout each pattern.
 
 #![cfg(target_os = "linux")]
 
@@ -19,6 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Length of the values of victims.
 const VICTIM_BYTES: usize = 500_000;
 const VICTIMS: usize = 40;
+/// Most memory that the process keeps, besides items, when hostile clients have left.
+const KEPT_BYTES_MAX: u64 = 16 << 20;
 
 /// A conversation that hostile clients begin and do not go on with.
 enum Pattern {
@@ -26,6 +28,33 @@ enum Pattern {
     Uploads { count: usize, announced: usize, sent: usize },
     /// `count` clients ask for the item of 1 MB `times` times, and read nothing until the victims are served.
     LateReaders { count: usize, times: usize },
+    /// `count` prefixes of keys as long as there are, counted by `stats detail`, and clients that ask for all of them and
+    /// read nothing until the victims are served.
+    Prefixes { count: usize, readers: usize },
+}
+
+/// What a late reader has not read yet.
+enum Rest {
+    Bytes(usize),
+    /// The prefixes of `stats detail`.
+    Dump,
+}
+
+impl Rest {
+    fn read(&self, stream: &TcpStream) {
+        match self {
+            Self::Bytes(bytes) => {
+                let received = std::io::copy(&mut stream.take(*bytes as u64), &mut std::io::sink());
+                assert_eq!(received.expect("everything in time"), *bytes as u64);
+            }
+            Self::Dump => {
+                let lines = BufReader::new(stream).lines().map(|line| line.expect("everything in time"));
+                let prefixes =
+                    lines.take_while(|line| line != "END").inspect(|line| assert!(line.starts_with("PREFIX ")));
+                assert!(prefixes.count() > 1000);
+            }
+        }
+    }
 }
 
 struct Scenario {
@@ -33,33 +62,35 @@ struct Scenario {
     flags: &'static str,
     memory_mib: u64,
     patterns: &'static [Pattern],
-    /// Whether victims store meanwhile.
-    has_victims: bool,
 }
 
-use Pattern::{LateReaders, Uploads};
+use Pattern::{LateReaders, Prefixes, Uploads};
 
 const MB: usize = 1_000_000;
 
 #[rustfmt::skip]
-const SCENARIOS: [Scenario; 7] = [
-    Scenario { name: "stalled uploads", flags: "-t 4", memory_mib: 64, has_victims: true,
+const SCENARIOS: [Scenario; 9] = [
+    Scenario { name: "stalled uploads", flags: "-t 4", memory_mib: 64,
         patterns: &[Uploads { count: 300, announced: MB, sent: MB - 10 }] },
-    Scenario { name: "stalled uploads, one worker", flags: "-t 1", memory_mib: 64, has_victims: true,
+    Scenario { name: "stalled uploads, one worker", flags: "-t 1", memory_mib: 64,
         patterns: &[Uploads { count: 90, announced: MB, sent: MB - 10 }] },
-    Scenario { name: "small halves and stalled uploads", flags: "-t 4", memory_mib: 64, has_victims: true,
+    Scenario { name: "small halves and stalled uploads", flags: "-t 4", memory_mib: 64,
         patterns: &[
             Uploads { count: 60, announced: MB, sent: MB / 2 },
             Uploads { count: 1250, announced: 10_000, sent: 9000 },
         ] },
-    Scenario { name: "16 shards and 8 workers", flags: "-t 8 -o shards=16", memory_mib: 64, has_victims: true,
+    Scenario { name: "16 shards and 8 workers", flags: "-t 8 -o shards=16", memory_mib: 64,
         patterns: &[Uploads { count: 80, announced: MB, sent: MB - 10 }] },
-    Scenario { name: "announcements", flags: "-t 2", memory_mib: 64, has_victims: true,
+    Scenario { name: "announcements", flags: "-t 2", memory_mib: 64,
         patterns: &[Uploads { count: 60, announced: MB, sent: 3 }] },
-    Scenario { name: "items of 64 MiB", flags: "-t 4 -I 64m", memory_mib: 512, has_victims: true,
+    Scenario { name: "items of 64 MiB", flags: "-t 4 -I 64m", memory_mib: 512,
         patterns: &[Uploads { count: 14, announced: 60 * MB, sent: 55 * MB }] },
-    Scenario { name: "late readers", flags: "-t 4", memory_mib: 64, has_victims: false,
-        patterns: &[LateReaders { count: 100, times: 12 }] },
+    Scenario { name: "late readers", flags: "-t 4", memory_mib: 64,
+        patterns: &[LateReaders { count: 1000, times: 3 }] },
+    Scenario { name: "long pipelines of late readers", flags: "-t 2 -R 100", memory_mib: 64,
+        patterns: &[LateReaders { count: 100, times: 100 }] },
+    Scenario { name: "prefixes", flags: "-t 4 -o shards=16", memory_mib: 64,
+        patterns: &[Prefixes { count: 400_000, readers: 100 }] },
 ];
 
 #[test]
@@ -76,7 +107,9 @@ impl Scenario {
     fn run(&self, server: &Server) {
         let begin = Instant::now();
         let resident = || server.resident_bytes().expect("the server runs");
-        let (watching, most) = (AtomicBool::new(true), AtomicU64::new(resident()));
+        fill(server.address, self.memory_mib);
+        let before = resident();
+        let (watching, most) = (AtomicBool::new(true), AtomicU64::new(before));
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 while watching.load(Ordering::Relaxed) {
@@ -91,6 +124,15 @@ impl Scenario {
         let most = most.into_inner() >> 20;
         println!("{:34} {most} MiB at most, {:.1} s", self.name, begin.elapsed().as_secs_f64());
         assert!(most <= self.memory_mib * 5 / 4 + 64, "{}: {most} MiB", self.name);
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let after = resident();
+            if after <= before + KEPT_BYTES_MAX {
+                break;
+            }
+            assert!(Instant::now() < deadline, "{}: {} KiB kept", self.name, (after - before) >> 10);
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 
     fn attack(&self, address: SocketAddr) {
@@ -108,29 +150,32 @@ impl Scenario {
                 LateReaders { count, times } => readers.extend((0..count).map(|_| {
                     let stream = connect(address);
                     (&stream).write_all(&b"get item\r\n".repeat(times)).expect("send");
-                    (stream, times * (b"VALUE item 0 1000000\r\n\r\nEND\r\n".len() + MB))
+                    (stream, Rest::Bytes(times * (b"VALUE item 0 1000000\r\n\r\nEND\r\n".len() + MB)))
                 })),
+                Prefixes { count, readers: dumps } => {
+                    count_prefixes(&mut connect(address), count);
+                    readers.extend((0..dumps).map(|_| {
+                        let stream = connect(address);
+                        (&stream).write_all(b"stats detail dump\r\n").expect("send");
+                        (stream, Rest::Dump)
+                    }));
+                }
             }
         }
-        if self.has_victims {
-            let value = vec![b'x'; VICTIM_BYTES];
-            for number in 0..VICTIMS {
-                set(&mut connect(address), &format!("one-{number}"), &value);
-            }
-            std::thread::scope(|scope| {
-                for number in 0..VICTIMS {
-                    let value = &value;
-                    scope.spawn(move || set(&mut connect(address), &format!("all-{number}"), value));
-                }
-            });
-            assert_eq!(ask(&mut connect(address), b"get nothing\r\n"), "END\r\n");
+        let value = vec![b'x'; VICTIM_BYTES];
+        for number in 0..VICTIMS {
+            set(&mut connect(address), &format!("one-{number}"), &value);
         }
         std::thread::scope(|scope| {
-            for (stream, expected) in &readers {
-                scope.spawn(move || {
-                    let received = std::io::copy(&mut stream.take(*expected as u64), &mut std::io::sink());
-                    assert_eq!(received.expect("everything in time"), *expected as u64);
-                });
+            for number in 0..VICTIMS {
+                let value = &value;
+                scope.spawn(move || set(&mut connect(address), &format!("all-{number}"), value));
+            }
+        });
+        assert_eq!(ask(&mut connect(address), b"get nothing\r\n"), "END\r\n");
+        std::thread::scope(|scope| {
+            for (stream, rest) in &readers {
+                scope.spawn(move || rest.read(stream));
             }
         });
         drop((hostile, readers));
@@ -141,6 +186,28 @@ impl Scenario {
             std::thread::sleep(Duration::from_millis(50));
         }
         assert_eq!(statistic(address, "front_traps"), 0);
+    }
+}
+
+/// Stores items until all memory for them is in use.
+fn fill(address: SocketAddr, memory_mib: u64) {
+    let mut stream = connect(address);
+    let value = vec![b'f'; 10_000];
+    for number in 0..memory_mib * 130 {
+        set(&mut stream, &format!("fill-{number}"), &value);
+    }
+    assert!(statistic(address, "evictions") > 0);
+}
+
+/// Asks for `count` keys with different prefixes of 249 bytes, which `stats detail` counts from now on.
+fn count_prefixes(stream: &mut TcpStream, count: usize) {
+    assert_eq!(ask(stream, b"stats detail on\r\n"), "OK\r\n");
+    for begin in (0..count).step_by(1000) {
+        let numbers = begin..count.min(begin + 1000);
+        let mut answers = vec![0; numbers.len() * b"END\r\n".len()];
+        let requests: String = numbers.map(|number| format!("get {number:0249}:\r\n")).collect();
+        stream.write_all(requests.as_bytes()).expect("send");
+        stream.read_exact(&mut answers).expect("answers in time");
     }
 }
 

@@ -311,13 +311,14 @@ pub extern "C" fn admit(connection: u32) {
 }
 
 /// The connection that has held most for longest without progress (low half), and its KiB times seconds (high half); 0
-/// if there is none.
+/// if there is none. Before that, connections give back what they can read again.
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn holder(now: u32) -> u64 {
-    let front = guest().engine.as_mut().and_then(Engine::front);
-    front
-        .and_then(|front| front.largest_holder(now))
-        .map_or(0, |(id, weight)| u64::from(weight) << 32 | u64::from(id.0))
+    let guest = guest();
+    let front = guest.engine.as_mut().and_then(Engine::front);
+    let holder = front.and_then(|front| front.largest_holder(now));
+    guest.show_held();
+    holder.map_or(0, |(id, weight)| u64::from(weight) << 32 | u64::from(id.0))
 }
 
 /// Ends `connection`, because others need the room that it holds; returns the status.

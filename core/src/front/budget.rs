@@ -156,8 +156,13 @@ impl Front {
     }
 
     /// The connection that has held most for longest without progress, and its KiB times seconds; `None`: every
-    /// connection makes progress, or waits.
-    pub fn largest_holder(&self, now: Seconds) -> Option<(ConnectionId, u32)> {
+    /// connection makes progress, or waits. Before that, all of them give back what they can read again.
+    pub fn largest_holder(&mut self, now: Seconds) -> Option<(ConnectionId, u32)> {
+        for (_, connection) in &mut self.connections {
+            let before = connection.held_bytes();
+            connection.rewind_output();
+            self.budget.change(before, connection.held_bytes());
+        }
         let weights = self.connections.iter().filter_map(|(number, connection)| {
             let weight = connection.stalled_weight(now)?;
             Some((ConnectionId(number as u32), weight))

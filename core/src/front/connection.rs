@@ -263,13 +263,22 @@ impl Connection {
         self.sent = self.sent.saturating_add(sent).min(self.output.len());
         if self.sent == self.output.len() {
             self.forget_output();
+            self.end_stream();
         }
     }
 
-    /// The output of the last turn was sent: its part of a long value need not be read again.
+    /// The output of the last turn was sent, or is kept.
     #[inline]
     pub(super) fn keep_stream(&mut self) {
-        if self.stream.as_mut().is_some_and(|stream| !stream.keep()) {
+        if let Some(stream) = &mut self.stream {
+            stream.keep();
+            self.end_stream();
+        }
+    }
+
+    /// Forgets a long value whose end was sent.
+    fn end_stream(&mut self) {
+        if !self.has_output() && self.stream.as_ref().is_some_and(|stream| stream.is_shown()) {
             self.stream = None;
         }
     }
@@ -278,6 +287,16 @@ impl Connection {
     pub(super) fn rewind_stream(&mut self, unsent: usize) -> usize {
         let Some(stream) = &mut self.stream else { return unsent };
         unsent - stream.rewind(unsent)
+    }
+
+    /// Drops what is kept of a long value: it is read again when the rest was sent.
+    pub(super) fn rewind_output(&mut self) {
+        let unsent = self.output.len() - self.sent;
+        let kept = self.rewind_stream(unsent);
+        if kept < unsent {
+            self.keep_output(self.output[self.sent..][..kept].to_vec());
+            self.status = self.status.with(ConnectionStatus::MORE, true);
+        }
     }
 
     /// Whether a long value has bytes that were not shown.

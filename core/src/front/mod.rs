@@ -482,15 +482,18 @@ impl Front {
             connection.progress_at = self.context.time.now;
             let mut kept = self.output.len() + self.borrowed.bytes();
             let sent = sent.min(kept);
+            if let Some(stream) = &mut connection.stream {
+                stream.keep();
+            }
             if is_pressed || !self.borrowed.is_empty() {
                 kept = sent + connection.rewind_stream(kept - sent);
             }
-            connection.keep_stream();
             if self.borrowed.is_empty() {
                 connection.keep_output(self.output[sent..kept].to_vec());
             } else {
                 connection.keep_output(self.borrowed.copy(&self.output, lender, sent..kept));
             }
+            connection.keep_stream();
             self.output.clear();
             self.borrowed.clear();
             connection.status = connection.status.with(ConnectionStatus::MORE, connection.streams());

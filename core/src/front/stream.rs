@@ -1,7 +1,8 @@
 //! Long values: a reply has the beginning, and the connection sends the rest in pieces that it reads from the store as
 //! the client reads.
 //!
-//! While clients hold much memory, even a piece that the socket did not take is not kept: it is read again.
+//! While clients hold much memory, even a piece that the socket did not take is not kept, and one that is kept is dropped
+//! when others need its room: it is read again.
 
 use super::{
     Front, Step,
@@ -54,21 +55,18 @@ impl ValueStream {
         self.position + self.shown == self.value_bytes
     }
 
-    /// Everything in the output was sent, or is kept. Whether the value is not at its end.
-    pub(super) fn keep(&mut self) -> bool {
-        let is_shown = self.is_shown();
+    /// Everything in the output of this turn was sent, or is kept.
+    pub(super) fn keep(&mut self) {
         self.position += self.shown;
         (self.shown, self.is_asked) = (0, false);
-        !is_shown
     }
 
-    /// Drops the last `unsent` bytes of the output, as far as they can be read again. Returns how many those are.
+    /// Drops the last `unsent` bytes of what is kept, as far as they can be read again. Returns how many those are.
     pub(super) fn rewind(&mut self, unsent: usize) -> usize {
         let tail_bytes = if self.is_shown() { self.tail.len() } else { 0 };
         let Some(unsent_value_bytes) = unsent.checked_sub(tail_bytes).filter(|&bytes| bytes > 0) else { return 0 };
-        let dropped = (unsent_value_bytes as u64).min(u64::from(self.shown)) as u32;
-        self.position += self.shown - dropped;
-        (self.shown, self.is_asked) = (0, false);
+        let dropped = (unsent_value_bytes as u64).min(u64::from(self.position)) as u32;
+        self.position -= dropped;
         dropped as usize + tail_bytes
     }
 }

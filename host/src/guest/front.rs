@@ -202,7 +202,8 @@ impl Front {
         self.guest.call(&self.budget.admit, connection)
     }
 
-    /// The connection that has held most for longest without progress, and its weight; `None` if there is none.
+    /// The connection that has held most for longest without progress, and its weight; `None` if there is none. Before
+    /// that, connections give back what they can read again.
     pub(crate) fn largest_holder(&mut self, now: u32) -> Result<Option<(u32, u32)>, Fault> {
         let holder = self.guest.call(&self.budget.holder, now)?;
         Ok((holder != 0).then_some((holder as u32, (holder >> 32) as u32)))

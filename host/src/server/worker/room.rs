@@ -108,6 +108,7 @@ impl Worker {
             }
             BudgetOrder::Report { round } => {
                 let holder = self.front.largest_holder(self.now)?;
+                self.publish_room();
                 self.shared.budget.report(round, self.index, holder.map_or(0, |(_, weight)| weight));
                 Ok(())
             }
