@@ -191,8 +191,12 @@ pub const fn buffers_bytes_max(memory_bytes: u64, item_bytes_max: u32) -> u64 {
 }
 
 /// The part of the budget that large requests leave to small ones: one in so many bytes. While less than this part is
-/// left, connections are under pressure: they read and answer in short pieces.
+/// left, connections are under pressure: they read in short pieces.
 pub const BUFFERS_RESERVE_DIVISOR: u64 = 4;
+
+/// The part of the budget beyond which connections answer in short pieces: one in so many bytes. Clients that do not read
+/// must leave room for the requests of others.
+pub const BUFFERS_RELAXED_DIVISOR: u64 = 3;
 
 /// A request up to this length is small: it may use the whole budget.
 pub const SMALL_REQUEST_BYTES: usize = 16 * 1024;

@@ -265,7 +265,7 @@ fn late_readers_of_short_values_hold_little() {
     }
 }
 
-/// What is kept of a piece is given back when others need the room, and read again.
+/// The kept part of a piece is given back when others need the room, and read again.
 #[test]
 fn pieces_are_given_back_and_read_again() {
     for mut server in servers() {

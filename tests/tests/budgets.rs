@@ -26,14 +26,14 @@ const KEPT_BYTES_MAX: u64 = 16 << 20;
 enum Pattern {
     /// `count` sets of `announced` bytes each, of which `sent` arrive.
     Uploads { count: usize, announced: usize, sent: usize },
-    /// `count` clients ask for the item of 1 MB `times` times, and read nothing until the victims are served.
-    LateReaders { count: usize, times: usize },
+    /// `count` clients ask for an item of `bytes` bytes `times` times, and read nothing until the victims are served.
+    LateReaders { count: usize, bytes: usize, times: usize },
     /// `count` prefixes of keys as long as there are, counted by `stats detail`, and clients that ask for all of them and
     /// read nothing until the victims are served.
     Prefixes { count: usize, readers: usize },
 }
 
-/// What a late reader has not read yet.
+/// The part of its replies that a late reader has not read.
 enum Rest {
     Bytes(usize),
     /// The prefixes of `stats detail`.
@@ -69,7 +69,7 @@ use Pattern::{LateReaders, Prefixes, Uploads};
 const MB: usize = 1_000_000;
 
 #[rustfmt::skip]
-const SCENARIOS: [Scenario; 9] = [
+const SCENARIOS: [Scenario; 12] = [
     Scenario { name: "stalled uploads", flags: "-t 4", memory_mib: 64,
         patterns: &[Uploads { count: 300, announced: MB, sent: MB - 10 }] },
     Scenario { name: "stalled uploads, one worker", flags: "-t 1", memory_mib: 64,
@@ -85,10 +85,16 @@ const SCENARIOS: [Scenario; 9] = [
         patterns: &[Uploads { count: 60, announced: MB, sent: 3 }] },
     Scenario { name: "items of 64 MiB", flags: "-t 4 -I 64m", memory_mib: 512,
         patterns: &[Uploads { count: 14, announced: 60 * MB, sent: 55 * MB }] },
-    Scenario { name: "late readers", flags: "-t 4", memory_mib: 64,
-        patterns: &[LateReaders { count: 1000, times: 3 }] },
+    Scenario { name: "late readers of 1 MB", flags: "-t 4", memory_mib: 64,
+        patterns: &[LateReaders { count: 1000, bytes: MB, times: 3 }] },
+    Scenario { name: "late readers of 100 kB", flags: "-t 4", memory_mib: 64,
+        patterns: &[LateReaders { count: 1000, bytes: 100_000, times: 12 }] },
+    Scenario { name: "late readers of 10 kB", flags: "-t 2 -o shards=4", memory_mib: 64,
+        patterns: &[LateReaders { count: 1000, bytes: 10_000, times: 300 }] },
+    Scenario { name: "late readers of 100 bytes", flags: "-t 4", memory_mib: 64,
+        patterns: &[LateReaders { count: 1000, bytes: 100, times: 4000 }] },
     Scenario { name: "long pipelines of late readers", flags: "-t 2 -R 100", memory_mib: 64,
-        patterns: &[LateReaders { count: 100, times: 100 }] },
+        patterns: &[LateReaders { count: 100, bytes: MB, times: 100 }] },
     Scenario { name: "prefixes", flags: "-t 4 -o shards=16", memory_mib: 64,
         patterns: &[Prefixes { count: 400_000, readers: 100 }] },
 ];
@@ -136,8 +142,6 @@ impl Scenario {
     }
 
     fn attack(&self, address: SocketAddr) {
-        let value = vec![b'v'; MB];
-        set(&mut connect(address), "item", &value);
         let mut hostile = Vec::new();
         let mut readers = Vec::new();
         for pattern in self.patterns {
@@ -147,11 +151,15 @@ impl Scenario {
                     let piece = vec![b'u'; sent];
                     hostile.extend((0..count).map(|_| stalled(address, &[head.as_bytes(), &piece].concat())));
                 }
-                LateReaders { count, times } => readers.extend((0..count).map(|_| {
-                    let stream = connect(address);
-                    (&stream).write_all(&b"get item\r\n".repeat(times)).expect("send");
-                    (stream, Rest::Bytes(times * (b"VALUE item 0 1000000\r\n\r\nEND\r\n".len() + MB)))
-                })),
+                LateReaders { count, bytes, times } => {
+                    set(&mut connect(address), "item", &vec![b'v'; bytes]);
+                    let answer_bytes = format!("VALUE item 0 {bytes}\r\n\r\nEND\r\n").len() + bytes;
+                    readers.extend((0..count).map(|_| {
+                        let stream = connect(address);
+                        (&stream).write_all(&b"get item\r\n".repeat(times)).expect("send");
+                        (stream, Rest::Bytes(times * answer_bytes))
+                    }));
+                }
                 Prefixes { count, readers: dumps } => {
                     count_prefixes(&mut connect(address), count);
                     readers.extend((0..dumps).map(|_| {

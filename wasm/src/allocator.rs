@@ -6,15 +6,19 @@ use core::{
     alloc::{GlobalAlloc, Layout},
     arch::wasm32::memory_grow,
     cell::UnsafeCell,
+    ops::Range,
     ptr,
 };
 use dlmalloc::GlobalDlmalloc;
 
-/// Bytes of a page of linear memory.
-const PAGE_BYTES: usize = 64 * 1024;
+/// Bytes of a page: those of most systems, not those of WebAssembly.
+const PAGE_BYTES: usize = 4096;
 
-/// Bytes from which on an allocation has pages of its own. The unused end of the last page is never resident.
-const LARGE_BYTES: usize = 32 * 1024;
+/// Bytes by which linear memory grows.
+const GROWTH_BYTES: usize = 64 * 1024;
+
+/// Bytes from which on an allocation has pages of its own. At most a third of them is not used.
+const LARGE_BYTES: usize = 2 * PAGE_BYTES;
 
 /// See the module.
 pub(crate) struct Allocator(UnsafeCell<Pages>);
@@ -40,11 +44,12 @@ impl Allocator {
     }
 }
 
-fn grow(pages: usize) -> Option<usize> {
-    match memory_grow::<0>(pages) {
-        usize::MAX => None,
-        first => Some(first),
-    }
+/// Adds at least `pages` pages at the end of the memory.
+fn grow(pages: usize) -> Option<Range<usize>> {
+    let growth = (pages * PAGE_BYTES).div_ceil(GROWTH_BYTES);
+    let before = memory_grow::<0>(growth);
+    let page = |growth: usize| growth * (GROWTH_BYTES / PAGE_BYTES);
+    (before != usize::MAX).then(|| page(before)..page(before + growth))
 }
 
 // SAFETY: an allocation of `LARGE_BYTES` or more has pages that nobody else has until it is freed, and its size in the

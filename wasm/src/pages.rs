@@ -1,8 +1,10 @@
 //! Pages of linear memory for large allocations: which are used, which are free, and which of the free ones the host may
 //! return to the system.
 
-/// Pages of the largest linear memory.
-const PAGES_MAX: usize = 1 << 16;
+use core::ops::Range;
+
+/// Pages of the largest linear memory, which has 4 GiB: they have 4 KiB.
+const PAGES_MAX: usize = 1 << 20;
 
 /// The state of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,8 +26,8 @@ impl State {
 }
 
 /// See the module. Without pages at first.
-pub(crate) struct Pages {
-    states: [State; PAGES_MAX],
+pub(crate) struct Pages<const COUNT: usize = PAGES_MAX> {
+    states: [State; COUNT],
     /// Number of free pages.
     free: usize,
     /// Number of free pages that may be resident.
@@ -36,21 +38,26 @@ pub(crate) struct Pages {
     end: usize,
 }
 
-impl Pages {
+impl<const COUNT: usize> Pages<COUNT> {
     pub(crate) const fn new() -> Self {
-        Self { states: [State::Foreign; PAGES_MAX], free: 0, written: 0, lowest: 0, end: 0 }
+        Self { states: [State::Foreign; COUNT], free: 0, written: 0, lowest: 0, end: 0 }
     }
 
-    /// Takes `count` neighbouring pages, the lowest that are free, or new ones from `grow`, which returns the first of so
-    /// many pages at the end of the memory. The number of the first page.
-    pub(crate) fn take(&mut self, count: usize, grow: impl FnOnce(usize) -> Option<usize>) -> Option<usize> {
-        if let Some(first) = self.find(count) {
-            self.mark_used(first, count);
-            return Some(first);
-        }
-        let first = grow(count)?;
-        self.states.get_mut(first..first + count)?.fill(State::Used);
-        self.end = self.end.max(first + count);
+    /// Takes `count` neighbouring pages, the lowest that are free, or new ones from `grow`, which returns at least so many
+    /// pages at the end of the memory. The number of the first page.
+    pub(crate) fn take(&mut self, count: usize, grow: impl FnOnce(usize) -> Option<Range<usize>>) -> Option<usize> {
+        let first = match self.find(count) {
+            Some(first) => first,
+            None => {
+                let grown = grow(count)?;
+                self.states.get_mut(grown.clone())?.fill(State::Absent);
+                self.free += grown.len();
+                self.lowest = self.lowest.min(grown.start);
+                self.end = self.end.max(grown.end);
+                grown.start
+            }
+        };
+        self.mark_used(first, count);
         Some(first)
     }
 
@@ -128,20 +135,23 @@ mod tests {
 
     /// A memory whose first ten pages belong to somebody else.
     struct Memory {
-        pages: Box<Pages>,
+        pages: Pages<100>,
         size: usize,
+        /// It grows by multiples of this.
+        step: usize,
     }
 
     impl Memory {
         fn new() -> Self {
-            Self { pages: Box::new(Pages::new()), size: 10 }
+            Self { pages: Pages::new(), size: 10, step: 1 }
         }
 
         fn take(&mut self, count: usize) -> usize {
             let size = &mut self.size;
-            let grow = |count| {
-                *size += count;
-                Some(*size - count)
+            let grow = |count: usize| {
+                let before = *size;
+                *size += count.next_multiple_of(self.step);
+                Some(before..*size)
             };
             self.pages.take(count, grow).unwrap()
         }
@@ -192,8 +202,17 @@ mod tests {
 
     #[test]
     fn a_memory_that_cannot_grow_refuses() {
-        let mut pages = Box::new(Pages::new());
+        let mut pages = Pages::<100>::new();
         assert_eq!(pages.take(1, |_| None), None);
-        assert_eq!(pages.take(2, |_| Some(PAGES_MAX - 1)), None, "no page lies beyond the largest memory");
+        let beyond = 99..101;
+        assert_eq!(pages.take(2, |_| Some(beyond)), None, "no page lies beyond the largest memory");
+    }
+
+    #[test]
+    fn pages_that_were_not_asked_for_are_free() {
+        let mut memory = Memory { step: 16, ..Memory::new() };
+        assert_eq!([memory.take(3), memory.take(13), memory.take(1), memory.size], [10, 13, 26, 42]);
+        assert!(memory.pages.reclaim().is_none(), "nobody has written there");
+        assert_eq!((memory.pages.free, memory.take(16)), (15, 42));
     }
 }

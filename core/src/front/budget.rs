@@ -8,8 +8,8 @@ use crate::{
     boundary::config::{Config, Role},
     clock::Seconds,
     limits::{
-        BUFFERS_RESERVE_DIVISOR, OUTPUT_BYTES_HIGH, OUTPUT_BYTES_HIGH_SHORT, OUTPUT_BYTES_KEPT, OUTPUT_BYTES_KEPT_MAX,
-        SMALL_REQUEST_BYTES, WINDOW_BYTES_SHORT,
+        BUFFERS_RELAXED_DIVISOR, BUFFERS_RESERVE_DIVISOR, OUTPUT_BYTES_HIGH, OUTPUT_BYTES_HIGH_SHORT,
+        OUTPUT_BYTES_KEPT, OUTPUT_BYTES_KEPT_MAX, SMALL_REQUEST_BYTES, WINDOW_BYTES_SHORT,
     },
     protocol::{binary, text::words},
     settings::Setting,
@@ -67,7 +67,9 @@ impl Budget {
         self.room_bytes = self.bytes_max.saturating_sub(self.held_bytes.saturating_add(self.elsewhere_bytes));
         self.output_bytes_high = match self.room_bytes {
             0 => 0,
-            _ if self.room_bytes < self.reserve_bytes => OUTPUT_BYTES_HIGH_SHORT,
+            room_bytes if self.bytes_max - room_bytes > self.bytes_max / BUFFERS_RELAXED_DIVISOR => {
+                OUTPUT_BYTES_HIGH_SHORT
+            }
             _ => OUTPUT_BYTES_HIGH,
         };
     }
@@ -77,6 +79,12 @@ impl Budget {
     #[inline]
     pub(super) fn is_pressed(&self) -> bool {
         self.room_bytes < self.reserve_bytes || self.waiting > 0
+    }
+
+    /// Clients hold so much, or somebody waits, that replies must hold little and be read again where that is possible.
+    #[inline]
+    pub(super) fn is_tight(&self) -> bool {
+        self.output_bytes_high < OUTPUT_BYTES_HIGH || self.waiting > 0
     }
 
     /// Takes the changes of a connection whose turn begins or ends.

@@ -470,7 +470,7 @@ impl Front {
 
     /// [`Front::consume`] of output that may have borrowed values.
     pub fn consume_lent(&mut self, id: ConnectionId, sent: usize, lender: &dyn Lender) -> ConnectionStatus {
-        let is_pressed = self.budget.is_pressed();
+        let is_tight = self.budget.is_tight();
         let Some(connection) = self.connections.get_mut(id.0 as usize) else { return ConnectionStatus::CLOSE };
         let before = connection.held_bytes();
         if connection.has_output() {
@@ -485,7 +485,7 @@ impl Front {
             if let Some(stream) = &mut connection.stream {
                 stream.keep();
             }
-            if is_pressed || !self.borrowed.is_empty() {
+            if is_tight || !self.borrowed.is_empty() {
                 kept = sent + connection.rewind_stream(kept - sent);
             }
             if self.borrowed.is_empty() {

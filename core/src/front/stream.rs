@@ -85,7 +85,7 @@ impl Front {
             // A datagram's answer is one series.
             return Some(ReplyLimit { piece_bytes: u32::MAX, reply_bytes: u32::MAX });
         }
-        self.budget.is_pressed().then_some(ReplyLimit {
+        self.budget.is_tight().then_some(ReplyLimit {
             piece_bytes: limits::OUTPUT_BYTES_HIGH_SHORT as u32,
             reply_bytes: limits::OUTPUT_BYTES_HIGH_SHORT as u32,
         })
