@@ -6,13 +6,23 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wasmcached_core::{clock::{Expiry, Seconds}, command::{ArithmeticOptions, Broadcast, Command, Direction, Eviction, Extent, Operation, StoreMode, StoreOptions, Touched}, hash::Seed, statistics::{Classes, Counters}, store::{Store, StoreConfig}, wire::Reader};
+use wasmcached_core::{
+    clock::{Expiry, Seconds},
+    command::{
+        ArithmeticOptions, Broadcast, Command, Direction, Eviction, Extent, Operation, StoreMode, StoreOptions, Touched,
+    },
+    hash::Seed,
+    reply::{Reply, ValueCursor},
+    statistics::{Classes, Counters},
+    store::{Store, StoreConfig},
+    wire::Reader,
+};
 
 #[allow(dead_code, reason = "the tests of the core use the rest")]
 #[path = "../../core/tests/common/store_model.rs"]
 mod store_model;
 
-use store_model::{Model, Rules};
+use store_model::{Model, Rules, bytes_of};
 
 const SEED: Seed = Seed(3, 5);
 const START: Seconds = 1_800_000_000;
@@ -28,12 +38,20 @@ fuzz_target!(|input: &[u8]| {
     fuzz.finish();
 });
 
+/// A client that has the beginning of a value.
+struct LateReader {
+    cursor: ValueCursor,
+    value: Vec<u8>,
+    position: u32,
+}
+
 struct Fuzz {
     config: StoreConfig,
     store: Store,
     model: Model,
     now: Seconds,
     steps: u8,
+    readers: Vec<LateReader>,
 }
 
 impl Fuzz {
@@ -57,13 +75,22 @@ impl Fuzz {
             roomy: false,
             evictions: config.evictions,
         };
-        Some(Self { config, store: Store::new(config)?, model: Model::new(rules), now: START, steps: 0 })
+        Some(Self {
+            config,
+            store: Store::new(config)?,
+            model: Model::new(rules),
+            now: START,
+            steps: 0,
+            readers: Vec::new(),
+        })
     }
 
     fn step(&mut self, [what, which, size]: [u8; 3]) {
         self.steps = self.steps.wrapping_add(1);
         match what % 32 {
-            0..24 => self.command(what, which, size),
+            23 if size < 128 || self.readers.is_empty() => self.begin_reading(which, size),
+            23 => self.read_on(which, size),
+            0..23 => self.command(what, which, size),
             24 | 25 => drop(self.store.sweep(self.now, 1 + u32::from(size % 16))),
             26 | 27 => self.pass(which, size),
             28 => self.flush(size),
@@ -167,7 +194,14 @@ impl Fuzz {
         let expiry = self.expiry(size);
         let known = self.model.items.get(&key).map_or(7, |item| item.cas);
         let flags = if what & 0x20 == 0 { 0 } else { u32::from(size) << 20 };
-        let write = |mode, compare, value| Operation::Store { mode, flags, expiry, compare, options: StoreOptions::default(), value };
+        let write = |mode, compare, value| Operation::Store {
+            mode,
+            flags,
+            expiry,
+            compare,
+            options: StoreOptions::default(),
+            value,
+        };
         let operation = match what % 32 {
             0..4 => write(StoreMode::Set, None, value.as_slice()),
             4 | 5 => write(StoreMode::Append, None, &value),
@@ -193,6 +227,42 @@ impl Fuzz {
             self.store.touch_lines([SEED.hash(&key), u64::from(size), u64::MAX].into_iter());
         }
         self.execute(&key, operation);
+    }
+
+    /// Gets the first `size` bytes of a value; the rest is read later.
+    fn begin_reading(&mut self, which: u8, size: u8) {
+        let key = key(which);
+        self.execute(&key, Operation::Get { touch: None });
+        let Some(item) = self.model.items.get(&key) else { return };
+        self.store.set_piece_bytes(size.into());
+        let command = Command { hash: SEED.hash(&key), key: &key, operation: Operation::Get { touch: None } };
+        let Reply::Found(found) = self.store.execute(&command, self.now) else { panic!("it was there") };
+        assert_eq!(bytes_of(&found.value), item.value[..item.value.len().min(size.into())]);
+        if let Some(unread) = found.value.unread() {
+            assert_eq!((unread.value_bytes as usize, unread.position), (item.value.len(), size.into()));
+            self.readers.push(LateReader { cursor: unread.cursor, value: item.value.clone(), position: size.into() });
+        }
+        self.store.set_piece_bytes(usize::MAX);
+    }
+
+    /// Reads the next bytes of a value: those of the version that was begun, or nothing.
+    fn read_on(&mut self, which: u8, size: u8) {
+        let number = usize::from(which) % self.readers.len();
+        let LateReader { cursor, value, position } = &mut self.readers[number];
+        let length = (u32::from(size) * 16).min(value.len() as u32 - *position);
+        let operation = Operation::Piece { cursor: *cursor, position: *position, length };
+        let held = match self.store.execute(&Command { hash: 0, key: b"", operation }, self.now) {
+            Reply::Piece(piece) => {
+                assert_eq!(bytes_of(&piece), value[*position as usize..][..length as usize]);
+                true
+            }
+            Reply::Missing => false,
+            other => panic!("{other:?}"),
+        };
+        *position += length;
+        if !held || *position as usize == value.len() {
+            self.readers.swap_remove(number);
+        }
     }
 
     fn execute(&mut self, key: &[u8], operation: Operation<'_>) {

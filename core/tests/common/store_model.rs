@@ -132,10 +132,10 @@ impl Model {
     }
 }
 
-fn bytes_of(value: &Value<'_>) -> Vec<u8> {
+pub(crate) fn bytes_of(value: &Value<'_>) -> Vec<u8> {
     let mut bytes = Vec::new();
     value.for_each_piece(|piece| bytes.extend_from_slice(piece));
-    assert_eq!(bytes.len(), value.len());
+    assert_eq!(bytes.len(), value.bytes_here());
     bytes
 }
 
