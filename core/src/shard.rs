@@ -147,6 +147,11 @@ impl Shard {
                     }
                     batch::encode_reply(replies, &reply);
                 }
+                Some(Order::RepeatedRead(command)) => {
+                    if !self.repeat_read(&command, now, replies) {
+                        break;
+                    }
+                }
                 Some(Order::Broadcast(broadcast)) => self.broadcast(broadcast, now, replies),
                 None => break,
             }
@@ -156,6 +161,19 @@ impl Shard {
             }
         }
         executed
+    }
+
+    /// Executes a read that is counted already. `false`: it has to be sent again in order.
+    #[cold]
+    fn repeat_read(&mut self, command: &Command<'_>, now: Seconds, replies: &mut Vec<u8>) -> bool {
+        let counts = self.store.read_counts();
+        let reply = self.store.execute(command, now);
+        let is_contended = matches!(reply, Reply::Contended);
+        if !is_contended {
+            batch::encode_reply(replies, &reply);
+        }
+        self.store.restore_read_counts(&counts);
+        !is_contended
     }
 
     /// Bounded upkeep: `true` if there is more to do at once.
@@ -194,7 +212,7 @@ impl Iterator for Hashes<'_> {
     #[inline]
     fn next(&mut self) -> Option<u64> {
         match batch::decode_order(&mut self.0)? {
-            Order::Command(command) => Some(command.hash),
+            Order::Command(command) | Order::RepeatedRead(command) => Some(command.hash),
             Order::Broadcast(_) => None,
         }
     }

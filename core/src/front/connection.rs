@@ -28,6 +28,9 @@ pub(super) struct Connection {
     pub(super) watches: Kinds,
     /// The host's number for it.
     pub(super) descriptor: u32,
+    /// Bit `n`: the pending answer `n` that its input begins with is a read that was executed before, whose reply was
+    /// not used.
+    pub(super) repeated_reads: u64,
     output: Vec<u8>,
     /// Bytes of `output` that are sent.
     sent: usize,

@@ -444,9 +444,11 @@ impl Front {
 
     /// Turns the pending commands into runs for the shards.
     pub fn load_commands(&mut self) {
+        let connection = self.connections.get_mut(self.inbound.connection);
+        let repeated = connection.map_or(0, |connection| core::mem::take(&mut connection.repeated_reads));
         let input =
             Input { bytes: self.inbound.bytes(&self.connections), decoded: &self.decoded, now: self.context.now };
-        self.runs.load_commands(&self.pending, input);
+        self.runs.load_commands(&self.pending, input, repeated);
     }
 
     /// Turns a barrier into runs; `solo`: its broadcasts are no runs, since the store is in this guest.
@@ -471,7 +473,7 @@ impl Front {
 
     /// Answers the pending commands from the replies to their runs.
     pub fn answer_runs(&mut self) {
-        let mut answered = 0;
+        let (mut answered, mut executed) = (0, 0);
         let watched_as = self.watched_as();
         let mut replies = self.runs.replies();
         let input =
@@ -480,7 +482,10 @@ impl Front {
             let reply = if pending.is_command() {
                 match replies.next(number) {
                     Some(reply) => Some(reply),
-                    None => break,
+                    None => {
+                        executed = replies.executed_from(number, &self.pending);
+                        break;
+                    }
                 }
             } else {
                 None
@@ -491,7 +496,14 @@ impl Front {
             }
             answered += 1;
         }
-        self.runs.finish(answered == self.pending.len());
+        let is_whole = answered == self.pending.len();
+        self.runs.finish(is_whole);
+        if !is_whole || self.runs.repeated != 0 {
+            let repeated = self.runs.repeated_after(answered, executed);
+            if let Some(connection) = self.connections.get_mut(self.inbound.connection) {
+                connection.repeated_reads = repeated;
+            }
+        }
         self.retire(answered);
     }
 

@@ -1,5 +1,6 @@
 //! Runs: a front's commands for shards and host in other guests, and their replies.
 
+use super::pending::Pending;
 use crate::{
     boundary::{batch, host::Target},
     limits,
@@ -52,6 +53,8 @@ pub(super) struct Runs {
     /// Replies had no room, or a read was contended. Reads are then not grouped by shard for a while, since everything
     /// that is executed beyond the first missing reply would be executed again.
     pub(super) in_order: bool,
+    /// Bit `n`: pending answer `n` is a read that was executed before.
+    pub(super) repeated: u64,
     /// The orders of each shard while reads are grouped.
     pub(super) grouped: Vec<Vec<u8>>,
 }
@@ -68,6 +71,7 @@ impl Runs {
             slots: Vec::new(),
             run_of: Vec::new(),
             in_order: false,
+            repeated: 0,
             grouped: vec![Vec::new(); shards as usize],
         }
     }
@@ -126,6 +130,12 @@ impl Runs {
     pub(super) fn finish(&mut self, whole: bool) {
         self.in_order = !whole;
     }
+
+    /// Bit `n`: answer `n` behind the first `answered` ones is to a read that was executed, now or before.
+    #[cold]
+    pub(super) fn repeated_after(&self, answered: usize, executed: u64) -> u64 {
+        (self.repeated | executed).checked_shr(answered as u32).unwrap_or(0)
+    }
 }
 
 /// The replies of all runs, in the order of the pending answers.
@@ -143,5 +153,15 @@ impl<'c> Replies<'c> {
             None if self.runs.lost[run] => Some(Reply::Lost),
             reply => reply,
         }
+    }
+
+    /// Bit `n`: pending answer `n` was executed, of those from `first` on, which has no reply.
+    #[cold]
+    pub(super) fn executed_from(&mut self, first: usize, pending: &[Pending]) -> u64 {
+        let behind = pending.iter().enumerate().skip(first).filter(|(_, pending)| pending.is_command());
+        behind.fold(0, |executed, (number, _)| {
+            let has_reply = matches!(self.next(number), Some(reply) if !matches!(reply, Reply::Lost));
+            executed | u64::from(has_reply) << number
+        })
     }
 }

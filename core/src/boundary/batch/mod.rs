@@ -7,7 +7,7 @@
 mod order;
 mod reply;
 
-pub use order::{Order, decode_order, decode_tuned, encode_broadcast, encode_command, encode_tuning};
+pub use order::{Order, decode_order, decode_tuned, encode_broadcast, encode_command, encode_repeated_read, encode_tuning};
 pub use reply::{decode_reply, encode_reply};
 
 #[cfg(test)]

@@ -17,11 +17,15 @@ use core::num::NonZeroU64;
 pub enum Order<'a> {
     /// An operation on one key.
     Command(Command<'a>),
+    /// A read that was executed before, whose reply was not used. It is counted already.
+    RepeatedRead(Command<'a>),
     /// An operation on the whole store.
     Broadcast(Broadcast),
 }
 
 const BROADCAST: u8 = 0x80;
+/// Stands before a read that is sent again.
+const REPEATED_READ: u8 = 0xC0;
 
 /// Appends a command: tag, mode, key length, switches, value length, hash, three numbers, three long numbers if the
 /// command has any, key and value.
@@ -66,6 +70,13 @@ pub fn encode_command(out: &mut Vec<u8>, command: &Command<'_>) {
         }
     }
     r.emit(out, command);
+}
+
+/// Appends a read that was executed before, whose reply was not used.
+#[cold]
+pub fn encode_repeated_read(out: &mut Vec<u8>, command: &Command<'_>) {
+    out.push(REPEATED_READ);
+    encode_command(out, command);
 }
 
 const HEAD_BYTES: usize = 32;
@@ -232,8 +243,22 @@ pub fn decode_tuned(r: &mut Reader<'_>) -> Option<(Setting, u64)> {
 pub fn decode_order<'a>(r: &mut Reader<'a>) -> Option<Order<'a>> {
     let &tag = r.0.first()?;
     if tag & BROADCAST != 0 {
-        return decode_broadcast(r).map(Order::Broadcast);
+        return decode_rarer_order(r);
     }
+    decode_command(r).map(Order::Command)
+}
+
+#[inline(never)]
+fn decode_rarer_order<'a>(r: &mut Reader<'a>) -> Option<Order<'a>> {
+    if r.0.first() == Some(&REPEATED_READ) {
+        r.u8()?;
+        return decode_command(r).map(Order::RepeatedRead);
+    }
+    decode_broadcast(r).map(Order::Broadcast)
+}
+
+#[inline]
+fn decode_command<'a>(r: &mut Reader<'a>) -> Option<Command<'a>> {
     let (head, mut rest) = r.0.split_first_chunk::<HEAD_BYTES>()?;
     let word = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
     let wide = |at: usize| u64::from(word(at)) | u64::from(word(at + 4)) << 32;
@@ -250,7 +275,7 @@ pub fn decode_order<'a>(r: &mut Reader<'a>) -> Option<Order<'a>> {
     r.0 = rest;
     let (tag, mode, switches) = (head[0], head[1], head[3]);
     let record = Record { tag, mode, switches, first: word(16), second: word(20), number: wide(24), longs, value };
-    Some(Order::Command(Command { hash: wide(8), key, operation: operation_of(&record)? }))
+    Some(Command { hash: wide(8), key, operation: operation_of(&record)? })
 }
 
 #[inline]

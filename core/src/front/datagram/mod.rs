@@ -36,6 +36,7 @@ impl Front {
         self.output_bytes_high = datagrams.reply_bytes_max(self.config.udp_amplification, most) + 1;
         connection.state = first_state;
         connection.dumping = None;
+        connection.repeated_reads = 0;
         let before = connection.buffers_bytes();
         connection.forget_output();
         self.buffers_bytes -= before - connection.buffers_bytes();
