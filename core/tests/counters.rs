@@ -29,13 +29,20 @@ fn reads(random: &mut Random) -> Vec<u8> {
     }
     for _ in 0..30 {
         let keys = (0..random.within(0..30)).map(|_| format!(" k{}", random.within(0..25))).collect::<String>();
-        stream.extend(match random.within(0..5) {
-            0 => format!("get k1{keys}\r\n"),
-            1 => format!("gets k1{keys}\r\nbogus\r\n"),
-            2 => keys.split_terminator(' ').skip(1).map(|key| format!("mg {key} v q\r\n")).collect(),
-            3 => format!("md k{} I\r\nget k1{keys}\r\n{}", random.within(0..20), "mg k3 v\r\nmg k4 v\r\nget k5\r\n".repeat(3)),
-            _ => format!("get k2{keys}\r\nset k{} 0 0 3\r\nabc\r\n", random.within(0..20)),
-        }.as_bytes());
+        stream.extend(
+            match random.within(0..5) {
+                0 => format!("get k1{keys}\r\n"),
+                1 => format!("gets k1{keys}\r\nbogus\r\n"),
+                2 => keys.split_terminator(' ').skip(1).map(|key| format!("mg {key} v q\r\n")).collect(),
+                3 => format!(
+                    "md k{} I\r\nget k1{keys}\r\n{}",
+                    random.within(0..20),
+                    "mg k3 v\r\nmg k4 v\r\nget k5\r\n".repeat(3)
+                ),
+                _ => format!("get k2{keys}\r\nset k{} 0 0 3\r\nabc\r\n", random.within(0..20)),
+            }
+            .as_bytes(),
+        );
     }
     stream
 }

@@ -40,7 +40,8 @@ struct Mailbox {
     yields: u32,
     reclaimable_at: u32,
     reclaimable_bytes: u32,
-    reserved: [u32; 2],
+    refusals_at: u32,
+    refusals_count: u32,
 }
 
 const _: () = assert!(size_of::<Mailbox>() == 64);
@@ -121,6 +122,11 @@ pub extern "C" fn create(config_bytes: u32, now: u32) -> u32 {
     guest.engine = config.and_then(|config| Engine::new(&config, now));
     if guest.engine.is_none() {
         return 0;
+    }
+    if let Some(front) = guest.engine.as_mut().and_then(Engine::front) {
+        let counts = front.refusals().counts();
+        guest.mailbox.refusals_at = counts.as_ptr().addr() as u32;
+        guest.mailbox.refusals_count = counts.len() as u32;
     }
     (&raw const guest.mailbox).addr() as u32
 }
@@ -385,7 +391,7 @@ mod tests {
         }
         let expected = words! {
             window_at window_bytes output_at output_bytes runs_at runs_count replies_at replies_bytes executed
-            message_at message_bytes yields reclaimable_at reclaimable_bytes
+            message_at message_bytes yields reclaimable_at reclaimable_bytes refusals_at refusals_count
         };
         assert_eq!(words, expected);
     }

@@ -15,7 +15,9 @@ use crate::{
     protocol::{
         binary,
         control::{Control, StatisticsGroup},
+        text::words,
     },
+    statistics::{Refusal, Refusals},
 };
 use alloc::vec::Vec;
 
@@ -61,11 +63,24 @@ impl Barrier {
     }
 
     /// Encodes the answer from the replies of the runs, and returns what the connection does next.
-    pub(super) fn answer(&self, out: &mut Vec<u8>, config: &Config, runs: &Runs, now: Seconds) -> After {
+    pub(super) fn answer(
+        &self,
+        out: &mut Vec<u8>,
+        config: &Config,
+        runs: &Runs,
+        now: Seconds,
+        refusals: &mut Refusals,
+    ) -> After {
         let start = out.len();
         let (first, second) = (runs.replies_of(ReplySlot::First), runs.replies_of(ReplySlot::Second));
         let replies = ControlReplies { config, now, first, second, host: runs.replies_of(ReplySlot::Host) };
         let after = self.administrative().answer(out, self.position, &replies);
+        if matches!(after, After::Requests | After::RequestsWithAnswer)
+            && out.len() > start
+            && words::refuses(&out[start..])
+        {
+            refusals.count(Refusal::RequestError);
+        }
         if after == After::Requests {
             match self.format {
                 ControlFormat::Text => {}

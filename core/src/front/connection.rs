@@ -57,6 +57,15 @@ impl Connection {
         self.input.len() > self.space
     }
 
+    /// Whether a request has begun that is not answered yet.
+    pub(super) fn is_in_request(&self) -> bool {
+        match self.state {
+            State::Closing => false,
+            State::Skip(_) | State::SkipBody { .. } | State::Keys { .. } => true,
+            _ => self.has_work(),
+        }
+    }
+
     /// Whether there is work without further bytes.
     pub(super) fn has_work(&self) -> bool {
         self.has_input() || self.dumping.is_some()

@@ -41,6 +41,7 @@ use crate::{
     },
     reply::Reply,
     settings::Setting,
+    statistics::{Refusal, Refusals},
 };
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -111,6 +112,7 @@ pub struct Front {
     output_bytes_high: usize,
     buffers_bytes: usize,
     yields: u32,
+    refusals: Refusals,
     events: Events,
     watchers: Watchers,
 }
@@ -136,6 +138,7 @@ impl Front {
             output_bytes_high: limits::OUTPUT_BYTES_HIGH,
             buffers_bytes: 0,
             yields: 0,
+            refusals: Refusals::default(),
             events,
             watchers,
         }
@@ -179,6 +182,9 @@ impl Front {
     pub fn close(&mut self, id: ConnectionId) {
         if let Some(connection) = self.connections.try_remove(id.0 as usize) {
             self.buffers_bytes -= connection.buffers_bytes();
+            if connection.is_in_request() {
+                self.refusals.count(Refusal::CutRequest);
+            }
             if connection.watches != Kinds::NONE {
                 self.watchers.remove(id.0 as usize);
             }
@@ -322,7 +328,7 @@ impl Front {
     pub fn answer(&mut self, number: usize, reply: Option<&Reply<'_>>) -> bool {
         let input =
             Input { bytes: self.inbound.bytes(&self.connections), decoded: &self.decoded, now: self.context.now };
-        self.pending[number].answer(&mut self.output, input, reply);
+        self.pending[number].answer(&mut self.output, input, reply, &mut self.refusals);
         self.output.len() < self.output_bytes_high
     }
 
@@ -341,7 +347,7 @@ impl Front {
 
     /// Answers a barrier from the replies to its runs. `now` is the time after it, as a barrier may move the clock.
     pub fn answer_barrier(&mut self, barrier: &Barrier, now: Seconds) {
-        let after = barrier.answer(&mut self.output, &self.config, &self.runs, self.context.now);
+        let after = barrier.answer(&mut self.output, &self.config, &self.runs, self.context.now, &mut self.refusals);
         self.context.now = now;
         let Some(connection) = self.connections.get_mut(self.inbound.connection) else { return };
         match after {
@@ -378,6 +384,7 @@ impl Front {
             connection.forget_input();
             self.buffers_bytes += connection.buffers_bytes();
             self.output.extend_from_slice(words::OUT_OF_MEMORY_READING);
+            self.refusals.count(Refusal::RequestWithoutMemory);
             connection.state = State::Closing;
         }
         let full = self.output.len() >= limits::OUTPUT_BYTES_HIGH || connection.has_output();
@@ -413,6 +420,7 @@ impl Front {
             self.output.clear();
         }
         if self.buffers_bytes + connection.buffers_bytes() - before > buffers_bytes_max && connection.has_output() {
+            self.refusals.count(Refusal::ReplyWithoutMemory);
             connection.forget_output();
             connection.forget_input();
             connection.state = State::Closing;
@@ -440,6 +448,11 @@ impl Front {
     /// Number of turns that ended after `-R` requests.
     pub fn yields(&self) -> u32 {
         self.yields
+    }
+
+    /// Everything that was refused since creation.
+    pub fn refusals(&self) -> &Refusals {
+        &self.refusals
     }
 
     /// Turns the pending commands into runs for the shards.
@@ -490,11 +503,14 @@ impl Front {
             } else {
                 None
             };
-            pending.answer(&mut self.output, input, reply.as_ref());
+            pending.answer(&mut self.output, input, reply.as_ref(), &mut self.refusals);
             if let (Some(descriptor), Some(reply)) = (watched_as, &reply) {
                 watch::record(&mut self.events, pending, input, reply, descriptor);
             }
             answered += 1;
+        }
+        if replies.lost > 0 {
+            self.refusals.add(Refusal::LostRequest, replies.lost);
         }
         let is_whole = answered == self.pending.len();
         self.runs.finish(is_whole);

@@ -123,6 +123,7 @@ impl Runs {
         Replies {
             readers: self.replies.iter().take(self.runs.len()).map(|replies| Reader(replies)).collect(),
             runs: self,
+            lost: 0,
         }
     }
 
@@ -142,6 +143,8 @@ impl Runs {
 pub(super) struct Replies<'c> {
     readers: Vec<Reader<'c>>,
     runs: &'c Runs,
+    /// Replies that a lost shard did not give.
+    pub(super) lost: u32,
 }
 
 impl<'c> Replies<'c> {
@@ -150,7 +153,10 @@ impl<'c> Replies<'c> {
     pub(super) fn next(&mut self, number: usize) -> Option<Reply<'c>> {
         let run = usize::from(self.runs.run_of[number]);
         match batch::decode_reply(self.readers.get_mut(run)?) {
-            None if self.runs.lost[run] => Some(Reply::Lost),
+            None if self.runs.lost[run] => {
+                self.lost += 1;
+                Some(Reply::Lost)
+            }
             reply => reply,
         }
     }

@@ -6,10 +6,13 @@ use super::{
 };
 use crate::limits::{MESSAGE_BYTES_MAX, RUNS_MAX};
 use std::ops::Range;
-use wasmcached_core::boundary::{
-    config::{Config, Role},
-    event::Kinds,
-    host::Target,
+use wasmcached_core::{
+    boundary::{
+        config::{Config, Role},
+        event::Kinds,
+        host::Target,
+    },
+    statistics::Refusals,
 };
 
 /// A guest with connections: a front, or a solo.
@@ -20,6 +23,8 @@ pub(crate) struct Front {
     upkeep: UpkeepVerbs,
     /// The window of all connections without a partial request; requested once.
     plain_window: Option<Range<usize>>,
+    /// Place of the counts of refusals.
+    refusals: Range<usize>,
 }
 
 impl Front {
@@ -43,7 +48,10 @@ impl Front {
         let login =
             LoginVerbs { reserve: guest.verb("reserve")?, users: guest.verb("users")?, logins: guest.verb("logins")? };
         let upkeep = guest.upkeep_verbs()?;
-        Ok(Self { guest, verbs, login, upkeep, plain_window: None })
+        let at = guest.word(Word::Refusals as usize) as usize;
+        let count = guest.word(Word::Refusals as usize + 1).min(Refusals::COUNT as u32);
+        let refusals = at..at + 4 * count as usize;
+        Ok(Self { guest, verbs, login, upkeep, plain_window: None, refusals })
     }
 
     /// Opens a connection; returns its number.
@@ -113,6 +121,13 @@ impl Front {
     /// Number of turns that ended at the limit of requests, since the guest was made.
     pub(crate) fn yields(&self) -> u32 {
         self.guest.word(Word::Yields as usize)
+    }
+
+    /// The counts of what the guest refused since it was made; each wraps around. A kind that the guest does not know is 0.
+    #[inline]
+    pub(crate) fn refusals(&self) -> Result<[u32; Refusals::COUNT], Fault> {
+        let counts = self.guest.bytes(self.refusals.clone())?;
+        Ok(std::array::from_fn(|kind| word_at(counts, kind)))
     }
 
     /// Number of runs to execute.

@@ -106,6 +106,7 @@ enum Word {
     Message = 9,
     Yields = 11,
     Reclaimable = 12,
+    Refusals = 14,
 }
 
 const MAILBOX_BYTES: usize = 16 * 4;

@@ -88,6 +88,8 @@ enum Word {
     Executed = 8,
     MessageAt = 9,
     MessageBytes = 10,
+    RefusalsAt = 14,
+    RefusalsCount = 15,
 }
 
 struct Guest {
@@ -231,6 +233,11 @@ impl Verbs for Guest {
 
     fn logins(&mut self) -> u64 {
         self.call("logins", ())
+    }
+
+    fn refusals(&mut self) -> Vec<u32> {
+        let counts = self.bytes(self.word(Word::RefusalsAt), 4 * self.word(Word::RefusalsCount));
+        (0..counts.len() / 4).map(|index| word(&counts, index)).collect()
     }
 
     fn limit(&mut self, bytes: u64) -> u32 {

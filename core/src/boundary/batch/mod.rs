@@ -7,7 +7,9 @@
 mod order;
 mod reply;
 
-pub use order::{Order, decode_order, decode_tuned, encode_broadcast, encode_command, encode_repeated_read, encode_tuning};
+pub use order::{
+    Order, decode_order, decode_tuned, encode_broadcast, encode_command, encode_repeated_read, encode_tuning,
+};
 pub use reply::{decode_reply, encode_reply};
 
 #[cfg(test)]
@@ -84,6 +86,7 @@ mod tests {
                 stale: true,
                 touch: Some(Expiry(1)),
                 unique: Some(u64::MAX),
+                difference_is_miss: true,
             }),
             Operation::Touch { expiry: Expiry(3), touched: Touched::Nothing },
             Operation::Touch { expiry: Expiry(3), touched: Touched::Attributes },

@@ -60,11 +60,12 @@ pub fn encode_command(out: &mut Vec<u8>, command: &Command<'_>) {
         Operation::RefuseData => r.tag = 7,
         Operation::Fetch(fetch) => r.fetch(&fetch),
         Operation::Inspect => r.tag = 9,
-        Operation::Discard(Discard { compare, empty, stale, touch, unique }) => {
+        Operation::Discard(Discard { compare, empty, stale, touch, unique, difference_is_miss }) => {
             r = Record { tag: 10, second: empty.unwrap_or(0), ..r };
             r.touch(touch);
             r.switch(0, stale);
             r.switch(1, empty.is_some());
+            r.switch(2, difference_is_miss);
             r.long(0, unique);
             r.long(1, compare);
         }
@@ -332,6 +333,7 @@ fn operation_of<'a>(r: &Record<'a>) -> Option<Operation<'a>> {
             stale: r.is_on(0),
             touch: r.touch_of(),
             unique: r.long_of(0),
+            difference_is_miss: r.is_on(2),
         }),
         _ => return None,
     })

@@ -79,6 +79,10 @@ impl Worker {
             }
             Err(error) => {
                 tracing::warn!("{}: receiving: {error}", connection.entry.peer);
+                // Errors of TLS have statistics of their own.
+                if error.kind() != ErrorKind::InvalidData && connection.socket.handshaking_since().is_none() {
+                    self.counters().connection_errors.add(1);
+                }
                 self.close_because(index, Reason::Error)
             }
         }
@@ -94,8 +98,7 @@ impl Worker {
             status = self.front.resume(self.now)?;
         }
         self.post_events()?;
-        // Published before the reply is sent: its client may ask another worker for the count next.
-        self.publish_logins()?;
+        self.publish_counts()?;
         if status.output() {
             return self.send(index, status);
         }
@@ -119,6 +122,8 @@ impl Worker {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => {
                     tracing::warn!("{}: sending: {error}", connection.entry.peer);
+                    counters.connection_errors.add(1);
+                    connection.set(ConnectionFlag::Writing, true);
                     return self.close_because(index, Reason::Error);
                 }
             };
@@ -178,6 +183,7 @@ impl Worker {
 
     pub(super) fn close_because(&mut self, index: usize, reason: Reason) -> Result<(), Fault> {
         let mut connection = self.connections.remove(index);
+        self.counters().replies_cut.add(connection.is(ConnectionFlag::Writing).into());
         connection.socket.end();
         let RegistryEntry { peer, descriptor, .. } = &*connection.entry;
         tracing::info!("{peer} closed");
@@ -187,12 +193,13 @@ impl Worker {
         }
         self.shared.watching.closed(peer, *descriptor, reason);
         self.shared.forget(&connection.entry);
-        self.front.close(connection.guest)
+        self.front.close(connection.guest)?;
+        self.publish_counts()
     }
 
     /// Executes the runs that a request of this connection made.
     fn execute_runs(&mut self, index: usize) -> Result<(), Fault> {
-        self.publish_logins()?;
+        self.publish_counts()?;
         let connection = &mut self.connections[index];
         let origin =
             answers::RequestOrigin { entry: &connection.entry, stream: Some(connection.guest), worker: self.index };

@@ -5,11 +5,11 @@
 
 mod answers;
 mod connection;
+mod counts;
 mod datagrams;
 mod drain;
 mod events;
 mod exchange;
-mod logins;
 
 use super::Shared;
 use crate::{
@@ -35,7 +35,10 @@ use std::{
     thread,
     time::Duration,
 };
-use wasmcached_core::boundary::event::{Kinds, Reason};
+use wasmcached_core::{
+    boundary::event::{Kinds, Reason},
+    statistics::Refusals,
+};
 
 /// The token of the first UDP socket; connections have their index.
 const FIRST_UDP_SOCKET: usize = usize::MAX / 2;
@@ -52,6 +55,8 @@ pub(super) struct Worker {
     yields_seen: u32,
     /// The front's counts of logins when they were last added to the statistics.
     logins_seen: (u32, u32),
+    /// The front's counts of refusals when they were last added to the statistics.
+    refusals_seen: [u32; Refusals::COUNT],
     connections: Slab<Connection>,
     ready: VecDeque<usize>,
     now: u32,
@@ -90,6 +95,7 @@ impl Worker {
             front,
             yields_seen: 0,
             logins_seen: (0, 0),
+            refusals_seen: [0; Refusals::COUNT],
             connections: Slab::new(),
             ready: VecDeque::new(),
             now,
@@ -230,6 +236,7 @@ impl Worker {
             Ok(socket) => socket,
             Err(error) => {
                 tracing::warn!("{}: {error}", entry.peer);
+                self.counters().connection_errors.add(1);
                 self.shared.forget(&entry);
                 return Ok(());
             }
@@ -283,6 +290,7 @@ impl Worker {
         self.ready.clear();
         self.yields_seen = 0;
         self.logins_seen = (0, 0);
+        self.refusals_seen = [0; Refusals::COUNT];
         loop {
             match self.shared.create_front() {
                 Ok(front) => {

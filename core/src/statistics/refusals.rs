@@ -1,0 +1,60 @@
+//! Counts of what a front refuses. Each is a row of `stats`; the page of the boundary has their order.
+
+use super::HostStatistics;
+
+/// A kind of refusal, in the order of the record that the host reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// A request that is malformed, unknown or not allowed.
+    RequestError,
+    /// A request that was answered with an error because its shard was lost.
+    LostRequest,
+    /// A request that was not whole or not answered when its connection ended.
+    CutRequest,
+    /// A connection closed because its request found no memory.
+    RequestWithoutMemory,
+    /// A connection closed because its replies found no memory.
+    ReplyWithoutMemory,
+    /// A datagram that is no request, or whose answer is not allowed.
+    Datagram,
+}
+
+/// Number of kinds.
+const KINDS: usize = Refusal::Datagram as usize + 1;
+
+/// How often each kind of refusal happened; a count wraps around.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Refusals([u32; KINDS]);
+
+impl Refusals {
+    /// Number of counts.
+    pub const COUNT: usize = KINDS;
+
+    /// The counts, in the order of [`Refusal`].
+    pub fn counts(&self) -> &[u32; KINDS] {
+        &self.0
+    }
+
+    /// Counts one refusal.
+    #[cold]
+    pub(crate) fn count(&mut self, refusal: Refusal) {
+        self.add(refusal, 1);
+    }
+
+    /// Counts several.
+    pub(crate) fn add(&mut self, refusal: Refusal, more: u32) {
+        let count = &mut self.0[refusal as usize];
+        *count = count.wrapping_add(more);
+    }
+}
+
+/// Puts sums of the counts of [`Refusals`] into their statistics.
+pub fn show_refusals(statistics: &mut HostStatistics, counts: &[u64; KINDS]) {
+    let count = |refusal: Refusal| counts[refusal as usize];
+    statistics.request_errors = count(Refusal::RequestError);
+    statistics.requests_lost = count(Refusal::LostRequest);
+    statistics.requests_cut = count(Refusal::CutRequest);
+    statistics.read_buf_oom = count(Refusal::RequestWithoutMemory);
+    statistics.response_obj_oom = count(Refusal::ReplyWithoutMemory);
+    statistics.datagrams_refused = count(Refusal::Datagram);
+}
