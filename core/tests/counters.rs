@@ -9,9 +9,12 @@ use common::{
 };
 use std::cell::Cell;
 use wasmcached_core::{
-    boundary::config::Config,
+    boundary::config::{Authentication, Config, Role},
+    clock::Seconds,
     command::Broadcast,
-    statistics::{Classes, Counters},
+    engine::Engine,
+    front::{ConnectionId, ConnectionStatus},
+    statistics::{Classes, Counters, HostStatistics, show_refusals},
 };
 
 /// The sums of all shards.
@@ -77,4 +80,97 @@ fn a_read_counts_once_however_often_it_is_executed() {
         }
     });
     assert!(repeated.get() > 1000, "{} carries were cut short", repeated.get());
+}
+
+/// The statistics of everything that a front refused.
+fn refusals(engine: &mut Engine) -> HostStatistics {
+    let mut statistics = HostStatistics::default();
+    show_refusals(&mut statistics, &engine.front().expect("a front").refusals().counts().map(u64::from));
+    statistics
+}
+
+/// One event with this input; all of the output is sent.
+fn event(engine: &mut Engine, id: ConnectionId, bytes: &[u8], now: Seconds) -> ConnectionStatus {
+    let front = engine.front().expect("a front");
+    front.input(id)[..bytes.len()].copy_from_slice(bytes);
+    let status = engine.advance(id, bytes.len(), now);
+    let front = engine.front().expect("a front");
+    let output_bytes = front.output(id).len();
+    if status.has(ConnectionStatus::OUTPUT) { front.consume(id, output_bytes) } else { status }
+}
+
+#[test]
+fn requests_that_their_connection_cuts_off_are_counted() {
+    let mut engine = Engine::new(&common::config(), START).expect("memory");
+    let mut cut = 0;
+    for (bytes, is_cut) in [
+        (&b"get a\r\n"[..], false),
+        (b"", false),
+        (b"get a\r\nget", true),
+        (b"set a 0 0 10\r\n12345", true),
+        (b"set a 0 0 2000000\r\n12345", true),
+        (b"\x80\x01", true),
+        (b"quit\r\nget", false),
+        (b"GET / HTTP/1.1\r\nHost", false),
+    ] {
+        let id = engine.front().expect("a front").open(false);
+        if !bytes.is_empty() {
+            event(&mut engine, id, bytes, START);
+        }
+        engine.front().expect("a front").close(id);
+        cut += u64::from(is_cut);
+        assert_eq!(refusals(&mut engine).requests_cut, cut, "{}", bytes.escape_ascii());
+    }
+    assert_eq!(refusals(&mut engine).request_errors, 1);
+}
+
+#[test]
+fn requests_that_a_lost_shard_leaves_are_counted() {
+    let config = Config { role: Role::Front, shards: 1, ..common::config() };
+    let mut engine = Engine::new(&config, START).expect("memory");
+    let id = engine.front().expect("a front").open(false);
+    assert_eq!(event(&mut engine, id, b"get a b\r\nset c 0 0 1\r\n1\r\n", START), ConnectionStatus::RUNS);
+    let runs = engine.front().expect("a front").runs().0.len();
+    for run in 0..runs {
+        engine.front().expect("a front").reply(run, u32::MAX, 0).expect("there is such a run");
+    }
+    engine.resume(START);
+    assert_eq!(refusals(&mut engine), HostStatistics { requests_lost: 3, ..HostStatistics::default() });
+}
+
+#[test]
+fn datagrams_that_are_refused_are_counted() {
+    const HEADER: &[u8] = b"\0\x01\0\0\0\x01\0\0";
+    for (payload, verified, refused, errors) in [
+        (&b"get a\r\n"[..], false, 0, 0),
+        (b"set a 0 0 1 noreply\r\n1\r\n", false, 0, 0),
+        // A stranger gets no errors, and no long answers.
+        (b"bogus\r\n", false, 1, 1),
+        (b"bogus\r\n", true, 0, 1),
+        (b"stats\r\n", false, 1, 0),
+    ] {
+        let mut engine = Engine::new(&common::config(), START).expect("memory");
+        let id = engine.front().expect("a front").open_datagrams(verified);
+        let mut status = event(&mut engine, id, &[HEADER, payload].concat(), START);
+        while status.has(ConnectionStatus::RUNS) {
+            let answer = HostStatistics::default().encode();
+            engine.front().expect("a front").reply(0, 1, answer.len()).expect("a run").copy_from_slice(&answer);
+            status = engine.resume(START);
+        }
+        let expected =
+            HostStatistics { datagrams_refused: refused, request_errors: errors, ..HostStatistics::default() };
+        assert_eq!(refusals(&mut engine), expected, "{}, verified: {verified}", payload.escape_ascii());
+    }
+    for datagram in [&b"get a\r\n"[..], b"\0\x01\0\0\0\x02\0\0get a\r\n", HEADER] {
+        let mut engine = Engine::new(&common::config(), START).expect("memory");
+        let id = engine.front().expect("a front").open_datagrams(true);
+        event(&mut engine, id, datagram, START);
+        assert_eq!(refusals(&mut engine).datagrams_refused, 1, "{}", datagram.escape_ascii());
+    }
+    // Datagrams have no logins.
+    let config = Config { authentication: Authentication::Text, ..common::config() };
+    let mut engine = Engine::new(&config, START).expect("memory");
+    let id = engine.front().expect("a front").open_datagrams(true);
+    event(&mut engine, id, &[HEADER, b"get a\r\n"].concat(), START);
+    assert_eq!(refusals(&mut engine).datagrams_refused, 1);
 }
