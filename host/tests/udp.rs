@@ -198,12 +198,13 @@ fn every_address_has_its_socket() {
 
 #[test]
 fn a_server_can_have_udp_only() {
-    // A port that was free a moment ago.
-    let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let program = common::program();
-    let mut command = std::process::Command::new(program);
-    command.args(["-p", "0", "-U", &port.to_string()]).stderr(std::process::Stdio::null());
+    let folder = common::Folder::new("udp-only");
+    let ports = folder.0.join("ports");
+    let mut command = std::process::Command::new(common::program());
+    command.args(["-p", "0", "-U", "-1"]).env("MEMCACHED_PORT_FILENAME", &ports).stderr(std::process::Stdio::null());
     let mut child = command.spawn().unwrap();
+    let text = wait_for("the port file", || std::fs::read_to_string(&ports).ok());
+    let port: u16 = text.trim().strip_prefix("UDP INET: ").unwrap().parse().unwrap();
     let mut client = Datagrams::to(SocketAddr::from(([127, 0, 0, 1], port)));
     client.socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
     let answered = wait_for("an answer", || {

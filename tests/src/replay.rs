@@ -173,7 +173,8 @@ impl<'a> Run<'a> {
                     return compare_statistics(&found, expected);
                 }
                 // Debian's memcached lacks the rows of this server.
-                let is_known = |statistic: &&Statistic| self.kind != Kind::Memcached || found.contains_key(&statistic.name);
+                let is_known =
+                    |statistic: &&Statistic| self.kind != Kind::Memcached || found.contains_key(&statistic.name);
                 let known: Vec<Statistic> = expected.iter().filter(is_known).cloned().collect();
                 compare_statistics(&found, &known)?;
                 no_other_counts(&found, expected)
@@ -454,9 +455,9 @@ const COUNTS: &str = r"^((cmd|get|delete|incr|decr|cas|touch|store|auth|requests
 fn no_other_counts(found: &HashMap<String, String>, expected: &[Statistic]) -> Result<(), String> {
     let counts = Regex::new(COUNTS).map_err(|error| error.to_string())?;
     let is_expected = |name: &str| expected.iter().any(|statistic| statistic.name == name);
-    let other = found.iter().filter(|(name, value)| {
-        counts.is_match(name.as_bytes()) && !is_expected(name) && value.as_str() != "0"
-    });
+    let other = found
+        .iter()
+        .filter(|(name, value)| counts.is_match(name.as_bytes()) && !is_expected(name) && value.as_str() != "0");
     let mut other: Vec<String> = other.map(|(name, value)| format!("{name} is {value}")).collect();
     other.sort();
     if other.is_empty() { Ok(()) } else { Err(format!("unexpected counts: {}", other.join(", "))) }

@@ -8,6 +8,7 @@ use std::{
     path::PathBuf,
     process::{Child, Command, ExitStatus, Output, Stdio},
     sync::{Arc, Mutex},
+    thread::JoinHandle,
     time::{Duration, Instant},
 };
 
@@ -49,6 +50,8 @@ impl Drop for Folder {
 pub(crate) struct Server {
     child: Child,
     log: Arc<Mutex<String>>,
+    /// Collects the log; ends with the process.
+    collector: Option<JoinHandle<()>>,
     pub(crate) address: SocketAddr,
     /// TCP addresses, in the order of the flags.
     pub(crate) addresses: Vec<SocketAddr>,
@@ -71,7 +74,7 @@ impl Server {
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let log = Arc::new(Mutex::new(String::new()));
         let (lines, collected) = (BufReader::new(child.stderr.take().unwrap()), Arc::clone(&log));
-        std::thread::spawn(move || {
+        let collector = std::thread::spawn(move || {
             for line in lines.lines().map_while(Result::ok) {
                 let mut log = collected.lock().unwrap();
                 log.push_str(&line);
@@ -89,20 +92,45 @@ impl Server {
             ports.map(|port| SocketAddr::from(([127, 0, 0, 1], port))).collect()
         };
         let (addresses, datagrams) = (listed("TCP INET: "), listed("UDP INET: "));
-        Self { child, log, address: addresses[0], addresses, datagrams, _folder: folder }
+        Self { child, log, collector: Some(collector), address: addresses[0], addresses, datagrams, _folder: folder }
     }
 
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    pub(crate) fn log(&self) -> String {
+    /// The log so far. The server writes it beside its answers: what is not there yet may still come, so a test asks
+    /// [`Server::wait_for_log`] or, for what must not come, [`Server::stop`].
+    fn log(&self) -> String {
         self.log.lock().unwrap().clone()
     }
 
-    /// Waits until the log holds `text`.
-    pub(crate) fn wait_for_log(&self, text: &str) {
-        wait_for(text, || self.log().contains(text).then_some(()));
+    /// Waits until the log holds `text`, and returns how often.
+    pub(crate) fn wait_for_log(&self, text: &str) -> usize {
+        self.wait_for_logs(text, 1)
+    }
+
+    /// Waits until the log holds `text` at least `count` times, and returns how often.
+    pub(crate) fn wait_for_logs(&self, text: &str, count: usize) -> usize {
+        wait_for(text, || Some(self.log().matches(text).count()).filter(|&found| found >= count))
+    }
+
+    /// Waits for the end of the process, and returns its whole log.
+    pub(crate) fn whole_log(mut self) -> (ExitStatus, String) {
+        let status = wait_for("the server's end", || self.child.try_wait().unwrap());
+        if let Some(collector) = self.collector.take() {
+            collector.join().unwrap();
+        }
+        (status, self.log())
+    }
+
+    /// Stops the server and returns its whole log.
+    #[cfg(unix)]
+    pub(crate) fn stop(self) -> String {
+        self.signal(nix::sys::signal::Signal::SIGTERM);
+        let (status, log) = self.whole_log();
+        assert!(status.success(), "{status}: {log}");
+        log
     }
 
     pub(crate) fn client(&self) -> Client {
@@ -213,6 +241,14 @@ impl<S: Read + Write> Client<S> {
             Err(error) => !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
         }
     }
+}
+
+/// An address of loopback where nothing listens: the socket keeps it from others.
+pub(crate) fn vacant_address() -> (socket2::Socket, SocketAddr) {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    (socket, address)
 }
 
 /// Runs the program to its end.
