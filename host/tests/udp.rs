@@ -217,3 +217,17 @@ fn a_server_can_have_udp_only() {
     child.wait().unwrap();
     assert_eq!(answered, HEADER_BYTES + 16);
 }
+
+#[test]
+fn refused_datagrams_are_counted() {
+    every_server("udp-refused", |server| {
+        let client = Datagrams::to(server.datagrams[0]);
+        let mut observer = server.client();
+        for (count, datagram) in [&b"get a\r\n"[..], b"\0\x01\0\0\0\x02\0\0get a\r\n"].into_iter().enumerate() {
+            client.socket.send(datagram).unwrap();
+            let expected = (count + 1).to_string();
+            wait_for("the count", || (observer.statistic("datagrams_refused") == expected).then_some(()));
+        }
+        assert_eq!(observer.statistic("request_errors"), "0");
+    });
+}

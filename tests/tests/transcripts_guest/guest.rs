@@ -237,7 +237,7 @@ impl Verbs for Guest {
 
     fn refusals(&mut self) -> Vec<u32> {
         let counts = self.bytes(self.word(Word::RefusalsAt), 4 * self.word(Word::RefusalsCount));
-        (0..counts.len() / 4).map(|index| word(&counts, index)).collect()
+        counts.chunks_exact(4).map(|count| u32::from_le_bytes(count.try_into().expect("four bytes"))).collect()
     }
 
     fn limit(&mut self, bytes: u64) -> u32 {
