@@ -27,7 +27,7 @@ pub trait Guests {
     /// Logins tried since creation, and those of them that were refused.
     fn logins(&mut self) -> (u32, u32);
 
-    /// The counts of everything that was refused since creation, in the order of `Refusal`.
+    /// The counts of everything that was refused since creation, in the order of `RefusalKind`.
     fn refusals(&mut self) -> [u32; Refusals::COUNT];
 }
 

@@ -17,7 +17,7 @@ use crate::{
         control::{Control, StatisticsGroup},
         text::words,
     },
-    statistics::{Refusal, Refusals},
+    statistics::{RefusalKind, Refusals},
 };
 use alloc::vec::Vec;
 
@@ -79,7 +79,7 @@ impl Barrier {
             && out.len() > start
             && words::refuses(&out[start..])
         {
-            refusals.count(Refusal::RequestError);
+            refusals.count(RefusalKind::RequestError);
         }
         if after == After::Requests {
             match self.format {

@@ -130,7 +130,7 @@ impl Collector<'_> {
     #[inline]
     fn push(&mut self, key: Span, value: Span, task: Task) {
         let hash = match task {
-            Task::Answer(_) | Task::Refusal(_) | Task::Packet(..) => 0,
+            Task::Answer(_) | Task::RefusalText(_) | Task::Packet(..) => 0,
             Task::Command(_, format) => {
                 let key = key.of(format.key_source(self.input, self.decoded));
                 #[cfg(feature = "fault-injection")]
@@ -149,7 +149,7 @@ impl Collector<'_> {
 
     #[inline(never)]
     fn push_refusal(&mut self, text: &'static [u8]) {
-        self.push(Span::default(), Span::default(), Task::Refusal(text));
+        self.push(Span::default(), Span::default(), Task::RefusalText(text));
     }
 
     /// A fixed text, which may be a refusal.

@@ -41,7 +41,7 @@ use crate::{
     },
     reply::Reply,
     settings::Setting,
-    statistics::{Refusal, Refusals},
+    statistics::{RefusalKind, Refusals},
 };
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -183,7 +183,7 @@ impl Front {
         if let Some(connection) = self.connections.try_remove(id.0 as usize) {
             self.buffers_bytes -= connection.buffers_bytes();
             if connection.is_in_request() {
-                self.refusals.count(Refusal::CutRequest);
+                self.refusals.count(RefusalKind::CutRequest);
             }
             if connection.watches != Kinds::NONE {
                 self.watchers.remove(id.0 as usize);
@@ -384,7 +384,7 @@ impl Front {
             connection.forget_input();
             self.buffers_bytes += connection.buffers_bytes();
             self.output.extend_from_slice(words::OUT_OF_MEMORY_READING);
-            self.refusals.count(Refusal::RequestWithoutMemory);
+            self.refusals.count(RefusalKind::RequestWithoutMemory);
             connection.state = State::Closing;
         }
         let full = self.output.len() >= limits::OUTPUT_BYTES_HIGH || connection.has_output();
@@ -420,7 +420,7 @@ impl Front {
             self.output.clear();
         }
         if self.buffers_bytes + connection.buffers_bytes() - before > buffers_bytes_max && connection.has_output() {
-            self.refusals.count(Refusal::ReplyWithoutMemory);
+            self.refusals.count(RefusalKind::ReplyWithoutMemory);
             connection.forget_output();
             connection.forget_input();
             connection.state = State::Closing;
@@ -510,7 +510,7 @@ impl Front {
             answered += 1;
         }
         if replies.lost > 0 {
-            self.refusals.add(Refusal::LostRequest, replies.lost);
+            self.refusals.add(RefusalKind::LostRequest, replies.lost);
         }
         let is_whole = answered == self.pending.len();
         self.runs.finish(is_whole);

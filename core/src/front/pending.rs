@@ -9,7 +9,7 @@ use crate::{
         text::{self, words},
     },
     reply::Reply,
-    statistics::{Refusal, Refusals},
+    statistics::{RefusalKind, Refusals},
 };
 use alloc::vec::Vec;
 
@@ -33,7 +33,7 @@ pub(super) enum Task {
     /// A fixed text.
     Answer(&'static [u8]),
     /// The text that refuses the request; empty for a client that wants no answer.
-    Refusal(&'static [u8]),
+    RefusalText(&'static [u8]),
     /// A packet with this status.
     Packet(binary::PacketFormat, binary::PacketStatus),
     /// The reply to a command.
@@ -139,13 +139,13 @@ impl Pending {
                 text::answer_status(out, reply, matches!(operation, Operation::Arithmetic { .. }));
             }
             (Task::Answer(text), _) => out.extend_from_slice(text),
-            (Task::Refusal(text), _) => {
-                refusals.count(Refusal::RequestError);
+            (Task::RefusalText(text), _) => {
+                refusals.count(RefusalKind::RequestError);
                 out.extend_from_slice(text);
             }
             (&Task::Packet(format, status), _) => {
                 if status != binary::PacketStatus::Success {
-                    refusals.count(Refusal::RequestError);
+                    refusals.count(RefusalKind::RequestError);
                 }
                 binary::status(out, format, status);
             }

@@ -4,7 +4,7 @@ use super::HostStatistics;
 
 /// A kind of refusal, in the order of the record that the host reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum RefusalKind {
     /// A request that is malformed, unknown or not allowed.
     RequestError,
     /// A request that was answered with an error because its shard was lost.
@@ -20,7 +20,7 @@ pub enum Refusal {
 }
 
 /// Number of kinds.
-const KINDS: usize = Refusal::Datagram as usize + 1;
+const KINDS: usize = RefusalKind::Datagram as usize + 1;
 
 /// How often each kind of refusal happened; a count wraps around.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,19 +30,19 @@ impl Refusals {
     /// Number of counts.
     pub const COUNT: usize = KINDS;
 
-    /// The counts, in the order of [`Refusal`].
+    /// The counts, in the order of [`RefusalKind`].
     pub fn counts(&self) -> &[u32; KINDS] {
         &self.0
     }
 
     /// Counts one refusal.
     #[cold]
-    pub(crate) fn count(&mut self, refusal: Refusal) {
+    pub(crate) fn count(&mut self, refusal: RefusalKind) {
         self.add(refusal, 1);
     }
 
     /// Counts several.
-    pub(crate) fn add(&mut self, refusal: Refusal, more: u32) {
+    pub(crate) fn add(&mut self, refusal: RefusalKind, more: u32) {
         let count = &mut self.0[refusal as usize];
         *count = count.wrapping_add(more);
     }
@@ -50,11 +50,11 @@ impl Refusals {
 
 /// Puts sums of the counts of [`Refusals`] into their statistics.
 pub fn show_refusals(statistics: &mut HostStatistics, counts: &[u64; KINDS]) {
-    let count = |refusal: Refusal| counts[refusal as usize];
-    statistics.request_errors = count(Refusal::RequestError);
-    statistics.requests_lost = count(Refusal::LostRequest);
-    statistics.requests_cut = count(Refusal::CutRequest);
-    statistics.read_buf_oom = count(Refusal::RequestWithoutMemory);
-    statistics.response_obj_oom = count(Refusal::ReplyWithoutMemory);
-    statistics.datagrams_refused = count(Refusal::Datagram);
+    let count = |refusal: RefusalKind| counts[refusal as usize];
+    statistics.request_errors = count(RefusalKind::RequestError);
+    statistics.requests_lost = count(RefusalKind::LostRequest);
+    statistics.requests_cut = count(RefusalKind::CutRequest);
+    statistics.read_buf_oom = count(RefusalKind::RequestWithoutMemory);
+    statistics.response_obj_oom = count(RefusalKind::ReplyWithoutMemory);
+    statistics.datagrams_refused = count(RefusalKind::Datagram);
 }

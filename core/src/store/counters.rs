@@ -21,7 +21,7 @@ pub(super) struct StoreCounters {
     classes: Vec<ClassCounters>,
 }
 
-/// What a read counts.
+/// The counters that a read changes.
 pub(crate) struct ReadCounts {
     gets: u64,
     hits: u64,

@@ -4,7 +4,7 @@
 pub(super) mod frame;
 
 use super::{ConnectionId, ConnectionStatus, Front, Source, connection::Connection, state::State};
-use crate::{boundary::config::Authentication, limits, statistics::Refusal};
+use crate::{boundary::config::Authentication, limits, statistics::RefusalKind};
 use frame::DatagramState;
 
 impl Front {
@@ -29,7 +29,7 @@ impl Front {
             self.inbound.cursor = limits::DATAGRAM_HEADER_BYTES;
         } else {
             self.inbound.source = Source::Window(0);
-            self.refusals.count(Refusal::Datagram);
+            self.refusals.count(RefusalKind::Datagram);
         }
         // One series answers all requests of a datagram, so they are answered in one turn. A byte above the limit shows
         // that the answer is too large.
@@ -53,7 +53,7 @@ impl Front {
         let speaks_text = !matches!(connection.state, State::Packets { .. } | State::SkipBody { .. });
         let framed = datagrams.frame(&self.output, self.config.udp_amplification, most, speaks_text);
         if !self.output.is_empty() && !frame::carries(&framed, &self.output) {
-            self.refusals.count(Refusal::Datagram);
+            self.refusals.count(RefusalKind::Datagram);
         }
         self.output.clear();
         self.inbound.forget();
