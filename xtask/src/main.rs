@@ -5,6 +5,7 @@
 mod bench;
 mod build;
 mod cross;
+mod dependencies;
 mod documentation;
 mod fuzz;
 #[path = "../../host/build/mod.rs"]
