@@ -2,6 +2,7 @@
 //!
 //! Owns the set-up of a machine and the order of builds and tests. Holds no product code.
 
+mod arm;
 mod bench;
 mod build;
 mod cross;

@@ -135,7 +135,7 @@ pub(super) const PARTS: [Part; 19] = [
     },
     Part {
         name: "cross",
-        summary: "the server for Windows and macOS",
+        summary: "the server for Windows, ARM and macOS",
         needs: Needs { system: true, ..Needs::GUESTS },
         run: |_, report| cross::check(report),
     },
