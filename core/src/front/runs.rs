@@ -2,8 +2,12 @@
 
 use super::pending::Pending;
 use crate::{
-    boundary::{batch, host::Target},
+    boundary::{
+        batch::{self, ReplyLimit},
+        host::Target,
+    },
     limits,
+    protocol::Span,
     reply::Reply,
     wire::Reader,
 };
@@ -20,6 +24,8 @@ pub struct Run {
     pub bytes: usize,
     /// Number of orders.
     pub count: u32,
+    /// The bytes of the client's input that follow those of the orders: a long value.
+    pub tail: Span,
 }
 
 /// The buffer for the reply to a part of a barrier.
@@ -53,6 +59,8 @@ pub(super) struct Runs {
     /// Replies had no room, or a read was contended. Reads are then not grouped by shard for a while, since everything
     /// that is executed beyond the first missing reply would be executed again.
     pub(super) in_order: bool,
+    /// The limit on replies, if it is not the usual one.
+    pub(super) limit: Option<ReplyLimit>,
     /// Bit `n`: pending answer `n` is a read that was executed before.
     pub(super) repeated: u64,
     /// The orders of each shard while reads are grouped.
@@ -71,6 +79,7 @@ impl Runs {
             slots: Vec::new(),
             run_of: Vec::new(),
             in_order: false,
+            limit: None,
             repeated: 0,
             grouped: vec![Vec::new(); shards as usize],
         }
@@ -92,8 +101,17 @@ impl Runs {
         }
     }
 
+    /// Frees buffers that are larger than most requests need.
+    pub(super) fn trim(&mut self) {
+        let buffers = self.replies.iter_mut().chain(&mut self.grouped).chain([&mut self.orders]);
+        for buffer in buffers.filter(|buffer| buffer.capacity() > limits::RUN_BYTES_KEPT_MAX) {
+            *buffer = Vec::new();
+        }
+    }
+
     pub(super) fn add_run(&mut self, target: Target, start: usize, count: u32) {
-        self.runs.push(Run { target, start, bytes: self.orders.len() - start, count });
+        let tail = Span::default();
+        self.runs.push(Run { target, start, bytes: self.orders.len() - start, count, tail });
         self.lost.push(false);
         if self.replies.len() < self.runs.len() {
             self.replies.push(Vec::new());
@@ -117,6 +135,11 @@ impl Runs {
 
     pub(super) fn replies_of(&self, slot: ReplySlot) -> &[u8] {
         &self.replies[slot as usize]
+    }
+
+    /// Whether a shard was lost during a run.
+    pub(super) fn has_losses(&self) -> bool {
+        self.lost.contains(&true)
     }
 
     pub(super) fn replies(&self) -> Replies<'_> {
@@ -164,10 +187,14 @@ impl<'c> Replies<'c> {
     /// Bit `n`: pending answer `n` was executed, of those from `first` on, which has no reply.
     #[cold]
     pub(super) fn executed_from(&mut self, first: usize, pending: &[Pending]) -> u64 {
+        let lost = self.lost;
         let behind = pending.iter().enumerate().skip(first).filter(|(_, pending)| pending.is_command());
-        behind.fold(0, |executed, (number, _)| {
+        let executed = behind.fold(0, |executed, (number, _)| {
             let has_reply = matches!(self.next(number), Some(reply) if !matches!(reply, Reply::Lost));
             executed | u64::from(has_reply) << number
-        })
+        });
+        // The request is sent again, to the replacement of its shard.
+        self.lost = lost;
+        executed
     }
 }

@@ -22,17 +22,32 @@ pub enum RefusalKind {
 /// Number of kinds.
 const KINDS: usize = RefusalKind::Datagram as usize + 1;
 
-/// How often each kind of refusal happened; a count wraps around.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Refusals([u32; KINDS]);
+/// How often each kind of refusal happened; a count wraps around. The memory is the record that the host reads: the
+/// number of kinds, then the count of each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusals([u32; 1 + KINDS]);
+
+impl Default for Refusals {
+    fn default() -> Self {
+        let mut record = [0; 1 + KINDS];
+        record[0] = KINDS as u32;
+        Self(record)
+    }
+}
 
 impl Refusals {
     /// Number of counts.
     pub const COUNT: usize = KINDS;
 
+    /// The record that the host reads.
+    pub fn record(&self) -> &[u32; 1 + KINDS] {
+        &self.0
+    }
+
     /// The counts, in the order of [`RefusalKind`].
     pub fn counts(&self) -> &[u32; KINDS] {
-        &self.0
+        let [_, counts @ ..] = &self.0;
+        counts
     }
 
     /// Counts one refusal.
@@ -43,7 +58,7 @@ impl Refusals {
 
     /// Counts several.
     pub(crate) fn add(&mut self, refusal: RefusalKind, more: u32) {
-        let count = &mut self.0[refusal as usize];
+        let count = &mut self.0[1 + refusal as usize];
         *count = count.wrapping_add(more);
     }
 }

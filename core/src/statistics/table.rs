@@ -12,7 +12,7 @@
 //! which the line is shown.
 
 use super::row::{Kind, Statistic, Unit};
-use crate::{boundary::config::Config, clock::Seconds, limits, settings::Setting, wire::Reader};
+use crate::{boundary::config::Config, limits, settings::Setting, wire::Reader};
 use alloc::vec::Vec;
 
 /// The numbers that the values of statistics come from.
@@ -22,8 +22,8 @@ pub struct Numbers {
     pub store: Counters,
     /// Those of the host.
     pub host: HostStatistics,
-    /// Unix time.
-    pub now: Seconds,
+    /// Unix time, in seconds.
+    pub time: i64,
 }
 
 macro_rules! statistics {
@@ -64,7 +64,7 @@ statistics! {
     /// Time since the server started.
     Gauge uptime Seconds host[1];
     /// Unix time of the server.
-    Gauge time Seconds computed(|numbers| numbers.now.into());
+    Gauge time Seconds computed(|numbers| numbers.time.max(0).cast_unsigned());
     /// Version of memcached whose behaviour the server has.
     Text version None constant("1.6.45");
     /// Version of the server.
@@ -86,7 +86,7 @@ statistics! {
     /// Allocated connection structures.
     Gauge connection_structures None host[9];
     /// Connections closed because their replies found no memory.
-    Counter response_obj_oom None host[35];
+    Counter response_obj_oom None host[39];
     /// Output buffers: one for each worker.
     Gauge response_obj_count None computed(|numbers| numbers.host.threads);
     /// Size of the output buffers.
@@ -98,7 +98,7 @@ statistics! {
     /// Size of the input windows that are not in use.
     Gauge read_buf_bytes_free Bytes constant(0);
     /// Connections closed because their requests found no memory.
-    Counter read_buf_oom None host[36];
+    Counter read_buf_oom None host[40];
     /// File descriptors reserved for other purposes than connections.
     Gauge reserved_fds None host[10];
     /// Keys requested by get commands.
@@ -264,32 +264,48 @@ statistics! {
     Gauge pool_free_bytes Bytes store[39];
     /// Bytes in segments that belong to removed items and to bookkeeping.
     Gauge pool_dead_bytes Bytes store[40];
+    /// Bytes beside the pools that are kept for clients that still read a value which is no longer stored.
+    Gauge held_value_bytes Bytes store[42];
+    /// Replies that ended early, and their connections with them, because a client read the value too late.
+    Counter values_lost None store[43];
+    /// Memory of the prefixes of `stats detail`, which the pools give up.
+    Gauge prefix_bytes Bytes store[44];
+    /// Commands whose prefix `stats detail` had no memory for.
+    Counter prefixes_not_counted None store[45];
     /// Shards replaced after a trap.
     Lifetime shard_traps None host[31];
     /// Fronts replaced after a trap.
     Lifetime front_traps None host[32];
     /// Shards and fronts interrupted because a call did not return in time.
     Lifetime guest_interrupts None host[33];
+    /// Bytes that unfinished requests and unread replies hold.
+    Gauge buffers_bytes Bytes host[35];
+    /// Limit of `buffers_bytes`.
+    Gauge buffers_limit_bytes Bytes host[36];
+    /// Connections whose request waits for room in `buffers_bytes`.
+    Gauge buffers_waiting_connections None host[37];
+    /// Connections that were ended because they held much for long while others waited.
+    Counter buffers_ended_connections None host[38];
     /// Requests that were refused: malformed, unknown or not allowed.
-    Counter request_errors None host[37];
+    Counter request_errors None host[41];
     /// Requests that were answered with an error because a shard was lost meanwhile.
-    Counter requests_lost None host[38];
+    Counter requests_lost None host[42];
     /// Connections that ended before their last request was whole and answered.
-    Counter requests_cut None host[39];
+    Counter requests_cut None host[43];
     /// Connections that ended before all of their replies were sent.
-    Counter replies_cut None host[40];
+    Counter replies_cut None host[44];
     /// Connections that an error of their socket ended.
-    Counter connection_errors None host[41];
+    Counter connection_errors None host[45];
     /// Datagrams that were no request, or whose answer was not allowed.
-    Counter datagrams_refused None host[42];
+    Counter datagrams_refused None host[46];
     /// Datagrams of answers that the network refused.
-    Counter datagrams_lost None host[43];
+    Counter datagrams_lost None host[47];
     /// Stores whose data block did not end where it was announced.
-    Counter store_bad_data None store[42];
+    Counter store_bad_data None store[46];
     /// incr and decr commands on values that are no numbers.
-    Counter non_numeric None store[43];
+    Counter non_numeric None store[47];
     /// Commands other than cas and set whose unique differed: append, prepend, delete, incr, decr.
-    Counter other_badval None store[44];
+    Counter other_badval None store[48];
 
     // Not in `stats`.
 
