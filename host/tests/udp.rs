@@ -202,19 +202,16 @@ fn a_server_can_have_udp_only() {
     let ports = folder.0.join("ports");
     let mut command = std::process::Command::new(common::program());
     command.args(["-p", "0", "-U", "-1"]).env("MEMCACHED_PORT_FILENAME", &ports).stderr(std::process::Stdio::null());
-    let mut child = command.spawn().unwrap();
+    let _ended_on_drop = common::Process(command.spawn().unwrap());
     let text = wait_for("the port file", || std::fs::read_to_string(&ports).ok());
-    let port: u16 = text.trim().strip_prefix("UDP INET: ").unwrap().parse().unwrap();
-    let mut client = Datagrams::to(SocketAddr::from(([127, 0, 0, 1], port)));
+    let port: u16 = text.lines().find_map(|line| line.strip_prefix("UDP INET: ")).unwrap().parse().unwrap();
+    let client = Datagrams::to(SocketAddr::from(([127, 0, 0, 1], port)));
     client.socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
     let answered = wait_for("an answer", || {
         let id = [0, 9, 0, 0, 0, 1, 0, 0];
         client.socket.send(&[&id[..], b"version\r\n"].concat()).ok()?;
         client.socket.recv(&mut [0; 100]).ok()
     });
-    client.next_id = 0;
-    child.kill().unwrap();
-    child.wait().unwrap();
     assert_eq!(answered, HEADER_BYTES + 16);
 }
 

@@ -404,7 +404,7 @@ impl Front {
                 shards: self.config.shards.max(1),
                 time: &self.context.time,
             };
-            if dumping.answer(&mut self.output, &piece) {
+            if dumping.answer(&mut self.output, &piece, &mut self.refusals) {
                 connection.dumping = None;
             }
         }

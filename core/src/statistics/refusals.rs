@@ -11,9 +11,9 @@ pub enum RefusalKind {
     LostRequest,
     /// A request that was not whole or not answered when its connection ended.
     CutRequest,
-    /// A connection closed because its request found no memory.
+    /// A connection that was ended with an unfinished request because others needed the memory.
     RequestWithoutMemory,
-    /// A connection closed because its replies found no memory.
+    /// A connection that was ended with unread replies because others needed the memory.
     ReplyWithoutMemory,
     /// A datagram that is no request, or whose answer is not allowed.
     Datagram,

@@ -85,7 +85,7 @@ statistics! {
     Counter rejected_connections None host[8];
     /// Allocated connection structures.
     Gauge connection_structures None host[9];
-    /// Connections closed because their replies found no memory.
+    /// Connections ended with unread replies because others needed the memory.
     Counter response_obj_oom None host[39];
     /// Output buffers: one for each worker.
     Gauge response_obj_count None computed(|numbers| numbers.host.threads);
@@ -97,7 +97,7 @@ statistics! {
     Gauge read_buf_bytes Bytes computed(|numbers| numbers.host.threads * limits::WINDOW_BYTES as u64);
     /// Size of the input windows that are not in use.
     Gauge read_buf_bytes_free Bytes constant(0);
-    /// Connections closed because their requests found no memory.
+    /// Connections ended with unfinished requests because others needed the memory.
     Counter read_buf_oom None host[40];
     /// File descriptors reserved for other purposes than connections.
     Gauge reserved_fds None host[10];

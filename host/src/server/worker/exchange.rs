@@ -26,6 +26,7 @@ impl Worker {
         }
         if connection.is(ConnectionFlag::Waiting) && (event.is_error() || event.is_write_closed()) {
             // The client has reset its stream. One that has only ended it waits for the answer.
+            self.counters().connection_errors.add(1);
             self.close(index)
         } else if connection.is(ConnectionFlag::Writing) {
             if event.is_writable() || event.is_write_closed() || event.is_error() { self.flush(index) } else { Ok(()) }
