@@ -207,6 +207,8 @@ pub struct Discard {
     pub touch: Option<Expiry>,
     /// The unique of what is left, if the client chooses it.
     pub unique: Option<u64>,
+    /// A unique that differs counts as a miss: memcached's `md` does so, its packets do not.
+    pub difference_is_miss: bool,
 }
 
 /// The six ways of storing. `cas` is [`StoreMode::Set`] with `compare`.

@@ -186,6 +186,11 @@ impl Shard {
                     self.hands_over |= broadcast.is_walk();
                     self.broadcast(broadcast, now, replies);
                 }
+                Some(Order::RepeatedRead(command)) => {
+                    if !self.repeat_read(&command, now, replies) {
+                        break;
+                    }
+                }
                 None => break,
             }
             executed += 1;
@@ -194,6 +199,20 @@ impl Shard {
             }
         }
         executed
+    }
+
+    /// Executes a read that is counted already. `false`: nothing follows its reply, if it has one.
+    #[cold]
+    fn repeat_read(&mut self, command: &Command<'_>, now: Seconds, replies: &mut Vec<u8>) -> bool {
+        let counts = self.store.read_counts();
+        let reply = self.store.execute(command, now);
+        let is_contended = matches!(reply, Reply::Contended);
+        let is_whole = !is_contended && reply.unread().is_none();
+        if !is_contended {
+            batch::encode_reply(replies, &reply);
+        }
+        self.store.restore_read_counts(&counts);
+        is_whole
     }
 
     /// Bounded upkeep: `true` if there is more to do at once.
@@ -262,7 +281,7 @@ impl Iterator for Hashes<'_> {
     fn next(&mut self) -> Option<u64> {
         loop {
             match batch::decode_order(&mut self.0)? {
-                Order::Command(command) => return Some(command.hash),
+                Order::Command(command) | Order::RepeatedRead(command) => return Some(command.hash),
                 Order::Broadcast(_) => return None,
                 Order::Limit(_) => {}
             }

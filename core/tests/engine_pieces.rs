@@ -13,6 +13,7 @@ use wasmcached_core::{
     boundary::config::{Config, StoreConfig},
     front::ConnectionStatus,
     limits,
+    statistics::{HostStatistics, show_refusals},
 };
 
 /// The shards of a server with the default memory.
@@ -322,6 +323,12 @@ fn a_turn_has_bounded_commands_even_if_they_are_no_requests() {
     }
 }
 
+fn requests_lost(server: &mut Server) -> u64 {
+    let mut statistics = HostStatistics::default();
+    show_refusals(&mut statistics, &server.front().refusals().counts().map(u64::from));
+    statistics.requests_lost
+}
+
 #[test]
 fn a_dump_that_lost_a_shard_on_the_way_does_not_end_as_usual() {
     const INCOMPLETE: &[u8] = b"SERVER_ERROR the dump is incomplete: a part of the cache was restarted empty\r\n";
@@ -347,6 +354,7 @@ fn a_dump_that_lost_a_shard_on_the_way_does_not_end_as_usual() {
             }
             assert!(answer.ends_with(INCOMPLETE), "{} after {lost_after}", text(request));
             assert!(!text(&answer).contains("\r\nEND") && !text(&answer).contains("\r\nEN\r"));
+            assert_eq!(requests_lost(&mut server), 1);
             // The connection goes on, and the next dump is whole.
             let (answer, _) = ask_in_turns(&mut server, request, 1 << 20, |_| ());
             assert!(answer.ends_with(end) && !text(&answer).contains("SERVER_ERROR"), "{}", text(request));
@@ -371,6 +379,7 @@ fn a_shard_that_was_replaced_between_two_pieces_is_noticed() {
         });
         assert!(answer.ends_with(b"restarted empty\r\n") && !answer.ends_with(b"END\r\n"), "{}", text(request));
         assert!(turns <= 3, "it ends with the next piece");
+        assert_eq!(requests_lost(&mut server), 1);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use wasmcached_core::statistics::HostStatistics;
+use wasmcached_core::statistics::{HostStatistics, Refusals};
 
 /// Counters of one worker.
 #[derive(Debug, Default)]
@@ -14,6 +14,10 @@ pub(crate) struct WorkerCounters {
     pub(crate) idle_kicks: Count,
     pub(crate) logins: Count,
     pub(crate) logins_refused: Count,
+    pub(crate) refusals: [Count; Refusals::COUNT],
+    pub(crate) replies_cut: Count,
+    pub(crate) connection_errors: Count,
+    pub(crate) datagrams_lost: Count,
 }
 
 /// A counter with one writer, for which a plain load and store suffice.

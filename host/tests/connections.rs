@@ -282,6 +282,36 @@ fn a_listing_of_all_items_delays_no_other_client() {
     }
 }
 
+#[test]
+fn refusals_and_early_ends_are_counted() {
+    for flags in ["-t 1", "-t 3 -o shards=2"] {
+        let server = Server::start("refusals", flags);
+        // Connections are assigned in turn, so the observer asks another worker where there is one.
+        let (mut observer, mut client) = (server.client(), server.client());
+        assert_eq!(client.ask("bogus"), "ERROR");
+        assert_eq!(observer.statistic("request_errors"), "1", "{flags}");
+        // A refusal counts before the statistics that follow it in the same write.
+        observer.send("bogus\r\nstats\r\n");
+        assert_eq!(observer.line(), "ERROR");
+        let lines: Vec<String> = std::iter::repeat_with(|| observer.line()).take_while(|line| line != "END").collect();
+        assert!(lines.iter().any(|line| line == "STAT request_errors 2"), "{flags}: {lines:?}");
+        client.send("set cut 0 0 100\r\n12345");
+        drop(client);
+        wait_for("the request", || (observer.statistic("requests_cut") == "1").then_some(()));
+        assert_eq!(observer.statistic("replies_cut"), "0", "{flags}");
+        let value = "v".repeat(1_000_000);
+        assert_eq!(observer.set("large", &value), "STORED");
+        let mut reader = server.client();
+        reader.send("get large\r\n".repeat(20));
+        wait_for("a full socket", || {
+            observer.table("stats conns").iter().any(|(_, value)| value == "conn_mwrite").then_some(())
+        });
+        drop(reader);
+        wait_for("the replies", || (observer.statistic("replies_cut") == "1").then_some(()));
+        wait_for("the error", || (observer.statistic("connection_errors") == "1").then_some(()));
+    }
+}
+
 /// Clients whose answers exceed what a worker keeps for all of them: each reads all of its answers, or the end of the stream.
 #[test]
 fn no_client_hangs_whose_answer_is_dropped() {

@@ -12,7 +12,7 @@ fn it_serves_at_once_and_prints_its_address() {
     assert_eq!(server.client().set("a", "1"), "STORED");
     println!("from the start of the process to the first answer: {:?}", started.elapsed());
     server.wait_for_log("only this machine is served; -l 0.0.0.0 opens it");
-    assert!(server.log().contains(&format!("listening on tcp:{}", server.address)), "{}", server.log());
+    server.wait_for_log(&format!("listening on tcp:{}", server.address));
 }
 
 #[test]
@@ -202,9 +202,8 @@ mod unix {
             assert_eq!(std::fs::read_to_string(&pids).unwrap(), format!("{}\n", server.pid()));
             let warning =
                 format!("WARNING: The pid file contained the following (running) pid: {}", std::process::id());
-            assert_eq!(server.log().contains(&warning), warned, "{}", server.log());
-            server.signal(Signal::SIGTERM);
-            assert!(server.wait().success());
+            let log = server.stop();
+            assert_eq!(log.contains(&warning), warned, "{log}");
             assert!(!pids.exists());
         }
         // The file of another server stays.
@@ -283,10 +282,11 @@ mod unix {
         }
         let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
         let locked = status.lines().find_map(|line| line.strip_prefix("VmLck:")).unwrap().trim().to_owned();
-        let refused = server.log().contains("warning: -k invalid, mlockall() failed: ");
-        assert_eq!(locked == "0 kB", refused, "{locked}: {}", server.log());
         // Locked or not, only used memory is resident.
         assert!(server.resident_kib() < 400 * 1024, "{} KiB", server.resident_kib());
+        let log = server.stop();
+        let refused = log.contains("warning: -k invalid, mlockall() failed: ");
+        assert_eq!(locked == "0 kB", refused, "{locked}: {log}");
     }
 
     #[test]

@@ -54,15 +54,22 @@ fn start(program: &Path, limits: &[(&str, u64)], flags: &str) -> Outcome {
     Outcome::Refuses(status.code().unwrap_or_else(|| panic!("{status}: {text}")), text)
 }
 
-/// Stores and reads more than fits into the buffers of one connection.
-fn check_service(server: &Server) {
+/// Stores and reads more than fits into the buffers of one connection. Returns the log.
+fn check_service(server: Server) -> String {
     let mut client = server.client();
     let value = "v".repeat(900_000);
     for index in 0..20 {
-        assert_eq!(client.set(&format!("k{index}"), &value), "STORED", "{}", server.log());
+        assert_eq!(client.set(&format!("k{index}"), &value), "STORED", "{}", server.log_so_far());
         assert_eq!(client.get(&format!("k{index}")).as_deref(), Some(&*value));
     }
-    assert!(!server.log().contains("panicked") && !server.log().contains("trapped"), "{}", server.log());
+    stop_in_order(server)
+}
+
+/// Stops a server without faults. Returns its log.
+fn stop_in_order(server: Server) -> String {
+    let log = server.stop();
+    assert!(!log.contains("panicked") && !log.contains("trapped"), "{log}");
+    log
 }
 
 /// The line of a refusal, without those about the user and the network.
@@ -87,7 +94,7 @@ fn address_space_is_taken_as_far_as_it_goes() {
         match start(&program, &[("-v", mib << 10)], "-t 4") {
             Outcome::Serves(server) => {
                 served += 1;
-                check_service(&server);
+                check_service(server);
             }
             Outcome::Refuses(code, text) => {
                 refused += 1;
@@ -118,7 +125,7 @@ fn the_named_remedy_is_enough() {
         let Outcome::Serves(server) = start(&program, &[(flag, enough)], flags) else {
             panic!("{flags} does not serve with {flag} {enough}")
         };
-        check_service(&server);
+        check_service(server);
     }
 }
 
@@ -129,9 +136,9 @@ fn data_is_taken_as_far_as_it_goes() {
         let Outcome::Serves(server) = start(&program, &[("-d", mib << 10)], "-t 2 -o shards=2") else {
             panic!("refused with {mib} MiB")
         };
-        check_service(&server);
+        let log = check_service(server);
         // Accesses are as fast as without the limit.
-        assert!(!server.log().contains("guests check each access"), "{}", server.log());
+        assert!(!log.contains("guests check each access"), "{log}");
     }
 }
 
@@ -152,7 +159,7 @@ fn check_replacement(limit_kib: u64, flags: &str, is_compact: bool) {
     };
     for round in 1..=3 {
         let mut client = server.client();
-        assert_eq!(client.set("a", "1"), "STORED", "{}", server.log());
+        assert_eq!(client.set("a", "1"), "STORED", "{}", server.log_so_far());
         client.send("get !trap-front\r\n");
         assert!(client.is_closed());
         let mut client = server.client();
@@ -170,13 +177,9 @@ fn check_replacement(limit_kib: u64, flags: &str, is_compact: bool) {
         assert_eq!(client.get("b").as_deref(), Some("2"));
         wait_for("both traps", || (client.statistic("front_traps").parse::<u32>().unwrap() >= round).then_some(()));
     }
-    check_service_after_traps(&server);
-    assert_eq!(server.log().contains("guests check each access"), is_compact, "{}", server.log());
-}
-
-fn check_service_after_traps(server: &Server) {
-    let log = server.log();
+    let log = server.stop();
     assert!(!log.contains("cannot be replaced yet") && !log.contains("panicked"), "{log}");
+    assert_eq!(log.contains("guests check each access"), is_compact, "{log}");
 }
 
 #[test]
@@ -189,7 +192,7 @@ fn a_guest_is_dropped_before_its_replacement_is_made() {
         // The least for memories that are reserved: another one does not fit.
         let Outcome::Serves(server) = start(&program, &[("-v", least)], flags) else { panic!("refused") };
         server.wait_for_log("would be enough");
-        let log = server.log();
+        let log = server.stop();
         let line = log.lines().find(|line| line.contains("would be enough")).unwrap();
         check_replacement(wanted_kib(line), flags, false);
     }
@@ -205,7 +208,9 @@ fn what_clients_make_held_fits_under_the_least_limit() {
         let Outcome::Serves(server) = start(&program(), &[("-v", least)], flags) else { panic!("refused") };
         let value = "v".repeat(900_000);
         let mut client = server.client();
-        (0..20).for_each(|index| assert_eq!(client.set(&format!("k{index}"), &value), "STORED", "{}", server.log()));
+        (0..20).for_each(|index| {
+            assert_eq!(client.set(&format!("k{index}"), &value), "STORED", "{}", server.log_so_far());
+        });
         let mut readers = Vec::new();
         for index in 0..40 {
             let mut reader = common::Client::connect_with_buffer(server.address, 16 * 1024);
@@ -222,11 +227,11 @@ fn what_clients_make_held_fits_under_the_least_limit() {
             .collect();
         for round in 0..10 {
             (0..20).for_each(|index| {
-                assert_eq!(client.set(&format!("k{index}-{round}"), &value), "STORED", "{}", server.log());
+                assert_eq!(client.set(&format!("k{index}-{round}"), &value), "STORED", "{}", server.log_so_far());
             });
         }
         assert_eq!(client.get("k19-9").as_deref(), Some(&*value));
-        assert!(!server.log().contains("panicked") && !server.log().contains("trapped"), "{}", server.log());
-        drop((holders, readers));
+        drop((client, holders, readers));
+        stop_in_order(server);
     }
 }

@@ -127,7 +127,8 @@ fn the_image_has_valid_flags() {
     // The health check is the entry with one more flag; here it finds no server.
     assert_eq!(check[1..check.len() - 1], entry);
     assert_eq!(check.last().unwrap(), "--ping");
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let (_kept, address) = common::vacant_address();
+    let free = address.port().to_string();
     let file = configuration(IMAGE);
     let output = Command::new(program()).args(["--config", &file, "--ping", "-p", &free]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));

@@ -84,7 +84,7 @@ fn unix_sockets_are_checked_too() {
 
 #[test]
 fn problems_are_reported() {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (_kept, free) = common::vacant_address();
     let (code, text) = line(&run(&format!("--ping {free}")));
     assert!(code == 1 && text.starts_with(&format!("{free} does not answer: ")), "{text}");
     let cases: [(&'static [&'static [u8]], i32, &str); 6] = [

@@ -198,21 +198,33 @@ fn every_address_has_its_socket() {
 
 #[test]
 fn a_server_can_have_udp_only() {
-    // A port that was free a moment ago.
-    let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let program = common::program();
-    let mut command = std::process::Command::new(program);
-    command.args(["-p", "0", "-U", &port.to_string()]).stderr(std::process::Stdio::null());
-    let mut child = command.spawn().unwrap();
-    let mut client = Datagrams::to(SocketAddr::from(([127, 0, 0, 1], port)));
+    let folder = common::Folder::new("udp-only");
+    let ports = folder.0.join("ports");
+    let mut command = std::process::Command::new(common::program());
+    command.args(["-p", "0", "-U", "-1"]).env("MEMCACHED_PORT_FILENAME", &ports).stderr(std::process::Stdio::null());
+    let _ended_on_drop = common::Process(command.spawn().unwrap());
+    let text = wait_for("the port file", || std::fs::read_to_string(&ports).ok());
+    let port: u16 = text.lines().find_map(|line| line.strip_prefix("UDP INET: ")).unwrap().parse().unwrap();
+    let client = Datagrams::to(SocketAddr::from(([127, 0, 0, 1], port)));
     client.socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
     let answered = wait_for("an answer", || {
         let id = [0, 9, 0, 0, 0, 1, 0, 0];
         client.socket.send(&[&id[..], b"version\r\n"].concat()).ok()?;
         client.socket.recv(&mut [0; 100]).ok()
     });
-    client.next_id = 0;
-    child.kill().unwrap();
-    child.wait().unwrap();
     assert_eq!(answered, HEADER_BYTES + 16);
+}
+
+#[test]
+fn refused_datagrams_are_counted() {
+    every_server("udp-refused", |server| {
+        let client = Datagrams::to(server.datagrams[0]);
+        let mut observer = server.client();
+        for (count, datagram) in [&b"get a\r\n"[..], b"\0\x01\0\0\0\x02\0\0get a\r\n"].into_iter().enumerate() {
+            client.socket.send(datagram).unwrap();
+            let expected = (count + 1).to_string();
+            wait_for("the count", || (observer.statistic("datagrams_refused") == expected).then_some(()));
+        }
+        assert_eq!(observer.statistic("request_errors"), "0");
+    });
 }

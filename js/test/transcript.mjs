@@ -34,7 +34,13 @@ const STEPS = {
   '@sleep': ['time', (rest) => Number(/^(\d+)ms$/.exec(rest)[1])],
   '@stats': ['stats', (rest) => ({ of: rest, isBinary: false, expected: [] })],
   '@bstats': ['stats', (rest) => ({ of: rest, isBinary: true, expected: [] })],
+  '@counts': ['stats', () => ({ of: '', isBinary: false, isComplete: true, expected: [] })],
+  '@bcounts': ['stats', () => ({ of: '', isBinary: true, isComplete: true, expected: [] })],
 };
+
+/** Statistics that count requests, answers, refusals and items; the runner in Rust has the same pattern. */
+const COUNTS =
+  /^((cmd|get|delete|incr|decr|cas|touch|store|auth|requests?|replies|datagrams)_\w+|(curr|total)_items|evictions|\w+_oom|non_numeric|other_badval|(rejected|idle)_\w+|connection_errors|listen_disabled_num)$/;
 
 class Parser {
   #blocks = [];
@@ -332,7 +338,7 @@ class Run {
     return found;
   }
 
-  compareStatistics({ of, isBinary, expected }) {
+  compareStatistics({ of, isBinary, isComplete, expected }) {
     const found = isBinary ? this.packetStatistics(of) : this.lineStatistics(of);
     const isRight = ({ statistic, value }) => {
       const actual = found.get(statistic);
@@ -341,6 +347,10 @@ class Run {
       return value.startsWith('~') ? pattern(value.slice(1).trimStart()).test(actual) : actual === value;
     };
     const wrong = expected.filter((one) => !isRight(one));
+    for (const [statistic, value] of isComplete ? found : []) {
+      const isExpected = value === '0' || expected.some((one) => one.statistic === statistic);
+      if (COUNTS.test(statistic) && !isExpected) throw new Error(`${statistic} is ${value}, expected 0`);
+    }
     if (wrong.length === 0) return;
     const lines = wrong.map(({ at, statistic, value }) => {
       return `line ${at}: ${statistic} is ${found.get(statistic)}, expected ${value}`;

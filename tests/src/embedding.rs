@@ -18,6 +18,7 @@ use wasmcached_core::{
     front::ConnectionId,
     limits,
     settings::Setting,
+    statistics::Refusals,
 };
 use wasmcached_wasm::local_host::{Guests, LocalHost};
 
@@ -67,6 +68,8 @@ pub trait Verbs {
     fn users(&mut self, list: &[u8]) -> u32;
     /// See the boundary.
     fn logins(&mut self) -> u64;
+    /// See the boundary: the counts of refusals.
+    fn refusals(&mut self) -> Vec<u32>;
     /// See the boundary.
     fn limit(&mut self, bytes: u64) -> u32;
 }
@@ -105,6 +108,10 @@ impl Guests for Instances {
     fn logins(&mut self) -> (u32, u32) {
         let logins = self.front.logins();
         (logins as u32, (logins >> 32) as u32)
+    }
+
+    fn refusals(&mut self) -> [u32; Refusals::COUNT] {
+        self.front.refusals().try_into().unwrap_or_default()
     }
 }
 

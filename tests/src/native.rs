@@ -112,6 +112,10 @@ impl Verbs for Native {
         u64::from(tries) | u64::from(refused) << 32
     }
 
+    fn refusals(&mut self) -> Vec<u32> {
+        self.front().refusals().counts().to_vec()
+    }
+
     fn limit(&mut self, bytes: u64) -> u32 {
         u32::from(self.shard().set_limit(bytes))
     }

@@ -36,10 +36,15 @@ impl Server {
     /// # Errors
     /// Why it does not run, with its standard error.
     pub fn start(program: &Path, flags: &[String]) -> Result<Self, String> {
+        Self::on_free_port(&|port| Self::start_on(program, flags, port))
+    }
+
+    /// Starts a server on a free port.
+    pub(crate) fn on_free_port(start: &dyn Fn(u16) -> Result<Self, String>) -> Result<Self, String> {
         let mut problem = String::new();
         // Another process may take the free port meanwhile.
         for _ in 0..5 {
-            match Self::start_on(program, flags, free_port()?) {
+            match start(free_port()?) {
                 Ok(server) => return Ok(server),
                 Err(message) => problem = message,
             }

@@ -90,6 +90,8 @@ pub enum Action {
         of: String,
         /// Whether the binary protocol is used.
         binary: bool,
+        /// Whether every other count must be 0.
+        complete: bool,
         /// Expected statistics.
         expected: Vec<Statistic>,
     },
@@ -217,7 +219,11 @@ impl<'a> Parser<'a> {
             "@sleep" => Action::Sleep(milliseconds(rest).ok_or((number, "`@sleep 100ms`".into()))?),
             "@stats" | "@bstats" => {
                 let binary = directive == "@bstats";
-                Action::Statistics { of: rest.to_owned(), binary, expected: self.statistics()? }
+                Action::Statistics { of: rest.to_owned(), binary, complete: false, expected: self.statistics()? }
+            }
+            "@counts" | "@bcounts" if rest.is_empty() => {
+                let binary = directive == "@bcounts";
+                Action::Statistics { of: String::new(), binary, complete: true, expected: self.statistics()? }
             }
             "@oracle-differs" => self.differs(number, rest)?,
             _ => return Err((number, format!("unknown directive `{line}`"))),

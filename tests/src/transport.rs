@@ -1,7 +1,7 @@
 //! The product over a Unix socket, and over TLS.
 
 use crate::{
-    server::{Server, StreamTarget, Wire, free_port, is_served},
+    server::{Server, StreamTarget, Wire, is_served},
     target::{Factory, Kind, Target},
 };
 use rcgen::{CertifiedKey, generate_simple_self_signed};
@@ -106,16 +106,18 @@ fn tls(program: &Path, flags: &[String], folder: Folder) -> Result<StreamTarget,
         generate_simple_self_signed(vec!["localhost".to_owned()]).map_err(|error| error.to_string())?;
     let (chain, key) = (folder.put("chain.pem", &cert.pem())?, folder.put("key.pem", &signing_key.serialize_pem())?);
     let configuration = Arc::new(trusting(cert.der().clone())?);
-    let address = SocketAddr::from(([127, 0, 0, 1], free_port()?));
-    let own = ["-Z", "-o", &format!("ssl_chain_cert={chain},ssl_key={key}"), "-l", &address.to_string()];
-    let arguments = [&own.map(str::to_owned)[..], flags].concat();
-    let connect = move || connect_tls(address, &configuration);
-    let server =
-        Server::launch(program, &arguments, address, &|| connect().is_ok_and(|stream| is_served(stream, flags)))?;
+    let server = Server::on_free_port(&|port| {
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        let own = ["-Z", "-o", &format!("ssl_chain_cert={chain},ssl_key={key}"), "-l", &address.to_string()];
+        let arguments = [&own.map(str::to_owned)[..], flags].concat();
+        let probe = || connect_tls(address, &configuration).is_ok_and(|stream| is_served(stream, flags));
+        Server::launch(program, &arguments, address, &probe)
+    })?;
+    let address = server.address;
     let connect = move || {
         // The server may reload its certificate.
         let _kept = &folder;
-        Ok(Box::new(connect()?) as Box<dyn Wire>)
+        Ok(Box::new(connect_tls(address, &configuration)?) as Box<dyn Wire>)
     };
     Ok(StreamTarget::new(server, Box::new(connect)))
 }

@@ -194,6 +194,11 @@ impl Scenario {
             std::thread::sleep(Duration::from_millis(50));
         }
         assert_eq!(statistic(address, "front_traps"), 0);
+        // Each connection that was ended for others is counted: with its request, or with its replies.
+        let refused = statistic(address, "read_buf_oom") + statistic(address, "response_obj_oom");
+        assert_eq!(refused, statistic(address, "buffers_ended_connections"), "{}", self.name);
+        let has_uploads = self.patterns.iter().any(|pattern| matches!(pattern, Uploads { .. }));
+        assert!(!has_uploads || refused > 0, "{}", self.name);
     }
 }
 

@@ -306,7 +306,16 @@ fn slow_readers_cost_bounded_memory_and_lose_nothing() {
     for _ in 0..50 {
         check_alive(&server);
     }
-    std::thread::sleep(Duration::from_millis(500));
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let mut observer = connect(server.address);
+        observer.write_all(b"stats conns\r\n").expect("send");
+        if read_stats(&mut observer).matches("conn_mwrite").count() == READERS {
+            break;
+        }
+        assert!(Instant::now() < deadline, "not every reader has replies that wait for it");
+        std::thread::sleep(Duration::from_millis(20));
+    }
     if let (Some(before), Some(after)) = (before, server.resident_bytes()) {
         let growth = after.saturating_sub(before);
         assert!(growth < 64 << 20, "{READERS} slow readers cost {growth} bytes");

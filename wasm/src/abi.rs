@@ -44,7 +44,7 @@ struct Mailbox {
     hands_over: u32,
     slices_at: u32,
     slices_count: u32,
-    reserved: u32,
+    refusals_at: u32,
 }
 
 const _: () = assert!(size_of::<Mailbox>() == 80);
@@ -163,6 +163,9 @@ pub extern "C" fn create(config_bytes: u32, now: u32) -> u32 {
     guest.engine = config.and_then(|config| Engine::new(&config, now));
     if guest.engine.is_none() {
         return 0;
+    }
+    if let Some(front) = guest.engine.as_mut().and_then(Engine::front) {
+        guest.mailbox.refusals_at = front.refusals().record().as_ptr().addr() as u32;
     }
     (&raw const guest.mailbox).addr() as u32
 }
@@ -516,7 +519,7 @@ mod tests {
         let expected = words! {
             window_at window_bytes output_at output_bytes runs_at runs_count replies_at replies_bytes executed
             message_at message_bytes yields reclaimable_at reclaimable_bytes held_bytes held_elsewhere_bytes
-            hands_over slices_at slices_count
+            hands_over slices_at slices_count refusals_at
         };
         assert_eq!(words, expected);
     }

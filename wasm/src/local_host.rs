@@ -11,7 +11,7 @@ use wasmcached_core::{
     engine::Engine,
     front::{ConnectionId, ConnectionStatus},
     limits,
-    statistics::HostStatistics,
+    statistics::{HostStatistics, Refusals, show_refusals},
 };
 
 /// Open connections of one cache; memcached's default.
@@ -27,6 +27,9 @@ pub trait Guests {
 
     /// Logins tried since creation, and those of them that were refused.
     fn logins(&mut self) -> (u32, u32);
+
+    /// The counts of everything that was refused since creation, in the order of `RefusalKind`.
+    fn refusals(&mut self) -> [u32; Refusals::COUNT];
 }
 
 impl Guests for Engine {
@@ -36,6 +39,10 @@ impl Guests for Engine {
 
     fn logins(&mut self) -> (u32, u32) {
         self.front().map_or((0, 0), |front| front.logins())
+    }
+
+    fn refusals(&mut self) -> [u32; Refusals::COUNT] {
+        self.front().map_or([0; Refusals::COUNT], |front| *front.refusals().counts())
     }
 }
 
@@ -145,10 +152,10 @@ impl LocalHost {
         now: Seconds,
     ) -> Vec<u8> {
         match request {
-            HostRequest::Statistics => self.measure(guests.logins(), now).since(&self.baseline).encode(),
+            HostRequest::Statistics => self.measure(guests, now).since(&self.baseline).encode(),
             HostRequest::Connections { from } => self.connections(asking, from, now),
             HostRequest::ResetStatistics => {
-                self.baseline = self.measure(guests.logins(), now);
+                self.baseline = self.measure(guests, now);
                 Vec::new()
             }
             HostRequest::Verbosity(level) => {
@@ -172,8 +179,9 @@ impl LocalHost {
     }
 
     /// The numbers since the start.
-    fn measure(&self, (logins, logins_refused): (u32, u32), now: Seconds) -> HostStatistics {
-        HostStatistics {
+    fn measure(&self, guests: &mut impl Guests, now: Seconds) -> HostStatistics {
+        let (logins, logins_refused) = guests.logins();
+        let mut statistics = HostStatistics {
             uptime: now.saturating_sub(self.started).into(),
             pointer_size: usize::BITS.into(),
             curr_connections: self.clients.len() as u64,
@@ -190,7 +198,9 @@ impl LocalHost {
             auth_errors: logins_refused.into(),
             verbosity: self.verbosity.into(),
             ..HostStatistics::default()
-        }
+        };
+        show_refusals(&mut statistics, &guests.refusals().map(u64::from));
+        statistics
     }
 
     fn connections(&self, asking: ConnectionId, from: u64, now: Seconds) -> Vec<u8> {

@@ -1,9 +1,11 @@
-//! The other operating systems, from Linux: the Windows program is linted, built and run under Wine; the macOS program is
-//! linted and built, and the headers of its file are checked.
+//! The other operating systems and processors, from Linux: the Windows program is linted, built and run under Wine; the
+//! program for 64-bit ARM is built and run under QEMU; the macOS program is linted and built, and the headers of its file
+//! are checked.
 //!
 //! Needs Debian's compiler with the standard library's source, because rustup's comes for one target only.
 
 use crate::{
+    arm,
     guest_build::guest::Guest,
     guests, machine, macos, packages,
     runners::Report,
@@ -12,11 +14,19 @@ use crate::{
 };
 
 /// Debian's packages that lint, build and run for other systems.
-const SYSTEM_PACKAGES: [&str; 4] = ["rust-web-clippy", "gcc-mingw-w64-x86-64", "wine64", "llvm"];
+const SYSTEM_PACKAGES: [&str; 7] = [
+    "rust-web-clippy",
+    "gcc-mingw-w64-x86-64",
+    "wine64",
+    "gcc-aarch64-linux-gnu",
+    "libc6-dev-arm64-cross",
+    "qemu-user",
+    "llvm",
+];
 
 /// `cargo xtask cross`.
 pub(crate) fn run(_: &[String]) -> Outcome {
-    guests::build(&[Guest::Shipped])?;
+    guests::build(&[Guest::Shipped, Guest::FaultInjection])?;
     check(&mut Report::default())
 }
 
@@ -31,5 +41,6 @@ pub(crate) fn check(report: &mut Report) -> Outcome {
     step(&format!("lint for {}", windows::TARGET), || windows::lint(&toolchain))?;
     let program = step(&format!("build for {}", windows::TARGET), || windows::program(&toolchain))?;
     step("run under Wine", || wine::check(&program, report))?;
+    arm::check(&toolchain, report)?;
     macos::check(&toolchain, report)
 }

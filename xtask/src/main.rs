@@ -2,9 +2,11 @@
 //!
 //! Owns the set-up of a machine and the order of builds and tests. Holds no product code.
 
+mod arm;
 mod bench;
 mod build;
 mod cross;
+mod dependencies;
 mod documentation;
 mod fuzz;
 #[path = "../../host/build/mod.rs"]

@@ -12,7 +12,8 @@ use crate::{
     },
     clock::Time,
     command::Broadcast,
-    protocol::{binary, control::Control},
+    protocol::{binary, control::Control, text::words},
+    statistics::{RefusalKind, Refusals},
 };
 use alloc::vec::Vec;
 
@@ -63,11 +64,24 @@ impl Barrier {
     }
 
     /// Encodes the answer from the replies of the runs, and returns what the connection does next.
-    pub(super) fn answer(&self, out: &mut Vec<u8>, config: &Config, runs: &Runs, time: &Time) -> After {
+    pub(super) fn answer(
+        &self,
+        out: &mut Vec<u8>,
+        config: &Config,
+        runs: &Runs,
+        time: &Time,
+        refusals: &mut Refusals,
+    ) -> After {
         let start = out.len();
         let (first, second) = (runs.replies_of(ReplySlot::First), runs.replies_of(ReplySlot::Second));
         let replies = ControlReplies { config, time, first, second, host: runs.replies_of(ReplySlot::Host) };
         let after = self.administrative().answer(out, self.position, &replies);
+        if matches!(after, After::Requests | After::RequestsWithAnswer)
+            && out.len() > start
+            && words::refuses(&out[start..])
+        {
+            refusals.count(RefusalKind::RequestError);
+        }
         if let After::Dumping(dumping) = after {
             return After::Dumping(dumping.begun(self.format, replies.host));
         }

@@ -161,12 +161,13 @@ impl Front {
         }
         is_borrowed
     }
+
     #[inline(never)]
     fn encode_answer(&mut self, number: usize, reply: &Reply<'_>) {
         let input =
             Input { bytes: self.inbound.bytes(&self.connections), decoded: &self.decoded, time: &self.context.time };
         if let Some(pending) = self.pending.get(number) {
-            pending.answer(&mut self.output, input, Some(reply));
+            pending.answer(&mut self.output, input, Some(reply), &mut self.refusals);
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::{
     },
     protocol::{binary, text::words},
     settings::Setting,
+    statistics::RefusalKind,
 };
 use alloc::vec::Vec;
 
@@ -194,6 +195,11 @@ impl Front {
             }
             connection.keep_output(answer);
         }
+        self.refusals.count(if is_upload {
+            RefusalKind::RequestWithoutMemory
+        } else {
+            RefusalKind::ReplyWithoutMemory
+        });
         connection.forget_input();
         (connection.reserved, connection.wanted, connection.needed) = (0, 0, 0);
         (connection.dumping, connection.stream) = (None, None);

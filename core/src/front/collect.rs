@@ -130,7 +130,7 @@ impl Collector<'_> {
     #[inline]
     fn push(&mut self, key: Span, value: Span, task: Task) {
         let hash = match task {
-            Task::Answer(_) | Task::Packet(..) => 0,
+            Task::Answer(_) | Task::RefusalText(_) | Task::Packet(..) => 0,
             Task::Command(_, format) => {
                 let key = key.of(format.key_source(self.input, self.decoded));
                 #[cfg(feature = "fault-injection")]
@@ -145,6 +145,17 @@ impl Collector<'_> {
     #[inline(never)]
     fn push_answer(&mut self, text: &'static [u8]) {
         self.push(Span::default(), Span::default(), Task::Answer(text));
+    }
+
+    #[inline(never)]
+    fn push_refusal(&mut self, text: &'static [u8]) {
+        self.push(Span::default(), Span::default(), Task::RefusalText(text));
+    }
+
+    /// A fixed text, which may be a refusal.
+    #[inline(never)]
+    fn push_text(&mut self, text: &'static [u8]) {
+        if words::refuses(text) { self.push_refusal(text) } else { self.push_answer(text) }
     }
 
     /// A request in a line: a meta command, or one of the text protocol.
@@ -165,7 +176,7 @@ impl Collector<'_> {
         let (request, consumed) = match verdict {
             Verdict::Complete { request, consumed } => (request, consumed),
             Verdict::Incomplete { needed } => return self.incomplete(needed),
-            Verdict::Close => return self.close(),
+            Verdict::Close => return self.refuse_and_close(),
         };
         if self.found.state == State::Requests {
             if matches!(request, TextRequest::Control { .. }) && !self.pending.is_empty() {
@@ -194,7 +205,7 @@ impl Collector<'_> {
             TextRequest::Answer { text, swallow } => {
                 self.found.cursor = start + consumed;
                 self.found.state = skip(swallow);
-                self.push_answer(text);
+                self.push_text(text);
             }
             TextRequest::Quit => return self.close(),
             TextRequest::Control { control, noreply } => {
@@ -225,12 +236,12 @@ impl Collector<'_> {
         let start = self.found.cursor;
         match meta::parse(self.unparsed(), self.context) {
             Verdict::Incomplete { needed } => return self.incomplete(needed),
-            Verdict::Close => return self.close(),
+            Verdict::Close => return self.refuse_and_close(),
             Verdict::Complete { request: meta::MetaRequest::Answer { text, swallow }, consumed } => {
                 self.found.cursor = start + consumed;
                 self.found.state = skip(swallow);
                 *self.requests_left -= 1;
-                self.push_answer(text);
+                self.push_text(text);
             }
             Verdict::Complete { request: meta::MetaRequest::Command(request), consumed } => {
                 self.found.cursor = start + consumed;
@@ -264,7 +275,8 @@ impl Collector<'_> {
         }
         match binary::parse(rest, self.context, locked) {
             Verdict::Incomplete { needed } => return self.incomplete(needed),
-            Verdict::Close | Verdict::Complete { request: binary::PacketRequest::Quit, .. } => return self.close(),
+            Verdict::Close => return self.refuse_and_close(),
+            Verdict::Complete { request: binary::PacketRequest::Quit, .. } => return self.close(),
             Verdict::Complete { request: binary::PacketRequest::Command(request), consumed } => {
                 self.found.cursor = start + consumed;
                 self.found.state = skip_body(request.swallow, locked);
@@ -306,11 +318,11 @@ impl Collector<'_> {
         let start = self.found.cursor;
         match text::parse_login(self.unparsed()) {
             Verdict::Incomplete { needed } => self.incomplete(needed),
-            Verdict::Close => self.close(),
+            Verdict::Close => self.refuse_and_close(),
             Verdict::Complete { request: text::TextLogin::Refused(text), consumed } => {
                 self.found.cursor = start + consumed;
                 *self.requests_left -= 1;
-                self.push_answer(text);
+                self.push_refusal(text);
                 CONTINUE
             }
             Verdict::Complete { request: text::TextLogin::Attempt { user, password }, consumed } => {
@@ -343,6 +355,14 @@ impl Collector<'_> {
         self.found.state = State::Closing;
         self.found.cursor = self.input.len();
         self.push_answer(b"");
+        BREAK
+    }
+
+    /// The connection closes because of its input, without an answer.
+    fn refuse_and_close(&mut self) -> ControlFlow<()> {
+        self.found.state = State::Closing;
+        self.found.cursor = self.input.len();
+        self.push_refusal(b"");
         BREAK
     }
 

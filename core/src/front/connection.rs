@@ -50,6 +50,9 @@ pub(super) struct Connection {
     pub(super) descriptor: u32,
     /// The host's number for the client's address; 0 if it gave none.
     pub(super) peer: u64,
+    /// Bit `n`: the pending answer `n` that its input begins with is a read that was executed before, whose reply was
+    /// not used.
+    repeated_reads: u64,
     output: Vec<u8>,
     /// Bytes of `output` that are sent.
     sent: usize,
@@ -108,6 +111,33 @@ impl Connection {
 
     pub(super) fn has_input(&self) -> bool {
         self.input.len() > self.space
+    }
+
+    /// Whether a request has begun that is not answered yet.
+    pub(super) fn is_in_request(&self) -> bool {
+        match self.state {
+            State::Closing => false,
+            State::Skip(_) | State::SkipBody { .. } | State::Keys { .. } => true,
+            _ => self.has_work(),
+        }
+    }
+
+    /// Takes the marks of reads that were executed before. The pieces of a long value are sent before those.
+    pub(super) fn take_repeated_reads(&mut self) -> u64 {
+        if self.stream.is_none() { core::mem::take(&mut self.repeated_reads) } else { 0 }
+    }
+
+    /// Marks the reads that were executed. A long value of which a piece is missing has none behind it.
+    #[cold]
+    pub(super) fn keep_repeated_reads(&mut self, repeated: u64) {
+        if self.stream.is_none() {
+            self.repeated_reads = repeated;
+        }
+    }
+
+    /// Forgets which reads were executed: their requests are dropped.
+    pub(super) fn forget_repeated_reads(&mut self) {
+        self.repeated_reads = 0;
     }
 
     /// Whether there is work without further bytes.

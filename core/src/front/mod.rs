@@ -15,6 +15,7 @@ mod inbound;
 mod lent_buffers;
 mod login;
 mod long_requests;
+mod output;
 mod pending;
 mod route;
 mod runs;
@@ -39,8 +40,9 @@ use crate::{
     hash::Seed,
     limits,
     protocol::{Context, control::Control, text::words},
-    reply::{Lender, Reply},
+    reply::Reply,
     settings::Setting,
+    statistics::{RefusalKind, Refusals},
 };
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -116,6 +118,7 @@ pub struct Front {
     output_bytes_high: usize,
     budget: Budget,
     yields: u32,
+    refusals: Refusals,
     events: Events,
     watchers: Watchers,
 }
@@ -143,6 +146,7 @@ impl Front {
             logins: FrontLogins::default(),
             output_bytes_high: limits::OUTPUT_BYTES_HIGH,
             yields: 0,
+            refusals: Refusals::default(),
             events,
             watchers,
         }
@@ -186,6 +190,9 @@ impl Front {
     /// Forgets a client. Unknown ones are ignored.
     pub fn close(&mut self, id: ConnectionId) {
         if let Some(connection) = self.connections.try_remove(id.0 as usize) {
+            if connection.is_in_request() {
+                self.refusals.count(RefusalKind::CutRequest);
+            }
             self.release(&connection);
             if connection.watches != Kinds::NONE {
                 self.watchers.remove(id.0 as usize);
@@ -370,7 +377,7 @@ impl Front {
         }
         let input =
             Input { bytes: self.inbound.bytes(&self.connections), decoded: &self.decoded, time: &self.context.time };
-        self.pending[number].answer(&mut self.output, input, reply);
+        self.pending[number].answer(&mut self.output, input, reply, &mut self.refusals);
         self.output.len() < self.output_bytes_high
     }
 
@@ -389,7 +396,7 @@ impl Front {
 
     /// Answers a barrier from the replies to its runs. `now` is the time after it, as a barrier may move the clock.
     pub fn answer_barrier(&mut self, barrier: &Barrier, now: Seconds) {
-        let after = barrier.answer(&mut self.output, &self.config, &self.runs, &self.context.time);
+        let after = barrier.answer(&mut self.output, &self.config, &self.runs, &self.context.time, &mut self.refusals);
         self.context.time.now = now;
         let Some(connection) = self.connections.get_mut(self.inbound.connection) else { return };
         match after {
@@ -411,7 +418,7 @@ impl Front {
                 shards: self.config.shards.max(1),
                 time: &self.context.time,
             };
-            if dumping.answer(&mut self.output, &piece) {
+            if dumping.answer(&mut self.output, &piece, &mut self.refusals) {
                 connection.dumping = None;
             }
         }
@@ -454,54 +461,6 @@ impl Front {
             .with(ConnectionStatus::SLICES, borrows)
     }
 
-    /// The output of `id`; with [`ConnectionStatus::SLICES`] without what is borrowed.
-    pub fn output(&self, id: ConnectionId) -> &[u8] {
-        match self.connections.get(id.0 as usize) {
-            Some(connection) if connection.has_output() => connection.output(),
-            Some(_) if self.inbound.connection == id.0 as usize => &self.output,
-            _ => &[],
-        }
-    }
-
-    /// Takes the first `sent` bytes from the output and keeps the rest with the connection. Nothing may be borrowed.
-    pub fn consume(&mut self, id: ConnectionId, sent: usize) -> ConnectionStatus {
-        self.consume_lent(id, sent, &())
-    }
-
-    /// [`Front::consume`] of output that may have borrowed values.
-    pub fn consume_lent(&mut self, id: ConnectionId, sent: usize, lender: &dyn Lender) -> ConnectionStatus {
-        let is_tight = self.budget.is_tight();
-        let Some(connection) = self.connections.get_mut(id.0 as usize) else { return ConnectionStatus::CLOSE };
-        let before = connection.held_bytes();
-        if connection.has_output() {
-            if sent > 0 {
-                connection.progress_at = self.context.time.now;
-            }
-            connection.drop_output(sent);
-        } else if self.inbound.connection == id.0 as usize {
-            connection.progress_at = self.context.time.now;
-            let mut kept = self.output.len() + self.borrowed.bytes();
-            let sent = sent.min(kept);
-            if let Some(stream) = &mut connection.stream {
-                stream.keep();
-            }
-            if is_tight || !self.borrowed.is_empty() {
-                kept = sent + connection.rewind_stream(kept - sent);
-            }
-            if self.borrowed.is_empty() {
-                connection.keep_output(self.output[sent..kept].to_vec());
-            } else {
-                connection.keep_output(self.borrowed.copy(&self.output, lender, sent..kept));
-            }
-            connection.keep_stream();
-            self.output.clear();
-            self.borrowed.clear();
-            connection.status = connection.status.with(ConnectionStatus::MORE, connection.streams());
-        }
-        self.budget.change(before, connection.held_bytes());
-        connection.status.with(ConnectionStatus::OUTPUT, connection.has_output())
-    }
-
     /// The connection at hand.
     pub fn current(&self) -> ConnectionId {
         ConnectionId(self.inbound.connection as u32)
@@ -512,13 +471,20 @@ impl Front {
         self.yields
     }
 
+    /// Everything that was refused since creation.
+    pub fn refusals(&self) -> &Refusals {
+        &self.refusals
+    }
+
     /// Turns the pending commands into runs for the shards.
     pub fn load_commands(&mut self) {
         let limit = self.reply_limit();
+        let connection = self.connections.get_mut(self.inbound.connection);
+        let repeated = connection.map_or(0, Connection::take_repeated_reads);
         let input =
             Input { bytes: self.inbound.bytes(&self.connections), decoded: &self.decoded, time: &self.context.time };
         self.runs.limit = limit;
-        self.runs.load_commands(&self.pending, input);
+        self.runs.load_commands(&self.pending, input, repeated);
     }
 
     /// The broadcasts of a barrier for the shards, in this order.
@@ -553,7 +519,7 @@ impl Front {
 
     /// Answers the pending commands from the replies to their runs.
     pub fn answer_runs(&mut self) {
-        let (mut answered, mut unread) = (0, None);
+        let (mut answered, mut executed, mut unread) = (0, 0, None);
         let watched_as = self.watched_as();
         let mut replies = self.runs.replies();
         let input =
@@ -562,25 +528,40 @@ impl Front {
             let reply = if pending.is_command() {
                 match replies.next(number) {
                     Some(reply) => Some(reply),
-                    None => break,
+                    None => {
+                        executed = replies.executed_from(number, &self.pending);
+                        break;
+                    }
                 }
             } else {
                 None
             };
-            pending.answer(&mut self.output, input, reply.as_ref());
+            pending.answer(&mut self.output, input, reply.as_ref(), &mut self.refusals);
             if let (Some(descriptor), Some(reply)) = (watched_as, &reply) {
                 watch::record(&mut self.events, pending, input, reply, descriptor);
             }
             answered += 1;
             unread = reply.as_ref().and_then(Reply::unread);
             if unread.is_some() {
+                executed = replies.executed_from(answered, &self.pending);
                 break;
+            }
+        }
+        let lost = replies.lost;
+        if lost > 0 {
+            self.refusals.add(RefusalKind::LostRequest, lost);
+        }
+        let is_whole = answered == self.pending.len();
+        self.runs.finish(is_whole);
+        if !is_whole || self.runs.repeated != 0 {
+            let repeated = self.runs.repeated_after(answered, executed);
+            if let Some(connection) = self.connections.get_mut(self.inbound.connection) {
+                connection.keep_repeated_reads(repeated);
             }
         }
         if let Some(unread) = unread {
             self.begin_stream(answered - 1, unread);
         }
-        self.runs.finish(answered == self.pending.len());
         self.retire(answered);
     }
 

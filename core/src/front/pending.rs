@@ -9,6 +9,7 @@ use crate::{
         text::{self, words},
     },
     reply::Reply,
+    statistics::{RefusalKind, Refusals},
 };
 use alloc::vec::Vec;
 
@@ -31,6 +32,8 @@ pub struct Pending {
 pub(super) enum Task {
     /// A fixed text.
     Answer(&'static [u8]),
+    /// The text that refuses the request; empty for a client that wants no answer.
+    RefusalText(&'static [u8]),
     /// A packet with this status.
     Packet(binary::PacketFormat, binary::PacketStatus),
     /// The reply to a command.
@@ -112,7 +115,13 @@ impl Pending {
     }
 
     #[inline(always)]
-    pub(super) fn answer(&self, out: &mut Vec<u8>, input: Input<'_>, reply: Option<&Reply<'_>>) {
+    pub(super) fn answer(
+        &self,
+        out: &mut Vec<u8>,
+        input: Input<'_>,
+        reply: Option<&Reply<'_>>,
+        refusals: &mut Refusals,
+    ) {
         match (&self.task, reply) {
             (Task::Command(_, ReplyFormat::Found { cas, last }), reply) => {
                 if let Some(Reply::Found(found)) = reply {
@@ -148,7 +157,16 @@ impl Pending {
                 text::answer_status(out, reply, matches!(operation, Operation::Arithmetic { .. }));
             }
             (Task::Answer(text), _) => out.extend_from_slice(text),
-            (&Task::Packet(format, status), _) => binary::status(out, format, status),
+            (Task::RefusalText(text), _) => {
+                refusals.count(RefusalKind::RequestError);
+                out.extend_from_slice(text);
+            }
+            (&Task::Packet(format, status), _) => {
+                if status != binary::PacketStatus::Success {
+                    refusals.count(RefusalKind::RequestError);
+                }
+                binary::status(out, format, status);
+            }
             (
                 Task::Command(
                     _,

@@ -6,16 +6,21 @@ use super::{
 };
 use crate::{
     boundary::{batch, host::Target},
-    command::Operation,
+    command::{Command, Operation},
     hash::shard_of,
     limits,
 };
+use alloc::vec::Vec;
+
+const _: () = assert!(limits::BATCH_COMMANDS_MAX <= u64::BITS as usize);
 
 impl Runs {
     /// Neighbouring commands for one shard become a run; neighbouring reads become one run a shard, of which the one
-    /// with the first read goes first, so that each carry answers something.
-    pub(super) fn load_commands(&mut self, pending: &[Pending], input: Input<'_>) {
+    /// with the first read goes first, so that each carry answers something. Bit `n` of `repeated`: pending answer `n`
+    /// is a read that was executed before.
+    pub(super) fn load_commands(&mut self, pending: &[Pending], input: Input<'_>, repeated: u64) {
         self.clear();
+        self.repeated = repeated;
         self.run_of.resize(pending.len(), 0);
         let mut number = 0;
         while number < pending.len() {
@@ -54,7 +59,7 @@ impl Runs {
                 }
                 return next;
             }
-            batch::encode_command(&mut self.orders, &command);
+            encode(&mut self.orders, &command, self.repeated, at);
         }
         self.end_run(shard, start, count, pending.len())
     }
@@ -95,7 +100,7 @@ impl Runs {
             }
             counts[shard] += 1;
             self.run_of[at] = runs[shard];
-            batch::encode_command(&mut self.grouped[shard], &command);
+            encode(&mut self.grouped[shard], &command, self.repeated, at);
         }
         for &shard in &order[..shards] {
             let start = self.orders.len();
@@ -106,5 +111,15 @@ impl Runs {
             self.add_run(Target(shard), start, count);
         }
         next
+    }
+}
+
+/// Appends the command of pending answer `at`.
+#[inline]
+fn encode(orders: &mut Vec<u8>, command: &Command<'_>, repeated: u64, at: usize) {
+    if repeated >> at & 1 == 0 {
+        batch::encode_command(orders, command);
+    } else {
+        batch::encode_repeated_read(orders, command);
     }
 }

@@ -1,5 +1,6 @@
 //! Runs: a front's commands for shards and host in other guests, and their replies.
 
+use super::pending::Pending;
 use crate::{
     boundary::{
         batch::{self, ReplyLimit},
@@ -60,6 +61,8 @@ pub(super) struct Runs {
     pub(super) in_order: bool,
     /// The limit on replies, if it is not the usual one.
     pub(super) limit: Option<ReplyLimit>,
+    /// Bit `n`: pending answer `n` is a read that was executed before.
+    pub(super) repeated: u64,
     /// The orders of each shard while reads are grouped.
     pub(super) grouped: Vec<Vec<u8>>,
 }
@@ -77,6 +80,7 @@ impl Runs {
             run_of: Vec::new(),
             in_order: false,
             limit: None,
+            repeated: 0,
             grouped: vec![Vec::new(); shards as usize],
         }
     }
@@ -142,6 +146,7 @@ impl Runs {
         Replies {
             readers: self.replies.iter().take(self.runs.len()).map(|replies| Reader(replies)).collect(),
             runs: self,
+            lost: 0,
         }
     }
 
@@ -149,12 +154,20 @@ impl Runs {
     pub(super) fn finish(&mut self, whole: bool) {
         self.in_order = !whole;
     }
+
+    /// Bit `n`: answer `n` behind the first `answered` ones is to a read that was executed, now or before.
+    #[cold]
+    pub(super) fn repeated_after(&self, answered: usize, executed: u64) -> u64 {
+        (self.repeated | executed).checked_shr(answered as u32).unwrap_or(0)
+    }
 }
 
 /// The replies of all runs, in the order of the pending answers.
 pub(super) struct Replies<'c> {
     readers: Vec<Reader<'c>>,
     runs: &'c Runs,
+    /// Replies that a lost shard did not give.
+    pub(super) lost: u32,
 }
 
 impl<'c> Replies<'c> {
@@ -163,8 +176,25 @@ impl<'c> Replies<'c> {
     pub(super) fn next(&mut self, number: usize) -> Option<Reply<'c>> {
         let run = usize::from(self.runs.run_of[number]);
         match batch::decode_reply(self.readers.get_mut(run)?) {
-            None if self.runs.lost[run] => Some(Reply::Lost),
+            None if self.runs.lost[run] => {
+                self.lost += 1;
+                Some(Reply::Lost)
+            }
             reply => reply,
         }
+    }
+
+    /// Bit `n`: pending answer `n` was executed, of those from `first` on, which has no reply.
+    #[cold]
+    pub(super) fn executed_from(&mut self, first: usize, pending: &[Pending]) -> u64 {
+        let lost = self.lost;
+        let behind = pending.iter().enumerate().skip(first).filter(|(_, pending)| pending.is_command());
+        let executed = behind.fold(0, |executed, (number, _)| {
+            let has_reply = matches!(self.next(number), Some(reply) if !matches!(reply, Reply::Lost));
+            executed | u64::from(has_reply) << number
+        });
+        // The request is sent again, to the replacement of its shard.
+        self.lost = lost;
+        executed
     }
 }

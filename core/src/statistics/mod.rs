@@ -5,11 +5,13 @@ mod row;
 
 mod classes;
 mod prefixes;
+mod refusals;
 mod sizes;
 mod table;
 
 pub use classes::{CLASSES, Class, ClassCounters, Classes, ITEM_STATISTICS, SLAB_STATISTICS, class_bytes, class_of};
 pub use prefixes::{PrefixCounts, PrefixRef, Prefixes};
+pub use refusals::{RefusalKind, Refusals, show_refusals};
 pub use row::{CounterField, Kind, Origin, Statistic, StatisticValue, Unit};
 pub use sizes::{SIZE_STEP_BYTES, Sizes};
 pub use table::{Counters, HostStatistics, Numbers, STATISTICS};

@@ -85,8 +85,8 @@ statistics! {
     Counter rejected_connections None host[8];
     /// Allocated connection structures.
     Gauge connection_structures None host[9];
-    /// Responses that found no memory.
-    Counter response_obj_oom None constant(0);
+    /// Connections ended with unread replies because others needed the memory.
+    Counter response_obj_oom None host[39];
     /// Output buffers: one for each worker.
     Gauge response_obj_count None computed(|numbers| numbers.host.threads);
     /// Size of the output buffers.
@@ -97,8 +97,8 @@ statistics! {
     Gauge read_buf_bytes Bytes computed(|numbers| numbers.host.threads * limits::WINDOW_BYTES as u64);
     /// Size of the input windows that are not in use.
     Gauge read_buf_bytes_free Bytes constant(0);
-    /// Reads that found no memory.
-    Counter read_buf_oom None constant(0);
+    /// Connections ended with unfinished requests because others needed the memory.
+    Counter read_buf_oom None host[40];
     /// File descriptors reserved for other purposes than connections.
     Gauge reserved_fds None host[10];
     /// Keys requested by get commands.
@@ -278,7 +278,6 @@ statistics! {
     Lifetime front_traps None host[32];
     /// Shards and fronts interrupted because a call did not return in time.
     Lifetime guest_interrupts None host[33];
-
     /// Bytes that unfinished requests and unread replies hold.
     Gauge buffers_bytes Bytes host[35];
     /// Limit of `buffers_bytes`.
@@ -287,6 +286,26 @@ statistics! {
     Gauge buffers_waiting_connections None host[37];
     /// Connections that were ended because they held much for long while others waited.
     Counter buffers_ended_connections None host[38];
+    /// Requests that were refused: malformed, unknown or not allowed.
+    Counter request_errors None host[41];
+    /// Requests that were answered with an error because a shard was lost meanwhile.
+    Counter requests_lost None host[42];
+    /// Connections that ended before their last request was whole and answered.
+    Counter requests_cut None host[43];
+    /// Connections that ended before all of their replies were sent.
+    Counter replies_cut None host[44];
+    /// Connections that an error of their socket ended.
+    Counter connection_errors None host[45];
+    /// Datagrams that were no request, or whose answer was not allowed.
+    Counter datagrams_refused None host[46];
+    /// Datagrams of answers that the network refused.
+    Counter datagrams_lost None host[47];
+    /// Stores whose data block did not end where it was announced.
+    Counter store_bad_data None store[46];
+    /// incr and decr commands on values that are no numbers.
+    Counter non_numeric None store[47];
+    /// Commands other than cas and set whose unique differed: append, prepend, delete, incr, decr.
+    Counter other_badval None store[48];
 
     // Not in `stats`.
 

@@ -19,6 +19,14 @@ pub(super) struct StoreCounters {
     classes: Vec<ClassCounters>,
 }
 
+/// The counters that a read changes.
+pub(crate) struct ReadCounts {
+    gets: u64,
+    hits: u64,
+    misses: u64,
+    hits_of_classes: Vec<u64>,
+}
+
 impl StoreCounters {
     /// Everything zero.
     pub(super) fn new() -> Self {
@@ -110,6 +118,22 @@ impl StoreCounters {
 }
 
 impl Store {
+    /// The counts of reads, before one that is counted already.
+    pub(crate) fn read_counts(&self) -> ReadCounts {
+        let StoreCounters { totals, classes, .. } = &self.counters;
+        let hits_of_classes = classes.iter().map(|class| class.get_hits).collect();
+        ReadCounts { gets: totals.cmd_get, hits: totals.get_hits, misses: totals.get_misses, hits_of_classes }
+    }
+
+    /// Sets the counts of reads back, after one that was counted already.
+    pub(crate) fn restore_read_counts(&mut self, counts: &ReadCounts) {
+        let StoreCounters { totals, classes, .. } = &mut self.counters;
+        (totals.cmd_get, totals.get_hits, totals.get_misses) = (counts.gets, counts.hits, counts.misses);
+        for (class, &hits) in classes.iter_mut().zip(&counts.hits_of_classes) {
+            class.get_hits = hits;
+        }
+    }
+
     /// The classes that hold or held something. The age of a class is that of its first item among the oldest of the
     /// log. A class without an item there shows 0: none of its items is about to be evicted.
     pub(super) fn classes(&self, now: Seconds) -> Classes {

@@ -32,6 +32,7 @@ impl Store {
             Operation::RefuseLarge { unlink } => self.refuse_large(key, unlink, now),
             Operation::RefuseData => {
                 self.counters.totals.cmd_set += 1;
+                self.counters.totals.store_bad_data += 1;
                 Reply::BadData
             }
             Operation::Delete => self.delete(key, now),
@@ -122,7 +123,8 @@ impl Store {
         };
         let old = present.map(|hit| hit.item);
         let bytes = key.1.len() + request.value.len() + item_overhead_bytes(self.config.cas);
-        self.counters.class(old.map_or(bytes as u32, |item| item.total_bytes())).cmd_set += 1;
+        let class_bytes = old.map_or(bytes as u32, |item| item.total_bytes());
+        self.counters.class(class_bytes).cmd_set += 1;
         let (content, kept) = match (request.mode, old) {
             (StoreMode::Append, Some(old)) => (Content::Around(&[], request.value), Some(old)),
             (StoreMode::Prepend, Some(old)) => (Content::Around(request.value, &[]), Some(old)),
@@ -153,6 +155,11 @@ impl Store {
             Err(WriteError::Gone) => Reply::NotStored,
             Err(WriteError::NoRoom) => {
                 self.counters.out_of_memory(bytes as u32);
+                if kept.is_none() {
+                    // memcached reserves the memory before it counts the command.
+                    self.counters.totals.cmd_set -= 1;
+                    self.counters.class(class_bytes).cmd_set -= 1;
+                }
                 let present = self.lookup(key.0, key.1, now);
                 self.refuse(key.0, request, present, Reply::OutOfMemory)
             }
@@ -185,7 +192,9 @@ impl Store {
         let unique = hit.item.unique(&self.pool);
         if grows {
             // Here the comparison is not counted, and it holds always if items have no uniques.
-            return if unique == compare || !self.config.cas { Ok(StoreOutcome::Stored) } else { Err(Reply::Exists) };
+            let is_met = unique == compare || !self.config.cas;
+            self.counters.totals.other_badval += u64::from(!is_met);
+            return if is_met { Ok(StoreOutcome::Stored) } else { Err(Reply::Exists) };
         }
         // No item has the unique 0.
         let comparable = self.config.cas && compare != 0;
@@ -243,9 +252,13 @@ impl Store {
         };
         let differs = options.compare.is_some_and(|compare| compare.get() != hit.item.unique(&self.pool));
         if differs && hit.item.value_bytes > 0 {
+            self.counters.totals.other_badval += 1;
             return Reply::Exists;
         }
-        let Some(old) = self.number_in(&hit.item) else { return Reply::NonNumeric };
+        let Some(old) = self.number_in(&hit.item) else {
+            self.counters.totals.non_numeric += 1;
+            return Reply::NonNumeric;
+        };
         let class = self.counters.class(hit.item.total_bytes());
         let value = match direction {
             Direction::Increment => {

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     clock::{Expiry, Seconds},
     command::{Create, Discard, Fetch, Renew},
+    limits::item_overhead_bytes,
     reply::{Fetched, Reply},
 };
 
@@ -26,10 +27,11 @@ pub(super) struct RetainedState {
 impl Store {
     pub(super) fn fetch(&mut self, key: Key<'_>, fetch: &Fetch, now: Seconds) -> Reply<'_> {
         let Some(mut hit) = self.lookup(key.0, key.1, now) else {
-            if let Some(create) = fetch.create
-                && let Ok(hit) = self.create_empty(key, &create, now)
-            {
-                return self.answer_created(hit, fetch, now);
+            if let Some(create) = fetch.create {
+                match self.create_empty(key, &create, now) {
+                    Ok(hit) => return self.answer_created(hit, fetch, now),
+                    Err(_) => self.counters.out_of_memory((key.1.len() + item_overhead_bytes(self.config.cas)) as u32),
+                }
             }
             self.counters.totals.cmd_get += 1;
             self.counters.totals.get_misses += 1;
@@ -73,7 +75,8 @@ impl Store {
         };
         let old_unique = hit.item.unique(&self.pool);
         if discard.compare.is_some_and(|compare| compare != old_unique) {
-            self.counters.totals.delete_misses += 1;
+            self.counters.totals.other_badval += 1;
+            self.counters.totals.delete_misses += u64::from(discard.difference_is_miss);
             return Reply::Exists;
         }
         if !discard.stale {

@@ -16,6 +16,7 @@ use wasmcached_core::{
         host::Target,
     },
     limits,
+    statistics::Refusals,
 };
 
 /// Bytes of the record of a run.
@@ -43,6 +44,8 @@ pub(crate) struct Front {
     clock: ClockRelation,
     /// The window of all connections without one of their own; requested once.
     plain_window: Option<Range<usize>>,
+    /// Place of the counts of refusals.
+    refusals: Range<usize>,
 }
 
 impl Front {
@@ -77,7 +80,9 @@ impl Front {
             shed: guest.verb("shed")?,
         };
         let upkeep = guest.upkeep_verbs()?;
-        Ok(Self { guest, verbs, login, budget, upkeep, clock: ClockRelation::default(), plain_window: None })
+        let refusals = refusals(&guest)?;
+        let clock = ClockRelation::default();
+        Ok(Self { guest, verbs, login, budget, upkeep, clock, plain_window: None, refusals })
     }
 
     /// Opens a connection; returns its number.
@@ -176,6 +181,13 @@ impl Front {
     /// Number of turns that ended at the limit of requests, since the guest was made.
     pub(crate) fn yields(&self) -> u32 {
         self.guest.word(Word::Yields as usize)
+    }
+
+    /// The counts of what the guest refused since it was made; each wraps around. A kind that the guest does not know is 0.
+    #[inline]
+    pub(crate) fn refusals(&self) -> Result<[u32; Refusals::COUNT], Fault> {
+        let counts = self.guest.bytes(self.refusals.clone())?;
+        Ok(std::array::from_fn(|kind| word_at(counts, kind)))
     }
 
     /// Bytes that the connections of this front hold.
@@ -350,4 +362,11 @@ struct BudgetVerbs {
     admit: Verb<u32, ()>,
     holder: Verb<u32, u64>,
     shed: Verb<u32, u32>,
+}
+
+/// Place of the counts of refusals, behind their number; empty for a guest that does not know them.
+fn refusals(guest: &Guest) -> Result<Range<usize>, Fault> {
+    let at = guest.word(Word::Refusals as usize) as usize;
+    let count = if at == 0 { 0 } else { word_at(guest.bytes(at..at + 4)?, 0).min(Refusals::COUNT as u32) };
+    Ok(at + 4..at + 4 + 4 * count as usize)
 }

@@ -113,6 +113,7 @@ enum Word {
     HeldElsewhere = 15,
     HandsOver = 16,
     Slices = 17,
+    Refusals = 19,
 }
 
 const MAILBOX_BYTES: usize = 20 * 4;

@@ -6,7 +6,7 @@ use crate::{
     network::tls::Tls,
 };
 use std::sync::atomic::{AtomicU64, Ordering};
-use wasmcached_core::statistics::HostStatistics;
+use wasmcached_core::statistics::{HostStatistics, show_refusals};
 
 fn load(counter: &AtomicU64) -> u64 {
     counter.load(Ordering::Relaxed)
@@ -27,7 +27,7 @@ fn measure(shared: &Shared) -> HostStatistics {
     let sum = |of: fn(&WorkerCounters) -> &Count| shared.workers.iter().map(|worker| of(worker).value()).sum();
     let (rusage_user, rusage_system) = crate::system::process::cpu_time_us();
     let tls = |of: fn(&Tls) -> u64| shared.tls.as_deref().map_or(0, of);
-    HostStatistics {
+    let mut statistics = HostStatistics {
         pid: u64::from(std::process::id()),
         uptime: shared.clock.uptime_s(),
         pointer_size: u64::from(usize::BITS),
@@ -67,5 +67,12 @@ fn measure(shared: &Shared) -> HostStatistics {
         ssl_handshake_errors: tls(|tls| load(&tls.counters.handshake_errors)),
         ssl_proto_errors: tls(|tls| load(&tls.counters.protocol_errors)),
         time_since_server_cert_refresh: tls(Tls::age_s),
-    }
+        replies_cut: sum(|worker| &worker.replies_cut),
+        connection_errors: sum(|worker| &worker.connection_errors),
+        datagrams_lost: sum(|worker| &worker.datagrams_lost),
+        ..HostStatistics::default()
+    };
+    let refused = |kind: usize| shared.workers.iter().map(|worker| worker.refusals[kind].value()).sum();
+    show_refusals(&mut statistics, &std::array::from_fn(refused));
+    statistics
 }

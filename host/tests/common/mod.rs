@@ -60,6 +60,7 @@ impl Drop for Process {
 pub(crate) struct Server {
     child: Child,
     log: Arc<Mutex<String>>,
+    /// Collects the log; ends with the process.
     log_reader: Option<JoinHandle<()>>,
     pub(crate) address: SocketAddr,
     /// TCP addresses, in the order of the flags.
@@ -121,13 +122,38 @@ impl Server {
         self.child.id()
     }
 
-    pub(crate) fn log(&self) -> String {
+    /// The log so far, for the message of an assertion that failed. The server writes it beside its answers: what is not
+    /// there yet may still come, so a test asks [`Server::wait_for_log`] or, for what must not come, [`Server::stop`].
+    pub(crate) fn log_so_far(&self) -> String {
         self.log.lock().unwrap().clone()
     }
 
-    /// Waits until the log holds `text`.
-    pub(crate) fn wait_for_log(&self, text: &str) {
-        wait_for(text, || self.log().contains(text).then_some(()));
+    /// Waits until the log holds `text`, and returns how often.
+    pub(crate) fn wait_for_log(&self, text: &str) -> usize {
+        self.wait_for_logs(text, 1)
+    }
+
+    /// Waits until the log holds `text` at least `count` times, and returns how often.
+    pub(crate) fn wait_for_logs(&self, text: &str, count: usize) -> usize {
+        wait_for(text, || Some(self.log_so_far().matches(text).count()).filter(|&found| found >= count))
+    }
+
+    /// Waits for the end of the process, and returns its whole log.
+    pub(crate) fn whole_log(mut self) -> (ExitStatus, String) {
+        let status = wait_for("the server's end", || self.child.try_wait().unwrap());
+        if let Some(log_reader) = self.log_reader.take() {
+            log_reader.join().unwrap();
+        }
+        (status, self.log_so_far())
+    }
+
+    /// Stops the server and returns its whole log.
+    #[cfg(unix)]
+    pub(crate) fn stop(self) -> String {
+        self.signal(nix::sys::signal::Signal::SIGTERM);
+        let (status, log) = self.whole_log();
+        assert!(status.success(), "{status}: {log}");
+        log
     }
 
     pub(crate) fn client(&self) -> Client {
@@ -145,10 +171,8 @@ impl Server {
     }
 
     /// Waits for the end of the process; returns everything that it wrote to standard error.
-    pub(crate) fn output(mut self) -> String {
-        wait_for("the server's end", || self.child.try_wait().unwrap());
-        self.log_reader.take().unwrap().join().unwrap();
-        self.log()
+    pub(crate) fn output(self) -> String {
+        self.whole_log().1
     }
 
     /// Resident memory, in KiB.
@@ -266,6 +290,14 @@ impl<S: Read + Write> Client<S> {
             Err(error) => !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
         }
     }
+}
+
+/// An address of loopback where nothing listens: the socket keeps it from others.
+pub(crate) fn vacant_address() -> (socket2::Socket, SocketAddr) {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    (socket, address)
 }
 
 /// The TCP port of 127.0.0.1 in the text of a port file.

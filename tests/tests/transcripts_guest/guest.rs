@@ -107,6 +107,7 @@ enum Word {
     Executed = 8,
     MessageAt = 9,
     MessageBytes = 10,
+    RefusalsAt = 19,
 }
 
 struct Guest {
@@ -257,6 +258,13 @@ impl Verbs for Guest {
 
     fn logins(&mut self) -> u64 {
         self.call("logins", ())
+    }
+
+    fn refusals(&mut self) -> Vec<u32> {
+        let at = self.word(Word::RefusalsAt);
+        let number = |bytes: &[u8]| u32::from_le_bytes(bytes.try_into().expect("four bytes"));
+        let count = number(&self.bytes(at, 4));
+        self.bytes(at + 4, 4 * count).chunks_exact(4).map(number).collect()
     }
 
     fn limit(&mut self, bytes: u64) -> u32 {

@@ -2,7 +2,7 @@
 
 use super::{Context, needs::Needs, targets::Executables};
 use crate::{
-    build, cross, documentation, fuzz, instructions, js, lint, machine, packages,
+    build, cross, dependencies, documentation, fuzz, instructions, js, lint, machine, packages,
     runners::Report,
     shipped,
     step::{Outcome, run as run_command},
@@ -33,7 +33,7 @@ pub(super) struct Part {
 }
 
 /// Every part, cheap ones first.
-pub(super) const PARTS: [Part; 18] = [
+pub(super) const PARTS: [Part; 19] = [
     Part { name: "format", summary: "rustfmt", needs: Needs::NOTHING, run: |_, _| format() },
     Part {
         name: "tidy",
@@ -52,6 +52,12 @@ pub(super) const PARTS: [Part; 18] = [
         summary: "the tests' own tools, and xtask",
         needs: Needs::NOTHING,
         run: |context, report| rust("harness", context, report),
+    },
+    Part {
+        name: "dependencies",
+        summary: "licences, sources and advisories of dependencies, where cargo-deny is installed",
+        needs: Needs::NOTHING,
+        run: |_, report| dependencies::check(report),
     },
     Part { name: "clippy", summary: "lints, everywhere", needs: Needs::GUESTS, run: |_, _| lint::all() },
     Part {
@@ -129,7 +135,7 @@ pub(super) const PARTS: [Part; 18] = [
     },
     Part {
         name: "cross",
-        summary: "the server for Windows and macOS",
+        summary: "the server for Windows, ARM and macOS",
         needs: Needs { system: true, ..Needs::GUESTS },
         run: |_, report| cross::check(report),
     },

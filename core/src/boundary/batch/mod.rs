@@ -9,7 +9,7 @@ mod reply;
 
 pub use order::{
     Order, ReplyLimit, decode_order, decode_tuned, encode_broadcast, encode_command, encode_head, encode_limit,
-    encode_tuning,
+    encode_repeated_read, encode_tuning,
 };
 pub use reply::{decode_reply, encode_reply};
 
@@ -91,6 +91,7 @@ mod tests {
                 stale: true,
                 touch: Some(Expiry(1)),
                 unique: Some(u64::MAX),
+                difference_is_miss: true,
             }),
             Operation::Touch { expiry: Expiry(3), touched: Touched::Nothing },
             Operation::Touch { expiry: Expiry(3), touched: Touched::Attributes },

@@ -18,6 +18,8 @@ use core::num::NonZeroU64;
 pub enum Order<'a> {
     /// An operation on one key.
     Command(Command<'a>),
+    /// A read that was executed before, whose reply was not used. It is counted already.
+    RepeatedRead(Command<'a>),
     /// An operation on the whole store.
     Broadcast(Broadcast),
     /// A limit on the replies to the commands that follow. It has no reply.
@@ -36,6 +38,8 @@ pub struct ReplyLimit {
 const BROADCAST: u8 = 0x80;
 /// The number of a [`ReplyLimit`] among broadcasts.
 const LIMIT: u8 = 0x7f;
+/// The number among broadcasts that stands before a read that is sent again.
+const REPEATED_READ: u8 = 0x7e;
 
 /// Appends a command: tag, mode, key length, switches, value length, hash, three numbers, three long numbers if the
 /// command has any, key and value.
@@ -79,11 +83,12 @@ pub fn encode_head(out: &mut Vec<u8>, command: &Command<'_>) {
         Operation::RefuseData => r.tag = 7,
         Operation::Fetch(fetch) => r.fetch(&fetch),
         Operation::Inspect => r.tag = 9,
-        Operation::Discard(Discard { compare, empty, stale, touch, unique }) => {
+        Operation::Discard(Discard { compare, empty, stale, touch, unique, difference_is_miss }) => {
             r = Record { tag: 10, second: empty.unwrap_or(0), ..r };
             r.touch(touch);
             r.switch(0, stale);
             r.switch(1, empty.is_some());
+            r.switch(2, difference_is_miss);
             r.long(0, unique);
             r.long(1, compare);
         }
@@ -93,6 +98,13 @@ pub fn encode_head(out: &mut Vec<u8>, command: &Command<'_>) {
         }
     }
     r.emit(out, command);
+}
+
+/// Appends a read that was executed before, whose reply was not used.
+#[cold]
+pub fn encode_repeated_read(out: &mut Vec<u8>, command: &Command<'_>) {
+    out.push(BROADCAST | REPEATED_READ);
+    encode_command(out, command);
 }
 
 const HEAD_BYTES: usize = 32;
@@ -270,6 +282,11 @@ pub fn decode_order<'a>(r: &mut Reader<'a>) -> Option<Order<'a>> {
     if tag & BROADCAST != 0 {
         return decode_rare(r);
     }
+    decode_command(r).map(Order::Command)
+}
+
+#[inline]
+fn decode_command<'a>(r: &mut Reader<'a>) -> Option<Command<'a>> {
     let (head, mut rest) = r.0.split_first_chunk::<HEAD_BYTES>()?;
     let word = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
     let wide = |at: usize| u64::from(word(at)) | u64::from(word(at + 4)) << 32;
@@ -286,7 +303,7 @@ pub fn decode_order<'a>(r: &mut Reader<'a>) -> Option<Order<'a>> {
     r.0 = rest;
     let (tag, mode, switches) = (head[0], head[1], head[3]);
     let record = Record { tag, mode, switches, first: word(16), second: word(20), number: wide(24), longs, value };
-    Some(Order::Command(Command { hash: wide(8), key, operation: operation_of(&record)? }))
+    Some(Command { hash: wide(8), key, operation: operation_of(&record)? })
 }
 
 #[inline]
@@ -343,6 +360,7 @@ fn operation_of<'a>(r: &Record<'a>) -> Option<Operation<'a>> {
             stale: r.is_on(0),
             touch: r.touch_of(),
             unique: r.long_of(0),
+            difference_is_miss: r.is_on(2),
         }),
         11 => {
             let place = r.long_of(0)?;
@@ -354,13 +372,17 @@ fn operation_of<'a>(r: &Record<'a>) -> Option<Operation<'a>> {
     })
 }
 
-/// An order that is no command.
+/// An order that does not begin as a command.
 #[inline(never)]
 fn decode_rare<'a>(r: &mut Reader<'a>) -> Option<Order<'a>> {
-    if r.0.first() != Some(&(BROADCAST | LIMIT)) {
+    let tag = r.0.first()? & !BROADCAST;
+    if tag != LIMIT && tag != REPEATED_READ {
         return decode_broadcast(r).map(Order::Broadcast);
     }
     r.u8()?;
+    if tag == REPEATED_READ {
+        return decode_command(r).map(Order::RepeatedRead);
+    }
     Some(Order::Limit(ReplyLimit { piece_bytes: r.u32()?, reply_bytes: r.u32()? }))
 }
 

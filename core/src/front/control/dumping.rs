@@ -17,7 +17,7 @@ use crate::{
         control::{Continuation, Control, Dump},
         text::{self, words},
     },
-    statistics::{Prefixes, Sizes},
+    statistics::{Prefixes, RefusalKind, Refusals, Sizes},
     wire::Reader,
 };
 use alloc::vec::Vec;
@@ -116,12 +116,18 @@ impl Dumping {
     }
 
     /// Appends a piece. Returns whether it was the last.
-    pub(in crate::front) fn answer(&mut self, out: &mut Vec<u8>, piece: &PieceReplies<'_>) -> bool {
+    pub(in crate::front) fn answer(
+        &mut self,
+        out: &mut Vec<u8>,
+        piece: &PieceReplies<'_>,
+        refusals: &mut Refusals,
+    ) -> bool {
         let is_lost = match self.place {
             Place::Connections(_) => false,
             _ => piece.is_lost || losses(piece.host) != self.losses,
         };
         if is_lost {
+            refusals.count(RefusalKind::LostRequest);
             self.refuse(out);
             return true;
         }

@@ -89,6 +89,11 @@ fn framed_bytes(reply: &[u8]) -> Option<usize> {
     Some(reply.len().saturating_add(usize::from(count).saturating_mul(DATAGRAM_HEADER_BYTES)))
 }
 
+/// Whether `framed` carries `reply`, not an error in its place, which is shorter, and not nothing.
+pub(in crate::front) fn carries(framed: &[u8], reply: &[u8]) -> bool {
+    framed_bytes(reply) == Some(framed.len())
+}
+
 fn is_only_errors(reply: &[u8]) -> bool {
     reply.chunks(words::ERROR.len()).all(|line| line == words::ERROR)
 }

@@ -4,7 +4,7 @@
 pub(super) mod frame;
 
 use super::{ConnectionId, ConnectionStatus, Front, Source, connection::Connection, state::State};
-use crate::{boundary::config::Authentication, limits};
+use crate::{boundary::config::Authentication, limits, statistics::RefusalKind};
 use frame::DatagramState;
 
 impl Front {
@@ -29,6 +29,7 @@ impl Front {
             self.inbound.cursor = limits::DATAGRAM_HEADER_BYTES;
         } else {
             self.inbound.source = Source::Window(0);
+            self.refusals.count(RefusalKind::Datagram);
         }
         // One series answers all requests of a datagram, so they are answered in one turn. A byte above the limit shows
         // that the answer is too large.
@@ -37,6 +38,7 @@ impl Front {
         self.output_bytes_high = datagrams.reply_bytes_max(self.config.udp_amplification, most) + 1;
         connection.state = first_state;
         connection.dumping = None;
+        connection.forget_repeated_reads();
         let before = connection.held_bytes();
         connection.forget_output();
         self.budget.change(before, connection.held_bytes());
@@ -56,6 +58,9 @@ impl Front {
         let Some(datagrams) = connection.datagrams else { return ConnectionStatus::default() };
         let speaks_text = !matches!(connection.state, State::Packets { .. } | State::SkipBody { .. });
         let framed = datagrams.frame(&self.output, self.config.udp_amplification, most, speaks_text);
+        if !self.output.is_empty() && !frame::carries(&framed, &self.output) {
+            self.refusals.count(RefusalKind::Datagram);
+        }
         self.output.clear();
         self.inbound.forget();
         let before = connection.held_bytes();

@@ -186,6 +186,7 @@ impl MetaLine<'_> {
             stale: flags.stale,
             touch: flags.touch.map(|touch| touch.expiry),
             unique: flags.unique,
+            difference_is_miss: true,
         });
         Ok(request(MetaVerb::Delete, key, span, &flags, operation))
     }

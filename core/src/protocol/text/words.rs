@@ -70,3 +70,64 @@ pub const TOO_MANY_CONNECTIONS: &[u8] = b"ERROR Too many open connections\r\n";
 pub const TOUCHED: &[u8] = b"TOUCHED\r\n";
 pub const UNAUTHENTICATED: &[u8] = b"CLIENT_ERROR unauthenticated\r\n";
 pub const VERSION: &[u8] = b"VERSION 1.6.45\r\n";
+
+/// First words of the answers that refuse a request.
+const REFUSING_WORDS: [&[u8]; 12] = [
+    b"ERROR",
+    b"CLIENT_ERROR",
+    b"SERVER_ERROR",
+    b"SERVER_ERROR:",
+    b"BADCLASS",
+    b"Error",
+    b"MEMLIMIT_ADJUST_FAILED",
+    b"MEMLIMIT_TOO_SMALL",
+    b"NOSPARE",
+    b"SAME",
+    b"WATCHER_FAILED",
+    b"WATCHER_TOO_MANY",
+];
+
+/// Length of the shortest of these answers.
+const ANSWER_BYTES_MIN: usize = b"ERROR\r\n".len();
+
+/// Whether a fixed answer refuses its request. An empty one does: the request was refused to a client that wants no
+/// answer.
+#[inline(never)]
+pub fn refuses(answer: &[u8]) -> bool {
+    if answer.len() < ANSWER_BYTES_MIN {
+        return answer.is_empty();
+    }
+    let word = answer.split(|&byte| byte == b' ' || byte == b'\r').next().unwrap_or_default();
+    REFUSING_WORDS.contains(&word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::meta;
+
+    #[test]
+    fn answers_that_refuse_are_known() {
+        for answer in [
+            BAD_FORMAT,
+            BAD_CLASS,
+            ERROR,
+            CRAWLER_RUNS,
+            MEMLIMIT_FAILED,
+            MEMLIMIT_TOO_SMALL,
+            NO_SPARE_PAGES,
+            SAME_CLASS,
+            SHUTDOWN_DISABLED,
+            TLS_OFF,
+            WATCHERS_TOO_MANY,
+            WATCHER_FAILED,
+            meta::words::INVALID_FLAG,
+            b"",
+        ] {
+            assert!(refuses(answer), "{}", answer.escape_ascii());
+        }
+        for answer in [OK, END, VERSION, RESET, meta::words::NOTHING, b"STAT pid 1\r\n"] {
+            assert!(!refuses(answer), "{}", answer.escape_ascii());
+        }
+    }
+}

@@ -47,6 +47,7 @@ impl Worker {
                 // The network reports a failure of an earlier send.
                 Err(error) => {
                     tracing::debug!("{}: receiving: {error}", socket.entry.peer);
+                    self.counters().datagrams_lost.add(1);
                     continue;
                 }
             };
@@ -55,6 +56,7 @@ impl Worker {
             self.shared.workers[self.index].bytes_read.add(received as u64);
             let mut status = self.front.advance(guest, received, self.now)?;
             while status.runs() {
+                self.publish_counts()?;
                 let origin =
                     answers::RequestOrigin { entry: &self.udp_sockets[number].entry, stream: None, worker: self.index };
                 answers::execute_runs(&self.shared, &mut self.front, &origin, self.now)?;
@@ -65,6 +67,7 @@ impl Worker {
                 status = self.front.resume(self.now)?;
             }
             self.post_events()?;
+            self.publish_counts()?;
             if status.output() {
                 self.udp_sockets[number].unsent = Some((guest, peer));
                 self.send_datagrams(number)?;
@@ -82,7 +85,10 @@ impl Worker {
             match socket.send(output, peer) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => tracing::debug!("{}: sending: {error}", socket.entry.peer),
+                Err(error) => {
+                    tracing::debug!("{}: sending: {error}", socket.entry.peer);
+                    self.shared.workers[self.index].datagrams_lost.add(1);
+                }
                 Ok(sent) => self.shared.workers[self.index].bytes_written.add(sent as u64),
             }
             if !self.front.consume(guest, bytes)?.output() {

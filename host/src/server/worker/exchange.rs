@@ -52,6 +52,7 @@ impl Worker {
         }
         if connection.is(ConnectionFlag::Waiting) && (event.is_error() || event.is_write_closed()) {
             // The client has reset its stream. One that has only ended it waits for the answer.
+            self.counters().connection_errors.add(1);
             self.close(index)
         } else if connection.is(ConnectionFlag::Writing) {
             if event.is_writable() || event.is_write_closed() || event.is_error() { self.flush(index) } else { Ok(()) }
@@ -115,6 +116,10 @@ impl Worker {
             }
             Err(error) => {
                 tracing::warn!("{}: receiving: {error}", connection.entry.peer);
+                // Errors of TLS have statistics of their own.
+                if error.kind() != ErrorKind::InvalidData && connection.socket.handshaking_since().is_none() {
+                    self.counters().connection_errors.add(1);
+                }
                 // After a violation of TLS the stream goes on, and the peer is to read the alert.
                 if error.kind() == ErrorKind::InvalidData {
                     return self.close_because(index, Reason::Error);
@@ -146,8 +151,7 @@ impl Worker {
             status = self.front.resume(self.now)?;
         }
         self.post_events()?;
-        // Published before the reply is sent: its client may ask another worker for the count next.
-        self.publish_logins()?;
+        self.publish_counts()?;
         if status.output() {
             return self.send(index, status);
         }
@@ -173,6 +177,8 @@ impl Worker {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => {
                     tracing::warn!("{}: sending: {error}", connection.entry.peer);
+                    counters.connection_errors.add(1);
+                    connection.set(ConnectionFlag::Writing, true);
                     return self.drop_because(index, Reason::Error);
                 }
             };
@@ -261,6 +267,7 @@ impl Worker {
     /// Forgets a connection; returns its socket.
     pub(super) fn forget(&mut self, index: usize, reason: Reason) -> Result<Socket, Fault> {
         let connection = self.connections.remove(index);
+        self.counters().replies_cut.add(connection.is(ConnectionFlag::Writing).into());
         let RegistryEntry { peer, descriptor, .. } = &*connection.entry;
         tracing::info!("{peer} closed");
         if connection.is(ConnectionFlag::Watching) {
@@ -274,12 +281,13 @@ impl Worker {
         }
         self.front.close(connection.guest)?;
         self.publish_room();
+        self.publish_counts()?;
         Ok(connection.socket)
     }
 
     /// Executes the runs that a request of this connection made.
     fn execute_runs(&mut self, index: usize) -> Result<(), Fault> {
-        self.publish_logins()?;
+        self.publish_counts()?;
         let connection = &mut self.connections[index];
         let origin =
             answers::RequestOrigin { entry: &connection.entry, stream: Some(connection.guest), worker: self.index };

@@ -5,6 +5,7 @@
 
 mod answers;
 mod connection;
+mod counts;
 mod datagrams;
 mod drain;
 mod events;
@@ -40,7 +41,10 @@ use std::{
     thread,
     time::Duration,
 };
-use wasmcached_core::boundary::event::{Kinds, Reason};
+use wasmcached_core::{
+    boundary::event::{Kinds, Reason},
+    statistics::Refusals,
+};
 
 /// The token of the first UDP socket; connections have their index.
 const FIRST_UDP_SOCKET: usize = usize::MAX / 2;
@@ -59,6 +63,8 @@ pub(super) struct Worker {
     yields_seen: u32,
     /// The front's counts of logins when they were last added to the statistics.
     logins_seen: (u32, u32),
+    /// The front's counts of refusals when they were last added to the statistics.
+    refusals_seen: [u32; Refusals::COUNT],
     connections: Slab<Connection>,
     ready: VecDeque<usize>,
     /// Connections whose logins wait for a later second.
@@ -104,6 +110,7 @@ impl Worker {
             front: FrontSlot::new(front),
             yields_seen: 0,
             logins_seen: (0, 0),
+            refusals_seen: [0; Refusals::COUNT],
             connections: Slab::new(),
             ready: VecDeque::new(),
             later: Vec::new(),
@@ -271,6 +278,7 @@ impl Worker {
             Ok(socket) => socket,
             Err(error) => {
                 tracing::warn!("{}: {error}", entry.peer);
+                self.counters().connection_errors.add(1);
                 self.shared.forget(&entry);
                 return Ok(());
             }
@@ -327,6 +335,7 @@ impl Worker {
         self.later.clear();
         self.yields_seen = 0;
         self.logins_seen = (0, 0);
+        self.refusals_seen = [0; Refusals::COUNT];
         loop {
             match self.front.replace(|| self.shared.create_front()) {
                 Ok(()) => match self.open_udp_sockets() {

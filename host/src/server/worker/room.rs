@@ -145,6 +145,7 @@ impl Worker {
         let connection = &self.connections[index];
         tracing::warn!("{} ended: others need the memory that it holds", connection.entry.peer);
         let status: FrontStatus = self.front.shed(guest)?;
+        self.publish_counts()?;
         self.publish_held(self.front.held_bytes());
         if status.output() { self.flush(index) } else { self.close_because(index, Reason::Error) }
     }
