@@ -209,7 +209,7 @@ fn what_clients_make_held_fits_under_the_least_limit() {
         let value = "v".repeat(900_000);
         let mut client = server.client();
         (0..20).for_each(|index| {
-            assert_eq!(client.set(&format!("k{index}"), &value), "STORED", "{}", server.log_so_far())
+            assert_eq!(client.set(&format!("k{index}"), &value), "STORED", "{}", server.log_so_far());
         });
         let mut readers = Vec::new();
         for index in 0..40 {
