@@ -184,7 +184,13 @@ impl Log {
         let ends = &mut self.lists[list.0 as usize];
         let (was_open, newest) = (ends.is_open, ends.newest);
         ends.is_open = false;
-        if was_open && pool.segment(newest).live == 0 {
+        if !was_open {
+            return;
+        }
+        // The age of a segment is that of its youngest item: the open segment of a slow list is older than the log.
+        self.sequence += 1;
+        pool.segment_mut(newest).sequence = self.sequence;
+        if pool.segment(newest).live == 0 {
             self.unlink(pool, newest);
         }
     }
