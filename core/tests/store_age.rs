@@ -66,7 +66,7 @@ fn new_items_go_in_the_order_in_which_they_were_written() {
         &[(0, 60, 300), (60, 2000, 10), (86_400, 300, 1)],
         &[(86_400, 100, 1), (0, 4000, 10), (60, 40, 10)],
     ];
-    for memory_bytes in [4 * MIB, 8 * MIB, 32 * MIB] {
+    for memory_bytes in [4 * MIB, 16 * MIB] {
         for (seed, classes) in classes.iter().enumerate() {
             for eviction in [Eviction::Lru, Eviction::S3Fifo] {
                 let rounds = if memory_bytes > 8 * MIB { 3 } else { 5 };

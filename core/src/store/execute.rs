@@ -363,8 +363,8 @@ impl Store {
         if length <= here {
             return Value::whole(self.pool.slice(at, length));
         }
-        let next = self.pool.segment(self.pool.segment_of(item.location)).next;
-        Value::scattered(length, self.pool.slice(at, here), self, next.0)
+        let continued = self.pool.segment(self.pool.segment_of(item.location)).continued;
+        Value::scattered(length, self.pool.slice(at, here), self, continued.0)
     }
 
     fn is_too_large(&self, key_bytes: usize, value_bytes: usize, flags: u32) -> bool {

@@ -16,14 +16,19 @@
 //! | `execute` | what each command does |
 //! | `fetch` | reads of more than the value, and what they change |
 //! | `write` | how an item gets into the log |
-//! | `reclaim` | eviction, compaction, expiry |
+//! | `reclaim` | how room is made: expiry, compaction, eviction, and their pace |
+//! | `compact` | which segments are merged |
+//! | `evict` | which items go first |
+//! | `victim` | the walk over a segment |
 //! | `counters` | statistics |
 //! | `walk` | listings of items |
 //! | `number` | the text of `incr` and `decr` |
 //! | `check` | the invariants |
 
 mod check;
+mod compact;
 mod counters;
+mod evict;
 mod execute;
 mod fetch;
 mod ghost;
@@ -35,6 +40,7 @@ mod overflow;
 mod pool;
 mod reclaim;
 mod segment;
+mod victim;
 mod walk;
 mod write;
 
@@ -48,6 +54,7 @@ use crate::{
 };
 use alloc::vec::Vec;
 use counters::StoreCounters;
+use evict::Evictor;
 use ghost::Ghosts;
 use index::{Index, Slot};
 use item::Item;
@@ -62,6 +69,7 @@ pub struct Store {
     log: Log,
     index: Index,
     reclaim: Reclaim,
+    evictor: Evictor,
     ghosts: Ghosts,
     counters: StoreCounters,
     config: StoreConfig,
@@ -111,7 +119,8 @@ impl Store {
             pool,
             log: Log::new(),
             index,
-            reclaim: Reclaim::new(u64::from(limit) * u64::from(segment_bytes)),
+            reclaim: Reclaim::new(),
+            evictor: Evictor::new(u64::from(limit) * u64::from(segment_bytes)),
             ghosts: Ghosts::new(),
             counters: StoreCounters::new(),
             config,
@@ -301,7 +310,7 @@ impl Pieces for Store {
     fn piece(&self, position: u32, length_max: usize) -> (&[u8], u32) {
         let segment = SegmentId(position);
         let (at, length) = self.pool.advance(&mut Cursor { segment, offset: 0 }, length_max);
-        (self.pool.slice(at, length), self.pool.segment(segment).next.0)
+        (self.pool.slice(at, length), self.pool.segment(segment).continued.0)
     }
 }
 

@@ -242,7 +242,7 @@ impl Pool {
             if remaining == 0 {
                 return cursor;
             }
-            cursor = Cursor { segment: self.segment(cursor.segment).next, offset: 0 };
+            cursor = Cursor { segment: self.segment(cursor.segment).continued, offset: 0 };
         }
     }
 
@@ -250,7 +250,7 @@ impl Pool {
     #[inline]
     pub(super) fn advance(&self, cursor: &mut Cursor, length_max: usize) -> (usize, usize) {
         if cursor.offset == self.segment_bytes() {
-            *cursor = Cursor { segment: self.segment(cursor.segment).next, offset: 0 };
+            *cursor = Cursor { segment: self.segment(cursor.segment).continued, offset: 0 };
         }
         let length = length_max.min((self.segment_bytes() - cursor.offset) as usize);
         let at = self.start(cursor.segment) + cursor.offset as usize;
@@ -314,7 +314,7 @@ mod tests {
         let mut pool = Pool::new(1024, 8, 8).unwrap();
         let ids: Vec<_> = (0..6).map(|_| pool.allocate(SegmentKind::Log).unwrap()).collect();
         for pair in ids.windows(2) {
-            pool.segment_mut(pair[0]).next = pair[1];
+            pool.segment_mut(pair[0]).continued = pair[1];
         }
         let bytes: Vec<u8> = (0..1500u32).map(|i| (i % 251) as u8).collect();
         let place = |offset: u32| Location(offset / 4);

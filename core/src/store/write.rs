@@ -4,7 +4,7 @@ use super::{
     Hit, Store,
     index::{Entry, USED},
     item::{Header, Item},
-    log::Log,
+    log::{End, Log},
     segment::{List, Location, Part},
 };
 use crate::{
@@ -104,15 +104,15 @@ impl Store {
         now: Seconds,
     ) -> Result<Option<Hit>, WriteError> {
         let moves = self.reclaim.moves();
-        if !self.make_room(list, item, now) {
+        if !self.make_room(End::of(list), item, now) {
             return Err(WriteError::NoRoom);
         }
         if present.is_none() && self.index.is_full_for(&self.pool, hash) {
-            let needed = self.log.segments_needed(&self.pool, list, item);
+            let needed = self.log.segments_needed(&self.pool, End::of(list), item);
             if !self.make_segments(needed + 1, now) || !self.index.add_overflow_segment(&mut self.pool) {
                 return Err(WriteError::NoRoom);
             }
-            if !self.make_room(list, item, now) {
+            if !self.make_room(End::of(list), item, now) {
                 return Err(WriteError::NoRoom);
             }
         }
@@ -150,7 +150,7 @@ impl Store {
     /// Writes header, key and value at the end of `list`.
     fn append(&mut self, key: &[u8], list: List, header: &Header, content: Content<'_>, old: Option<Item>) -> Item {
         let pool = &mut self.pool;
-        let location = self.log.append(pool, list, &header.at(Location::NONE));
+        let location = self.log.append(pool, End::of(list), &header.at(Location::NONE));
         let item = header.emit(pool, location);
         let mut cursor = pool.cursor(location, item.header_bytes());
         pool.write(&mut cursor, key);

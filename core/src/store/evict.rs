@@ -1,0 +1,189 @@
+//! Eviction: removes the oldest items, and reinserts those that were used at the end of the main part.
+//!
+//! Each list is walked from its oldest item on, and the list whose next eighth of a segment is the oldest comes next. So
+//! items leave a part in the order in which they entered it, however fast its lists grow.
+//!
+//! Eviction keeps at most [`REINSERT_NUMERATOR`]/[`REINSERT_DENOMINATOR`] of the bytes that it walks over, so that an append
+//! frees at least its own bytes; used items beyond that are evicted.
+
+use super::{
+    Store,
+    segment::{List, Location, Part, Segment, SegmentId},
+    victim::{Mode, Victim},
+};
+use crate::{clock::Seconds, command::Eviction};
+
+/// Fraction of the bytes that an evicting walk may reinsert.
+const REINSERT_NUMERATOR: u64 = 3;
+/// See [`REINSERT_NUMERATOR`].
+const REINSERT_DENOMINATOR: u64 = 4;
+/// Fraction of the pool that the saved-up credit for reinserting may reach.
+const CREDIT_DENOMINATOR: u64 = 8;
+/// Smallest fraction of the log for items on probation.
+const PROBATION_DENOMINATOR_MAX: u32 = 10;
+/// Largest fraction of the pool for items on probation.
+const PROBATION_DENOMINATOR_MIN: u64 = 2;
+/// Bytes by which the share of probation changes for a byte that was evicted too early. A lower rate notices a change
+/// of the hot keys too late; a higher rate makes small pools follow chance.
+const LEARNING_RATE: u64 = 4;
+
+/// What eviction remembers.
+pub(super) struct Evictor {
+    /// Where the walk over each list goes on.
+    fronts: [Option<Victim>; List::COUNT],
+    /// Bytes that may be reinserted.
+    credit: u64,
+    /// Target size of probation.
+    probation_bytes: u64,
+    /// The item that a command is about. It is not evicted to make room for the command.
+    pinned: Location,
+    /// A walk has passed over the pinned item.
+    has_passed_pinned: bool,
+}
+
+impl Evictor {
+    /// For a pool of `pool_bytes`. It starts with full credit, so that the first used items are reinserted like later
+    /// ones, even if they are large.
+    pub(super) fn new(pool_bytes: u64) -> Self {
+        let credit = pool_bytes / CREDIT_DENOMINATOR;
+        Self {
+            fronts: [None; List::COUNT],
+            credit,
+            probation_bytes: 0,
+            pinned: Location::NONE,
+            has_passed_pinned: false,
+        }
+    }
+
+    /// Protects the item at `location` from eviction until [`Evictor::unpin`].
+    pub(super) fn pin(&mut self, location: Location) {
+        self.pinned = location;
+    }
+
+    /// Ends the protection. Walks that passed over the item begin again at the oldest item of their list.
+    pub(super) fn unpin(&mut self) {
+        self.pinned = Location::NONE;
+        if core::mem::take(&mut self.has_passed_pinned) {
+            self.fronts = [None; List::COUNT];
+        }
+    }
+
+    /// Whether the item must stay.
+    pub(super) fn is_pinned(&self, location: Location) -> bool {
+        self.pinned == location
+    }
+
+    /// Follows an item that has moved.
+    pub(super) fn note_move(&mut self, from: Location, to: Location) {
+        if self.pinned == from {
+            self.pinned = to;
+        }
+    }
+
+    /// Whether `bytes` may be reinserted.
+    pub(super) fn has_credit(&self, bytes: u64) -> bool {
+        self.credit >= bytes
+    }
+
+    /// Counts `bytes` that were reinserted.
+    pub(super) fn spend_credit(&mut self, bytes: u64) {
+        self.credit = self.credit.saturating_sub(bytes);
+    }
+}
+
+impl Store {
+    /// Walks over the next batch of the oldest items. Returns the number of bytes; `None` if there is nothing to evict.
+    pub(super) fn evict_batch(&mut self, now: Seconds) -> Option<u32> {
+        let (list, front) = self.eviction_front()?;
+        let eighth_end = self.log.age_at(&self.pool, front.segment, front.offset).1;
+        let segment = *self.pool.segment(front.segment);
+        let (walked, rest) = self.walk(front, eighth_end, now);
+        self.evictor.fronts[list.0 as usize] = rest;
+        if rest.is_none() && self.is_in_log(front) {
+            // A segment that is still there is open or holds the pinned item.
+            let is_open = self.log.is_open(&self.pool, front.segment);
+            self.evictor.has_passed_pinned |= !is_open;
+            self.evictor.fronts[list.0 as usize] = Some(match segment.next {
+                SegmentId::NONE => Victim { offset: segment.filled, ..front },
+                next => self.victim(next, Mode::Evict),
+            });
+        }
+        Some(walked)
+    }
+
+    /// Whether eviction is walking over the segment.
+    pub(super) fn is_front(&self, id: SegmentId) -> bool {
+        let front = self.evictor.fronts[self.pool.segment(id).list.0 as usize];
+        front.is_some_and(|front| front.segment == id)
+    }
+
+    /// The list whose next eighth is the oldest, among those of the part that is above its target size, and the place of
+    /// that eighth.
+    fn eviction_front(&mut self) -> Option<(List, Victim)> {
+        // After a change to exact recency, items on probation have no privilege.
+        let in_order = self.config.eviction == Eviction::Lru;
+        let from = if !in_order && self.is_probation_large() { Part::Probation } else { Part::Main };
+        let mut oldest: Option<((bool, u64), List, Victim)> = None;
+        let mut has_closed = false;
+        for list in List::all() {
+            let Some((age, victim)) = self.front(list) else { continue };
+            has_closed |= !self.log.is_open(&self.pool, victim.segment);
+            let rank = (!in_order && list.part() != from, age);
+            if oldest.is_none_or(|(least, ..)| rank < least) {
+                oldest = Some((rank, list, victim));
+            }
+        }
+        let (_, list, victim) = oldest?;
+        if has_closed {
+            return Some((list, victim));
+        }
+        // Only a closed segment becomes free.
+        self.log.close_segment(&mut self.pool, victim.segment);
+        Some((list, Victim { sequence: self.pool.segment(victim.segment).sequence, ..victim }))
+    }
+
+    /// Where eviction from `list` goes on, and the age of the items there.
+    fn front(&self, list: List) -> Option<(u64, Victim)> {
+        let front = self.evictor.fronts[list.0 as usize].filter(|&front| self.is_in_log(front));
+        let victim = match front {
+            Some(front) => front,
+            None => match self.log.oldest(list) {
+                SegmentId::NONE => return None,
+                oldest => self.victim(oldest, Mode::Evict),
+            },
+        };
+        let segment = self.pool.segment(victim.segment);
+        if segment.live == 0 || victim.offset >= segment.filled {
+            return None;
+        }
+        Some((self.log.age_at(&self.pool, victim.segment, victim.offset).0, victim))
+    }
+
+    /// Whether probation is above its target size.
+    fn is_probation_large(&self) -> bool {
+        let segments =
+            |part| -> u32 { List::all().filter(|list| list.part() == part).map(|list| self.log.segments(list)).sum() };
+        let [main, probation] = [Part::Main, Part::Probation].map(segments);
+        let least = (main + probation) / PROBATION_DENOMINATOR_MAX;
+        let wanted = (self.evictor.probation_bytes >> self.pool.segment_bytes().ilog2()) as u32;
+        probation > wanted.max(least).max(1)
+    }
+
+    /// Adds the credit for walking over `walked` bytes.
+    pub(super) fn earn_credit(&mut self, walked: u32) {
+        let most = u64::from(self.target) * u64::from(self.pool.segment_bytes()) / CREDIT_DENOMINATOR;
+        let credit = self.evictor.credit + u64::from(walked) * REINSERT_NUMERATOR / REINSERT_DENOMINATOR;
+        self.evictor.credit = credit.min(most);
+    }
+
+    /// Makes `part` larger, because an item of `bytes` bytes was evicted from it too early.
+    pub(super) fn learn(&mut self, part: Part, bytes: u32) {
+        let most = u64::from(self.target) * u64::from(self.pool.segment_bytes()) / PROBATION_DENOMINATOR_MIN;
+        let step = u64::from(bytes) * self.ghosts.weight(part) * LEARNING_RATE;
+        let wanted = &mut self.evictor.probation_bytes;
+        *wanted = match part {
+            Part::Main => wanted.saturating_sub(step),
+            Part::Probation => (*wanted + step).min(most),
+        };
+    }
+}
