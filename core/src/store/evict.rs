@@ -8,7 +8,7 @@
 
 use super::{
     Store,
-    segment::{List, Location, Part, Segment, SegmentId},
+    segment::{List, Location, Part, SegmentId},
     victim::{Mode, Victim},
 };
 use crate::{clock::Seconds, command::Eviction};
@@ -145,15 +145,21 @@ impl Store {
     /// Where eviction from `list` goes on, and the age of the items there.
     fn front(&self, list: List) -> Option<(u64, Victim)> {
         let front = self.evictor.fronts[list.0 as usize].filter(|&front| self.is_in_log(front));
-        let victim = match front {
+        let mut victim = match front {
             Some(front) => front,
             None => match self.log.oldest(list) {
                 SegmentId::NONE => return None,
                 oldest => self.victim(oldest, Mode::Evict),
             },
         };
-        let segment = self.pool.segment(victim.segment);
-        if segment.live == 0 || victim.offset >= segment.filled {
+        // A segment in which the pinned item continues may have no other.
+        while victim.offset >= self.pool.segment(victim.segment).filled {
+            match self.pool.segment(victim.segment).next {
+                SegmentId::NONE => return None,
+                next => victim = self.victim(next, Mode::Evict),
+            }
+        }
+        if self.pool.segment(victim.segment).live == 0 {
             return None;
         }
         Some((self.log.age_at(&self.pool, victim.segment, victim.offset).0, victim))

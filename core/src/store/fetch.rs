@@ -7,7 +7,7 @@ use super::{
     index::{FETCHED, USED},
     item::{ENCODED_KEY, Item, STALE, TAKEN},
     log::Log,
-    write::{Attributes, Content, WriteError},
+    write::{Attributes, Content, NoRoom},
 };
 use crate::{
     clock::{Expiry, Seconds},
@@ -43,10 +43,12 @@ impl Store {
         self.count_fetch(&hit, fetch);
         if let Some(expiry) = fetch.touch {
             let unique = hit.item.unique(&self.pool);
-            hit = match self.amend(key, hit, expiry, unique, now) {
-                Ok(hit) => hit,
-                Err(reply) => return reply,
+            // Without room for the expiry, the item is read all the same.
+            let Some(same) = self.amend(key, hit, expiry, unique, now).ok().or_else(|| self.lookup(key.0, key.1, now))
+            else {
+                return Reply::Missing;
             };
+            hit = same;
         }
         if fetch.is_use {
             self.record_fetch(&hit, known.fetched, now);
@@ -84,25 +86,28 @@ impl Store {
             None if !discard.stale => old_unique,
             chosen => self.unique_for(chosen),
         };
-        if let Some(flags) = discard.empty {
-            let attributes = Attributes { flags, expiry: discard.touch.unwrap_or(Expiry::NEVER), unique };
-            match self.write(key, Some(hit), attributes, Content::Bytes(&[]), now) {
-                Ok(item) => hit.item = item,
-                Err(_) => {
-                    self.counters.out_of_memory(hit.item.total_bytes());
-                    return Reply::OutOfMemory;
-                }
+        let left = match discard.empty {
+            Some(flags) => {
+                let attributes = Attributes { flags, expiry: discard.touch.unwrap_or(Expiry::NEVER), unique };
+                let item = self.write(key, Some(hit), attributes, Content::Bytes(&[]), now);
+                item.map(|item| Hit { item, ..hit })
             }
-        } else if discard.stale {
-            let expiry = discard.touch.unwrap_or(hit.item.expiry(&self.pool));
-            hit = match self.amend(key, hit, expiry, unique, now) {
-                Ok(hit) => hit,
-                Err(reply) => return reply,
-            };
-        } else {
-            self.record_deletion(&hit.item, true);
-            self.remove(key.0, hit);
-            return Reply::Deleted;
+            None if discard.stale => {
+                let expiry = discard.touch.unwrap_or(hit.item.expiry(&self.pool));
+                self.amend(key, hit, expiry, unique, now)
+            }
+            None => Err(NoRoom),
+        };
+        match left {
+            Ok(left) => hit = left,
+            // An invalidation never fails: without room for what should be left, nothing is.
+            Err(NoRoom) => {
+                if let Some(hit) = self.lookup(key.0, key.1, now) {
+                    self.record_deletion(&hit.item, true);
+                    self.remove(key.0, hit);
+                }
+                return Reply::Deleted;
+            }
         }
         if discard.stale {
             // The client that was told to write the item anew was told so for an older version.
@@ -113,7 +118,7 @@ impl Store {
     }
 
     /// Changes expiry and unique of an item, in place if its header has words for them, else by writing the item again.
-    /// It stays the same version otherwise. The error is the reply.
+    /// It stays the same version otherwise.
     pub(super) fn amend(
         &mut self,
         key: Key<'_>,
@@ -121,7 +126,7 @@ impl Store {
         expiry: Expiry,
         unique: u64,
         now: Seconds,
-    ) -> Result<Hit, Reply<'static>> {
+    ) -> Result<Hit, NoRoom> {
         if hit.item.amend(&mut self.pool, expiry, unique) {
             Log::note_expiry(&mut self.pool, hit.item.location, expiry.0);
             return Ok(hit);
@@ -134,10 +139,9 @@ impl Store {
                 self.counters.totals.total_items = total_items;
                 Ok(self.restore(key.0, hit, item, retained))
             }
-            Err(WriteError::Gone) => Err(Reply::Missing),
-            Err(WriteError::NoRoom) => {
+            Err(NoRoom) => {
                 self.counters.out_of_memory(hit.item.total_bytes());
-                Err(Reply::OutOfMemory)
+                Err(NoRoom)
             }
         }
     }
@@ -163,7 +167,7 @@ impl Store {
         Hit { slot, item }
     }
 
-    fn create_empty(&mut self, key: Key<'_>, create: &Create, now: Seconds) -> Result<Hit, WriteError> {
+    fn create_empty(&mut self, key: Key<'_>, create: &Create, now: Seconds) -> Result<Hit, NoRoom> {
         let unique = self.unique_for(create.unique);
         let attributes = Attributes { flags: 0, expiry: create.expiry, unique };
         let mut item = self.write(key, None, attributes, Content::Bytes(&[]), now)?;

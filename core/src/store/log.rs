@@ -323,9 +323,13 @@ mod tests {
     use super::*;
     use crate::{clock::Expiry, store::item::Header};
 
+    fn header(value_bytes: u32) -> Header {
+        let expiry = Expiry::NEVER;
+        Header { key_bytes: 4, value_bytes, flags: 0, expiry, expiry_word: false, unique: 1, access: 1 }
+    }
+
     fn item(value_bytes: u32) -> Item {
-        let header = Header { key_bytes: 4, value_bytes, flags: 0, expiry: Expiry::NEVER, unique: 1, access: 1 };
-        header.at(Location::NONE)
+        header(value_bytes).at(Location::NONE)
     }
 
     fn append(log: &mut Log, pool: &mut Pool, value_bytes: u32) -> Item {
@@ -333,8 +337,7 @@ mod tests {
         let before = pool.used();
         let location = log.append(pool, End::of(List::MAIN), &item(value_bytes));
         assert_eq!(pool.used(), before + needed);
-        let header = Header { key_bytes: 4, value_bytes, flags: 0, expiry: Expiry::NEVER, unique: 1, access: 1 };
-        header.emit(pool, location)
+        header(value_bytes).emit(pool, location)
     }
 
     #[test]

@@ -145,6 +145,11 @@ impl Aged {
         self.execute(number, Operation::Touch { expiry, touched: Touched::Nothing }, NOW)
     }
 
+    pub(crate) fn get_and_touch(&mut self, number: u64, ttl_s: u32) -> bool {
+        let expiry = Expiry::from_exptime(i64::from(ttl_s), NOW);
+        self.execute(number, Operation::Get { touch: Some(expiry) }, NOW)
+    }
+
     pub(crate) fn append(&mut self, number: u64, bytes: &[u8]) -> bool {
         let (options, expiry) = (StoreOptions::default(), Expiry::NEVER);
         let mode = StoreMode::Append;
@@ -152,7 +157,11 @@ impl Aged {
     }
 
     pub(crate) fn increment(&mut self, number: u64) -> bool {
+        self.add(number, 1)
+    }
+
+    pub(crate) fn add(&mut self, number: u64, delta: u64) -> bool {
         let (direction, options) = (Direction::Increment, ArithmeticOptions::default());
-        self.execute(number, Operation::Arithmetic { direction, delta: 1, options }, NOW)
+        self.execute(number, Operation::Arithmetic { direction, delta, options }, NOW)
     }
 }
