@@ -8,6 +8,7 @@
 
 use super::{
     Store,
+    item::Item,
     segment::{List, Location, Part, SegmentId},
     victim::{Mode, Victim},
 };
@@ -26,6 +27,8 @@ const PROBATION_DENOMINATOR_MIN: u64 = 2;
 /// Bytes by which the share of probation changes for a byte that was evicted too early. A lower rate notices a change
 /// of the hot keys too late; a higher rate makes small pools follow chance.
 const LEARNING_RATE: u64 = 4;
+/// Fraction of a part in which items are young: written again, they keep their place.
+const YOUNG_DENOMINATOR: u64 = 4;
 
 /// What eviction remembers.
 pub(super) struct Evictor {
@@ -35,6 +38,8 @@ pub(super) struct Evictor {
     credit: u64,
     /// Target size of probation.
     probation_bytes: u64,
+    /// Items of each part that are older than this are not young any more.
+    young_from: [u64; 2],
     /// The item that a command is about. It is not evicted to make room for the command.
     pinned: Location,
     /// A walk has passed over the pinned item.
@@ -50,6 +55,7 @@ impl Evictor {
             fronts: [None; List::COUNT],
             credit,
             probation_bytes: 0,
+            young_from: [0; 2],
             pinned: Location::NONE,
             has_passed_pinned: false,
         }
@@ -95,7 +101,9 @@ impl Store {
     /// Walks over the next batch of the oldest items. Returns the number of bytes; `None` if there is nothing to evict.
     pub(super) fn evict_batch(&mut self, now: Seconds) -> Option<u32> {
         let (list, front) = self.eviction_front()?;
-        let eighth_end = self.log.age_at(&self.pool, front.segment, front.offset).1;
+        let (age, eighth_end) = self.log.age_at(&self.pool, front.segment, front.offset);
+        let young = self.log.sequence().saturating_sub(age) / YOUNG_DENOMINATOR;
+        self.evictor.young_from[list.part() as usize] = self.log.sequence() - young;
         let segment = *self.pool.segment(front.segment);
         let (walked, rest) = self.walk(front, eighth_end, now);
         self.evictor.fronts[list.0 as usize] = rest;
@@ -109,6 +117,14 @@ impl Store {
             });
         }
         Some(walked)
+    }
+
+    /// Whether the item entered its part so lately that it may keep its place when it is written again. An older one moves
+    /// to the end, so that eviction never meets an item that is written all the time.
+    #[inline]
+    pub(super) fn is_young(&self, item: &Item) -> bool {
+        let segment = self.pool.segment(self.pool.segment_of(item.location));
+        segment.opened >= self.evictor.young_from[segment.list.part() as usize]
     }
 
     /// Whether eviction is walking over the segment.
@@ -153,14 +169,15 @@ impl Store {
             },
         };
         // A segment in which the pinned item continues may have no other.
-        while victim.offset >= self.pool.segment(victim.segment).filled {
-            match self.pool.segment(victim.segment).next {
+        loop {
+            let segment = self.pool.segment(victim.segment);
+            if victim.offset < segment.filled && segment.live > 0 {
+                break;
+            }
+            match segment.next {
                 SegmentId::NONE => return None,
                 next => victim = self.victim(next, Mode::Evict),
             }
-        }
-        if self.pool.segment(victim.segment).live == 0 {
-            return None;
         }
         Some((self.log.age_at(&self.pool, victim.segment, victim.offset).0, victim))
     }

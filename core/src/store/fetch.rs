@@ -5,7 +5,7 @@ use super::{
     Hit, Store,
     execute::Key,
     index::{FETCHED, USED},
-    item::{ENCODED_KEY, Item, STALE, TAKEN},
+    item::{ENCODED_KEY, EXPIRY_WORD_VALUE_BYTES_MIN, Item, STALE, TAKEN},
     log::Log,
     write::{Attributes, Content, NoRoom},
 };
@@ -127,7 +127,8 @@ impl Store {
         unique: u64,
         now: Seconds,
     ) -> Result<Hit, NoRoom> {
-        if hit.item.amend(&mut self.pool, expiry, unique) {
+        let is_large = hit.item.value_bytes >= EXPIRY_WORD_VALUE_BYTES_MIN;
+        if (is_large || self.is_young(&hit.item)) && hit.item.amend(&mut self.pool, expiry, unique) {
             Log::note_expiry(&mut self.pool, hit.item.location, expiry.0);
             return Ok(hit);
         }
@@ -140,6 +141,11 @@ impl Store {
                 Ok(self.restore(key.0, hit, item, retained))
             }
             Err(NoRoom) => {
+                let hit = self.lookup(key.0, key.1, now).ok_or(NoRoom)?;
+                if hit.item.amend(&mut self.pool, expiry, unique) {
+                    Log::note_expiry(&mut self.pool, hit.item.location, expiry.0);
+                    return Ok(hit);
+                }
                 self.counters.out_of_memory(hit.item.total_bytes());
                 Err(NoRoom)
             }

@@ -66,6 +66,7 @@ impl Store {
         let item = header.at(Location::NONE);
         if let (Some(hit), Content::Bytes(bytes)) = (present, content)
             && hit.item.fits_exactly(&item)
+            && self.is_young(&hit.item)
         {
             return Ok(self.overwrite(hit, &header, bytes));
         }
