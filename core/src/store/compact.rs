@@ -128,7 +128,7 @@ impl Store {
                 return None;
             }
             let segment = self.pool.segment(id);
-            let is_near = segment.sequence.saturating_sub(opened) < distance_max;
+            let is_near = segment.opened.saturating_sub(opened) < distance_max;
             if !(is_near || is_neighbour && id == first) {
                 return None;
             }

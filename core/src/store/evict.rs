@@ -9,6 +9,7 @@
 use super::{
     Store,
     item::Item,
+    reclaim::RESERVE_DENOMINATOR,
     segment::{List, Location, Part, SegmentId},
     victim::{Mode, Victim},
 };
@@ -18,8 +19,9 @@ use crate::{clock::Seconds, command::Eviction};
 const REINSERT_NUMERATOR: u64 = 3;
 /// See [`REINSERT_NUMERATOR`].
 const REINSERT_DENOMINATOR: u64 = 4;
-/// Fraction of the pool that the saved-up credit for reinserting may reach.
-const CREDIT_DENOMINATOR: u64 = 8;
+/// Segments that the saved-up credit for reinserting may reach, besides twice the segments of the largest recent item.
+/// While credit is spent, nothing becomes free, and the free segments must last.
+const CREDIT_SEGMENTS_MAX: u64 = 8;
 /// Smallest fraction of the log for items on probation.
 const PROBATION_DENOMINATOR_MAX: u32 = 10;
 /// Largest fraction of the pool for items on probation.
@@ -36,6 +38,7 @@ pub(super) struct Evictor {
     fronts: [Option<Victim>; List::COUNT],
     /// Bytes that may be reinserted.
     credit: u64,
+    reinserts: bool,
     /// Target size of probation.
     probation_bytes: u64,
     /// Items of each part that are older than this are not young any more.
@@ -47,13 +50,13 @@ pub(super) struct Evictor {
 }
 
 impl Evictor {
-    /// For a pool of `pool_bytes`. It starts with full credit, so that the first used items are reinserted like later
-    /// ones, even if they are large.
+    /// With full credit, so that the first used items are reinserted like later ones, even if they are large.
     pub(super) fn new(pool_bytes: u64) -> Self {
-        let credit = pool_bytes / CREDIT_DENOMINATOR;
+        let credit = pool_bytes / u64::from(RESERVE_DENOMINATOR);
         Self {
             fronts: [None; List::COUNT],
             credit,
+            reinserts: true,
             probation_bytes: 0,
             young_from: [0; 2],
             pinned: Location::NONE,
@@ -88,7 +91,12 @@ impl Evictor {
 
     /// Whether `bytes` may be reinserted.
     pub(super) fn has_credit(&self, bytes: u64) -> bool {
-        self.credit >= bytes
+        self.reinserts && self.credit >= bytes
+    }
+
+    /// Sets whether used items are reinserted at all.
+    pub(super) fn set_reinserts(&mut self, reinserts: bool) {
+        self.reinserts = reinserts;
     }
 
     /// Counts `bytes` that were reinserted.
@@ -194,9 +202,9 @@ impl Store {
 
     /// Adds the credit for walking over `walked` bytes.
     pub(super) fn earn_credit(&mut self, walked: u32) {
-        let most = u64::from(self.target) * u64::from(self.pool.segment_bytes()) / CREDIT_DENOMINATOR;
+        let segments = CREDIT_SEGMENTS_MAX + 2 * u64::from(self.segments_reserved());
         let credit = self.evictor.credit + u64::from(walked) * REINSERT_NUMERATOR / REINSERT_DENOMINATOR;
-        self.evictor.credit = credit.min(most);
+        self.evictor.credit = credit.min(segments * u64::from(self.pool.segment_bytes()));
     }
 
     /// Makes `part` larger, because an item of `bytes` bytes was evicted from it too early.

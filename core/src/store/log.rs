@@ -203,19 +203,19 @@ impl Log {
         }
     }
 
-    /// Lets the items of `victim` move to the merge target. A present target goes on if `victim` follows it closely in
-    /// the same list, in less than `distance_max` of the sequence; otherwise a new one begins.
+    /// Lets the items of `victim` move to the merge target. A present target goes on if `victim` is the next segment of
+    /// its list, or a later one whose age differs by less than `distance_max`; otherwise a new one begins.
     pub(super) fn begin_merge(&mut self, pool: &mut Pool, victim: SegmentId, distance_max: u64) {
         let segment = *pool.segment(victim);
         let target = self.merge_target();
         if target != SegmentId::NONE {
-            let begun = pool.segment(target);
-            let distance = segment.sequence.checked_sub(begun.opened);
-            let is_near = distance.is_some_and(|distance| distance < distance_max);
-            if begun.list != segment.list || begun.sequence > segment.sequence || !is_near {
-                self.close(pool, End::MERGE);
-            } else if begun.next == victim {
+            let begun = *pool.segment(target);
+            let distance = segment.opened.checked_sub(begun.opened);
+            let is_near = begun.list == segment.list && distance.is_some_and(|distance| distance < distance_max);
+            if begun.next == victim {
                 pool.segment_mut(target).sequence = segment.sequence;
+            } else if !is_near || begun.sequence > segment.sequence {
+                self.close(pool, End::MERGE);
             }
         }
         self.merge_before = victim;

@@ -16,6 +16,12 @@ use crate::clock::Seconds;
 
 /// Bytes walked for each byte appended while room is short.
 pub(super) const PACE: u64 = 4;
+/// The same when only the last segment beyond the reserve is free. It catches up before a command has to wait.
+const PACE_URGENT: u64 = 16;
+/// Part of the bytes that a walk for expired items pays for: it reads headers and moves nothing.
+const EXPIRE_DENOMINATOR: u32 = 8;
+/// Batches after which a waiting command evicts used items too.
+const WAIT_REINSERT_BATCHES: u32 = 8;
 /// Entries of the segment table that one search for a victim reads.
 const SCAN_SEGMENTS: u32 = 64;
 /// Entries of the segment table that one step of the sweep reads.
@@ -23,9 +29,9 @@ const SWEEP_SCAN_SEGMENTS: u32 = 4096;
 /// Free segments beyond the reserve at which paid walks begin.
 const AHEAD_SEGMENTS: u32 = 2;
 /// Segments that a waiting command compacts at most, besides [`PACE`] times the bytes of its item.
-const WAIT_COMPACT_SEGMENTS: u64 = 16;
+const WAIT_COMPACT_SEGMENTS: u64 = 4;
 /// Largest fraction of the pool that is reserved for reinserting large items.
-const RESERVE_DENOMINATOR: u32 = 16;
+pub(super) const RESERVE_DENOMINATOR: u32 = 16;
 
 /// The state of reclaiming between two bounded pieces of work.
 pub(super) struct Reclaim {
@@ -128,22 +134,31 @@ impl Store {
         if self.pool.limit() > self.target {
             self.lower_limit(1);
         }
-        if self.pool.available() < self.segments_kept_free() {
-            self.pay(u64::from(total) * PACE, now);
+        let missing = self.segments_kept_free().saturating_sub(self.pool.available());
+        if missing > 0 {
+            self.pay(u64::from(total) * if missing == 1 { PACE } else { PACE_URGENT }, now);
         }
         self.reclaim.compact_left =
             u64::from(total) * PACE + WAIT_COMPACT_SEGMENTS * u64::from(self.pool.segment_bytes());
-        loop {
+        let has_room = self.wait_for_room(end, item, now);
+        self.evictor.set_reinserts(true);
+        has_room
+    }
+
+    fn wait_for_room(&mut self, end: End, item: &Item, now: Seconds) -> bool {
+        for batch in 0.. {
             let needed = self.log.segments_needed(&self.pool, end, item);
             if needed == 0 || self.pool.available() >= needed + self.segments_reserved() {
-                return true;
+                break;
             }
+            self.evictor.set_reinserts(batch < needed * WAIT_REINSERT_BATCHES);
             if !self.direct_reclaim(now) {
                 let needed = self.log.segments_needed(&self.pool, end, item);
                 // Compaction always needs a last free segment.
                 return needed == 0 || self.pool.available() > needed;
             }
         }
+        true
     }
 
     /// Makes sure that `needed` segments can be taken, without a limit of work.
@@ -237,8 +252,7 @@ impl Store {
         if victim.mode == Mode::Compact {
             self.reclaim.compact_left = self.reclaim.compact_left.saturating_sub(u64::from(walked.max(BATCH_BYTES)));
         }
-        // A walk for expired items moves nothing, so it does not reduce the debt.
-        Some(if victim.mode == Mode::Expire { 0 } else { walked })
+        Some(if victim.mode == Mode::Expire { walked.div_ceil(EXPIRE_DENOMINATOR) } else { walked })
     }
 
     /// Evicts a batch. A search for expired items and dead bytes follows after the bytes of a segment.
