@@ -1,4 +1,4 @@
-//! What was written or used last goes last: across classes of expiry, rates and sizes.
+//! The order in which items are evicted: across classes of expiry, rates and sizes, the last written goes last.
 
 #[path = "common/aged.rs"]
 #[allow(dead_code, reason = "the other tests use the rest")]
@@ -72,6 +72,7 @@ fn new_items_go_in_the_order_in_which_they_were_written() {
                 let rounds = if memory_bytes > 8 * MIB { 3 } else { 5 };
                 let share = write_only(memory_bytes, eviction, rounds, classes, seed as u64);
                 println!("{eviction:?} {memory_bytes} {classes:?}: {share:.4}");
+                assert!(share <= SHARE_OLDER_MAX, "{eviction:?}, {memory_bytes} bytes, {classes:?}: {share}");
             }
         }
     }

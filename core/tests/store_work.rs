@@ -21,7 +21,7 @@ const MIB: u64 = 1 << 20;
 /// all items are in use.
 const ITEMS_A_SET_MAX: u64 = 400;
 /// The same where nothing expires.
-const ITEMS_A_LASTING_SET_MAX: u64 = 100;
+const ITEMS_A_LASTING_SET_MAX: u64 = 160;
 
 struct Load {
     memory_bytes: u64,

@@ -3,22 +3,20 @@
 //! Each list is walked from its oldest item on, and the list whose next eighth of a segment is the oldest comes next. So
 //! items leave a part in the order in which they entered it, however fast its lists grow.
 //!
-//! Eviction keeps at most [`REINSERT_NUMERATOR`]/[`REINSERT_DENOMINATOR`] of the bytes that it walks over, so that an append
-//! frees at least its own bytes; used items beyond that are evicted.
+//! Eviction frees at least one of [`Store::pace`] bytes that it walks over, so that an append frees at least
+//! its own bytes; used items beyond that are evicted.
 
 use super::{
     Store,
     item::Item,
-    reclaim::RESERVE_DENOMINATOR,
+    reclaim::{PACE, RESERVE_DENOMINATOR},
     segment::{List, Location, Part, SegmentId},
     victim::{Mode, Victim},
 };
 use crate::{clock::Seconds, command::Eviction};
 
-/// Fraction of the bytes that an evicting walk may reinsert.
-const REINSERT_NUMERATOR: u64 = 3;
-/// See [`REINSERT_NUMERATOR`].
-const REINSERT_DENOMINATOR: u64 = 4;
+/// Times the work of an append where the order of use is exact: fewer used items are evicted.
+const LRU_PACE: u64 = 4;
 /// Segments that the saved-up credit for reinserting may reach, besides twice the segments of the largest recent item.
 /// While credit is spent, nothing becomes free, and the free segments must last.
 const CREDIT_SEGMENTS_MAX: u64 = 8;
@@ -32,7 +30,7 @@ const LEARNING_RATE: u64 = 4;
 /// Fraction of a part in which items are young: written again, they keep their place.
 const YOUNG_DENOMINATOR: u64 = 4;
 
-/// What eviction remembers.
+/// The state of eviction between two batches.
 pub(super) struct Evictor {
     /// Where the walk over each list goes on.
     fronts: [Option<Victim>; List::COUNT],
@@ -200,10 +198,16 @@ impl Store {
         probation > wanted.max(least).max(1)
     }
 
+    /// Bytes walked for each byte appended while room is short. Of these bytes, at least one is freed.
+    pub(super) fn pace(&self) -> u64 {
+        if self.config.eviction == Eviction::Lru { PACE * LRU_PACE } else { PACE }
+    }
+
     /// Adds the credit for walking over `walked` bytes.
     pub(super) fn earn_credit(&mut self, walked: u32) {
         let segments = CREDIT_SEGMENTS_MAX + 2 * u64::from(self.segments_reserved());
-        let credit = self.evictor.credit + u64::from(walked) * REINSERT_NUMERATOR / REINSERT_DENOMINATOR;
+        let walked = u64::from(walked);
+        let credit = self.evictor.credit + walked - walked / self.pace();
         self.evictor.credit = credit.min(segments * u64::from(self.pool.segment_bytes()));
     }
 

@@ -16,8 +16,8 @@ use crate::clock::Seconds;
 
 /// Bytes walked for each byte appended while room is short.
 pub(super) const PACE: u64 = 4;
-/// The same when only the last segment beyond the reserve is free. It catches up before a command has to wait.
-const PACE_URGENT: u64 = 16;
+/// Times the pace when no segment beyond the reserve is free, so that it catches up before a command has to wait.
+const URGENCY: u64 = 4;
 /// Part of the bytes that a walk for expired items pays for: it reads headers and moves nothing.
 const EXPIRE_DENOMINATOR: u32 = 8;
 /// Batches after which a waiting command evicts used items too.
@@ -136,10 +136,11 @@ impl Store {
         }
         let missing = self.segments_kept_free().saturating_sub(self.pool.available());
         if missing > 0 {
-            self.pay(u64::from(total) * if missing == 1 { PACE } else { PACE_URGENT }, now);
+            let urgency = if missing == 1 { 1 } else { URGENCY };
+            self.pay(u64::from(total) * self.pace() * urgency, now);
         }
         self.reclaim.compact_left =
-            u64::from(total) * PACE + WAIT_COMPACT_SEGMENTS * u64::from(self.pool.segment_bytes());
+            u64::from(total) * self.pace() + WAIT_COMPACT_SEGMENTS * u64::from(self.pool.segment_bytes());
         let has_room = self.wait_for_room(end, item, now);
         self.evictor.set_reinserts(true);
         has_room
