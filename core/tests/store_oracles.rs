@@ -44,7 +44,7 @@ fn requests(classes: &[Class], seed: u64) -> Vec<(usize, u64)> {
     let keys = |class: &Class| {
         (MEMORY_BYTES / classes.len() as u64 / (class.value_bytes as u64 + 45) * class.keys_tenths / 10).max(4) as usize
     };
-    let count = 8 * classes.iter().map(keys).sum::<usize>();
+    let count = 5 * classes.iter().map(keys).sum::<usize>();
     let draw = |_| {
         let mut point = random.within(0..weights);
         let mut at = 0;
@@ -100,7 +100,7 @@ fn no_class_loses_hits_against_the_exact_caches() {
         &[class(0, 300, 1, 20), class(3600, 300, 1, 20)],
         &[class(0, 300, 1000, 40), class(3600, 300, 1, 1)],
         &[class(0, 300, 10, 30), class(60, 300, 1, 10), class(86_400, 300, 100, 30)],
-        &[class(0, 400, 100, 60), class(60, 60, 10, 5), class(86_400, 100, 1, 2)],
+        &[class(0, 400, 100, 60), class(60, 60, 30, 5), class(86_400, 100, 10, 2)],
         &[class(0, 4000, 10, 20), class(60, 40, 10, 20), class(3600, 600, 1, 5)],
         &[class(60, 200, 30, 60), class(3600, 200, 1, 2)],
     ];

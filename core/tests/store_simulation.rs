@@ -289,7 +289,8 @@ fn tiny_pools_forget_but_never_lie() {
 #[test]
 fn items_of_up_to_half_the_pool_never_lie() {
     let load = Load { value_bytes_max: 23_000, keys: 100, memory_bytes: 96 << 10, ..TIGHT };
-    for seed in 0..seeds() {
+    // Many seeds: with so few items, a walk easily meets only the item at hand.
+    for seed in 0..seeds().max(12) {
         let mut simulation = Simulation::new(load, (2 << 32) + seed);
         simulation.run();
         assert!(simulation.store.counters().evictions > 50);

@@ -43,6 +43,8 @@ pub(super) struct Evictor {
     young_from: [u64; 2],
     /// The item that a command is about. It is not evicted to make room for the command.
     pinned: Location,
+    /// It has moved to the end. It moves only once, so that walks make progress where it is alone.
+    has_moved_pinned: bool,
     /// A walk has passed over the pinned item.
     has_passed_pinned: bool,
 }
@@ -58,6 +60,7 @@ impl Evictor {
             probation_bytes: 0,
             young_from: [0; 2],
             pinned: Location::NONE,
+            has_moved_pinned: false,
             has_passed_pinned: false,
         }
     }
@@ -65,6 +68,7 @@ impl Evictor {
     /// Protects the item at `location` from eviction until [`Evictor::unpin`].
     pub(super) fn pin(&mut self, location: Location) {
         self.pinned = location;
+        self.has_moved_pinned = false;
     }
 
     /// Ends the protection. Walks that passed over the item begin again at the oldest item of their list.
@@ -80,10 +84,16 @@ impl Evictor {
         self.pinned == location
     }
 
+    /// Whether a walk that meets the pinned item moves it.
+    pub(super) fn may_move_pinned(&self) -> bool {
+        !self.has_moved_pinned
+    }
+
     /// Follows an item that has moved.
     pub(super) fn note_move(&mut self, from: Location, to: Location) {
         if self.pinned == from {
             self.pinned = to;
+            self.has_moved_pinned = true;
         }
     }
 

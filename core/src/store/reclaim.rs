@@ -28,6 +28,8 @@ const SCAN_SEGMENTS: u32 = 64;
 const SWEEP_SCAN_SEGMENTS: u32 = 4096;
 /// Free segments beyond the reserve at which paid walks begin.
 const AHEAD_SEGMENTS: u32 = 2;
+/// Batches of a waiting command for each item and each segment, at most.
+const WAIT_ROUNDS_MAX: u32 = 4;
 /// Segments that a waiting command compacts at most, besides [`PACE`] times the bytes of its item.
 const WAIT_COMPACT_SEGMENTS: u64 = 4;
 /// Largest fraction of the pool that is reserved for reinserting large items.
@@ -147,29 +149,34 @@ impl Store {
     }
 
     fn wait_for_room(&mut self, end: End, item: &Item, now: Seconds) -> bool {
-        for batch in 0.. {
+        for batch in 0..self.wait_batches_max() {
             let needed = self.log.segments_needed(&self.pool, end, item);
             if needed == 0 || self.pool.available() >= needed + self.segments_reserved() {
-                break;
+                return true;
             }
             self.evictor.set_reinserts(batch < needed * WAIT_REINSERT_BATCHES);
             if !self.direct_reclaim(now) {
-                let needed = self.log.segments_needed(&self.pool, end, item);
-                // Compaction always needs a last free segment.
-                return needed == 0 || self.pool.available() > needed;
+                break;
             }
         }
-        true
+        let needed = self.log.segments_needed(&self.pool, end, item);
+        // Compaction always needs a last free segment.
+        needed == 0 || self.pool.available() > needed
+    }
+
+    /// Batches after which a waiting command gives up: far more than it takes to walk over the whole log.
+    fn wait_batches_max(&self) -> u32 {
+        self.index.items().saturating_add(self.pool.segments()).saturating_mul(WAIT_ROUNDS_MAX)
     }
 
     /// Makes sure that `needed` segments can be taken, without a limit of work.
     pub(super) fn make_segments(&mut self, needed: u32, now: Seconds) -> bool {
-        while self.pool.available() < needed {
-            if !self.direct_reclaim(now) {
-                return false;
+        for _ in 0..self.wait_batches_max() {
+            if self.pool.available() >= needed || !self.direct_reclaim(now) {
+                break;
             }
         }
-        true
+        self.pool.available() >= needed
     }
 
     /// Segments that only reinserting may take.

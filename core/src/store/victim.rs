@@ -115,7 +115,9 @@ impl Store {
             Mode::Evict => {
                 let is_pinned = self.evictor.is_pinned(hit.item.location);
                 let end = End::of(List::of(Part::Main, expiry, now));
-                if (is_pinned || used && self.evictor.has_credit(total)) && self.relocate(hit, end, true) {
+                let moves =
+                    if is_pinned { self.evictor.may_move_pinned() } else { used && self.evictor.has_credit(total) };
+                if moves && self.relocate(hit, end, true) {
                     self.evictor.spend_credit(total);
                     return true;
                 }
