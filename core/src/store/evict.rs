@@ -135,6 +135,12 @@ impl Store {
         Some(walked)
     }
 
+    /// Forgets where walks go on in segments that were freed meanwhile.
+    pub(super) fn drop_freed_fronts(&mut self) {
+        let fronts = self.evictor.fronts.map(|front| front.filter(|&front| self.is_in_log(front)));
+        self.evictor.fronts = fronts;
+    }
+
     /// Whether the item entered its part so lately that it may keep its place when it is written again. An older one moves
     /// to the end, so that eviction never meets an item that is written all the time.
     #[inline]

@@ -155,6 +155,10 @@ impl Store {
         if self.log.segments_needed(&self.pool, end, &item) > self.pool.available() {
             return false;
         }
+        if end == End::MERGE {
+            // A merge target has the sequence number of another segment, which a freed one may have had too.
+            self.drop_freed_fronts();
+        }
         let total = item.total_bytes();
         let pool = &mut self.pool;
         if end == End::MERGE {
