@@ -17,7 +17,7 @@ use crate::{clock::Seconds, command::Eviction};
 
 /// Times the work of an append where the order of use is exact: fewer used items are evicted.
 const LRU_PACE: u64 = 4;
-/// Segments that the saved-up credit for reinserting may reach, besides twice the segments of the largest recent item.
+/// Segments that the saved-up credit for reinserting may reach, besides four times the segments of the largest recent item.
 /// While credit is spent, nothing becomes free, and the free segments must last.
 const CREDIT_SEGMENTS_MAX: u64 = 8;
 /// Smallest fraction of the log for items on probation.
@@ -221,7 +221,7 @@ impl Store {
 
     /// Adds the credit for walking over `walked` bytes.
     pub(super) fn earn_credit(&mut self, walked: u32) {
-        let segments = CREDIT_SEGMENTS_MAX + 2 * u64::from(self.segments_reserved());
+        let segments = CREDIT_SEGMENTS_MAX + 4 * u64::from(self.segments_reserved());
         let walked = u64::from(walked);
         let credit = self.evictor.credit + walked - walked / self.pace();
         self.evictor.credit = credit.min(segments * u64::from(self.pool.segment_bytes()));
