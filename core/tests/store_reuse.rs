@@ -178,9 +178,9 @@ fn merged_and_partly_walked_segments_are_told_apart() {
             if has(&mut store, &key, now) {
                 continue;
             }
-            let ttl_s = if number % 3 == 0 { 10 + (number as u32 * 7919) % 600 } else { 0 };
+            let ttl_s = if number.is_multiple_of(3) { 10 + (number as u32 * 7919) % 600 } else { 0 };
             let expiry = if ttl_s == 0 { Expiry::NEVER } else { Expiry(now + ttl_s) };
-            let bytes = 20 + (number * 104_729) % if number % 16 == 0 { 3900 } else { 300 };
+            let bytes = 20 + (number * 104_729) % if number.is_multiple_of(16) { 3900 } else { 300 };
             set(&mut store, &key, &value[..bytes], expiry, now);
             if step % 200 == 0 {
                 store.check();

@@ -2,7 +2,7 @@
 //! for uses: an item that was used once moves to the main queue.
 
 use lru::LruCache;
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
 /// A cache that stores what it misses.
 pub(crate) trait Oracle {
@@ -48,8 +48,10 @@ pub(crate) struct ExactS3Fifo {
     main: VecDeque<u64>,
     small_bytes: u64,
     main_bytes: u64,
-    ghosts: VecDeque<u64>,
-    ghost_keys: HashSet<u64>,
+    /// Evicted keys, each with the number of its eviction. Entries whose key came back are stale.
+    ghosts: VecDeque<(u64, u64)>,
+    ghost_numbers: HashMap<u64, u64>,
+    evictions: u64,
     room: u64,
 }
 
@@ -62,7 +64,8 @@ impl ExactS3Fifo {
             small_bytes: 0,
             main_bytes: 0,
             ghosts: VecDeque::new(),
-            ghost_keys: HashSet::new(),
+            ghost_numbers: HashMap::new(),
+            evictions: 0,
             room,
         }
     }
@@ -78,10 +81,14 @@ impl ExactS3Fifo {
             return;
         }
         self.items.remove(&key);
-        self.ghosts.push_front(key);
-        self.ghost_keys.insert(key);
-        while self.ghosts.len() > self.main.len().max(1) {
-            self.ghost_keys.remove(&self.ghosts.pop_back().unwrap());
+        self.evictions += 1;
+        self.ghosts.push_front((key, self.evictions));
+        self.ghost_numbers.insert(key, self.evictions);
+        while self.ghost_numbers.len() > self.main.len().max(1) {
+            let (key, number) = self.ghosts.pop_back().unwrap();
+            if self.ghost_numbers.get(&key) == Some(&number) {
+                self.ghost_numbers.remove(&key);
+            }
         }
     }
 
@@ -114,8 +121,7 @@ impl Oracle for ExactS3Fifo {
             }
         }
         self.items.insert(key, (bytes, false));
-        if self.ghost_keys.remove(&key) {
-            self.ghosts.retain(|ghost| *ghost != key);
+        if self.ghost_numbers.remove(&key).is_some() {
             self.main.push_front(key);
             self.main_bytes += bytes;
         } else {
