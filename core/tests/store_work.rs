@@ -19,7 +19,7 @@ const MIB: u64 = 1 << 20;
 
 /// Most items that one set of a small value looks at, moves or removes. It was 14,000 where items expire, and 4,000 where
 /// all items are in use.
-const ITEMS_A_SET_MAX: u64 = 400;
+const ITEMS_A_SET_MAX: u64 = 640;
 /// The same where nothing expires.
 const ITEMS_A_LASTING_SET_MAX: u64 = 160;
 

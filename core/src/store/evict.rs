@@ -32,6 +32,8 @@ const YOUNG_DENOMINATOR: u64 = 4;
 
 /// The state of eviction between two batches.
 pub(super) struct Evictor {
+    /// The list that is walked, up to this age.
+    run: Option<(List, u64)>,
     /// Where the walk over each list goes on.
     fronts: [Option<Victim>; List::COUNT],
     /// Bytes that may be reinserted.
@@ -54,6 +56,7 @@ impl Evictor {
     pub(super) fn new(pool_bytes: u64) -> Self {
         let credit = pool_bytes / u64::from(RESERVE_DENOMINATOR);
         Self {
+            run: None,
             fronts: [None; List::COUNT],
             credit,
             reinserts: true,
@@ -114,25 +117,58 @@ impl Evictor {
 }
 
 impl Store {
-    /// Walks over the next batch of the oldest items. Returns the number of bytes; `None` if there is nothing to evict.
-    pub(super) fn evict_batch(&mut self, now: Seconds) -> Option<u32> {
-        let (list, front) = self.eviction_front()?;
-        let (age, eighth_end) = self.log.age_at(&self.pool, front.segment, front.offset);
-        let young = self.log.sequence().saturating_sub(age) / YOUNG_DENOMINATOR;
-        self.evictor.young_from[list.part() as usize] = self.log.sequence() - young;
-        let segment = *self.pool.segment(front.segment);
-        let (walked, rest) = self.walk(front, eighth_end, now);
+    /// Walks over the next batch of the oldest items. Returns the number of bytes; `None` if there is nothing to evict. The
+    /// list that is walked is chosen again if `chooses`.
+    pub(super) fn evict_batch(&mut self, chooses: bool, now: Seconds) -> Option<u32> {
+        if chooses {
+            self.evictor.run = None;
+        }
+        let (list, age_max, front) = self.next_of_run().or_else(|| self.begin_run())?;
+        let (walked, rest) = self.walk(front, self.end_of_age(front, age_max), now);
         self.evictor.fronts[list.0 as usize] = rest;
         if rest.is_none() && self.is_in_log(front) {
             // A segment that is still there is open or holds the pinned item.
             let is_open = self.log.is_open(&self.pool, front.segment);
             self.evictor.has_passed_pinned |= !is_open;
+            let segment = self.pool.segment(front.segment);
             self.evictor.fronts[list.0 as usize] = Some(match segment.next {
                 SegmentId::NONE => Victim { offset: segment.filled, ..front },
                 next => self.victim(next, Mode::Evict),
             });
         }
         Some(walked)
+    }
+
+    /// Goes on in the list that was chosen last, while its next items are not younger than those of other lists.
+    fn next_of_run(&self) -> Option<(List, u64, Victim)> {
+        let (list, age_max) = self.evictor.run?;
+        let (age, victim) = self.front(list)?;
+        (age <= age_max && !self.log.is_open(&self.pool, victim.segment)).then_some((list, age_max, victim))
+    }
+
+    /// Chooses the list whose next eighth is the oldest, and remembers how far it may be walked.
+    fn begin_run(&mut self) -> Option<(List, u64, Victim)> {
+        let (list, age, age_max, front) = self.eviction_front()?;
+        let young = self.log.sequence().saturating_sub(age) / YOUNG_DENOMINATOR;
+        self.evictor.young_from[list.part() as usize] = self.log.sequence() - young;
+        self.evictor.run = Some((list, age_max));
+        Some((list, age_max, front))
+    }
+
+    /// The offset in the segment of `front` at which the first eighth begins that is younger than `age_max`; at least the
+    /// end of the present one.
+    fn end_of_age(&self, front: Victim, age_max: u64) -> u32 {
+        if age_max == u64::MAX {
+            return u32::MAX;
+        }
+        let mut end = self.log.age_at(&self.pool, front.segment, front.offset).1;
+        while end < self.pool.segment(front.segment).filled {
+            match self.log.age_at(&self.pool, front.segment, end) {
+                (age, next) if age <= age_max => end = next,
+                _ => break,
+            }
+        }
+        end
     }
 
     /// Forgets where walks go on in segments that were freed meanwhile.
@@ -155,29 +191,34 @@ impl Store {
         front.is_some_and(|front| front.segment == id)
     }
 
-    /// The list whose next eighth is the oldest, among those of the part that is above its target size, and the place of
-    /// that eighth.
-    fn eviction_front(&mut self) -> Option<(List, Victim)> {
+    /// The list whose next eighth is the oldest, among those of the part that is above its target size; the age of that
+    /// eighth, that of the next one in another list of the part, and the place of the first.
+    fn eviction_front(&mut self) -> Option<(List, u64, u64, Victim)> {
         // After a change to exact recency, items on probation have no privilege.
         let in_order = self.config.eviction == Eviction::Lru;
         let from = if !in_order && self.is_probation_large() { Part::Probation } else { Part::Main };
         let mut oldest: Option<((bool, u64), List, Victim)> = None;
+        let mut second = (true, u64::MAX);
         let mut has_closed = false;
         for list in List::all() {
             let Some((age, victim)) = self.front(list) else { continue };
             has_closed |= !self.log.is_open(&self.pool, victim.segment);
             let rank = (!in_order && list.part() != from, age);
-            if oldest.is_none_or(|(least, ..)| rank < least) {
-                oldest = Some((rank, list, victim));
+            match oldest {
+                Some((least, ..)) if rank >= least => second = second.min(rank),
+                _ => {
+                    second = oldest.map_or(second, |(rank, ..)| rank);
+                    oldest = Some((rank, list, victim));
+                }
             }
         }
-        let (_, list, victim) = oldest?;
-        if has_closed {
-            return Some((list, victim));
+        let (rank, list, mut victim) = oldest?;
+        if !has_closed {
+            // Only a closed segment becomes free.
+            self.log.close_segment(&mut self.pool, victim.segment);
+            victim.sequence = self.pool.segment(victim.segment).sequence;
         }
-        // Only a closed segment becomes free.
-        self.log.close_segment(&mut self.pool, victim.segment);
-        Some((list, Victim { sequence: self.pool.segment(victim.segment).sequence, ..victim }))
+        Some((list, rank.1, if second.0 == rank.0 { second.1 } else { u64::MAX }, victim))
     }
 
     /// Where eviction from `list` goes on, and the age of the items there.

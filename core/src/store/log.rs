@@ -12,7 +12,7 @@
 use super::{
     item::Item,
     pool::Pool,
-    segment::{AgeSpan, EIGHTHS, List, Location, Segment, SegmentId, SegmentKind},
+    segment::{List, Location, Segment, SegmentId, SegmentKind},
 };
 
 /// The ends of a list.
@@ -138,20 +138,19 @@ impl Log {
             self.advance(pool, end);
         }
         self.sequence += 1;
-        let age = if end == End::MERGE { self.merge_age } else { self.sequence };
         let mut open = self.open[end.0 as usize];
         let location = pool.location(open, pool.segment(open).filled);
         loop {
             let here = remaining.min(self.unwritten_bytes_of(pool, end));
-            let eighth_shift = pool.segment_bytes().ilog2() - EIGHTHS.ilog2();
+            let eighth_shift = pool.eighth_shift();
             let segment = pool.segment_mut(open);
-            let begun = (segment.filled >> eighth_shift) as usize;
+            let begun = segment.filled >> eighth_shift;
             segment.filled += here;
             segment.live += here;
-            let full = (segment.filled >> eighth_shift) as usize;
+            let full = segment.filled >> eighth_shift;
             if begun < full {
-                let span = AgeSpan::new(age.saturating_sub(segment.opened));
-                segment.eighths[begun.min(EIGHTHS - 1)..full.min(EIGHTHS - 1)].fill(span);
+                let age = if end == End::MERGE { self.merge_age } else { self.sequence };
+                segment.note_age(begun, full, age);
             }
             remaining -= here;
             if remaining == 0 {
@@ -229,7 +228,7 @@ impl Log {
     /// The age of the youngest item in the eighth of a segment around `offset`, and the end of the eighth.
     pub(super) fn age_at(&self, pool: &Pool, id: SegmentId, offset: u32) -> (u64, u32) {
         let segment = pool.segment(id);
-        let eighth_shift = pool.segment_bytes().ilog2() - EIGHTHS.ilog2();
+        let eighth_shift = pool.eighth_shift();
         let eighth = offset >> eighth_shift;
         let end = (eighth + 1) << eighth_shift;
         let age = match segment.eighths.get(eighth as usize) {

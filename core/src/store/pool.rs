@@ -4,7 +4,7 @@
 //! The reservation is made once, so addresses never change. The length of the vector grows segment by segment, so memory
 //! that was never used is never resident.
 
-use super::segment::{Location, Segment, SegmentId, SegmentKind};
+use super::segment::{EIGHTHS, Location, Segment, SegmentId, SegmentKind};
 use alloc::vec::Vec;
 
 /// Size and alignment of a line of the index: a cache line.
@@ -66,6 +66,12 @@ impl Pool {
     #[inline]
     pub(super) fn segment_bytes(&self) -> u32 {
         1 << self.segment_shift
+    }
+
+    /// Binary logarithm of the size of an eighth of a segment.
+    #[inline]
+    pub(super) fn eighth_shift(&self) -> u32 {
+        self.segment_shift - EIGHTHS.ilog2()
     }
 
     /// Number of segments that can be taken below the limit.

@@ -272,10 +272,11 @@ impl Store {
         if !self.config.evictions {
             return None;
         }
-        if self.reclaim.evict_left == 0 {
+        let chooses = self.reclaim.evict_left == 0;
+        if chooses {
             self.reclaim.evict_left = self.pool.segment_bytes();
         }
-        let walked = self.evict_batch(now);
+        let walked = self.evict_batch(chooses, now);
         let done = walked.map_or(u32::MAX, |walked| walked.max(1));
         self.reclaim.evict_left = self.reclaim.evict_left.saturating_sub(done);
         walked

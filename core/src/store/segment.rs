@@ -115,6 +115,14 @@ impl Segment {
         list: List::MAIN,
     };
 
+    /// Records that the eighths from `begun` to before `full` are full now, and that their youngest item has this age. Not
+    /// inlined: it happens once in many appends.
+    #[inline(never)]
+    pub(super) fn note_age(&mut self, begun: u32, full: u32, age: u64) {
+        let span = AgeSpan::new(age.saturating_sub(self.opened));
+        self.eighths.iter_mut().take(full as usize).skip(begun as usize).for_each(|eighth| *eighth = span);
+    }
+
     /// Bytes of dead items.
     pub(super) fn dead(&self) -> u32 {
         self.filled - self.live
