@@ -13,6 +13,7 @@ use guest_build::{
     guest::{self, Guest, Source, Toolchain},
     inputs,
 };
+use settings::MemoryLayout;
 use std::{
     env, fs,
     path::{Path, PathBuf},
@@ -30,10 +31,17 @@ fn main() {
     let made = find_guest(&out).and_then(|path| {
         println!("cargo::rerun-if-changed={}", path.display());
         let wasm = fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-        precompile(&wasm, &variable("TARGET"))
+        let target = variable("TARGET");
+        Ok([
+            precompile(&wasm, &target, MemoryLayout::Reserved)?,
+            precompile(&wasm, &target, MemoryLayout::Compact { growth_bytes: 0 })?,
+        ])
     });
     match made {
-        Ok(module) => fs::write(out.join("guest.cwasm"), module).expect("OUT_DIR can be written"),
+        Ok([reserved, compact]) => {
+            fs::write(out.join("guest-reserved.cwasm"), reserved).expect("OUT_DIR can be written");
+            fs::write(out.join("guest-compact.cwasm"), compact).expect("OUT_DIR can be written");
+        }
         Err(message) => {
             println!("cargo::error={message}");
             std::process::exit(1);
@@ -95,8 +103,8 @@ fn sysroot(rustc: &str) -> Option<PathBuf> {
 }
 
 /// Compiles the guest to the machine code of `target`.
-fn precompile(wasm: &[u8], target: &str) -> Result<Vec<u8>, String> {
-    let mut config = settings::engine_config();
+fn precompile(wasm: &[u8], target: &str, layout: MemoryLayout) -> Result<Vec<u8>, String> {
+    let mut config = settings::engine_config(layout);
     let hint = if cfg!(feature = "cross") { "" } else { " (for another processor: `--features cross`)" };
     let described = |error: wasmtime::Error| format!("the guest does not compile for {target}: {error:#}{hint}");
     processor::choose(&mut config, target).map_err(described)?;

@@ -43,7 +43,7 @@ fn main() -> ExitCode {
 
 impl Guest {
     fn new() -> Result<Self> {
-        let mut config = settings::engine_config();
+        let mut config = settings::engine_config(settings::MemoryLayout::Reserved);
         processor::choose(&mut config, &variable("WASMCACHED_BENCH_TARGET")?)?;
         let engine = Engine::new(&config)?;
         let module = Module::from_file(&engine, variable("WASMCACHED_BENCH_GUEST")?)?;

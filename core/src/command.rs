@@ -4,6 +4,7 @@
 
 use crate::{
     clock::{Expiry, Seconds},
+    reply::ValueCursor,
     settings::Setting,
 };
 use core::num::NonZeroU64;
@@ -74,6 +75,17 @@ pub enum Operation<'a> {
         expiry: Expiry,
         /// The answer.
         touched: Touched,
+    },
+    /// Read further bytes of a value whose first bytes a read has answered ([`crate::reply::Unread`]), as they were
+    /// then. It counts as nothing. Answer: [`crate::reply::Reply::Piece`], or [`crate::reply::Reply::Missing`] if the
+    /// store holds them no longer.
+    Piece {
+        /// The place of the value.
+        cursor: ValueCursor,
+        /// Bytes of the value that were read before.
+        position: u32,
+        /// Bytes to read; the value has as many.
+        length: u32,
     },
 }
 
@@ -237,14 +249,18 @@ pub enum Broadcast {
     Counters,
     /// Answer with the counters of every size class ([`crate::statistics::Classes`]).
     Classes,
-    /// Answer with the histogram of item sizes (`stats sizes`).
-    Sizes,
+    /// Answer with a piece of the histogram of item sizes (`stats sizes`): [`crate::boundary::rows`].
+    Sizes(Extent),
     /// Set the counters that `stats reset` resets to zero.
     ResetCounters,
     /// Change the eviction policy.
     Evict(Eviction),
-    /// Start, stop or read the statistics by key prefix (`stats detail`). The shard around the store answers it.
-    Detail(Detail),
+    /// Start or stop the statistics by key prefix (`stats detail`). Counts stay. The shard around the store
+    /// executes it.
+    CountPrefixes(bool),
+    /// Answer with a piece of the statistics by key prefix: [`crate::boundary::rows`]. The shard around the store
+    /// answers it.
+    Prefixes(Extent),
     /// Remove expired items: a bounded number at once, the others in the sweeps that follow. Answer: one byte; 0 if
     /// background work is turned off, and then nothing happens.
     Crawl,
@@ -258,6 +274,14 @@ pub enum Broadcast {
     Tuned,
 }
 
+impl Broadcast {
+    /// Whether it looks at many items or rows. A client can ask for it again and again, so others have their turn after
+    /// it: other connections, and other threads that wait for the shard.
+    pub fn is_walk(&self) -> bool {
+        matches!(self, Self::Walk(_) | Self::Prefixes(_) | Self::Sizes(_) | Self::Classes | Self::Crawl)
+    }
+}
+
 /// The extent of a piece of a walk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Walk {
@@ -266,6 +290,15 @@ pub struct Walk {
     /// Bit `n`: report items of size class `n`.
     pub classes: u64,
     /// Bytes of records after which the piece ends (with the bucket it is in).
+    pub room: u32,
+}
+
+/// The extent of a piece of a table of which every shard has a part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// The first key of the piece: 0, or the end of the previous piece.
+    pub from: u64,
+    /// Bytes of rows after which a shard's part of the piece ends; it has at least one row.
     pub room: u32,
 }
 
@@ -303,16 +336,4 @@ impl Eviction {
     pub(crate) fn decode(number: u32) -> Option<Self> {
         [Self::Lru, Self::S3Fifo].get(number as usize).copied()
     }
-}
-
-/// See [`Broadcast::Detail`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Detail {
-    /// Count from now on.
-    On,
-    /// Stop counting; what was counted stays.
-    Off,
-    /// Answer with the counts ([`crate::statistics::Prefixes`]).
-    Dump,
 }

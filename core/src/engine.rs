@@ -126,7 +126,7 @@ impl Engine {
 fn serve_barrier(front: &mut Front, shard: Option<&mut Shard>, barrier: &Barrier, now: Seconds) -> bool {
     front.load_barrier(barrier, shard.is_some());
     if let Some(shard) = shard {
-        for (slot, broadcast) in barrier.broadcasts(now) {
+        for (slot, broadcast) in front.broadcasts(barrier) {
             shard.broadcast(broadcast, now, front.barrier_answer(slot));
         }
     }
@@ -145,6 +145,7 @@ fn execute(front: &mut Front, shard: &mut Shard, now: Seconds) {
     if count > 1 {
         shard.touch_lines(front.pending_hashes());
     }
+    shard.set_piece_bytes(front.piece_bytes());
     let mut answered = 0;
     let watched_as = front.watched_as();
     while answered < count {
@@ -158,5 +159,7 @@ fn execute(front: &mut Front, shard: &mut Shard, now: Seconds) {
             break;
         }
     }
+    // Other users of the shard read whole values.
+    shard.set_piece_bytes(usize::MAX);
     front.retire(answered);
 }

@@ -1,5 +1,7 @@
 //! Every limit of the engine, with its unit in its name and its reason beside it.
 
+use crate::clock::Seconds;
+
 /// Longest key (memcached's `KEY_MAX_LENGTH`).
 pub const KEY_BYTES_MAX: usize = 250;
 
@@ -43,7 +45,7 @@ pub const USER_NAME_BYTES_MAX: usize = 255;
 /// Longest password, or hash of one.
 pub const PASSWORD_BYTES_MAX: usize = 1024;
 
-/// Most iterations of a hashed password: a check must not keep a worker for longer than about a tenth of a second.
+/// Most iterations of a hashed password: a check takes about a tenth of a second of a worker, in slices.
 pub const SCRAM_ITERATIONS_MAX: u32 = 100_000;
 
 /// Longest nonce of a SCRAM client.
@@ -52,14 +54,42 @@ pub const SCRAM_NONCE_BYTES_MAX: usize = 256;
 /// Longest first message of a SCRAM client: it is kept until the proof comes.
 pub const SCRAM_MESSAGE_BYTES_MAX: usize = 2048;
 
-/// Refused logins after which a connection is closed. After each, further ones in the same second are refused
-/// unchecked.
+/// Refused logins after which a connection is closed.
 pub const LOGIN_FAILURES_MAX: u32 = 5;
 
-/// Iterations a second that refused logins of all connections of one front may take together; beyond, logins that need
-/// any are refused unchecked until the next second. So a worker keeps most of its time for clients that are logged in,
-/// even under attack from many connections.
-pub const LOGIN_ITERATIONS_PER_SECOND_MAX: u32 = 2 * SCRAM_ITERATIONS_MAX;
+/// Iterations of a hashed check in one turn, a millisecond or two: the other connections have their turns in between.
+pub const LOGIN_ITERATIONS_PER_TURN_MAX: u32 = 2000;
+
+/// Least price of a refused login, in iterations: a guess against a list in clear makes none, and must be slow too.
+pub const LOGIN_PRICE_MIN: u32 = 10_000;
+
+/// Prices that an address may owe for refused logins. Further logins of it wait. So 50 guesses pass at once, or 5 against
+/// a password with 100,000 iterations.
+pub const LOGIN_ADDRESS_PRICE_MAX: u32 = 5 * SCRAM_ITERATIONS_MAX;
+
+/// Prices that an address makes up for in a second: 10 guesses, or 1 against a password with 100,000 iterations.
+pub const LOGIN_ADDRESS_PRICE_PER_SECOND: u32 = SCRAM_ITERATIONS_MAX;
+
+/// Iterations a second that refused logins of all addresses with an earlier login may take together on one front, and
+/// those of all others. So a worker keeps most of its time for clients that are logged in, even under attack from many
+/// addresses.
+pub const LOGIN_ITERATIONS_PER_SECOND_MAX: u32 = 4 * SCRAM_ITERATIONS_MAX;
+
+/// Accounts of addresses without a login; two addresses share one by chance. 64 KiB a front.
+pub const LOGIN_STRANGERS: usize = 4096;
+
+/// Addresses with a login that a front remembers.
+pub const LOGIN_KNOWN_ADDRESSES_MAX: usize = 1024;
+
+/// Logins of one address that wait once it owes too much. Further ones are refused unchecked, so that an address cannot
+/// have all of the server's connections wait.
+pub const LOGINS_WAITING_PER_ADDRESS_MAX: usize = 64;
+
+/// Logins that wait in order on one front. Further ones join the queue when it has room.
+pub const LOGINS_WAITING_MAX: usize = 1024;
+
+/// Those of them that addresses without a login may take.
+pub const LOGINS_WAITING_STRANGERS_MAX: usize = LOGINS_WAITING_MAX / 4 * 3;
 
 /// Longest token of a login over text (memcached's limit).
 pub const LOGIN_TOKEN_BYTES_MAX: usize = 16_384;
@@ -95,15 +125,70 @@ pub const DATAGRAM_AMPLIFICATION_DEFAULT: u32 = 3;
 /// Most commands that one batch carries.
 pub const BATCH_COMMANDS_MAX: usize = 64;
 
+/// A buffer for the orders or the replies of a run that is larger than this is given back after use.
+pub const RUN_BYTES_KEPT_MAX: usize = 1024 * 1024;
+
+/// Commands of a turn after which the connection yields, whatever `-R` says: the keys of a retrieval and quiet reads
+/// count as no requests, and without hits they fill no output. A read of the window can hold 32 thousand of them.
+pub const TURN_COMMANDS_MAX: u32 = 1024;
+
 /// Replies beyond which a shard stops executing a batch; the front sends the rest again.
 pub const REPLY_BYTES_HIGH: usize = 256 * 1024;
 
-/// Most bytes of unfinished requests and unread replies of all connections of one front together, as a multiple of
-/// the item limit, but at least [`CONNECTION_BUFFERS_BYTES_MIN`].
-pub const CONNECTION_BUFFERS_ITEMS_MAX: usize = 32;
+/// Bytes of a value beyond which a reply sends it in pieces. Each piece is read from the store when the one before it is
+/// sent, so no front holds a large value.
+pub const PIECE_BYTES: usize = 256 * 1024;
 
-/// See [`CONNECTION_BUFFERS_ITEMS_MAX`].
-pub const CONNECTION_BUFFERS_BYTES_MIN: usize = 64 * 1024 * 1024;
+/// A value of so many bytes is not copied into the orders of its run: the host takes it from the input of its client.
+pub const TAIL_BYTES_MIN: usize = 16 * 1024;
+
+/// Time after a piece for which the rest of its value stays readable, although it is overwritten, deleted or evicted.
+pub const HOLD_S: Seconds = 300;
+
+/// Released segments that clients still read take at most this part of the size of the pool, beside it.
+pub const HELD_BYTES_SHARE: usize = 8;
+
+/// Least budget of what connections hold.
+pub const BUFFERS_BYTES_MIN: u64 = 16 * 1024 * 1024;
+
+/// Largest budget of what connections hold, unless two of the largest items need more: the memory of one front, which
+/// may hold all of it, has 4 GiB.
+pub const BUFFERS_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+
+/// The budget of what the connections of a server hold together: a quarter of its memory, and room for two items of the
+/// largest size, so that one upload never has to wait for itself.
+pub const fn buffers_bytes_max(memory_bytes: u64, item_bytes_max: u32) -> u64 {
+    let share = memory_bytes / 4;
+    let share = if share < BUFFERS_BYTES_MAX { share } else { BUFFERS_BYTES_MAX };
+    let least = if share < BUFFERS_BYTES_MIN { BUFFERS_BYTES_MIN } else { share };
+    let items = 2 * item_bytes_max as u64;
+    if least < items { items } else { least }
+}
+
+/// The part of the budget that large requests leave to small ones: one in so many bytes. While less than this part is
+/// left, connections are under pressure: they read and answer in short pieces.
+pub const BUFFERS_RESERVE_DIVISOR: u64 = 4;
+
+/// A request up to this length is small: it may use the whole budget.
+pub const SMALL_REQUEST_BYTES: usize = 16 * 1024;
+
+/// The window under pressure. It bounds what a connection holds of a request that has no room yet, and such bytes are
+/// not counted: connections that wait must not take the room for which they wait.
+pub const WINDOW_BYTES_SHORT: usize = 2 * 1024;
+
+/// [`OUTPUT_BYTES_HIGH`], [`PIECE_BYTES`] and [`REPLY_BYTES_HIGH`] under pressure.
+pub const OUTPUT_BYTES_HIGH_SHORT: usize = 4 * 1024;
+
+/// Most space that a connection's own buffer offers to a read: what is cleared for a read stays in the caches until the
+/// read has filled it.
+pub const READ_BYTES_MAX: usize = 256 * 1024;
+
+/// An upload without a byte for longer than this ends if another request has no room. A client that sends one has its
+/// bytes at hand.
+pub const STALLED_UPLOAD_S_MIN: u32 = 1;
+
+/// Unread replies without progress for so long end if a request has no room. A client may be busy with earlier replies.
+pub const STALLED_REPLY_S_MIN: u32 = 30;
 
 /// Bytes that memcached adds to key and value when it compares an item with `-I`: header 48, NUL 1, line end 2 and,
 /// unless CAS is disabled, unique 8. Our own header is smaller, but the limit that clients see is the same.
@@ -125,8 +210,36 @@ pub const fn item_bytes(key_bytes: usize, value_bytes: usize, flags: u32, cas: b
 /// Largest value that may be a number: memcached counts in items of one chunk, and its largest chunk is 512 KiB.
 pub const NUMBER_VALUE_BYTES_MAX: usize = 512 * 1024;
 
-/// Most prefixes that `stats detail` keeps apart; keys with further ones are not counted.
-pub const PREFIXES_MAX: usize = 65_536;
+/// Part of a shard's memory that the prefixes of `stats detail` may take: one in so many. Clients choose prefixes, and
+/// their memory is taken from the items. With `-m 64` all shards together have 2 MiB, thousands of prefixes.
+pub const PREFIX_MEMORY_DENOMINATOR: u64 = 32;
+
+/// Memory of a prefix besides its name: counts, its part of half-filled nodes of a tree, the allocator's overhead.
+pub const PREFIX_ROW_BYTES: usize = 128;
+
+/// Records of one piece of an answer in pieces, of all shards together. A shard's lock is held for one piece, about as
+/// long as for a batch of large commands, and then the turn of the connection ends.
+pub const DUMP_PIECE_BYTES: u32 = 16 * 1024;
+
+/// The same for a piece that should be the whole answer, because a packet cannot be continued in another. It fits into
+/// one carry.
+pub const DUMP_PACKET_BYTES: u32 = 128 * 1024;
+
+/// Items that one piece of a walk looks at, whether it shows them or not: as many as a batch has commands, so that a walk
+/// holds a shard no longer than a batch does.
+pub const WALK_ITEMS_MAX: u32 = 64;
+
+/// Buckets of the index that one piece of a walk looks at: most are empty in an index that has grown and lost its items.
+pub const WALK_BUCKETS_MAX: u32 = 64;
+
+/// Items at the old end of each list that are searched for the age of the oldest of each size class.
+pub const AGE_ITEMS_MAX: usize = 256;
+
+/// Segments that a crawl which a client asks for walks over at once; the sweeps do the others.
+pub const CRAWL_SEGMENTS_MAX: u32 = 4;
+
+/// Sockets of one piece of the list of connections.
+pub const CONNECTIONS_PIECE_MAX: usize = 128;
 
 /// Least bytes of an item's header.
 pub const ITEM_HEADER_BYTES: usize = 12;
@@ -150,10 +263,19 @@ pub const SHARD_BYTES_MIN: u64 = 64 * 1024;
 pub const SHARDS_MAX: u32 = 256;
 
 const _: () = assert!(LINE_BYTES_MAX < WINDOW_BYTES);
+const _: () = assert!(WINDOW_BYTES_SHORT < SMALL_REQUEST_BYTES && SMALL_REQUEST_BYTES < WINDOW_BYTES);
+const _: () = assert!(OUTPUT_BYTES_HIGH_SHORT < OUTPUT_BYTES_HIGH);
+const _: () = assert!((SMALL_REQUEST_BYTES as u64) < BUFFERS_BYTES_MIN / BUFFERS_RESERVE_DIVISOR);
+// Numbers of bytes cross the boundary in 32 bits.
+const _: () = assert!(buffers_bytes_max(u64::MAX, ITEM_BYTES_MAX_MAX) <= u32::MAX as u64);
 const _: () = assert!(3 * USER_NAME_BYTES_MAX + SCRAM_NONCE_BYTES_MAX < SCRAM_MESSAGE_BYTES_MAX);
 const _: () = assert!(SCRAM_ITERATIONS_MAX <= LOGIN_ITERATIONS_PER_SECOND_MAX);
+const _: () = assert!(SCRAM_ITERATIONS_MAX <= LOGIN_ADDRESS_PRICE_MAX && LOGIN_PRICE_MIN <= LOGIN_ADDRESS_PRICE_MAX);
+const _: () = assert!(LOGIN_ADDRESS_PRICE_PER_SECOND < LOGIN_ITERATIONS_PER_SECOND_MAX);
 const _: () = assert!(SCRAM_MESSAGE_BYTES_MAX <= SASL_MESSAGE_BYTES_MAX);
 const _: () = assert!(RETRIEVAL_LINE_BYTES_MAX <= WINDOW_BYTES);
 const _: () = assert!(OUTPUT_BYTES_HIGH <= REPLY_BYTES_HIGH);
+const _: () = assert!(DUMP_PACKET_BYTES as usize <= REPLY_BYTES_HIGH);
+const _: () = assert!(TURN_COMMANDS_MAX as usize >= BATCH_COMMANDS_MAX);
 const _: () = assert!((ITEM_BYTES_MAX_MAX as u64) < SHARD_BYTES_MAX);
 const _: () = assert!(SHARD_BYTES_MAX < i32::MAX as u64);

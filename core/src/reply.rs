@@ -1,6 +1,7 @@
 //! Replies of the store. They borrow the value from the store; encoders turn them into a protocol's words.
 
 use crate::clock::{Expiry, Seconds};
+use core::num::NonZeroU64;
 
 /// The outcome of one [`crate::command::Command`].
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +49,8 @@ pub enum Reply<'a> {
     /// A tentative [`crate::command::Fetch`] was not executed: it has to be sent again, in order. Batches end before
     /// it.
     Contended,
+    /// A further piece of a value that an earlier read began.
+    Piece(Value<'a>),
     /// The shard trapped, and its content is lost. Produced by the batch decoder, never by the store.
     Lost,
 }
@@ -94,12 +97,47 @@ pub struct Fetched<'a> {
     pub won: bool,
 }
 
-/// The bytes of a value, which may lie in several pieces of the log.
+impl Reply<'_> {
+    /// The rest of a value that is too long for this reply.
+    #[inline]
+    pub fn unread(&self) -> Option<Unread> {
+        match self {
+            Self::Found(found) => found.value.unread,
+            Self::Item(item) => item.value.and_then(|value| value.unread),
+            _ => None,
+        }
+    }
+}
+
+/// The bytes of a value, which may lie in several pieces of the log. Of a long value, a reply has the first bytes only.
 #[derive(Clone, Copy)]
 pub struct Value<'a> {
     length: usize,
     head: &'a [u8],
     rest: Option<(&'a dyn Pieces, u32)>,
+    unread: Option<Unread>,
+}
+
+/// The rest of a value, for [`crate::command::Operation::Piece`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unread {
+    /// The place of the value.
+    pub cursor: ValueCursor,
+    /// Bytes of the value that the reply has.
+    pub position: u32,
+    /// Bytes of the value.
+    pub value_bytes: u32,
+}
+
+/// The place of a value that the store holds for a reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ValueCursor {
+    /// Number of the hold.
+    pub hold: u32,
+    /// Offset of the first byte of the value in its segment.
+    pub offset: u32,
+    /// Sequence number of the hold.
+    pub sequence: NonZeroU64,
 }
 
 /// The owner of a value's further pieces.
@@ -112,18 +150,51 @@ pub trait Pieces {
 impl<'a> Value<'a> {
     /// A value in one piece.
     pub fn whole(bytes: &'a [u8]) -> Self {
-        Self { length: bytes.len(), head: bytes, rest: None }
+        Self { length: bytes.len(), head: bytes, rest: None, unread: None }
     }
 
     /// A value of `length` bytes that begins with `head` and continues at `position` of `owner`.
     pub fn scattered(length: usize, head: &'a [u8], owner: &'a dyn Pieces, position: u32) -> Self {
         debug_assert!(head.len() < length);
-        Self { length, head, rest: Some((owner, position)) }
+        Self { length, head, rest: Some((owner, position)), unread: None }
+    }
+
+    /// The first bytes of a value of `length` bytes, in one piece.
+    pub fn beginning(length: usize, head: &'a [u8], cursor: ValueCursor) -> Self {
+        debug_assert!(head.len() < length);
+        Self {
+            length,
+            head,
+            rest: None,
+            unread: Some(Unread { cursor, position: head.len() as u32, value_bytes: length as u32 }),
+        }
+    }
+
+    /// The first `bytes_max` bytes of this value.
+    #[must_use]
+    pub fn cut(self, bytes_max: usize, cursor: ValueCursor) -> Self {
+        let (head, rest) = match self.head.get(..bytes_max) {
+            Some(head) => (head, None),
+            None => (self.head, self.rest),
+        };
+        let unread = Unread { cursor, position: bytes_max as u32, value_bytes: self.length as u32 };
+        Self { head, rest, unread: Some(unread), ..self }
     }
 
     /// Number of bytes in all.
     pub fn len(&self) -> usize {
         self.length
+    }
+
+    /// Number of bytes in this reply.
+    #[inline]
+    pub fn bytes_here(&self) -> usize {
+        self.unread.map_or(self.length, |unread| unread.position as usize)
+    }
+
+    /// The part that is not here.
+    pub fn unread(&self) -> Option<Unread> {
+        self.unread
     }
 
     /// Whether there are none.
@@ -136,7 +207,7 @@ impl<'a> Value<'a> {
     pub fn for_each_piece(&self, mut take: impl FnMut(&'a [u8])) {
         take(self.head);
         let Some((owner, mut position)) = self.rest else { return };
-        let mut remaining = self.length - self.head.len();
+        let mut remaining = self.bytes_here() - self.head.len();
         while remaining > 0 {
             let (piece, next) = owner.piece(position, remaining);
             take(piece);
@@ -148,6 +219,6 @@ impl<'a> Value<'a> {
 
 impl core::fmt::Debug for Value<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "Value({} bytes)", self.length)
+        write!(f, "Value({} of {} bytes)", self.bytes_here(), self.length)
     }
 }

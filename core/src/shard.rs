@@ -3,14 +3,15 @@
 use crate::{
     boundary::{
         batch::{self, Order},
-        config::Config,
+        config::{Config, StoreConfig},
         event::Events,
     },
     clock::Seconds,
-    command::{Broadcast, Command, Detail, Eviction, Operation, Touched, Tuning},
+    command::{Broadcast, Command, Eviction, Operation, Touched, Tuning},
+    limits,
     reply::Reply,
     settings::Setting,
-    statistics::Prefixes,
+    statistics::{PrefixRef, Prefixes},
     store::Store,
     wire::Reader,
 };
@@ -22,6 +23,8 @@ pub struct Shard {
     prefixes: Prefixes,
     /// Settings that commands changed, and their values.
     tuned: Vec<(Setting, u64)>,
+    /// See [`Shard::hands_over`].
+    hands_over: bool,
 }
 
 impl Shard {
@@ -33,8 +36,9 @@ impl Shard {
             store.track_sizes();
         }
         store.keep_events(config.number(Setting::WorkerLogbufSize));
-        let mut shard =
-            Self { store, prefixes: Prefixes::new(config.prefix_delimiter, config.detail), tuned: Vec::new() };
+        let StoreConfig { seed, memory_bytes, .. } = config.store;
+        let prefixes = Prefixes::new(config.prefix_delimiter, config.detail, seed, memory_bytes);
+        let mut shard = Self { store, prefixes, tuned: Vec::new(), hands_over: false };
         if config.setting(Setting::LruCrawler) == "no" {
             shard.tune(Setting::LruCrawler, 0);
         }
@@ -55,40 +59,58 @@ impl Shard {
         if !self.prefixes.enabled {
             return self.store.execute(command, now);
         }
+        let row = self.prefix_of(command);
         let reply = self.store.execute(command, now);
-        if let Some(counts) = self.prefixes.counts(command.key) {
-            match command.operation {
-                Operation::Get { .. } => {
-                    counts.gets += 1;
-                    counts.hits += u64::from(matches!(reply, Reply::Found(_)));
-                }
-                Operation::Store { .. } | Operation::RefuseLarge { .. } | Operation::RefuseData => counts.sets += 1,
-                Operation::Fetch(_) if matches!(reply, Reply::Contended) => {}
-                Operation::Fetch(_) => {
-                    counts.gets += 1;
-                    counts.hits += u64::from(matches!(reply, Reply::Item(_)));
-                }
-                Operation::Delete | Operation::Discard(_) => counts.deletes += 1,
-                Operation::Touch { touched: Touched::Attributes | Touched::Value, .. } => {
-                    counts.gets += 1;
-                    counts.hits += u64::from(matches!(reply, Reply::Found(_)));
-                }
-                Operation::Arithmetic { .. } | Operation::Touch { .. } | Operation::Inspect => {}
+        let Some(counts) = row.and_then(|row| self.prefixes.counts(row)) else { return reply };
+        match command.operation {
+            Operation::Store { .. } | Operation::RefuseLarge { .. } | Operation::RefuseData => counts.sets += 1,
+            Operation::Delete | Operation::Discard(_) => counts.deletes += 1,
+            _ if matches!(reply, Reply::Contended) => {}
+            _ => {
+                counts.gets += 1;
+                counts.hits += u64::from(matches!(reply, Reply::Found(_) | Reply::Item(_)));
             }
         }
         reply
     }
 
+    /// The prefix that the command counts for.
+    #[cold]
+    fn prefix_of(&mut self, command: &Command<'_>) -> Option<PrefixRef> {
+        match command.operation {
+            Operation::Arithmetic { .. }
+            | Operation::Touch { touched: Touched::Nothing, .. }
+            | Operation::Inspect
+            | Operation::Piece { .. } => None,
+            Operation::Get { .. }
+            | Operation::Fetch(_)
+            | Operation::Touch { .. }
+            | Operation::Store { .. }
+            | Operation::RefuseLarge { .. }
+            | Operation::RefuseData
+            | Operation::Delete
+            | Operation::Discard(_) => self.prefixes.entry(command.key, |bytes| self.store.reserve(bytes)),
+        }
+    }
+
     /// Executes an operation on the whole shard; its answer is appended to `answer`.
     pub fn broadcast(&mut self, operation: Broadcast, now: Seconds, answer: &mut Vec<u8>) {
         match operation {
-            Broadcast::Detail(detail @ (Detail::On | Detail::Off)) => {
-                self.prefixes.enabled = detail == Detail::On;
-                self.tune(Setting::DetailEnabled, self.prefixes.enabled.into());
+            Broadcast::CountPrefixes(enabled) => {
+                self.prefixes.enabled = enabled;
+                self.tune(Setting::DetailEnabled, enabled.into());
             }
-            Broadcast::Detail(Detail::Dump) => self.prefixes.encode(answer),
+            Broadcast::Prefixes(extent) => self.prefixes.encode(answer, extent),
+            Broadcast::Counters => {
+                let mut counters = self.store.counters_at(now);
+                counters.prefix_bytes = self.prefixes.bytes();
+                counters.prefixes_not_counted = self.prefixes.not_counted;
+                counters.encode_to(answer);
+            }
             Broadcast::ResetCounters => {
                 self.prefixes.clear();
+                self.prefixes.not_counted = 0;
+                self.store.reserve(0);
                 self.store.broadcast(operation, now, answer);
             }
             Broadcast::Tune(tuning) => {
@@ -125,17 +147,21 @@ impl Shard {
     }
 
     /// Executes the `count` orders in `orders` and appends a reply for each (broadcasts: their answer) to `replies`,
-    /// but stops when that holds more than `room` bytes, and before a read that has to be sent again in order
-    /// ([`Reply::Contended`]). Returns how many were executed: at least one, if the first is no such read.
+    /// but stops when that holds more than `room` bytes, before a read that has to be sent again in order
+    /// ([`Reply::Contended`]), and with the beginning of a long value. Returns how many were executed: at least one, if
+    /// the first is no such read. The beginning of a value does not count as executed, so that the host carries no
+    /// further run.
     pub fn execute_batch(
         &mut self,
         orders: &[u8],
         count: u32,
         now: Seconds,
-        room: usize,
+        mut room: usize,
         replies: &mut Vec<u8>,
     ) -> u32 {
         self.touch_lines(Hashes(Reader(orders)));
+        self.store.set_piece_bytes(limits::PIECE_BYTES);
+        self.hands_over = false;
         let mut r = Reader(orders);
         let mut executed = 0;
         while executed < count {
@@ -146,8 +172,19 @@ impl Shard {
                         break;
                     }
                     batch::encode_reply(replies, &reply);
+                    if reply.unread().is_some() {
+                        // The front cannot answer anything after the beginning of a value.
+                        break;
+                    }
                 }
-                Some(Order::Broadcast(broadcast)) => self.broadcast(broadcast, now, replies),
+                Some(Order::Limit(limit)) => {
+                    self.store.set_piece_bytes(limit.piece_bytes as usize);
+                    room = room.min(limit.reply_bytes as usize);
+                }
+                Some(Order::Broadcast(broadcast)) => {
+                    self.hands_over |= broadcast.is_walk();
+                    self.broadcast(broadcast, now, replies);
+                }
                 None => break,
             }
             executed += 1;
@@ -163,9 +200,27 @@ impl Shard {
         self.store.sweep(now, steps)
     }
 
-    /// Changes the pool's size.
+    /// Whether the last batch was a walk ([`Broadcast::is_walk`]): other threads that wait for the shard have their turn
+    /// first.
+    pub fn hands_over(&self) -> bool {
+        self.hands_over
+    }
+
+    /// Changes the limit of the memory. Prefix statistics that are too large for the new limit are dropped.
     pub fn set_limit(&mut self, memory_bytes: u64) -> bool {
-        self.store.set_limit(memory_bytes)
+        let reserved = self.prefixes.bytes();
+        let keeps = reserved <= Prefixes::bytes_max_in(memory_bytes);
+        let done = self.store.share_limit(memory_bytes, if keeps { reserved } else { 0 });
+        if done {
+            self.prefixes.set_memory(memory_bytes);
+        }
+        done
+    }
+
+    /// See [`Store::set_piece_bytes`].
+    #[inline]
+    pub fn set_piece_bytes(&mut self, bytes: usize) {
+        self.store.set_piece_bytes(bytes);
     }
 
     /// See [`Store::reclaimable`].
@@ -193,9 +248,12 @@ impl Iterator for Hashes<'_> {
 
     #[inline]
     fn next(&mut self) -> Option<u64> {
-        match batch::decode_order(&mut self.0)? {
-            Order::Command(command) => Some(command.hash),
-            Order::Broadcast(_) => None,
+        loop {
+            match batch::decode_order(&mut self.0)? {
+                Order::Command(command) => return Some(command.hash),
+                Order::Broadcast(_) => return None,
+                Order::Limit(_) => {}
+            }
         }
     }
 }

@@ -97,6 +97,8 @@ fn statuses_and_targets_have_the_numbers_of_the_page() {
         ("`CLOSE`", ConnectionStatus::CLOSE),
         ("`RUNS`", ConnectionStatus::RUNS),
         ("`PARTIAL`", ConnectionStatus::PARTIAL),
+        ("`LATER`", ConnectionStatus::LATER),
+        ("`WAITING`", ConnectionStatus::WAITING),
     ];
     let rows = table("| bit | name |");
     assert_eq!(rows.len(), statuses.len());
@@ -114,12 +116,13 @@ fn statuses_and_targets_have_the_numbers_of_the_page() {
 fn requests_have_the_numbers_of_the_page() {
     let requests = [
         HostRequest::Statistics,
-        HostRequest::Connections,
+        HostRequest::Connections { from: u64::MAX },
         HostRequest::ResetStatistics,
         HostRequest::Verbosity(2),
         HostRequest::MemoryLimit(u64::MAX),
         HostRequest::Shutdown { graceful: true },
         HostRequest::Watch(Kinds::STORES.0),
+        HostRequest::Losses,
         HostRequest::RefreshCertificates,
         HostRequest::Clock(ClockOrder::Pause),
         HostRequest::Clock(ClockOrder::Resume),
@@ -131,7 +134,8 @@ fn requests_have_the_numbers_of_the_page() {
         // A new request has no arm, so this test does not compile until the list above has it.
         let (name, argument) = match request {
             HostRequest::Statistics => ("Statistics", 0),
-            HostRequest::Connections => ("Connections", 0),
+            HostRequest::Connections { from } => ("Connections", from),
+            HostRequest::Losses => ("Losses", 0),
             HostRequest::ResetStatistics => ("ResetStatistics", 0),
             HostRequest::Verbosity(level) => ("Verbosity", u64::from(level)),
             HostRequest::MemoryLimit(bytes) => ("MemoryLimit", bytes),

@@ -13,9 +13,6 @@ use wasmcached_core::{
     limits,
 };
 
-/// Most bytes that an engine with items of up to a MiB holds for its connections.
-const BUFFERS_BYTES_MAX: usize = limits::CONNECTION_BUFFERS_BYTES_MIN;
-
 fn config() -> Config {
     Config {
         store: StoreConfig {
@@ -41,65 +38,6 @@ fn idle_connections_hold_nothing() {
             client.ask(&mut server, b"set k 0 0 3\r\nabc\r\nget k\r\n"),
             b"STORED\r\nVALUE k 0 3\r\nabc\r\nEND\r\n"
         );
-    }
-    assert_eq!(server.front().buffers_bytes(), 0);
-}
-
-#[test]
-fn half_sent_requests_hold_bounded_memory() {
-    let mut server = Server::solo(&config(), START);
-    let mut refused = 0;
-    let body = [b"set k 0 0 1000000\r\n".to_vec(), large(900_000)].concat();
-    let mut clients: Vec<Client> = (0..150).map(|_| Client::new(&mut server)).collect();
-    for client in &mut clients {
-        let answer = client.ask(&mut server, &body);
-        assert!(server.front().buffers_bytes() <= BUFFERS_BYTES_MAX);
-        if !answer.is_empty() {
-            assert_eq!(answer, b"SERVER_ERROR out of memory reading request\r\n");
-            assert!(client.closed);
-            refused += 1;
-        }
-    }
-    assert!((60..140).contains(&refused), "{refused}");
-    // Connections that were not refused can finish, and all memory is given back.
-    for client in clients.iter_mut().filter(|client| !client.closed) {
-        assert_eq!(client.ask(&mut server, &[&large(100_000)[..], b"\r\n"].concat()), b"STORED\r\n");
-    }
-    assert_eq!(server.front().buffers_bytes(), 0);
-}
-
-#[test]
-fn announcing_much_and_sending_little_holds_little() {
-    let mut server = Server::solo(&config(), START);
-    let mut clients: Vec<Client> = (0..500).map(|_| Client::new(&mut server)).collect();
-    for client in &mut clients {
-        assert!(client.ask(&mut server, b"set k 0 0 1000000\r\nabc").is_empty());
-        // The host gets ready to receive more.
-        server.front().input(client.id);
-    }
-    assert!(server.front().buffers_bytes() < 500 * 1024, "{}", server.front().buffers_bytes());
-}
-
-#[test]
-fn unread_replies_hold_bounded_memory() {
-    let mut server = Server::solo(&config(), START);
-    let mut first = Client::new(&mut server);
-    let set = [&b"set k 0 0 1000000\r\n"[..], &large(1_000_000), b"\r\n"].concat();
-    assert_eq!(first.ask(&mut server, &set), b"STORED\r\n");
-    let mut dropped = 0;
-    let clients: Vec<Client> = (0..150).map(|_| Client::new(&mut server)).collect();
-    for client in &clients {
-        let (_, status) = server.receive(client.id, b"get k k k k\r\n");
-        assert!(status.has(ConnectionStatus::OUTPUT) && status.has(ConnectionStatus::MORE));
-        // The client reads some bytes and stops.
-        let status = server.consume(client.id, 1000);
-        assert!(server.front().buffers_bytes() <= BUFFERS_BYTES_MAX);
-        dropped += usize::from(!status.has(ConnectionStatus::OUTPUT));
-        assert_eq!(status.has(ConnectionStatus::CLOSE), !status.has(ConnectionStatus::OUTPUT));
-    }
-    assert!((50..140).contains(&dropped), "{dropped}");
-    for client in clients {
-        server.front().close(client.id);
     }
     assert_eq!(server.front().buffers_bytes(), 0);
 }
@@ -307,6 +245,21 @@ fn a_refused_connection_says_so_and_closes() {
     assert_eq!(server.front().output(id), b"ERROR Too many open connections\r\n");
     assert!(server.consume(id, 10).has(ConnectionStatus::OUTPUT));
     assert_eq!(server.consume(id, 1000), ConnectionStatus::CLOSE);
+}
+
+#[test]
+fn the_status_repeats_the_close_until_the_output_is_sent() {
+    let mut server = Server::solo(&config(), START);
+    let id = server.open();
+    let (_, status) = server.receive(id, b"version\r\nquit\r\n");
+    let unsent = ConnectionStatus::CLOSE.with(ConnectionStatus::OUTPUT, true);
+    assert_eq!(status, unsent);
+    for sent in [0, 1, 10, 0, 4] {
+        assert_eq!(server.consume(id, sent), unsent);
+    }
+    assert_eq!(server.consume(id, 1), ConnectionStatus::CLOSE);
+    // The host may ask again.
+    assert_eq!(server.consume(id, 0), ConnectionStatus::CLOSE);
 }
 
 #[test]

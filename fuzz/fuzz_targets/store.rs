@@ -6,7 +6,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wasmcached_core::{clock::{Expiry, Seconds}, command::{ArithmeticOptions, Broadcast, Command, Detail, Direction, Eviction, Operation, StoreMode, StoreOptions, Touched}, hash::Seed, statistics::{Classes, Counters}, store::{Store, StoreConfig}, wire::Reader};
+use wasmcached_core::{clock::{Expiry, Seconds}, command::{ArithmeticOptions, Broadcast, Command, Direction, Eviction, Extent, Operation, StoreMode, StoreOptions, Touched}, hash::Seed, statistics::{Classes, Counters}, store::{Store, StoreConfig}, wire::Reader};
 
 #[allow(dead_code, reason = "the tests of the core use the rest")]
 #[path = "../../core/tests/common/store_model.rs"]
@@ -120,14 +120,13 @@ impl Fuzz {
         let broadcast = match size % 8 {
             0 => Broadcast::Counters,
             1 => Broadcast::Classes,
-            2 => Broadcast::Sizes,
+            2 => Broadcast::Sizes(Extent { from: u64::from(size), room: u32::from(size) }),
             3 => Broadcast::RefuseFlush,
             4 => Broadcast::ResetCounters,
-            5 if size & 8 == 0 => Broadcast::Detail(Detail::On),
-            5 => Broadcast::Detail(Detail::Off),
+            5 => Broadcast::CountPrefixes(size & 8 == 0),
             6 if size & 8 == 0 => Broadcast::Evict(Eviction::Lru),
             6 => Broadcast::Evict(Eviction::S3Fifo),
-            _ => Broadcast::Detail(Detail::Dump),
+            _ => Broadcast::Prefixes(Extent { from: 0, room: u32::from(size) }),
         };
         let mut answer = Vec::new();
         self.store.broadcast(broadcast, self.now, &mut answer);

@@ -12,6 +12,7 @@ mod code;
 #[path = "../src/guest/settings.rs"]
 mod settings;
 
+use settings::MemoryLayout;
 use std::{env, hint::black_box, iter};
 use wasmcached_core::{
     boundary::config::{Config, StoreConfig},
@@ -166,8 +167,9 @@ const OUTPUT: u32 = 1;
 
 impl Guest {
     fn new() -> Self {
-        let engine = Engine::new(&settings::engine_config()).expect("this machine runs the engine");
-        let module = code::module(&engine).expect("this machine runs the guest");
+        let engine =
+            Engine::new(&settings::engine_config(MemoryLayout::Reserved)).expect("this machine runs the engine");
+        let module = code::module(&engine, MemoryLayout::Reserved).expect("this machine runs the guest");
         let mut store = Store::new(&engine, ());
         // The epoch never advances: the guest checks it, as in the server, but is not interrupted.
         store.set_epoch_deadline(1);

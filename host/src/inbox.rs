@@ -32,6 +32,19 @@ pub(crate) enum Message {
     Events(Arc<EventBatch>),
     /// Work on the worker's guest.
     Job(Job),
+    /// Room for a connection, or the end of one.
+    Budget(BudgetOrder),
+}
+
+/// A message about the budget to a worker.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum BudgetOrder {
+    /// Admit the request of this connection. So many bytes are counted for it until then.
+    Admit { connection: usize, bytes: u64 },
+    /// Report the largest holder, for the round of this number.
+    Report { round: u64 },
+    /// End the largest holder.
+    Shed,
 }
 
 /// See the module. Inboxes share no cache line: a worker reads its own at each turn.
@@ -70,6 +83,11 @@ impl Inbox {
     /// Runs `job` on the worker's thread, after the messages before it.
     pub(crate) fn run(&self, job: impl FnOnce(&mut Front) -> Result<(), Fault> + Send + 'static) {
         self.push(Message::Job(Box::new(job)), 0);
+    }
+
+    /// Tells the worker what to do about the budget.
+    pub(crate) fn order(&self, order: BudgetOrder) {
+        self.push(Message::Budget(order), 0);
     }
 
     /// Sends events to the watching connections of the worker; false if too many bytes wait there already.

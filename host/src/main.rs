@@ -3,19 +3,22 @@
 //! This program owns sockets, threads, the clock, entropy, flags, signals, files and the lifecycle of guests. It knows no
 //! word of any protocol and interprets no byte of a client: bytes go from sockets into guests and from guests to sockets.
 //!
-//! Its rooms, each above all that it imports: the files that import nothing (`exit`, `limits`, `clock`, `entropy`, `log`,
-//! `reload`, `counters`), `options`, `system`, `guest`, `network`, `inbox` with `users` and `watching`, `stores`, `server`.
+//! Its rooms, each above all that it imports: the files that import nothing (`exit`, `limits`, `clock`, `console`,
+//! `entropy`, `log`, `reload`, `counters`), `options`, `system`, `guest`, `network`, `inbox` with `users` and `watching`, `stores`, `server`.
 
 #![deny(unsafe_code)]
+// A line that cannot be written must not end the process: `console` writes all of them.
+#![deny(clippy::print_stderr, clippy::print_stdout)]
 
+mod budget;
 mod clock;
+mod console;
 mod counters;
 mod entropy;
 mod exit;
 mod guest;
 mod inbox;
 mod limits;
-mod log;
 mod network;
 mod options;
 mod ping;
@@ -28,12 +31,9 @@ mod system;
 mod users;
 mod watching;
 
-use exit::ExitError;
+use exit::{ExitError, reason};
 use options::{Invocation, Options};
-use std::{
-    io::{self, Write},
-    process::ExitCode,
-};
+use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let done = match Options::parse(std::env::args_os()) {
@@ -49,16 +49,13 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(ExitError { message, code }) => {
-            eprintln!("{message}");
+            console::report(message);
             ExitCode::from(code)
         }
     }
 }
 
-/// Prints `text`. A closed pipe is no error: its reader has read enough.
 fn print(text: &[u8]) -> Result<(), ExitError> {
-    match io::stdout().write_all(text) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(ExitError::new(exit::SYSTEM, error.to_string())),
-        _ => Ok(()),
-    }
+    console::print(text)
+        .map_err(|error| ExitError::new(exit::SYSTEM, format!("cannot write to standard output: {}", reason(&error))))
 }

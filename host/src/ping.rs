@@ -79,7 +79,7 @@ impl Peer {
 /// A concrete address in place of a wildcard address.
 fn reachable(host: String) -> String {
     match host.as_str() {
-        "0.0.0.0" => "127.0.0.1".to_owned(),
+        "0.0.0.0" | "*" => "127.0.0.1".to_owned(),
         "::" => "::1".to_owned(),
         _ => host,
     }

@@ -2,15 +2,18 @@
 
 use crate::{
     exit::{self, ExitError},
-    guest::{Fault, Front, GuestModule},
+    guest::{Fault, Front, GuestModule, MemoryLayout},
     inbox::Inbox,
+    network::address::Address,
     options::{HugePages, Options},
     system::pid_file,
 };
 use parking_lot::Mutex;
 use std::{
     fs::File,
+    hash::{BuildHasher, RandomState},
     io::Read,
+    net::IpAddr,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -27,6 +30,8 @@ const PATH_VARIABLE: &str = "MEMCACHED_SASL_PWDB";
 pub(crate) struct UserList {
     path: PathBuf,
     list: Mutex<Arc<[u8]>>,
+    /// Hashes the addresses of clients.
+    addresses: RandomState,
 }
 
 impl UserList {
@@ -34,7 +39,7 @@ impl UserList {
     ///
     /// # Errors
     /// One line for the user.
-    pub(crate) fn find(options: &Options) -> Result<Option<Arc<Self>>, ExitError> {
+    pub(crate) fn find(options: &Options, layout: MemoryLayout) -> Result<Option<Arc<Self>>, ExitError> {
         let failure = |message: String| ExitError::new(exit::FLAG, message);
         let path = match options.authentication() {
             Authentication::None => return Ok(None),
@@ -45,11 +50,26 @@ impl UserList {
         // A daemon leaves the folder in which it was started.
         let path = pid_file::fixed_path(&path);
         let list = read(&path).map_err(failure)?;
-        let users = Self { path, list: Mutex::new(list) };
-        let module = GuestModule::load(HugePages::Never).map_err(failure)?;
+        let users = Self { path, list: Mutex::new(list), addresses: RandomState::new() };
+        let module = GuestModule::load(layout, HugePages::Never).map_err(failure)?;
         let checked = checker(&module, &Config::default()).and_then(|mut front| users.hand_to(&mut front));
         checked.map_err(|fault| failure(fault.message))?.map_err(failure)?;
         Ok(Some(Arc::new(users)))
+    }
+
+    /// The number of a client's address, by which guests limit failed logins: a hash under a secret, the same in all
+    /// workers. The addresses of an IPv6 network (/64) are one, because a client has all of them. The clients of Unix
+    /// sockets have one together.
+    pub(crate) fn number_of(&self, peer: &Address) -> u64 {
+        let network = match peer {
+            Address::Tcp(address) | Address::Udp(address) => match address.ip().to_canonical() {
+                IpAddr::V4(address) => (4, u64::from(address.to_bits())),
+                IpAddr::V6(address) => (6, (address.to_bits() >> 64) as u64),
+            },
+            #[cfg(unix)]
+            Address::Unix(_) => (0, 0),
+        };
+        self.addresses.hash_one(network)
     }
 
     /// Gives the list to a front. The inner error is the front's verdict that the list is malformed.
@@ -107,4 +127,30 @@ fn read(path: &Path) -> Result<Arc<[u8]>, String> {
         return Err(failure(format!("it is longer than {} bytes", limits::USERS_BYTES_MAX)));
     }
     Ok(bytes.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_have_numbers_by_network() {
+        let users = UserList { path: PathBuf::new(), list: Mutex::new(Arc::default()), addresses: RandomState::new() };
+        let number = |text: &str| users.number_of(&Address::Tcp(text.parse().unwrap()));
+        for (one, other, are_one) in [
+            ("127.0.0.1:1", "127.0.0.1:2", true),
+            ("127.0.0.1:1", "127.0.0.2:1", false),
+            ("[::ffff:127.0.0.1]:1", "127.0.0.1:1", true),
+            ("[2001:db8::1]:1", "[2001:db8::ffff:1:2:3]:1", true),
+            ("[2001:db8::1]:1", "[2001:db8:0:1::1]:1", false),
+            ("[::1]:1", "0.0.0.0:1", false),
+        ] {
+            assert_eq!(number(one) == number(other), are_one, "{one} {other}");
+        }
+        #[cfg(unix)]
+        {
+            let unix = |path: &str| users.number_of(&Address::Unix(Path::new(path).into()));
+            assert_eq!(unix("/a"), unix("/b"));
+        }
+    }
 }

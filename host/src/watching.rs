@@ -5,17 +5,15 @@
 //! does not fit is counted and dropped. Without watchers the cost is one read of an atomic that is not written.
 
 use crate::{
+    clock,
     guest::{EventBatch, RecordedEvents},
     inbox::Inbox,
     network::address::Address,
 };
 use parking_lot::Mutex;
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU32, AtomicU64, Ordering},
-    },
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, AtomicU64, Ordering},
 };
 use wasmcached_core::{
     boundary::event::{Event, Kinds, Reason, Transport},
@@ -28,8 +26,6 @@ pub(crate) struct Watching {
     kinds: AtomicU32,
     watchers: Mutex<Watchers>,
     inboxes: Arc<[Inbox]>,
-    started: Instant,
-    started_unix: Duration,
     pub(crate) recorded: AtomicU64,
     pub(crate) dropped: AtomicU64,
     pub(crate) sent: AtomicU64,
@@ -58,8 +54,6 @@ impl Watching {
             kinds: AtomicU32::new(0),
             watchers: Mutex::default(),
             inboxes,
-            started: Instant::now(),
-            started_unix: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
             recorded: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
             sent: AtomicU64::new(0),
@@ -112,7 +106,7 @@ impl Watching {
         let mut watchers = self.watchers.lock();
         let number = watchers.events + 1;
         watchers.events += u64::from(count);
-        let at = self.started_unix + self.started.elapsed();
+        let at = clock::wall_time();
         let batch = Arc::new(EventBatch { at, number, records: records.into() });
         for (worker, inbox) in self.inboxes.iter().enumerate() {
             if watchers.has(worker) && !inbox.offer_events(&batch) {

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Server, wait_for};
+use common::{Client, Server, wait_for};
 use std::{collections::HashSet, net::TcpStream, time::Duration};
 
 #[test]
@@ -59,7 +59,7 @@ fn each_listener_has_its_protocol() {
             server.addresses.iter().zip([first, [true, false], [false, true], [true, true]])
         {
             let speaks = |request: &[u8], magic: u8| {
-                let mut client = common::Client::connect(*address);
+                let mut client = Client::connect(*address);
                 client.0.get_ref().set_read_timeout(Some(Duration::from_millis(500))).unwrap();
                 client.send(request);
                 let mut answer = [0];
@@ -236,8 +236,10 @@ mod linux {
             println!("{flags}: 300 begun megabytes cost {grown_kib} KiB");
             assert!(grown_kib < 96 * KIB, "{flags}: {grown_kib} KiB");
             assert_eq!(client.set("b", "2"), "STORED");
-            slow[0].send("x".repeat(999_999) + "\r\n");
-            assert_eq!(slow[0].line(), "STORED");
+            // Their room comes back with their end.
+            drop(slow);
+            client.send("set big 0 0 1000000\r\n".to_owned() + &"x".repeat(1_000_000) + "\r\n");
+            assert_eq!(client.line(), "STORED");
         }
     }
 }
@@ -278,4 +280,42 @@ fn a_listing_of_all_items_delays_no_other_client() {
         // Each client began a walk, which `stats` counts.
         assert_eq!(writer.statistic("lru_crawler_starts"), "3");
     }
+}
+
+/// Clients whose answers exceed what a worker keeps for all of them: each reads all of its answers, or the end of the stream.
+#[test]
+fn no_client_hangs_whose_answer_is_dropped() {
+    const CLIENTS: usize = 200;
+    let server = Server::start("dropped", "-t 1 -m 64");
+    let value = "x".repeat(1_000_000);
+    assert_eq!(server.client().set("big", &value), "STORED");
+    let answers = 5 * (value.len() + "VALUE big 0 1000000\r\n\r\nEND\r\n".len());
+    let clients: Vec<_> = (0..CLIENTS)
+        .map(|_| {
+            let mut client = Client::connect_with_buffer(server.address, 16 * 1024);
+            client.send("get big\r\n".repeat(5));
+            client
+        })
+        .collect();
+    // None reads before all requests were received.
+    let mut observer = server.client();
+    wait_for("the requests", || {
+        let received: usize = observer.statistic("bytes_read").parse().unwrap();
+        (received >= value.len() + CLIENTS * 5 * "get big\r\n".len()).then_some(())
+    });
+    let whole = clients.iter().filter(|client| {
+        let (mut stream, mut length, mut buffer) = (client.0.get_ref(), 0, vec![0; 1 << 16]);
+        loop {
+            match std::io::Read::read(&mut stream, &mut buffer) {
+                Ok(0) => break,
+                Ok(received) => length += received,
+                Err(error) => panic!("after {length} bytes: {error}"),
+            }
+            if length == answers {
+                break;
+            }
+        }
+        length == answers
+    });
+    assert!(whole.count() > 0);
 }

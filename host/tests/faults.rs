@@ -56,6 +56,43 @@ fn a_trap_in_a_shard_empties_that_shard_and_nothing_else() {
     assert!(server.log().contains("injected fault in a shard"), "{}", server.log());
 }
 
+/// The last line of a dump.
+fn last_line(client: &mut Client, command: &str) -> String {
+    client.send(format!("{command}\r\n"));
+    loop {
+        let line = client.line();
+        if line == "END" || line == "EN" || line.starts_with("SERVER_ERROR") || line.is_empty() {
+            return line;
+        }
+    }
+}
+
+#[test]
+fn a_dump_that_meets_a_trap_does_not_end_as_usual() {
+    let server = start("dump", "-t 2 -o shards=4");
+    for (round, command) in (1..).zip(["lru_crawler metadump all", "lru_crawler mgdump all", "stats cachedump"]) {
+        let mut client = server.client();
+        for index in 0..400 {
+            assert_eq!(client.set(&format!("key{index}"), "1"), "STORED");
+        }
+        assert_eq!(client.set("!trap-walk", "1"), "STORED");
+        let command = match command {
+            "stats cachedump" => {
+                let items = client.table("stats items");
+                format!("{command} {} 0", items[0].0.split(':').nth(1).unwrap())
+            }
+            command => command.to_owned(),
+        };
+        let end = last_line(&mut client, &command);
+        assert_eq!(end, "SERVER_ERROR the dump is incomplete: a part of the cache was restarted empty", "{command}");
+        assert_eq!(client.ask("version"), "VERSION 1.6.45");
+        assert_eq!(traps(&mut client), [round.to_string(), "0".into(), "0".into()]);
+        // The next one meets no fault: it is whole.
+        let end = last_line(&mut client, &command);
+        assert!(end == "END" || end == "EN", "{command}: {end}");
+    }
+}
+
 #[test]
 fn the_commands_beside_a_shard_trap_are_answered() {
     let server = start("beside", "-t 2 -o shards=1");

@@ -95,7 +95,7 @@ fn clients_may_stop_it_only_if_allowed() {
 #[cfg(unix)]
 mod unix {
     use super::{
-        common::{Client, Folder, program, wait_for},
+        common::{Client, Folder, port_in, program, wait_for},
         *,
     };
     use nix::sys::signal::Signal;
@@ -181,7 +181,7 @@ mod unix {
             .status()
             .unwrap();
         assert!(status.success());
-        let port = std::fs::read_to_string(&ports).unwrap().trim().strip_prefix("TCP INET: ").unwrap().parse().unwrap();
+        let port = port_in(&std::fs::read_to_string(&ports).unwrap());
         let mut client = Client::connect(([127, 0, 0, 1], port).into());
         let pid: i32 = client.statistic("pid").parse().unwrap();
         assert_eq!(std::fs::read_to_string(&pids).unwrap(), format!("{pid}\n"));
@@ -214,6 +214,35 @@ mod unix {
         server.signal(Signal::SIGTERM);
         assert!(server.wait().success());
         assert_eq!(std::fs::read_to_string(&pids).unwrap(), "1\n");
+    }
+
+    /// Neither a FIFO without a writer nor a huge file delays the start, and what is no file stays where it is.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn an_old_pid_file_of_any_kind_is_read_in_bounded_time_and_memory() {
+        let folder = Folder::new("strange-pids");
+        let (fifo, huge) = (folder.0.join("fifo"), folder.0.join("huge"));
+        assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+        let server = Server::start("fifo-pid", &format!("-P {}", fifo.display()));
+        assert_eq!(server.client().ask("version"), "VERSION 1.6.45");
+        server.wait_for_log(&format!(
+            "Could not open the pid file {} for writing: it is no regular file",
+            fifo.display()
+        ));
+        assert!(std::os::unix::fs::FileTypeExt::is_fifo(&std::fs::symlink_metadata(&fifo).unwrap().file_type()));
+        server.signal(Signal::SIGTERM);
+        assert!(server.wait().success());
+        // A gigabyte, most of it a hole, after the id of this process.
+        std::fs::write(&huge, format!("{}\n", std::process::id())).unwrap();
+        std::fs::File::options().write(true).open(&huge).unwrap().set_len(1 << 30).unwrap();
+        let server = Server::start("huge-pid", &format!("-P {}", huge.display()));
+        assert_eq!(server.client().ask("version"), "VERSION 1.6.45");
+        let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap().trim().trim_end_matches(" kB");
+        assert!(peak.parse::<u64>().unwrap() < 512 * 1024, "{peak} KiB");
+        let running = format!("WARNING: The pid file contained the following (running) pid: {}", std::process::id());
+        server.wait_for_log(&running);
+        assert_eq!(std::fs::read_to_string(&huge).unwrap(), format!("{}\n", server.pid()));
     }
 
     #[test]

@@ -1,7 +1,13 @@
 //! Servers with logins: valid and malformed lists of users, and their reloading by SIGHUP. Transcripts hold the wire format
 //! (`tests/transcripts/sasl.txt`, `text_login.txt`).
 
+#[cfg(target_os = "linux")]
+#[path = "logins/attack.rs"]
+mod attack;
 mod common;
+#[cfg(target_os = "linux")]
+#[path = "logins/scram.rs"]
+mod scram;
 
 use common::{Folder, Server, program, run};
 use std::{
@@ -106,5 +112,23 @@ fn sighup_reads_the_list_again() {
         server.signal(Signal::SIGHUP);
         server.wait_for_log("Could not open authfile");
         assert_eq!(log_in(&server, "user", "new"), "STORED");
+    }
+}
+
+#[test]
+fn both_kinds_of_logins_are_the_one_by_text() {
+    let folder = Folder::new("both-logins");
+    let path = folder.0.join("users");
+    std::fs::write(&path, "user:password\n").unwrap();
+    let server = Server::start("both-logins-server", &format!("-S -Y {}", path.display()));
+    let mut client = server.client();
+    assert_eq!(client.ask("get a"), "CLIENT_ERROR unauthenticated");
+    assert_eq!(client.ask("set a 0 0 13\r\nuser passwore"), "CLIENT_ERROR authentication failure");
+    assert_eq!(client.ask("set a 0 0 13\r\nuser password"), "STORED");
+    for (name, value) in
+        [("binding_protocol", "ascii"), ("auth_enabled_sasl", "yes"), ("auth_enabled_ascii", path.to_str().unwrap())]
+    {
+        let settings = client.table("stats settings");
+        assert!(settings.contains(&(name.to_owned(), value.to_owned())), "{name}");
     }
 }

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Client, Folder, PATIENCE, program, wait_for};
+use common::{Client, Folder, PATIENCE, port_in, program, wait_for};
 use nix::sys::signal::{Signal, kill};
 use std::{
     io::{Read, Write},
@@ -80,8 +80,7 @@ fn sockets_for_another_process_are_ignored() {
     let child = command.stderr(Stdio::piped()).spawn().unwrap();
     wait_for("the port", || ports.exists().then_some(()));
     let text = std::fs::read_to_string(&ports).unwrap();
-    let port = text.trim().strip_prefix("TCP INET: ").unwrap().parse().unwrap();
-    assert_eq!(Client::connect(([127, 0, 0, 1], port).into()).ask("version"), "VERSION 1.6.45");
+    assert_eq!(Client::connect(([127, 0, 0, 1], port_in(&text)).into()).ask("version"), "VERSION 1.6.45");
     stop(child);
 }
 

@@ -5,10 +5,13 @@ mod certificates;
 #[path = "tls/client.rs"]
 mod client;
 mod common;
+#[cfg(target_os = "linux")]
+#[path = "tls/files.rs"]
+mod files;
 
 use certificates::Authority;
 use client::{EVERY_VERSION, TlsClient, configuration, connect, stream};
-use common::{Client, PATIENCE, Server, run};
+use common::{Client, PATIENCE, Server, run, to_end};
 use rustls::{
     ClientConfig, ClientConnection, HandshakeKind,
     client::Resumption,
@@ -445,4 +448,59 @@ fn invalid_certificates_are_reported_at_the_start() {
         let lines = errors.lines().filter(|line| !line.starts_with("running as root"));
         assert_eq!(lines.count(), 1, "{line}: {errors}");
     }
+}
+
+#[test]
+fn sessions_end_in_order_whatever_the_client_still_sends() {
+    let (folder, root) = (common::Folder::new("tls-end"), Authority::new());
+    let server = Server::start("tls-end-server", &format!("{} -t 2 -c 1", root.flags_in(&folder.0)));
+    let configuration = Arc::new(configuration(&root, None, EVERY_VERSION));
+    let behind = vec![b'x'; 1 << 20];
+    for round in 0..10 {
+        let mut client = stream(server.address, &configuration);
+        // Behind quit.
+        client.write_all(&[b"version\r\n".repeat(1000), b"quit\r\n".to_vec()].concat()).unwrap();
+        client.write_all(&behind).unwrap();
+        assert!(to_end(&mut client) == b"VERSION 1.6.45\r\n".repeat(1000), "round {round}");
+    }
+    for round in 0..10 {
+        // Behind bytes that are no handshake: the alert arrives.
+        let mut client = TcpStream::connect(server.address).unwrap();
+        client.set_read_timeout(Some(PATIENCE)).unwrap();
+        client.write_all(&behind).unwrap();
+        assert_eq!(to_end(&mut client)[..1], [21], "round {round}");
+    }
+    let mut served = connect(server.address, &configuration);
+    assert_eq!(served.ask("version"), "VERSION 1.6.45");
+    for round in 0..10 {
+        // Above the limit of connections.
+        let mut client = TcpStream::connect(server.address).unwrap();
+        client.set_read_timeout(Some(PATIENCE)).unwrap();
+        client.write_all(&behind).unwrap();
+        assert_eq!(to_end(&mut client), b"ERROR Too many open connections\r\n", "round {round}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_stop_answers_everything_that_was_sent_over_tls() {
+    use nix::sys::signal::Signal;
+    let (folder, root) = (common::Folder::new("tls-sent"), Authority::new());
+    let server = Server::start("tls-sent-server", &format!("{} -t 2", root.flags_in(&folder.0)));
+    let configuration = Arc::new(configuration(&root, None, EVERY_VERSION));
+    let mut clients: Vec<_> = (0..4).map(|_| connect(server.address, &configuration)).collect();
+    for client in &mut clients {
+        assert_eq!(client.ask("version"), "VERSION 1.6.45");
+    }
+    server.signal(Signal::SIGSTOP);
+    for client in &mut clients {
+        client.send((0..5000).map(|number| format!("set key{number} 0 0 10\r\n{number:0>10}\r\n")).collect::<String>());
+    }
+    server.signal(Signal::SIGTERM);
+    server.signal(Signal::SIGCONT);
+    for client in &mut clients {
+        assert!(to_end(&mut client.0) == b"STORED\r\n".repeat(5000));
+    }
+    drop(clients);
+    assert!(server.wait().success());
 }

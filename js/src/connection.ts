@@ -22,6 +22,14 @@ export class Connection {
     return this.#isClosed || this.#guest.isRetired;
   }
 
+  /**
+   * `true` while connections hold as much as they may, and the rest of this one's request has no room. A server then reads
+   * no more from its client until this is `false`. Whole requests are answered in any case.
+   */
+  get isWaiting(): boolean {
+    return !this.isClosed && this.#guest.waits(this.#number);
+  }
+
   /** Processes bytes of a client and returns the reply of a server. Keeps an incomplete request for the next call. */
   execute(input: string | Uint8Array): Uint8Array<ArrayBuffer> {
     if (this.isClosed) throw new Error('the connection is closed; open another one with cache.connect()');

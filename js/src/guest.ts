@@ -168,6 +168,11 @@ export class Guest {
     this.#call(() => this.#exports.solo_close(this.#solo, connection));
   }
 
+  /** Whether the rest of a request has no room. */
+  waits(connection: number): boolean {
+    return this.#call(() => this.#exports.solo_waits(this.#solo, connection)) === 1;
+  }
+
   /** Passes `input` to a connection and returns its output. */
   exchange(connection: number, input: Uint8Array, now: number): Exchange {
     return this.#call(() => this.#exchange(connection, input, now));

@@ -181,6 +181,16 @@ suite('time', () => {
     assert.equal(cache.stats().items, 2);
   });
 
+  test('times of the protocol are never too short', () => {
+    let now = START + 500;
+    const cache = new Cache({ clock: () => now });
+    assert.equal(text(cache.execute('set a 0 1 1\r\n1\r\n')), 'STORED\r\n');
+    now += 999;
+    assert.equal(text(cache.execute('mg a t v\r\n')), 'VA 1 t1\r\n1\r\n');
+    now += 1001;
+    assert.equal(text(cache.execute('get a\r\n')), 'END\r\n');
+  });
+
   test('the cache’s own ttl, and touch', () => {
     let now = START;
     const cache = new Cache({ ttl: 10_000, clock: () => now });
@@ -255,6 +265,26 @@ suite('protocol', () => {
     assert.equal(one.isClosed, true);
     assert.throws(() => one.execute('version\r\n'), /closed; open another/);
     assert.equal(cache.statistics().curr_connections, '2');
+  });
+
+  test('a request without room waits, and a whole one is answered', () => {
+    const cache = new Cache();
+    const head = 'set a 0 0 1000000\r\n';
+    const halves = Array.from({ length: 20 }, () => cache.connect());
+    for (const half of halves) assert.equal(text(half.execute(`${head}half`)), '');
+    const waiting = halves.filter((half) => half.isWaiting);
+    // Three quarters of 16 MiB are for requests that are as long as these.
+    assert.equal(waiting.length, 8);
+    assert.equal(text(cache.execute(`${head}${'x'.repeat(1_000_000)}\r\n`)), 'STORED\r\n');
+    halves[0].close();
+    assert.equal(waiting[0].isWaiting, false);
+    assert.equal(text(waiting[0].execute(`${'x'.repeat(999_996)}\r\n`)), 'STORED\r\n');
+    assert.equal(waiting[1].isWaiting, false);
+    assert.equal(waiting[2].isWaiting, true);
+    // A caller that sends on loses nothing.
+    assert.equal(text(waiting[2].execute(`${'x'.repeat(999_996)}\r\n`)), 'STORED\r\n');
+    for (const half of halves) half.close();
+    assert.equal(waiting[3].isWaiting, false);
   });
 
   test('quit closes; execute goes on with a new connection', () => {

@@ -73,6 +73,7 @@ pub trait Verbs {
 
 const OUTPUT: u32 = 1;
 const MORE: u32 = 2;
+const LATER: u32 = 32;
 const CLOSE: u32 = 4;
 const RUNS: u32 = 8;
 
@@ -180,7 +181,7 @@ impl Embedding {
                     connection.is_closed = true;
                 }
                 return Ok(());
-            } else if status & MORE != 0 {
+            } else if status & MORE != 0 && status & LATER == 0 {
                 status = self.guests.front.advance(number, 0, self.now);
             } else {
                 return Ok(());

@@ -76,11 +76,12 @@ impl Verbs for Native {
     }
 
     fn runs(&mut self) -> Vec<Run> {
-        let (runs, bytes) = self.front().runs();
+        let front = self.front();
+        let (runs, bytes) = front.runs();
         runs.iter()
             .map(|run| Run {
                 target: run.target.0,
-                commands: bytes[run.start..run.start + run.bytes].to_vec(),
+                commands: [&bytes[run.start..run.start + run.bytes], front.tail(run)].concat(),
                 count: run.count,
             })
             .collect()

@@ -1,7 +1,7 @@
 //! Plain exports: the verbs of `docs/internals/boundary.md`, for the native host and any other embedder.
 //!
-//! The one file of the engine with `unsafe`: exported names, and statics that are safe because a guest is
-//! single-threaded. Each verb is a call into [`Engine`]; a call with invalid arguments does nothing.
+//! One of two files of the engine with `unsafe` (the other is the allocator): exported names, and statics that are safe
+//! because a guest is single-threaded. Each verb is a call into [`Engine`]; a call with invalid arguments does nothing.
 
 use crate::message::Message;
 use alloc::vec::Vec;
@@ -14,10 +14,8 @@ use wasmcached_core::{
     },
     engine::Engine,
     front::{ConnectionId, ConnectionStatus},
+    limits::RUN_BYTES_KEPT_MAX,
 };
-
-/// A larger buffer for commands or replies is freed after use.
-const COMMANDS_BYTES_KEPT_MAX: usize = 4 * 1024 * 1024;
 
 /// Length of the three words before the records of [`events`].
 const EVENTS_HEAD_BYTES: usize = 3 * 4;
@@ -40,10 +38,14 @@ struct Mailbox {
     yields: u32,
     reclaimable_at: u32,
     reclaimable_bytes: u32,
-    reserved: [u32; 2],
+    held_bytes: u32,
+    /// Written by the host.
+    held_elsewhere_bytes: u32,
+    hands_over: u32,
+    reserved: [u32; 3],
 }
 
-const _: () = assert!(size_of::<Mailbox>() == 64);
+const _: () = assert!(size_of::<Mailbox>() == 80);
 
 /// The state of an instance.
 #[derive(Default)]
@@ -53,7 +55,7 @@ struct Guest {
     scratch: Vec<u8>,
     commands: Vec<u8>,
     replies: Vec<u8>,
-    runs: Vec<[u32; 4]>,
+    runs: Vec<[u32; 6]>,
 }
 
 struct Instance(UnsafeCell<Option<Guest>>);
@@ -89,9 +91,11 @@ impl Guest {
             let Some(front) = self.engine.as_mut().and_then(Engine::front) else { return status.0 };
             let (runs, orders) = front.runs();
             self.runs.clear();
-            self.runs.extend(
-                runs.iter().map(|run| [run.target.0, address(orders) + run.start as u32, run.bytes as u32, run.count]),
-            );
+            self.runs.extend(runs.iter().map(|run| {
+                let tail = front.tail(run);
+                let orders_at = address(orders) + run.start as u32;
+                [run.target.0, orders_at, run.bytes as u32, run.count, address(tail), tail.len() as u32]
+            }));
             self.mailbox.runs_at = self.runs.as_ptr().addr() as u32;
             self.mailbox.runs_count = self.runs.len() as u32;
             return status.0;
@@ -100,7 +104,24 @@ impl Guest {
         if let Some(front) = self.engine.as_mut().and_then(Engine::front) {
             self.mailbox.yields = front.yields();
         }
+        self.show_held();
         status.0
+    }
+
+    /// Tells the front what the host has written into the mailbox.
+    #[inline]
+    fn take_held_elsewhere(&mut self) {
+        // SAFETY: the reference is to a word of this instance. The host writes it between two calls.
+        let bytes = unsafe { (&raw const self.mailbox.held_elsewhere_bytes).read_volatile() };
+        if let Some(front) = self.engine.as_mut().and_then(Engine::front) {
+            front.set_held_elsewhere(bytes);
+        }
+    }
+
+    fn show_held(&mut self) {
+        if let Some(front) = self.engine.as_mut().and_then(Engine::front) {
+            self.mailbox.held_bytes = front.buffers_bytes() as u32;
+        }
     }
 }
 
@@ -185,6 +206,7 @@ pub extern "C" fn open(kind: u32) -> u32 {
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn input(connection: u32) {
     let guest = guest();
+    guest.take_held_elsewhere();
     if let Some(front) = guest.engine.as_mut().and_then(Engine::front) {
         let window = front.input(ConnectionId(connection));
         guest.mailbox.window_at = address(window);
@@ -197,6 +219,7 @@ pub extern "C" fn input(connection: u32) {
 pub extern "C" fn advance(connection: u32, received: u32, now: u32) -> u32 {
     let guest = guest();
     let id = ConnectionId(connection);
+    guest.take_held_elsewhere();
     let Some(engine) = &mut guest.engine else { return ConnectionStatus::CLOSE.0 };
     let status = engine.advance(id, received as usize, now);
     guest.show(id, status)
@@ -210,6 +233,15 @@ pub extern "C" fn resume(now: u32) -> u32 {
     let status = engine.resume(now);
     let Some(id) = engine.front().map(|front| front.current()) else { return ConnectionStatus::CLOSE.0 };
     guest.show(id, status)
+}
+
+/// Takes what a front must know of the clock besides `now`, from then on: how many seconds the wall clock is ahead of it,
+/// and whether (1) `now` is the whole part of a time with a fraction.
+#[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
+pub extern "C" fn clock(wall_ahead_s: i64, has_fraction: u32) {
+    if let Some(front) = guest().engine.as_mut().and_then(Engine::front) {
+        front.set_clock(has_fraction != 0, wall_ahead_s);
+    }
 }
 
 /// Puts the output of `connection` into the mailbox.
@@ -226,15 +258,57 @@ pub extern "C" fn consume(connection: u32, bytes: u32) -> u32 {
     let Some(front) = guest.engine.as_mut().and_then(Engine::front) else { return ConnectionStatus::CLOSE.0 };
     let status = front.consume(id, bytes as usize);
     guest.show_output(id);
+    guest.show_held();
     status.0
 }
 
 /// Closes `connection`.
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn close(connection: u32) {
-    if let Some(front) = guest().engine.as_mut().and_then(Engine::front) {
+    let guest = guest();
+    if let Some(front) = guest.engine.as_mut().and_then(Engine::front) {
         front.close(ConnectionId(connection));
     }
+    guest.show_held();
+}
+
+/// The room in the budget that the waiting request of `connection` needs; 0: it does not wait.
+#[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
+pub extern "C" fn wanted(connection: u32) -> u32 {
+    let front = guest().engine.as_mut().and_then(Engine::front);
+    front.map_or(0, |front| u32::try_from(front.wanted_bytes(ConnectionId(connection))).unwrap_or(u32::MAX))
+}
+
+/// Gives the waiting request of `connection` its room.
+#[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
+pub extern "C" fn admit(connection: u32) {
+    let guest = guest();
+    if let Some(front) = guest.engine.as_mut().and_then(Engine::front) {
+        front.admit(ConnectionId(connection));
+    }
+    guest.show_held();
+}
+
+/// The connection that has held most for longest without progress (low half), and its KiB times seconds (high half); 0
+/// if there is none.
+#[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
+pub extern "C" fn holder(now: u32) -> u64 {
+    let front = guest().engine.as_mut().and_then(Engine::front);
+    front
+        .and_then(|front| front.largest_holder(now))
+        .map_or(0, |(id, weight)| u64::from(weight) << 32 | u64::from(id.0))
+}
+
+/// Ends `connection`, because others need the room that it holds; returns the status.
+#[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
+pub extern "C" fn shed(connection: u32) -> u32 {
+    let guest = guest();
+    let id = ConnectionId(connection);
+    let Some(front) = guest.engine.as_mut().and_then(Engine::front) else { return ConnectionStatus::CLOSE.0 };
+    let status = front.shed(id);
+    guest.show_output(id);
+    guest.show_held();
+    status.0
 }
 
 /// Buffer for `bytes` bytes of replies to run number `run`; 0 if there is no such run.
@@ -249,24 +323,26 @@ pub extern "C" fn reply(run: u32, executed: u32, bytes: u32) -> u32 {
 pub extern "C" fn commands(bytes: u32) -> u32 {
     let guest = guest();
     let bytes = bytes as usize;
-    if guest.commands.len() < bytes || guest.commands.len() > COMMANDS_BYTES_KEPT_MAX {
+    if guest.commands.len() < bytes {
         guest.commands.resize(bytes, 0);
-        guest.commands.shrink_to(COMMANDS_BYTES_KEPT_MAX);
     }
     address(&guest.commands)
 }
 
-/// Executes up to `count` orders of the run; puts the replies and the number of executed orders into the mailbox.
+/// Executes up to `count` orders of the run; puts the replies, the number of executed orders and whether the lock is to
+/// be handed over into the mailbox.
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn execute(bytes: u32, count: u32, now: u32, room: u32) {
     let guest = guest();
     guest.replies.clear();
-    guest.replies.shrink_to(COMMANDS_BYTES_KEPT_MAX);
-    let shard = guest.engine.as_mut().and_then(Engine::shard);
-    guest.mailbox.executed = match (shard, guest.commands.get(..bytes as usize)) {
+    guest.replies.shrink_to(RUN_BYTES_KEPT_MAX);
+    let mut shard = guest.engine.as_mut().and_then(Engine::shard);
+    guest.mailbox.executed = match (&mut shard, guest.commands.get(..bytes as usize)) {
         (Some(shard), Some(orders)) => shard.execute_batch(orders, count, now, room as usize, &mut guest.replies),
         _ => 0,
     };
+    guest.mailbox.hands_over = shard.map_or(0, |shard| u32::from(shard.hands_over()));
+    free_large(&mut guest.commands);
     guest.mailbox.replies_at = address(&guest.replies);
     guest.mailbox.replies_bytes = guest.replies.len() as u32;
 }
@@ -282,6 +358,14 @@ pub extern "C" fn sweep(now: u32, steps: u32) -> u32 {
 pub extern "C" fn label(connection: u32, number: u32) {
     if let Some(front) = guest().engine.as_mut().and_then(Engine::front) {
         front.label(ConnectionId(connection), number);
+    }
+}
+
+/// Sets the number of the address of `connection`'s client, by which failed logins are limited.
+#[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
+pub extern "C" fn peer(connection: u32, number: u64) {
+    if let Some(front) = guest().engine.as_mut().and_then(Engine::front) {
+        front.set_peer(ConnectionId(connection), number);
     }
 }
 
@@ -328,12 +412,36 @@ pub extern "C" fn limit(bytes: u64) -> u32 {
     guest().engine.as_mut().and_then(Engine::shard).map_or(0, |shard| u32::from(shard.set_limit(bytes)))
 }
 
-/// Puts a piece of memory that a lowered limit left unused into the mailbox; its length, or 0 if there is none.
+/// Frees a buffer that a large run has made large.
+fn free_large(buffer: &mut Vec<u8>) {
+    if buffer.capacity() > RUN_BYTES_KEPT_MAX {
+        *buffer = Vec::new();
+    }
+}
+
+/// A piece of memory that large allocations left free.
+#[cfg(target_family = "wasm")]
+fn reclaimable_pages() -> Option<(u32, u32)> {
+    crate::runtime::ALLOCATOR.reclaim().map(|(at, bytes)| (at as u32, bytes as u32))
+}
+
+#[cfg(not(target_family = "wasm"))]
+fn reclaimable_pages() -> Option<(u32, u32)> {
+    None
+}
+
+/// Puts a piece of unused memory into the mailbox; its length, or 0 if there is none.
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn reclaimable() -> u32 {
     let guest = guest();
+    free_large(&mut guest.commands);
+    free_large(&mut guest.replies);
+    if let Some(front) = guest.engine.as_mut().and_then(Engine::front) {
+        front.trim();
+    }
     let reclaimable = guest.engine.as_mut().and_then(Engine::shard).and_then(|shard| shard.reclaimable());
-    let (at, bytes) = reclaimable.map_or((0, 0), |bytes| (address(bytes), bytes.len() as u32));
+    let reclaimable = reclaimable.map(|bytes| (address(bytes), bytes.len() as u32));
+    let (at, bytes) = reclaimable.or_else(reclaimable_pages).unwrap_or_default();
     (guest.mailbox.reclaimable_at, guest.mailbox.reclaimable_bytes) = (at, bytes);
     bytes
 }
@@ -385,7 +493,8 @@ mod tests {
         }
         let expected = words! {
             window_at window_bytes output_at output_bytes runs_at runs_count replies_at replies_bytes executed
-            message_at message_bytes yields reclaimable_at reclaimable_bytes
+            message_at message_bytes yields reclaimable_at reclaimable_bytes held_bytes held_elsewhere_bytes
+            hands_over
         };
         assert_eq!(words, expected);
     }

@@ -101,8 +101,13 @@ impl Solo {
     ) -> Option<Solo> {
         let seed = Seed(join(seed_0, seed_1), join(seed_2, seed_3));
         let config = configure(memory_bytes, item_bytes_max, switches, seed);
+        let mut engine = Engine::new(&config, now)?;
+        if let Some(front) = engine.front() {
+            // The clock of JavaScript has milliseconds, and is the wall clock.
+            front.set_clock(true, 0);
+        }
         Some(Self {
-            engine: Engine::new(&config, now)?,
+            engine,
             seed,
             mailbox: Box::new([0; word::COUNT]),
             window: Vec::new(),
@@ -213,6 +218,11 @@ impl Solo {
         let status = self.host.advance(&mut self.engine, ConnectionId(connection), received, now);
         self.output(connection);
         status.0
+    }
+
+    /// 1 if the rest of a request of `connection` has no room, so that its client should not send more for now.
+    pub fn waits(&mut self, connection: u32) -> u32 {
+        u32::from(self.host.waits(&mut self.engine, ConnectionId(connection)))
     }
 
     /// Puts the output of `connection` into the mailbox.

@@ -8,6 +8,8 @@ extern crate alloc;
 
 #[cfg(feature = "abi")]
 pub mod abi;
+#[cfg(all(target_family = "wasm", feature = "abi"))]
+mod allocator;
 #[cfg(feature = "bench")]
 pub mod bench;
 #[cfg(feature = "bindgen")]
@@ -15,9 +17,16 @@ pub mod bindgen;
 pub mod local_host;
 #[cfg(any(feature = "abi", all(feature = "bindgen", target_family = "wasm"), test))]
 mod message;
+#[cfg(any(all(target_family = "wasm", feature = "abi"), test))]
+mod pages;
 
 #[cfg(all(target_family = "wasm", any(feature = "abi", feature = "bindgen")))]
 mod runtime {
+    #[cfg(feature = "abi")]
+    #[global_allocator]
+    pub(crate) static ALLOCATOR: crate::allocator::Allocator = crate::allocator::Allocator::new();
+
+    #[cfg(not(feature = "abi"))]
     #[global_allocator]
     static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 

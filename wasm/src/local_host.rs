@@ -6,10 +6,11 @@
 
 use alloc::{format, string::String, vec, vec::Vec};
 use wasmcached_core::{
-    boundary::host::{ConnectionRecord, ConnectionState, HostRequest, Target},
+    boundary::host::{ConnectionRecord, ConnectionState, Connections, HostRequest, Target},
     clock::Seconds,
     engine::Engine,
     front::{ConnectionId, ConnectionStatus},
+    limits,
     statistics::HostStatistics,
 };
 
@@ -107,6 +108,17 @@ impl LocalHost {
         status
     }
 
+    /// Whether the rest of a request of `id` has no room: its client should send no more for now. It has room from then
+    /// on if it fits.
+    pub fn waits(&self, engine: &mut Engine, id: ConnectionId) -> bool {
+        let Some(front) = engine.front() else { return false };
+        let waits = front.wanted_bytes(id) > front.room_bytes();
+        if !waits {
+            front.admit(id);
+        }
+        waits
+    }
+
     /// Answers the runs for the host: a solo engine hands out no others.
     fn carry_runs(&mut self, engine: &mut Engine, asking: ConnectionId, now: Seconds) {
         let Some((runs, orders)) = engine.front().map(|front| front.runs()) else { return };
@@ -134,7 +146,7 @@ impl LocalHost {
     ) -> Vec<u8> {
         match request {
             HostRequest::Statistics => self.measure(guests.logins(), now).since(&self.baseline).encode(),
-            HostRequest::Connections => self.connections(asking, now),
+            HostRequest::Connections { from } => self.connections(asking, from, now),
             HostRequest::ResetStatistics => {
                 self.baseline = self.measure(guests.logins(), now);
                 Vec::new()
@@ -150,6 +162,8 @@ impl LocalHost {
                 }
                 vec![u8::from(is_done)]
             }
+            // A store is lost with its connections here.
+            HostRequest::Losses => Vec::new(),
             // No events are delivered here: an empty answer refuses the watcher.
             HostRequest::Watch(_) => Vec::new(),
             // There is no server to stop, no certificate to read and no clock to move.
@@ -179,18 +193,17 @@ impl LocalHost {
         }
     }
 
-    fn connections(&self, asking: ConnectionId, now: Seconds) -> Vec<u8> {
-        let mut records = Vec::new();
-        for client in &self.clients {
-            let record = ConnectionRecord {
-                descriptor: client.id.0,
-                state: if client.id == asking { ConnectionState::Parsing } else { ConnectionState::Waiting },
-                idle_s: now.saturating_sub(client.used_at),
-                address: format!("memory:{}", client.id.0),
-                listen_address: String::from("memory"),
-            };
-            record.encode(&mut records);
-        }
-        records
+    fn connections(&self, asking: ConnectionId, from: u64, now: Seconds) -> Vec<u8> {
+        let first = usize::try_from(from).unwrap_or(usize::MAX).min(self.clients.len());
+        let end = (first + limits::CONNECTIONS_PIECE_MAX).min(self.clients.len());
+        let next = if end == self.clients.len() { Connections::END } else { end as u64 };
+        let records = self.clients[first..end].iter().map(|client| ConnectionRecord {
+            descriptor: client.id.0,
+            state: if client.id == asking { ConnectionState::Parsing } else { ConnectionState::Waiting },
+            idle_s: now.saturating_sub(client.used_at),
+            address: format!("memory:{}", client.id.0),
+            listen_address: String::from("memory"),
+        });
+        Connections::encode(next, records)
     }
 }

@@ -106,7 +106,7 @@ impl Replay {
         }
         self.missed.add(request);
         let value = &self.value[..request.value_bytes as usize];
-        let expiry = Expiry::from_exptime(i64::from(request.ttl_s), self.now);
+        let expiry = Expiry::from_exptime(i64::from(request.ttl_s), &self.now.into());
         let set = Operation::set(value, expiry);
         let reply = self.store.execute(&command(set), self.now);
         // The largest values may exceed a small cache.

@@ -3,7 +3,7 @@
 //! Messages of clients are parsed in the guest. The host only passes the bytes of the list
 //! ([`crate::front::Front::set_users`]).
 //! Authentication is constant-time: a check takes the same work for every user and for unknown names, and comparisons
-//! take constant time. `front` limits the attempts.
+//! take constant time. A check with many iterations is made in slices. `front` limits the attempts.
 //!
 //! A build without the feature `authentication` has no cryptography and refuses every login.
 
@@ -16,14 +16,14 @@ mod users;
 
 #[cfg(feature = "authentication")]
 pub use {
-    scram::{Exchange, ScramStep},
-    users::Users,
+    scram::{Exchange, Proof, ScramStep},
+    users::{ListForm, PasswordCheck, Users},
 };
 
 #[cfg(not(feature = "authentication"))]
 mod refusal;
 #[cfg(not(feature = "authentication"))]
-pub use refusal::{Exchange, ScramStep, Users};
+pub use refusal::{Exchange, ListForm, PasswordCheck, Proof, ScramStep, Users};
 
 /// The names of the mechanisms in the reply to a client.
 pub const MECHANISMS: &[u8] = b"PLAIN SCRAM-SHA-256";

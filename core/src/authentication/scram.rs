@@ -3,7 +3,7 @@
 
 use super::{
     Users,
-    crypto::{HASH_BYTES, hmac, sha256},
+    crypto::{Derivation, HASH_BYTES, Hash, hmac, sha256},
     users::Challenge,
 };
 use crate::limits;
@@ -66,12 +66,8 @@ impl Exchange {
         Some((exchange, answer.into_bytes()))
     }
 
-    /// Takes the client's last message, with its proof. The reply has the server's proof.
-    pub fn finish(&self, users: &Users, message: &[u8]) -> ScramStep {
-        self.prove(users, message).map_or(ScramStep::Refused, ScramStep::Continue)
-    }
-
-    fn prove(&self, users: &Users, message: &[u8]) -> Option<Vec<u8>> {
+    /// Takes the client's last message, with its proof; `None`: it is invalid. The check of the proof is to be continued.
+    pub fn begin_proof(&self, users: &Users, message: &[u8]) -> Option<Proof> {
         let message = core::str::from_utf8(message).ok()?;
         let (unproven, proof) = message.rsplit_once(",p=")?;
         let mut attributes = unproven.split(',');
@@ -84,13 +80,45 @@ impl Exchange {
         if Base64::decode(proof, &mut key).ok()?.len() != HASH_BYTES {
             return None;
         }
-        let verifier = users.verifier(&self.challenge);
-        let messages: [&[u8]; 3] = [self.messages.as_bytes(), b",", unproven.as_bytes()];
-        let signature = hmac(&verifier.stored_key, &messages);
+        Some(Proof { key, derivation: users.begin_keys(&self.challenge), unproven: unproven.into() })
+    }
+
+    /// [`Exchange::begin_proof`] and its check in one go. The reply has the server's proof.
+    pub fn finish(&self, users: &Users, message: &[u8]) -> ScramStep {
+        let proof = self.begin_proof(users, message);
+        proof.and_then(|mut proof| proof.advance(self, u32::MAX)).unwrap_or(ScramStep::Refused)
+    }
+}
+
+/// The check of a client's proof under way.
+pub struct Proof {
+    /// The client's proof.
+    key: Hash,
+    derivation: Option<Derivation>,
+    /// The client's last message without its proof.
+    unproven: String,
+}
+
+impl Proof {
+    /// Continues with at most `iterations` iterations. The verdict after the last one; `exchange` is the one that the
+    /// proof belongs to.
+    pub fn advance(&mut self, exchange: &Exchange, iterations: u32) -> Option<ScramStep> {
+        let salted = match &mut self.derivation {
+            Some(derivation) => Some(derivation.advance(iterations)?),
+            None => None,
+        };
+        let (stored_key, server_key) = exchange.challenge.keys(salted);
+        let messages: [&[u8]; 3] = [exchange.messages.as_bytes(), b",", self.unproven.as_bytes()];
+        let signature = hmac(&stored_key, &messages);
+        let mut key = self.key;
         key.iter_mut().zip(signature).for_each(|(byte, other)| *byte ^= other);
-        let passes = sha256(&key).ct_eq(&verifier.stored_key) & self.challenge.exists;
-        let ours = hmac(&verifier.server_key, &messages);
-        bool::from(passes).then(|| format!("v={}", Base64::encode_string(&ours)).into_bytes())
+        let passes = sha256(&key).ct_eq(&stored_key) & exchange.challenge.exists;
+        let ours = hmac(&server_key, &messages);
+        Some(if bool::from(passes) {
+            ScramStep::Continue(format!("v={}", Base64::encode_string(&ours)).into_bytes())
+        } else {
+            ScramStep::Refused
+        })
     }
 }
 
@@ -114,7 +142,10 @@ fn unescape(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::{super::Secrets, *};
-    use crate::authentication::crypto::salted;
+
+    fn salted(password: &[u8], salt: &[u8], iterations: u32) -> Hash {
+        Derivation::new(password, salt, iterations, 0).advance(u32::MAX).unwrap()
+    }
 
     const SECRETS: Secrets = Secrets { common: [1, 2], own: [3, 4, 5, 6] };
 

@@ -1,10 +1,12 @@
 //! The list of users: lines of `name:password` or `name:SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>`, the form
 //! of PostgreSQL. A name may have several lines with plain passwords, and each of them is valid. Of its hashed passwords
 //! only the first counts. SCRAM uses the first line of a name only, because it announces one salt.
+//!
+//! For SASL the lines are read as memcached and Cyrus SASL write them ([`ListForm::Sasl`]).
 
 use super::{
     Problem, Secrets,
-    crypto::{HASH_BYTES, Hash, hmac, key_of, salted, sha256},
+    crypto::{Derivation, HASH_BYTES, Hash, hmac, key_of, sha256},
 };
 use crate::limits;
 use alloc::vec::Vec;
@@ -39,13 +41,15 @@ pub(super) struct Keys {
 struct User {
     /// The hash of the name. Names are compared by hashes, because all have the same length.
     name: Hash,
+    /// The hash of the name without its realm; `name` if it has none.
+    short_name: Hash,
     credential: Credential,
 }
 
 #[derive(Clone)]
 pub(super) enum Credential {
-    /// A plain password.
-    Password { bytes: Vec<u8>, hash: Hash },
+    /// A plain password, without empty fields behind it; `whole`: the hash of all of the line's rest.
+    Password { bytes: Vec<u8>, hash: Hash, whole: Hash },
     /// A hashed password: it can check a password but cannot log in.
     Verifier(Verifier),
 }
@@ -58,11 +62,39 @@ pub(super) struct Verifier {
     pub(super) server_key: Hash,
 }
 
-impl Verifier {
-    pub(super) fn of(password: &[u8], salt: Vec<u8>, iterations: u32) -> Self {
-        let salted = salted(password, &salt, iterations);
-        let stored_key = sha256(&hmac(&salted, &[b"Client Key"]));
-        Self { iterations, salt, stored_key, server_key: hmac(&salted, &[b"Server Key"]) }
+/// StoredKey and ServerKey of a salted password.
+pub(super) fn keys_of(salted: &Hash) -> (Hash, Hash) {
+    (sha256(&hmac(salted, &[b"Client Key"])), hmac(salted, &[b"Server Key"]))
+}
+
+/// The forms of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListForm {
+    /// Names and passwords are what stands there (`-Y`).
+    Plain,
+    /// A name may have a realm, without which clients log in as well (`user@host`: Cyrus SASL asks for it). Behind a
+    /// password may be empty fields (`password:::`), as in the files of memcached's own tests (`-S`).
+    Sasl,
+}
+
+/// A check of a name and a password under way. It makes the same number of iterations for every name.
+pub struct PasswordCheck {
+    /// A plain password is the one.
+    passes: Choice,
+    /// There is a hashed password of that name.
+    found: Choice,
+    /// The StoredKey of that hashed password.
+    stored_key: Hash,
+    /// `None`: the list has no hashed password.
+    derivation: Option<Derivation>,
+}
+
+impl PasswordCheck {
+    /// Continues with at most `iterations` iterations. The verdict after the last one.
+    pub fn advance(&mut self, iterations: u32) -> Option<bool> {
+        let Some(derivation) = &mut self.derivation else { return Some(bool::from(self.passes)) };
+        let (stored_key, _) = keys_of(&derivation.advance(iterations)?);
+        Some(bool::from(self.passes | self.found & stored_key.ct_eq(&self.stored_key)))
     }
 }
 
@@ -70,7 +102,7 @@ impl Verifier {
 pub(super) struct Challenge {
     pub(super) salt: Vec<u8>,
     pub(super) iterations: u32,
-    pub(super) credential: Credential,
+    credential: Credential,
     pub(super) exists: Choice,
 }
 
@@ -80,6 +112,14 @@ impl Users {
     /// # Errors
     /// The first invalid line, or the first line above the limit.
     pub fn parse(list: &[u8], secrets: &Secrets) -> Result<Self, Problem> {
+        Self::parse_form(list, ListForm::Plain, secrets)
+    }
+
+    /// Reads a list of that form.
+    ///
+    /// # Errors
+    /// Those of [`Users::parse`].
+    pub fn parse_form(list: &[u8], form: ListForm, secrets: &Secrets) -> Result<Self, Problem> {
         let keys = Keys { common: key_of(&secrets.common), own: key_of(&secrets.own) };
         let mut users = Self { keys, ..Self::default() };
         for (line, number) in list.split(|&byte| byte == b'\n').zip(1..) {
@@ -87,7 +127,7 @@ impl Users {
             if line.is_empty() {
                 continue;
             }
-            let user = users.user(line).map_err(|reason| Problem { line: number, reason })?;
+            let user = users.user(line, form).map_err(|reason| Problem { line: number, reason })?;
             users.users.push(user);
             if users.users.len() > limits::USERS_MAX {
                 return Err(Problem { line: number, reason: "there are too many users" });
@@ -100,7 +140,7 @@ impl Users {
         Ok(users)
     }
 
-    fn user(&self, line: &[u8]) -> Result<User, &'static str> {
+    fn user(&self, line: &[u8], form: ListForm) -> Result<User, &'static str> {
         let colon = line.iter().position(|&byte| byte == b':').ok_or("it should be \"user:password\"")?;
         let (name, secret) = (&line[..colon], &line[colon + 1..]);
         if name.is_empty() || secret.is_empty() {
@@ -111,9 +151,13 @@ impl Users {
         }
         let credential = match secret.strip_prefix(b"SCRAM-SHA-256$") {
             Some(verifier) => Credential::Verifier(verifier_of(verifier)?),
-            None => Credential::Password { bytes: secret.to_vec(), hash: self.hash(secret) },
+            None => {
+                let bytes = if form == ListForm::Sasl { without_fields(secret) } else { secret };
+                Credential::Password { bytes: bytes.to_vec(), hash: self.hash(bytes), whole: self.hash(secret) }
+            }
         };
-        Ok(User { name: self.hash(name), credential })
+        let short_name = if form == ListForm::Sasl { without_realm(name) } else { name };
+        Ok(User { name: self.hash(name), short_name: self.hash(short_name), credential })
     }
 
     /// Sets the iterations that every check takes.
@@ -146,42 +190,43 @@ impl Users {
         self.proof_iterations
     }
 
-    /// Whether there is a user with that name and password.
-    pub fn check(&self, name: &[u8], password: &[u8]) -> bool {
+    /// Begins to check a name and a password.
+    pub fn begin_check(&self, name: &[u8], password: &[u8]) -> PasswordCheck {
         let (name, hash) = (self.hash(name), self.hash(password));
-        let (mut passes, mut found, mut at) = (Choice::from(0), Choice::from(0), 0u32);
+        let (mut passes, mut named) = (Choice::from(0), Named::default());
         for (user, number) in self.users.iter().zip(0u32..) {
-            let is_it = user.name.ct_eq(&name);
             match &user.credential {
-                Credential::Password { hash: expected, .. } => passes |= is_it & expected.ct_eq(&hash),
-                Credential::Verifier(_) => {
-                    at.conditional_assign(&number, is_it & !found);
-                    found |= is_it;
+                Credential::Password { hash: expected, whole, .. } => {
+                    let is_it = user.name.ct_eq(&name) | user.short_name.ct_eq(&name);
+                    passes |= is_it & (expected.ct_eq(&hash) | whole.ct_eq(&hash));
                 }
+                Credential::Verifier(_) => named.look_at(user, number, &name),
             }
         }
+        let (mut stored_key, mut derivation) = (Hash::default(), None);
         if self.check_iterations > 0 {
             let decoy = Verifier { iterations: self.check_iterations, ..Verifier::default() };
-            let verifier = match self.users.get(at as usize).map(|user| &user.credential) {
+            let verifier = match self.users.get(named.at as usize).map(|user| &user.credential) {
                 Some(Credential::Verifier(verifier)) => verifier,
                 _ => &decoy,
             };
-            let made = Verifier::of(password, verifier.salt.clone(), verifier.iterations);
-            self.do_equal_work(self.check_iterations - verifier.iterations);
-            passes |= found & made.stored_key.ct_eq(&verifier.stored_key);
+            let padding = self.check_iterations - verifier.iterations;
+            derivation = Some(Derivation::new(password, &verifier.salt, verifier.iterations, padding));
+            stored_key = verifier.stored_key;
         }
-        bool::from(passes)
+        PasswordCheck { passes, found: named.exists, stored_key, derivation }
+    }
+
+    /// Whether there is a user with that name and password: a check in one go.
+    pub fn check(&self, name: &[u8], password: &[u8]) -> bool {
+        self.begin_check(name, password).advance(u32::MAX) == Some(true)
     }
 
     /// The challenge for a client with that name.
     pub(super) fn challenge(&self, name: &[u8]) -> Challenge {
-        let hash = self.hash(name);
-        let (mut exists, mut at) = (Choice::from(0), 0u32);
-        for (user, number) in self.users.iter().zip(0u32..) {
-            let is_it = user.name.ct_eq(&hash);
-            at.conditional_assign(&number, is_it & !exists);
-            exists |= is_it;
-        }
+        let (hash, mut named) = (self.hash(name), Named::default());
+        self.users.iter().zip(0u32..).for_each(|(user, number)| named.look_at(user, number, &hash));
+        let Named { exists, at, .. } = named;
         let salt = hmac(&self.keys.common, &[b"salt", name])[..SALT_BYTES].to_vec();
         let known = self.users.get(at as usize).filter(|_| bool::from(exists));
         let (salt, iterations, credential) = match known.map(|user| user.credential.clone()) {
@@ -194,13 +239,16 @@ impl Users {
         Challenge { salt, iterations, credential, exists }
     }
 
-    /// The keys that check the proof of a client.
-    pub(super) fn verifier(&self, challenge: &Challenge) -> Verifier {
+    /// Begins to make the keys that check the proof of a client. A hashed password has them, and takes as long as a plain
+    /// one.
+    pub(super) fn begin_keys(&self, challenge: &Challenge) -> Option<Derivation> {
         match &challenge.credential {
-            Credential::Password { bytes, .. } => Verifier::of(bytes, challenge.salt.clone(), challenge.iterations),
-            Credential::Verifier(verifier) => {
-                self.do_equal_work(self.proof_iterations);
-                verifier.clone()
+            Credential::Password { bytes, .. } => {
+                Some(Derivation::new(bytes, &challenge.salt, challenge.iterations, 0))
+            }
+            Credential::Verifier(_) if self.proof_iterations == 0 => None,
+            Credential::Verifier(_) => {
+                Some(Derivation::new(&self.keys.own, &self.keys.common, self.proof_iterations, 0))
             }
         }
     }
@@ -208,13 +256,53 @@ impl Users {
     pub(super) fn keys(&self) -> &Keys {
         &self.keys
     }
+}
 
-    /// Does the work of a check with that number of iterations.
-    fn do_equal_work(&self, iterations: u32) {
-        if iterations > 0 {
-            core::hint::black_box(salted(&self.keys.own, &self.keys.common, iterations));
+impl Challenge {
+    /// StoredKey and ServerKey; `salted`: the result of [`Users::begin_keys`].
+    pub(super) fn keys(&self, salted: Option<Hash>) -> (Hash, Hash) {
+        match &self.credential {
+            Credential::Password { .. } => keys_of(&salted.unwrap_or_default()),
+            Credential::Verifier(verifier) => (verifier.stored_key, verifier.server_key),
         }
     }
+}
+
+/// The search for the one user of a name: the first line with exactly that name, else the first with a realm behind it.
+struct Named {
+    exists: Choice,
+    is_exact: Choice,
+    at: u32,
+}
+
+impl Default for Named {
+    fn default() -> Self {
+        Self { exists: Choice::from(0), is_exact: Choice::from(0), at: 0 }
+    }
+}
+
+impl Named {
+    /// Takes the same time for every user.
+    fn look_at(&mut self, user: &User, number: u32, name: &Hash) {
+        let (exact, short) = (user.name.ct_eq(name), user.short_name.ct_eq(name));
+        self.at.conditional_assign(&number, exact & !self.is_exact | short & !self.exists);
+        self.is_exact |= exact;
+        self.exists |= exact | short;
+    }
+}
+
+/// The name before its realm.
+fn without_realm(name: &[u8]) -> &[u8] {
+    match name.iter().rposition(|&byte| byte == b'@') {
+        None | Some(0) => name,
+        Some(at) => &name[..at],
+    }
+}
+
+/// The password before empty fields; all of it if it has nothing else.
+fn without_fields(secret: &[u8]) -> &[u8] {
+    let end = secret.iter().rposition(|&byte| byte != b':').map_or(secret.len(), |last| last + 1);
+    &secret[..end]
 }
 
 /// `<iterations>:<salt>$<StoredKey>:<ServerKey>`, the last three in base64.
@@ -249,10 +337,11 @@ mod tests {
 
     /// A line with a hashed password, in the form of PostgreSQL.
     fn hashed(name: &str, password: &str, iterations: u32) -> String {
-        let verifier = Verifier::of(password.as_bytes(), b"0123456789abcdef".to_vec(), iterations);
+        let salt = b"0123456789abcdef";
+        let salted = Derivation::new(password.as_bytes(), salt, iterations, 0).advance(u32::MAX).unwrap();
+        let (stored_key, server_key) = keys_of(&salted);
         let encode = |bytes: &[u8]| Base64::encode_string(bytes);
-        let (salt, stored) = (encode(&verifier.salt), encode(&verifier.stored_key));
-        format!("{name}:SCRAM-SHA-256${iterations}:{salt}${stored}:{}", encode(&verifier.server_key))
+        format!("{name}:SCRAM-SHA-256${iterations}:{}${}:{}", encode(salt), encode(&stored_key), encode(&server_key))
     }
 
     fn users(list: &str) -> Users {
@@ -278,6 +367,67 @@ mod tests {
             ("nobody", "secret"),
         ] {
             assert!(!users.check(name.as_bytes(), password.as_bytes()), "{name}");
+        }
+    }
+
+    #[test]
+    fn names_with_realms_and_passwords_with_empty_fields() {
+        let list = format!(
+            "ann@one:secret\nann:second\nbob@a@b:word\n@host:x\ntestuser:testpass:::::::\ncol:::\n{}\n{}\n",
+            hashed("eve@one", "hashed", 50),
+            hashed("eve", "exact", 60)
+        );
+        let sasl = Users::parse_form(list.as_bytes(), ListForm::Sasl, &SECRETS).unwrap_or_else(|why| panic!("{why:?}"));
+        let passing = [
+            ("ann@one", "secret"),
+            ("ann", "secret"),
+            ("ann", "second"),
+            ("bob@a", "word"),
+            ("bob@a@b", "word"),
+            ("@host", "x"),
+            ("testuser", "testpass"),
+            ("testuser", "testpass:::::::"),
+            ("col", "::"),
+            ("eve@one", "hashed"),
+            ("eve", "exact"),
+        ];
+        for (name, password) in passing {
+            assert!(sasl.check(name.as_bytes(), password.as_bytes()), "{name} {password}");
+        }
+        for (name, password) in [
+            ("ann@one", "second"),
+            ("ann@two", "secret"),
+            ("bob", "word"),
+            ("", "x"),
+            ("testuser", "testpass:"),
+            ("testuser", "test"),
+            ("col", ""),
+            // Of hashed passwords the line with exactly that name counts.
+            ("eve", "hashed"),
+        ] {
+            assert!(!sasl.check(name.as_bytes(), password.as_bytes()), "{name} {password}");
+        }
+        let plain = users(&list);
+        for (name, password) in passing {
+            let is_whole = !matches!((name, password), ("ann", "secret") | ("bob@a", _) | ("testuser", "testpass"));
+            assert_eq!(plain.check(name.as_bytes(), password.as_bytes()), is_whole, "{name} {password}");
+        }
+    }
+
+    #[test]
+    fn a_check_in_slices_takes_the_same_number_for_every_name() {
+        let list = format!("bob:plain\n{}\n{}\n", hashed("ann", "secret", 50), hashed("eve", "other", 120));
+        let users = users(&list);
+        for (name, password, passes) in [
+            ("ann", "secret", true),
+            ("ann", "x", false),
+            ("eve", "other", true),
+            ("bob", "plain", true),
+            ("me", "x", false),
+        ] {
+            let mut check = users.begin_check(name.as_bytes(), password.as_bytes());
+            let slices = core::iter::from_fn(|| Some(check.advance(10))).take_while(Option::is_none).count();
+            assert_eq!((slices, check.advance(0)), (11, Some(passes)), "{name}");
         }
     }
 

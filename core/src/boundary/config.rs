@@ -84,6 +84,9 @@ record! {
         /// A line of `stats settings`: the number of the setting (`u8`), its value (`bytes`, UTF-8). A setting without a
         /// line shows its default.
         12 settings: Vec<(Setting, String)> = Vec::new(),
+        /// Budget of what the connections of the whole server hold (unfinished requests, unsent replies); 0: chosen by
+        /// `memory_bytes` and `item_bytes_max`.
+        13 buffers_bytes_max: u64 = 0,
         ..
         /// The store of a shard.
         store: StoreConfig,
@@ -153,6 +156,14 @@ impl Config {
     /// Every field, for the documentation.
     pub fn rows() -> Vec<Row> {
         <Self as Record>::rows()
+    }
+
+    /// The budget of what the connections of the whole server hold.
+    pub fn buffers_bytes(&self) -> u64 {
+        match self.buffers_bytes_max {
+            0 => limits::buffers_bytes_max(self.store.memory_bytes, self.store.item_bytes_max),
+            bytes => bytes.min(u32::MAX.into()),
+        }
     }
 
     /// The value of a setting that the host sent, or its default.

@@ -21,8 +21,14 @@ impl Target {
 pub enum HostRequest {
     /// Answer: the record of the host's statistics.
     Statistics,
-    /// Answer: [`ConnectionRecord`]s, one after the other.
-    Connections,
+    /// Answer: [`Connections`], those from a position on.
+    Connections {
+        /// 0, or [`Connections::next`] of the previous answer.
+        from: u64,
+    },
+    /// Answer: how many stores were replaced by empty ones since the start, eight bytes; nothing if none ever is. While
+    /// the number stays the same, the pieces of an answer are of the same stores.
+    Losses,
     /// Set the counters of the host to zero. Answer: nothing.
     ResetStatistics,
     /// Log at this level (0 to 2). Answer: nothing.
@@ -59,7 +65,8 @@ impl HostRequest {
     pub fn encode(self, out: &mut Vec<u8>) {
         let (tag, argument) = match self {
             Self::Statistics => (0, 0),
-            Self::Connections => (1, 0),
+            Self::Connections { from } => (1, from),
+            Self::Losses => (7, 0),
             Self::ResetStatistics => (2, 0),
             Self::Verbosity(level) => (3, u64::from(level)),
             Self::MemoryLimit(bytes) => (4, bytes),
@@ -81,7 +88,8 @@ impl HostRequest {
         let (tag, argument) = (r.u32()?, r.u64()?);
         Some(match tag {
             0 => Self::Statistics,
-            1 => Self::Connections,
+            1 => Self::Connections { from: argument },
+            7 => Self::Losses,
             2 => Self::ResetStatistics,
             3 => Self::Verbosity(argument as u32),
             4 => Self::MemoryLimit(argument),
@@ -145,6 +153,39 @@ pub enum ConnectionState {
     Watching,
     /// A datagram socket.
     Datagrams,
+}
+
+/// Some of the host's sockets.
+pub struct Connections<'a> {
+    /// The position of the next answer; [`Connections::END`] if this is the last.
+    pub next: u64,
+    records: Reader<'a>,
+}
+
+impl<'a> Connections<'a> {
+    /// The position behind the last socket.
+    pub const END: u64 = u64::MAX;
+
+    /// The form that crosses the boundary: the position of the next answer, then [`ConnectionRecord`]s.
+    pub fn encode(next: u64, records: impl Iterator<Item = ConnectionRecord>) -> Vec<u8> {
+        let mut bytes = Vec::from(next.to_le_bytes());
+        records.for_each(|record| record.encode(&mut bytes));
+        bytes
+    }
+
+    /// Reads what [`Connections::encode`] wrote. Other bytes are an answer without sockets.
+    pub fn decode(bytes: &'a [u8]) -> Self {
+        let mut records = Reader(bytes);
+        Self { next: records.u64().unwrap_or(Self::END), records }
+    }
+}
+
+impl Iterator for Connections<'_> {
+    type Item = ConnectionRecord;
+
+    fn next(&mut self) -> Option<ConnectionRecord> {
+        ConnectionRecord::decode(&mut self.records)
+    }
 }
 
 /// A socket of the host, for `stats conns`.

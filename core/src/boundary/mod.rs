@@ -19,6 +19,8 @@ pub mod event;
 pub mod host;
 pub mod listing;
 pub mod record;
+pub mod rows;
+pub mod status;
 
 /// The version of the verbs and of all records, for hosts that load a module from elsewhere.
-pub const ABI_VERSION: u32 = 2;
+pub const ABI_VERSION: u32 = 3;

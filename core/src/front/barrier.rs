@@ -10,12 +10,9 @@ use crate::{
         config::Config,
         host::{HostRequest, Target},
     },
-    clock::Seconds,
-    command::{Broadcast, Detail},
-    protocol::{
-        binary,
-        control::{Control, StatisticsGroup},
-    },
+    clock::Time,
+    command::Broadcast,
+    protocol::{binary, control::Control},
 };
 use alloc::vec::Vec;
 
@@ -45,9 +42,14 @@ impl Barrier {
     }
 
     /// Broadcasts for the shards, in this order.
-    pub fn broadcasts(&self, now: Seconds) -> impl Iterator<Item = (ReplySlot, Broadcast)> {
-        let [first, second] = self.administrative().broadcasts(self.position, now);
+    pub fn broadcasts(&self, time: &Time) -> impl Iterator<Item = (ReplySlot, Broadcast)> + use<> {
+        let [first, second] = self.administrative().broadcasts(self.position, time);
         [(ReplySlot::First, first), (ReplySlot::Second, second)].into_iter().filter_map(|(slot, b)| Some((slot, b?)))
+    }
+
+    /// Whether it ends the turn of its connection.
+    pub(super) fn is_walk(&self, time: &Time) -> bool {
+        self.broadcasts(time).any(|(_, broadcast)| broadcast.is_walk())
     }
 
     /// The shards that receive them.
@@ -61,12 +63,15 @@ impl Barrier {
     }
 
     /// Encodes the answer from the replies of the runs, and returns what the connection does next.
-    pub(super) fn answer(&self, out: &mut Vec<u8>, config: &Config, runs: &Runs, now: Seconds) -> After {
+    pub(super) fn answer(&self, out: &mut Vec<u8>, config: &Config, runs: &Runs, time: &Time) -> After {
         let start = out.len();
         let (first, second) = (runs.replies_of(ReplySlot::First), runs.replies_of(ReplySlot::Second));
-        let replies = ControlReplies { config, now, first, second, host: runs.replies_of(ReplySlot::Host) };
+        let replies = ControlReplies { config, time, first, second, host: runs.replies_of(ReplySlot::Host) };
         let after = self.administrative().answer(out, self.position, &replies);
-        if after == After::Requests {
+        if let After::Dumping(dumping) = after {
+            return After::Dumping(dumping.begun(self.format, replies.host));
+        }
+        if matches!(after, After::Requests) {
             match self.format {
                 ControlFormat::Text => {}
                 ControlFormat::Silent => out.truncate(start),
@@ -82,9 +87,9 @@ impl Barrier {
 
     /// Replaces the lines from `start` on by packets.
     fn translate(&self, out: &mut Vec<u8>, start: usize, format: binary::PacketFormat) {
-        if let Control::Statistics(group) = self.control {
-            let whole = matches!(group, StatisticsGroup::Detail(Detail::Dump)).then_some(&b"detailed"[..]);
-            return binary::encode_statistics(out, start, format, whole);
+        if matches!(self.control, Control::Statistics(_)) {
+            binary::encode_statistics(out, start, format, None);
+            return binary::end_statistics(out, format);
         }
         out.truncate(start);
         if !format.quiet {
@@ -94,17 +99,18 @@ impl Barrier {
 }
 
 impl Runs {
-    pub(super) fn load_barrier(&mut self, barrier: &Barrier, now: Seconds, solo: bool) {
+    pub(super) fn load_barrier(&mut self, barrier: &Barrier, time: &Time, solo: bool) {
         self.clear();
         if !solo {
-            for (slot, broadcast) in barrier.broadcasts(now) {
+            for (slot, broadcast) in barrier.broadcasts(time) {
                 let start = self.orders.len();
                 batch::encode_broadcast(&mut self.orders, broadcast);
                 self.add_run(barrier.target(), start, 1);
                 self.slots.push(slot);
             }
         }
-        if let Some(request) = barrier.host_request() {
+        // A solo engine loses its connections with its store.
+        if let Some(request) = barrier.host_request().filter(|request| !solo || *request != HostRequest::Losses) {
             let start = self.orders.len();
             request.encode(&mut self.orders);
             self.add_run(Target::HOST, start, 1);

@@ -381,7 +381,7 @@ impl Collector<'_> {
 }
 
 /// The number of requests that a command counts as. A quiet read counts as a further key of a retrieval does: not at
-/// all. The answers to many of them are sent together, bounded by the length of one read.
+/// all. The answers to many of them are sent together, bounded by the commands of a turn.
 fn requests(quiet: bool, operation: &Operation<'_>) -> u32 {
     u32::from(!(quiet && operation.is_read()))
 }

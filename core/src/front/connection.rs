@@ -1,7 +1,11 @@
 //! One client: the state of its conversation, and the bytes that wait.
 
-use super::{control::Dumping, datagram::frame::DatagramState, login::Logins, state::State, status::ConnectionStatus};
-use crate::{boundary::event::Kinds, limits};
+use super::{control::Dumping, datagram::frame::DatagramState, login::Logins, state::State, stream::ValueStream};
+use crate::{
+    boundary::{event::Kinds, status::ConnectionStatus},
+    clock::Seconds,
+    limits::{DATAGRAM_BYTES_MAX, READ_BYTES_MAX, STALLED_REPLY_S_MIN, STALLED_UPLOAD_S_MIN, WINDOW_BYTES_SHORT},
+};
 use alloc::{boxed::Box, vec::Vec};
 
 /// Least space that a connection's own buffer offers to a read.
@@ -16,18 +20,30 @@ pub(super) struct Connection {
     pub(super) logins: Option<Box<Logins>>,
     /// Least number of bytes of the request at hand, as the parser reported it.
     pub(super) needed: usize,
+    /// Bytes of the budget that its unfinished request was given: it may grow to this length.
+    pub(super) reserved: usize,
+    /// Bytes that its request waits for; 0: it does not wait.
+    pub(super) wanted: usize,
+    /// Its host has given it room since its last turn.
+    pub(super) is_admitted: bool,
+    /// When bytes of the buffers that it holds last came or went.
+    pub(super) progress_at: Seconds,
     /// The beginning of a request; while receiving into it, also the space for more.
     input: Vec<u8>,
     /// Bytes at the end of `input` that are space.
     space: usize,
     /// `input` is at the beginning of the window as well, and more follows it there.
     in_window: bool,
-    /// The listing that it is in; no other request is answered before its end.
+    /// The answer in pieces that it is in; no other request is answered before its end.
     pub(super) dumping: Option<Box<Dumping>>,
+    /// The long value that it sends; no other request is answered before its end.
+    pub(super) stream: Option<Box<ValueStream>>,
     /// Kinds of events that it shows; a connection that watches has no further requests.
     pub(super) watches: Kinds,
     /// The host's number for it.
     pub(super) descriptor: u32,
+    /// The host's number for the client's address; 0 if it gave none.
+    pub(super) peer: u64,
     output: Vec<u8>,
     /// Bytes of `output` that are sent.
     sent: usize,
@@ -46,8 +62,40 @@ impl Connection {
         self.status = ConnectionStatus::CLOSE;
     }
 
-    pub(super) fn buffers_bytes(&self) -> usize {
-        self.input.capacity() + self.output.capacity()
+    /// Bytes that it takes from the budget.
+    pub(super) fn held_bytes(&self) -> usize {
+        let input = self.input.capacity();
+        let input = if self.wanted > 0 {
+            // Connections that wait must not take the room for which they wait.
+            input.saturating_sub(WINDOW_BYTES_SHORT)
+        } else {
+            input.max(self.reserved)
+        };
+        input.saturating_add(self.output.capacity())
+    }
+
+    /// Bytes that it takes from the budget, and whether it waits.
+    pub(super) fn held_state(&self) -> (usize, bool) {
+        (self.held_bytes(), self.wanted > 0)
+    }
+
+    /// Whether it has neither a buffer for received bytes nor a reservation.
+    #[inline]
+    pub(super) fn holds_no_input(&self) -> bool {
+        self.input.capacity() | self.reserved == 0
+    }
+
+    /// KiB that it holds times seconds without progress; `None` while it makes progress, or waits for room itself.
+    pub(super) fn stalled_weight(&self, now: Seconds) -> Option<u32> {
+        let held = self.held_bytes();
+        // The clock counts seconds: a difference of one may be a moment.
+        let stalled_s = now.saturating_sub(self.progress_at);
+        let stalled_s_min = if self.has_output() { STALLED_REPLY_S_MIN } else { STALLED_UPLOAD_S_MIN };
+        if held == 0 || self.datagrams.is_some() || self.wanted > 0 || stalled_s <= stalled_s_min {
+            return None;
+        }
+        let weight = (held.div_ceil(1024) as u64).saturating_mul(stalled_s.into());
+        Some(u32::try_from(weight).unwrap_or(u32::MAX))
     }
 
     pub(super) fn has_input(&self) -> bool {
@@ -56,7 +104,7 @@ impl Connection {
 
     /// Whether there is work without further bytes.
     pub(super) fn has_work(&self) -> bool {
-        self.has_input() || self.dumping.is_some()
+        self.has_input() || self.dumping.is_some() || self.streams()
     }
 
     pub(super) fn input(&self) -> &[u8] {
@@ -78,11 +126,12 @@ impl Connection {
             self.in_window = true;
             return Some(held);
         }
-        // The space is as large as the input, so that a client which announces much and sends little holds little, but
-        // never so small that a long line arrives byte by byte. Space that is left over is not cleared again.
-        let wanted = self.needed.saturating_sub(held).clamp(READ_BYTES_MIN, held.max(READ_BYTES_MIN));
+        // An admitted request has a buffer of its final size at once and is never copied. One of unknown length does not
+        // arrive byte by byte.
+        let wanted = self.needed.saturating_sub(held).clamp(READ_BYTES_MIN, READ_BYTES_MAX);
+        // Space that is left over is not cleared again.
         if self.space == 0 {
-            self.input.reserve_exact(wanted);
+            self.input.reserve_exact(wanted.max(self.reserved.saturating_sub(held)));
             self.input.resize(held + wanted, 0);
             self.space = wanted;
         }
@@ -149,7 +198,7 @@ impl Connection {
         let output = &self.output[self.sent..];
         match self.datagrams {
             None => output,
-            Some(_) => &output[..output.len().min(limits::DATAGRAM_BYTES_MAX)],
+            Some(_) => &output[..output.len().min(DATAGRAM_BYTES_MAX)],
         }
     }
 
@@ -178,5 +227,24 @@ impl Connection {
         if self.sent == self.output.len() {
             self.forget_output();
         }
+    }
+
+    /// The output of the last turn was sent: its part of a long value need not be read again.
+    #[inline]
+    pub(super) fn keep_stream(&mut self) {
+        if self.stream.as_mut().is_some_and(|stream| !stream.keep()) {
+            self.stream = None;
+        }
+    }
+
+    /// Drops the last of the `unsent` bytes of the output that can be read again. Returns the number of the others.
+    pub(super) fn rewind_stream(&mut self, unsent: usize) -> usize {
+        let Some(stream) = &mut self.stream else { return unsent };
+        unsent - stream.rewind(unsent)
+    }
+
+    /// Whether a long value has bytes that were not shown.
+    pub(super) fn streams(&self) -> bool {
+        self.stream.as_ref().is_some_and(|stream| !stream.is_shown())
     }
 }

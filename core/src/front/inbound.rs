@@ -46,6 +46,12 @@ impl Inbound {
         }
     }
 
+    /// Whether the input is in the window, and all of it is answered.
+    #[inline]
+    pub(super) fn is_answered(&self) -> bool {
+        matches!(self.source, Source::Window(length) if self.cursor >= length)
+    }
+
     /// Gives the part that is not answered back to its connection.
     pub(super) fn put_aside(&mut self, connection: &mut Connection) {
         match self.source {

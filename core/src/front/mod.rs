@@ -5,6 +5,7 @@
 //! those of other guests through [`Run`]s. Then the front answers in order. It knows neither sockets nor the store.
 
 mod barrier;
+mod budget;
 mod collect;
 mod connection;
 mod control;
@@ -15,41 +16,38 @@ mod pending;
 mod route;
 mod runs;
 mod state;
-mod status;
+mod stream;
 mod watch;
 
 pub use barrier::Barrier;
 pub use pending::Pending;
 pub use runs::{ReplySlot, Run};
 pub use state::ConnectionId;
-pub use status::ConnectionStatus;
 pub use watch::Delivered;
 
+pub use crate::boundary::status::ConnectionStatus;
 use crate::{
     boundary::{
         config::{Authentication, Binding, Config},
         event::{Events, Kinds},
     },
-    clock::Seconds,
-    command::Command,
+    clock::{Seconds, Time},
+    command::{Broadcast, Command},
     hash::Seed,
     limits,
-    protocol::{
-        Context,
-        control::{Control, Listing},
-        text::words,
-    },
+    protocol::{Context, control::Control, text::words},
     reply::Reply,
     settings::Setting,
 };
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use barrier::ControlFormat;
+use budget::Budget;
 use collect::Collected;
 use connection::Connection;
-use control::{After, Dumping, Position};
+use control::{After, PieceReplies, Position};
 use inbound::{Inbound, Source};
-use login::Gate;
+use login::{FrontLogins, Wait};
 use pending::Input;
 use runs::Runs;
 use slab::Slab;
@@ -104,12 +102,14 @@ pub struct Front {
     decoded: Vec<u8>,
     runs: Runs,
     requests_left: u32,
+    /// Commands that the turn has left; none after a walk.
+    commands_left: u32,
     /// A request of the connection at hand was answered in this turn.
     has_answered: bool,
-    gate: Gate,
+    logins: FrontLogins,
     /// Output of the connection at hand beyond which it stops parsing.
     output_bytes_high: usize,
-    buffers_bytes: usize,
+    budget: Budget,
     yields: u32,
     events: Events,
     watchers: Watchers,
@@ -123,6 +123,7 @@ impl Front {
         let watchers = Watchers::new(config.number(Setting::WatcherLogbufSize));
         Self {
             runs: Runs::new(config.shards),
+            budget: Budget::new(&config),
             config,
             context,
             connections: Slab::new(),
@@ -131,10 +132,10 @@ impl Front {
             pending: Vec::with_capacity(limits::BATCH_COMMANDS_MAX),
             decoded: Vec::new(),
             requests_left: 0,
+            commands_left: 0,
             has_answered: false,
-            gate: Gate::default(),
+            logins: FrontLogins::default(),
             output_bytes_high: limits::OUTPUT_BYTES_HIGH,
-            buffers_bytes: 0,
             yields: 0,
             events,
             watchers,
@@ -146,7 +147,8 @@ impl Front {
         let mut connection = Connection::new(self.first_state(self.config.binding));
         if refused {
             connection.refuse(words::TOO_MANY_CONNECTIONS);
-            self.buffers_bytes += connection.buffers_bytes();
+            connection.progress_at = self.context.time.now;
+            self.budget.change(0, connection.held_bytes());
         }
         ConnectionId(self.connections.insert(connection) as u32)
     }
@@ -178,9 +180,12 @@ impl Front {
     /// Forgets a client. Unknown ones are ignored.
     pub fn close(&mut self, id: ConnectionId) {
         if let Some(connection) = self.connections.try_remove(id.0 as usize) {
-            self.buffers_bytes -= connection.buffers_bytes();
+            self.release(&connection);
             if connection.watches != Kinds::NONE {
                 self.watchers.remove(id.0 as usize);
+            }
+            if connection.logins.is_some() {
+                self.forget_logins(id.0 as usize);
             }
         }
         if self.inbound.connection == id.0 as usize {
@@ -192,38 +197,42 @@ impl Front {
     /// Space for the next received bytes of `id`; never empty.
     pub fn input(&mut self, id: ConnectionId) -> &mut [u8] {
         let Some(connection) = self.connections.get_mut(id.0 as usize) else { return &mut self.inbound.window };
-        let before = connection.buffers_bytes();
+        let before = connection.held_bytes();
         let in_window = connection.prepare_input(&mut self.inbound.window);
-        self.buffers_bytes = self.buffers_bytes + connection.buffers_bytes() - before;
-        match in_window {
-            Some(held) => &mut self.inbound.window[held..],
-            None => connection.input_space(),
-        }
+        self.budget.change(before, connection.held_bytes());
+        let Some(held) = in_window else { return self.connections[id.0 as usize].input_space() };
+        let end = self.window_end(&self.connections[id.0 as usize], held);
+        &mut self.inbound.window[held..end]
+    }
+
+    /// Takes what the front must know of the clock besides `now`: whether `now` is the whole part of a time with a
+    /// fraction, and how many seconds the wall clock is ahead of it.
+    pub fn set_clock(&mut self, has_fraction: bool, wall_ahead_s: i64) {
+        self.context.time = Time { has_fraction, wall_ahead_s, ..self.context.time };
     }
 
     /// Takes `received` new bytes of `id`; without new bytes, continues with the input that is there.
     pub fn begin(&mut self, id: ConnectionId, received: usize, now: Seconds) {
-        self.context.now = now;
+        self.context.time.now = now;
         self.inbound.connection = id.0 as usize;
         self.inbound.cursor = 0;
         self.requests_left = self.config.requests_per_event.max(1);
-        self.has_answered = false;
-        self.output_bytes_high = limits::OUTPUT_BYTES_HIGH;
+        self.commands_left = limits::TURN_COMMANDS_MAX;
+        // Input that is left of an earlier turn follows its requests.
+        self.has_answered = received == 0;
+        self.output_bytes_high = self.budget.output_bytes_high();
         self.pending.clear();
-        if self.output.capacity() > limits::OUTPUT_BYTES_KEPT_MAX {
-            self.output = Vec::with_capacity(limits::OUTPUT_BYTES_KEPT);
-        }
+        self.trim_output();
         self.output.clear();
         self.inbound.source = match self.connections.get_mut(self.inbound.connection) {
             None => Source::Window(0),
             Some(connection) => {
-                let before = connection.buffers_bytes();
-                let source = match connection.accept_input(received) {
-                    Some(in_window) => Source::Window(in_window.min(limits::WINDOW_BYTES)),
-                    None => Source::Own,
-                };
-                self.buffers_bytes = self.buffers_bytes + connection.buffers_bytes() - before;
-                source
+                connection.keep_stream();
+                if connection.holds_no_input() {
+                    Source::Window(received.min(limits::WINDOW_BYTES))
+                } else {
+                    self.begin_held(received)
+                }
             }
         };
         self.begin_datagram();
@@ -242,6 +251,9 @@ impl Front {
     /// [`Front::step`], or `None` after a part of a login, which is answered at once.
     fn find_step(&mut self) -> Option<Step> {
         let Some(connection) = self.connections.get(self.inbound.connection) else { return Some(Step::Idle) };
+        if connection.stream.is_some() {
+            return Some(self.stream_step());
+        }
         if self.output.len() >= self.output_bytes_high || connection.has_output() {
             return Some(Step::Idle);
         }
@@ -250,12 +262,20 @@ impl Front {
             self.inbound.cursor = self.inbound.bytes(&self.connections).len();
             return Some(Step::Idle);
         }
+        if self.commands_left == 0 {
+            return Some(Step::Idle);
+        }
         if let Some(dumping) = &connection.dumping {
-            if self.requests_left == 0 {
+            let barrier = Barrier::new(dumping.next(self.config.shards.max(1)), ControlFormat::Text);
+            if connection.datagrams.is_none() {
+                self.commands_left = 0;
+            } else if self.requests_left == 0 {
                 return Some(Step::Idle);
+            } else {
+                // A datagram has one turn.
+                self.requests_left -= 1;
             }
-            self.requests_left -= 1;
-            return Some(Step::Barrier(Barrier::new(dumping.next(), ControlFormat::Text)));
+            return Some(Step::Barrier(barrier));
         }
         let state = connection.state;
         let input = self.inbound.bytes(&self.connections);
@@ -274,20 +294,29 @@ impl Front {
             self.config.store.seed,
             &mut self.requests_left,
         );
-        if self.pending.is_empty() { self.accept(collected) } else { Some(Step::Execute) }
+        if self.pending.is_empty() {
+            return self.accept(collected);
+        }
+        self.commands_left = self.commands_left.saturating_sub(self.pending.len() as u32);
+        Some(Step::Execute)
     }
 
     /// Consumes input that has no pending answers; a barrier or a login may follow it.
     #[inline(never)]
     fn accept(&mut self, collected: Collected) -> Option<Step> {
-        self.inbound.cursor = collected.cursor;
         let connection = &mut self.connections[self.inbound.connection];
+        let before = (self.inbound.cursor, connection.state);
+        self.inbound.cursor = collected.cursor;
         let in_datagram = connection.datagrams.is_some();
         connection.state = collected.state;
         connection.needed = collected.needed;
         if let Some(login) = collected.login {
-            self.log_in(login);
-            return None;
+            if self.log_in(login) {
+                return None;
+            }
+            // The login waits, and is parsed again.
+            (self.inbound.cursor, self.connections[self.inbound.connection].state) = before;
+            return Some(Step::Idle);
         }
         let Some(barrier) = collected.barrier else { return Some(Step::Idle) };
         let turn = self.config.requests_per_event.max(1);
@@ -295,6 +324,8 @@ impl Front {
         if in_datagram {
             // A barrier costs every shard work: with one among its requests, a datagram has one turn like a stream.
             self.requests_left = self.requests_left.min(turn - 1);
+        } else if barrier.is_walk(&self.context.time) {
+            self.commands_left = 0;
         }
         let position = Position { follows, in_datagram };
         Some(Step::Barrier(Barrier { position, ..barrier }))
@@ -316,13 +347,17 @@ impl Front {
         self.pending.get(number)?.command(self.pending_input())
     }
 
-    /// Encodes a pending answer; without a reply, one that needs none. `false`: the output is full, and this is the
-    /// last.
+    /// Encodes a pending answer; without a reply, one that needs none. `false`: this is the last, because the output is
+    /// full or ends within a long value.
     #[inline]
     pub fn answer(&mut self, number: usize, reply: Option<&Reply<'_>>) -> bool {
         let input =
-            Input { bytes: self.inbound.bytes(&self.connections), decoded: &self.decoded, now: self.context.now };
+            Input { bytes: self.inbound.bytes(&self.connections), decoded: &self.decoded, time: &self.context.time };
         self.pending[number].answer(&mut self.output, input, reply);
+        if let Some(unread) = reply.and_then(Reply::unread) {
+            self.begin_stream(number, unread);
+            return false;
+        }
         self.output.len() < self.output_bytes_high
     }
 
@@ -341,8 +376,8 @@ impl Front {
 
     /// Answers a barrier from the replies to its runs. `now` is the time after it, as a barrier may move the clock.
     pub fn answer_barrier(&mut self, barrier: &Barrier, now: Seconds) {
-        let after = barrier.answer(&mut self.output, &self.config, &self.runs, self.context.now);
-        self.context.now = now;
+        let after = barrier.answer(&mut self.output, &self.config, &self.runs, &self.context.time);
+        self.context.time.now = now;
         let Some(connection) = self.connections.get_mut(self.inbound.connection) else { return };
         match after {
             After::Requests | After::RequestsWithAnswer => {}
@@ -351,13 +386,21 @@ impl Front {
                 connection.watches = kinds;
                 self.watchers.add(self.inbound.connection);
             }
-            After::Dumping(dump) => connection.dumping = Some(Box::new(Dumping::new(dump, self.config.shards.max(1)))),
+            After::Dumping(dumping) => connection.dumping = Some(Box::new(dumping)),
         }
-        if matches!(barrier.control, Control::List(Listing::Next { .. }))
+        if matches!(barrier.control, Control::Continue(_))
             && let Some(dumping) = &mut connection.dumping
-            && dumping.answer(&mut self.output, self.runs.replies_of(ReplySlot::First))
         {
-            connection.dumping = None;
+            let piece = PieceReplies {
+                stores: self.runs.replies_of(ReplySlot::First),
+                host: self.runs.replies_of(ReplySlot::Host),
+                is_lost: self.runs.has_losses(),
+                shards: self.config.shards.max(1),
+                time: &self.context.time,
+            };
+            if dumping.answer(&mut self.output, &piece) {
+                connection.dumping = None;
+            }
         }
     }
 
@@ -366,28 +409,29 @@ impl Front {
         if self.takes_datagrams() {
             return self.park_datagram();
         }
-        let buffers_bytes_max = self.buffers_bytes_max();
+        let Some(connection) = self.connections.get(self.inbound.connection) else { return ConnectionStatus::CLOSE };
+        if self.inbound.is_answered() && connection.holds_no_input() && connection.dumping.is_none() {
+            self.inbound.forget();
+        } else {
+            self.park_held();
+        }
         let Some(connection) = self.connections.get_mut(self.inbound.connection) else {
             return ConnectionStatus::CLOSE;
         };
-        let before = connection.buffers_bytes();
-        self.inbound.put_aside(connection);
-        self.buffers_bytes = self.buffers_bytes + connection.buffers_bytes() - before;
-        if self.buffers_bytes > buffers_bytes_max && connection.has_input() && connection.state != State::Closing {
-            self.buffers_bytes -= connection.buffers_bytes();
-            connection.forget_input();
-            self.buffers_bytes += connection.buffers_bytes();
-            self.output.extend_from_slice(words::OUT_OF_MEMORY_READING);
-            connection.state = State::Closing;
-        }
-        let full = self.output.len() >= limits::OUTPUT_BYTES_HIGH || connection.has_output();
-        let yields = self.requests_left == 0 && connection.has_work();
-        self.yields = self.yields.wrapping_add(u32::from(yields));
+        let full =
+            self.output.len() >= self.output_bytes_high || connection.has_output() || connection.stream.is_some();
+        let has_work = connection.has_work();
+        let yields = (self.requests_left == 0 || self.commands_left == 0) && has_work;
+        // Only `-R` counts, as in memcached.
+        self.yields = self.yields.wrapping_add(u32::from(self.requests_left == 0 && has_work));
         let closing = connection.state == State::Closing;
+        let waits = connection.logins.as_ref().and_then(|logins| logins.waits);
         connection.status = ConnectionStatus::default()
-            .with(ConnectionStatus::MORE, !closing && (full && connection.has_work() || yields))
+            .with(ConnectionStatus::MORE, !closing && (full && has_work || yields || waits.is_some()))
+            .with(ConnectionStatus::LATER, !closing && waits == Some(Wait::Second))
             .with(ConnectionStatus::CLOSE, closing)
-            .with(ConnectionStatus::PARTIAL, connection.has_input());
+            .with(ConnectionStatus::PARTIAL, connection.has_input())
+            .with(ConnectionStatus::WAITING, connection.wanted > 0);
         connection.status.with(ConnectionStatus::OUTPUT, !self.output.is_empty() || connection.has_output())
     }
 
@@ -400,36 +444,30 @@ impl Front {
         }
     }
 
-    /// Takes the first `sent` bytes from the output and keeps the rest with the connection. If all connections together
-    /// then hold too much, drops the rest; the connection is to be closed.
+    /// Takes the first `sent` bytes from the output and keeps the rest with the connection.
     pub fn consume(&mut self, id: ConnectionId, sent: usize) -> ConnectionStatus {
-        let buffers_bytes_max = self.buffers_bytes_max();
+        let is_pressed = self.budget.is_pressed();
         let Some(connection) = self.connections.get_mut(id.0 as usize) else { return ConnectionStatus::CLOSE };
-        let before = connection.buffers_bytes();
+        let before = connection.held_bytes();
         if connection.has_output() {
+            if sent > 0 {
+                connection.progress_at = self.context.time.now;
+            }
             connection.drop_output(sent);
         } else if self.inbound.connection == id.0 as usize {
-            connection.keep_output(&self.output[sent.min(self.output.len())..]);
+            connection.progress_at = self.context.time.now;
+            let sent = sent.min(self.output.len());
+            let mut kept = self.output.len();
+            if is_pressed {
+                kept = sent + connection.rewind_stream(kept - sent);
+            }
+            connection.keep_stream();
+            connection.keep_output(&self.output[sent..kept]);
             self.output.clear();
+            connection.status = connection.status.with(ConnectionStatus::MORE, connection.streams());
         }
-        if self.buffers_bytes + connection.buffers_bytes() - before > buffers_bytes_max && connection.has_output() {
-            connection.forget_output();
-            connection.forget_input();
-            connection.state = State::Closing;
-            connection.status = ConnectionStatus::CLOSE;
-        }
-        self.buffers_bytes = self.buffers_bytes + connection.buffers_bytes() - before;
+        self.budget.change(before, connection.held_bytes());
         connection.status.with(ConnectionStatus::OUTPUT, connection.has_output())
-    }
-
-    /// Bytes that unfinished requests and unread replies of all connections hold.
-    pub fn buffers_bytes(&self) -> usize {
-        self.buffers_bytes
-    }
-
-    fn buffers_bytes_max(&self) -> usize {
-        let by_items = limits::CONNECTION_BUFFERS_ITEMS_MAX * self.config.store.item_bytes_max as usize;
-        by_items.max(limits::CONNECTION_BUFFERS_BYTES_MIN)
     }
 
     /// The connection at hand.
@@ -444,19 +482,31 @@ impl Front {
 
     /// Turns the pending commands into runs for the shards.
     pub fn load_commands(&mut self) {
+        let limit = self.reply_limit();
         let input =
-            Input { bytes: self.inbound.bytes(&self.connections), decoded: &self.decoded, now: self.context.now };
+            Input { bytes: self.inbound.bytes(&self.connections), decoded: &self.decoded, time: &self.context.time };
+        self.runs.limit = limit;
         self.runs.load_commands(&self.pending, input);
+    }
+
+    /// The broadcasts of a barrier for the shards, in this order.
+    pub fn broadcasts(&self, barrier: &Barrier) -> impl Iterator<Item = (ReplySlot, Broadcast)> + use<> {
+        barrier.broadcasts(&self.context.time)
     }
 
     /// Turns a barrier into runs; `solo`: its broadcasts are no runs, since the store is in this guest.
     pub fn load_barrier(&mut self, barrier: &Barrier, solo: bool) {
-        self.runs.load_barrier(barrier, self.context.now, solo);
+        self.runs.load_barrier(barrier, &self.context.time, solo);
     }
 
     /// The runs to carry and the bytes they point into.
     pub fn runs(&self) -> (&[Run], &[u8]) {
         self.runs.runs()
+    }
+
+    /// The bytes that follow the orders of a run.
+    pub fn tail(&self, run: &Run) -> &[u8] {
+        run.tail.of(self.inbound.bytes(&self.connections))
     }
 
     /// Room for the replies of a run (`executed` as in `docs/internals/boundary.md`); `None`: no such run.
@@ -471,11 +521,11 @@ impl Front {
 
     /// Answers the pending commands from the replies to their runs.
     pub fn answer_runs(&mut self) {
-        let mut answered = 0;
+        let (mut answered, mut unread) = (0, None);
         let watched_as = self.watched_as();
         let mut replies = self.runs.replies();
         let input =
-            Input { bytes: self.inbound.bytes(&self.connections), decoded: &self.decoded, now: self.context.now };
+            Input { bytes: self.inbound.bytes(&self.connections), decoded: &self.decoded, time: &self.context.time };
         for (number, pending) in self.pending.iter().enumerate() {
             let reply = if pending.is_command() {
                 match replies.next(number) {
@@ -490,13 +540,20 @@ impl Front {
                 watch::record(&mut self.events, pending, input, reply, descriptor);
             }
             answered += 1;
+            unread = reply.as_ref().and_then(Reply::unread);
+            if unread.is_some() {
+                break;
+            }
+        }
+        if let Some(unread) = unread {
+            self.begin_stream(answered - 1, unread);
         }
         self.runs.finish(answered == self.pending.len());
         self.retire(answered);
     }
 
     fn pending_input(&self) -> Input<'_> {
-        Input { bytes: self.inbound.bytes(&self.connections), decoded: &self.decoded, now: self.context.now }
+        Input { bytes: self.inbound.bytes(&self.connections), decoded: &self.decoded, time: &self.context.time }
     }
 
     /// The key hash.

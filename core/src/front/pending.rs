@@ -2,7 +2,7 @@
 
 use super::state::State;
 use crate::{
-    clock::Seconds,
+    clock::Time,
     command::{Command, Operation},
     protocol::{
         Span, binary, meta,
@@ -50,6 +50,8 @@ pub(super) enum ReplyFormat {
     Meta(meta::MetaFormat),
     /// The answer to a packet.
     Packet(binary::PacketFormat),
+    /// Further bytes of a value.
+    Piece,
 }
 
 impl ReplyFormat {
@@ -66,7 +68,7 @@ pub(super) struct Input<'i> {
     pub(super) bytes: &'i [u8],
     /// Keys that came in base64, decoded.
     pub(super) decoded: &'i [u8],
-    pub(super) now: Seconds,
+    pub(super) time: &'i Time,
 }
 
 impl Pending {
@@ -91,6 +93,15 @@ impl Pending {
         self.key.of(format.key_source(input.bytes, input.decoded))
     }
 
+    /// The bytes behind the value in an answer that has one.
+    pub(super) fn tail(&self) -> &'static [u8] {
+        match self.task {
+            Task::Command(_, ReplyFormat::Found { last: true, .. }) => words::LINE_END_AND_END,
+            Task::Command(_, ReplyFormat::Found { last: false, .. } | ReplyFormat::Meta(_)) => words::LINE_END,
+            _ => b"",
+        }
+    }
+
     /// Length of the value that the client sent.
     pub(super) fn value_bytes(&self) -> u32 {
         self.value.length
@@ -109,7 +120,7 @@ impl Pending {
             }
             (Task::Command(_, ReplyFormat::Meta(meta)), Some(Reply::Item(item))) if meta.single_letters => {
                 let (key, flags) = (self.key.of(input.bytes), meta.flags.of(input.bytes));
-                meta::answer_plain_get(out, key, flags, item, input.now);
+                meta::answer_plain_get(out, key, flags, item, input.time);
             }
             (Task::Command(_, format @ ReplyFormat::Meta(meta)), Some(reply)) => {
                 let echo = meta::Echo {
@@ -119,12 +130,15 @@ impl Pending {
                     flags: meta.flags.of(input.bytes),
                     key: self.key(format, input),
                     value_bytes: self.value.bytes(),
-                    now: input.now,
+                    time: input.time,
                 };
                 meta::answer(out, &echo, reply);
             }
             (&Task::Command(_, ReplyFormat::Packet(format)), Some(reply)) => {
                 binary::answer(out, format, self.key.of(input.bytes), reply);
+            }
+            (Task::Command(_, ReplyFormat::Piece), Some(Reply::Piece(value))) => {
+                value.for_each_piece(|piece| out.extend_from_slice(piece));
             }
             (Task::Command(operation, ReplyFormat::Status), Some(reply)) => {
                 text::answer_status(out, reply, matches!(operation, Operation::Arithmetic { .. }));
@@ -134,7 +148,11 @@ impl Pending {
             (
                 Task::Command(
                     _,
-                    ReplyFormat::Silent | ReplyFormat::Status | ReplyFormat::Meta(_) | ReplyFormat::Packet(_),
+                    ReplyFormat::Silent
+                    | ReplyFormat::Status
+                    | ReplyFormat::Meta(_)
+                    | ReplyFormat::Packet(_)
+                    | ReplyFormat::Piece,
                 ),
                 _,
             ) => {}

@@ -36,19 +36,34 @@ impl Runs {
         let shard = shard_of(pending[first].hash, self.shards);
         let start = self.orders.len();
         let run = self.runs.len() as u16;
-        let (mut number, mut count) = (first, 0);
+        let (mut number, mut count) = (first, self.emit_limit());
         for (at, one) in pending.iter().enumerate().skip(first) {
             let Some(command) = one.command(input) else { continue };
             let grouped_elsewhere = command.operation.is_read() && self.shards > 1 && !self.in_order;
             if grouped_elsewhere || shard_of(one.hash, self.shards) != shard {
                 return self.end_run(shard, start, count, number);
             }
-            batch::encode_command(&mut self.orders, &command);
             self.run_of[at] = run;
             count += 1;
             number = at + 1;
+            if one.value.bytes() >= limits::TAIL_BYTES_MIN {
+                batch::encode_head(&mut self.orders, &command);
+                let next = self.end_run(shard, start, count, number);
+                if let Some(run) = self.runs.last_mut() {
+                    run.tail = one.value;
+                }
+                return next;
+            }
+            batch::encode_command(&mut self.orders, &command);
         }
         self.end_run(shard, start, count, pending.len())
+    }
+
+    /// Begins the orders of a run with the limit on its replies, if there is one. Returns the number of orders.
+    fn emit_limit(&mut self) -> u32 {
+        let Some(limit) = self.limit else { return 0 };
+        batch::encode_limit(&mut self.orders, limit);
+        1
     }
 
     fn end_run(&mut self, shard: u32, start: usize, count: u32, next: usize) -> usize {
@@ -84,10 +99,11 @@ impl Runs {
         }
         for &shard in &order[..shards] {
             let start = self.orders.len();
+            let count = counts[shard as usize] + self.emit_limit();
             let mut grouped = core::mem::take(&mut self.grouped[shard as usize]);
             self.orders.append(&mut grouped);
             self.grouped[shard as usize] = grouped;
-            self.add_run(Target(shard), start, counts[shard as usize]);
+            self.add_run(Target(shard), start, count);
         }
         next
     }

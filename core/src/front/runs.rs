@@ -1,8 +1,12 @@
 //! Runs: a front's commands for shards and host in other guests, and their replies.
 
 use crate::{
-    boundary::{batch, host::Target},
+    boundary::{
+        batch::{self, ReplyLimit},
+        host::Target,
+    },
     limits,
+    protocol::Span,
     reply::Reply,
     wire::Reader,
 };
@@ -19,6 +23,8 @@ pub struct Run {
     pub bytes: usize,
     /// Number of orders.
     pub count: u32,
+    /// The bytes of the client's input that follow those of the orders: a long value.
+    pub tail: Span,
 }
 
 /// The buffer for the reply to a part of a barrier.
@@ -52,6 +58,8 @@ pub(super) struct Runs {
     /// Replies had no room, or a read was contended. Reads are then not grouped by shard for a while, since everything
     /// that is executed beyond the first missing reply would be executed again.
     pub(super) in_order: bool,
+    /// The limit on replies, if it is not the usual one.
+    pub(super) limit: Option<ReplyLimit>,
     /// The orders of each shard while reads are grouped.
     pub(super) grouped: Vec<Vec<u8>>,
 }
@@ -68,6 +76,7 @@ impl Runs {
             slots: Vec::new(),
             run_of: Vec::new(),
             in_order: false,
+            limit: None,
             grouped: vec![Vec::new(); shards as usize],
         }
     }
@@ -88,8 +97,17 @@ impl Runs {
         }
     }
 
+    /// Frees buffers that are larger than most requests need.
+    pub(super) fn trim(&mut self) {
+        let buffers = self.replies.iter_mut().chain(&mut self.grouped).chain([&mut self.orders]);
+        for buffer in buffers.filter(|buffer| buffer.capacity() > limits::RUN_BYTES_KEPT_MAX) {
+            *buffer = Vec::new();
+        }
+    }
+
     pub(super) fn add_run(&mut self, target: Target, start: usize, count: u32) {
-        self.runs.push(Run { target, start, bytes: self.orders.len() - start, count });
+        let tail = Span::default();
+        self.runs.push(Run { target, start, bytes: self.orders.len() - start, count, tail });
         self.lost.push(false);
         if self.replies.len() < self.runs.len() {
             self.replies.push(Vec::new());
@@ -113,6 +131,11 @@ impl Runs {
 
     pub(super) fn replies_of(&self, slot: ReplySlot) -> &[u8] {
         &self.replies[slot as usize]
+    }
+
+    /// Whether a shard was lost during a run.
+    pub(super) fn has_losses(&self) -> bool {
+        self.lost.contains(&true)
     }
 
     pub(super) fn replies(&self) -> Replies<'_> {

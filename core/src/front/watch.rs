@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     boundary::event::{Event, Events, Kinds, Outcome, Stamp, Storing},
-    clock::{Expiry, Seconds},
+    clock::{Expiry, Time},
     command::{Operation, StoreMode, Touched},
     limits,
     protocol::text,
@@ -38,7 +38,7 @@ impl Front {
     #[cold]
     pub fn record_event(&mut self, number: usize, reply: &Reply<'_>, descriptor: u32) {
         let bytes = self.inbound.bytes(&self.connections);
-        let input = Input { bytes, decoded: &self.decoded, now: self.context.now };
+        let input = Input { bytes, decoded: &self.decoded, time: &self.context.time };
         if let Some(pending) = self.pending.get(number) {
             record(&mut self.events, pending, input, reply, descriptor);
         }
@@ -47,13 +47,13 @@ impl Front {
     /// Shows events to the connections that watch; `stamp` is that of the first.
     pub fn deliver(&mut self, records: &[u8], stamp: Stamp) -> Delivered {
         let held = |connections: &Slab<Connection>, watchers: &Watchers| -> usize {
-            watchers.iter().filter_map(|number| connections.get(number)).map(Connection::buffers_bytes).sum()
+            watchers.iter().filter_map(|number| connections.get(number)).map(Connection::held_bytes).sum()
         };
         // The output of the last connection was sent or is kept with it. It must not pass for new output.
         self.output.clear();
         let before = held(&self.connections, &self.watchers);
         let delivered = self.watchers.deliver(records, stamp, &mut self.connections);
-        self.buffers_bytes = self.buffers_bytes + held(&self.connections, &self.watchers) - before;
+        self.budget.change(before, held(&self.connections, &self.watchers));
         delivered
     }
 }
@@ -153,7 +153,7 @@ pub(super) fn record(events: &mut Events, pending: &Pending, input: Input<'_>, r
         }
         Operation::Store { mode, expiry, flags, compare, .. } => {
             let (outcome, bytes) = outcome(reply, pending.value_bytes());
-            let ttl_s = ttl(mode, expiry, input.now);
+            let ttl_s = ttl(mode, expiry, input.time);
             let class = class(key, bytes as usize, flags, expiry);
             let storing = if compare.is_some() && mode == StoreMode::Set { Storing::Compare } else { storing(mode) };
             events.record(&Event::Stored { key, outcome, storing, ttl_s, class, bytes, descriptor });
@@ -172,7 +172,11 @@ pub(super) fn record(events: &mut Events, pending: &Pending, input: Input<'_>, r
                 events.record(&Event::Stored { key, outcome, storing, ttl_s: 0, class, bytes, descriptor });
             }
         }
-        Operation::RefuseData | Operation::Delete | Operation::Discard(_) | Operation::Touch { .. } => {}
+        Operation::RefuseData
+        | Operation::Delete
+        | Operation::Discard(_)
+        | Operation::Touch { .. }
+        | Operation::Piece { .. } => {}
     }
 }
 
@@ -201,11 +205,10 @@ fn storing(mode: StoreMode) -> Storing {
 }
 
 /// Append and prepend ignore the client's expiry.
-fn ttl(mode: StoreMode, expiry: Expiry, now: Seconds) -> u32 {
+fn ttl(mode: StoreMode, expiry: Expiry, time: &Time) -> u32 {
     match mode {
         StoreMode::Append | StoreMode::Prepend => 0,
-        _ if expiry == Expiry::NEVER => 0,
-        _ => expiry.0.saturating_sub(now),
+        _ => time.left_s(expiry).unwrap_or(0),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use crate::{
     boundary::{event::Kinds, host::ClockOrder},
-    command::{Detail, Eviction, Walk},
+    command::{Eviction, Extent, Walk},
     settings::Setting,
 };
 
@@ -19,7 +19,9 @@ pub enum Control {
     /// `lru_crawler crawl`, `enable` and `disable`
     Crawler(Crawler),
     /// Commands that show items.
-    List(Listing),
+    List(Dump),
+    /// The next piece of an answer that is given in pieces; no client sends it.
+    Continue(Continuation),
     /// `watch`; without kinds, the client asked for events of an unknown kind.
     Watch(Kinds),
     /// `shutdown`, `debugtime`, `refresh_certs`
@@ -57,6 +59,17 @@ pub enum StatisticsGroup {
     Reset,
     /// `stats detail on|off|dump`
     Detail(Detail),
+}
+
+/// See [`StatisticsGroup::Detail`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// Count from now on.
+    On,
+    /// Stop counting; what was counted stays.
+    Off,
+    /// Show the counts.
+    Dump,
 }
 
 /// See [`Control::Tune`].
@@ -107,21 +120,7 @@ pub enum Crawler {
     Enable(bool),
 }
 
-/// See [`Control::List`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Listing {
-    /// The command of a client.
-    Begin(Dump),
-    /// The next piece of a listing; no client sends it.
-    Next {
-        /// Which shard.
-        shard: u32,
-        /// Which piece.
-        walk: Walk,
-    },
-}
-
-/// The items that a client asks to see.
+/// See [`Control::List`]: the items that a client asks to see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dump {
     /// How they are shown.
@@ -141,6 +140,27 @@ pub enum ListingFormat {
     Keys,
     /// `stats cachedump`: key, length, expiry.
     Items,
+}
+
+/// See [`Control::Continue`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Continuation {
+    /// Items of one shard.
+    Items {
+        /// Which shard.
+        shard: u32,
+        /// Which piece.
+        walk: Walk,
+    },
+    /// Prefixes of keys, of all shards.
+    Prefixes(Extent),
+    /// Sizes of items, of all shards.
+    Sizes(Extent),
+    /// Connections.
+    Connections {
+        /// See [`crate::boundary::host::HostRequest::Connections`].
+        from: u64,
+    },
 }
 
 /// See [`Control::Server`].

@@ -14,7 +14,7 @@ pub(crate) mod token;
 
 use crate::{
     boundary::config::{Authentication, Config, Permissions},
-    clock::Seconds,
+    clock::{Seconds, Time},
     command::Operation,
     limits,
     settings::Setting,
@@ -27,8 +27,8 @@ pub struct Context {
     pub item_bytes_max: u32,
     /// `-C` clears it.
     pub cas: bool,
-    /// For relative expiry times.
-    pub now: Seconds,
+    /// For expiry times.
+    pub time: Time,
     /// `-S`: the binary protocol has logins.
     pub sasl: bool,
     /// `-o no_slab_reassign` clears it.
@@ -43,7 +43,7 @@ impl Context {
         Self {
             item_bytes_max: config.store.item_bytes_max,
             cas: config.store.cas,
-            now,
+            time: Time::exact(now),
             sasl: config.authentication == Authentication::Sasl,
             slab_reassign: config.setting(Setting::SlabReassign) != "no",
             permissions: config.permissions,
@@ -52,7 +52,14 @@ impl Context {
 
     /// A context in which everything is allowed.
     pub const fn permissive(item_bytes_max: u32, now: Seconds) -> Self {
-        Self { item_bytes_max, cas: true, now, sasl: true, slab_reassign: true, permissions: Permissions::ALL }
+        Self {
+            item_bytes_max,
+            cas: true,
+            time: Time::exact(now),
+            sasl: true,
+            slab_reassign: true,
+            permissions: Permissions::ALL,
+        }
     }
 
     /// Whether an item is above `-I`.

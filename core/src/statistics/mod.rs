@@ -9,7 +9,7 @@ mod sizes;
 mod table;
 
 pub use classes::{CLASSES, Class, ClassCounters, Classes, ITEM_STATISTICS, SLAB_STATISTICS, class_bytes, class_of};
-pub use prefixes::{PrefixCounts, Prefixes};
+pub use prefixes::{PrefixCounts, PrefixRef, Prefixes};
 pub use row::{CounterField, Kind, Origin, Statistic, StatisticValue, Unit};
 pub use sizes::{SIZE_STEP_BYTES, Sizes};
 pub use table::{Counters, HostStatistics, Numbers, STATISTICS};
@@ -41,7 +41,7 @@ mod tests {
         let numbers = Numbers {
             store: Counters { cmd_get: 3, ..Counters::default() },
             host: HostStatistics { rusage_user: 2_000_001, ..HostStatistics::default() },
-            now: 7,
+            time: 7,
         };
         let value = |name| {
             let row = STATISTICS.iter().find(|row| row.name == name).unwrap();

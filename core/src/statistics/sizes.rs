@@ -1,6 +1,10 @@
 //! The histogram of item sizes (`stats sizes`).
 
-use crate::wire::{Reader, Writer};
+use crate::{
+    boundary::rows,
+    command::Extent,
+    wire::{Reader, Writer},
+};
 use alloc::{collections::BTreeMap, vec::Vec};
 
 /// The number of items of each size, in steps of [`SIZE_STEP_BYTES`].
@@ -35,32 +39,17 @@ impl Sizes {
         }
     }
 
-    /// Appends the form that crosses the boundary; nothing if sizes are not tracked.
-    pub fn encode(&self, out: &mut Vec<u8>) {
+    /// Appends a piece; nothing if sizes are not tracked.
+    pub fn encode(&self, out: &mut Vec<u8>, extent: Extent) {
         let Some(counts) = &self.0 else { return };
-        // An empty entry, so that no items differs from not tracked.
-        Writer(out).u32(0);
-        Writer(out).u64(0);
-        for (bytes, count) in counts {
-            Writer(out).u32(*bytes);
-            Writer(out).u64(*count);
-        }
+        let from = u32::try_from(extent.from).unwrap_or(u32::MAX);
+        let part = counts.range(from..).map(|(&bytes, &count)| (u64::from(bytes), count));
+        rows::encode(out, extent, part, |out, count| Writer(out).u64(count));
     }
 
-    /// Merges the concatenated answers of all shards.
-    pub fn decode_merged(bytes: &[u8]) -> Self {
-        let mut r = Reader(bytes);
-        let mut merged = Self::new(!r.is_empty());
-        while let (Some(bytes), Some(count), Some(counts)) = (r.u32(), r.u64(), &mut merged.0) {
-            if count > 0 {
-                *counts.entry(bytes).or_default() += count;
-            }
-        }
-        merged
-    }
-
-    /// Size and number of items, in order; `None` if sizes are not tracked.
-    pub fn iter(&self) -> Option<impl Iterator<Item = (u32, u64)> + '_> {
-        Some(self.0.as_ref()?.iter().map(|(bytes, count)| (*bytes, *count)))
+    /// Merges the concatenated pieces of all shards: sizes with their numbers of items, and the size with which the
+    /// next piece begins. `None` if sizes are not tracked.
+    pub fn merge(answers: &[u8]) -> Option<(BTreeMap<u64, u64>, u64)> {
+        (!answers.is_empty()).then(|| rows::merge(answers, Reader::u64, |count, more| *count += more))
     }
 }

@@ -12,7 +12,7 @@
 //! which the line is shown.
 
 use super::row::{Kind, Statistic, Unit};
-use crate::{boundary::config::Config, clock::Seconds, limits, settings::Setting, wire::Reader};
+use crate::{boundary::config::Config, limits, settings::Setting, wire::Reader};
 use alloc::vec::Vec;
 
 /// The numbers that the values of statistics come from.
@@ -22,8 +22,8 @@ pub struct Numbers {
     pub store: Counters,
     /// Those of the host.
     pub host: HostStatistics,
-    /// Unix time.
-    pub now: Seconds,
+    /// Unix time, in seconds.
+    pub time: i64,
 }
 
 macro_rules! statistics {
@@ -64,7 +64,7 @@ statistics! {
     /// Time since the server started.
     Gauge uptime Seconds host[1];
     /// Unix time of the server.
-    Gauge time Seconds computed(|numbers| numbers.now.into());
+    Gauge time Seconds computed(|numbers| numbers.time.max(0).cast_unsigned());
     /// Version of memcached whose behaviour the server has.
     Text version None constant("1.6.45");
     /// Version of the server.
@@ -264,12 +264,29 @@ statistics! {
     Gauge pool_free_bytes Bytes store[39];
     /// Bytes in segments that belong to removed items and to bookkeeping.
     Gauge pool_dead_bytes Bytes store[40];
+    /// Bytes beside the pools that are kept for clients that still read a value which is no longer stored.
+    Gauge held_value_bytes Bytes store[42];
+    /// Replies that ended early, and their connections with them, because a client read the value too late.
+    Counter values_lost None store[43];
+    /// Memory of the prefixes of `stats detail`, which the pools give up.
+    Gauge prefix_bytes Bytes store[44];
+    /// Commands whose prefix `stats detail` had no memory for.
+    Counter prefixes_not_counted None store[45];
     /// Shards replaced after a trap.
     Lifetime shard_traps None host[31];
     /// Fronts replaced after a trap.
     Lifetime front_traps None host[32];
     /// Shards and fronts interrupted because a call did not return in time.
     Lifetime guest_interrupts None host[33];
+
+    /// Bytes that unfinished requests and unread replies hold.
+    Gauge buffers_bytes Bytes host[35];
+    /// Limit of `buffers_bytes`.
+    Gauge buffers_limit_bytes Bytes host[36];
+    /// Connections whose request waits for room in `buffers_bytes`.
+    Gauge buffers_waiting_connections None host[37];
+    /// Connections that were ended because they held much for long while others waited.
+    Counter buffers_ended_connections None host[38];
 
     // Not in `stats`.
 

@@ -7,12 +7,10 @@ use super::{
 };
 use crate::{
     clock::Seconds,
+    limits,
     statistics::{CLASSES, Class, ClassCounters, Classes, Counters, Sizes, class_of},
 };
 use alloc::{vec, vec::Vec};
-
-/// Segments at the old end of each list that are searched for the oldest item of each class.
-const AGE_SEGMENTS_MAX: usize = 4;
 
 /// See the module.
 pub(super) struct StoreCounters {
@@ -112,18 +110,20 @@ impl StoreCounters {
 }
 
 impl Store {
-    /// The classes that hold or held something. The age of a class is that of its first item in the oldest segments of
-    /// the log. A class without an item there shows 0: none of its items is about to be evicted.
+    /// The classes that hold or held something. The age of a class is that of its first item among the oldest of the
+    /// log. A class without an item there shows 0: none of its items is about to be evicted.
     pub(super) fn classes(&self, now: Seconds) -> Classes {
         let mut ages = [0; CLASSES + 1];
         let mut seen = [false; CLASSES + 1];
         for list in List::all() {
             let mut id = self.log.oldest(list);
-            for _ in 0..AGE_SEGMENTS_MAX {
-                if id == SegmentId::NONE {
-                    break;
-                }
-                for item in self.items_of(id).filter(|item| !item.is_dead()) {
+            let mut left = limits::AGE_ITEMS_MAX;
+            while id != SegmentId::NONE && left > 0 {
+                for item in self.items_of(id).take(left) {
+                    left -= 1;
+                    if item.is_dead() {
+                        continue;
+                    }
                     let class = class_of(item.total_bytes() as usize);
                     if !core::mem::replace(&mut seen[class], true) {
                         ages[class] = now.saturating_sub(item.access(&self.pool)).into();

@@ -11,7 +11,7 @@ use crate::{
     clock::{Expiry, Seconds},
     command::{ArithmeticOptions, Command, Direction, Operation, StoreMode, StoreOptions, Touched},
     limits::{self, item_overhead_bytes},
-    reply::{Found, Reply, Value},
+    reply::Reply,
 };
 use core::num::NonZeroU64;
 
@@ -40,6 +40,7 @@ impl Store {
                 self.arithmetic(key, direction, delta, &options, now)
             }
             Operation::Touch { expiry, touched } => self.touch(key, expiry, touched, now),
+            Operation::Piece { cursor, position, length } => self.piece(cursor, position, length, now),
         }
     }
 
@@ -53,14 +54,14 @@ impl Store {
         self.counters.totals.get_hits += 1;
         self.counters.class(hit.item.total_bytes()).get_hits += 1;
         self.record_use(hit, now);
-        Reply::Found(self.found(&hit.item))
+        Reply::Found(self.found(&hit.item, now))
     }
 
     fn read_and_touch(&mut self, key: Key<'_>, expiry: Expiry, now: Seconds) -> Reply<'_> {
         self.counters.totals.cmd_touch += 1;
         match self.lookup_and_touch(key, expiry, now) {
             // Without room for the expiry, the item is read all the same.
-            Some((item, _)) => Reply::Found(self.found(&item)),
+            Some((item, _)) => Reply::Found(self.found(&item, now)),
             None => Reply::Missing,
         }
     }
@@ -71,8 +72,8 @@ impl Store {
         match touched {
             Touched::Nothing if is_touched => Reply::Touched,
             Touched::Nothing => Reply::OutOfMemory,
-            Touched::Attributes => Reply::Found(Found { value: Value::whole(&[]), ..self.found(&item) }),
-            Touched::Value => Reply::Found(self.found(&item)),
+            Touched::Attributes => Reply::Found(self.attributes(&item)),
+            Touched::Value => Reply::Found(self.found(&item, now)),
         }
     }
 
@@ -352,23 +353,6 @@ impl Store {
     pub(super) fn record_use(&mut self, hit: Hit, now: Seconds) {
         self.index.mark(&mut self.pool, hit.slot, USED | FETCHED);
         hit.item.note_access(&mut self.pool, now);
-    }
-
-    #[inline]
-    fn found(&self, item: &Item) -> Found<'_> {
-        Found { flags: item.flags(&self.pool), cas: item.unique(&self.pool), value: self.value(item) }
-    }
-
-    #[inline]
-    pub(super) fn value(&self, item: &Item) -> Value<'_> {
-        let (length, inline) = (item.value_bytes as usize, item.inline_bytes());
-        let at = item.location.byte() + inline as usize;
-        let here = (self.pool.segment_bytes() - self.pool.offset_of(item.location) - inline) as usize;
-        if length <= here {
-            return Value::whole(self.pool.slice(at, length));
-        }
-        let continued = self.pool.segment(self.pool.segment_of(item.location)).continued;
-        Value::scattered(length, self.pool.slice(at, here), self, continued.0)
     }
 
     fn is_too_large(&self, key_bytes: usize, value_bytes: usize, flags: u32) -> bool {

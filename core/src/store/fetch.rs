@@ -57,7 +57,7 @@ impl Store {
             let marks = hit.item.marks() | TAKEN;
             hit.item.set_marks(&mut self.pool, marks);
         }
-        self.with_value(known, &hit.item, fetch)
+        self.with_value(known, &hit.item, fetch, now)
     }
 
     pub(super) fn inspect(&mut self, key: Key<'_>, now: Seconds) -> Reply<'_> {
@@ -190,7 +190,7 @@ impl Store {
         if fetch.is_use {
             self.record_fetch(&hit, false, now);
         }
-        self.with_value(known, &hit.item, fetch)
+        self.with_value(known, &hit.item, fetch, now)
     }
 
     fn count_fetch(&mut self, hit: &Hit, fetch: &Fetch) {
@@ -237,9 +237,10 @@ impl Store {
     }
 
     #[inline(always)]
-    fn with_value<'s>(&'s self, known: Fetched<'static>, item: &Item, fetch: &Fetch) -> Reply<'s> {
+    fn with_value(&mut self, known: Fetched<'static>, item: &Item, fetch: &Fetch, now: Seconds) -> Reply<'_> {
         let wanted = fetch.value && fetch.unless != Some(known.cas);
-        Reply::Item(Fetched { value: wanted.then(|| self.value(item)), ..known })
+        let value = if wanted { Some(self.value_or_beginning(item, now)) } else { None };
+        Reply::Item(Fetched { value, ..known })
     }
 }
 

@@ -22,6 +22,8 @@
 //! | `victim` | the walk over a segment |
 //! | `counters` | statistics |
 //! | `walk` | listings of items |
+//! | `pieces` | long values that are read in pieces |
+//! | `holds` | segments that stay readable while a value in them is read |
 //! | `number` | the text of `incr` and `decr` |
 //! | `check` | the invariants |
 
@@ -32,11 +34,13 @@ mod evict;
 mod execute;
 mod fetch;
 mod ghost;
+mod holds;
 mod index;
 mod item;
 mod log;
 mod number;
 mod overflow;
+mod pieces;
 mod pool;
 mod reclaim;
 mod segment;
@@ -49,7 +53,7 @@ use crate::{
     boundary::event::{Event, Events, Kinds},
     clock::Seconds,
     command::Broadcast,
-    reply::Pieces,
+    limits,
     statistics::{Counters, Sizes, class_of},
 };
 use alloc::vec::Vec;
@@ -59,7 +63,7 @@ use ghost::Ghosts;
 use index::{Index, Slot};
 use item::Item;
 use log::Log;
-use pool::{Cursor, LINE_BYTES, Pool, SEGMENT_BYTES_MIN, SEGMENTS_MIN};
+use pool::{LINE_BYTES, Pool, SEGMENT_BYTES_MIN, SEGMENTS_MIN};
 use reclaim::Reclaim;
 use segment::{List, SEGMENT_TABLE_BYTES, SegmentId};
 
@@ -75,6 +79,8 @@ pub struct Store {
     config: StoreConfig,
     /// The limit in segments. After it was lowered, the limit of `pool` approaches it.
     target: u32,
+    /// Bytes of the limit that something beside the store takes.
+    reserved_bytes: u64,
     unique: u64,
     /// The difference between a unique and the next.
     unique_step: u64,
@@ -85,10 +91,9 @@ pub struct Store {
     /// Whether the sweep removes expired items.
     expires: bool,
     events: Events,
+    /// Bytes of a value beyond which a reply has its beginning only.
+    piece_bytes: usize,
 }
-
-/// Segments that a crawl walks over at once. The sweep does the others.
-const CRAWL_STEPS: u32 = 64;
 
 /// Maximum number of buckets that one removal merges.
 const SHRINKING_STEPS_MAX: u32 = 2;
@@ -125,12 +130,14 @@ impl Store {
             counters: StoreCounters::new(),
             config,
             target: limit,
+            reserved_bytes: 0,
             unique: 0,
             unique_step: 1,
             flushed: None,
             flush_at: None,
             expires: true,
             events: Events::default(),
+            piece_bytes: usize::MAX,
         })
     }
 
@@ -153,17 +160,17 @@ impl Store {
                 self.apply_due_flush(now);
             }
             Broadcast::RefuseFlush => self.counters.totals.cmd_flush += 1,
-            Broadcast::Counters => self.counters().encode_to(answer),
+            Broadcast::Counters => self.counters_at(now).encode_to(answer),
             Broadcast::Classes => self.classes(now).encode(answer),
-            Broadcast::Sizes => self.counters.sizes.encode(answer),
+            Broadcast::Sizes(extent) => self.counters.sizes.encode(answer, extent),
             // The shard around the store owns prefixes and settings.
-            Broadcast::Detail(_) | Broadcast::Tune(_) | Broadcast::Tuned => {}
+            Broadcast::CountPrefixes(_) | Broadcast::Prefixes(_) | Broadcast::Tune(_) | Broadcast::Tuned => {}
             Broadcast::Crawl => {
                 answer.push(u8::from(self.expires));
                 if self.expires {
                     self.counters.totals.lru_crawler_starts += 1;
                     self.reclaim.restart_sweep();
-                    self.sweep(now, CRAWL_STEPS);
+                    self.sweep(now, limits::CRAWL_SEGMENTS_MAX);
                 }
             }
             Broadcast::BeginWalk => {
@@ -176,18 +183,29 @@ impl Store {
         }
     }
 
-    /// Changes the limit of the pool; false if it is above the capacity or below sixteen segments. The commands and
+    /// Changes the limit of the memory; false if it is above the capacity or below sixteen segments. The commands and
     /// sweeps that follow free the segments above a lowered limit step by step.
     pub fn set_limit(&mut self, memory_bytes: u64) -> bool {
-        let target = segments_in(memory_bytes, self.pool.segment_bytes());
+        self.share_limit(memory_bytes, self.reserved_bytes)
+    }
+
+    /// [`Store::set_limit`], with `reserved_bytes` of the limit for something beside the store.
+    pub fn share_limit(&mut self, memory_bytes: u64, reserved_bytes: u64) -> bool {
+        let target = segments_in(memory_bytes.saturating_sub(reserved_bytes), self.pool.segment_bytes());
         if target > self.pool.capacity() || target < SEGMENTS_MIN {
             return false;
         }
         self.config.memory_bytes = memory_bytes;
+        self.reserved_bytes = reserved_bytes;
         let above = self.pool.used() + self.segments_kept_free();
         self.pool.set_limit(target.max(above.min(self.pool.limit())));
         self.target = target;
         true
+    }
+
+    /// Gives up memory to something beside the store, or takes it back; false if the store would become too small.
+    pub fn reserve(&mut self, bytes: u64) -> bool {
+        self.share_limit(self.config.memory_bytes, bytes)
     }
 
     /// Makes uniques that no other of the `shards` shards makes. Must be called before items are stored.
@@ -232,16 +250,23 @@ impl Store {
         self.pool.reclaimable()
     }
 
-    /// Every counter and gauge.
+    /// [`Store::counters`] at `now`.
+    pub fn counters_at(&mut self, now: Seconds) -> Counters {
+        self.apply_due_flush(now);
+        self.counters()
+    }
+
+    /// Every counter and gauge of the store.
     pub fn counters(&self) -> Counters {
         let segment_bytes = u64::from(self.pool.segment_bytes());
         let mut counters = self.counters.totals;
         counters.curr_items = u64::from(self.index.items());
         counters.index_buckets = u64::from(self.index.buckets(&self.pool));
         counters.hash_bytes = counters.index_buckets * LINE_BYTES as u64;
-        counters.pool_bytes = self.config.memory_bytes;
+        counters.pool_bytes = self.config.memory_bytes.saturating_sub(self.reserved_bytes);
         let begun = u64::from(self.log.unwritten_bytes(&self.pool)) + self.index.unused_bytes(&self.pool);
         let free = u64::from(self.pool.available()) * segment_bytes + begun;
+        counters.held_value_bytes = self.held_bytes() as u64;
         let taken = counters.bytes + counters.hash_bytes;
         counters.pool_free_bytes = free.min(counters.pool_bytes.saturating_sub(taken));
         counters.pool_dead_bytes = counters.pool_bytes.saturating_sub(taken + counters.pool_free_bytes);
@@ -303,14 +328,6 @@ impl Store {
         if List::all().all(|list| is_later(self.log.oldest(list))) {
             self.flushed = None;
         }
-    }
-}
-
-impl Pieces for Store {
-    fn piece(&self, position: u32, length_max: usize) -> (&[u8], u32) {
-        let segment = SegmentId(position);
-        let (at, length) = self.pool.advance(&mut Cursor { segment, offset: 0 }, length_max);
-        (self.pool.slice(at, length), self.pool.segment(segment).continued.0)
     }
 }
 

@@ -4,7 +4,11 @@
 //! The reservation is made once, so addresses never change. The length of the vector grows segment by segment, so memory
 //! that was never used is never resident.
 
-use super::segment::{EIGHTHS, Location, Segment, SegmentId, SegmentKind};
+use super::{
+    holds::Holds,
+    segment::{EIGHTHS, Location, Segment, SegmentId, SegmentKind},
+};
+use crate::limits;
 use alloc::vec::Vec;
 
 /// Size and alignment of a line of the index: a cache line.
@@ -42,6 +46,7 @@ pub(super) struct Pool {
     used: u32,
     limit: u32,
     capacity: u32,
+    pub(super) holds: Holds,
 }
 
 impl Pool {
@@ -59,7 +64,9 @@ impl Pool {
         segments.try_reserve_exact(capacity as usize).ok()?;
         let segment_shift = segment_bytes.trailing_zeros();
         let (free, absent) = (SegmentId::NONE, SegmentId::NONE);
-        Some(Self { bytes, base, segments, segment_shift, free, absent, present: 0, used: 0, limit, capacity })
+        let pool_bytes = (limit as usize).saturating_mul(segment_bytes as usize);
+        let holds = Holds::new(pool_bytes / limits::HELD_BYTES_SHARE);
+        Some(Self { bytes, base, segments, segment_shift, free, absent, present: 0, used: 0, limit, capacity, holds })
     }
 
     /// Size of every segment.
@@ -130,9 +137,24 @@ impl Pool {
     /// Makes a segment free.
     pub(super) fn release(&mut self, id: SegmentId) {
         assert!(self.segment(id).kind != SegmentKind::Free);
+        if !self.holds.is_empty() {
+            self.save_held(id);
+        }
         *self.segment_mut(id) = Segment { next: self.free, ..Segment::FREE };
         self.free = id;
         self.used -= 1;
+    }
+
+    #[cold]
+    fn save_held(&mut self, id: SegmentId) {
+        let at = self.base + self.start(id);
+        self.holds.save(id, &self.bytes[at..at + (1 << self.segment_shift)]);
+    }
+
+    /// Whether the bytes of `id` must not change, because a client still reads them.
+    #[inline]
+    pub(super) fn is_held(&self, id: SegmentId) -> bool {
+        !self.holds.is_empty() && self.holds.covers(id)
     }
 
     /// The memory of a free segment above the limit, if there is one. From now on the segment counts as absent, so its

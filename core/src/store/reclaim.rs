@@ -99,6 +99,7 @@ impl Store {
     /// more to do at once.
     pub fn sweep(&mut self, now: Seconds, steps: u32) -> bool {
         self.apply_due_flush(now);
+        self.pool.holds.expire(now);
         self.drop_paused_expiry();
         let segments = self.pool.segments();
         let round = self.reclaim.sweep_left;

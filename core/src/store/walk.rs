@@ -10,12 +10,10 @@ use crate::{
     boundary::listing::{END, Listed, Piece},
     clock::Seconds,
     command::Walk,
+    limits,
     statistics::class_of,
 };
 use alloc::vec::Vec;
-
-/// Buckets of one piece. With seven items each they are about as much work as a batch of large commands.
-const PIECE_BUCKETS_MAX: u32 = 128;
 
 impl Store {
     /// Appends a [`Piece`]: the live items of the requested classes from the cursor on, up to the limits of room and
@@ -24,8 +22,9 @@ impl Store {
         let at = Piece::begin(answer);
         let room = answer.len() + walk.room as usize;
         let mut cursor = walk.cursor.min(END);
-        for _ in 0..PIECE_BUCKETS_MAX {
-            if cursor >= END || answer.len() > room {
+        let mut items = 0;
+        for _ in 0..limits::WALK_BUCKETS_MAX {
+            if cursor >= END || answer.len() > room || items >= limits::WALK_ITEMS_MAX {
                 break;
             }
             let from = cursor as u32;
@@ -33,7 +32,10 @@ impl Store {
             // A part of a bucket that was merged meanwhile was visited already.
             let is_whole = bucket_range.begin == from;
             self.index.for_each_in(&self.pool, bucket_range.bucket, |entry| {
+                items += 1;
                 let item = Item::parse(&self.pool, entry.location());
+                #[cfg(feature = "fault-injection")]
+                crate::fault::inject(item.key(&self.pool), b"walk");
                 let class = class_of(item.total_bytes() as usize);
                 let is_next = || is_whole || place_of(self.index.hash(item.key(&self.pool))) >= from;
                 if walk.classes >> class & 1 != 0 && !self.is_gone(&item, now) && is_next() {

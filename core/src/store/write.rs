@@ -37,10 +37,11 @@ pub(super) struct Attributes {
 pub(super) struct NoRoom;
 
 impl Store {
-    /// Size of the largest item: at most half of the pool, and at most three quarters of what the index leaves.
+    /// Size of the largest item: a little more than half of the pool, so that one of half the limit fits in the whole
+    /// segments of the pool, and at most three quarters of what the index leaves.
     pub(super) fn item_total_bytes_max(&self) -> u64 {
         let beside_index = self.target.saturating_sub(self.index.segments());
-        u64::from((self.target / 2).min(beside_index / 4 * 3)) * u64::from(self.pool.segment_bytes())
+        u64::from((self.target / 2 + self.target / 32).min(beside_index / 4 * 3)) * u64::from(self.pool.segment_bytes())
     }
 
     /// Writes the item of `key`. It replaces `present`. The caller has checked its size.
@@ -67,6 +68,7 @@ impl Store {
         if let (Some(hit), Content::Bytes(bytes)) = (present, content)
             && hit.item.fits_exactly(&item)
             && self.is_young(&hit.item)
+            && !self.pool.is_held(self.pool.segment_of(hit.item.location))
         {
             return Ok(self.overwrite(hit, &header, bytes));
         }

@@ -135,18 +135,18 @@ impl Aged {
     /// Stores a value of this length that expires `ttl_s` seconds later; 0: never.
     pub(crate) fn set(&mut self, number: u64, value_bytes: usize, ttl_s: u32) {
         let value = core::mem::take(&mut self.value);
-        let expiry = Expiry::from_exptime(i64::from(ttl_s), NOW);
+        let expiry = Expiry::from_exptime(i64::from(ttl_s), &NOW.into());
         assert!(self.execute(number, Operation::set(&value[..value_bytes], expiry), NOW));
         self.value = value;
     }
 
     pub(crate) fn touch(&mut self, number: u64, ttl_s: u32) -> bool {
-        let expiry = Expiry::from_exptime(i64::from(ttl_s), NOW);
+        let expiry = Expiry::from_exptime(i64::from(ttl_s), &NOW.into());
         self.execute(number, Operation::Touch { expiry, touched: Touched::Nothing }, NOW)
     }
 
     pub(crate) fn get_and_touch(&mut self, number: u64, ttl_s: u32) -> bool {
-        let expiry = Expiry::from_exptime(i64::from(ttl_s), NOW);
+        let expiry = Expiry::from_exptime(i64::from(ttl_s), &NOW.into());
         self.execute(number, Operation::Get { touch: Some(expiry) }, NOW)
     }
 

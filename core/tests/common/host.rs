@@ -24,17 +24,24 @@ pub(crate) struct Server {
     pub(crate) asked: Vec<HostRequest>,
     /// Carries that did not execute everything.
     pub(crate) cut_short: usize,
+    /// Stores that were replaced by empty ones.
+    pub(crate) losses: u64,
+    /// Runs for shards after which one traps.
+    pub(crate) traps_after: Option<u32>,
+    config: Config,
 }
 
 impl Server {
     pub(crate) fn solo(config: &Config, now: Seconds) -> Self {
-        Self::with(Engine::new(config, now).expect("memory"), Vec::new(), now)
+        Self::with(config.clone(), Engine::new(config, now).expect("memory"), Vec::new(), now)
     }
 
     /// A front and `shards` shards.
     pub(crate) fn sharded(config: &Config, shards: u32, now: Seconds) -> Self {
-        let role = |role| Engine::new(&Config { role, shards, ..config.clone() }, now).expect("memory");
-        Self::with(role(Role::Front), (0..shards).map(|_| role(Role::Shard)).collect(), now)
+        let config = Config { shards, ..config.clone() };
+        let role = |role| Engine::new(&Config { role, ..config.clone() }, now).expect("memory");
+        let (front, shards) = (role(Role::Front), (0..shards).map(|_| role(Role::Shard)).collect());
+        Self::with(config, front, shards, now)
     }
 
     /// A front and `shards` shards, or a solo engine if there are none.
@@ -42,9 +49,9 @@ impl Server {
         if shards == 0 { Self::solo(config, now) } else { Self::sharded(config, shards, now) }
     }
 
-    fn with(engine: Engine, shards: Vec<Engine>, now: Seconds) -> Self {
+    fn with(config: Config, engine: Engine, shards: Vec<Engine>, now: Seconds) -> Self {
         let room = wasmcached_core::limits::REPLY_BYTES_HIGH;
-        Self { engine, shards, room, now, asked: Vec::new(), cut_short: 0 }
+        Self { engine, shards, room, now, asked: Vec::new(), cut_short: 0, losses: 0, traps_after: None, config }
     }
 
     /// The replies to `stream`, and whether the connection was closed.
@@ -101,16 +108,18 @@ impl Server {
     }
 
     fn carry(&mut self) {
-        let (runs, orders) = self.front().runs();
-        let (runs, orders) = (runs.to_vec(), orders.to_vec());
+        let runs = self.front().runs().0.to_vec();
         assert!(!runs.is_empty());
         let mut room = self.room;
         for (number, run) in runs.iter().enumerate() {
-            let orders = &orders[run.start..run.start + run.bytes];
+            let front = self.front();
+            let orders = [&front.runs().1[run.start..run.start + run.bytes], front.tail(run)].concat();
+            let orders = &orders[..];
             if run.target == Target::HOST {
                 let request = HostRequest::decode(orders).expect("a request for the host");
                 self.asked.push(request);
-                self.reply(number, 1, &answer(request));
+                let answer = self.answer(request);
+                self.reply(number, 1, &answer);
                 continue;
             }
             let shards = match run.target {
@@ -118,6 +127,11 @@ impl Server {
                 Target(shard) => shard as usize..shard as usize + 1,
             };
             for shard in shards {
+                if self.traps() {
+                    self.lose_shard(shard);
+                    self.reply(number, u32::MAX, &[]);
+                    continue;
+                }
                 let (executed, replies) = self.execute(shard, orders, run, room);
                 self.reply(number, executed, &replies);
                 room = room.saturating_sub(replies.len());
@@ -126,6 +140,28 @@ impl Server {
                     return;
                 }
             }
+        }
+    }
+
+    /// Replaces a shard by an empty one, as after a trap.
+    pub(crate) fn lose_shard(&mut self, shard: usize) {
+        let config = Config { role: Role::Shard, ..self.config.clone() };
+        self.shards[shard] = Engine::new(&config, self.now).expect("memory");
+        self.losses += 1;
+    }
+
+    fn traps(&mut self) -> bool {
+        let is_due = self.traps_after == Some(0);
+        self.traps_after = self.traps_after.and_then(|left| left.checked_sub(1));
+        is_due
+    }
+
+    fn answer(&self, request: HostRequest) -> Vec<u8> {
+        match request {
+            HostRequest::Statistics => HostStatistics { limit_maxbytes: 7, ..HostStatistics::default() }.encode(),
+            HostRequest::MemoryLimit(_) => vec![1],
+            HostRequest::Losses => self.losses.to_le_bytes().to_vec(),
+            _ => Vec::new(),
         }
     }
 
@@ -144,14 +180,6 @@ impl Server {
 
     pub(crate) fn consume(&mut self, id: ConnectionId, bytes: usize) -> ConnectionStatus {
         self.front().consume(id, bytes)
-    }
-}
-
-fn answer(request: HostRequest) -> Vec<u8> {
-    match request {
-        HostRequest::Statistics => HostStatistics { limit_maxbytes: 7, ..HostStatistics::default() }.encode(),
-        HostRequest::MemoryLimit(_) => vec![1],
-        _ => Vec::new(),
     }
 }
 
@@ -266,7 +294,9 @@ impl Client {
         self.received.extend_from_slice(&output[..sent]);
         let all = sent == output.len();
         self.status = server.consume(self.id, sent);
-        assert_eq!(self.status.has(ConnectionStatus::OUTPUT), !all);
+        // The guest keeps the rest, or makes it again.
+        let unsent = self.status.has(ConnectionStatus::OUTPUT) || self.status.has(ConnectionStatus::MORE);
+        assert!(if all { !self.status.has(ConnectionStatus::OUTPUT) } else { unsent });
     }
 
     /// Events until there are no more.

@@ -157,7 +157,7 @@ pub(crate) fn answer_of(reply: &Reply<'_>) -> (Answer, u64) {
         Reply::TooLarge => (Answer::TooLarge, 0),
         Reply::BadData => (Answer::BadData, 0),
         Reply::OutOfMemory => (Answer::OutOfMemory, 0),
-        Reply::Item(_) | Reply::Contended | Reply::Lost => panic!("nobody asked for this"),
+        Reply::Item(_) | Reply::Contended | Reply::Lost | Reply::Piece(_) => panic!("nobody asked for this"),
     }
 }
 
@@ -193,7 +193,9 @@ fn model_step(
             }
         },
         Operation::RefuseData => (Answer::BadData, item),
-        Operation::Fetch(_) | Operation::Inspect | Operation::Discard(_) => unreachable!("the model knows none"),
+        Operation::Fetch(_) | Operation::Inspect | Operation::Discard(_) | Operation::Piece { .. } => {
+            unreachable!("the model knows none")
+        }
         Operation::Delete => (if item.is_some() { Answer::Deleted } else { Answer::Missing }, None),
         Operation::RefuseLarge { unlink } => (Answer::TooLarge, item.filter(|_| !unlink)),
         Operation::Arithmetic { direction, delta, .. } => {

@@ -1,23 +1,35 @@
 //! The verbs of a guest with connections.
 
 use super::{
-    ConnectionKind, EventBatch, Fault, FrontStatus, Guest, GuestModule, RecordedEvents, Run, RunOutcome, UpkeepVerbs,
-    Verb, Word, range, word_at,
+    CallBytes, ConnectionKind, EventBatch, Fault, FrontStatus, Guest, GuestModule, RecordedEvents, Run, RunOutcome,
+    UpkeepVerbs, Verb, Word, range, word_at,
 };
-use crate::limits::{MESSAGE_BYTES_MAX, RUNS_MAX};
+use crate::{
+    clock::ClockRelation,
+    limits::{MESSAGE_BYTES_MAX, RUNS_MAX},
+};
 use std::ops::Range;
-use wasmcached_core::boundary::{
-    config::{Config, Role},
-    event::Kinds,
-    host::Target,
+use wasmcached_core::{
+    boundary::{
+        config::{Config, Role},
+        event::Kinds,
+        host::Target,
+    },
+    limits,
 };
+
+/// Bytes of the record of a run.
+const RUN_BYTES: usize = 6 * 4;
 
 /// A guest with connections: a front, or a solo.
 pub(crate) struct Front {
     pub(super) guest: Guest,
     verbs: FrontVerbs,
     login: LoginVerbs,
+    budget: BudgetVerbs,
     upkeep: UpkeepVerbs,
+    /// As it was told to the guest.
+    clock: ClockRelation,
     /// The window of all connections without a partial request; requested once.
     plain_window: Option<Range<usize>>,
 }
@@ -39,11 +51,22 @@ impl Front {
             label: guest.verb("label")?,
             deliver: guest.verb("deliver")?,
             reserve: guest.verb("reserve")?,
+            clock: guest.verb("clock")?,
         };
-        let login =
-            LoginVerbs { reserve: guest.verb("reserve")?, users: guest.verb("users")?, logins: guest.verb("logins")? };
+        let login = LoginVerbs {
+            reserve: guest.verb("reserve")?,
+            users: guest.verb("users")?,
+            logins: guest.verb("logins")?,
+            peer: guest.verb("peer")?,
+        };
+        let budget = BudgetVerbs {
+            wanted: guest.verb("wanted")?,
+            admit: guest.verb("admit")?,
+            holder: guest.verb("holder")?,
+            shed: guest.verb("shed")?,
+        };
         let upkeep = guest.upkeep_verbs()?;
-        Ok(Self { guest, verbs, login, upkeep, plain_window: None })
+        Ok(Self { guest, verbs, login, budget, upkeep, clock: ClockRelation::default(), plain_window: None })
     }
 
     /// Opens a connection; returns its number.
@@ -58,18 +81,19 @@ impl Front {
         self.guest.call(&self.verbs.open, number)
     }
 
-    /// The buffer to receive into, never empty. `partial` is that of the connection's last status.
+    /// The buffer to receive into, never empty. `partial` is that of the connection's last status; `is_pressed`: the window
+    /// may be short.
     #[inline]
-    pub(crate) fn window(&mut self, connection: u32, partial: bool) -> Result<&mut [u8], Fault> {
+    pub(crate) fn window(&mut self, connection: u32, partial: bool, is_pressed: bool) -> Result<&mut [u8], Fault> {
         let window = match &self.plain_window {
-            Some(window) if !partial => window.clone(),
+            Some(window) if !partial && !is_pressed => window.clone(),
             _ => {
                 self.guest.call(&self.verbs.input, connection)?;
                 let window = self.guest.named(Word::Window);
                 if window.is_empty() {
                     return Err(Fault::new("the guest gave an empty window"));
                 }
-                if !partial {
+                if !partial && !is_pressed {
                     self.plain_window = Some(window.clone());
                 }
                 window
@@ -81,7 +105,18 @@ impl Front {
     /// Processes the input that was received into the window.
     #[inline]
     pub(crate) fn advance(&mut self, connection: u32, received: usize, now: u32) -> Result<FrontStatus, Fault> {
-        self.guest.call(&self.verbs.advance, (connection, received as u32, now)).map(FrontStatus)
+        let bytes = CallBytes(received as u64);
+        self.guest.call_with(&self.verbs.advance, (connection, received as u32, now), bytes).map(FrontStatus)
+    }
+
+    /// Tells the guest what it must know of the clock besides the seconds, if that has changed.
+    #[inline]
+    pub(crate) fn set_clock(&mut self, clock: ClockRelation) -> Result<(), Fault> {
+        if clock == self.clock {
+            return Ok(());
+        }
+        self.clock = clock;
+        self.guest.call(&self.verbs.clock, (clock.wall_ahead_s, clock.has_fraction.into()))
     }
 
     /// Continues after the runs were executed.
@@ -115,6 +150,46 @@ impl Front {
         self.guest.word(Word::Yields as usize)
     }
 
+    /// Bytes that the connections of this front hold.
+    #[inline]
+    pub(crate) fn held_bytes(&self) -> u32 {
+        self.guest.word(Word::Held as usize)
+    }
+
+    /// Tells the guest what the connections of all other fronts hold.
+    pub(crate) fn set_held_elsewhere(&mut self, bytes: u64) -> Result<(), Fault> {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let at = self.guest.mailbox_at + Word::HeldElsewhere as usize * 4;
+        self.guest.bytes_mut(at..at + 4)?.copy_from_slice(&bytes.to_le_bytes());
+        Ok(())
+    }
+
+    /// The room that the waiting request of a connection needs; 0: it does not wait.
+    pub(crate) fn wanted(&mut self, connection: u32) -> Result<u32, Fault> {
+        self.guest.call(&self.budget.wanted, connection)
+    }
+
+    /// Gives the waiting request of a connection its room.
+    pub(crate) fn admit(&mut self, connection: u32) -> Result<(), Fault> {
+        self.guest.call(&self.budget.admit, connection)
+    }
+
+    /// The connection that has held most for longest without progress, and its weight; `None` if there is none.
+    pub(crate) fn largest_holder(&mut self, now: u32) -> Result<Option<(u32, u32)>, Fault> {
+        let holder = self.guest.call(&self.budget.holder, now)?;
+        Ok((holder != 0).then_some((holder as u32, (holder >> 32) as u32)))
+    }
+
+    /// Ends a connection because others need its room.
+    pub(crate) fn shed(&mut self, connection: u32) -> Result<FrontStatus, Fault> {
+        self.guest.call(&self.budget.shed, connection).map(FrontStatus)
+    }
+
+    /// Returns unused memory to the system; true if there may be more.
+    pub(crate) fn reclaim(&mut self) -> Result<bool, Fault> {
+        self.guest.reclaim(&self.upkeep)
+    }
+
     /// Number of runs to execute.
     pub(crate) fn runs_count(&self) -> Result<u32, Fault> {
         let count = self.guest.word(Word::Runs as usize + 1);
@@ -123,15 +198,27 @@ impl Front {
 
     /// A run, by its index.
     pub(crate) fn run(&self, index: u32) -> Result<Run, Fault> {
-        let at = self.guest.word(Word::Runs as usize) as usize + index as usize * 16;
-        let record = self.guest.bytes(at..at + 16)?;
+        let at = self.guest.word(Word::Runs as usize) as usize + index as usize * RUN_BYTES;
+        let record = self.guest.bytes(at..at + RUN_BYTES)?;
         let field = |index: usize| word_at(record, index);
-        Ok(Run { target: Target(field(0)), commands_at: field(1), commands_bytes: field(2), count: field(3) })
+        Ok(Run {
+            target: Target(field(0)),
+            commands_at: field(1),
+            commands_bytes: field(2),
+            count: field(3),
+            tail_at: field(4),
+            tail_bytes: field(5),
+        })
     }
 
     /// The commands of a run.
     pub(crate) fn commands(&self, run: Run) -> Result<&[u8], Fault> {
         self.guest.bytes(range(run.commands_at, run.commands_bytes))
+    }
+
+    /// The bytes that follow the commands of a run.
+    pub(crate) fn tail(&self, run: Run) -> Result<&[u8], Fault> {
+        self.guest.bytes(range(run.tail_at, run.tail_bytes))
     }
 
     /// Ends a run; returns the buffer for its replies.
@@ -140,7 +227,7 @@ impl Front {
             RunOutcome::Executed(count) => count,
             RunOutcome::Lost => u32::MAX,
         };
-        let at = self.guest.call(&self.verbs.reply, (run, executed, bytes as u32))?;
+        let at = self.guest.call_with(&self.verbs.reply, (run, executed, bytes as u32), CallBytes(bytes as u64))?;
         self.guest.bytes_mut(range(at, bytes as u32))
     }
 
@@ -149,7 +236,7 @@ impl Front {
         let bytes = list.len() as u32;
         let at = self.guest.call(&self.login.reserve, bytes)?;
         self.guest.bytes_mut(range(at, bytes))?.copy_from_slice(list);
-        let line = self.guest.call(&self.login.users, bytes)?;
+        let line = self.guest.call_with(&self.login.users, bytes, CallBytes(bytes.into()))?;
         if line == 0 {
             return Ok(Ok(()));
         }
@@ -162,6 +249,11 @@ impl Front {
     pub(crate) fn logins(&mut self) -> Result<(u32, u32), Fault> {
         let logins = self.guest.call(&self.login.logins, ())?;
         Ok((logins as u32, (logins >> 32) as u32))
+    }
+
+    /// Tells the guest the number of a client's address.
+    pub(crate) fn peer(&mut self, connection: u32, number: u64) -> Result<(), Fault> {
+        self.guest.call(&self.login.peer, (connection, number))
     }
 
     /// Tells the guest the descriptor of a connection, by which statistics name it.
@@ -185,8 +277,9 @@ impl Front {
         let at = self.guest.call(&self.verbs.reserve, bytes)?;
         self.guest.bytes_mut(range(at, bytes))?.copy_from_slice(&batch.records);
         let seconds = u32::try_from(batch.at.as_secs()).unwrap_or(u32::MAX);
+        let events = CallBytes(u64::from(bytes) * limits::WATCHERS_MAX as u64);
         let arguments = (bytes, batch.number, seconds, batch.at.subsec_micros());
-        let lines = self.guest.call(&self.verbs.deliver, arguments)?;
+        let lines = self.guest.call_with(&self.verbs.deliver, arguments, events)?;
         Ok(((lines >> 32) as u32, lines as u32))
     }
 
@@ -213,10 +306,19 @@ struct FrontVerbs {
     label: Verb<(u32, u32), ()>,
     deliver: Verb<(u32, u64, u32, u32), u64>,
     reserve: Verb<u32, u32>,
+    clock: Verb<(i64, u32), ()>,
 }
 
 struct LoginVerbs {
     reserve: Verb<u32, u32>,
     users: Verb<u32, u32>,
     logins: Verb<(), u64>,
+    peer: Verb<(u32, u64), ()>,
+}
+
+struct BudgetVerbs {
+    wanted: Verb<u32, u32>,
+    admit: Verb<u32, ()>,
+    holder: Verb<u32, u64>,
+    shed: Verb<u32, u32>,
 }

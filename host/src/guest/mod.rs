@@ -9,14 +9,16 @@ mod front;
 mod settings;
 mod shard;
 mod verbs;
+mod watchdog;
 
 pub(crate) use front::Front;
+pub(crate) use settings::{MEMORY_GUARD_BYTES, MEMORY_RESERVATION_BYTES, MemoryLayout};
 pub(crate) use shard::Shard;
 pub(crate) use verbs::{ConnectionKind, EventBatch, FrontStatus, RecordedEvents, Run, RunOutcome};
 
 use crate::{
     counters::FaultCounters,
-    limits::{CALL_THREAD_TIME_MAX, GUEST_BYTES, MESSAGE_BYTES_MAX, RECLAIMS_PER_SWEEP_MAX},
+    limits::{GUEST_BYTES, MESSAGE_BYTES_MAX, RECLAIMS_PER_SWEEP_MAX},
     options::HugePages,
     system::memory::{self, Pages},
 };
@@ -33,7 +35,8 @@ use wasmcached_core::{
     },
     limits,
 };
-use wasmtime::{InstancePre, Linker, Memory, Store, StoreLimits, StoreLimitsBuilder, Trap, TypedFunc, UpdateDeadline};
+use wasmtime::{InstancePre, Linker, Memory, Store, StoreLimitsBuilder, Trap, TypedFunc, UpdateDeadline};
+use watchdog::{CallBytes, CallWatchdog};
 
 /// Interval of the calls to [`GuestModule::tick`].
 pub(crate) const TICK: Duration = Duration::from_secs(1);
@@ -77,14 +80,14 @@ pub(crate) struct GuestModule {
 }
 
 impl GuestModule {
-    /// Loads the module that this program carries.
+    /// Loads the module that this program carries, for memories of `layout`.
     ///
     /// # Errors
     /// One line for the user: this machine cannot run it.
-    pub(crate) fn load(huge_pages: HugePages) -> Result<Self, String> {
+    pub(crate) fn load(layout: MemoryLayout, huge_pages: HugePages) -> Result<Self, String> {
         let describe = |error: wasmtime::Error| format!("this machine cannot run the engine: {error:#}");
-        let engine = wasmtime::Engine::new(&engine_config()).map_err(describe)?;
-        let module = code::module(&engine).map_err(describe)?;
+        let engine = wasmtime::Engine::new(&engine_config(layout)).map_err(describe)?;
+        let module = code::module(&engine, layout).map_err(describe)?;
         let instance = Linker::new(&engine).instantiate_pre(&module).map_err(describe)?;
         Ok(Self { engine, instance, huge_pages })
     }
@@ -106,9 +109,12 @@ enum Word {
     Message = 9,
     Yields = 11,
     Reclaimable = 12,
+    Held = 14,
+    HeldElsewhere = 15,
+    HandsOver = 16,
 }
 
-const MAILBOX_BYTES: usize = 16 * 4;
+const MAILBOX_BYTES: usize = 20 * 4;
 
 /// An export of a guest.
 type Verb<P, R> = TypedFunc<P, R>;
@@ -119,21 +125,6 @@ struct UpkeepVerbs {
     reclaimable: Verb<(), u32>,
     watch: Verb<u32, ()>,
     events: Verb<(), u32>,
-}
-
-/// The host's state of a guest: its memory limit, and the time of the current call.
-struct CallWatchdog {
-    limits: StoreLimits,
-    /// The thread's processor time when the current call began to be watched.
-    watched_since: Option<Duration>,
-}
-
-impl CallWatchdog {
-    /// Whether the current call may continue after another tick.
-    fn may_continue(&mut self) -> bool {
-        let now = memory::thread_time();
-        now.saturating_sub(*self.watched_since.get_or_insert(now)) < CALL_THREAD_TIME_MAX
-    }
 }
 
 /// The part that all roles share.
@@ -150,7 +141,7 @@ impl Guest {
     fn create(module: &GuestModule, config: &Config, now: u32) -> Result<Self, Fault> {
         let describe = |error: wasmtime::Error| Fault::new(format!("cannot make a guest: {error:#}"));
         let limits = StoreLimitsBuilder::new().memory_size(memory_bytes_max(config)).build();
-        let mut store = Store::new(&module.engine, CallWatchdog { limits, watched_since: None });
+        let mut store = Store::new(&module.engine, CallWatchdog::new(limits, config.store.item_bytes_max.into()));
         store.limiter(|watch| &mut watch.limits);
         store.epoch_deadline_callback(|mut context| match context.data_mut().may_continue() {
             true => Ok(UpdateDeadline::Continue(1)),
@@ -203,16 +194,32 @@ impl Guest {
         verb: &Verb<P, R>,
         arguments: P,
     ) -> Result<R, Fault> {
+        self.call_with(verb, arguments, CallBytes(0))
+    }
+
+    /// A call that processes `bytes`.
+    #[inline]
+    fn call_with<P: wasmtime::WasmParams, R: wasmtime::WasmResults>(
+        &mut self,
+        verb: &Verb<P, R>,
+        arguments: P,
+        bytes: CallBytes,
+    ) -> Result<R, Fault> {
         self.store.set_epoch_deadline(CALL_TICKS_UNWATCHED);
-        self.store.data_mut().watched_since = None;
+        self.store.data_mut().begin(bytes);
         verb.call(&mut self.store, arguments).map_err(|error| self.fault(&error))
     }
 
     fn sweep(&mut self, verbs: &UpkeepVerbs, now: u32, steps: u32) -> Result<bool, Fault> {
         let more = self.call(&verbs.sweep, (now, steps))? != 0;
+        Ok(self.reclaim(verbs)? || more)
+    }
+
+    /// Returns unused memory to the system; true if there may be more.
+    fn reclaim(&mut self, verbs: &UpkeepVerbs) -> Result<bool, Fault> {
         for _ in 0..RECLAIMS_PER_SWEEP_MAX {
             if self.call(&verbs.reclaimable, ())? == 0 {
-                return Ok(more);
+                return Ok(false);
             }
             let bytes = self.bytes_mut(self.named(Word::Reclaimable))?;
             memory::advise(bytes, Pages::Absent);
@@ -300,10 +307,9 @@ impl Guest {
 /// A guest that needs more is broken, and traps.
 fn memory_bytes_max(config: &Config) -> usize {
     let item = u64::from(config.store.item_bytes_max);
-    let connections =
-        (limits::CONNECTION_BUFFERS_ITEMS_MAX as u64 * item).max(limits::CONNECTION_BUFFERS_BYTES_MIN as u64);
-    let front = 2 * (connections + item);
+    let front = 2 * (config.buffers_bytes() + item);
     let shard = config.store.memory_bytes_capacity.max(config.store.memory_bytes)
+        + config.store.memory_bytes / limits::HELD_BYTES_SHARE as u64
         + 2 * (item + limits::REPLY_BYTES_HIGH as u64);
     let bytes = match config.role {
         Role::Front => front,
@@ -339,7 +345,7 @@ mod tests {
 
     #[test]
     fn a_guest_cannot_grow_beyond_its_maximum() {
-        let module = GuestModule::load(HugePages::AsUsed).unwrap();
+        let module = GuestModule::load(MemoryLayout::Reserved, HugePages::AsUsed).unwrap();
         for role in [Role::Front, Role::Solo] {
             let config = Config { role, ..Config::default() };
             let mut front = Front::create(&module, &config, 1).unwrap();
@@ -353,7 +359,7 @@ mod tests {
 
     #[test]
     fn a_bad_configuration_is_a_fault() {
-        let module = GuestModule::load(HugePages::AsUsed).unwrap();
+        let module = GuestModule::load(MemoryLayout::Reserved, HugePages::AsUsed).unwrap();
         let config = Config {
             role: Role::Shard,
             store: StoreConfig { memory_bytes: 1, memory_bytes_capacity: 1, ..StoreConfig::default() },
@@ -365,7 +371,7 @@ mod tests {
 
     #[test]
     fn addresses_of_a_guest_are_checked() {
-        let module = GuestModule::load(HugePages::AsUsed).unwrap();
+        let module = GuestModule::load(MemoryLayout::Reserved, HugePages::AsUsed).unwrap();
         let front = Front::create(&module, &Config::default(), 1).unwrap();
         let end = front.guest.memory.data_size(&front.guest.store);
         assert!(front.guest.bytes(end - 1..end).is_ok());

@@ -1,6 +1,6 @@
 //! The verbs of a guest with a store and without connections.
 
-use super::{Fault, Guest, GuestModule, RecordedEvents, UpkeepVerbs, Verb, Word, range};
+use super::{CallBytes, Fault, Guest, GuestModule, RecordedEvents, UpkeepVerbs, Verb, Word, range};
 use wasmcached_core::boundary::{
     config::{Config, Role},
     event::Kinds,
@@ -26,14 +26,20 @@ impl Shard {
 
     /// The buffer for the commands of a run.
     pub(crate) fn commands(&mut self, bytes: usize) -> Result<&mut [u8], Fault> {
-        let at = self.guest.call(&self.commands, bytes as u32)?;
+        let at = self.guest.call_with(&self.commands, bytes as u32, CallBytes(bytes as u64))?;
         self.guest.bytes_mut(range(at, bytes as u32))
     }
 
     /// Executes the commands in the buffer, up to about `room` bytes of replies; returns the number of executed commands.
     pub(crate) fn execute(&mut self, bytes: u32, count: u32, now: u32, room: u32) -> Result<u32, Fault> {
-        self.guest.call(&self.execute, (bytes, count, now, room))?;
+        self.guest.call_with(&self.execute, (bytes, count, now, room), CallBytes(bytes.into()))?;
         Ok(self.guest.word(Word::Executed as usize))
+    }
+
+    /// Whether the lock of the shard goes to a thread that waits for it, after the last [`Shard::execute`].
+    #[inline]
+    pub(crate) fn hands_over(&self) -> bool {
+        self.guest.word(Word::HandsOver as usize) != 0
     }
 
     /// The replies of the last [`Shard::execute`].

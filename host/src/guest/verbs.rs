@@ -1,7 +1,7 @@
 //! Arguments and results of verbs; see `docs/internals/boundary.md`.
 
 use std::time::Duration;
-use wasmcached_core::boundary::{config::Binding, host::Target};
+use wasmcached_core::boundary::{config::Binding, host::Target, status::ConnectionStatus};
 
 /// The status word of a front: what the host must do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,31 +9,45 @@ pub(crate) struct FrontStatus(pub(super) u32);
 
 impl FrontStatus {
     /// Output, and nothing else.
-    pub(crate) const OUTPUT: Self = Self(1);
+    pub(crate) const OUTPUT: Self = Self(ConnectionStatus::OUTPUT.0);
+
+    fn has(self, bits: ConnectionStatus) -> bool {
+        ConnectionStatus(self.0).has(bits)
+    }
 
     /// There is output to send.
     pub(crate) fn output(self) -> bool {
-        self.0 & 1 != 0
+        self.has(ConnectionStatus::OUTPUT)
     }
 
     /// There is more work without input.
     pub(crate) fn more(self) -> bool {
-        self.0 & 2 != 0
+        self.has(ConnectionStatus::MORE)
     }
 
     /// Close the connection once the output is sent.
     pub(crate) fn close(self) -> bool {
-        self.0 & 4 != 0
+        self.has(ConnectionStatus::CLOSE)
     }
 
     /// There are runs to execute.
     pub(crate) fn runs(self) -> bool {
-        self.0 & 8 != 0
+        self.has(ConnectionStatus::RUNS)
+    }
+
+    /// The work waits for a later second.
+    pub(crate) fn later(self) -> bool {
+        self.has(ConnectionStatus::LATER)
     }
 
     /// The next window depends on the connection.
     pub(crate) fn partial(self) -> bool {
-        self.0 & 16 != 0
+        self.has(ConnectionStatus::PARTIAL)
+    }
+
+    /// A request has no room: the connection is left alone until it is admitted.
+    pub(crate) fn waiting(self) -> bool {
+        self.has(ConnectionStatus::WAITING)
     }
 }
 
@@ -59,6 +73,9 @@ pub(crate) struct Run {
     pub(crate) commands_at: u32,
     pub(crate) commands_bytes: u32,
     pub(crate) count: u32,
+    /// The place of the bytes that follow the commands.
+    pub(crate) tail_at: u32,
+    pub(crate) tail_bytes: u32,
 }
 
 /// The end of a run, for [`super::Front::reply`].

@@ -1,8 +1,20 @@
-//! Addresses of sockets, as the log and `stats conns` show them.
+//! Addresses and descriptors of sockets, as the log and `stats conns` show them.
 
 #[cfg(unix)]
 use std::sync::Arc;
 use std::{fmt, net::SocketAddr};
+
+/// The descriptor of a socket, as a number.
+#[cfg(unix)]
+pub(crate) fn descriptor(socket: &impl std::os::fd::AsRawFd) -> u32 {
+    socket.as_raw_fd() as u32
+}
+
+/// The handle of a socket, as a number.
+#[cfg(windows)]
+pub(crate) fn descriptor(socket: &impl std::os::windows::io::AsRawSocket) -> u32 {
+    socket.as_raw_socket() as u32
+}
 
 /// The address of a peer or of a listener.
 #[derive(Clone, Debug)]

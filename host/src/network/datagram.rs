@@ -4,7 +4,7 @@
 //! verified: only addresses of this machine are.
 
 use super::{
-    address::Address,
+    address::{Address, descriptor},
     registry::{Registry, RegistryEntry},
 };
 use crate::{
@@ -16,7 +16,7 @@ use mio::{Interest, Token};
 use socket2::{Domain, Protocol, SockAddr, Type};
 use std::{
     io,
-    net::{SocketAddr, ToSocketAddrs},
+    net::{Ipv6Addr, SocketAddr},
     sync::Arc,
 };
 
@@ -41,7 +41,8 @@ impl UdpListener {
             return Ok(opened);
         }
         let loopback = [ListenAddress::loopback()];
-        let addresses = if options.listen.is_empty() { &loopback[..] } else { &options.listen[..] };
+        let is_default = options.listen.is_empty();
+        let addresses = if is_default { &loopback[..] } else { &options.listen[..] };
         for address in addresses {
             let port = match (address.port, options.udp_port) {
                 (Some(port), _) | (None, TcpPort::Number(port)) => port,
@@ -51,19 +52,34 @@ impl UdpListener {
                 let message = format!("failed to listen on UDP port {port} of {}: {}", address.host, reason(error));
                 ExitError::new(exit::SYSTEM, message)
             };
-            let (before, mut last_error) = (opened.len(), io::Error::other("the name has no address"));
-            for at in (address.host.as_str(), port).to_socket_addrs().map_err(|error| failure(&error))? {
+            let (mut is_served, mut last_error) = (false, io::Error::other("the name has no address"));
+            for at in address.resolve(port).map_err(|error| failure(&error))? {
+                if opened.iter().any(|known: &Self| known.address == at) {
+                    is_served = true;
+                    continue;
+                }
                 match bind(at) {
-                    Ok(listener) => opened.push(listener),
+                    Ok(listener) => {
+                        opened.push(listener);
+                        is_served = true;
+                    }
                     Err(error) if error.kind() == io::ErrorKind::AddrInUse => return Err(failure(&error)),
                     Err(error) => last_error = error,
                 }
             }
-            if opened.len() == before {
+            if !is_served {
                 return Err(failure(&last_error));
             }
         }
+        if is_default {
+            opened.extend(loopback_of_ipv6(options, &opened));
+        }
         Ok(opened)
+    }
+
+    /// The descriptor, as a number.
+    pub(crate) fn descriptor(&self) -> u32 {
+        descriptor(&self.socket)
     }
 
     /// The socket's address.
@@ -127,7 +143,7 @@ impl UdpSocket {
     /// As a socket.
     pub(crate) fn receive(&mut self, front: &mut Front) -> Result<io::Result<(usize, u32, SocketAddr)>, Fault> {
         let Some(connections) = self.connections else { return Ok(Err(io::ErrorKind::WouldBlock.into())) };
-        let window = front.window(connections.verified, false)?;
+        let window = front.window(connections.verified, false, false)?;
         Ok(self.socket.recv_from(window).map(|(bytes, peer)| {
             let connection = if is_verified(peer) { connections.verified } else { connections.others };
             (bytes, connection, peer)
@@ -140,6 +156,22 @@ impl UdpSocket {
     /// As a socket.
     pub(crate) fn send(&self, datagram: &[u8], peer: SocketAddr) -> io::Result<usize> {
         self.socket.send_to(datagram, peer)
+    }
+}
+
+/// The second address of the default, at the port of the first one. A machine may be without IPv6.
+fn loopback_of_ipv6(options: &Options, opened: &[UdpListener]) -> Option<UdpListener> {
+    let at = |port| SocketAddr::from((Ipv6Addr::LOCALHOST, port));
+    let first = opened.first()?.address.port();
+    match bind(at(first)) {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse && options.udp_port == TcpPort::Ephemeral => {
+            bind(at(0)).ok()
+        }
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+            options.notice(format_args!("{} is not served: {}", Address::Udp(at(first)), reason(&error)));
+            None
+        }
+        bound => bound.ok(),
     }
 }
 
@@ -160,19 +192,6 @@ fn bind(at: SocketAddr) -> io::Result<UdpListener> {
     let socket = std::net::UdpSocket::from(socket);
     let address = socket.local_addr()?;
     Ok(UdpListener { socket, address })
-}
-
-fn descriptor(socket: &mio::net::UdpSocket) -> u32 {
-    #[cfg(unix)]
-    {
-        use std::os::fd::AsRawFd;
-        socket.as_raw_fd() as u32
-    }
-    #[cfg(windows)]
-    {
-        use std::os::windows::io::AsRawSocket;
-        socket.as_raw_socket() as u32
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,9 @@
 //! Listening sockets.
 
-use super::{address::Address, socket::Socket};
+use super::{
+    address::{Address, descriptor},
+    socket::Socket,
+};
 #[cfg(unix)]
 use crate::system::{process, supervisor};
 use crate::{
@@ -11,7 +14,7 @@ use mio::{Interest, Registry, Token, event::Source};
 use socket2::{Domain, Protocol, SockAddr, Type};
 use std::{
     io,
-    net::{SocketAddr, ToSocketAddrs},
+    net::{Ipv6Addr, SocketAddr},
 };
 use wasmcached_core::boundary::config::Binding;
 
@@ -55,6 +58,7 @@ impl Listener {
         let mut listeners = Vec::new();
         if options.listen.is_empty() {
             open_tcp(&ListenAddress::loopback(), options, &mut listeners)?;
+            open_loopback_of_ipv6(options, &mut listeners);
         }
         for address in &options.listen {
             open_tcp(address, options, &mut listeners)?;
@@ -67,6 +71,15 @@ impl Listener {
         &self.address
     }
 
+    /// The descriptor, as a number.
+    pub(crate) fn descriptor(&self) -> u32 {
+        match &self.socket {
+            BoundSocket::Tcp(socket) => descriptor(socket),
+            #[cfg(unix)]
+            BoundSocket::Unix(socket) => descriptor(socket),
+        }
+    }
+
     /// How its connections are protected.
     pub(crate) fn security(&self) -> Security {
         self.security
@@ -75,6 +88,12 @@ impl Listener {
     /// The protocols of its clients, if the address has some of its own.
     pub(crate) fn binding(&self) -> Option<Binding> {
         self.binding
+    }
+
+    /// Whether it serves this address already, in the same way.
+    fn serves(&self, at: SocketAddr, security: Security, binding: Option<Binding>) -> bool {
+        let same_address = matches!(&self.address, Address::Tcp(address) if *address == at);
+        same_address && self.security == security && self.binding == binding
     }
 
     /// Whether other machines can reach it.
@@ -131,19 +150,10 @@ impl Acceptor {
 
     /// The descriptor, as a number.
     pub(crate) fn descriptor(&self) -> u32 {
-        #[cfg(unix)]
-        {
-            use std::os::fd::AsRawFd;
-            match self {
-                Self::Tcp(listener) => listener.as_raw_fd() as u32,
-                Self::Unix(listener, ..) => listener.as_raw_fd() as u32,
-            }
-        }
-        #[cfg(windows)]
-        {
-            use std::os::windows::io::AsRawSocket;
-            let Self::Tcp(listener) = self;
-            listener.as_raw_socket() as u32
+        match self {
+            Self::Tcp(listener) => descriptor(listener),
+            #[cfg(unix)]
+            Self::Unix(listener, ..) => descriptor(listener),
         }
     }
 }
@@ -160,9 +170,9 @@ impl Drop for Acceptor {
 
 fn open_tcp(address: &ListenAddress, options: &Options, listeners: &mut Vec<Listener>) -> Result<(), ExitError> {
     let port = match (address.port, options.tcp_port) {
+        (_, TcpPort::Off) => return Ok(()),
         (Some(port), _) | (None, TcpPort::Number(port)) => port,
         (None, TcpPort::Ephemeral) => 0,
-        (None, TcpPort::Off) => return Ok(()),
     };
     let failure = |error: &io::Error| {
         let place = match (options.listen.is_empty(), port) {
@@ -172,21 +182,53 @@ fn open_tcp(address: &ListenAddress, options: &Options, listeners: &mut Vec<List
         };
         ExitError::new(exit::SYSTEM, format!("failed to listen on TCP {place}: {}", reason(error)))
     };
-    let security = match (options.tls.enabled, address.security) {
-        (false, _) => Security::Plain,
-        (true, chosen) => chosen.unwrap_or(Security::Tls),
-    };
-    let resolved = (address.host.as_str(), port).to_socket_addrs().map_err(|error| failure(&error))?;
-    let (before, mut last_error) = (listeners.len(), io::Error::other("the name has no address"));
-    for at in resolved {
+    let security = security_of(address, options);
+    let (mut is_served, mut last_error) = (false, io::Error::other("the name has no address"));
+    for at in address.resolve(port).map_err(|error| failure(&error))? {
+        if listeners.iter().any(|known| known.serves(at, security, address.binding)) {
+            is_served = true;
+            continue;
+        }
         match bind_tcp(at, options.backlog, security) {
-            Ok(listener) => listeners.push(Listener { binding: address.binding, ..listener }),
+            Ok(listener) => {
+                listeners.push(Listener { binding: address.binding, ..listener });
+                is_served = true;
+            }
             // A name may have addresses of other machines, but a port in use is always a mistake.
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => return Err(failure(&error)),
             Err(error) => last_error = error,
         }
     }
-    if listeners.len() == before { Err(failure(&last_error)) } else { Ok(()) }
+    if is_served { Ok(()) } else { Err(failure(&last_error)) }
+}
+
+/// Opens the second address of the default, at the port of the first one. A machine may be without IPv6.
+fn open_loopback_of_ipv6(options: &Options, listeners: &mut Vec<Listener>) {
+    let Some(Address::Tcp(first)) = listeners.first().map(Listener::address) else { return };
+    let security = security_of(&ListenAddress::loopback(), options);
+    let at = |port| SocketAddr::from((Ipv6Addr::LOCALHOST, port));
+    let is_taken = |error: &io::Error| error.kind() == io::ErrorKind::AddrInUse;
+    let bound = match bind_tcp(at(first.port()), options.backlog, security) {
+        Err(error) if is_taken(&error) && options.tcp_port == TcpPort::Ephemeral => {
+            bind_tcp(at(0), options.backlog, security)
+        }
+        bound => bound,
+    };
+    match bound {
+        Ok(listener) => listeners.push(listener),
+        // memcached goes on without the address, too.
+        Err(error) if is_taken(&error) => {
+            options.notice(format_args!("{} is not served: {}", Address::Tcp(at(first.port())), reason(&error)));
+        }
+        Err(_) => {}
+    }
+}
+
+fn security_of(address: &ListenAddress, options: &Options) -> Security {
+    match (options.tls.enabled, address.security) {
+        (false, _) => Security::Plain,
+        (true, chosen) => chosen.unwrap_or(Security::Tls),
+    }
 }
 
 fn bind_tcp(at: SocketAddr, backlog: i32, security: Security) -> io::Result<Listener> {

@@ -10,7 +10,10 @@ use std::sync::{
     Arc,
     atomic::{AtomicU8, AtomicU32, Ordering},
 };
-use wasmcached_core::boundary::host::{ConnectionRecord, ConnectionState};
+use wasmcached_core::{
+    boundary::host::{ConnectionRecord, ConnectionState, Connections},
+    limits::CONNECTIONS_PIECE_MAX,
+};
 
 /// A connection in the registry.
 #[derive(Debug)]
@@ -18,7 +21,7 @@ pub(crate) struct RegistryEntry {
     pub(crate) descriptor: u32,
     pub(crate) peer: Address,
     listener: u32,
-    /// When the last input was received.
+    /// When the last input was received, of TLS any byte.
     active_s: AtomicU32,
     state: AtomicU8,
     key: AtomicU32,
@@ -124,42 +127,46 @@ impl Registry {
         self.connections.lock().capacity()
     }
 
-    /// Everything, as records one after the other, for the connection `requester`.
-    pub(crate) fn records(&self, requester: &RegistryEntry, now: u32) -> Vec<u8> {
-        let mut bytes = Vec::new();
+    /// Some sockets from position `from` on, for the connection `requester`: first the listeners, then the connections
+    /// by their keys. See [`Connections`].
+    pub(crate) fn records(&self, requester: &RegistryEntry, from: u64, now: u32) -> Vec<u8> {
+        let from = usize::try_from(from).unwrap_or(usize::MAX);
         let listeners = self.listeners.lock();
-        for (descriptor, address) in listeners.iter() {
-            let record = ConnectionRecord {
-                descriptor: *descriptor,
-                state: match address {
-                    Address::Udp(_) => ConnectionState::Datagrams,
-                    _ => ConnectionState::Listening,
-                },
-                idle_s: 0,
-                address: address.to_string(),
-                listen_address: String::new(),
-            };
-            record.encode(&mut bytes);
-        }
-        for (_, entry) in self.connections.lock().iter() {
-            let is_requester = std::ptr::eq(&raw const **entry, requester);
-            let record = ConnectionRecord {
-                descriptor: entry.descriptor,
-                state: if is_requester { ConnectionState::Parsing } else { entry.state() },
-                idle_s: entry.idle_s(now),
-                address: entry.peer.to_string(),
-                listen_address: listeners.get(entry.listener as usize).map_or_else(String::new, |l| l.1.to_string()),
-            };
-            record.encode(&mut bytes);
-        }
-        bytes
+        let listening = listeners.iter().map(|(descriptor, address)| ConnectionRecord {
+            descriptor: *descriptor,
+            state: match address {
+                Address::Udp(_) => ConnectionState::Datagrams,
+                _ => ConnectionState::Listening,
+            },
+            idle_s: 0,
+            address: address.to_string(),
+            listen_address: String::new(),
+        });
+        let entries = self.connections.lock();
+        let keys = from.saturating_sub(listeners.len())..entries.capacity();
+        // One more than is shown: its position is that of the next piece.
+        let mut connected: Vec<_> = keys
+            .filter_map(|key| Some((key, entries.get(key)?)))
+            .take(CONNECTIONS_PIECE_MAX + 1)
+            .map(|(key, entry)| (key, Arc::clone(entry)))
+            .collect();
+        drop(entries);
+        let next = if connected.len() > CONNECTIONS_PIECE_MAX { connected.pop() } else { None };
+        let next = next.map_or(Connections::END, |(key, _)| (listeners.len() + key) as u64);
+        let connected = connected.iter().map(|(_, entry)| ConnectionRecord {
+            descriptor: entry.descriptor,
+            state: if std::ptr::eq(&raw const **entry, requester) { ConnectionState::Parsing } else { entry.state() },
+            idle_s: entry.idle_s(now),
+            address: entry.peer.to_string(),
+            listen_address: listeners.get(entry.listener as usize).map_or_else(String::new, |l| l.1.to_string()),
+        });
+        Connections::encode(next, listening.skip(from).chain(connected))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wasmcached_core::wire::Reader;
 
     #[test]
     fn records_name_listeners_and_connections() {
@@ -170,9 +177,10 @@ mod tests {
         let other = registry.add(10, address("[::1]:40001"), listener, 100);
         other.set_state(ConnectionState::Writing);
         other.touch(103);
-        let bytes = registry.records(&requester, 105);
-        let mut reader = Reader(&bytes);
-        let records: Vec<_> = std::iter::from_fn(|| ConnectionRecord::decode(&mut reader)).collect();
+        let bytes = registry.records(&requester, 0, 105);
+        let connections = Connections::decode(&bytes);
+        assert_eq!(connections.next, Connections::END);
+        let records: Vec<_> = connections.collect();
         assert_eq!(records.len(), 3);
         assert_eq!(
             (records[0].state, records[0].address.as_str()),
@@ -184,5 +192,36 @@ mod tests {
         registry.remove(&other);
         registry.remove(&other);
         assert_eq!(registry.count(), 1);
+    }
+
+    #[test]
+    fn many_connections_are_listed_in_pieces() {
+        let registry = Registry::default();
+        let address = |text: &str| Address::Tcp(text.parse().unwrap());
+        let listener = registry.add_listener(5, address("127.0.0.1:11211"));
+        registry.add_listener(6, address("127.0.0.1:11212"));
+        let entries: Vec<_> =
+            (0..1000).map(|number| registry.add(10 + number, address("127.0.0.1:40000"), listener, 0)).collect();
+        // Holes, and a piece that ends exactly at the last connection.
+        entries.iter().step_by(3).for_each(|entry| registry.remove(entry));
+        let left: Vec<u32> =
+            entries.iter().map(|entry| entry.descriptor).filter(|number| (number - 10) % 3 != 0).collect();
+        for count in [left.len(), CONNECTIONS_PIECE_MAX + 1, CONNECTIONS_PIECE_MAX, 0] {
+            let kept = &left[..count];
+            entries.iter().filter(|entry| !kept.contains(&entry.descriptor)).for_each(|entry| registry.remove(entry));
+            let (mut from, mut listed, mut pieces) = (0, Vec::new(), 0);
+            while from != Connections::END {
+                let bytes = registry.records(&entries[0], from, 0);
+                let mut connections = Connections::decode(&bytes);
+                let before = listed.len();
+                listed.extend(connections.by_ref().map(|record| record.descriptor));
+                assert!(listed.len() - before <= CONNECTIONS_PIECE_MAX + 2);
+                assert!(connections.next > from);
+                from = connections.next;
+                pieces += 1;
+            }
+            assert_eq!(listed, [&[5, 6], kept].concat());
+            assert_eq!(pieces, count.div_ceil(CONNECTIONS_PIECE_MAX).max(1), "{count} connections");
+        }
     }
 }

@@ -4,10 +4,11 @@ use super::{
     registry::RegistryEntry,
     tls::{Scratch, TlsStream},
 };
-use crate::options::Security;
-use mio::{Interest, Registry, Token};
+use crate::{options::Security, system::sockets};
+use mio::{Interest, Registry, Token, event::Source};
 use std::{
     io::{self, Read, Write},
+    net::Shutdown,
     sync::Arc,
 };
 use wasmcached_core::boundary::config::Binding;
@@ -61,6 +62,24 @@ impl Socket {
         matches!(self, Self::Tls(stream) if stream.has_unsent())
     }
 
+    /// Whether the connection is encrypted.
+    pub(crate) fn is_encrypted(&self) -> bool {
+        matches!(self, Self::Tls(_))
+    }
+
+    /// Bytes of TLS that receives without plaintext have received since the last call.
+    pub(crate) fn take_ciphertext_bytes(&mut self) -> usize {
+        match self {
+            Self::Tls(stream) => stream.take_ciphertext_bytes(),
+            _ => 0,
+        }
+    }
+
+    /// Whether a part of a TLS record waits for the rest.
+    pub(crate) fn has_partial_record(&self) -> bool {
+        matches!(self, Self::Tls(stream) if stream.has_partial_record())
+    }
+
     /// When the connection was accepted, if its handshake is not finished.
     pub(crate) fn handshaking_since(&self) -> Option<u32> {
         match self {
@@ -69,21 +88,58 @@ impl Socket {
         }
     }
 
-    /// Ends a TLS session in order.
-    pub(crate) fn end(&mut self) {
-        if let Self::Tls(stream) = self {
-            stream.end();
+    /// Ends the output: the TLS session in order, then the stream. The peer reads the end behind everything that was sent.
+    ///
+    /// # Errors
+    /// The peer is gone.
+    pub(crate) fn end_output(&mut self) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.shutdown(Shutdown::Write),
+            #[cfg(unix)]
+            Self::Unix(stream) => stream.shutdown(Shutdown::Write),
+            Self::Tls(stream) => {
+                stream.end();
+                stream.socket().shutdown(Shutdown::Write)
+            }
+        }
+    }
+
+    /// Bytes that were sent and that the peer's system has not acknowledged, as far as this system tells.
+    pub(crate) fn unsent_bytes(&self) -> u32 {
+        match self {
+            Self::Tcp(stream) => sockets::unsent_bytes(stream),
+            #[cfg(unix)]
+            Self::Unix(stream) => sockets::unsent_bytes(stream),
+            Self::Tls(stream) => sockets::unsent_bytes(stream.socket()),
+        }
+    }
+
+    /// Receives bytes as the network carries them, encrypted or not.
+    pub(crate) fn receive_raw(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.read(buffer),
+            #[cfg(unix)]
+            Self::Unix(stream) => stream.read(buffer),
+            Self::Tls(stream) => stream.socket_mut().read(buffer),
         }
     }
 
     /// Registers the socket for all events.
     pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
-        let interests = Interest::READABLE | Interest::WRITABLE;
+        registry.register(self.source(), token, Interest::READABLE | Interest::WRITABLE)
+    }
+
+    /// Registers the socket, which is registered with the same event loop, under another token.
+    pub(crate) fn reregister(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        registry.reregister(self.source(), token, Interest::READABLE | Interest::WRITABLE)
+    }
+
+    fn source(&mut self) -> &mut dyn Source {
         match self {
-            Self::Tcp(stream) => registry.register(stream, token, interests),
+            Self::Tcp(stream) => stream,
             #[cfg(unix)]
-            Self::Unix(stream) => registry.register(stream, token, interests),
-            Self::Tls(stream) => registry.register(stream.socket_mut(), token, interests),
+            Self::Unix(stream) => stream,
+            Self::Tls(stream) => stream.socket_mut(),
         }
     }
 

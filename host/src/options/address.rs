@@ -2,6 +2,10 @@
 
 use super::Security;
 use crate::exit::{self, ExitError};
+use std::{
+    io,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs},
+};
 use wasmcached_core::boundary::config::Binding;
 
 /// `-p`.
@@ -38,7 +42,7 @@ impl TcpPort {
 /// One address of `-l`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ListenAddress {
-    /// A name or a numeric address.
+    /// A name or a numeric address, or `*` for all addresses.
     pub(crate) host: String,
     /// `None`: that of `-p`. 0: any free port.
     pub(crate) port: Option<u16>,
@@ -51,10 +55,21 @@ pub(crate) struct ListenAddress {
 }
 
 impl ListenAddress {
-    /// The default: this machine only.
+    /// The first address of the default, which serves this machine only. The other one is `::1`.
     pub(crate) fn loopback() -> Self {
         let host = "127.0.0.1".to_owned();
         Self { given: host.clone(), host, port: None, security: None, binding: None }
+    }
+
+    /// The addresses of the host.
+    ///
+    /// # Errors
+    /// The name has none.
+    pub(crate) fn resolve(&self, port: u16) -> io::Result<Vec<SocketAddr>> {
+        if self.host == "*" {
+            return Ok(vec![(Ipv4Addr::UNSPECIFIED, port).into(), (Ipv6Addr::UNSPECIFIED, port).into()]);
+        }
+        (self.host.as_str(), port).to_socket_addrs().map(Iterator::collect)
     }
 
     /// Parses `host`, `host:port`, `[v6]`, `[v6]:port` or a bare IPv6 address, after any prefixes.
@@ -70,13 +85,14 @@ impl ListenAddress {
         }
         let port = match rest.strip_prefix(':') {
             Some(digits) => match digits.parse::<i64>() {
+                // memcached's name of any free port.
+                Ok(-1) => Some(0),
                 Ok(number) if number >= 0 => Some(port(number)?),
                 _ => return Err(bad_port(digits)),
             },
             None if rest.is_empty() => None,
             None => return Err(bad_address(given, "write [ADDRESS]:PORT, with a colon after the bracket")),
         };
-        let host = if host == "*" { "0.0.0.0" } else { host };
         Ok(Self { host: host.to_owned(), port, security, binding, given: given.to_owned() })
     }
 }
@@ -151,10 +167,11 @@ mod tests {
             ("127.0.0.1", "127.0.0.1", None, None),
             ("localhost:1234", "localhost", Some(1234), None),
             ("127.0.0.1:0", "127.0.0.1", Some(0), None),
+            ("127.0.0.1:-1", "127.0.0.1", Some(0), None),
             ("[::1]:1234", "::1", Some(1234), None),
             ("[::1]", "::1", None, None),
             ("::1", "::1", None, None),
-            ("*:7", "0.0.0.0", Some(7), None),
+            ("*:7", "*", Some(7), None),
             ("notls:proto[asc]:tag[web]:10.0.0.1:5", "10.0.0.1", Some(5), Some(Security::Plain)),
             ("mtls:tag_web_:[::1]:5", "::1", Some(5), Some(Security::TlsMutual)),
             ("tag[x]:btls:h", "h", None, Some(Security::TlsBasic)),
@@ -163,6 +180,8 @@ mod tests {
             assert_eq!((parsed.host.as_str(), parsed.port, parsed.security), (host, port, security), "{text}");
             assert_eq!(parsed.given, text);
         }
+        let every = ListenAddress::parse("*").unwrap().resolve(7).unwrap();
+        assert_eq!(every, ["0.0.0.0:7".parse().unwrap(), "[::]:7".parse().unwrap()]);
         for (text, binding) in [
             ("h", None),
             ("proto[asc]:h", Some(Binding::Ascii)),
@@ -174,7 +193,7 @@ mod tests {
         for text in [
             "",
             ":1",
-            "h:-1",
+            "h:-2",
             "h:70000",
             "h:x",
             "[::1",

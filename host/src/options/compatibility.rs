@@ -185,7 +185,7 @@ macro_rules! unshown_numbers {
 }
 
 unshown_numbers! {
-    ext_page_size ext_wbuf_size ext_threads ext_item_size ext_item_age ext_low_ttl ext_recache_rate ext_compact_under
+    ext_page_size ext_wbuf_size ext_threads ext_io_depth ext_item_size ext_item_age ext_low_ttl ext_recache_rate ext_compact_under
     ext_drop_under ext_max_sleep
 }
 

@@ -50,7 +50,7 @@ pub(super) const NAMES: &[Extended] = &[
         Number(
             |o, seconds| set(&mut o.idle_timeout_s, seconds),
             "SECONDS",
-            "close connections without input for longer (default: 0, never)",
+            "close connections that neither send nor take a byte for longer (default: 0, never)",
         ),
     )
     .shown(Setting::IdleTimeout, |o| o.idle_timeout_s.to_string()),
@@ -62,6 +62,10 @@ pub(super) const NAMES: &[Extended] = &[
         .shown(Setting::LruSegmented, |o| yes_no(o.guest.store.eviction != Eviction::Lru)),
     name("lru_maintainer", Switch(|o| set_maintainer(o, true), "the same as eviction=s3fifo")),
     name("no_lru_maintainer", Switch(|o| set_maintainer(o, false), "the same as eviction=lru")),
+    name(
+        "no_modern",
+        Switch(no_modern, "the defaults of memcached 1.4: no_maxconns_fast, no_lru_crawler, eviction=lru"),
+    ),
     name("debugtime", Switch(|o| o.guest.permissions.debug_time = true, HIDDEN)),
     name("lru_crawler", Switch(|o| o.crawler = true, "remove expired items in the background (default)"))
         .shown(Setting::LruCrawler, |o| yes_no(o.crawler)),
@@ -128,7 +132,6 @@ pub(super) const NAMES: &[Extended] = &[
     name("inline_ascii_resp", NoOp("it does nothing in memcached either")),
     name("no_inline_ascii_resp", NoOp("it does nothing in memcached either")),
     name("modern", NoOp("it does nothing in memcached either")),
-    name("no_modern", NoOp("the defaults of memcached 1.4 are not kept")),
     name("resp_obj_mem_limit", NoOp("it does nothing in memcached either")),
     name("read_buf_mem_limit", CheckedNoOp(compatibility::read_buf_mem_limit, OWN_BUFFERS)),
     name("drop_privileges", NoOp("requests are interpreted in a sandbox anyway")),
@@ -139,6 +142,7 @@ pub(super) const NAMES: &[Extended] = &[
     name("ext_page_size", CheckedNoOp(compatibility::ext_page_size, NO_FLASH)),
     name("ext_wbuf_size", CheckedNoOp(compatibility::ext_wbuf_size, NO_FLASH)),
     name("ext_threads", CheckedNoOp(compatibility::ext_threads, NO_FLASH)),
+    name("ext_io_depth", CheckedNoOp(compatibility::ext_io_depth, NO_FLASH)),
     name("ext_item_size", CheckedNoOp(compatibility::ext_item_size, NO_FLASH)),
     name("ext_item_age", CheckedNoOp(compatibility::ext_item_age, NO_FLASH)),
     name("ext_low_ttl", CheckedNoOp(compatibility::ext_low_ttl, NO_FLASH)),
@@ -214,6 +218,18 @@ fn eviction(options: &mut Options, word: &str) -> Result<(), ExitError> {
 fn set_maintainer(options: &mut Options, on: bool) {
     options.guest.store.eviction = if on { Eviction::S3Fifo } else { Eviction::Lru };
     options.show_setting(Setting::LruMaintainerThread, if on { "yes" } else { "no" }.to_owned());
+}
+
+/// Sets the values of memcached's `no_modern`. Names that follow on the command line have their way.
+fn no_modern(options: &mut Options) {
+    options.reject_fast = false;
+    options.crawler = false;
+    set_maintainer(options, false);
+    options.show_setting(Setting::SlabReassign, "no".to_owned());
+    options.show_setting(Setting::SlabAutomove, "0".to_owned());
+    if !options.without_effect.iter().any(|(setting, _)| *setting == Setting::SlabChunkMax) {
+        options.show_setting(Setting::SlabChunkMax, (1024 * 1024).to_string());
+    }
 }
 
 fn kibibytes(place: &mut u32, kib: u32) -> Result<(), ExitError> {

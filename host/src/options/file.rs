@@ -8,8 +8,16 @@ use super::{
     help,
     table::{Action, FLAGS, Flag},
 };
-use crate::exit::{self, ExitError, reason};
-use std::{fmt::Write as _, path::Path};
+use crate::{
+    exit::{self, ExitError, reason},
+    limits::CONFIGURATION_BYTES_MAX,
+};
+use std::{
+    fmt::Write as _,
+    fs,
+    io::{self, Read as _},
+    path::Path,
+};
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
@@ -20,8 +28,8 @@ use toml::{
 /// # Errors
 /// The problem, with the line and the key.
 pub(super) fn read(path: &Path) -> Result<Arguments, ExitError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| usage_error(format!("--config: cannot read {}: {}", path.display(), reason(&error))))?;
+    let unreadable = |why: &str| usage_error(format!("--config: cannot read {}: {why}", path.display()));
+    let text = bounded_text(path).map_err(|error| unreadable(&reason(&error)))?;
     let file = File { name: path.display().to_string(), text: &text };
     let table = DeTable::parse(&text).map_err(|error| {
         let message = error.message().lines().collect::<Vec<_>>().join(", ");
@@ -32,6 +40,16 @@ pub(super) fn read(path: &Path) -> Result<Arguments, ExitError> {
         file.read_flag(key, value, &mut arguments)?;
     }
     Ok(arguments)
+}
+
+/// The text of a file. A pipe is one, too, but not an endless one.
+fn bounded_text(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    let bytes = fs::File::open(path)?.take(CONFIGURATION_BYTES_MAX + 1).read_to_string(&mut text)?;
+    if bytes as u64 > CONFIGURATION_BYTES_MAX {
+        return Err(io::Error::other(format!("it is larger than {CONFIGURATION_BYTES_MAX} bytes")));
+    }
+    Ok(text)
 }
 
 /// Writes `arguments` as a file that reads back the same. Absent flags are comments.
@@ -281,9 +299,9 @@ mod tests {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("wasmcached-{}-{number}.toml", std::process::id()));
-        std::fs::write(&path, text).unwrap();
+        fs::write(&path, text).unwrap();
         let result = action(path.to_str().unwrap());
-        std::fs::remove_file(&path).unwrap();
+        fs::remove_file(&path).unwrap();
         result
     }
 
@@ -368,10 +386,13 @@ mod tests {
         let words: Vec<_> = documented.flat_map(|(long, default)| [format!("--{long}"), default.to_owned()]).collect();
         assert!(words.len() > 20, "{words:?}");
         let words: Vec<_> = words.iter().map(String::as_str).collect();
-        let loopback = format!("listen: [{:?}]", ListenAddress::loopback());
+        let second = ListenAddress::parse("::1").unwrap();
+        let loopback = format!("listen: [{:?}, {second:?}]", ListenAddress::loopback());
         // Explicit defaults differ from absent flags there, but not in effect.
-        let unsaid =
-            |text: String| text.replace(&loopback, "listen: []").replace("binding: Some(Auto)", "binding: None");
+        let unsaid = |text: String| {
+            let text = text.replace(&loopback, "listen: []").replace("binding: Some(Auto)", "binding: None");
+            text.replace("tcp_port_is_given: true", "tcp_port_is_given: false")
+        };
         assert_eq!(unsaid(options(&words)), options(&[]));
     }
 
@@ -410,7 +431,6 @@ mod tests {
             ("listen = [1.5, []]", "FILE:1: listen: is a list of strings"),
             ("port = 1\nport = 2", "FILE:2: duplicate key"),
             ("\n\nport 1", "FILE:3: "),
-            ("port = 0", "nothing to listen on"),
         ] {
             let message = error_of(text);
             assert!(message.starts_with(expected) && !message.contains('\n'), "{text:?}: {message:?}");
@@ -418,6 +438,10 @@ mod tests {
         let Err(error) = parse(&["--config", "/no/such/file"]) else { panic!("there is no such file") };
         assert!(error.message.starts_with("--config: cannot read /no/such/file: "), "{}", error.message);
         assert_eq!(error.code, exit::USAGE);
+        if cfg!(unix) {
+            let Err(error) = parse(&["--config", "/dev/zero"]) else { panic!("it never ends") };
+            assert_eq!(error.message, "--config: cannot read /dev/zero: it is larger than 1048576 bytes");
+        }
     }
 
     #[test]

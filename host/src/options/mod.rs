@@ -18,13 +18,18 @@ mod value;
 
 pub(crate) use address::{ListenAddress, TcpPort};
 pub(crate) use help::version;
+pub(crate) use table::binding_name;
 pub(crate) use tls::{KeyFormat, Security, TlsOptions, Verify};
 
-use crate::exit::{self, ExitError};
+use crate::{
+    console::report,
+    exit::{self, ExitError},
+};
 use arguments::Arguments;
 use clap::ArgMatches;
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
+    fmt::Display,
     path::{Path, PathBuf},
 };
 use wasmcached_core::{
@@ -79,6 +84,8 @@ options! {
     /// Options of the guests. Role, shards, seed, binding, authentication and settings are filled in at the start.
     pub(crate) guest: Config = Config::default(),
     pub(crate) tcp_port: TcpPort = TcpPort::Number(11211),
+    /// `-p` was given. Otherwise `-U` is the TCP port, too.
+    tcp_port_is_given: bool = false,
     /// Empty: loopback.
     pub(crate) listen: Vec<ListenAddress> = Vec::new(),
     pub(crate) udp_port: TcpPort = TcpPort::Off,
@@ -122,6 +129,10 @@ options! {
     without_effect: Vec<(Setting, String)> = Vec::new(),
     /// One line for each flag that was accepted and does nothing.
     pub(crate) warnings: Vec<String> = Vec::new(),
+    /// Warnings that memcached prints, too.
+    pub(crate) warnings_of_memcached: Vec<String> = Vec::new(),
+    /// The program was started under the name `memcached`.
+    called_memcached: bool = false,
     /// The message of the first flag that was rejected.
     rejected: Option<String> = None,
 }
@@ -132,16 +143,18 @@ impl Options {
     /// # Errors
     /// One line for the user.
     pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation, ExitError> {
-        let matches = match parser::command().try_get_matches_from(arguments) {
+        let words: Vec<_> = arguments.into_iter().collect();
+        let called_memcached = words.first().is_some_and(|name| is_memcached(name));
+        let matches = match parser::command().try_get_matches_from(words) {
             Ok(matches) => matches,
             // memcached's last line, for scripts that look for it.
             Err(error) => return Err(ExitError::new(exit::FLAG, format!("{error}Illegal argument \"?\""))),
         };
-        if let Some(text) = print::requested(&matches)? {
+        if let Some(text) = print::requested(&matches, called_memcached)? {
             return Ok(Invocation::Print(text));
         }
         let arguments = collect(&matches)?;
-        let mut options = Box::new(Self::default());
+        let mut options = Box::new(Self { called_memcached, ..Self::default() });
         arguments.apply(&mut options)?;
         options.check()?;
         if matches.get_flag("print-config") {
@@ -175,8 +188,9 @@ impl Options {
     /// How clients log in.
     pub(crate) fn authentication(&self) -> Authentication {
         match (self.sasl, &self.auth_file) {
-            (true, _) => Authentication::Sasl,
-            (false, Some(_)) => Authentication::Text,
+            // memcached with both speaks text: the file of -Y decides.
+            (_, Some(_)) => Authentication::Text,
+            (true, None) => Authentication::Sasl,
             (false, None) => Authentication::None,
         }
     }
@@ -192,6 +206,14 @@ impl Options {
         self.shards.unwrap_or(count)
     }
 
+    /// Tells the user something that memcached does not say. Under its name, and without `-v`, standard error stays silent
+    /// as memcached's does: some start scripts take any output as a failure.
+    pub(crate) fn notice(&self, line: impl Display) {
+        if !self.called_memcached || self.verbosity > 0 {
+            report(line);
+        }
+    }
+
     fn warn(&mut self, message: &str) {
         self.warnings.push(message.to_owned());
     }
@@ -202,6 +224,23 @@ impl Options {
 
     fn reject(&mut self, message: &str) {
         self.rejected.get_or_insert_with(|| message.to_owned());
+    }
+
+    /// The message about an item limit above half of what each of `shards` shards has, with a remedy that works.
+    fn item_too_large_for(&self, shards: u64) -> String {
+        let memory_bytes = self.guest.store.memory_bytes;
+        let least = memory_bytes.div_ceil(limits::SHARD_BYTES_MAX).max(1);
+        let possible = memory_bytes / (2 * u64::from(self.guest.store.item_bytes_max));
+        if possible >= least {
+            let of = if possible == 1 { "-o shards=1".to_owned() } else { format!("-o shards={possible} or fewer") };
+            return format!("-I is more than half of what each of {shards} shards has: use {of}");
+        }
+        let most_kib = (memory_bytes / least / 2) >> 10;
+        let shard_mib = limits::SHARD_BYTES_MAX >> 20;
+        format!(
+            "-I is at most {most_kib}k with this -m: an item takes up to half of a shard, and a shard has up to \
+             {shard_mib} MiB"
+        )
     }
 
     /// Each kind of login exists in one protocol only.
@@ -216,7 +255,7 @@ impl Options {
         if self.udp_port != TcpPort::Off && self.auth_file.is_some() {
             return usage("Cannot use UDP with ascii authentication enabled (-U 0 to disable)");
         }
-        if self.auth_file.is_some() && (self.sasl || !matches!(self.binding, None | Some(Binding::Ascii))) {
+        if self.auth_file.is_some() && !matches!(self.binding, None | Some(Binding::Ascii)) {
             return usage("ERROR: You cannot allow the BINARY protocol while using ascii authentication tokens.");
         }
         Ok(())
@@ -233,17 +272,25 @@ impl Options {
             return usage("Cannot set item size limit higher than 1/2 of memory max.".to_owned());
         }
         if u64::from(self.guest.store.item_bytes_max) > shard_bytes / 2 {
-            return usage(format!("-I is more than half of what each of {shards} shards has: use fewer shards"));
+            return usage(self.item_too_large_for(shards));
         }
         if shard_bytes > limits::SHARD_BYTES_MAX {
             let most_mib = (limits::SHARD_BYTES_MAX * shards) >> 20;
             return usage(format!("-m is too much for {shards} shards, which hold {most_mib} MiB at most"));
         }
-        let nothing = self.tcp_port == TcpPort::Off && self.udp_port == TcpPort::Off;
-        if self.unix_socket.is_none() && nothing && self.listen.iter().all(|l| l.port.is_none()) {
-            return usage("nothing to listen on: -p 0 turns TCP off, and there is no -s".to_owned());
-        }
         tls::check(self)?;
+        self.check_listeners();
+        if self.pid_file.is_some() && cfg!(windows) {
+            self.warnings.push("-P: a file is written, but no service manager of this system reads it".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Completes the ports, and warns of flags that other flags make useless.
+    fn check_listeners(&mut self) {
+        if !self.tcp_port_is_given && self.udp_port != TcpPort::Off {
+            self.tcp_port = self.udp_port;
+        }
         if self.unix_socket.is_some() {
             // memcached ignores them silently.
             for (is_given, warning) in [
@@ -258,11 +305,14 @@ impl Options {
         } else if self.udp_port != TcpPort::Off && self.tls.enabled {
             self.warn("-U: datagrams are not encrypted, with or without -Z");
         }
-        if self.pid_file.is_some() && cfg!(windows) {
-            self.warnings.push("-P: a file is written, but no service manager of this system reads it".to_owned());
-        }
-        Ok(())
     }
+}
+
+/// Whether the program was started under the name of memcached: by a link, as packages make it, or as a copy.
+fn is_memcached(name: &OsStr) -> bool {
+    let name = Path::new(name);
+    let is_program = name.extension().is_none_or(|extension| extension.eq_ignore_ascii_case("exe"));
+    is_program && name.file_stem().is_some_and(|stem| stem.eq_ignore_ascii_case("memcached"))
 }
 
 /// A line of `stats settings`, and its value.

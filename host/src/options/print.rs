@@ -2,7 +2,7 @@
 //! touches the engine.
 
 use super::{
-    help::{GENERATE, version},
+    help::{GENERATE, SPEAKS, version},
     parser, reference,
 };
 use crate::exit::{self, ExitError};
@@ -10,20 +10,23 @@ use clap::ArgMatches;
 use clap_complete::Shell;
 
 /// The text that the command line asks for, if it does.
-pub(super) fn requested(matches: &ArgMatches) -> Result<Option<Vec<u8>>, ExitError> {
+pub(super) fn requested(matches: &ArgMatches, called_memcached: bool) -> Result<Option<Vec<u8>>, ExitError> {
     if let Some(what) = matches.get_one::<String>(GENERATE) {
         return generate(what).map(Some);
     }
+    // Scripts take the version from the first line, which is memcached's under its name.
+    let first = if called_memcached { format!("{SPEAKS}\n") } else { String::new() };
     let text = if matches.get_flag("help") {
-        format!("{}\n{}", version(), parser::command().render_help())
+        let command = if called_memcached { parser::command().bin_name("memcached") } else { parser::command() };
+        format!("{}\n{}", version(), command.clone().render_help())
     } else if matches.get_flag("version") {
-        version()
+        if called_memcached { String::new() } else { version() }
     } else if matches.get_flag("license") {
         license()
     } else {
         return Ok(None);
     };
-    Ok(Some(text.into_bytes()))
+    Ok(Some((first + &text).into_bytes()))
 }
 
 fn license() -> String {

@@ -48,14 +48,27 @@ fn on_off(on: bool) -> String {
     if on { "on" } else { "off" }.to_owned()
 }
 
+/// memcached's name of a choice of protocols.
+pub(crate) fn binding_name(binding: Binding) -> &'static str {
+    match binding {
+        Binding::Auto => "auto-negotiate",
+        Binding::Ascii => "ascii",
+        Binding::Binary => "binary",
+    }
+}
+
 /// The flags, in the order of `--help`.
 pub(super) const FLAGS: &[Flag] = &[
     Flag {
         short: Some('p'),
         long: "port",
         group: NETWORK,
-        help: "TCP port; 0: no TCP, -1: any free port, written to the file that MEMCACHED_PORT_FILENAME names [default: 11211]",
-        action: Value("NUM", |o, v| set(&mut o.tcp_port, TcpPort::parse(v))),
+        help: "TCP port; 0: no TCP, -1: any free port, written to the file that MEMCACHED_PORT_FILENAME names \
+               [default: 11211]",
+        action: Value("NUM", |o, v| {
+            o.tcp_port_is_given = true;
+            set(&mut o.tcp_port, TcpPort::parse(v))
+        }),
         setting: Some((Setting::TcpPort, |o| o.tcp_port.to_setting())),
     },
     Flag {
@@ -65,16 +78,17 @@ pub(super) const FLAGS: &[Flag] = &[
         help: "Addresses to listen on: host, host:port or [ipv6]:port, separated by commas or given several times. Prefixes with -Z: \
                notls:, btls: (no client certificate) or mtls: (client certificate required). Prefixes without logins: \
                proto[asc]: or proto[bin]:, which is -B for that address. \
-               The default serves this machine only; memcached's serves all interfaces [default: 127.0.0.1]",
+               * is all addresses of IPv4 and IPv6. The default serves this machine only; memcached's serves all \
+               interfaces [default: 127.0.0.1,::1]",
         action: Values("ADDR", |o, v| {
-            v.split(',').filter(|a| !a.is_empty()).try_for_each(|a| {
+            v.split([',', ';']).filter(|a| !a.is_empty()).try_for_each(|a| {
                 o.listen.push(ListenAddress::parse(a)?);
                 Ok(())
             })
         }),
         setting: Some((Setting::Inter, |o| {
             if o.listen.is_empty() {
-                "127.0.0.1".into()
+                "127.0.0.1,::1".into()
             } else {
                 o.listen.iter().map(|l| l.given.as_str()).collect::<Vec<_>>().join(",")
             }
@@ -108,7 +122,7 @@ pub(super) const FLAGS: &[Flag] = &[
         short: Some('U'),
         long: "udp-port",
         group: NETWORK,
-        help: "UDP port; 0: no UDP, -1: any free port. Replies to other machines are limited: see udp_amplification \
+        help: "UDP port; 0: no UDP, -1: any free port. Without -p it is the TCP port, too. Replies to other machines are limited: see udp_amplification \
                [default: 0]",
         action: Value("NUM", |o, v| {
             let port = TcpPort::parse(v);
@@ -121,8 +135,8 @@ pub(super) const FLAGS: &[Flag] = &[
         short: Some('b'),
         long: "listen-backlog",
         group: NETWORK,
-        help: "Connections that may wait to be accepted [default: 1024]",
-        action: Value("NUM", |o, v| set(&mut o.backlog, value::number::<u16>(v, "-b").map(i32::from))),
+        help: "Connections that may wait to be accepted, as far as the system allows [default: 1024]",
+        action: Value("NUM", |o, v| set(&mut o.backlog, value::number(v, "-b"))),
         setting: Some((Setting::TcpBacklog, |o| o.backlog.to_string())),
     },
     Flag {
@@ -137,7 +151,7 @@ pub(super) const FLAGS: &[Flag] = &[
         short: Some('I'),
         long: "max-item-size",
         group: CACHE,
-        help: "Largest item, 1k to 1024m and at most half of -m [default: 1m]",
+        help: "Largest item, 1k to 992m and at most half of -m or of a shard [default: 1m]",
         action: Value("SIZE", |o, v| set(&mut o.guest.store.item_bytes_max, value::item_bytes(v))),
         setting: Some((Setting::ItemSizeMax, |o| o.guest.store.item_bytes_max.to_string())),
     },
@@ -199,7 +213,7 @@ pub(super) const FLAGS: &[Flag] = &[
         action: Value("NUM", |o, v| {
             o.threads = value::positive::<u16>(v, "Number of threads must be greater than 0")?.into();
             if o.threads > 64 {
-                o.warnings.push(
+                o.warnings_of_memcached.push(
                     "WARNING: Setting a high number of workerthreads is not recommended.\n \
                      Set this value to the number of cores in your machine or less."
                         .to_owned(),
@@ -300,11 +314,7 @@ pub(super) const FLAGS: &[Flag] = &[
         group: NETWORK,
         help: "Protocols: auto (by the first byte of a connection), ascii or binary [default: auto]",
         action: Value("NAME", |o, v| set(&mut o.binding, value::binding(v).map(Some))),
-        setting: Some((Setting::BindingProtocol, |o| match o.binding() {
-            Binding::Auto => "auto-negotiate".to_owned(),
-            Binding::Ascii => "ascii".to_owned(),
-            Binding::Binary => "binary".to_owned(),
-        })),
+        setting: Some((Setting::BindingProtocol, |o| binding_name(o.binding()).to_owned())),
     },
     Flag {
         short: Some('f'),
@@ -375,7 +385,7 @@ pub(super) const FLAGS: &[Flag] = &[
         short: Some('S'),
         long: "enable-sasl",
         group: NETWORK,
-        help: "Binary protocol only, with logins (SASL: PLAIN, SCRAM-SHA-256) of the users in the file that MEMCACHED_SASL_PWDB names",
+        help: "Binary protocol only, with logins (SASL: PLAIN, SCRAM-SHA-256) of the users in the file that MEMCACHED_SASL_PWDB names; with -Y that one decides",
         action: Switch(|o| o.sasl = true),
         setting: Some((Setting::AuthEnabledSasl, |o| yes_no(o.sasl))),
     },

@@ -76,7 +76,6 @@ fn invalid_flags_are_rejected_with_a_reason() {
     let cases = [
         ("-p 70000", exit::USAGE, "ERROR: Invalid port number 70000."),
         ("-p abc", exit::USAGE, "ERROR: Invalid port number abc."),
-        ("-p 0", exit::USAGE, "nothing to listen on"),
         ("-o eviction=fifo", exit::FLAG, "eviction must be lru or s3fifo"),
         ("-o eviction", exit::FLAG, "eviction must be lru or s3fifo"),
         ("-U 70000", exit::USAGE, "ERROR: Invalid UDP port number 70000."),
@@ -92,7 +91,10 @@ fn invalid_flags_are_rejected_with_a_reason() {
         ("-I 5x", exit::FLAG, "is not a number"),
         ("-I k", exit::FLAG, "is not a number"),
         ("-I 40m", exit::USAGE, "Cannot set item size limit higher than 1/2 of memory max."),
-        ("-I 10m -o shards=4", exit::USAGE, "use fewer shards"),
+        ("-I 10m -o shards=4", exit::USAGE, "half of what each of 4 shards has: use -o shards=3 or fewer"),
+        ("-I 20m -o shards=4", exit::USAGE, "use -o shards=1"),
+        ("-m 4000 -I 1024m", exit::USAGE, "-I is at most 682666k with this -m"),
+        ("-m 2048 -I 1024m", exit::USAGE, "-I is at most 524288k with this -m"),
         ("-m 6144 -o shards=2", exit::USAGE, "too much for 2 shards"),
         ("-o shards=0", exit::FLAG, "shards must be from 1"),
         ("-o segment_size=5", exit::FLAG, "power of two"),
@@ -108,7 +110,9 @@ fn invalid_flags_are_rejected_with_a_reason() {
         ("-S -B auto", exit::USAGE, "ERROR: You cannot allow the ASCII protocol while using SASL."),
         ("-Y file -B binary", exit::USAGE, "ERROR: You cannot allow the BINARY protocol while using ascii"),
         ("-Y file -B auto", exit::USAGE, "ERROR: You cannot allow the BINARY protocol while using ascii"),
-        ("-Y file -S", exit::USAGE, "ERROR: You cannot allow the BINARY protocol while using ascii"),
+        ("-S -Y file -B ascii", exit::USAGE, "ERROR: You cannot allow the ASCII protocol while using SASL."),
+        ("-S -Y file -B binary", exit::USAGE, "ERROR: You cannot allow the BINARY protocol while using ascii"),
+        ("-S -Y file -U 5", exit::USAGE, "ERROR: Cannot enable UDP while using binary SASL authentication."),
         ("-e file", exit::USAGE, "not supported yet"),
         ("-o ssl_key=", exit::FLAG, "Missing argument for ssl_key"),
         ("-o foo", exit::FLAG, "Illegal suboption \"foo\""),
@@ -168,6 +172,9 @@ fn values_without_effect_are_checked() {
         ("-o ext_path", exit::FLAG, "missing argument to ext_path, ie: ext_path=/d/file:5G"),
         ("-o ext_path=/x", exit::FLAG, "must supply size to ext_path, ie: ext_path=/f/e:64m (M|G|T|P supported)"),
         ("-o ext_threads", exit::FLAG, "Missing ext_threads argument"),
+        ("-o ext_io_depth", exit::FLAG, "Missing ext_io_depth argument"),
+        ("-o ext_io_depth=x", exit::FLAG, "could not parse argument to ext_io_depth"),
+        ("-o no_modern,temporary_ttl=5", exit::USAGE, "temporary_ttl requires lru_maintainer to be enabled"),
         ("-o ext_item_age=x", exit::FLAG, "could not parse argument to ext_item_age"),
         ("-o ext_max_frag=x", exit::FLAG, "could not parse argument to ext_max_frag"),
     ];
@@ -216,13 +223,18 @@ fn flags_without_effect_are_accepted_with_a_warning() {
     assert_eq!(options("-B binary").binding(), Binding::Binary);
     assert_eq!(options("-S").binding(), Binding::Binary);
     assert_eq!(options("-Y file").binding(), Binding::Ascii);
+    // As in memcached, whichever comes first.
+    for both in ["-S -Y file", "-Y file -S"] {
+        let both = options(both);
+        assert_eq!((both.binding(), both.authentication()), (Binding::Ascii, Authentication::Text));
+    }
     #[cfg(unix)]
     {
         let all = options("-s /x -p 5 -U 5 -l 127.0.0.1 -Z -o ssl_chain_cert=x").warnings;
         let letters: Vec<_> = all.iter().map(|warning| warning.split_once(" does nothing").unwrap().0).collect();
         assert_eq!(letters, ["-U", "-l", "-Z"]);
     }
-    assert!(options("-t 100").warnings[0].starts_with("WARNING: Setting a high number"));
+    assert!(options("-t 100").warnings_of_memcached[0].starts_with("WARNING: Setting a high number"));
 }
 
 #[test]
@@ -292,6 +304,86 @@ fn settings_show_values_without_effect() {
     let settings = flat.settings();
     assert!(settings.contains(&(Setting::LruMaintainerThread, "no".to_owned())));
     assert!(settings.contains(&(Setting::LruSegmented, "no".to_owned())));
+}
+
+#[test]
+fn a_link_or_a_copy_may_have_the_name_of_memcached() {
+    for (name, expected) in [
+        ("memcached", true),
+        ("/usr/bin/memcached", true),
+        ("./memcached.exe", true),
+        ("Memcached.EXE", true),
+        ("wasmcached", false),
+        ("memcached/wasmcached", false),
+        ("memcached.real", false),
+        ("memcached-debug", false),
+        ("", false),
+    ] {
+        let printed = match Options::parse([name, "-V"].map(OsString::from)) {
+            Ok(Invocation::Print(text)) => text,
+            other => panic!("{name}: {other:?}"),
+        };
+        assert_eq!(printed == b"memcached 1.6.45\n", expected, "{name}");
+    }
+}
+
+/// The effects and the values are those of 1.6.45, but for the hash.
+#[test]
+fn no_modern_brings_the_defaults_of_memcached_1_4() {
+    const SETTINGS: [Setting; 7] = [
+        Setting::MaxConnectionsFast,
+        Setting::LruCrawler,
+        Setting::LruMaintainerThread,
+        Setting::LruSegmented,
+        Setting::SlabReassign,
+        Setting::SlabAutomove,
+        Setting::SlabChunkMax,
+    ];
+    for (line, expected) in [
+        ("-o modern", ["yes", "yes", "", "yes", "", "", ""]),
+        ("-o no_modern", ["no", "no", "no", "no", "no", "0", "1048576"]),
+        (
+            "-o lru_maintainer,lru_crawler,maxconns_fast,slab_reassign,no_modern",
+            ["no", "no", "no", "no", "no", "0", "1048576"],
+        ),
+        ("-o no_modern,lru_crawler,slab_automove=2", ["no", "yes", "no", "no", "no", "2", "1048576"]),
+        (
+            "-o no_modern -o maxconns_fast,lru_maintainer,slab_reassign",
+            ["yes", "no", "yes", "yes", "yes", "0", "1048576"],
+        ),
+        ("-o slab_chunk_max=256,no_modern", ["no", "no", "no", "no", "no", "0", "262144"]),
+        ("-o no_modern,slab_chunk_max=256", ["no", "no", "no", "no", "no", "0", "262144"]),
+    ] {
+        let options = options(line);
+        let settings = options.settings();
+        let shown = |setting| settings.iter().find(|(known, _)| *known == setting).map_or("", |(_, value)| value);
+        assert_eq!(SETTINGS.map(shown), expected, "{line}");
+        assert_eq!(options.reject_fast, expected[0] == "yes", "{line}");
+        assert_eq!(options.crawler, expected[1] == "yes", "{line}");
+        assert_eq!(options.guest.store.eviction == Eviction::Lru, expected[3] == "no", "{line}");
+        assert!(
+            !line.starts_with("-o no_modern") || options.warnings.iter().all(|text| text.contains("slab_")),
+            "{line}"
+        );
+    }
+}
+
+/// Every name of 1.6.45: those of `memcached.c` and `storage.c`, with everything that the build can leave out.
+#[test]
+fn every_name_of_memcached_is_known() {
+    let names = "maxconns_fast no_maxconns_fast hashpower no_hashexpand slab_reassign no_slab_reassign slab_automove \
+        no_slab_automove slab_automove_ratio slab_automove_window slab_automove_freeratio slab_sizes slab_chunk_max \
+        no_chunked_items tail_repair_time hash_algorithm lru_crawler no_lru_crawler lru_crawler_sleep lru_crawler_tocrawl \
+        lru_maintainer no_lru_maintainer hot_lru_pct warm_lru_pct hot_max_factor warm_max_factor temporary_ttl \
+        idle_timeout watcher_logbuf_size worker_logbuf_size track_sizes inline_ascii_resp no_inline_ascii_resp modern \
+        no_modern drop_privileges no_drop_privileges relaxed_privileges resp_obj_mem_limit read_buf_mem_limit \
+        sock_cookie_id ssl_chain_cert ssl_key ssl_verify_mode ssl_keyformat ssl_ciphers ssl_ca_cert ssl_wbuf_size \
+        ssl_session_cache ssl_kernel_tls ssl_min_version proxy_config proxy_arg proxy_uring proxy_memprofile ext_page_size \
+        ext_wbuf_size ext_threads ext_io_depth ext_path ext_item_size ext_item_age ext_low_ttl ext_recache_rate \
+        ext_compact_under ext_drop_under ext_max_sleep ext_max_frag ext_drop_unread";
+    for name in names.split_whitespace() {
+        assert!(extended::NAMES.iter().any(|known| known.name == name), "{name}");
+    }
 }
 
 /// Flags that this server adds must not make memcached's abbreviations ambiguous.

@@ -1,10 +1,10 @@
 //! The main thread's loop: accepts connections, rejects those beyond the limit, spreads them over the workers, handles
 //! signals.
 
-use super::Shared;
+use super::{Shared, lingering::Lingering};
 use crate::{
     exit::{self, ExitError, reason},
-    limits::ACCEPTED_AT_ONCE_MAX,
+    limits::{ACCEPTED_AT_ONCE_MAX, STARVATION_FORGOTTEN_AFTER, STARVATION_RETRY_AFTER, STOP_ACCEPTS_MAX},
     network::{
         listener::{Acceptor, Listener},
         socket::{Incoming, Socket},
@@ -18,7 +18,7 @@ use crate::{
 };
 use mio::{Events, Poll, Token};
 use std::{
-    io::ErrorKind,
+    io::{self, ErrorKind},
     sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
@@ -26,10 +26,11 @@ use wasmcached_core::boundary::config::Binding;
 
 /// The token of this loop's waker.
 pub(super) const WAKER: Token = Token(usize::MAX);
-const SIGNALS: Token = Token(usize::MAX - 1);
-/// Pause before the next attempt when the system has no descriptor or memory for a connection. It ends early when a
-/// connection closes.
-const RETRY_AFTER: Duration = Duration::from_millis(100);
+pub(super) const SIGNALS: Token = Token(usize::MAX - 1);
+/// The token of the first lingering socket; listeners have their number.
+const FIRST_LINGERING: usize = usize::MAX / 2;
+/// Interval at which the loop looks whether the workers have ended; they wake it, shortly before they do.
+const FINISH_STEP: Duration = Duration::from_millis(10);
 
 /// See the module.
 pub(super) struct AcceptLoop {
@@ -40,7 +41,25 @@ pub(super) struct AcceptLoop {
     next_worker: usize,
     /// The reply to a client beyond the limit.
     rejection: Vec<u8>,
-    paused_since: Option<Instant>,
+    pause: Option<Pause>,
+    /// When the system last had no descriptor or memory for a connection.
+    starved_at: Option<Instant>,
+    /// Clients beyond the limit, until they have read so.
+    lingering: Lingering,
+}
+
+/// No connection is accepted. The pause may end early when a connection closes.
+struct Pause {
+    since: Instant,
+    reason: PauseReason,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum PauseReason {
+    /// The limit of connections is reached, and those beyond it wait.
+    Full,
+    /// The system has no descriptor or memory for a connection.
+    Starved,
 }
 
 struct ListenerState {
@@ -57,12 +76,12 @@ impl AcceptLoop {
     pub(super) fn new(
         shared: Arc<Shared>,
         poll: Poll,
+        signals: Signals,
         listeners: Vec<Listener>,
         rejection: Vec<u8>,
     ) -> Result<Self, ExitError> {
         let failure =
             |error| ExitError::new(exit::SYSTEM, format!("failed to start the event loop: {}", reason(&error)));
-        let signals = Signals::listen(poll.registry(), SIGNALS, &shared.main_waker).map_err(failure)?;
         let listeners = listeners.into_iter().enumerate().map(|(index, listener)| {
             let address = listener.address().clone();
             let (security, binding) = (listener.security(), listener.binding());
@@ -71,94 +90,164 @@ impl AcceptLoop {
             Ok(ListenerState { acceptor, number, security, binding, ready: false })
         });
         let listeners = listeners.collect::<Result<_, _>>()?;
-        Ok(Self { shared, poll, signals, listeners, next_worker: 0, rejection, paused_since: None })
+        let lingering = Lingering::new(FIRST_LINGERING);
+        Ok(Self {
+            shared,
+            poll,
+            signals,
+            listeners,
+            next_worker: 0,
+            rejection,
+            pause: None,
+            starved_at: None,
+            lingering,
+        })
     }
 
     /// Runs until the server is to stop; then closes the listeners and wakes the workers.
-    pub(super) fn run(mut self) {
+    pub(super) fn run(&mut self) {
         let mut events = Events::with_capacity(64);
         while !self.shared.is_stopping() {
-            if let Err(error) = self.poll.poll(&mut events, self.timeout())
-                && error.kind() != ErrorKind::Interrupted
-            {
-                tracing::error!("cannot wait for connections: {error}");
-                std::thread::sleep(RETRY_AFTER);
-            }
-            for event in events.iter() {
-                if let Some(listener) = self.listeners.get_mut(event.token().0) {
-                    listener.ready = true;
+            self.wait(&mut events, self.timeout());
+            for request in self.signals.pending() {
+                match request {
+                    SignalRequest::Stop(who) => self.shared.stop(who),
+                    SignalRequest::Reload(who) => {
+                        supervisor::reloading();
+                        self.shared.reloads.run(who);
+                        supervisor::ready();
+                    }
                 }
             }
-            self.handle_signals();
             if !self.shared.is_stopping() {
                 self.accept_pending();
             }
         }
+        self.accept_last();
         self.listeners.clear();
+        self.shared.accepting_ended.store(true, Ordering::SeqCst);
         self.shared.inboxes.iter().for_each(|inbox| inbox.wake());
     }
 
-    fn timeout(&self) -> Option<Duration> {
-        if self.paused_since.is_some() && self.rejects_fast() {
-            Some(RETRY_AFTER)
-        } else if self.listeners.iter().any(|listener| listener.ready) {
-            Some(Duration::ZERO)
-        } else if cfg!(windows) {
-            Some(Duration::from_secs(1))
-        } else {
-            None
+    /// After [`AcceptLoop::run`]: waits for the end of the workers, and of the clients that were rejected. Another signal to
+    /// stop ends both at once.
+    pub(super) fn finish(mut self, has_workers: impl Fn() -> bool) {
+        let mut events = Events::with_capacity(64);
+        while has_workers() || !self.lingering.is_empty() && !self.shared.stops_at_once() {
+            self.wait(&mut events, Some(FINISH_STEP));
+            for request in self.signals.pending() {
+                if let SignalRequest::Stop(who) = request {
+                    self.shared.stop_at_once(who);
+                }
+            }
         }
     }
 
-    fn handle_signals(&mut self) {
-        for request in self.signals.pending() {
-            match request {
-                SignalRequest::Stop(who) => self.shared.stop(who),
-                SignalRequest::Reload(who) => {
-                    supervisor::reloading();
-                    self.shared.reloads.run(who);
-                    supervisor::ready();
+    /// Waits for events of sockets, signals and other threads.
+    fn wait(&mut self, events: &mut Events, timeout: Option<Duration>) {
+        if let Err(error) = self.poll.poll(events, self.lingering.shorten(timeout))
+            && error.kind() != ErrorKind::Interrupted
+        {
+            tracing::error!("cannot wait for connections: {error}");
+            std::thread::sleep(STARVATION_RETRY_AFTER);
+        }
+        for event in events.iter() {
+            match event.token() {
+                WAKER | SIGNALS => {}
+                token @ Token(FIRST_LINGERING..) => self.lingering.on_event(token),
+                Token(number) => {
+                    if let Some(listener) = self.listeners.get_mut(number) {
+                        listener.ready = true;
+                    }
                 }
+            }
+        }
+        self.lingering.turn();
+    }
+
+    /// Time until the next attempt to accept, unless an event comes first.
+    fn timeout(&self) -> Option<Duration> {
+        let signals_polled = cfg!(windows).then_some(Duration::from_secs(1));
+        match &self.pause {
+            // The end of a connection wakes this thread.
+            Some(Pause { reason: PauseReason::Full, .. }) => signals_polled,
+            Some(Pause { reason: PauseReason::Starved, .. }) => Some(STARVATION_RETRY_AFTER),
+            None if self.listeners.iter().any(|listener| listener.ready) => Some(Duration::ZERO),
+            None => signals_polled,
+        }
+    }
+
+    /// Accepts the connections that wait when the server stops: their clients may have sent requests. Closing a listener
+    /// resets them.
+    fn accept_last(&mut self) {
+        self.listeners.iter_mut().for_each(|listener| listener.ready = true);
+        for _ in 0..STOP_ACCEPTS_MAX {
+            self.accept_pending();
+            if self.pause.is_some() || self.listeners.iter().all(|listener| !listener.ready) {
+                break;
             }
         }
     }
 
     /// Accepts waiting connections, a bounded number of them.
     fn accept_pending(&mut self) {
-        self.resume_accepting();
         let mut budget = ACCEPTED_AT_ONCE_MAX;
         for index in 0..self.listeners.len() {
             while self.listeners[index].ready && budget > 0 {
-                if !self.rejects_fast() && self.is_full() && self.pause_accepting() {
-                    return;
+                if self.must_wait() {
+                    return self.begin_pause(PauseReason::Full);
                 }
                 let rejects = self.rejects_fast() && self.is_full();
                 let listener = &mut self.listeners[index];
+                budget -= 1;
                 match listener.acceptor.accept() {
                     Ok((socket, peer)) => {
-                        let descriptor = socket.descriptor();
+                        let (number, security, binding) = (listener.number, listener.security, listener.binding);
+                        self.end_pause();
                         if rejects {
                             self.reject(socket);
-                        } else {
-                            let (number, security, binding) = (listener.number, listener.security, listener.binding);
-                            tracing::info!("{peer} connected");
-                            let now = self.shared.clock.now();
-                            let entry = self.shared.registry.add(descriptor, peer, number, now);
-                            self.assign(Incoming { socket, security, binding, entry });
+                            continue;
                         }
-                        budget -= 1;
+                        tracing::info!("{peer} connected");
+                        let now = self.shared.clock.now();
+                        let entry = self.shared.registry.add(socket.descriptor(), peer, number, now);
+                        self.assign(Incoming { socket, security, binding, entry });
                     }
                     Err(error) if error.kind() == ErrorKind::WouldBlock => listener.ready = false,
                     Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::Interrupted) => {}
                     Err(error) => {
-                        if self.paused_since.is_none() {
-                            tracing::warn!("cannot accept connections for now: {}", reason(&error));
-                        }
-                        self.pause_accepting();
-                        return;
+                        self.report_starvation(&error);
+                        return self.begin_pause(PauseReason::Starved);
                     }
                 }
             }
+        }
+        // Nobody waits any more: those who did may have given up.
+        if self.listeners.iter().all(|listener| !listener.ready) {
+            self.end_pause();
+        }
+    }
+
+    /// Whether the limit is reached and connections beyond it wait. If so, the end of a connection wakes this thread.
+    fn must_wait(&self) -> bool {
+        if self.rejects_fast() || !self.is_full() {
+            return false;
+        }
+        self.shared.accept_paused.store(true, Ordering::SeqCst);
+        // One may have ended before the store.
+        if self.is_full() {
+            return true;
+        }
+        self.shared.accept_paused.store(self.pause.is_some(), Ordering::SeqCst);
+        false
+    }
+
+    /// Logs a failure to accept: the first one, and the first one after a time without any.
+    fn report_starvation(&mut self, error: &io::Error) {
+        let now = Instant::now();
+        let last = self.starved_at.replace(now);
+        if last.is_none_or(|last| now.duration_since(last) > STARVATION_FORGOTTEN_AFTER) {
+            tracing::warn!("cannot accept connections for now: {}", reason(error));
         }
     }
 
@@ -172,10 +261,11 @@ impl AcceptLoop {
     }
 
     /// Sends plaintext even where TLS is on, as memcached does: there was no handshake yet.
-    fn reject(&self, mut socket: Socket) {
+    fn reject(&mut self, mut socket: Socket) {
         self.shared.listening.rejected_connections.fetch_add(1, Ordering::Relaxed);
         // The empty buffer of a new socket holds these few bytes. The send fails only if the peer has left.
         let _ = socket.send(&self.rejection, &mut Scratch::default());
+        self.lingering.add_unregistered(self.poll.registry(), socket);
     }
 
     /// Hands the connection to the next worker in turn.
@@ -185,31 +275,25 @@ impl AcceptLoop {
         self.next_worker = (self.next_worker + 1) % self.shared.inboxes.len();
     }
 
-    /// Accepts no connection until one closes. False if one has closed meanwhile.
-    fn pause_accepting(&mut self) -> bool {
+    /// Accepts no connection until one closes or, if the system is short of something, for a while.
+    fn begin_pause(&mut self, reason: PauseReason) {
         self.shared.accept_paused.store(true, Ordering::SeqCst);
-        if !self.rejects_fast() && !self.is_full() {
-            self.shared.accept_paused.store(false, Ordering::SeqCst);
-            return false;
+        match &mut self.pause {
+            Some(pause) => pause.reason = reason,
+            None => {
+                self.pause = Some(Pause { since: Instant::now(), reason });
+                self.shared.listening.not_accepting.store(true, Ordering::Relaxed);
+                self.shared.listening.listen_disabled_num.fetch_add(1, Ordering::Relaxed);
+            }
         }
-        if self.paused_since.is_none() {
-            self.paused_since = Some(Instant::now());
-            self.shared.listening.not_accepting.store(true, Ordering::Relaxed);
-            self.shared.listening.listen_disabled_num.fetch_add(1, Ordering::Relaxed);
-        }
-        true
     }
 
-    /// Ends the pause that [`AcceptLoop::pause_accepting`] began, unless its reason persists.
-    fn resume_accepting(&mut self) {
-        if !self.rejects_fast() && self.is_full() {
-            return;
-        }
-        if let Some(since) = self.paused_since.take() {
-            let listening = &self.shared.listening;
-            listening.not_accepting.store(false, Ordering::Relaxed);
-            listening.time_in_listen_disabled_us.fetch_add(since.elapsed().as_micros() as u64, Ordering::Relaxed);
-        }
+    /// Connections are accepted again.
+    fn end_pause(&mut self) {
+        let Some(pause) = self.pause.take() else { return };
+        let listening = &self.shared.listening;
         self.shared.accept_paused.store(false, Ordering::SeqCst);
+        listening.not_accepting.store(false, Ordering::Relaxed);
+        listening.time_in_listen_disabled_us.fetch_add(pause.since.elapsed().as_micros() as u64, Ordering::Relaxed);
     }
 }

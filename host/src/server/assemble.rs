@@ -1,18 +1,20 @@
 //! Makes the guests of a server, its workers, and the state that its threads share.
 
-use super::{Shared, accept, worker::Worker};
+use super::{Shared, accept, memory_plan::MemoryPlan, worker::Worker};
 use crate::{
+    budget::SharedBudget,
     clock::Clock,
+    console::log::LogHandle,
     counters::{Baseline, FaultCounters, ListenerCounters, WorkerCounters},
     entropy,
     exit::{self, ExitError, reason},
     guest::{ConnectionKind, Fault, Front, GuestModule},
     inbox::Inbox,
-    log::LogHandle,
     network::{datagram::UdpListener, registry::Registry, tls::Tls},
     options::Options,
     reload::Reloads,
     stores::Stores,
+    system::signals::Signals,
     users::UserList,
     watching::Watching,
 };
@@ -32,6 +34,7 @@ pub(super) struct Assembled {
     pub(super) shared: Arc<Shared>,
     /// The main thread's.
     pub(super) poll: Poll,
+    pub(super) signals: Signals,
     /// The reply to a client beyond the limit.
     pub(super) rejection: Vec<u8>,
     pub(super) workers: Vec<Worker>,
@@ -39,6 +42,7 @@ pub(super) struct Assembled {
 
 /// Everything that the server read and opened before it gave up its rights.
 pub(super) struct Resources {
+    pub(super) memory_plan: MemoryPlan,
     pub(super) reserved_descriptors: usize,
     pub(super) log: LogHandle,
     pub(super) tls: Option<Tls>,
@@ -48,15 +52,18 @@ pub(super) struct Resources {
 
 /// Makes everything that a server has before its threads start.
 pub(super) fn assemble(options: &Options, resources: Resources) -> Result<Assembled, ExitError> {
-    let Resources { reserved_descriptors, log, tls, users, udp_listeners } = resources;
-    let module = GuestModule::load(options.huge_pages).map_err(|message| ExitError::new(exit::SYSTEM, message))?;
+    let Resources { memory_plan, reserved_descriptors, log, tls, users, udp_listeners } = resources;
+    let module = GuestModule::load(memory_plan.layout, options.huge_pages)
+        .map_err(|message| ExitError::new(exit::SYSTEM, message))?;
     let clock = Clock::start();
-    let config = config(options, Stores::role_of_workers(options))?;
+    let config = config(options, Stores::role_of_workers(options), memory_plan.capacity_bytes)?;
     let poll = Poll::new().map_err(event_loop_failed)?;
-    let main_waker = Waker::new(poll.registry(), accept::WAKER).map_err(event_loop_failed)?;
+    let main_waker = Arc::new(Waker::new(poll.registry(), accept::WAKER).map_err(event_loop_failed)?);
+    let signals = Signals::listen(poll.registry(), accept::SIGNALS, &main_waker).map_err(event_loop_failed)?;
     let polls = (0..options.threads).map(|_| Poll::new()).collect::<io::Result<Vec<_>>>().map_err(event_loop_failed)?;
     let inboxes: Arc<[Inbox]> = polls.iter().map(Inbox::new).collect::<io::Result<_>>().map_err(event_loop_failed)?;
     let watching = Arc::new(Watching::new(Arc::clone(&inboxes)));
+    let budget = SharedBudget::new(config.buffers_bytes(), Arc::clone(&inboxes));
     let faults = Arc::new(FaultCounters::default());
     let stores = Stores::create(&module, &config, clock.now(), &watching, &faults).map_err(guest_failed)?;
     let shared = Arc::new(Shared {
@@ -65,6 +72,7 @@ pub(super) fn assemble(options: &Options, resources: Resources) -> Result<Assemb
         module,
         config,
         stores,
+        budget,
         registry: Registry::default(),
         watching,
         inboxes,
@@ -78,45 +86,40 @@ pub(super) fn assemble(options: &Options, resources: Resources) -> Result<Assemb
         tls: tls.map(Arc::new),
         users,
         stopping: AtomicBool::new(false),
+        accepting_ended: AtomicBool::new(false),
+        stopping_at_once: AtomicBool::new(false),
         accept_paused: AtomicBool::new(false),
-        main_waker: Arc::new(main_waker),
+        main_waker,
     });
     register_reloads(&shared);
     let fronts = (0..options.threads).map(|_| shared.create_front());
     let mut fronts = fronts.collect::<Result<Vec<_>, _>>().map_err(guest_failed)?;
     let rejection = rejection_bytes(&mut fronts[0]).map_err(guest_failed)?;
     let workers = make_workers(&shared, fronts, polls, udp_listeners).map_err(event_loop_failed)?;
-    Ok(Assembled { shared, poll, rejection, workers })
+    Ok(Assembled { shared, poll, signals, rejection, workers })
 }
 
 /// The configuration of the guests.
 ///
 /// # Errors
 /// Without randomness from the system: clients must not be able to predict the hash of keys.
-fn config(options: &Options, role: Role) -> Result<Config, ExitError> {
+fn config(options: &Options, role: Role, memory_bytes_capacity: u64) -> Result<Config, ExitError> {
     let [first, second] =
         entropy::random().map_err(|error| ExitError::new(exit::SYSTEM, entropy::no_randomness(&error)))?;
     let shards = options.shard_count();
     Ok(Config {
         role,
         shards,
-        store: StoreConfig {
-            seed: Seed(first, second),
-            memory_bytes_capacity: capacity_bytes(options.guest.store.memory_bytes / u64::from(shards)),
-            ..options.guest.store
-        },
+        store: StoreConfig { seed: Seed(first, second), memory_bytes_capacity, ..options.guest.store },
         binding: options.binding(),
         authentication: options.authentication(),
         settings: options.settings(),
+        buffers_bytes_max: limits::buffers_bytes_max(
+            options.guest.store.memory_bytes,
+            options.guest.store.item_bytes_max,
+        ),
         ..options.guest.clone()
     })
-}
-
-/// How far a shard's memory may be raised later. Unix reserves address space at no cost; Windows commits memory for all
-/// of it, used or not.
-fn capacity_bytes(shard_bytes: u64) -> u64 {
-    let capacity = if cfg!(windows) { (2 * shard_bytes).max(256 << 20) } else { limits::SHARD_BYTES_MAX };
-    capacity.min(limits::SHARD_BYTES_MAX).max(shard_bytes + 1)
 }
 
 /// Registers everything that a running server can read again.

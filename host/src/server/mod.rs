@@ -4,6 +4,8 @@
 mod accept;
 mod announce;
 mod assemble;
+mod lingering;
+mod memory_plan;
 mod shared;
 mod statistics;
 mod upkeep;
@@ -12,9 +14,10 @@ mod worker;
 use shared::Shared;
 
 use crate::{
+    console,
+    console::log::LogHandle,
     exit::ExitError,
     limits::{RESERVED_DESCRIPTORS, RESERVED_DESCRIPTORS_PER_WORKER},
-    log::LogHandle,
     network::{datagram::UdpListener, listener::Listener, port_file, tls::Tls},
     options::Options,
     system::{
@@ -26,10 +29,11 @@ use crate::{
     users::UserList,
 };
 use accept::AcceptLoop;
-use announce::announce;
+use announce::Announcement;
 use assemble::{Assembled, Resources, assemble};
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, thread::JoinHandle};
-use upkeep::{spawn, start_clock, start_sweeps};
+use memory_plan::MemoryPlan;
+use std::{path::PathBuf, sync::Arc, thread::JoinHandle};
+use upkeep::{spawn, start_sweeps, start_ticks};
 
 /// Serves until a signal, the service manager or a client stops the server.
 ///
@@ -45,6 +49,7 @@ pub(crate) fn serve(options: &Options) -> Result<(), ExitError> {
 
 /// Files are read and sockets are open; the process has all its rights.
 struct Prepared {
+    memory_plan: MemoryPlan,
     reserved_descriptors: usize,
     identity: Identity,
     tls: Option<Tls>,
@@ -59,28 +64,30 @@ impl Prepared {
     /// Does what needs rights that the process may give up, and reports every mistake of the user.
     fn open(options: &Options) -> Result<Self, ExitError> {
         for warning in &options.warnings {
-            eprintln!("{warning}");
+            options.notice(warning);
         }
+        options.warnings_of_memcached.iter().for_each(console::report);
+        let memory_plan = MemoryPlan::choose(options)?;
         let reserved_descriptors = RESERVED_DESCRIPTORS + RESERVED_DESCRIPTORS_PER_WORKER * options.threads;
         process::raise_descriptor_limit(options.connections_max, reserved_descriptors)?;
         if options.core_files {
             process::raise_core_limit()?;
         }
-        let identity = Identity::find(options.user.as_deref())?;
+        let identity = Identity::find(options)?;
         let tls = Tls::start(&options.tls)?;
-        let users = UserList::find(options)?;
+        let users = UserList::find(options, memory_plan.layout)?;
         let listeners = Listener::open_all(options)?;
         let udp_listeners = UdpListener::open_all(options)?;
         port_file::write(&listeners, &udp_listeners)?;
         let pid_path = options.pid_file.as_deref().map(pid_file::fixed_path);
-        Ok(Self { reserved_descriptors, identity, tls, users, listeners, udp_listeners, pid_path })
+        Ok(Self { memory_plan, reserved_descriptors, identity, tls, users, listeners, udp_listeners, pid_path })
     }
 
     /// Becomes a daemon on request, and gives up the rights of root.
     fn detach(self, options: &Options) -> Result<(Opened, Option<PidFile>), ExitError> {
         if options.daemon {
             // The terminal is gone afterwards.
-            announce(options, &self.listeners, &addresses(&self.udp_listeners));
+            Announcement::of(options, &self.listeners, &self.udp_listeners).print(options);
             process::daemonize(options.verbosity > 0)?;
         }
         let pid_file = self.pid_path.as_deref().and_then(PidFile::write);
@@ -89,6 +96,7 @@ impl Prepared {
         }
         self.identity.assume()?;
         let resources = Resources {
+            memory_plan: self.memory_plan,
             reserved_descriptors: self.reserved_descriptors,
             log: LogHandle::start(options.verbosity),
             tls: self.tls,
@@ -108,28 +116,26 @@ struct Opened {
 impl Opened {
     /// Makes the guests and starts the threads.
     fn start(self, options: &Options) -> Result<Running, ExitError> {
-        let udp_addresses = addresses(&self.resources.udp_listeners);
-        let Assembled { shared, poll, rejection, workers } = assemble(options, self.resources)?;
+        let announcement = Announcement::of(options, &self.listeners, &self.resources.udp_listeners);
+        let notice = self.resources.memory_plan.notice.clone();
+        let Assembled { shared, poll, signals, rejection, workers } = assemble(options, self.resources)?;
         if options.lock_memory {
             process::lock_memory();
         }
         if !options.daemon {
-            announce(options, &self.listeners, &udp_addresses);
-            eprintln!("{}", memory::describe_pages(options.huge_pages));
+            announcement.print(options);
+            options.notice(memory::describe_pages(options.huge_pages));
+            notice.iter().for_each(|notice| options.notice(notice));
         }
-        start_clock(&shared)?;
+        start_ticks(&shared)?;
         let workers = workers.into_iter().enumerate();
         let workers = workers.map(|(index, worker)| spawn(format!("worker-{index}"), move || worker.run()));
         let workers = workers.collect::<Result<_, _>>()?;
         start_sweeps(&shared)?;
-        let accept_loop = AcceptLoop::new(Arc::clone(&shared), poll, self.listeners, rejection)?;
+        let accept_loop = AcceptLoop::new(Arc::clone(&shared), poll, signals, self.listeners, rejection)?;
         supervisor::ready();
         Ok(Running { shared, accept_loop, workers })
     }
-}
-
-fn addresses(udp_listeners: &[UdpListener]) -> Vec<SocketAddr> {
-    udp_listeners.iter().map(UdpListener::address).collect()
 }
 
 /// All threads run.
@@ -142,9 +148,10 @@ struct Running {
 
 impl Running {
     /// Accepts connections until the server is to stop, and waits until the workers have finished.
-    fn run(self) {
+    fn run(mut self) {
         self.accept_loop.run();
         supervisor::stopping();
+        self.accept_loop.finish(|| self.workers.iter().any(|worker| !worker.is_finished()));
         for worker in self.workers {
             // A worker that panicked has ended the process already.
             let _ = worker.join();

@@ -1,12 +1,13 @@
 //! The state that all threads of a server share.
 
 use crate::{
-    clock::Clock,
+    budget::SharedBudget,
+    clock::{Clock, Reading},
+    console::log::LogHandle,
     counters::{Baseline, FaultCounters, ListenerCounters, WorkerCounters},
     entropy,
     guest::{Fault, Front, GuestModule},
     inbox::Inbox,
-    log::LogHandle,
     network::{
         registry::{Registry, RegistryEntry},
         tls::Tls,
@@ -34,6 +35,7 @@ pub(crate) struct Shared {
     pub(super) stores: Stores,
     pub(super) registry: Registry,
     pub(super) watching: Arc<Watching>,
+    pub(super) budget: SharedBudget,
     /// One a worker.
     pub(super) inboxes: Arc<[Inbox]>,
     pub(super) workers: Box<[WorkerCounters]>,
@@ -47,6 +49,10 @@ pub(crate) struct Shared {
     pub(super) reloads: Reloads,
     pub(super) tls: Option<Arc<Tls>>,
     pub(super) stopping: AtomicBool,
+    /// All connections of the stopping server are with their workers.
+    pub(super) accepting_ended: AtomicBool,
+    /// The stop waits for no client.
+    pub(super) stopping_at_once: AtomicBool,
     /// No connection is accepted until one closes.
     pub(super) accept_paused: AtomicBool,
     pub(super) main_waker: Arc<Waker>,
@@ -62,7 +68,9 @@ impl Shared {
         let memory_bytes = self.stores.worker_memory_bytes(&self.config);
         let store = StoreConfig { memory_bytes, ..self.config.store };
         let config = Config { store, entropy, ..self.config.clone() };
-        let mut front = Front::create(&self.module, &config, self.clock.now())?;
+        let Reading { now, relation } = self.clock.read();
+        let mut front = Front::create(&self.module, &config, now)?;
+        front.set_clock(relation)?;
         if let Some(users) = &self.users
             && let Err(problem) = users.hand_to(&mut front)?
         {
@@ -93,7 +101,25 @@ impl Shared {
         self.stopping.load(Ordering::Relaxed)
     }
 
-    fn wake_main(&self) {
+    /// Whether no worker receives a connection any more.
+    pub(super) fn has_stopped_accepting(&self) -> bool {
+        self.accepting_ended.load(Ordering::SeqCst)
+    }
+
+    /// Ends a stop without waiting for clients.
+    pub(super) fn stop_at_once(&self, who: &str) {
+        if !self.stopping_at_once.swap(true, Ordering::SeqCst) {
+            tracing::warn!("stopping at once: requested by {who}");
+            self.inboxes.iter().for_each(|inbox| inbox.wake());
+        }
+    }
+
+    /// Whether the stop waits for no client.
+    pub(super) fn stops_at_once(&self) -> bool {
+        self.stopping_at_once.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn wake_main(&self) {
         if let Err(error) = self.main_waker.wake() {
             tracing::error!("the main thread cannot be woken: {error}");
         }

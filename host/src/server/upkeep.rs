@@ -1,4 +1,4 @@
-//! The threads beside the workers: the clock, and the upkeep of stores that all workers share.
+//! The threads beside the workers: the ticks, and the upkeep of stores that all workers share.
 
 use super::Shared;
 use crate::{
@@ -15,16 +15,16 @@ pub(super) fn spawn(name: String, work: impl FnOnce() + Send + 'static) -> Resul
         .map_err(|error| ExitError::new(exit::SYSTEM, format!("failed to start a thread: {}", reason(&error))))
 }
 
-/// Starts the clock, which also interrupts guests that do not return. Its thread never enters a guest.
-pub(super) fn start_clock(shared: &Arc<Shared>) -> Result<(), ExitError> {
+/// Starts the ticks, which interrupt guests that do not return. Their thread never enters a guest.
+pub(super) fn start_ticks(shared: &Arc<Shared>) -> Result<(), ExitError> {
     let shared = Arc::clone(shared);
     let tick = move || {
         loop {
-            thread::sleep(shared.clock.advance().min(TICK));
+            thread::sleep(TICK);
             shared.module.tick();
         }
     };
-    spawn("clock".to_owned(), tick).map(drop)
+    spawn("ticks".to_owned(), tick).map(drop)
 }
 
 /// Starts the upkeep of the shared stores, if there are any.

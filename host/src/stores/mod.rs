@@ -76,6 +76,11 @@ impl Stores {
         }
     }
 
+    /// How many stores were replaced by empty ones. A store counts before the new one can be seen.
+    pub(crate) fn losses(&self) -> u64 {
+        self.faults.shard_traps.load(Ordering::Relaxed)
+    }
+
     /// Changes the limit of all stores together, on behalf of the worker of `front`; false if it cannot be changed.
     pub(crate) fn limit(&self, front: &mut Front, bytes: u64, now: u32) -> Result<bool, Fault> {
         let done = match &self.location {

@@ -9,7 +9,7 @@ use crate::{
     limits::SWEEP_STEPS,
     watching::Watching,
 };
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use std::sync::Arc;
 use wasmcached_core::{
     boundary::{
@@ -126,19 +126,29 @@ impl Shards {
             return Ok(true);
         }
         let ShardState { shard: Some(shard), watched, .. } = &mut *state else { return Ok(true) };
-        let commands = front.commands(run)?;
+        let (commands, tail) = (front.commands(run)?, front.tail(run)?);
+        let bytes = commands.len() + tail.len();
         let kinds = context.watching.kinds();
         let watching = if kinds == *watched { Ok(()) } else { shard.watch(kinds) };
         *watched = kinds;
-        let executed =
-            watching.and_then(|()| shard.commands(commands.len()).map(|place| place.copy_from_slice(commands)));
-        let executed = executed.and_then(|()| shard.execute(run.commands_bytes, run.count, now, *room as u32));
+        let copied = watching.and_then(|()| {
+            let (head, rest) = shard.commands(bytes)?.split_at_mut(commands.len());
+            head.copy_from_slice(commands);
+            rest.copy_from_slice(tail);
+            Ok(())
+        });
+        let executed = copied.and_then(|()| shard.execute(bytes as u32, run.count, now, *room as u32));
         let result = executed.and_then(|executed| Ok((executed, shard.replies()?)));
         match result {
             Ok((executed, replies)) => {
                 *room = room.saturating_sub(replies.len());
                 front.reply(index, RunOutcome::Executed(executed), replies.len())?.copy_from_slice(replies);
+                let hands_over = shard.hands_over();
                 state.post_events(context, now);
+                if hands_over {
+                    // A thread that walks again and again would take the lock back before a waiting one has woken up.
+                    MutexGuard::unlock_fair(state);
+                }
                 Ok(executed >= run.count)
             }
             Err(fault) => {

@@ -1,24 +1,92 @@
-//! Advice to the system about pages of memory, and the processor time of a thread. With `guest::code` the only file of the
-//! host with `unsafe` (but for a macro of Windows in `service`); it knows neither guests nor their verbs.
+//! Advice to the system about pages of memory, and the time of a thread in user mode. With `guest::code` and `sockets` the
+//! only file of the host with `unsafe` (but for a macro of Windows in `service`); it knows neither guests nor their verbs.
 
 use crate::options::HugePages;
 #[cfg(unix)]
 use std::ops::Range;
 use std::time::Duration;
 
-/// Processor time that this thread has used.
-#[cfg(unix)]
-pub(crate) fn thread_time() -> Duration {
+/// Time that this thread has spent in user mode: its own work, without that of the system on its behalf.
+#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd", target_os = "openbsd"))]
+pub(crate) fn thread_user_time() -> Duration {
+    use nix::sys::{
+        resource::{UsageWho, getrusage},
+        time::TimeValLike,
+    };
+    getrusage(UsageWho::RUSAGE_THREAD)
+        .map_or(Duration::MAX, |usage| Duration::from_micros(usage.user_time().num_microseconds().cast_unsigned()))
+}
+
+/// Time that this thread has spent in user mode.
+#[cfg(target_vendor = "apple")]
+pub(crate) fn thread_user_time() -> Duration {
+    use nix::libc::{
+        KERN_SUCCESS, THREAD_BASIC_INFO, THREAD_BASIC_INFO_COUNT, pthread_mach_thread_np, pthread_self,
+        thread_basic_info, thread_info,
+    };
+    let mut info = std::mem::MaybeUninit::<thread_basic_info>::zeroed();
+    let mut words = THREAD_BASIC_INFO_COUNT;
+    #[expect(unsafe_code, reason = "macOS has no other call for it")]
+    // SAFETY: the calling thread has a port; the buffer is as long as `words` says and lives as long as the call. All its
+    // fields are integers, of which zero is a value.
+    let (status, info) = unsafe {
+        let port = pthread_mach_thread_np(pthread_self());
+        let status = thread_info(port, THREAD_BASIC_INFO as _, info.as_mut_ptr().cast(), &raw mut words);
+        (status, info.assume_init())
+    };
+    if status != KERN_SUCCESS {
+        return Duration::MAX;
+    }
+    Duration::from_secs(info.user_time.seconds as u64) + Duration::from_micros(info.user_time.microseconds as u64)
+}
+
+/// Other systems tell only all time of a thread.
+#[cfg(all(
+    unix,
+    not(any(
+        target_os = "linux",
+        target_os = "android",
+        target_os = "freebsd",
+        target_os = "openbsd",
+        target_vendor = "apple"
+    ))
+))]
+pub(crate) fn thread_user_time() -> Duration {
     use nix::time::{ClockId, clock_gettime};
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::MAX, Duration::from)
 }
 
-/// Windows has only unsafe calls for it: the time since the first call.
-#[cfg(not(unix))]
-pub(crate) fn thread_time() -> Duration {
-    static START: std::sync::LazyLock<std::time::Instant> = std::sync::LazyLock::new(std::time::Instant::now);
-    START.elapsed()
+/// Time that this thread has spent in user mode.
+#[cfg(windows)]
+pub(crate) fn thread_user_time() -> Duration {
+    use windows_sys::Win32::{
+        Foundation::FILETIME,
+        System::Threading::{GetCurrentThread, GetThreadTimes},
+    };
+    let [mut created, mut ended, mut kernel, mut user] = [FILETIME { dwLowDateTime: 0, dwHighDateTime: 0 }; 4];
+    #[expect(unsafe_code, reason = "Windows has no other call for it")]
+    // SAFETY: the handle of the calling thread is always valid, and the four places live as long as the call.
+    let done =
+        unsafe { GetThreadTimes(GetCurrentThread(), &raw mut created, &raw mut ended, &raw mut kernel, &raw mut user) };
+    if done == 0 {
+        return Duration::MAX;
+    }
+    // In steps of 100 nanoseconds.
+    Duration::from_nanos((u64::from(user.dwHighDateTime) << 32 | u64::from(user.dwLowDateTime)).saturating_mul(100))
 }
+
+/// Lets all threads share one arena of the allocator. Each other one takes 64 MiB of address space.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+pub(crate) fn use_one_arena() {
+    use nix::libc::{M_ARENA_MAX, mallopt};
+    #[expect(unsafe_code, reason = "a setting of the C library")]
+    // SAFETY: a number is set, for arenas that are made later.
+    let _ = unsafe { mallopt(M_ARENA_MAX, 1) };
+}
+
+/// Other allocators take what they use.
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+pub(crate) fn use_one_arena() {}
 
 /// Advice about pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,9 +1,9 @@
 //! The file with the process id, and the writing of files that must not follow a link.
 
-use crate::exit::reason;
+use crate::{console::report, exit::reason, limits::PID_FILE_BYTES_READ_MAX};
 use std::{
     fs::{self, File},
-    io::{self, ErrorKind, Write},
+    io::{self, ErrorKind, Read, Write},
     path::{Path, PathBuf},
 };
 
@@ -18,21 +18,26 @@ impl PidFile {
         if let Some(pid) = read_pid(path)
             && is_running(pid)
         {
-            eprintln!("WARNING: The pid file contained the following (running) pid: {pid}");
+            report(format_args!("WARNING: The pid file contained the following (running) pid: {pid}"));
+        }
+        // The rename would put a file in its place: with the rights of root, in the place of /dev/null, too.
+        if fs::symlink_metadata(path).is_ok_and(|known| !known.is_file() && !known.is_symlink()) {
+            report(format_args!("Could not open the pid file {} for writing: it is no regular file", path.display()));
+            return None;
         }
         let mut temporary = path.as_os_str().to_owned();
         temporary.push(".tmp");
         let temporary = PathBuf::from(temporary);
         if let Err(error) = write_anew(&temporary, &format!("{}\n", std::process::id())) {
             let path = temporary.display();
-            eprintln!("Could not open the pid file {path} for writing: {}", reason(&error));
+            report(format_args!("Could not open the pid file {path} for writing: {}", reason(&error)));
             return None;
         }
         match fs::rename(&temporary, path) {
             Ok(()) => Some(Self(path.to_owned())),
             Err(error) => {
                 let (from, to) = (temporary.display(), path.display());
-                eprintln!("Could not rename the pid file from {from} to {to}: {}", reason(&error));
+                report(format_args!("Could not rename the pid file from {from} to {to}: {}", reason(&error)));
                 None
             }
         }
@@ -65,8 +70,21 @@ pub(crate) fn write_anew(path: &Path, text: &str) -> io::Result<()> {
     File::create_new(path)?.write_all(text.as_bytes())
 }
 
+/// The process id at the beginning of a file. Anything else at that place, however large, is no reason to wait or to take
+/// memory.
 fn read_pid(path: &Path) -> Option<u32> {
-    fs::read_to_string(path).ok()?.trim().parse().ok()
+    let mut options = File::options();
+    // Opening a FIFO would wait for its writer.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(options.read(true), nix::libc::O_NONBLOCK);
+    let file = options.read(true).open(path).ok()?;
+    if !file.metadata().ok()?.is_file() {
+        return None;
+    }
+    let mut bytes = Vec::new();
+    file.take(PID_FILE_BYTES_READ_MAX).read_to_end(&mut bytes).ok()?;
+    let line = bytes.split(|byte| *byte == b'\n').next()?;
+    std::str::from_utf8(line).ok()?.trim().parse().ok()
 }
 
 /// `path`, made independent of the current folder.
@@ -91,6 +109,31 @@ fn is_running(_pid: u32) -> bool {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_id_is_the_first_line_of_a_regular_file() {
+        let folder = std::env::temp_dir().join(format!("wasmcached-read-pid-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("pid");
+        for (contents, expected) in [
+            ("1234\n", Some(1234)),
+            ("1234", Some(1234)),
+            (" 1234 \r\nrest", Some(1234)),
+            ("4194304\n\u{fffd}and more than the bytes that are read", Some(4_194_304)),
+            ("12345678901234567890123456789012345678901234567890", None),
+            ("", None),
+            ("\n1234", None),
+            ("x", None),
+            ("-1\n", None),
+        ] {
+            fs::write(&path, contents).unwrap();
+            assert_eq!(read_pid(&path), expected, "{contents:?}");
+        }
+        assert_eq!(read_pid(&folder), None);
+        assert_eq!(read_pid(Path::new("/dev/zero")), None);
+        assert_eq!(read_pid(&folder.join("none")), None);
+        fs::remove_dir_all(&folder).unwrap();
+    }
 
     #[test]
     fn a_link_is_not_followed() {

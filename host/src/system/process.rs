@@ -7,7 +7,11 @@ pub(crate) use unix::*;
 #[cfg(windows)]
 pub(crate) use windows::*;
 
-use crate::exit::{self, ExitError};
+use crate::{
+    console::report,
+    exit::{self, ExitError},
+    options::Options,
+};
 
 #[cfg(unix)]
 mod unix {
@@ -90,7 +94,7 @@ mod unix {
                 Errno::ENOMEM | Errno::EAGAIN => " (the limit of locked memory, ulimit -l, must be unlimited)",
                 _ => "",
             };
-            eprintln!("warning: -k invalid, mlockall() failed: {}{hint}", reason(&error.into()));
+            report(format_args!("warning: -k invalid, mlockall() failed: {}{hint}", reason(&error.into())));
         }
     }
 
@@ -123,12 +127,12 @@ mod unix {
         ///
         /// # Errors
         /// There is no such user.
-        pub(crate) fn find(name: Option<&str>) -> Result<Self, ExitError> {
+        pub(crate) fn find(options: &Options) -> Result<Self, ExitError> {
             if !Uid::effective().is_root() {
                 return Ok(Self(None));
             }
-            let Some(name) = name else {
-                eprintln!("running as root: -u USER would give up its rights once the sockets are open");
+            let Some(name) = options.user.as_deref() else {
+                options.notice("running as root: -u USER would give up its rights once the sockets are open");
                 return Ok(Self(None));
             };
             match User::from_name(name) {
@@ -182,7 +186,7 @@ mod windows {
     /// # Errors
     /// Never.
     pub(crate) fn raise_core_limit() -> Result<(), ExitError> {
-        eprintln!("-r does nothing: this system writes dumps of crashes if it is set up for that");
+        report("-r does nothing: this system writes dumps of crashes if it is set up for that");
         Ok(())
     }
 
@@ -191,7 +195,7 @@ mod windows {
 
     /// Not on this system.
     pub(crate) fn lock_memory() {
-        eprintln!("warning: -k invalid, mlockall() not supported on this platform.  proceeding without.");
+        report("warning: -k invalid, mlockall() not supported on this platform.  proceeding without.");
     }
 
     /// This system has no such limit.
@@ -208,8 +212,8 @@ mod windows {
         ///
         /// # Errors
         /// A user was named.
-        pub(crate) fn find(name: Option<&str>) -> Result<Self, ExitError> {
-            match name {
+        pub(crate) fn find(options: &Options) -> Result<Self, ExitError> {
+            match options.user {
                 None => Ok(Self),
                 Some(_) => {
                     Err(ExitError::new(exit::USAGE, "-u: this system starts a service under its user by itself"))

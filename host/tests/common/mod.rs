@@ -8,6 +8,7 @@ use std::{
     path::PathBuf,
     process::{Child, Command, ExitStatus, Output, Stdio},
     sync::{Arc, Mutex},
+    thread::JoinHandle,
     time::{Duration, Instant},
 };
 
@@ -45,10 +46,21 @@ impl Drop for Folder {
     }
 }
 
+/// A process, ended on drop.
+pub(crate) struct Process(pub(crate) Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// A running server, ended on drop.
 pub(crate) struct Server {
     child: Child,
     log: Arc<Mutex<String>>,
+    log_reader: Option<JoinHandle<()>>,
     pub(crate) address: SocketAddr,
     /// TCP addresses, in the order of the flags.
     pub(crate) addresses: Vec<SocketAddr>,
@@ -64,19 +76,32 @@ impl Server {
     }
 
     pub(crate) fn start_program(program: PathBuf, name: &str, flags: &str) -> Self {
+        Self::start_command(Command::new(program), name, flags, Stdio::piped())
+    }
+
+    /// Starts the program with the list of users that `-S` needs.
+    pub(crate) fn start_with_users(name: &str, flags: &str, users: &std::path::Path) -> Self {
+        let mut command = Command::new(program());
+        command.env("MEMCACHED_SASL_PWDB", users);
+        Self::start_command(command, name, flags, Stdio::piped())
+    }
+
+    /// Starts a command that ends in the program's flags, with this as its standard error.
+    pub(crate) fn start_command(mut command: Command, name: &str, flags: &str, errors: Stdio) -> Self {
         let folder = Folder::new(name);
         let ports = folder.0.join("ports");
-        let mut command = Command::new(program);
         command.args(["-p", "-1"]).args(flags.split_whitespace()).env("MEMCACHED_PORT_FILENAME", &ports);
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(errors).spawn().unwrap();
         let log = Arc::new(Mutex::new(String::new()));
-        let (lines, collected) = (BufReader::new(child.stderr.take().unwrap()), Arc::clone(&log));
-        std::thread::spawn(move || {
-            for line in lines.lines().map_while(Result::ok) {
-                let mut log = collected.lock().unwrap();
-                log.push_str(&line);
-                log.push('\n');
-            }
+        let log_reader = child.stderr.take().map(|errors| {
+            let (lines, collected) = (BufReader::new(errors), Arc::clone(&log));
+            std::thread::spawn(move || {
+                for line in lines.lines().map_while(Result::ok) {
+                    let mut log = collected.lock().unwrap();
+                    log.push_str(&line);
+                    log.push('\n');
+                }
+            })
         });
         let text = wait_for("the port file", || {
             if let Some(status) = child.try_wait().unwrap() {
@@ -89,7 +114,7 @@ impl Server {
             ports.map(|port| SocketAddr::from(([127, 0, 0, 1], port))).collect()
         };
         let (addresses, datagrams) = (listed("TCP INET: "), listed("UDP INET: "));
-        Self { child, log, address: addresses[0], addresses, datagrams, _folder: folder }
+        Self { child, log, address: addresses[0], addresses, datagrams, log_reader, _folder: folder }
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -119,6 +144,13 @@ impl Server {
         wait_for("the server's end", || self.child.try_wait().unwrap())
     }
 
+    /// Waits for the end of the process; returns everything that it wrote to standard error.
+    pub(crate) fn output(mut self) -> String {
+        wait_for("the server's end", || self.child.try_wait().unwrap());
+        self.log_reader.take().unwrap().join().unwrap();
+        self.log()
+    }
+
     /// Resident memory, in KiB.
     #[cfg(target_os = "linux")]
     pub(crate) fn resident_kib(&self) -> u64 {
@@ -135,6 +167,15 @@ impl Drop for Server {
     }
 }
 
+/// Everything up to the end of a stream, which must be in order.
+pub(crate) fn to_end(mut stream: impl Read) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    if let Err(error) = stream.read_to_end(&mut bytes) {
+        panic!("after {} bytes: {error}", bytes.len());
+    }
+    bytes
+}
+
 /// A client that sends and receives lines.
 pub(crate) struct Client<S: Read + Write = TcpStream>(pub(crate) BufReader<S>);
 
@@ -144,6 +185,18 @@ impl Client {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
         Self(BufReader::new(stream))
+    }
+
+    /// A client whose system holds about so many bytes that the client has not read.
+    pub(crate) fn connect_with_buffer(address: SocketAddr, bytes: usize) -> Self {
+        let domain = socket2::Domain::for_address(address);
+        let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None).unwrap();
+        // After the connection is made, the window would no longer fit the segments.
+        socket.set_recv_buffer_size(bytes).unwrap();
+        socket.connect(&address.into()).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        socket.set_tcp_nodelay(true).unwrap();
+        Self(BufReader::new(socket.into()))
     }
 }
 
@@ -213,6 +266,11 @@ impl<S: Read + Write> Client<S> {
             Err(error) => !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
         }
     }
+}
+
+/// The TCP port of 127.0.0.1 in the text of a port file.
+pub(crate) fn port_in(text: &str) -> u16 {
+    text.lines().find_map(|line| line.strip_prefix("TCP INET: ")).unwrap().parse().unwrap()
 }
 
 /// Runs the program to its end.

@@ -39,6 +39,16 @@ impl Authority {
         Identity { pem: certificate.pem(), der: certificate.der().clone(), key }
     }
 
+    /// A certificate of long ago, and its key, in PEM.
+    #[allow(dead_code, reason = "only Linux has the test")]
+    pub(crate) fn expired(&self, name: &str) -> (String, String) {
+        let key = KeyPair::generate().unwrap();
+        let mut parameters = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        parameters.not_before = rcgen::date_time_ymd(2001, 1, 1);
+        parameters.not_after = rcgen::date_time_ymd(2002, 1, 1);
+        (parameters.signed_by(&key, &self.issuer).unwrap().pem(), key.serialize_pem())
+    }
+
     /// Writes a server's files, and a key of another certificate, into `folder`; returns the flags for the former.
     pub(crate) fn flags_in(&self, folder: &Path) -> String {
         let server = self.identity("localhost");

@@ -3,8 +3,12 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
-use wasmcached_core::boundary::config::Config;
+use wasmcached_core::boundary::config::{Config, Role};
 use wasmcached_tests::{
     embedding::{Embedding, Run, Verbs, configuration},
     target::{Factory, Kind, Target},
@@ -35,6 +39,21 @@ impl GuestFactory {
         let module = Module::from_file(&engine, &path).map_err(|error| format!("{}: {error:#}", path.display()))?;
         let with = |shards| Self { engine: engine.clone(), module: module.clone(), shards };
         Ok((with(0), with(3)))
+    }
+
+    /// Starts a front with `shards` shards. The number is the largest size of the front's memory so far.
+    ///
+    /// # Errors
+    /// Why it does not start.
+    pub(crate) fn start_measured(&self, flags: &[String], shards: u32) -> Result<(Embedding, Arc<AtomicU64>), String> {
+        let front_bytes = Arc::new(AtomicU64::new(0));
+        let make = |config: &Config, now| {
+            let mut guest =
+                Guest::new(&self.engine, &self.module, config, now).map_err(|error| format!("{error:#}"))?;
+            guest.measured = (config.role == Role::Front).then(|| Arc::clone(&front_bytes));
+            Ok(Box::new(guest) as Box<dyn Verbs>)
+        };
+        Ok((Embedding::new(flags, shards, make)?, front_bytes))
     }
 
     /// Imports of the module.
@@ -95,6 +114,8 @@ struct Guest {
     instance: Instance,
     memory: Memory,
     mailbox: u32,
+    /// Where to note the largest size of the memory.
+    measured: Option<Arc<AtomicU64>>,
 }
 
 impl Guest {
@@ -104,7 +125,7 @@ impl Guest {
         let memory = instance
             .get_memory(&mut store, "memory")
             .ok_or_else(|| wasmtime::Error::msg("the guest exports no memory"))?;
-        let mut guest = Self { store, instance, memory, mailbox: 0 };
+        let mut guest = Self { store, instance, memory, mailbox: 0, measured: None };
         let record = config.encode();
         let at: u32 = guest.call("reserve", record.len() as u32);
         guest.write(at, &record);
@@ -119,7 +140,11 @@ impl Guest {
     fn call<P: WasmParams, R: WasmResults>(&mut self, verb: &str, arguments: P) -> R {
         let function: TypedFunc<P, R> =
             self.instance.get_typed_func(&mut self.store, verb).unwrap_or_else(|error| panic!("{verb}: {error:#}"));
-        match function.call(&mut self.store, arguments) {
+        let result = function.call(&mut self.store, arguments);
+        if let Some(measured) = &self.measured {
+            measured.fetch_max(self.memory.data_size(&self.store) as u64, Ordering::Relaxed);
+        }
+        match result {
             Ok(result) => result,
             Err(error) => panic!("{verb} trapped: {error:#}: {}", self.message()),
         }
@@ -190,15 +215,16 @@ impl Verbs for Guest {
     }
 
     fn runs(&mut self) -> Vec<Run> {
-        let records = self.bytes(self.word(Word::RunsAt), 16 * self.word(Word::RunsCount));
+        let records = self.bytes(self.word(Word::RunsAt), 24 * self.word(Word::RunsCount));
         let word = |record: &[u8], number: usize| {
             u32::from_le_bytes(record[4 * number..4 * number + 4].try_into().expect("four bytes"))
         };
         records
-            .chunks_exact(16)
+            .chunks_exact(24)
             .map(|record| Run {
                 target: word(record, 0),
-                commands: self.bytes(word(record, 1), word(record, 2)),
+                commands: [self.bytes(word(record, 1), word(record, 2)), self.bytes(word(record, 4), word(record, 5))]
+                    .concat(),
                 count: word(record, 3),
             })
             .collect()

@@ -1,6 +1,7 @@
 //! The transcripts against the shipped module under wasmtime, and checks of the module's imports and exports.
 
 mod guest;
+mod largest;
 mod verbs;
 
 use guest::GuestFactory;
@@ -23,5 +24,10 @@ fn main() {
     let verbs = Trial::test("the guest exports the verbs of the page", || {
         verbs::check(&solo.functions()).map_err(Failed::from)
     });
-    suite::run(&arguments, vec![imports, verbs], &[("solo", solo, &splits), ("three shards", sharded, &splits)]);
+    let largest = Trial::test("the largest answers of many shards", || largest::check(sharded).map_err(Failed::from));
+    suite::run(
+        &arguments,
+        vec![imports, verbs, largest],
+        &[("solo", solo, &splits), ("three shards", sharded, &splits)],
+    );
 }

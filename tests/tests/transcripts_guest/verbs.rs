@@ -27,7 +27,7 @@ fn signature(cell: &str) -> Option<(String, String)> {
     if arguments.contains('…') || result.contains('`') {
         return None;
     }
-    let ty = |text: &str| if text.ends_with("u64") { "i64" } else { "i32" };
+    let ty = |text: &str| if text.ends_with("64") { "i64" } else { "i32" };
     let arguments = arguments.split(", ").filter(|argument| !argument.is_empty());
     let parameters = arguments.map(|argument| format!("{} ", ty(argument))).collect::<String>();
     let results = if result.is_empty() { String::new() } else { format!(" {}", ty(result)) };

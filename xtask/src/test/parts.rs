@@ -74,7 +74,7 @@ pub(super) const PARTS: [Part; 18] = [
     },
     Part {
         name: "host",
-        summary: "the server: flags, life, faults, TLS, load, memory, transcripts",
+        summary: "the server: flags, life, faults, TLS, load, large items, memory, transcripts",
         needs: Needs { faulty_server: true, ..Needs::SERVER },
         run: |context, report| rust("host", context, report),
     },

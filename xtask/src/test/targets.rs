@@ -23,7 +23,7 @@ const fn row(folder: &'static str, target: &'static str, part: &'static str) -> 
     Row { folder, target, part }
 }
 
-const ROWS: [Row; 16] = [
+const ROWS: [Row; 18] = [
     row("core", "", "core"),
     row("wasm", "", "guest"),
     row("host", "", "host"),
@@ -36,6 +36,8 @@ const ROWS: [Row; 16] = [
     row("tests", "transcripts_native", "core"),
     row("tests", "transcripts_guest", "guest"),
     row("tests", "transcripts_server", "host"),
+    row("tests", "large_items", "host"),
+    row("tests", "budgets", "host"),
     row("tests", "memory", "host"),
     row("tests", "transcripts_memcached", "memcached"),
     row("tests", "statistics", "memcached"),

@@ -39,12 +39,16 @@ const CORE: [Room; 10] = [
 
 /// The server: from values up to what may be started.
 const HOST: [Room; 9] = [
-    room("ground", &["exit", "limits", "clock", "entropy", "log", "reload", "counters"], &[]),
+    room("ground", &["exit", "limits", "clock", "console", "entropy", "reload", "counters"], &[]),
     room("options", &["options"], &["ground"]),
     room("system", &["system"], &["ground", "options"]),
     room("guest", &["guest"], &["ground", "options", "system"]),
     room("network", &["network"], &["ground", "options", "system", "guest"]),
-    room("workers' mail", &["users", "watching", "inbox"], &["ground", "options", "system", "guest", "network"]),
+    room(
+        "workers' mail",
+        &["users", "watching", "inbox", "budget"],
+        &["ground", "options", "system", "guest", "network"],
+    ),
     room("stores", &["stores"], &["ground", "options", "system", "guest", "network", "workers' mail"]),
     room("server", &["server"], &["ground", "options", "system", "guest", "network", "workers' mail", "stores"]),
     room(

@@ -7,7 +7,10 @@
 mod order;
 mod reply;
 
-pub use order::{Order, decode_order, decode_tuned, encode_broadcast, encode_command, encode_tuning};
+pub use order::{
+    Order, ReplyLimit, decode_order, decode_tuned, encode_broadcast, encode_command, encode_head, encode_limit,
+    encode_tuning,
+};
 pub use reply::{decode_reply, encode_reply};
 
 #[cfg(test)]
@@ -16,15 +19,19 @@ mod tests {
     use crate::{
         clock::Expiry,
         command::{
-            ArithmeticOptions, Broadcast, Command, Create, Detail, Direction, Discard, Fetch, Operation, Renew,
+            ArithmeticOptions, Broadcast, Command, Create, Direction, Discard, Extent, Fetch, Operation, Renew,
             StoreMode, StoreOptions, Touched, Tuning, Walk,
         },
-        reply::{Fetched, Found, Reply, Value},
+        reply::{Fetched, Found, Reply, Value, ValueCursor},
         settings::Setting,
         wire::Reader,
     };
     use alloc::vec::Vec;
     use core::num::NonZeroU64;
+
+    fn cursor() -> ValueCursor {
+        ValueCursor { hold: 1, offset: u32::MAX, sequence: NonZeroU64::MAX }
+    }
 
     fn operations() -> impl Iterator<Item = Operation<'static>> {
         let store = |compare| Operation::Store {
@@ -88,6 +95,7 @@ mod tests {
             Operation::Touch { expiry: Expiry(3), touched: Touched::Nothing },
             Operation::Touch { expiry: Expiry(3), touched: Touched::Attributes },
             Operation::Touch { expiry: Expiry(3), touched: Touched::Value },
+            Operation::Piece { cursor: cursor(), position: 4, length: u32::MAX },
         ]
         .into_iter()
     }
@@ -100,7 +108,9 @@ mod tests {
         }
         let broadcasts = [
             Broadcast::Flush { at: 8 },
-            Broadcast::Detail(Detail::Dump),
+            Broadcast::CountPrefixes(true),
+            Broadcast::Prefixes(Extent { from: u64::MAX - 1, room: 9 }),
+            Broadcast::Sizes(Extent { from: 0, room: u32::MAX }),
             Broadcast::Walk(Walk { cursor: u64::MAX - 1, classes: 1 << 63, room: 9 }),
             Broadcast::Tune(Tuning([
                 Some((Setting::LruCrawlerSleep, 7)),
@@ -111,6 +121,8 @@ mod tests {
             Broadcast::Tuned,
         ];
         broadcasts.iter().for_each(|&broadcast| encode_broadcast(&mut bytes, broadcast));
+        let limit = ReplyLimit { piece_bytes: 3, reply_bytes: u32::MAX };
+        encode_limit(&mut bytes, limit);
         let mut r = Reader(&bytes);
         for operation in operations() {
             let command = Command { hash: 1 << 63 | 5, key: b"key", operation };
@@ -119,6 +131,7 @@ mod tests {
         for broadcast in broadcasts {
             assert_eq!(decode_order(&mut r), Some(Order::Broadcast(broadcast)));
         }
+        assert_eq!(decode_order(&mut r), Some(Order::Limit(limit)));
         assert_eq!(decode_order(&mut r), None);
         for cut in 0..40 {
             assert!(cut < 35 || decode_order(&mut Reader(&bytes[..cut])).is_some());
@@ -151,6 +164,9 @@ mod tests {
             Reply::Stored { cas: 3, value_bytes: 9 },
             Reply::Number { value: 4, cas: 5, expiry: Expiry(6), created: true },
             Reply::Lost,
+            Reply::Found(Found { flags: 1, cas: 2, value: Value::beginning(7, b"v", cursor()) }),
+            Reply::Item(Fetched { value: Some(Value::beginning(5, b"val", cursor())), ..item }),
+            Reply::Piece(Value::whole(b"piece")),
         ];
         let mut bytes = Vec::new();
         replies.iter().for_each(|reply| encode_reply(&mut bytes, reply));

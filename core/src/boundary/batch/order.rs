@@ -3,9 +3,10 @@
 use crate::{
     clock::Expiry,
     command::{
-        ArithmeticOptions, Broadcast, Command, Create, Detail, Direction, Discard, Eviction, Fetch, Operation, Renew,
+        ArithmeticOptions, Broadcast, Command, Create, Direction, Discard, Eviction, Extent, Fetch, Operation, Renew,
         StoreMode, StoreOptions, Touched, Tuning, Walk,
     },
+    reply::ValueCursor,
     settings::Setting,
     wire::{Reader, Writer},
 };
@@ -19,14 +20,36 @@ pub enum Order<'a> {
     Command(Command<'a>),
     /// An operation on the whole store.
     Broadcast(Broadcast),
+    /// A limit on the replies to the commands that follow. It has no reply.
+    Limit(ReplyLimit),
+}
+
+/// Bounds of the replies to a run, smaller or larger than usual.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReplyLimit {
+    /// Bytes of a value beyond which a reply has its beginning only.
+    pub piece_bytes: u32,
+    /// Bytes of all replies beyond which the batch ends.
+    pub reply_bytes: u32,
 }
 
 const BROADCAST: u8 = 0x80;
+/// The number of a [`ReplyLimit`] among broadcasts.
+const LIMIT: u8 = 0x7f;
 
 /// Appends a command: tag, mode, key length, switches, value length, hash, three numbers, three long numbers if the
 /// command has any, key and value.
 #[inline]
 pub fn encode_command(out: &mut Vec<u8>, command: &Command<'_>) {
+    encode_head(out, command);
+    if let Operation::Store { value, .. } = command.operation {
+        out.extend_from_slice(value);
+    }
+}
+
+/// Appends a command without its value, which has to follow.
+#[inline]
+pub fn encode_head(out: &mut Vec<u8>, command: &Command<'_>) {
     let mut r = Record::default();
     match command.operation {
         Operation::Get { touch: None } => {}
@@ -63,6 +86,10 @@ pub fn encode_command(out: &mut Vec<u8>, command: &Command<'_>) {
             r.switch(1, empty.is_some());
             r.long(0, unique);
             r.long(1, compare);
+        }
+        Operation::Piece { cursor, position, length } => {
+            r = Record { tag: 11, first: position, second: length, number: cursor.sequence.get(), ..r };
+            r.long(0, Some(u64::from(cursor.hold) << 32 | u64::from(cursor.offset)));
         }
     }
     r.emit(out, command);
@@ -161,7 +188,7 @@ impl<'a> Record<'a> {
 
     #[inline]
     fn emit(&self, out: &mut Vec<u8>, command: &Command<'_>) {
-        out.reserve(HEAD_BYTES + 8 * LONGS + command.key.len() + self.value.len());
+        out.reserve(HEAD_BYTES + 8 * LONGS + command.key.len());
         let mut head = [0; HEAD_BYTES];
         head[0] = self.tag;
         head[1] = self.mode;
@@ -177,7 +204,6 @@ impl<'a> Record<'a> {
             self.longs.iter().for_each(|long| out.extend_from_slice(&long.to_le_bytes()));
         }
         out.extend_from_slice(command.key);
-        out.extend_from_slice(self.value);
     }
 }
 
@@ -187,9 +213,9 @@ pub fn encode_broadcast(out: &mut Vec<u8>, broadcast: Broadcast) {
         Broadcast::Flush { at } => (0, at),
         Broadcast::Counters => (1, 0),
         Broadcast::Classes => (2, 0),
-        Broadcast::Sizes => (3, 0),
+        Broadcast::Sizes(extent) => (3, extent.room),
         Broadcast::ResetCounters => (4, 0),
-        Broadcast::Detail(detail) => (5, detail as u32),
+        Broadcast::CountPrefixes(enabled) => (5, enabled.into()),
         Broadcast::RefuseFlush => (6, 0),
         Broadcast::Evict(eviction) => (7, eviction as u32),
         Broadcast::Crawl => (8, 0),
@@ -197,6 +223,7 @@ pub fn encode_broadcast(out: &mut Vec<u8>, broadcast: Broadcast) {
         Broadcast::Walk(_) => (10, 0),
         Broadcast::Tune(tuning) => (11, tuning.iter().count() as u32),
         Broadcast::Tuned => (12, 0),
+        Broadcast::Prefixes(extent) => (13, extent.room),
     };
     let mut w = Writer(out);
     w.u8(BROADCAST | tag);
@@ -207,9 +234,18 @@ pub fn encode_broadcast(out: &mut Vec<u8>, broadcast: Broadcast) {
             w.u64(classes);
             w.u32(room);
         }
+        Broadcast::Sizes(extent) | Broadcast::Prefixes(extent) => w.u64(extent.from),
         Broadcast::Tune(tuning) => encode_tuning(out, &tuning),
         _ => {}
     }
+}
+
+/// Appends a limit on replies.
+pub fn encode_limit(out: &mut Vec<u8>, limit: ReplyLimit) {
+    let mut w = Writer(out);
+    w.u8(BROADCAST | LIMIT);
+    w.u32(limit.piece_bytes);
+    w.u32(limit.reply_bytes);
 }
 
 /// Appends the number and value of each setting.
@@ -232,7 +268,7 @@ pub fn decode_tuned(r: &mut Reader<'_>) -> Option<(Setting, u64)> {
 pub fn decode_order<'a>(r: &mut Reader<'a>) -> Option<Order<'a>> {
     let &tag = r.0.first()?;
     if tag & BROADCAST != 0 {
-        return decode_broadcast(r).map(Order::Broadcast);
+        return decode_rare(r);
     }
     let (head, mut rest) = r.0.split_first_chunk::<HEAD_BYTES>()?;
     let word = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
@@ -308,8 +344,24 @@ fn operation_of<'a>(r: &Record<'a>) -> Option<Operation<'a>> {
             touch: r.touch_of(),
             unique: r.long_of(0),
         }),
+        11 => {
+            let place = r.long_of(0)?;
+            let (hold, offset, sequence) = ((place >> 32) as u32, place as u32, NonZeroU64::new(r.number)?);
+            let cursor = ValueCursor { hold, offset, sequence };
+            Operation::Piece { cursor, position: r.first, length: r.second }
+        }
         _ => return None,
     })
+}
+
+/// An order that is no command.
+#[inline(never)]
+fn decode_rare<'a>(r: &mut Reader<'a>) -> Option<Order<'a>> {
+    if r.0.first() != Some(&(BROADCAST | LIMIT)) {
+        return decode_broadcast(r).map(Order::Broadcast);
+    }
+    r.u8()?;
+    Some(Order::Limit(ReplyLimit { piece_bytes: r.u32()?, reply_bytes: r.u32()? }))
 }
 
 fn decode_broadcast(r: &mut Reader<'_>) -> Option<Broadcast> {
@@ -319,13 +371,9 @@ fn decode_broadcast(r: &mut Reader<'_>) -> Option<Broadcast> {
         0 => Broadcast::Flush { at: argument },
         1 => Broadcast::Counters,
         2 => Broadcast::Classes,
-        3 => Broadcast::Sizes,
+        3 => Broadcast::Sizes(Extent { room: argument, from: r.u64()? }),
         4 => Broadcast::ResetCounters,
-        5 => Broadcast::Detail(match argument {
-            0 => Detail::On,
-            1 => Detail::Off,
-            _ => Detail::Dump,
-        }),
+        5 => Broadcast::CountPrefixes(argument != 0),
         6 => Broadcast::RefuseFlush,
         7 => Broadcast::Evict(Eviction::decode(argument)?),
         8 => Broadcast::Crawl,
@@ -339,6 +387,7 @@ fn decode_broadcast(r: &mut Reader<'_>) -> Option<Broadcast> {
             Broadcast::Tune(tuning)
         }
         12 => Broadcast::Tuned,
+        13 => Broadcast::Prefixes(Extent { room: argument, from: r.u64()? }),
         _ => return None,
     })
 }

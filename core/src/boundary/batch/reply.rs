@@ -2,16 +2,18 @@
 
 use crate::{
     clock::Expiry,
-    reply::{Fetched, Found, Reply, Value},
+    reply::{Fetched, Found, Reply, Unread, Value, ValueCursor},
     wire::{Reader, Writer},
 };
 use alloc::vec::Vec;
+use core::num::NonZeroU64;
 
 /// Appends a reply.
 #[inline]
 pub fn encode_reply(out: &mut Vec<u8>, reply: &Reply<'_>) {
     let (tag, number) = match reply {
         Reply::Missing => (0, 0),
+        Reply::Found(found) if found.value.unread().is_some() => return encode_beginning(out, found),
         Reply::Found(found) => {
             out.reserve(17 + found.value.len());
             let mut w = Writer(out);
@@ -23,6 +25,15 @@ pub fn encode_reply(out: &mut Vec<u8>, reply: &Reply<'_>) {
             return;
         }
         Reply::Item(item) => return encode_item(out, item),
+        Reply::Piece(value) => {
+            out.reserve(13 + value.len());
+            let mut w = Writer(out);
+            w.u8(16);
+            w.u64(0);
+            w.u32(value.len() as u32);
+            value.for_each_piece(|piece| out.extend_from_slice(piece));
+            return;
+        }
         Reply::Stored { cas, value_bytes } => {
             let mut w = Writer(out);
             w.u8(2);
@@ -55,9 +66,41 @@ pub fn encode_reply(out: &mut Vec<u8>, reply: &Reply<'_>) {
     w.u64(number);
 }
 
+/// A reply with the beginning of a value.
+#[cold]
+fn encode_beginning(out: &mut Vec<u8>, found: &Found<'_>) {
+    let mut w = Writer(out);
+    w.u8(15);
+    w.u64(found.cas);
+    w.u32(found.flags);
+    w.u32(found.value.len() as u32);
+    encode_value(out, &found.value);
+}
+
+/// The bytes of a value; of one that is not all here, first the place of the rest.
+fn encode_value(out: &mut Vec<u8>, value: &Value<'_>) {
+    if let Some(Unread { cursor, position, .. }) = value.unread() {
+        let mut w = Writer(out);
+        w.u32(cursor.hold);
+        w.u32(cursor.offset);
+        w.u64(cursor.sequence.get());
+        w.u32(position);
+    }
+    value.for_each_piece(|piece| out.extend_from_slice(piece));
+}
+
+fn decode_beginning<'a>(r: &mut Reader<'a>, value_bytes: u32) -> Option<Value<'a>> {
+    let (hold, offset, sequence) = (r.u32()?, r.u32()?, NonZeroU64::new(r.u64()?)?);
+    let head = r.bytes()?;
+    let cursor = ValueCursor { hold, offset, sequence };
+    (head.len() < value_bytes as usize).then(|| Value::beginning(value_bytes as usize, head, cursor))
+}
+
 fn encode_item(out: &mut Vec<u8>, item: &Fetched<'_>) {
-    out.reserve(ITEM_BYTES + item.value.map_or(0, |value| value.len()));
-    let marks = [item.fetched, item.created, item.encoded_key, item.stale, item.taken, item.won, item.value.is_some()];
+    out.reserve(ITEM_BYTES + item.value.map_or(0, |value| value.bytes_here()));
+    let is_cut = item.value.is_some_and(|value| value.unread().is_some());
+    let marks =
+        [item.fetched, item.created, item.encoded_key, item.stale, item.taken, item.won, item.value.is_some(), is_cut];
     let marks = marks.into_iter().enumerate().fold(0, |marks, (bit, on)| marks | u8::from(on) << bit);
     let mut w = Writer(out);
     w.u8(13);
@@ -66,8 +109,8 @@ fn encode_item(out: &mut Vec<u8>, item: &Fetched<'_>) {
     for word in [item.flags, item.value_bytes, item.item_bytes, item.expiry.0, item.idle_s] {
         w.u32(word);
     }
-    if let Some(value) = item.value {
-        value.for_each_piece(|piece| out.extend_from_slice(piece));
+    if let Some(value) = &item.value {
+        encode_value(out, value);
     }
 }
 
@@ -79,7 +122,11 @@ fn decode_item<'a>(r: &mut Reader<'a>, cas: u64) -> Option<Fetched<'a>> {
     let on = |bit: u8| marks >> bit & 1 != 0;
     let (flags, value_bytes, item_bytes) = (r.u32()?, r.u32()?, r.u32()?);
     let (expiry, idle_s) = (Expiry(r.u32()?), r.u32()?);
-    let value = if on(6) { Some(Value::whole(r.take(value_bytes as usize)?)) } else { None };
+    let value = match (on(6), on(7)) {
+        (false, _) => None,
+        (true, false) => Some(Value::whole(r.take(value_bytes as usize)?)),
+        (true, true) => Some(decode_beginning(r, value_bytes)?),
+    };
     Some(Fetched {
         flags,
         cas,
@@ -121,6 +168,11 @@ pub fn decode_reply<'a>(r: &mut Reader<'a>) -> Option<Reply<'a>> {
         12 => Reply::BadData,
         13 => Reply::Item(decode_item(r, number)?),
         14 => Reply::Contended,
+        15 => {
+            let (flags, value_bytes) = (r.u32()?, r.u32()?);
+            Reply::Found(Found { cas: number, flags, value: decode_beginning(r, value_bytes)? })
+        }
+        16 => Reply::Piece(Value::whole(r.bytes()?)),
         _ => return None,
     })
 }

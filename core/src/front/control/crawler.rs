@@ -2,7 +2,7 @@
 
 use super::{Administrative, After, ControlReplies, Position, tuned};
 use crate::{
-    clock::Seconds,
+    clock::Time,
     command::{Broadcast, Tuning},
     protocol::{control::Crawler, text::words},
     settings::Setting,
@@ -11,7 +11,7 @@ use crate::{
 use alloc::vec::Vec;
 
 impl Administrative for Crawler {
-    fn broadcasts(&self, _position: Position, _now: Seconds) -> [Option<Broadcast>; 2] {
+    fn broadcasts(&self, _position: Position, _time: &Time) -> [Option<Broadcast>; 2] {
         let broadcast = match *self {
             Self::Crawl => Broadcast::Crawl,
             Self::RefuseCrawl(_) => Broadcast::Tuned,

@@ -2,16 +2,16 @@
 
 use super::{Administrative, After, ControlReplies, Position};
 use crate::{
-    clock::{Expiry, Seconds},
+    clock::{Expiry, Seconds, Time},
     command::Broadcast,
     protocol::{control::Flush, text::words},
 };
 use alloc::vec::Vec;
 
 impl Administrative for Flush {
-    fn broadcasts(&self, _position: Position, now: Seconds) -> [Option<Broadcast>; 2] {
+    fn broadcasts(&self, _position: Position, time: &Time) -> [Option<Broadcast>; 2] {
         let broadcast = match *self {
-            Self::At { exptime } => Broadcast::Flush { at: flush_time(exptime, now) },
+            Self::At { exptime } => Broadcast::Flush { at: flush_time(exptime, time) },
             Self::Refused(_) => Broadcast::RefuseFlush,
         };
         [Some(broadcast), None]
@@ -27,6 +27,6 @@ impl Administrative for Flush {
 }
 
 /// The moment at which a flush takes effect: now if `exptime` is not positive or names a moment in the past.
-fn flush_time(exptime: i64, now: Seconds) -> Seconds {
-    if exptime <= 0 { now } else { Expiry::from_exptime(exptime, now).0 }
+fn flush_time(exptime: i64, time: &Time) -> Seconds {
+    if exptime <= 0 { time.now } else { Expiry::from_exptime(exptime, time).0 }
 }

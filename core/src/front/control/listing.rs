@@ -1,48 +1,34 @@
-//! `lru_crawler metadump`, `mgdump` and `stats cachedump`: a connection shows items, one bounded piece of one shard after
-//! the other. It owns no copy of them: between two pieces it remembers a place in the order of hashes, so a slow reader
-//! costs nothing.
+//! `lru_crawler metadump`, `mgdump` and `stats cachedump`: the beginning of a list of items, or its refusal.
 
-use super::{Administrative, After, ControlReplies, Position};
+use super::{Administrative, After, ControlReplies, Position, dumping::Dumping};
 use crate::{
-    boundary::{
-        config::Config,
-        host::Target,
-        listing::{BEGIN, END, Piece},
-    },
-    clock::Seconds,
-    command::{Broadcast, Walk},
+    boundary::{config::Config, host::HostRequest},
+    clock::Time,
+    command::Broadcast,
     protocol::{
-        control::{Control, Dump, Listing, ListingFormat},
-        text::{self, words},
+        control::{Dump, ListingFormat},
+        text::words,
     },
 };
 use alloc::vec::Vec;
 
-impl Administrative for Listing {
-    fn broadcasts(&self, position: Position, _now: Seconds) -> [Option<Broadcast>; 2] {
-        match *self {
-            Self::Begin(dump) if dump.format == ListingFormat::Items || position.in_datagram => [None, None],
-            Self::Begin(_) => [Some(Broadcast::BeginWalk), None],
-            Self::Next { walk, .. } => [Some(Broadcast::Walk(walk)), None],
-        }
+impl Administrative for Dump {
+    fn broadcasts(&self, position: Position, _time: &Time) -> [Option<Broadcast>; 2] {
+        let walks = self.format != ListingFormat::Items && !position.in_datagram;
+        [walks.then_some(Broadcast::BeginWalk), None]
     }
 
-    fn target(&self) -> Target {
-        match *self {
-            Self::Begin(_) => Target::EVERY_SHARD,
-            Self::Next { shard, .. } => Target(shard),
-        }
+    fn host_request(&self, _position: Position) -> Option<HostRequest> {
+        Some(HostRequest::Losses)
     }
 
-    /// [`Dumping::answer`] encodes the pieces.
     fn answer(&self, out: &mut Vec<u8>, position: Position, replies: &ControlReplies<'_>) -> After {
-        let Self::Begin(dump) = *self else { return After::Requests };
-        if let Some(refusal) = refusal(dump, position, replies.config, replies.first) {
+        if let Some(refusal) = refusal(*self, position, replies.config, replies.first) {
             out.extend_from_slice(refusal);
             return After::Requests;
         }
-        out.extend_from_slice(dump.format.head());
-        After::Dumping(dump)
+        out.extend_from_slice(self.format.head());
+        After::Dumping(Dumping::items(*self))
     }
 }
 
@@ -63,71 +49,5 @@ fn refusal(dump: Dump, position: Position, config: &Config, crawler: &[u8]) -> O
         Some(words::BAD_CLASS)
     } else {
         None
-    }
-}
-
-/// Bytes of records that a piece asks for.
-const PIECE_BYTES: u32 = 16 * 1024;
-/// Most bytes that memcached's `stats cachedump` shows of a class.
-const ITEMS_BYTES_MAX: usize = 2 * 1024 * 1024;
-
-/// A listing in progress.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::front) struct Dumping {
-    dump: Dump,
-    shard: u32,
-    shards: u32,
-    cursor: u64,
-    /// Items still to show.
-    left: u32,
-    /// Bytes still to show.
-    bytes_left: usize,
-}
-
-impl Dumping {
-    /// From the first item of the first of `shards`.
-    pub(in crate::front) fn new(dump: Dump, shards: u32) -> Self {
-        let is_bounded = dump.format == ListingFormat::Items;
-        Self {
-            dump,
-            shard: 0,
-            shards,
-            cursor: BEGIN,
-            left: if dump.limit == 0 { u32::MAX } else { dump.limit },
-            bytes_left: if is_bounded { ITEMS_BYTES_MAX } else { usize::MAX },
-        }
-    }
-
-    /// The command for the next piece.
-    pub(in crate::front) fn next(&self) -> Control {
-        let walk = Walk { cursor: self.cursor, classes: self.dump.classes, room: PIECE_BYTES };
-        Control::List(Listing::Next { shard: self.shard, walk })
-    }
-
-    /// Encodes a piece. Returns whether it was the last.
-    pub(in crate::front) fn answer(&mut self, out: &mut Vec<u8>, piece: &[u8]) -> bool {
-        let mut piece = Piece::decode(piece);
-        self.cursor = piece.cursor;
-        for item in piece.by_ref() {
-            let before = out.len();
-            text::answer_listed(out, self.dump.format, &item);
-            let bytes = out.len() - before;
-            if self.left == 0 || bytes > self.bytes_left {
-                out.truncate(before);
-                self.left = 0;
-                break;
-            }
-            self.left -= 1;
-            self.bytes_left -= bytes;
-        }
-        if self.cursor == END {
-            self.cursor = BEGIN;
-            self.shard += 1;
-        }
-        let is_over = self.shard >= self.shards || self.left == 0;
-        if is_over {
-            out.extend_from_slice(self.dump.format.tail());
-        }
-        is_over
     }
 }

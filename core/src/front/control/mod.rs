@@ -2,14 +2,16 @@
 //! the request to the host, and the answer to the client.
 
 mod crawler;
+mod dumping;
 mod flush;
+mod items;
 mod listing;
 mod server;
 mod statistics;
 mod tuning;
 mod watch;
 
-pub(super) use listing::Dumping;
+pub(super) use dumping::{Dumping, PieceReplies};
 
 use crate::{
     boundary::{
@@ -18,9 +20,9 @@ use crate::{
         event::Kinds,
         host::{HostRequest, Target},
     },
-    clock::Seconds,
+    clock::Time,
     command::Broadcast,
-    protocol::control::{Control, Dump},
+    protocol::control::Control,
     settings::Setting,
     wire::Reader,
 };
@@ -29,7 +31,7 @@ use alloc::vec::Vec;
 /// The halves of an administrative command.
 pub(super) trait Administrative {
     /// Broadcasts for the shards, in this order.
-    fn broadcasts(&self, _position: Position, _now: Seconds) -> [Option<Broadcast>; 2] {
+    fn broadcasts(&self, _position: Position, _time: &Time) -> [Option<Broadcast>; 2] {
         [None, None]
     }
 
@@ -54,7 +56,8 @@ pub(super) fn administrative(control: &Control) -> &dyn Administrative {
         Control::Statistics(group) => group,
         Control::Tune(tune) => tune,
         Control::Crawler(crawler) => crawler,
-        Control::List(listing) => listing,
+        Control::List(dump) => dump,
+        Control::Continue(continuation) => continuation,
         Control::Watch(kinds) => kinds,
         Control::Server(server) => server,
     }
@@ -72,7 +75,7 @@ pub(super) struct Position {
 /// Everything an answer is made of.
 pub(super) struct ControlReplies<'a> {
     pub(super) config: &'a Config,
-    pub(super) now: Seconds,
+    pub(super) time: &'a Time,
     /// Replies of the shards to the first broadcast, one after the other.
     pub(super) first: &'a [u8],
     /// Replies to the second.
@@ -81,7 +84,7 @@ pub(super) struct ControlReplies<'a> {
 }
 
 /// The next step of the connection after an administrative command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum After {
     /// It continues with the next request.
     Requests,
@@ -89,8 +92,8 @@ pub(super) enum After {
     RequestsWithAnswer,
     /// It closes.
     Closing,
-    /// It shows items first.
-    Dumping(Dump),
+    /// It answers in pieces first.
+    Dumping(Dumping),
     /// It shows events from now on.
     Watching(Kinds),
 }

@@ -4,7 +4,7 @@
 use super::{Administrative, After, ControlReplies, Position};
 use crate::{
     boundary::host::HostRequest,
-    clock::Seconds,
+    clock::Time,
     command::{Broadcast, Tuning},
     protocol::{control::Tune, text::words},
     settings::Setting,
@@ -12,7 +12,7 @@ use crate::{
 use alloc::vec::Vec;
 
 impl Administrative for Tune {
-    fn broadcasts(&self, _position: Position, _now: Seconds) -> [Option<Broadcast>; 2] {
+    fn broadcasts(&self, _position: Position, _time: &Time) -> [Option<Broadcast>; 2] {
         let factor = |bits| f64::from(f32::from_bits(bits)).to_bits();
         let tuning = match *self {
             Self::Eviction(eviction) => return [Some(Broadcast::Evict(eviction)), None],

@@ -33,28 +33,34 @@ impl Front {
         // One series answers all requests of a datagram, so they are answered in one turn. A byte above the limit shows
         // that the answer is too large.
         self.requests_left = u32::MAX / 2;
+        self.commands_left = u32::MAX;
         self.output_bytes_high = datagrams.reply_bytes_max(self.config.udp_amplification, most) + 1;
         connection.state = first_state;
         connection.dumping = None;
-        let before = connection.buffers_bytes();
+        let before = connection.held_bytes();
         connection.forget_output();
-        self.buffers_bytes -= before - connection.buffers_bytes();
+        self.budget.change(before, connection.held_bytes());
     }
 
     /// [`Front::park`] for a datagram: turns the output into datagrams, and drops the rest of the input.
     pub(super) fn park_datagram(&mut self) -> ConnectionStatus {
-        let most = self.datagram_reply_bytes_max();
+        let mut most = self.datagram_reply_bytes_max();
         let Some(connection) = self.connections.get_mut(self.inbound.connection) else {
             return ConnectionStatus::default();
         };
+        if connection.dumping.take().is_some() {
+            // An answer that takes more pieces than a turn has is too large, whatever there is of it.
+            self.output.push(0);
+            most = 0;
+        }
         let Some(datagrams) = connection.datagrams else { return ConnectionStatus::default() };
         let speaks_text = !matches!(connection.state, State::Packets { .. } | State::SkipBody { .. });
         let framed = datagrams.frame(&self.output, self.config.udp_amplification, most, speaks_text);
         self.output.clear();
         self.inbound.forget();
-        let before = connection.buffers_bytes();
+        let before = connection.held_bytes();
         connection.keep_output(&framed);
-        self.buffers_bytes = self.buffers_bytes + connection.buffers_bytes() - before;
+        self.budget.change(before, connection.held_bytes());
         connection.status = ConnectionStatus::default();
         connection.status.with(ConnectionStatus::OUTPUT, connection.has_output())
     }

@@ -5,6 +5,7 @@ use crate::reply::{Found, Reply};
 use alloc::vec::Vec;
 
 const VERSION: &[u8] = b"1.6.45";
+const OUT_OF_MEMORY_READING: &[u8] = b"out of memory reading request";
 const OUT_OF_MEMORY_CREATING: &[u8] = b"Out of memory allocating new item";
 const OUT_OF_MEMORY_COUNTING: &[u8] = b"Out of memory incrementing value";
 
@@ -30,7 +31,7 @@ pub fn answer(out: &mut Vec<u8>, format: PacketFormat, key: &[u8], reply: &Reply
         Reply::TooLarge => status(out, format, PacketStatus::TooLarge),
         Reply::OutOfMemory => packet(out, format, PacketStatus::OutOfMemory, 0, &[], &[], out_of_memory(format)),
         Reply::Lost => status(out, format, PacketStatus::Internal),
-        Reply::Touched | Reply::Item(_) | Reply::BadData | Reply::Contended => {
+        Reply::Touched | Reply::Item(_) | Reply::BadData | Reply::Contended | Reply::Piece(_) => {
             status(out, format, PacketStatus::UnknownCommand);
         }
     }
@@ -41,6 +42,11 @@ pub fn status(out: &mut Vec<u8>, format: PacketFormat, status: PacketStatus) {
     let text =
         if status == PacketStatus::Success && format.verb == PacketVerb::Version { VERSION } else { status.text() };
     packet(out, format, status, 0, &[], &[], text);
+}
+
+/// Appends the answer to a packet whose rest has no room.
+pub fn out_of_memory_reading(out: &mut Vec<u8>, format: PacketFormat) {
+    packet(out, format, PacketStatus::OutOfMemory, 0, &[], &[], OUT_OF_MEMORY_READING);
 }
 
 /// Appends the answer to a part of a login.
@@ -82,7 +88,6 @@ fn header(
     header[8..12].copy_from_slice(&(body_bytes as u32).to_be_bytes());
     header[12..16].copy_from_slice(&format.opaque.to_be_bytes());
     header[16..24].copy_from_slice(&cas.to_be_bytes());
-    out.reserve(HEADER_BYTES + body_bytes);
     out.extend_from_slice(&header);
 }
 
@@ -90,6 +95,7 @@ fn header(
 fn found(out: &mut Vec<u8>, format: PacketFormat, key: &[u8], item: &Found<'_>) {
     let key = if shows_key(format.verb) { key } else { &[] };
     let flags = item.flags.to_be_bytes();
+    out.reserve(HEADER_BYTES + flags.len() + key.len() + item.value.bytes_here());
     header(out, format, PacketStatus::Success, item.cas, (flags.len(), key.len(), item.value.len()));
     out.extend_from_slice(&flags);
     out.extend_from_slice(key);

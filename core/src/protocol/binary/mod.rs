@@ -24,9 +24,9 @@ mod encode;
 mod parse;
 mod statistics;
 
-pub use encode::{answer, login, status};
-pub use parse::parse;
-pub use statistics::encode_statistics;
+pub use encode::{answer, login, out_of_memory_reading, status};
+pub use parse::{format_of, parse};
+pub use statistics::{encode_statistics, end_statistics};
 
 use super::{KeyRequest, Span, control::Control};
 

@@ -5,11 +5,11 @@
 use super::{HEADER_BYTES, MAGIC_REQUEST, PacketFormat, PacketLogin, PacketRequest, PacketStatus, PacketVerb};
 use crate::{
     clock::Expiry,
-    command::{ArithmeticOptions, Detail, Direction, Discard, Operation, StoreMode, StoreOptions, Touched},
+    command::{ArithmeticOptions, Direction, Discard, Operation, StoreMode, StoreOptions, Touched},
     limits,
     protocol::{
         Context, KeyRequest, Span, Verdict,
-        control::{Control, Flush, StatisticsGroup},
+        control::{Control, Detail, Flush, StatisticsGroup},
     },
 };
 use core::num::NonZeroU64;
@@ -44,6 +44,13 @@ pub fn parse(input: &[u8], context: &Context, locked: bool) -> Verdict<PacketReq
         context,
     };
     packet.request(locked)
+}
+
+/// The format of the answer to the packet that begins `input`; `None`: its header is not whole.
+pub fn format_of(input: &[u8]) -> Option<PacketFormat> {
+    let [_, opcode, _, _, _, _, _, _, _, _, _, _, o0, o1, o2, o3, ..] = *input.first_chunk::<HEADER_BYTES>()?;
+    let (verb, quiet) = PacketVerb::of(opcode);
+    Some(PacketFormat { opcode, verb, quiet, creates: false, opaque: u32::from_be_bytes([o0, o1, o2, o3]) })
 }
 
 /// A packet with its header, extras and key; a key that is too long may be missing.
@@ -259,6 +266,6 @@ impl Packet<'_> {
 
     /// Without a sign: every number beyond thirty days is an absolute time.
     fn expiry(&self, at: usize) -> Expiry {
-        Expiry::from_exptime(i64::from(self.word(at)), self.context.now)
+        Expiry::from_exptime(i64::from(self.word(at)), &self.context.time)
     }
 }

@@ -3,8 +3,8 @@
 use super::{PacketFormat, PacketStatus, encode::packet};
 use alloc::vec::Vec;
 
-/// Replaces the lines from `start` on with packets: one for each `STAT <name> <value>`, then an empty one. Other lines
-/// are left out. With `whole`, a packet of that name with all lines comes first.
+/// Replaces the lines from `start` on with packets: one for each `STAT <name> <value>`. Other lines are left out. With
+/// `whole`, a packet of that name has all lines.
 pub fn encode_statistics(out: &mut Vec<u8>, start: usize, format: PacketFormat, whole: Option<&[u8]>) {
     let text = out.split_off(start);
     if let Some(name) = whole {
@@ -17,5 +17,9 @@ pub fn encode_statistics(out: &mut Vec<u8>, start: usize, format: PacketFormat, 
         let (name, value) = rest.split_at(space);
         packet(out, format, PacketStatus::Success, 0, &[], name, value.strip_prefix(b" ").unwrap_or_default());
     }
+}
+
+/// Appends the packet that ends statistics.
+pub fn end_statistics(out: &mut Vec<u8>, format: PacketFormat) {
     packet(out, format, PacketStatus::Success, 0, &[], &[], &[]);
 }

@@ -2,7 +2,7 @@
 
 use super::{MetaVerb, flags::expiry_of, key::encode_key, words};
 use crate::{
-    clock::{Expiry, Seconds},
+    clock::{Expiry, Time},
     protocol::token::Tokens,
     reply::{Fetched, Reply},
     statistics::class_of,
@@ -25,7 +25,7 @@ pub struct Echo<'a> {
     /// The length of the value that was sent.
     pub value_bytes: usize,
     /// For times to live.
-    pub now: Seconds,
+    pub time: &'a Time,
 }
 
 impl<'a> Echo<'a> {
@@ -102,8 +102,8 @@ fn show_all(out: &mut Vec<u8>, echo: &Echo<'_>, item: &Fetched<'_>) {
     for flag in echo.tokens() {
         let Some((&letter, argument)) = flag.split_first() else { continue };
         match letter {
-            b'T' => expiry = expiry_of(argument, echo.now).unwrap_or(expiry),
-            b'N' if item.created => expiry = expiry_of(argument, echo.now).unwrap_or(expiry),
+            b'T' => expiry = expiry_of(argument, echo.time).unwrap_or(expiry),
+            b'N' if item.created => expiry = expiry_of(argument, echo.time).unwrap_or(expiry),
             b'O' => repeat(out, flag),
             _ => show(out, echo, item, letter, expiry),
         }
@@ -119,7 +119,7 @@ fn found(out: &mut Vec<u8>, echo: &Echo<'_>, item: &Fetched<'_>) {
 
 /// Appends the answer to a [`super::PlainGet`] that found an item. [`answer`] gives the same bytes, but takes longer.
 #[inline(never)]
-pub fn answer_plain_get(out: &mut Vec<u8>, key: &[u8], flags: &[u8], item: &Fetched<'_>, now: Seconds) {
+pub fn answer_plain_get(out: &mut Vec<u8>, key: &[u8], flags: &[u8], item: &Fetched<'_>, time: &Time) {
     begin_found(out, key, item);
     for [_, letter] in flags.as_chunks::<2>().0 {
         match letter {
@@ -129,21 +129,21 @@ pub fn answer_plain_get(out: &mut Vec<u8>, key: &[u8], flags: &[u8], item: &Fetc
                 out.extend_from_slice(key);
             }
             b'f' if item.flags == 0 => out.extend_from_slice(b" f0"),
-            _ => show_rarer(out, key, *letter, item, now),
+            _ => show_rarer(out, key, *letter, item, time),
         }
     }
     end_found(out, item);
 }
 
 #[inline(never)]
-fn show_rarer(out: &mut Vec<u8>, key: &[u8], letter: u8, item: &Fetched<'_>, now: Seconds) {
-    let echo = Echo { verb: MetaVerb::Get, encoded_key: false, quiet: false, flags: &[], key, value_bytes: 0, now };
+fn show_rarer(out: &mut Vec<u8>, key: &[u8], letter: u8, item: &Fetched<'_>, time: &Time) {
+    let echo = Echo { verb: MetaVerb::Get, encoded_key: false, quiet: false, flags: &[], key, value_bytes: 0, time };
     show(out, &echo, item, letter, item.expiry);
 }
 
 #[inline(always)]
 fn begin_found(out: &mut Vec<u8>, key: &[u8], item: &Fetched<'_>) {
-    out.reserve(item.value.map_or(0, |value| value.len()) + 2 * key.len() + 128);
+    out.reserve(item.value.map_or(0, |value| value.bytes_here()) + 2 * key.len() + 128);
     match item.value {
         Some(value) => {
             out.extend_from_slice(b"VA ");
@@ -174,7 +174,7 @@ fn end_found(out: &mut Vec<u8>, item: &Fetched<'_>) {
 fn show(out: &mut Vec<u8>, echo: &Echo<'_>, item: &Fetched<'_>, letter: u8, expiry: Expiry) {
     match letter {
         b's' => numbered(out, b's', u64::from(item.value_bytes)),
-        b't' => time_to_live(out, expiry, echo.now),
+        b't' => time_to_live(out, expiry, echo.time),
         b'c' => numbered(out, b'c', item.cas),
         b'f' => numbered(out, b'f', u64::from(item.flags)),
         b'l' => numbered(out, b'l', u64::from(item.idle_s)),
@@ -198,9 +198,9 @@ fn number(out: &mut Vec<u8>, echo: &Echo<'_>, value: u64, cas: u64, mut expiry: 
     for flag in echo.tokens() {
         let Some((letter, argument)) = flag.split_first() else { continue };
         match letter {
-            b'T' => expiry = expiry_of(argument, echo.now).unwrap_or(expiry),
-            b'N' if created => expiry = expiry_of(argument, echo.now).unwrap_or(expiry),
-            b't' => time_to_live(out, expiry, echo.now),
+            b'T' => expiry = expiry_of(argument, echo.time).unwrap_or(expiry),
+            b'N' if created => expiry = expiry_of(argument, echo.time).unwrap_or(expiry),
+            b't' => time_to_live(out, expiry, echo.time),
             b'c' => numbered(out, b'c', cas),
             b'O' => repeat(out, flag),
             b'k' => key(out, echo, echo.encoded_key),
@@ -225,9 +225,9 @@ fn debug(out: &mut Vec<u8>, echo: &Echo<'_>, item: &Fetched<'_>) {
         out.extend_from_slice(name);
         decimal(out, value);
     };
-    match item.expiry {
-        Expiry::NEVER => out.extend_from_slice(b" exp=-1"),
-        Expiry(at) => named(out, b" exp=", u64::from(at.saturating_sub(echo.now))),
+    match echo.time.left_s(item.expiry) {
+        None => out.extend_from_slice(b" exp=-1"),
+        Some(left_s) => named(out, b" exp=", left_s.into()),
     }
     named(out, b" la=", u64::from(item.idle_s));
     named(out, b" cas=", item.cas);
@@ -269,10 +269,10 @@ fn numbered(out: &mut Vec<u8>, letter: u8, value: u64) {
 }
 
 /// Seconds; -1 is for ever. An item that expires by this command has 0.
-fn time_to_live(out: &mut Vec<u8>, expiry: Expiry, now: Seconds) {
-    match expiry {
-        Expiry::NEVER => out.extend_from_slice(b" t-1"),
-        Expiry(at) => numbered(out, b't', u64::from(at.saturating_sub(now))),
+fn time_to_live(out: &mut Vec<u8>, expiry: Expiry, time: &Time) {
+    match time.left_s(expiry) {
+        None => out.extend_from_slice(b" t-1"),
+        Some(left_s) => numbered(out, b't', left_s.into()),
     }
 }
 

@@ -5,7 +5,7 @@
 
 use super::{key, words};
 use crate::{
-    clock::{Expiry, Seconds},
+    clock::{Expiry, Time},
     limits,
     protocol::{
         Span,
@@ -63,7 +63,7 @@ pub(super) struct Timed {
 
 impl Flags {
     /// Reads the flags in `bytes`. `tokens_before` counts what stands before them.
-    pub(super) fn read(key: &[u8], bytes: &[u8], tokens_before: usize, now: Seconds) -> Result<Self, &'static [u8]> {
+    pub(super) fn read(key: &[u8], bytes: &[u8], tokens_before: usize, time: &Time) -> Result<Self, &'static [u8]> {
         if key.len() > limits::KEY_BYTES_MAX {
             return Err(words::BAD_FORMAT);
         }
@@ -81,7 +81,7 @@ impl Flags {
                 return Err(words::DUPLICATE_FLAG);
             }
             seen |= bit;
-            match flags.take(letter, argument, key, position, now) {
+            match flags.take(letter, argument, key, position, time) {
                 Ok(()) => {}
                 Err(text) if text == words::INVALID_FLAG => return Err(text),
                 // A bad number of client flags has no text of its own.
@@ -98,10 +98,10 @@ impl Flags {
         argument: &[u8],
         key: &[u8],
         position: usize,
-        now: Seconds,
+        time: &Time,
     ) -> Result<(), &'static [u8]> {
         let timed = || {
-            let expiry = expiry_of(argument, now).ok_or(words::BAD_TOKEN)?;
+            let expiry = expiry_of(argument, time).ok_or(words::BAD_TOKEN)?;
             Ok(Some(Timed { expiry, position }))
         };
         match letter {
@@ -141,8 +141,8 @@ impl Flags {
 }
 
 /// The argument of `T`, `N` and `R`.
-pub(super) fn expiry_of(argument: &[u8], now: Seconds) -> Option<Expiry> {
-    token::digits_i32(argument).map(|seconds| Expiry::from_exptime(i64::from(seconds), now))
+pub(super) fn expiry_of(argument: &[u8], time: &Time) -> Option<Expiry> {
+    token::digits_i32(argument).map(|seconds| Expiry::from_exptime(i64::from(seconds), time))
 }
 
 /// A set of flags of `mg` that are one letter each and change nothing.

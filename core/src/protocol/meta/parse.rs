@@ -143,7 +143,7 @@ impl MetaLine<'_> {
     }
 
     fn read(&self, key: Span, flags: Span, tokens_before: usize) -> Result<Flags, &'static [u8]> {
-        Flags::read(key.of(self.line), flags.of(self.line), tokens_before, self.context.now)
+        Flags::read(key.of(self.line), flags.of(self.line), tokens_before, &self.context.time)
     }
 
     fn get(&self) -> Result<KeyRequest<MetaFormat>, &'static [u8]> {

@@ -8,7 +8,7 @@ use crate::{
     command::Eviction,
     protocol::{
         Verdict,
-        control::{Control, Crawler, Dump, Listing, ListingFormat, ServerControl, Tune},
+        control::{Control, Crawler, Dump, ListingFormat, ServerControl, Tune},
         token::{self, Tokens},
     },
     settings::Setting,
@@ -134,7 +134,7 @@ impl TextLine<'_> {
             return self.answer(b"");
         }
         let classes = if self.argument(1) == b"hash" { ALL_CLASSES } else { classes(self.argument(1)) };
-        self.control(Control::List(Listing::Begin(Dump { format, classes, limit: 0 })))
+        self.control(Control::List(Dump { format, classes, limit: 0 }))
     }
 
     /// All classes use the same memory, so nothing is ever reassigned.
@@ -223,11 +223,9 @@ impl TextLine<'_> {
             return self.answer(words::BAD_FORMAT);
         };
         match 1u64.checked_shl(class) {
-            Some(classes) => self.control_with_answer(Control::List(Listing::Begin(Dump {
-                format: ListingFormat::Items,
-                classes,
-                limit,
-            }))),
+            Some(classes) => {
+                self.control_with_answer(Control::List(Dump { format: ListingFormat::Items, classes, limit }))
+            }
             None => self.answer(words::ILLEGAL_CLASS),
         }
     }

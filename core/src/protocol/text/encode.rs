@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 #[inline]
 pub fn answer_found(out: &mut Vec<u8>, key: &[u8], found: &Found<'_>, cas: bool) {
     let mut number = itoa::Buffer::new();
-    out.reserve(key.len() + found.value.len() + 64);
+    out.reserve(key.len() + found.value.bytes_here() + 64);
     out.extend_from_slice(b"VALUE ");
     out.extend_from_slice(key);
     if found.flags == 0 {
@@ -53,7 +53,7 @@ pub fn answer_status(out: &mut Vec<u8>, reply: &Reply<'_>, arithmetic: bool) {
         Reply::OutOfMemory => words::OUT_OF_MEMORY,
         Reply::BadData => words::BAD_DATA_CHUNK,
         Reply::Lost => words::SHARD_LOST,
-        Reply::Found(_) | Reply::Item(_) | Reply::Contended => words::ERROR,
+        Reply::Found(_) | Reply::Item(_) | Reply::Contended | Reply::Piece(_) => words::ERROR,
     };
     out.extend_from_slice(text);
 }

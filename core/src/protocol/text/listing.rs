@@ -3,7 +3,7 @@
 use super::words;
 use crate::{
     boundary::listing::Listed,
-    clock::Expiry,
+    clock::{Expiry, Time},
     protocol::{control::ListingFormat, meta},
 };
 use alloc::vec::Vec;
@@ -45,9 +45,9 @@ impl ListingFormat {
 }
 
 /// Appends the line of an item.
-pub fn answer_listed(out: &mut Vec<u8>, format: ListingFormat, item: &Listed<'_>) {
+pub fn answer_listed(out: &mut Vec<u8>, format: ListingFormat, item: &Listed<'_>, time: &Time) {
     match format {
-        ListingFormat::Metadata => metadata(out, item),
+        ListingFormat::Metadata => metadata(out, item, time),
         ListingFormat::Keys => {
             out.extend_from_slice(b"mg ");
             let is_plain = !item.encoded_key && item.key.iter().all(|byte| !matches!(byte, b' ' | b'\r' | b'\n'));
@@ -62,17 +62,19 @@ pub fn answer_listed(out: &mut Vec<u8>, format: ListingFormat, item: &Listed<'_>
         ListingFormat::Items => {
             out.extend_from_slice(b"ITEM ");
             out.extend_from_slice(item.key);
-            let _ = write!(TextWriter(out), " [{} b; {} s]\r\n", item.value_bytes, item.expiry.0);
+            let exp = if item.expiry == Expiry::NEVER { 0 } else { time.unix(item.expiry.0) };
+            let _ = write!(TextWriter(out), " [{} b; {exp} s]\r\n", item.value_bytes);
         }
     }
 }
 
-fn metadata(out: &mut Vec<u8>, item: &Listed<'_>) {
+fn metadata(out: &mut Vec<u8>, item: &Listed<'_>, time: &Time) {
     out.extend_from_slice(b"key=");
     encode_uri(out, item.key);
-    let exp = if item.expiry == Expiry::NEVER { -1 } else { i64::from(item.expiry.0) };
+    let exp = if item.expiry == Expiry::NEVER { -1 } else { time.unix(item.expiry.0) };
     let fetch = if item.fetched { "yes" } else { "no" };
-    let Listed { access, cas, class, item_bytes, flags, .. } = item;
+    let access = time.unix(item.access);
+    let Listed { cas, class, item_bytes, flags, .. } = item;
     let _ = writeln!(
         TextWriter(out),
         " exp={exp} la={access} cas={cas} fetch={fetch} cls={class} size={item_bytes} flags={flags} "

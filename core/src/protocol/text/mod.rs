@@ -30,7 +30,8 @@ pub use listing::answer_listed;
 pub use login::{TextLogin, parse_login};
 pub use parse::{continue_retrieval, parse};
 pub use statistics::{
-    answer_classes, answer_connections, answer_general, answer_prefixes, answer_settings, answer_sizes, answer_slabs,
+    answer_classes, answer_connection, answer_general, answer_prefix, answer_settings, answer_size,
+    answer_sizes_disabled, answer_slabs,
 };
 
 pub use watch::answer_event;

@@ -5,11 +5,11 @@
 use super::{Retrieve, TextFormat, TextRequest, words};
 use crate::{
     clock::Expiry,
-    command::{ArithmeticOptions, Detail, Direction, Operation, StoreMode, StoreOptions, Touched},
+    command::{ArithmeticOptions, Direction, Operation, StoreMode, StoreOptions, Touched},
     limits,
     protocol::{
         Context, KeyRequest, Span, Verdict,
-        control::{Control, Flush, ServerControl, StatisticsGroup},
+        control::{Control, Detail, Flush, ServerControl, StatisticsGroup},
         token,
         token::Tokens,
     },
@@ -209,7 +209,7 @@ impl TextLine<'_> {
         let Some(seconds) = token::digits_i32(exptime.of(self.arguments)) else {
             return self.answer(words::INVALID_EXPTIME);
         };
-        let touch = Expiry::from_exptime(i64::from(seconds), self.context.now);
+        let touch = Expiry::from_exptime(i64::from(seconds), &self.context.time);
         let exptime_end = exptime.shifted(self.word_end);
         self.keys((exptime_end.start as usize).saturating_add(exptime_end.bytes()), cas, Some(touch))
     }
@@ -256,7 +256,7 @@ impl TextLine<'_> {
         if !block.ends_with(b"\r\n") {
             return refused(end, key, Operation::RefuseData, noreply, 0);
         }
-        let expiry = Expiry::from_exptime(i64::from(exptime), self.context.now);
+        let expiry = Expiry::from_exptime(i64::from(exptime), &self.context.time);
         // Flags are 32 bits; larger ones are cut, not refused.
         let options = StoreOptions::default();
         let operation = Operation::Store { mode, flags: flags as u32, expiry, compare, options, value: &[] };
@@ -316,7 +316,7 @@ impl TextLine<'_> {
         };
         match token::digits_i32(self.argument(1)) {
             Some(exptime) => {
-                let expiry = Expiry::from_exptime(i64::from(exptime), self.context.now);
+                let expiry = Expiry::from_exptime(i64::from(exptime), &self.context.time);
                 self.command(key, Operation::Touch { expiry, touched: Touched::Nothing })
             }
             None => self.answer_unless_noreply(words::INVALID_EXPTIME),

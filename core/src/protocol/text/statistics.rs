@@ -5,13 +5,11 @@ use crate::{
         config::Config,
         host::{ConnectionRecord, ConnectionState},
     },
-    clock::Seconds,
+    clock::Time,
     settings::Setting,
     statistics::{
-        Classes, Counters, HostStatistics, ITEM_STATISTICS, Numbers, PrefixCounts, Prefixes, SLAB_STATISTICS,
-        STATISTICS, Sizes,
+        Classes, Counters, HostStatistics, ITEM_STATISTICS, Numbers, PrefixCounts, SLAB_STATISTICS, STATISTICS,
     },
-    wire::Reader,
 };
 use alloc::{string::String, vec::Vec};
 use core::fmt::{Display, Write};
@@ -38,8 +36,8 @@ impl Lines<'_> {
 }
 
 /// `stats`.
-pub fn answer_general(out: &mut Vec<u8>, config: &Config, counters: &Counters, host: &HostStatistics, now: Seconds) {
-    let numbers = Numbers { store: *counters, host: *host, now };
+pub fn answer_general(out: &mut Vec<u8>, config: &Config, counters: &Counters, host: &HostStatistics, time: &Time) {
+    let numbers = Numbers { store: *counters, host: *host, time: time.unix(time.now) };
     let mut l = Lines(out);
     for statistic in STATISTICS.iter().filter(|statistic| (statistic.is_shown)(config)) {
         l.put(statistic.name, statistic.value(&numbers));
@@ -84,50 +82,44 @@ pub fn answer_slabs(out: &mut Vec<u8>, classes: &Classes, counters: &Counters) {
     l.end();
 }
 
-/// `stats sizes`. A server that does not track sizes says so.
-pub fn answer_sizes(out: &mut Vec<u8>, sizes: &Sizes) {
-    let mut l = Lines(out);
-    match sizes.iter() {
-        Some(sizes) => sizes.for_each(|(bytes, count)| l.put(bytes, count)),
-        None => l.put("sizes_status", "disabled"),
-    }
-    l.end();
+/// A line of `stats sizes`.
+pub fn answer_size(out: &mut Vec<u8>, bytes: u64, count: u64) {
+    Lines(out).put(bytes, count);
 }
 
-/// `stats conns` from [`ConnectionRecord`]s.
-pub fn answer_connections(out: &mut Vec<u8>, records: &[u8]) {
-    let mut l = Lines(out);
-    let mut r = Reader(records);
-    while let Some(record) = ConnectionRecord::decode(&mut r) {
-        let state = match record.state {
-            ConnectionState::Listening => "conn_listening",
-            ConnectionState::Waiting | ConnectionState::Datagrams => "conn_read",
-            ConnectionState::Reading => "conn_nread",
-            ConnectionState::Writing => "conn_mwrite",
-            ConnectionState::Parsing => "conn_parse_cmd",
-            ConnectionState::Watching => "conn_watch",
-        };
-        let number = record.descriptor;
-        if record.state == ConnectionState::Datagrams {
-            l.put(format_args!("{number}:UDP"), "UDP");
-        }
-        l.put(format_args!("{number}:addr"), &record.address);
-        if !matches!(record.state, ConnectionState::Listening | ConnectionState::Datagrams) {
-            l.put(format_args!("{number}:listen_addr"), &record.listen_address);
-        }
-        l.put(format_args!("{number}:state"), state);
-        l.put(format_args!("{number}:secs_since_last_cmd"), record.idle_s);
-    }
-    l.end();
+/// `stats sizes` of a server that does not track sizes.
+pub fn answer_sizes_disabled(out: &mut Vec<u8>) {
+    Lines(out).put("sizes_status", "disabled");
 }
 
-/// `stats detail dump`.
-pub fn answer_prefixes(out: &mut Vec<u8>, prefixes: &Prefixes) {
-    for (prefix, counts) in prefixes.iter() {
-        out.extend_from_slice(b"PREFIX ");
-        out.extend_from_slice(prefix);
-        let PrefixCounts { gets, hits, sets, deletes } = counts;
-        let _ = write!(Lines(out), " get {gets} hit {hits} set {sets} del {deletes}\r\n");
+/// The lines of a connection in `stats conns`.
+pub fn answer_connection(out: &mut Vec<u8>, record: &ConnectionRecord) {
+    let mut l = Lines(out);
+    let state = match record.state {
+        ConnectionState::Listening => "conn_listening",
+        ConnectionState::Waiting | ConnectionState::Datagrams => "conn_read",
+        ConnectionState::Reading => "conn_nread",
+        ConnectionState::Writing => "conn_mwrite",
+        ConnectionState::Parsing => "conn_parse_cmd",
+        ConnectionState::Watching => "conn_watch",
+    };
+    let number = record.descriptor;
+    if record.state == ConnectionState::Datagrams {
+        l.put(format_args!("{number}:UDP"), "UDP");
     }
-    out.extend_from_slice(super::words::END);
+    l.put(format_args!("{number}:addr"), &record.address);
+    if !matches!(record.state, ConnectionState::Listening | ConnectionState::Datagrams) {
+        l.put(format_args!("{number}:listen_addr"), &record.listen_address);
+    }
+    l.put(format_args!("{number}:state"), state);
+    l.put(format_args!("{number}:secs_since_last_cmd"), record.idle_s);
+}
+
+/// A line of `stats detail dump`.
+pub fn answer_prefix(out: &mut Vec<u8>, prefix: &[u8], counts: &PrefixCounts) {
+    out.extend_from_slice(b"PREFIX ");
+    out.extend_from_slice(prefix);
+    let PrefixCounts { gets, hits, sets, deletes } = counts;
+    // Writing to a vector cannot fail.
+    let _ = write!(Lines(out), " get {gets} hit {hits} set {sets} del {deletes}\r\n");
 }

@@ -33,7 +33,11 @@ pub const SLEEP_TOO_LONG: &[u8] = b"CLIENT_ERROR sleep must be one second or les
 pub const BAD_COMMAND_LINE: &[u8] = b"CLIENT_ERROR bad command line\r\n";
 pub const DELETED: &[u8] = b"DELETED\r\n";
 pub const DETAIL_USAGE: &[u8] = b"CLIENT_ERROR usage: stats detail on|off|dump\r\n";
+/// In place of the end of a dump of which a part was lost on the way.
+pub const DUMP_INCOMPLETE: &[u8] = b"SERVER_ERROR the dump is incomplete: a part of the cache was restarted empty\r\n";
 pub const END: &[u8] = b"END\r\n";
+pub const LINE_END: &[u8] = b"\r\n";
+pub const LINE_END_AND_END: &[u8] = b"\r\nEND\r\n";
 pub const ERROR: &[u8] = b"ERROR\r\n";
 pub const EXISTS: &[u8] = b"EXISTS\r\n";
 pub const FLUSH_NOT_ALLOWED: &[u8] = b"CLIENT_ERROR flush_all not allowed\r\n";

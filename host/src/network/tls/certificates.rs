@@ -1,6 +1,6 @@
 //! Makes configurations of rustls from files. Everything is read and checked before any of it is used.
 
-use super::ciphers;
+use super::{ciphers, pem, x509};
 use crate::{
     exit::reason,
     options::{KeyFormat, Security, TlsOptions, Verify},
@@ -8,11 +8,9 @@ use crate::{
 use rustls::{
     RootCertStore, ServerConfig,
     crypto::{CryptoProvider, ring},
-    pki_types::{
-        CertificateDer, PrivateKeyDer,
-        pem::{self, PemObject},
-    },
+    pki_types::CertificateDer,
     server::{NoServerSessionStorage, WebPkiClientVerifier, danger::ClientCertVerifier},
+    sign::{CertifiedKey, SigningKey, SingleCertAndKey},
     version,
 };
 use std::{fs, path::Path, sync::Arc};
@@ -56,8 +54,7 @@ impl Configurations {
 
 /// Contents of the files.
 struct Files {
-    chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
+    certified: Arc<SingleCertAndKey>,
     authorities: Option<Arc<RootCertStore>>,
 }
 
@@ -67,17 +64,16 @@ impl Files {
             Some(path) => Some(Arc::new(read_authorities(path)?)),
             None => None,
         };
-        Ok(Self { chain: read_chain(&options.chain)?, key: read_key(options)?, authorities })
+        let (chain, key) = (read_chain(&options.chain)?, read_key(options)?);
+        check_pair(&chain, &*key, options)?;
+        Ok(Self { certified: Arc::new(CertifiedKey::new(chain, key).into()), authorities })
     }
 
     fn configuration(&self, options: &TlsOptions, verify: Verify) -> Result<Arc<ServerConfig>, String> {
         let provider =
             CryptoProvider { cipher_suites: ciphers::choose(options.ciphers.as_deref())?, ..ring::default_provider() };
         let versions: &[_] = if options.only_1_3 { &[&version::TLS13] } else { &[&version::TLS12, &version::TLS13] };
-        let described = |error: rustls::Error| {
-            let path = options.key.as_ref().unwrap_or(&options.chain).display();
-            format!("Error loading the key: {path} : {error}")
-        };
+        let described = |error: rustls::Error| format!("TLS cannot be configured: {error}");
         let provider = Arc::new(provider);
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(versions)
@@ -86,8 +82,7 @@ impl Files {
             Some(verifier) => builder.with_client_cert_verifier(verifier),
             None => builder.with_no_client_auth(),
         };
-        let mut configuration =
-            builder.with_single_cert(self.chain.clone(), self.key.clone_key()).map_err(described)?;
+        let mut configuration = builder.with_cert_resolver(self.certified.clone());
         configuration.session_storage = Arc::new(NoServerSessionStorage {});
         if options.resumption {
             // Clients keep the sessions, in tickets. New keys invalidate all of them.
@@ -112,35 +107,45 @@ impl Files {
 
 fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let failure = |why: String| format!("Error loading the certificate chain: {} : {why}", path.display());
-    let chain = certificates(path).map_err(failure)?;
-    if chain.is_empty() { Err(failure("there is no certificate in it".to_owned())) } else { Ok(chain) }
+    let chain = pem::certificates(path).map_err(failure)?;
+    match chain.first().and_then(|first| x509::public_key(first)) {
+        Some(_) => Ok(chain),
+        None => Err(failure("its first certificate is malformed".to_owned())),
+    }
 }
 
 fn read_authorities(path: &Path) -> Result<RootCertStore, String> {
     let failure = |why: String| format!("Error loading the CA certificate: {} : {why}", path.display());
     let mut roots = RootCertStore::empty();
-    for certificate in certificates(path).map_err(failure)? {
+    for certificate in pem::certificates(path).map_err(failure)? {
         roots.add(certificate).map_err(|error| failure(error.to_string()))?;
     }
-    if roots.is_empty() { Err(failure("there is no certificate in it".to_owned())) } else { Ok(roots) }
+    Ok(roots)
 }
 
-fn read_key(options: &TlsOptions) -> Result<PrivateKeyDer<'static>, String> {
+fn read_key(options: &TlsOptions) -> Result<Arc<dyn SigningKey>, String> {
     let path = options.key.as_ref().unwrap_or(&options.chain);
     let failure = |why: String| format!("Error loading the key: {} : {why}", path.display());
     let bytes = fs::read(path).map_err(|error| failure(reason(&error)))?;
-    match options.key_format {
-        KeyFormat::Pem => PrivateKeyDer::from_pem_slice(&bytes).map_err(|error| match error {
-            pem::Error::NoItemsFound => failure(
-                "there is no private key in it that is not encrypted; name its file with -o ssl_key=FILE".to_owned(),
-            ),
-            error => failure(error.to_string()),
-        }),
-        KeyFormat::Der => PrivateKeyDer::try_from(bytes).map_err(|why| failure(why.to_owned())),
-    }
+    let key = match options.key_format {
+        KeyFormat::Pem => pem::key(&bytes),
+        KeyFormat::Der => pem::key_of(bytes),
+    };
+    ring::sign::any_supported_type(&key.map_err(failure)?).map_err(|_| {
+        failure("its kind is not supported; RSA (2048 bits or more), ECDSA (P-256, P-384) and Ed25519 are".to_owned())
+    })
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let bytes = fs::read(path).map_err(|error| reason(&error))?;
-    CertificateDer::pem_slice_iter(&bytes).collect::<Result<_, _>>().map_err(|error| error.to_string())
+/// Whether the key is that of the chain's first certificate. rustls's own check demands X.509 version 3 of a server's
+/// certificate; clients like OpenSSL do not, and decide for themselves.
+fn check_pair(chain: &[CertificateDer<'_>], key: &dyn SigningKey, options: &TlsOptions) -> Result<(), String> {
+    let certified = chain.first().and_then(|first| x509::public_key(first));
+    match (certified, key.public_key()) {
+        (Some(certified), Some(key)) if certified != &key[..] => Err(format!(
+            "Error loading the key: {} : it does not belong to the first certificate of {}",
+            options.key.as_ref().unwrap_or(&options.chain).display(),
+            options.chain.display()
+        )),
+        _ => Ok(()),
+    }
 }

@@ -5,7 +5,9 @@
 mod certificates;
 mod ciphers;
 pub(crate) mod client;
+mod pem;
 mod stream;
+mod x509;
 
 pub(crate) use stream::{Scratch, TlsStream};
 

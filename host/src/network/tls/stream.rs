@@ -53,6 +53,8 @@ pub(crate) struct TlsStream {
     since: u32,
     is_handshaking: bool,
     received_any: bool,
+    /// Bytes received without plaintext since the last [`TlsStream::take_ciphertext_bytes`].
+    ciphertext_bytes: usize,
     /// The peer has ended the session: there is no more input, even while its socket stays open.
     has_ended: bool,
     /// The peer has violated the protocol. The session must not be used again: it would panic.
@@ -94,6 +96,7 @@ impl TlsStream {
             since,
             is_handshaking: true,
             received_any: false,
+            ciphertext_bytes: 0,
             has_ended: false,
             is_broken: false,
         })
@@ -122,6 +125,16 @@ impl TlsStream {
     /// Whether there is output besides the guest's.
     pub(crate) fn has_unsent(&self) -> bool {
         !self.outgoing.is_empty()
+    }
+
+    /// Bytes that receives without plaintext have received since the last call.
+    pub(crate) fn take_ciphertext_bytes(&mut self) -> usize {
+        mem::take(&mut self.ciphertext_bytes)
+    }
+
+    /// Whether a part of a record waits for the rest.
+    pub(crate) fn has_partial_record(&self) -> bool {
+        !self.incoming.is_empty()
     }
 
     /// Receives plaintext, as a socket does.
@@ -226,6 +239,7 @@ impl TlsStream {
                 }
                 self.drained = bytes < room.len();
                 self.received_any = true;
+                self.ciphertext_bytes += bytes;
                 *end += bytes;
             }
             let opened = self.decrypt(&mut buffer[*start..*end], window);

@@ -39,7 +39,8 @@ fn answer(
     let entry = origin.entry;
     match request {
         HostRequest::Statistics => return Ok(statistics::gather(shared).encode()),
-        HostRequest::Connections => return Ok(shared.registry.records(entry, now)),
+        HostRequest::Connections { from } => return Ok(shared.registry.records(entry, from, now)),
+        HostRequest::Losses => return Ok(shared.stores.losses().to_le_bytes().to_vec()),
         HostRequest::ResetStatistics => statistics::reset(shared),
         HostRequest::Verbosity(level) => shared.log.set_level(level),
         HostRequest::MemoryLimit(bytes) => {

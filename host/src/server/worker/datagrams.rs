@@ -2,7 +2,10 @@
 //! flood of them leaves the other clients their share of the worker.
 
 use super::{Worker, answers};
-use crate::{guest::Fault, limits::DATAGRAMS_AT_ONCE_MAX};
+use crate::{
+    guest::Fault,
+    limits::{DATAGRAMS_AT_ONCE_BYTES_MAX, DATAGRAMS_AT_ONCE_MAX},
+};
 use mio::event::Event;
 use std::io::ErrorKind;
 
@@ -27,9 +30,10 @@ impl Worker {
 
     /// Receives some datagrams and answers each.
     pub(super) fn drive_udp_socket(&mut self, number: usize) -> Result<(), Fault> {
+        let mut received_bytes = 0;
         for _ in 0..DATAGRAMS_AT_ONCE_MAX {
             let socket = &mut self.udp_sockets[number];
-            if !socket.is_ready() {
+            if !socket.is_ready() || received_bytes >= DATAGRAMS_AT_ONCE_BYTES_MAX {
                 break;
             }
             self.record_events()?;
@@ -46,14 +50,19 @@ impl Worker {
                     continue;
                 }
             };
-            self.now = self.shared.clock.now();
+            received_bytes += received;
+            self.read_clock()?;
             self.shared.workers[self.index].bytes_read.add(received as u64);
             let mut status = self.front.advance(guest, received, self.now)?;
             while status.runs() {
                 let origin =
                     answers::RequestOrigin { entry: &self.udp_sockets[number].entry, stream: None, worker: self.index };
                 answers::execute_runs(&self.shared, &mut self.front, &origin, self.now)?;
-                status = self.front.resume(self.shared.clock.now())?;
+                if self.shared.clock.is_altered() {
+                    // A run may have moved the clock.
+                    self.read_clock()?;
+                }
+                status = self.front.resume(self.now)?;
             }
             self.post_events()?;
             if status.output() {

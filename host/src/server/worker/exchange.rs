@@ -3,7 +3,7 @@
 use super::{Worker, answers, connection::ConnectionFlag};
 use crate::{
     guest::{Fault, FrontStatus},
-    network::registry::RegistryEntry,
+    network::{registry::RegistryEntry, socket::Socket},
 };
 use mio::event::Event;
 use std::io::ErrorKind;
@@ -24,7 +24,10 @@ impl Worker {
         if event.is_writable() && connection.socket.has_unsent() {
             connection.set(ConnectionFlag::Readable, true);
         }
-        if connection.is(ConnectionFlag::Writing) {
+        if connection.is(ConnectionFlag::Waiting) && (event.is_error() || event.is_write_closed()) {
+            // The client has reset its stream. One that has only ended it waits for the answer.
+            self.close(index)
+        } else if connection.is(ConnectionFlag::Writing) {
             if event.is_writable() || event.is_write_closed() || event.is_error() { self.flush(index) } else { Ok(()) }
         } else if connection.is(ConnectionFlag::Queued) {
             Ok(())
@@ -37,32 +40,39 @@ impl Worker {
     #[inline]
     pub(super) fn drive(&mut self, index: usize) -> Result<(), Fault> {
         self.record_events()?;
+        self.observe_room()?;
         let Some(connection) = self.connections.get_mut(index) else { return Ok(()) };
-        if connection.is(ConnectionFlag::Writing) {
+        if connection.is(ConnectionFlag::Writing) || connection.is(ConnectionFlag::Waiting) {
             return Ok(());
         }
         if connection.is(ConnectionFlag::More) {
-            let status = self.front.advance(connection.guest, 0, self.now)?;
+            let guest = connection.guest;
+            self.read_clock()?;
+            let status = self.front.advance(guest, 0, self.now)?;
             return self.apply_status(index, status);
         }
         if !connection.is(ConnectionFlag::Readable) {
             return Ok(());
         }
-        let window = self.front.window(connection.guest, connection.is(ConnectionFlag::Partial))?;
+        let is_partial = connection.is(ConnectionFlag::Partial);
+        let window = self.front.window(connection.guest, is_partial, self.room.is_pressed)?;
         match connection.socket.receive(window, &mut self.scratch) {
-            Ok(0) => self.close(index),
+            Ok(0) if connection.socket.is_encrypted() => self.close(index),
+            // The peer has ended the stream: there is no more input that could reset it.
+            Ok(0) => self.drop_because(index, Reason::Normal),
             Ok(received) => {
                 // A short receive means an empty socket. Windows sends no new event until a receive has blocked.
                 let drained = cfg!(unix)
                     && connection.socket.is_drained(received, window.len())
                     && !connection.is(ConnectionFlag::HungUp);
                 connection.set(ConnectionFlag::Readable, !drained);
-                // During this turn another worker may have served a later second. An item that has expired there must not be
-                // found here.
-                self.now = self.shared.clock.now();
-                connection.entry.touch(self.now);
+                let guest = connection.guest;
+                // Only now: the process may have been stopped until the request came, and another worker may have served a
+                // later second. An item that has expired must not be found.
+                self.read_clock()?;
+                self.connections[index].note_received(received, self.now);
                 self.shared.workers[self.index].bytes_read.add(received as u64);
-                let status = self.front.advance(connection.guest, received, self.now)?;
+                let status = self.front.advance(guest, received, self.now)?;
                 self.apply_status(index, status)
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -71,17 +81,31 @@ impl Worker {
                     connection.set(ConnectionFlag::Readable, false);
                     connection.set(ConnectionFlag::HungUp, false);
                 }
-                Ok(())
+                self.note_ciphertext(index)
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => {
                 self.queue(index);
-                Ok(())
+                self.note_ciphertext(index)
             }
             Err(error) => {
                 tracing::warn!("{}: receiving: {error}", connection.entry.peer);
-                self.close_because(index, Reason::Error)
+                // After a violation of TLS the stream goes on, and the peer is to read the alert.
+                if error.kind() == ErrorKind::InvalidData {
+                    return self.close_because(index, Reason::Error);
+                }
+                self.drop_because(index, Reason::Error)
             }
         }
+    }
+
+    /// Notes ciphertext that was received without plaintext: a part of a record, or of a handshake.
+    fn note_ciphertext(&mut self, index: usize) -> Result<(), Fault> {
+        let bytes = self.connections[index].socket.take_ciphertext_bytes();
+        if bytes > 0 {
+            self.read_clock()?;
+            self.connections[index].note_received(bytes, self.now);
+        }
+        Ok(())
     }
 
     /// Acts on the status that a call about this connection returned.
@@ -89,8 +113,10 @@ impl Worker {
     fn apply_status(&mut self, index: usize, mut status: FrontStatus) -> Result<(), Fault> {
         while status.runs() {
             self.execute_runs(index)?;
-            // A run may have moved the clock.
-            self.now = self.shared.clock.now();
+            if self.shared.clock.is_altered() {
+                // A run may have moved the clock.
+                self.read_clock()?;
+            }
             status = self.front.resume(self.now)?;
         }
         self.post_events()?;
@@ -111,6 +137,9 @@ impl Worker {
             let output = self.front.output()?;
             let bytes = output.len();
             if bytes == 0 {
+                // The guest has dropped the output since: its status says what follows.
+                status = self.front.consume(connection.guest, 0)?;
+                writing = false;
                 break;
             }
             let sent = match connection.socket.send(output, &mut self.scratch) {
@@ -119,7 +148,7 @@ impl Worker {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => {
                     tracing::warn!("{}: sending: {error}", connection.entry.peer);
-                    return self.close_because(index, Reason::Error);
+                    return self.drop_because(index, Reason::Error);
                 }
             };
             counters.bytes_written.add(sent as u64);
@@ -127,11 +156,15 @@ impl Worker {
                 break;
             }
             status = self.front.consume(connection.guest, sent)?;
-            writing = sent < bytes;
+            connection.note_flushed(sent, self.now);
+            // Without OUTPUT and MORE the guest has dropped the rest, and no event would come for it. With MORE alone it
+            // makes the rest again when the socket is writable.
+            writing = sent < bytes && (status.output() || status.more());
             // Windows reports a socket as writable only after a send has blocked.
             if writing && (cfg!(unix) || sent == 0) {
                 break;
             }
+            writing &= status.output();
         }
         connection.set(ConnectionFlag::Writing, writing);
         self.store_status(index, status)
@@ -139,6 +172,8 @@ impl Worker {
 
     /// Sends the output that the guest keeps for a connection, once its socket is writable again.
     pub(super) fn flush(&mut self, index: usize) -> Result<(), Fault> {
+        // The client has just taken what was sent before.
+        self.read_clock()?;
         let guest = self.connections[index].guest;
         self.front.load_output(guest)?;
         self.send(index, FrontStatus::OUTPUT)
@@ -151,6 +186,11 @@ impl Worker {
         connection.set(ConnectionFlag::More, status.more());
         connection.set(ConnectionFlag::Partial, status.partial());
         connection.publish();
+        self.publish_room();
+        if status.waiting() {
+            self.wait_for_room(index)?;
+        }
+        let connection = &self.connections[index];
         if connection.is(ConnectionFlag::Writing) {
             // The guest repeats the rest of the status when the output is sent.
             return Ok(());
@@ -158,13 +198,17 @@ impl Worker {
         if status.close() {
             return self.close(index);
         }
-        if connection.is(ConnectionFlag::More) || connection.is(ConnectionFlag::Readable) {
+        if status.later() {
+            return self.wait_for_later(index);
+        }
+        let is_ready = connection.is(ConnectionFlag::More) || connection.is(ConnectionFlag::Readable);
+        if is_ready && !connection.is(ConnectionFlag::Waiting) {
             self.queue(index);
         }
         Ok(())
     }
 
-    fn queue(&mut self, index: usize) {
+    pub(super) fn queue(&mut self, index: usize) {
         let connection = &mut self.connections[index];
         if !connection.is(ConnectionFlag::Queued) {
             connection.set(ConnectionFlag::Queued, true);
@@ -176,9 +220,21 @@ impl Worker {
         self.close_because(index, Reason::Normal)
     }
 
+    /// Ends a connection; its client reads everything that was sent.
     pub(super) fn close_because(&mut self, index: usize, reason: Reason) -> Result<(), Fault> {
-        let mut connection = self.connections.remove(index);
-        connection.socket.end();
+        let socket = self.forget(index, reason)?;
+        self.lingering.add(self.poll.registry(), socket);
+        Ok(())
+    }
+
+    /// Ends a connection without regard to its client, which is gone or not served yet.
+    pub(super) fn drop_because(&mut self, index: usize, reason: Reason) -> Result<(), Fault> {
+        self.forget(index, reason).map(drop)
+    }
+
+    /// Forgets a connection; returns its socket.
+    pub(super) fn forget(&mut self, index: usize, reason: Reason) -> Result<Socket, Fault> {
+        let connection = self.connections.remove(index);
         let RegistryEntry { peer, descriptor, .. } = &*connection.entry;
         tracing::info!("{peer} closed");
         if connection.is(ConnectionFlag::Watching) {
@@ -187,7 +243,12 @@ impl Worker {
         }
         self.shared.watching.closed(peer, *descriptor, reason);
         self.shared.forget(&connection.entry);
-        self.front.close(connection.guest)
+        if connection.is(ConnectionFlag::Waiting) {
+            self.leave_room_queue(index);
+        }
+        self.front.close(connection.guest)?;
+        self.publish_room();
+        Ok(connection.socket)
     }
 
     /// Executes the runs that a request of this connection made.

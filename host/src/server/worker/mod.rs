@@ -10,13 +10,16 @@ mod drain;
 mod events;
 mod exchange;
 mod logins;
+mod room;
+mod slot;
 
-use super::Shared;
+use super::{Shared, lingering::Lingering};
 use crate::{
+    clock::Reading,
     counters::WorkerCounters,
     guest::{ConnectionKind, Fault, Front},
     inbox::{Message, WAKER},
-    limits::{EVENTS_MAX, HANDSHAKE_S_MAX, SWEEP_PAUSE, SWEEP_STEPS},
+    limits::{EVENTS_MAX, LATER_PAUSE, ROOM_WAIT_MIN, SWEEP_PAUSE, SWEEP_STEPS},
     network::{
         datagram::{UdpListener, UdpSocket},
         registry::RegistryEntry,
@@ -27,7 +30,9 @@ use crate::{
 };
 use connection::{Connection, ConnectionFlag};
 use mio::{Events, Poll, Token};
+use room::RoomState;
 use slab::Slab;
+use slot::FrontSlot;
 use std::{
     collections::VecDeque,
     io::{self, ErrorKind},
@@ -39,6 +44,8 @@ use wasmcached_core::boundary::event::{Kinds, Reason};
 
 /// The token of the first UDP socket; connections have their index.
 const FIRST_UDP_SOCKET: usize = usize::MAX / 2;
+/// The token of the first lingering socket.
+const FIRST_LINGERING: usize = usize::MAX / 4;
 /// Pause before another attempt to replace a front.
 const REPLACE_PAUSE: Duration = Duration::from_millis(100);
 
@@ -47,14 +54,19 @@ pub(super) struct Worker {
     shared: Arc<Shared>,
     index: usize,
     poll: Poll,
-    front: Front,
+    front: FrontSlot,
     /// The front's count of yields when it was last added to the statistics.
     yields_seen: u32,
     /// The front's counts of logins when they were last added to the statistics.
     logins_seen: (u32, u32),
     connections: Slab<Connection>,
     ready: VecDeque<usize>,
+    /// Connections whose logins wait for a later second.
+    later: Vec<usize>,
+    /// When the request at hand arrived.
     now: u32,
+    /// The clock was read in this turn.
+    has_read_clock: bool,
     /// The kinds of events that the front records.
     watched: Kinds,
     /// Connections that watch.
@@ -62,8 +74,10 @@ pub(super) struct Worker {
     /// When the last upkeep began.
     upkeep_at: u32,
     sweeps_left: u32,
+    room: RoomState,
     scratch: Scratch,
     udp_sockets: Vec<UdpSocket>,
+    lingering: Lingering,
 }
 
 impl Worker {
@@ -87,18 +101,22 @@ impl Worker {
             shared,
             index,
             poll,
-            front,
+            front: FrontSlot::new(front),
             yields_seen: 0,
             logins_seen: (0, 0),
             connections: Slab::new(),
             ready: VecDeque::new(),
+            later: Vec::new(),
             now,
+            has_read_clock: true,
             watched: Kinds::NONE,
             watchers: Vec::new(),
             upkeep_at: now,
             sweeps_left: 0,
+            room: RoomState::default(),
             scratch: Scratch::default(),
             udp_sockets,
+            lingering: Lingering::new(FIRST_LINGERING),
         })
     }
 
@@ -108,12 +126,13 @@ impl Worker {
         let opened = self.open_udp_sockets();
         self.replace_front(opened);
         while !self.shared.is_stopping() {
-            let timeout = self.timeout();
+            let timeout = self.lingering.shorten(self.timeout());
             self.turn(&mut events, timeout);
             self.upkeep();
         }
         self.finish(&mut events);
         self.shared.inboxes[self.index].close();
+        self.shared.wake_main();
     }
 
     /// One round: messages, events of sockets, one turn for each ready connection and each UDP socket.
@@ -125,12 +144,16 @@ impl Worker {
             }
             return;
         }
-        self.now = self.shared.clock.now();
+        self.has_read_clock = false;
         self.handle_messages();
         for event in events.iter() {
             let result = match event.token() {
                 WAKER => Ok(()),
                 Token(number @ FIRST_UDP_SOCKET..) => self.on_udp_event(number - FIRST_UDP_SOCKET, event),
+                token @ Token(FIRST_LINGERING..) => {
+                    self.lingering.on_event(token);
+                    Ok(())
+                }
                 Token(index) => self.on_event(index, event),
             };
             self.replace_front(result);
@@ -147,6 +170,9 @@ impl Worker {
             let result = self.drive_udp_socket(number);
             self.replace_front(result);
         }
+        if !self.lingering.is_empty() {
+            self.lingering.turn();
+        }
         if !self.watchers.is_empty() {
             // Events of this turn are delivered now, not after the next poll.
             self.handle_messages();
@@ -161,11 +187,14 @@ impl Worker {
         if messages.is_empty() {
             return;
         }
+        let result = self.read_clock();
+        self.replace_front(result);
         let mut delivered = false;
         for message in messages {
             let result = match message {
                 Message::Connection(incoming) => self.open(incoming),
                 Message::Job(job) => job(&mut self.front),
+                Message::Budget(order) => self.on_budget_order(order),
                 // The last watcher may have been closed while this batch was on its way.
                 Message::Events(_) if self.watchers.is_empty() => Ok(()),
                 Message::Events(batch) => {
@@ -187,7 +216,15 @@ impl Worker {
             Some(Duration::ZERO)
         } else if self.sweeps_left > 0 {
             Some(SWEEP_PAUSE)
-        } else if shared.stores.worker_sweeps() > 0 || shared.options.idle_timeout_s > 0 || shared.tls.is_some() {
+        } else if self.room.waiting > 0 {
+            Some(ROOM_WAIT_MIN)
+        } else if !self.later.is_empty() {
+            Some(LATER_PAUSE)
+        } else if self.room.is_reclaimable
+            || shared.stores.worker_sweeps() > 0
+            || shared.options.idle_timeout_s > 0
+            || shared.tls.is_some()
+        {
             Some(Duration::from_secs(1))
         } else {
             None
@@ -196,12 +233,16 @@ impl Worker {
 
     /// Runs the tasks of each second, and the sweep of a store in the worker's guest.
     fn upkeep(&mut self) {
+        let result = self.catch_up_clock();
+        self.replace_front(result);
         if self.now != self.upkeep_at {
             self.upkeep_at = self.now;
+            self.end_waiting();
             self.sweeps_left = self.shared.stores.worker_sweeps();
-            let result = self.close_idle();
+            let result = self.close_idle().and_then(|()| self.reclaim());
             self.replace_front(result);
         }
+        self.search_room();
         if self.sweeps_left > 0 {
             let swept = self.front.sweep(self.now, SWEEP_STEPS).and_then(|more| self.post_events().map(|()| more));
             match swept {
@@ -241,26 +282,26 @@ impl Worker {
                 return Err(fault);
             }
         };
-        let label = self.front.label(guest, entry.descriptor);
+        let number = self.shared.users.as_ref().map(|users| users.number_of(&entry.peer));
+        let numbered = number.map_or(Ok(()), |number| self.front.peer(guest, number));
+        let label = numbered.and_then(|()| self.front.label(guest, entry.descriptor));
         self.shared.watching.opened(&entry.peer, entry.descriptor);
         vacancy.insert(Connection::new(socket, guest, entry));
         label
     }
 
-    /// Closes connections without input for too long, and those whose handshake takes too long.
+    /// Closes idle connections, and those whose handshake takes too long.
     fn close_idle(&mut self) -> Result<(), Fault> {
         let limit_s = self.shared.options.idle_timeout_s;
         if limit_s == 0 && self.shared.tls.is_none() {
             return Ok(());
         }
         for index in 0..self.connections.capacity() {
-            let Some(connection) = self.connections.get(index) else { continue };
-            let handshaking = connection.socket.handshaking_since();
-            let is_idle = || !connection.is(ConnectionFlag::Watching) && connection.entry.idle_s(self.now) > limit_s;
-            if handshaking.is_some_and(|since| self.now.saturating_sub(since) > HANDSHAKE_S_MAX) {
+            let Some(connection) = self.connections.get_mut(index) else { continue };
+            if connection.is_handshake_overdue(self.now) {
                 self.shared.tls.iter().for_each(|tls| tls.count_overdue());
-                self.close_because(index, Reason::Error)?;
-            } else if limit_s > 0 && is_idle() {
+                self.drop_because(index, Reason::Error)?;
+            } else if limit_s > 0 && connection.is_idle(self.now, limit_s) {
                 self.counters().idle_kicks.add(1);
                 self.close_because(index, Reason::Idle)?;
             }
@@ -273,29 +314,43 @@ impl Worker {
         let Err(fault) = result else { return };
         self.shared.stores.count_worker_trap(&fault, self.index);
         self.shared.watching.forget_worker(self.index);
+        self.forget_room();
         self.watchers.clear();
         self.watched = Kinds::NONE;
         for connection in self.connections.drain() {
             let RegistryEntry { peer, descriptor, .. } = &*connection.entry;
             self.shared.watching.closed(peer, *descriptor, Reason::Error);
             self.shared.forget(&connection.entry);
+            self.lingering.add(self.poll.registry(), connection.socket);
         }
         self.ready.clear();
+        self.later.clear();
         self.yields_seen = 0;
         self.logins_seen = (0, 0);
         loop {
-            match self.shared.create_front() {
-                Ok(front) => {
-                    self.front = front;
-                    match self.open_udp_sockets() {
-                        Ok(()) => return,
-                        Err(fault) => tracing::error!("front {} trapped again: {}", self.index, fault.message),
-                    }
-                }
+            match self.front.replace(|| self.shared.create_front()) {
+                Ok(()) => match self.open_udp_sockets() {
+                    Ok(()) => return,
+                    Err(fault) => tracing::error!("front {} trapped again: {}", self.index, fault.message),
+                },
                 Err(fault) => tracing::error!("front {} cannot be replaced yet: {}", self.index, fault.message),
             }
             thread::sleep(REPLACE_PAUSE);
         }
+    }
+
+    /// Reads the clock: once for each event, and at least once in each turn.
+    #[inline]
+    fn read_clock(&mut self) -> Result<(), Fault> {
+        let Reading { now, relation } = self.shared.clock.read();
+        self.now = now;
+        self.has_read_clock = true;
+        self.front.set_clock(relation)
+    }
+
+    /// Reads the clock, unless this turn has.
+    fn catch_up_clock(&mut self) -> Result<(), Fault> {
+        if self.has_read_clock { Ok(()) } else { self.read_clock() }
     }
 
     /// Adds the front's new yields to the statistics.

@@ -15,6 +15,10 @@ impl ConnectionStatus {
     pub const RUNS: Self = Self(8);
     /// A part of a request is held.
     pub const PARTIAL: Self = Self(16);
+    /// The work waits for a later second: only with [`ConnectionStatus::MORE`].
+    pub const LATER: Self = Self(32);
+    /// A request has no room in the budget: the connection is left alone until the host admits it.
+    pub const WAITING: Self = Self(64);
 
     /// Whether all bits of `other` are set.
     pub fn has(self, other: Self) -> bool {
@@ -25,5 +29,11 @@ impl ConnectionStatus {
     #[must_use]
     pub fn with(self, other: Self, condition: bool) -> Self {
         Self(self.0 | if condition { other.0 } else { 0 })
+    }
+
+    /// Without the bits of `other`.
+    #[must_use]
+    pub fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
     }
 }

@@ -15,6 +15,8 @@ impl LogHandle {
     pub(crate) fn start(verbosity: u32) -> Self {
         let (filter, handle) = reload::Layer::new(level(verbosity));
         let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false).with_target(false);
+        // A line that cannot be written is lost. The layer would report it on standard error, and panic there.
+        let lines = lines.log_internal_errors(false);
         let started = tracing_subscriber::registry().with(filter).with(lines).try_init();
         Self { filter: started.is_ok().then_some(handle), verbosity: AtomicU32::new(verbosity) }
     }

@@ -1,0 +1,263 @@
+//! Values that are sent in pieces: whole on every way, of one version, and without memory for those that read late.
+
+mod common;
+
+use common::{
+    START,
+    host::{Client, Cuts, Server},
+    random::Random,
+};
+use wasmcached_core::{
+    boundary::config::{Config, StoreConfig},
+    limits::{HOLD_S, PIECE_BYTES},
+};
+
+fn config() -> Config {
+    let store = StoreConfig {
+        item_bytes_max: 2 << 20,
+        memory_bytes: 64 << 20,
+        memory_bytes_capacity: 64 << 20,
+        ..common::config().store
+    };
+    Config { store, ..common::config() }
+}
+
+/// A solo engine, and a front with shards.
+fn servers() -> impl Iterator<Item = Server> {
+    [0, 3].into_iter().map(|shards| Server::new(&config(), shards, START))
+}
+
+fn value(bytes: usize, seed: u64) -> Vec<u8> {
+    let mut random = Random::new(seed);
+    (0..bytes).map(|_| random.within(0..256) as u8).collect()
+}
+
+fn set(key: &str, value: &[u8]) -> Vec<u8> {
+    [format!("set {key} 7 0 {}\r\n", value.len()).as_bytes(), value, b"\r\n"].concat()
+}
+
+/// The answer for one key, without the end of the retrieval.
+fn one(key: &str, value: &[u8]) -> Vec<u8> {
+    [format!("VALUE {key} 7 {}\r\n", value.len()).as_bytes(), value, b"\r\n"].concat()
+}
+
+fn found(key: &str, value: &[u8]) -> Vec<u8> {
+    [&one(key, value)[..], b"END\r\n"].concat()
+}
+
+fn packet(opcode: u8, key: &[u8]) -> Vec<u8> {
+    let head = [&[0x80, opcode, 0, key.len() as u8, 0, 0, 0, 0][..], &(key.len() as u32).to_be_bytes(), &[0; 12]];
+    [&head.concat()[..], key].concat()
+}
+
+fn packet_found(opcode: u8, key: &[u8], value: &[u8], cas: u64) -> Vec<u8> {
+    let body = (4 + key.len() + value.len()) as u32;
+    let head = [0x81, opcode, 0, key.len() as u8, 4, 0, 0, 0];
+    [&head[..], &body.to_be_bytes(), &[0; 4], &cas.to_be_bytes(), &7u32.to_be_bytes(), key, value].concat()
+}
+
+/// A client that asks, and whose socket takes the first `bytes` bytes of the answer.
+fn begin(server: &mut Server, request: &[u8], bytes: usize) -> Client {
+    let mut client = Client::new(server);
+    let (taken, status) = server.receive(client.id, request);
+    assert_eq!(taken, request.len());
+    client.status = status;
+    let output = server.front().output(client.id);
+    let sent = bytes.min(output.len());
+    client.received.extend_from_slice(&output[..sent]);
+    client.status = server.consume(client.id, sent);
+    client
+}
+
+/// Everything that the client received when it has read to the end.
+fn finish(server: &mut Server, client: &mut Client, cuts: Cuts) -> Vec<u8> {
+    client.drain(server, &mut Random::new(1), cuts);
+    std::mem::take(&mut client.received)
+}
+
+fn store(server: &mut Server, key: &str, value: &[u8]) {
+    let mut client = Client::new(server);
+    assert_eq!(client.ask(server, &set(key, value)), b"STORED\r\n");
+    server.front().close(client.id);
+}
+
+#[test]
+fn long_values_are_whole_in_every_reply() {
+    for mut server in servers() {
+        for bytes in [PIECE_BYTES - 1, PIECE_BYTES, PIECE_BYTES + 1, 2 * PIECE_BYTES, 3 * PIECE_BYTES + 77] {
+            let long = value(bytes, bytes as u64);
+            store(&mut server, "k", &long);
+            store(&mut server, "a", b"x");
+            let (cas, _) = server.replay(b"mg k c\r\n", Cuts::None, 0);
+            let cas = String::from_utf8(cas).unwrap()["HD c".len()..].trim_end().parse::<u64>().unwrap();
+            let with_cas = |answer: &[u8]| {
+                let end = answer.iter().position(|&byte| byte == b'\r').unwrap();
+                [&answer[..end], format!(" {cas}").as_bytes(), &answer[end..]].concat()
+            };
+            let meta = [format!("VA {bytes} s{bytes} kk\r\n").as_bytes(), &long, b"\r\nMN\r\n"].concat();
+            let conversations: [(Vec<u8>, Vec<u8>); 6] = [
+                (b"get k\r\n".into(), found("k", &long)),
+                (b"gets k\r\n".into(), with_cas(&found("k", &long))),
+                (
+                    b"get a k a k\r\nset b 7 0 1\r\ny\r\nget b\r\n".into(),
+                    [
+                        one("a", b"x"),
+                        one("k", &long),
+                        one("a", b"x"),
+                        found("k", &long),
+                        b"STORED\r\n".to_vec(),
+                        found("b", b"y"),
+                    ]
+                    .concat(),
+                ),
+                (b"mg k s k v\r\nmn\r\n".into(), meta),
+                (
+                    [packet(0x00, b"k"), packet(0x0c, b"k"), packet(0x0a, b"")].concat(),
+                    [
+                        packet_found(0x00, b"", &long, cas),
+                        packet_found(0x0c, b"k", &long, cas),
+                        [&[0x81, 0x0a][..], &[0; 22]].concat(),
+                    ]
+                    .concat(),
+                ),
+                (b"gat 1000 k\r\nincr n 1\r\n".into(), [&found("k", &long)[..], b"NOT_FOUND\r\n"].concat()),
+            ];
+            for (request, answer) in conversations {
+                for cuts in [Cuts::None, Cuts::Every(70_000), Cuts::Random] {
+                    let (received, closed) = server.replay(&request, cuts, bytes as u64);
+                    let same = received.iter().zip(&answer).take_while(|(one, other)| one == other).count();
+                    let what = String::from_utf8_lossy(&request[..request.len().min(20)]).into_owned();
+                    assert!(!closed && received == answer, "{bytes} {what}{cuts:?}: {same} of {}", received.len());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_reader_gets_the_version_that_it_has_begun() {
+    let (old, new) = (value(1_000_000, 1), value(1_000_000, 2));
+    let changes: [(&[u8], &[u8]); 6] = [
+        (&set("k", &new), b"STORED\r\n"),
+        (b"delete k\r\n", b"DELETED\r\n"),
+        (b"append k 0 0 3\r\nabc\r\n", b"STORED\r\n"),
+        (b"flush_all\r\n", b"OK\r\n"),
+        (b"touch k -1\r\n", b"TOUCHED\r\n"),
+        (b"md k I T30\r\n", b"HD\r\n"),
+    ];
+    for (change, answer) in changes {
+        for mut server in servers() {
+            store(&mut server, "k", &old);
+            let mut readers: Vec<Client> =
+                [0, 10, 100_000, 300_000].iter().map(|&bytes| begin(&mut server, b"get k\r\n", bytes)).collect();
+            let mut writer = Client::new(&mut server);
+            assert_eq!(writer.ask(&mut server, change), answer);
+            // Two more rounds through the memory of the store, so that every segment is used again.
+            for number in 0..130 {
+                store(&mut server, &format!("f{number}"), &new);
+                server.now += 1;
+                server.sweep();
+            }
+            for client in &mut readers {
+                let what = String::from_utf8_lossy(&change[..change.len().min(12)]);
+                assert!(finish(&mut server, client, Cuts::Random) == found("k", &old), "{what}");
+            }
+            server.check();
+        }
+    }
+}
+
+/// Nobody gets a wrong byte: who reads later than the store holds the value gets no end.
+#[test]
+fn a_value_that_is_gone_ends_the_connection() {
+    for mut server in servers() {
+        let (old, new) = (value(1_000_000, 1), value(1_000_000, 2));
+        store(&mut server, "k", &old);
+        let mut late = begin(&mut server, b"get k\r\nget k\r\n", 100);
+        store(&mut server, "k", &new);
+        server.now += HOLD_S + 1;
+        server.sweep();
+        for number in 0..130 {
+            store(&mut server, &format!("f{number}"), &new);
+        }
+        let received = finish(&mut server, &mut late, Cuts::None);
+        assert!(late.closed && received.len() < old.len() && found("k", &old).starts_with(&received));
+        let counters = server.each_shard().map(|shard| shard.store().counters());
+        let (held, lost) = counters.fold((0, 0), |sum, c| (sum.0 + c.held_value_bytes, sum.1 + c.values_lost));
+        assert_eq!((held, lost), (0, 1));
+        server.check();
+    }
+}
+
+#[test]
+fn versions_that_are_held_take_bounded_memory() {
+    let mut server = Server::solo(&config(), START);
+    let mut readers = Vec::new();
+    for version in 0..40 {
+        store(&mut server, "k", &value(1_000_000, version));
+        readers.push(begin(&mut server, b"get k\r\n", 100));
+    }
+    let held: usize = server.each_shard().map(|shard| shard.store().held_bytes()).sum();
+    assert!((4 << 20..=8 << 20).contains(&held), "{held}");
+    let mut whole = 0;
+    for (version, reader) in readers.iter_mut().enumerate() {
+        let received = finish(&mut server, reader, Cuts::None);
+        let answer = found("k", &value(1_000_000, version as u64));
+        assert!(answer.starts_with(&received));
+        assert_eq!(received.len() < answer.len(), reader.closed);
+        whole += usize::from(!reader.closed);
+    }
+    assert!(whole >= 7, "{whole}");
+    server.check();
+}
+
+/// Clients that ask `times` times for the long value, whose sockets take `sent_bytes` bytes of the answers, and who read
+/// nothing. Together they hold less than `held_bytes_max`. Also the answers.
+fn late_readers(
+    server: &mut Server,
+    value_bytes: usize,
+    (count, times): (usize, usize),
+    sent_bytes: usize,
+    held_bytes_max: usize,
+) -> (Vec<Client>, Vec<u8>) {
+    let long = value(value_bytes, 3);
+    store(server, "k", &long);
+    let request = b"get k\r\n".repeat(times);
+    let readers = (0..count).map(|_| begin(server, &request, sent_bytes)).collect();
+    let held = server.front().buffers_bytes();
+    assert!(held < held_bytes_max, "{held}");
+    (readers, found("k", &long).repeat(times))
+}
+
+/// A thousand clients ask for three long values each and read late, one after the other.
+#[test]
+fn late_readers_get_everything_and_hold_little() {
+    for mut server in servers() {
+        let (mut readers, answer) = late_readers(&mut server, 1_000_000, (1000, 3), 150_000, 40 << 20);
+        for reader in readers.iter_mut().step_by(50) {
+            assert!(finish(&mut server, reader, Cuts::Every(200_000)) == answer);
+        }
+        // Others are served as if nobody else were there.
+        let mut other = Client::new(&mut server);
+        assert_eq!(
+            other.ask(&mut server, b"set a 7 0 1\r\nx\r\nget a\r\n"),
+            [b"STORED\r\n", &found("a", b"x")[..]].concat()
+        );
+        for reader in &readers {
+            server.front().close(reader.id);
+        }
+        server.front().close(other.id);
+        assert_eq!(server.front().buffers_bytes(), 0);
+    }
+}
+
+/// Under pressure shorter values are read again as well.
+#[test]
+fn late_readers_of_short_values_hold_little() {
+    for mut server in servers() {
+        let (mut readers, answer) = late_readers(&mut server, 100_000, (3000, 4), 1000, 48 << 20);
+        for reader in readers.iter_mut().rev().step_by(50) {
+            assert!(finish(&mut server, reader, Cuts::Random) == answer);
+        }
+    }
+}
