@@ -21,7 +21,7 @@ const LRU_PACE: u64 = 4;
 /// While credit is spent, nothing becomes free, and the free segments must last.
 const CREDIT_SEGMENTS_MAX: u64 = 8;
 /// Smallest fraction of the log for items on probation.
-const PROBATION_DENOMINATOR_MAX: u32 = 10;
+const PROBATION_DENOMINATOR_MAX: u32 = 12;
 /// Largest fraction of the pool for items on probation.
 const PROBATION_DENOMINATOR_MIN: u64 = 2;
 /// Bytes by which the share of probation changes for a byte that was evicted too early. A lower rate notices a change

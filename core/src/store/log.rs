@@ -121,13 +121,13 @@ impl Log {
         (total - here).div_ceil(pool.segment_bytes())
     }
 
-    /// Whether an item begins in the open segment. Small items are not split: they leave at most a 64th of the segment
+    /// Whether an item begins in the open segment. Small items are not split: they leave at most a 128th of the segment
     /// unused.
     #[inline]
     fn begins_in_open(&self, pool: &Pool, end: End, item: &Item) -> bool {
         let rest = self.unwritten_bytes_of(pool, end);
         let total = item.total_bytes();
-        total <= rest || (item.inline_bytes() <= rest && total > pool.segment_bytes() / 64)
+        total <= rest || (item.inline_bytes() <= rest && total > pool.segment_bytes() / 128)
     }
 
     /// Takes room for `item` at `end`; its present location does not matter. The caller has made sure that

@@ -142,11 +142,12 @@ pub(super) enum Part {
     Probation,
 }
 
-/// A list of the log: a part and a class of times to live.
+/// A list of the log: a part and a class of times to live. Probation has two classes only, items that never expire and
+/// others: it is small, and each list costs about a segment that is partly written or partly walked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct List(pub(super) u8);
 
-/// Classes of times to live: items that never expire, and two classes of items that do.
+/// Classes of times to live of the main part: items that never expire, and two classes of items that do.
 const LIFETIMES: u8 = 3;
 /// The longest time to live of the second class.
 const SHORT_S: Seconds = 120;
@@ -156,22 +157,21 @@ impl List {
     pub(super) const MAIN: Self = Self(0);
 
     /// Number of lists.
-    pub(super) const COUNT: usize = 2 * LIFETIMES as usize;
+    pub(super) const COUNT: usize = LIFETIMES as usize + 2;
 
     /// Every list.
     pub(super) fn all() -> impl DoubleEndedIterator<Item = Self> + Clone {
-        (0..2 * LIFETIMES).map(Self)
+        (0..Self::COUNT as u8).map(Self)
     }
 
     /// The list of an item in `part` that expires at `expiry`.
     #[inline]
     pub(super) fn of(part: Part, expiry: Expiry, now: Seconds) -> Self {
-        let lifetime = match expiry {
-            Expiry::NEVER => 0,
-            Expiry(at) if at.saturating_sub(now) <= SHORT_S => 1,
-            Expiry(_) => 2,
-        };
-        Self(part as u8 * LIFETIMES + lifetime)
+        match (part, expiry) {
+            (Part::Probation, _) => Self(LIFETIMES + u8::from(expiry != Expiry::NEVER)),
+            (Part::Main, Expiry::NEVER) => Self::MAIN,
+            (Part::Main, Expiry(at)) => Self(if at.saturating_sub(now) <= SHORT_S { 1 } else { 2 }),
+        }
     }
 
     /// The part of the list.

@@ -170,7 +170,8 @@ impl Store {
     fn insert_into_index(&mut self, hash: u64, item: Item, present: Option<Hit>) {
         self.counters.link(&item);
         let Some(old) = present else {
-            self.index.insert(&mut self.pool, hash, Entry::new(item.location, 0));
+            let ghosts = &self.ghosts;
+            self.index.insert(&mut self.pool, hash, Entry::new(item.location, 0), |word| ghosts.age(word));
             self.grow_index();
             return;
         };
