@@ -80,7 +80,8 @@ impl Ghosts {
     pub(super) fn age(&self, word: u32) -> u32 {
         match word & EPOCH_MAX {
             0 => u32::MAX,
-            epoch => (self.epoch + EPOCH_MAX - epoch) % EPOCH_MAX,
+            // One too many where the numbers start again, which does not matter.
+            epoch => self.epoch.wrapping_sub(epoch) & EPOCH_MAX,
         }
     }
 }

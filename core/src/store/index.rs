@@ -319,7 +319,7 @@ impl Index {
             let head: [u8; 16] = pool.chunk(bucket);
             for number in (0..SLOTS).filter(|&number| head[number] != 0) {
                 let entry = self.entry(pool, Slot { bucket, number: number as u32 });
-                self.place(pool, kept, head[number], entry, |word| u32::from(word == 0));
+                self.place(pool, kept, head[number], entry, |_| 0);
             }
             if bucket != from {
                 self.overflow.give(pool, bucket);
@@ -362,7 +362,7 @@ impl Index {
             let hash = self.hash(Item::parse(pool, entry.location()).key(pool));
             let bucket = self.bucket(pool, hash);
             debug_assert!(bucket == old || bucket == new);
-            self.place(pool, bucket, tag_of(hash), entry, |word| u32::from(word == 0));
+            self.place(pool, bucket, tag_of(hash), entry, |_| 0);
         }
         entries.clear();
         self.scratch = entries;
@@ -442,12 +442,15 @@ impl Index {
         }
     }
 
-    /// Puts an entry into a hole of the chain that begins at `bucket`. It takes the hole with the highest `age`.
+    /// Puts an entry into a hole of the chain that begins at `bucket`. It takes a hole without a ghost, or the one with the
+    /// highest `age`.
     fn place(&mut self, pool: &mut Pool, mut bucket: usize, tag: u8, entry: Entry, age: impl Fn(u32) -> u32) {
         loop {
             let head = pool.chunk(bucket);
-            let holes = matches(&head, 0).map(|number| Slot { bucket, number });
-            if let Some(slot) = holes.max_by_key(|slot| age(pool.word(slot.at()))) {
+            let holes = || matches(&head, 0).map(|number| Slot { bucket, number });
+            // A hole without a ghost, if there is one.
+            let free = holes().find(|slot| pool.word(slot.at()) == 0);
+            if let Some(slot) = free.or_else(|| holes().max_by_key(|slot| age(pool.word(slot.at())))) {
                 return self.put(pool, slot, tag, entry);
             }
             bucket = match link_of(&head) {
