@@ -328,7 +328,7 @@ pub enum Eviction {
     Lru,
     /// New items are on probation in a part of the memory first. The store remembers keys that were evicted there;
     /// stored again, they skip the probation. After Yang et al., "FIFO queues are all you need for cache eviction"
-    /// (SOSP '23), but the part is between a tenth and a half of the memory, and the remembered keys adjust it.
+    /// (SOSP '23), but the part is between a twelfth and a half of the memory, and the remembered keys adjust it.
     #[default]
     S3Fifo,
 }

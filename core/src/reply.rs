@@ -154,7 +154,7 @@ pub struct ValueCursor {
     pub hold: u32,
     /// Offset of the first byte of the value in its segment.
     pub offset: u32,
-    /// Sequence number of the segment.
+    /// Sequence number of the hold.
     pub sequence: NonZeroU64,
 }
 

@@ -23,9 +23,13 @@ const MEMORY_BYTES: u64 = 4 << 20;
 const SHARE_OF_FRESH_MIN: f64 = 0.97;
 
 fn new_store(eviction: Eviction) -> Store {
+    new_store_of(MEMORY_BYTES, eviction)
+}
+
+fn new_store_of(memory_bytes: u64, eviction: Eviction) -> Store {
     let config = StoreConfig {
-        memory_bytes: MEMORY_BYTES,
-        memory_bytes_capacity: MEMORY_BYTES,
+        memory_bytes,
+        memory_bytes_capacity: memory_bytes,
         segment_bytes: 0,
         item_bytes_max: 1 << 20,
         evictions: true,
@@ -153,5 +157,39 @@ fn with_half_of_the_memory_expired_sets_of_any_size_evict_nothing() {
     for (old_bytes, new_bytes) in [(100, 100), (100, 4000), (4000, 100), (4000, 20_000)] {
         expired_first(Eviction::Lru, old_bytes, new_bytes);
         expired_first(Eviction::S3Fifo, old_bytes, new_bytes);
+    }
+}
+
+/// A read-through cache of a third of expiring items, with sweeps each second. Merged segments have the age of others, so
+/// places where walks go on must not outlive their segments.
+#[test]
+fn merged_and_partly_walked_segments_are_told_apart() {
+    for (seed, eviction) in (0..3).flat_map(|seed| [(seed, Eviction::Lru), (seed, Eviction::S3Fifo)]) {
+        let mut random = Random::new(seed);
+        let mut store = new_store_of(64 << 10, eviction);
+        let value = vec![b'v'; 4000];
+        for step in 0..60_000u32 {
+            let now = NOW + step / 20;
+            if step % 20 == 0 {
+                while store.sweep(now, 8) {}
+            }
+            let number = random.within(0..6000) * random.within(0..6000) / 6000;
+            let key = number.to_string();
+            if has(&mut store, &key, now) {
+                continue;
+            }
+            let ttl_s = if number.is_multiple_of(3) { 10 + (number as u32 * 7919) % 600 } else { 0 };
+            let expiry = if ttl_s == 0 { Expiry::NEVER } else { Expiry(now + ttl_s) };
+            let bytes = 20 + (number * 104_729) % if number.is_multiple_of(16) { 3900 } else { 300 };
+            set(&mut store, &key, &value[..bytes], expiry, now);
+            if step % 200 == 0 {
+                store.check();
+            }
+        }
+        assert!(
+            store.counters().evictions > 1000 && store.counters().slab_reassign_rescues > 100,
+            "{:?}",
+            store.counters()
+        );
     }
 }

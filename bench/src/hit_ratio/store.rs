@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn weights_equal_the_bytes_of_the_store() {
         let mut store = Replay::new(&STORES[0], 64 << 20).unwrap();
-        let sizes = [0, 1, 2, 3, 4, 100, 65_535, 65_536, 500_000];
+        let sizes = [0, 1, 2, 3, 4, 100, 4095, 4096, 65_535, 65_536, 500_000];
         let requests = (0..).zip(sizes).flat_map(|(key, value_bytes)| {
             [0, 60].map(|ttl_s| Request { key: key * 2 + u32::from(ttl_s != 0), value_bytes, ttl_s, second: 0 })
         });

@@ -7,7 +7,7 @@ use rand_distr::{Distribution as _, LogNormal, Zipf};
 use super::load::{Intruders, Load};
 
 /// Names of all loads, in the order of the report.
-pub const NAMES: [&str; 12] = [
+pub const NAMES: [&str; 13] = [
     "zipf-0.7",
     "zipf-0.9",
     "zipf-1.1",
@@ -16,6 +16,7 @@ pub const NAMES: [&str; 12] = [
     "shift-drift",
     "mixed-sizes",
     "ttl",
+    "classes",
     "one-hit",
     "pairs",
     "loop",
@@ -34,6 +35,7 @@ pub fn load(name: &'static str, scale: f64) -> Option<Load> {
         "shift-drift" => maker.shift_drift(),
         "mixed-sizes" => maker.mixed_sizes(),
         "ttl" => maker.ttl(),
+        "classes" => maker.classes(),
         "one-hit" => maker.one_hit(),
         "pairs" => maker.pairs(),
         "loop" => maker.cyclic(),
@@ -153,6 +155,26 @@ impl Maker {
         let about =
             format!("Zipf 0.9, {requests_per_second} requests a second, a third of the keys live for 10 to 600 s");
         Load { ttl_s, requests_per_second, ..self.load(about, ranks) }
+    }
+
+    /// Keys of one class of expiry are requested a thousand times as often as those of another.
+    fn classes(mut self) -> Load {
+        const CLASSES: [(u32, u32); 4] = [(0, 1000), (60, 100), (3600, 10), (86_400, 1)];
+        let (keys, requests) = (self.scaled(100_000), self.scaled(3_000_000));
+        let ranks = self.ranks(keys, 0.9, requests);
+        let weights: u32 = CLASSES.iter().map(|class| class.1).sum();
+        let mut class = || {
+            let mut point = self.random.random_range(0..weights);
+            CLASSES.iter().take_while(|class| point.checked_sub(class.1).map(|left| point = left).is_some()).count()
+        };
+        let mixed = ranks.into_iter().map(|rank| rank * CLASSES.len() as u32 + class() as u32).collect();
+        let ttl_s = (0..keys).flat_map(|_| CLASSES.map(|class| class.0)).collect();
+        let requests_per_second = self.scaled(1000);
+        let about = format!(
+            "Zipf 0.9 in four classes: no expiry, 60 s, 1 hour, 1 day, requested 1000 : 100 : 10 : 1, \
+             {requests_per_second} requests a second"
+        );
+        Load { ttl_s, requests_per_second, ..self.load(about, mixed) }
     }
 
     fn one_hit(mut self) -> Load {

@@ -64,20 +64,17 @@ impl Store {
         let pool = &self.pool;
         let (mut segments, mut items, mut bytes) = (0, 0, 0u64);
         let (mut previous, mut sequence) = (SegmentId::NONE, 0);
-        // The live item that continues in the next segment, and its bytes from there on.
-        let mut spanning = (Location::NONE, 0);
         let mut id = self.log.oldest(list);
         while id != SegmentId::NONE {
             let segment = *pool.segment(id);
             assert_eq!((segment.kind, segment.list, segment.previous), (SegmentKind::Log, list, previous));
-            assert!(segment.sequence > sequence && segment.filled <= pool.segment_bytes());
-            assert!(segment.live > 0 || self.log.is_open(id), "a segment without a live byte is freed");
-            assert_eq!(segment.owner, spanning.0);
+            assert!(segment.sequence >= sequence, "a list is in the order of age");
+            assert!(segment.opened <= segment.sequence && segment.filled <= pool.segment_bytes());
+            assert!(segment.live > 0 || self.log.is_open(pool, id), "a segment without a live byte is freed");
             let mut live = 0;
-            if spanning.0 != Location::NONE {
-                live = spanning.1.min(pool.segment_bytes());
-                assert_eq!(segment.head, live);
-                spanning.1 -= live;
+            if segment.owner != Location::NONE {
+                live = segment.head;
+                assert!(!Item::parse(pool, segment.owner).is_dead(), "an owner lives");
             }
             for item in self.items_of(id) {
                 let rest = pool.segment_bytes() - pool.offset_of(item.location);
@@ -93,20 +90,25 @@ impl Store {
                 let expiry = item.expiry(pool).0;
                 let walked = self.is_flushed(&item);
                 assert!(expiry == 0 || walked || self.expires_in_time(id, expiry), "the sweep comes in time");
-                if item.total_bytes() > rest {
-                    spanning = (item.location, item.total_bytes() - rest);
-                }
+                self.check_continuation(&item, item.total_bytes().saturating_sub(rest));
             }
             assert_eq!(segment.live, live, "live bytes of a segment");
-            if spanning.1 == 0 {
-                spanning.0 = Location::NONE;
-            }
             segments += 1;
             (previous, sequence) = (id, segment.sequence);
             id = segment.next;
         }
         assert_eq!((previous, segments), (self.log.newest(list), self.log.segments(list)));
-        assert_eq!(spanning.1, 0, "an item ends within the log");
         (segments, items, bytes)
+    }
+
+    /// Checks the segments in which a live item continues with its last `rest` bytes.
+    fn check_continuation(&self, item: &Item, mut rest: u32) {
+        let mut id = self.pool.segment_of(item.location);
+        while rest > 0 {
+            id = self.pool.segment(id).continued;
+            let segment = self.pool.segment(id);
+            assert_eq!((segment.owner, segment.head), (item.location, rest.min(self.pool.segment_bytes())));
+            rest -= segment.head;
+        }
     }
 }

@@ -5,7 +5,7 @@ use super::{
     index::{FETCHED, USED},
     item::{ENCODED_KEY, Item, STALE, TAKEN},
     number,
-    write::{Attributes, Content, WriteError},
+    write::{Attributes, Content, NoRoom},
 };
 use crate::{
     clock::{Expiry, Seconds},
@@ -61,33 +61,38 @@ impl Store {
     fn read_and_touch(&mut self, key: Key<'_>, expiry: Expiry, now: Seconds) -> Reply<'_> {
         self.counters.totals.cmd_touch += 1;
         match self.lookup_and_touch(key, expiry, now) {
-            Ok(item) => Reply::Found(self.found(&item, now)),
-            Err(reply) => reply,
+            // Without room for the expiry, the item is read all the same.
+            Some((item, _)) => Reply::Found(self.found(&item, now)),
+            None => Reply::Missing,
         }
     }
 
     fn touch(&mut self, key: Key<'_>, expiry: Expiry, touched: Touched, now: Seconds) -> Reply<'_> {
         self.counters.totals.cmd_touch += 1;
-        match (self.lookup_and_touch(key, expiry, now), touched) {
-            (Ok(_), Touched::Nothing) => Reply::Touched,
-            (Ok(item), Touched::Attributes) => Reply::Found(self.attributes(&item)),
-            (Ok(item), Touched::Value) => Reply::Found(self.found(&item, now)),
-            (Err(reply), _) => reply,
+        let Some((item, is_touched)) = self.lookup_and_touch(key, expiry, now) else { return Reply::Missing };
+        match touched {
+            Touched::Nothing if is_touched => Reply::Touched,
+            Touched::Nothing => Reply::OutOfMemory,
+            Touched::Attributes => Reply::Found(self.attributes(&item)),
+            Touched::Value => Reply::Found(self.found(&item, now)),
         }
     }
 
-    /// Changes the expiry of the item, in place if its header has a word for it, else by writing the item again.
-    fn lookup_and_touch(&mut self, key: Key<'_>, expiry: Expiry, now: Seconds) -> Result<Item, Reply<'static>> {
+    /// Changes the expiry of the item, in place if its header has a word for it, else by writing the item again. Returns
+    /// the item and whether there was room for that.
+    fn lookup_and_touch(&mut self, key: Key<'_>, expiry: Expiry, now: Seconds) -> Option<(Item, bool)> {
         let Some(hit) = self.lookup(key.0, key.1, now) else {
             self.counters.totals.touch_misses += 1;
-            return Err(Reply::Missing);
+            return None;
         };
         self.record_use(hit, now);
         self.counters.totals.touch_hits += 1;
         self.counters.class(hit.item.total_bytes()).touch_hits += 1;
         let unique = hit.item.unique(&self.pool);
-        let amended = self.amend(key, hit, expiry, unique, now);
-        amended.map(|hit| hit.item)
+        match self.amend(key, hit, expiry, unique, now) {
+            Ok(hit) => Some((hit.item, true)),
+            Err(NoRoom) => self.lookup(key.0, key.1, now).map(|hit| (hit.item, false)),
+        }
     }
 
     fn refuse_large(&mut self, key: Key<'_>, unlink: bool, now: Seconds) -> Reply<'_> {
@@ -152,8 +157,7 @@ impl Store {
                 }
                 Reply::Stored { cas: unique, value_bytes: item.value_bytes }
             }
-            Err(WriteError::Gone) => Reply::NotStored,
-            Err(WriteError::NoRoom) => {
+            Err(NoRoom) => {
                 self.counters.out_of_memory(bytes as u32);
                 if kept.is_none() {
                     // memcached reserves the memory before it counts the command.

@@ -5,9 +5,9 @@ use super::{
     Hit, Store,
     execute::Key,
     index::{FETCHED, USED},
-    item::{ENCODED_KEY, Item, STALE, TAKEN},
+    item::{ENCODED_KEY, EXPIRY_WORD_VALUE_BYTES_MIN, Item, STALE, TAKEN},
     log::Log,
-    write::{Attributes, Content, WriteError},
+    write::{Attributes, Content, NoRoom},
 };
 use crate::{
     clock::{Expiry, Seconds},
@@ -45,10 +45,12 @@ impl Store {
         self.count_fetch(&hit, fetch);
         if let Some(expiry) = fetch.touch {
             let unique = hit.item.unique(&self.pool);
-            hit = match self.amend(key, hit, expiry, unique, now) {
-                Ok(hit) => hit,
-                Err(reply) => return reply,
+            // Without room for the expiry, the item is read all the same.
+            let Some(same) = self.amend(key, hit, expiry, unique, now).ok().or_else(|| self.lookup(key.0, key.1, now))
+            else {
+                return Reply::Missing;
             };
+            hit = same;
         }
         if fetch.is_use {
             self.record_fetch(&hit, known.fetched, now);
@@ -87,25 +89,28 @@ impl Store {
             None if !discard.stale => old_unique,
             chosen => self.unique_for(chosen),
         };
-        if let Some(flags) = discard.empty {
-            let attributes = Attributes { flags, expiry: discard.touch.unwrap_or(Expiry::NEVER), unique };
-            match self.write(key, Some(hit), attributes, Content::Bytes(&[]), now) {
-                Ok(item) => hit.item = item,
-                Err(_) => {
-                    self.counters.out_of_memory(hit.item.total_bytes());
-                    return Reply::OutOfMemory;
-                }
+        let left = match discard.empty {
+            Some(flags) => {
+                let attributes = Attributes { flags, expiry: discard.touch.unwrap_or(Expiry::NEVER), unique };
+                let item = self.write(key, Some(hit), attributes, Content::Bytes(&[]), now);
+                item.map(|item| Hit { item, ..hit })
             }
-        } else if discard.stale {
-            let expiry = discard.touch.unwrap_or(hit.item.expiry(&self.pool));
-            hit = match self.amend(key, hit, expiry, unique, now) {
-                Ok(hit) => hit,
-                Err(reply) => return reply,
-            };
-        } else {
-            self.record_deletion(&hit.item, true);
-            self.remove(key.0, hit);
-            return Reply::Deleted;
+            None if discard.stale => {
+                let expiry = discard.touch.unwrap_or(hit.item.expiry(&self.pool));
+                self.amend(key, hit, expiry, unique, now)
+            }
+            None => Err(NoRoom),
+        };
+        match left {
+            Ok(left) => hit = left,
+            // An invalidation never fails: without room for what should be left, nothing is.
+            Err(NoRoom) => {
+                if let Some(hit) = self.lookup(key.0, key.1, now) {
+                    self.record_deletion(&hit.item, true);
+                    self.remove(key.0, hit);
+                }
+                return Reply::Deleted;
+            }
         }
         if discard.stale {
             // The client that was told to write the item anew was told so for an older version.
@@ -116,7 +121,7 @@ impl Store {
     }
 
     /// Changes expiry and unique of an item, in place if its header has words for them, else by writing the item again.
-    /// It stays the same version otherwise. The error is the reply.
+    /// It stays the same version otherwise.
     pub(super) fn amend(
         &mut self,
         key: Key<'_>,
@@ -124,8 +129,9 @@ impl Store {
         expiry: Expiry,
         unique: u64,
         now: Seconds,
-    ) -> Result<Hit, Reply<'static>> {
-        if hit.item.amend(&mut self.pool, expiry, unique) {
+    ) -> Result<Hit, NoRoom> {
+        let is_large = hit.item.value_bytes >= EXPIRY_WORD_VALUE_BYTES_MIN;
+        if (is_large || self.is_young(&hit.item)) && hit.item.amend(&mut self.pool, expiry, unique) {
             Log::note_expiry(&mut self.pool, hit.item.location, expiry.0);
             return Ok(hit);
         }
@@ -137,10 +143,14 @@ impl Store {
                 self.counters.totals.total_items = total_items;
                 Ok(self.restore(key.0, hit, item, retained))
             }
-            Err(WriteError::Gone) => Err(Reply::Missing),
-            Err(WriteError::NoRoom) => {
+            Err(NoRoom) => {
+                let hit = self.lookup(key.0, key.1, now).ok_or(NoRoom)?;
+                if hit.item.amend(&mut self.pool, expiry, unique) {
+                    Log::note_expiry(&mut self.pool, hit.item.location, expiry.0);
+                    return Ok(hit);
+                }
                 self.counters.out_of_memory(hit.item.total_bytes());
-                Err(Reply::OutOfMemory)
+                Err(NoRoom)
             }
         }
     }
@@ -166,7 +176,7 @@ impl Store {
         Hit { slot, item }
     }
 
-    fn create_empty(&mut self, key: Key<'_>, create: &Create, now: Seconds) -> Result<Hit, WriteError> {
+    fn create_empty(&mut self, key: Key<'_>, create: &Create, now: Seconds) -> Result<Hit, NoRoom> {
         let unique = self.unique_for(create.unique);
         let attributes = Attributes { flags: 0, expiry: create.expiry, unique };
         let mut item = self.write(key, None, attributes, Content::Bytes(&[]), now)?;

@@ -76,10 +76,12 @@ impl Ghosts {
     }
 
     /// Age of a ghost in epochs. A hole without a ghost has the highest age.
-    fn age(&self, word: u32) -> u32 {
+    #[inline]
+    pub(super) fn age(&self, word: u32) -> u32 {
         match word & EPOCH_MAX {
             0 => u32::MAX,
-            epoch => (self.epoch + EPOCH_MAX - epoch) % EPOCH_MAX,
+            // One too many where the numbers start again, which does not matter.
+            epoch => self.epoch.wrapping_sub(epoch) & EPOCH_MAX,
         }
     }
 }

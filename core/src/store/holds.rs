@@ -9,7 +9,7 @@ use crate::{clock::Seconds, limits};
 use alloc::{collections::BTreeMap, vec::Vec};
 use slab::Slab;
 
-/// A hold, by its number and the sequence number of its segment, which no other segment ever has.
+/// A hold, by its number and a sequence number, which no other hold ever has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct HoldId {
     pub(super) number: u32,
@@ -37,7 +37,9 @@ pub(super) enum HeldBytes<'h> {
 /// See the module.
 pub(super) struct Holds {
     holds: Slab<Hold>,
-    numbers: BTreeMap<(u32, u64), u32>,
+    /// The hold of each held segment that is in the log.
+    numbers: BTreeMap<u32, u32>,
+    sequence: u64,
     saved_bytes: usize,
     saved_bytes_max: usize,
 }
@@ -45,7 +47,7 @@ pub(super) struct Holds {
 impl Holds {
     /// None; released segments may take `saved_bytes_max` bytes.
     pub(super) fn new(saved_bytes_max: usize) -> Self {
-        Self { holds: Slab::new(), numbers: BTreeMap::new(), saved_bytes: 0, saved_bytes_max }
+        Self { holds: Slab::new(), numbers: BTreeMap::new(), sequence: 0, saved_bytes: 0, saved_bytes_max }
     }
 
     /// Whether there are none.
@@ -60,23 +62,22 @@ impl Holds {
     }
 
     /// Whether the bytes of this segment must not change.
-    pub(super) fn covers(&self, segment: SegmentId, sequence: u64) -> bool {
-        self.numbers.contains_key(&(segment.0, sequence))
+    pub(super) fn covers(&self, segment: SegmentId) -> bool {
+        self.numbers.contains_key(&segment.0)
     }
 
     /// Holds a segment, or holds it for longer. A value continues in it that began in `before`.
-    pub(super) fn add(&mut self, segment: SegmentId, sequence: u64, before: Option<HoldId>, now: Seconds) -> HoldId {
+    pub(super) fn add(&mut self, segment: SegmentId, before: Option<HoldId>, now: Seconds) -> HoldId {
         let until = now.saturating_add(limits::HOLD_S);
-        let number = match self.numbers.get(&(segment.0, sequence)) {
-            Some(&number) => number,
-            None => {
-                let number = self.holds.insert(Hold { segment, sequence, next: None, until, saved: None }) as u32;
-                self.numbers.insert((segment.0, sequence), number);
-                number
-            }
-        };
-        let id = HoldId { number, sequence };
-        if let Some(hold) = self.holds.get_mut(number as usize) {
+        let present = self.numbers.get(&segment.0).and_then(|&number| self.id(number));
+        let id = present.unwrap_or_else(|| {
+            self.sequence += 1;
+            let sequence = self.sequence;
+            let number = self.holds.insert(Hold { segment, sequence, next: None, until, saved: None }) as u32;
+            self.numbers.insert(segment.0, number);
+            HoldId { number, sequence }
+        });
+        if let Some(hold) = self.get_mut(id) {
             hold.until = until;
         }
         if let Some(before) = before.and_then(|before| self.get_mut(before)) {
@@ -109,8 +110,8 @@ impl Holds {
 
     /// Saves the bytes of a segment that is released now, if it is held.
     #[cold]
-    pub(super) fn save(&mut self, segment: SegmentId, sequence: u64, bytes: &[u8]) {
-        let Some(&number) = self.numbers.get(&(segment.0, sequence)) else { return };
+    pub(super) fn save(&mut self, segment: SegmentId, bytes: &[u8]) {
+        let Some(&number) = self.numbers.get(&segment.0) else { return };
         while self.saved_bytes + bytes.len() > self.saved_bytes_max {
             let saved = self.holds.iter().filter(|(_, hold)| hold.saved.is_some());
             let Some((oldest, _)) = saved.min_by_key(|(_, hold)| hold.until) else {
@@ -128,6 +129,7 @@ impl Holds {
         saved.extend_from_slice(bytes);
         if let Some(hold) = self.holds.get_mut(number as usize) {
             hold.saved = Some(saved);
+            self.numbers.remove(&segment.0);
             self.saved_bytes += bytes.len();
         }
     }
@@ -148,7 +150,9 @@ impl Holds {
 
     fn remove(&mut self, number: u32) {
         let Some(hold) = self.holds.try_remove(number as usize) else { return };
-        self.numbers.remove(&(hold.segment.0, hold.sequence));
-        self.saved_bytes -= hold.saved.map_or(0, |saved| saved.len());
+        match hold.saved {
+            Some(saved) => self.saved_bytes -= saved.len(),
+            None => drop(self.numbers.remove(&hold.segment.0)),
+        }
     }
 }

@@ -252,8 +252,8 @@ impl Index {
     }
 
     /// Adds an entry. Its key must be absent, and [`Index::is_full_for`] false.
-    pub(super) fn insert(&mut self, pool: &mut Pool, hash: u64, entry: Entry) {
-        self.place(pool, self.bucket(pool, hash), tag_of(hash), entry);
+    pub(super) fn insert(&mut self, pool: &mut Pool, hash: u64, entry: Entry, age: impl Fn(u32) -> u32) {
+        self.place(pool, self.bucket(pool, hash), tag_of(hash), entry, age);
         self.items += 1;
     }
 
@@ -319,7 +319,7 @@ impl Index {
             let head: [u8; 16] = pool.chunk(bucket);
             for number in (0..SLOTS).filter(|&number| head[number] != 0) {
                 let entry = self.entry(pool, Slot { bucket, number: number as u32 });
-                self.place(pool, kept, head[number], entry);
+                self.place(pool, kept, head[number], entry, |_| 0);
             }
             if bucket != from {
                 self.overflow.give(pool, bucket);
@@ -362,7 +362,7 @@ impl Index {
             let hash = self.hash(Item::parse(pool, entry.location()).key(pool));
             let bucket = self.bucket(pool, hash);
             debug_assert!(bucket == old || bucket == new);
-            self.place(pool, bucket, tag_of(hash), entry);
+            self.place(pool, bucket, tag_of(hash), entry, |_| 0);
         }
         entries.clear();
         self.scratch = entries;
@@ -442,14 +442,15 @@ impl Index {
         }
     }
 
-    /// Puts an entry into the first hole of the chain that begins at `bucket`.
-    fn place(&mut self, pool: &mut Pool, mut bucket: usize, tag: u8, entry: Entry) {
+    /// Puts an entry into a hole of the chain that begins at `bucket`. It takes a hole without a ghost, or the one with the
+    /// highest `age`.
+    fn place(&mut self, pool: &mut Pool, mut bucket: usize, tag: u8, entry: Entry, age: impl Fn(u32) -> u32) {
         loop {
             let head = pool.chunk(bucket);
             let holes = || matches(&head, 0).map(|number| Slot { bucket, number });
             // A hole without a ghost, if there is one.
             let free = holes().find(|slot| pool.word(slot.at()) == 0);
-            if let Some(slot) = free.or_else(|| holes().next()) {
+            if let Some(slot) = free.or_else(|| holes().max_by_key(|slot| age(pool.word(slot.at())))) {
                 return self.put(pool, slot, tag, entry);
             }
             bucket = match link_of(&head) {

@@ -39,6 +39,10 @@ const HEADER_BYTES_MAX: usize = OPTIONAL_AT + 4 * 4;
 /// do not make the cache line of the item dirty.
 const ACCESS_INTERVAL_S: Seconds = 60;
 
+/// An item with a value of this size and more has a word for its expiry even if it never expires, so that it need not be
+/// written again to get one. That is a thousandth of its size.
+pub(super) const EXPIRY_WORD_VALUE_BYTES_MIN: u32 = 4096;
+
 /// The fields of a header.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Header {
@@ -46,6 +50,8 @@ pub(super) struct Header {
     pub(super) value_bytes: u32,
     pub(super) flags: u32,
     pub(super) expiry: Expiry,
+    /// Whether there is a word for the expiry of an item that never expires.
+    pub(super) expiry_word: bool,
     pub(super) unique: u64,
     pub(super) access: Seconds,
 }
@@ -56,7 +62,7 @@ impl Header {
         for (bit, present) in [
             (SHAPE_UNIQUE_HIGH, self.unique >> 32 != 0),
             (SHAPE_FLAGS, self.flags != 0),
-            (SHAPE_EXPIRY, self.expiry != Expiry::NEVER),
+            (SHAPE_EXPIRY, self.expiry_word || self.expiry != Expiry::NEVER),
             (SHAPE_LENGTH_HIGH, self.value_bytes >> 16 != 0),
         ] {
             shape |= if present { bit } else { 0 };
@@ -264,6 +270,7 @@ impl Item {
             value_bytes: self.value_bytes,
             flags: self.flags(pool),
             expiry: self.expiry(pool),
+            expiry_word: self.shape & SHAPE_EXPIRY != 0,
             unique: self.unique(pool),
             access: self.access(pool),
         }
@@ -292,6 +299,7 @@ mod tests {
                 value_bytes: (7 + pick(SHAPE_LENGTH_HIGH, 0x0003_0000)) as u32,
                 flags: pick(SHAPE_FLAGS, 0xdead_beef) as u32,
                 expiry: Expiry(pick(SHAPE_EXPIRY, 99) as u32),
+                expiry_word: false,
                 unique: 5 + pick(SHAPE_UNIQUE_HIGH, 6 << 32),
                 access: 1000,
             };

@@ -1,4 +1,4 @@
-//! The log: the segments that hold items, in the order in which they were opened. Owns that order, the end at which items
+//! The log: the segments that hold items, in the order of their age. Owns that order, the end at which items
 //! are appended, and the live bytes of each segment. Frees a segment with its last live byte.
 //!
 //! The log consists of several lists, each with an open segment at its end. New items are on probation, apart from
@@ -6,13 +6,13 @@
 //! because items that expire together leave whole segments free. The segments of all lists share one sequence, so
 //! "written before" has one meaning.
 //!
-//! An item that is longer than the free end of the open segment continues at the start of the next segment. Neighbours
-//! in a list stay neighbours as long as a live item spans them.
+//! An item that is longer than the free end of the open segment continues at the start of another segment, which the
+//! first one names.
 
 use super::{
     item::Item,
     pool::Pool,
-    segment::{List, Location, SegmentId, SegmentKind},
+    segment::{List, Location, Segment, SegmentId, SegmentKind},
 };
 
 /// The ends of a list.
@@ -20,22 +20,48 @@ use super::{
 struct Ends {
     oldest: SegmentId,
     newest: SegmentId,
-    /// Whether items are written into the newest.
-    is_open: bool,
     segments: u32,
+}
+
+/// A place where items are appended: the end of a list, or the merge target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct End(u8);
+
+impl End {
+    /// The merge target: a segment beside those that compaction empties, as old as they are.
+    pub(super) const MERGE: Self = Self(List::COUNT as u8);
+
+    /// The end of a list.
+    #[inline]
+    pub(super) fn of(list: List) -> Self {
+        Self(list.0)
+    }
 }
 
 /// See the module.
 pub(super) struct Log {
     lists: [Ends; List::COUNT],
+    /// The open segment of each [`End`].
+    open: [SegmentId; List::COUNT + 1],
+    /// The segment before which a merge target is inserted.
+    merge_before: SegmentId,
+    /// Age of the item that moves to the merge target.
+    merge_age: u64,
+    /// Counts appended items, and opened and closed segments.
     sequence: u64,
 }
 
 impl Log {
     /// An empty log.
     pub(super) fn new() -> Self {
-        let ends = Ends { oldest: SegmentId::NONE, newest: SegmentId::NONE, is_open: false, segments: 0 };
-        Self { lists: [ends; List::COUNT], sequence: 0 }
+        let ends = Ends { oldest: SegmentId::NONE, newest: SegmentId::NONE, segments: 0 };
+        let open = [SegmentId::NONE; List::COUNT + 1];
+        Self { lists: [ends; List::COUNT], open, merge_before: SegmentId::NONE, merge_age: 0, sequence: 0 }
+    }
+
+    /// The current sequence number.
+    pub(super) fn sequence(&self) -> u64 {
+        self.sequence
     }
 
     /// The first segment of a list.
@@ -57,67 +83,82 @@ impl Log {
 
     /// Whether items are written into the segment.
     #[inline]
-    pub(super) fn is_open(&self, id: SegmentId) -> bool {
-        self.lists.iter().any(|ends| ends.is_open && ends.newest == id)
+    pub(super) fn is_open(&self, pool: &Pool, id: SegmentId) -> bool {
+        self.open[pool.segment(id).list.0 as usize] == id || self.open[End::MERGE.0 as usize] == id
+    }
+
+    /// The merge target, if one is open.
+    pub(super) fn merge_target(&self) -> SegmentId {
+        self.open[End::MERGE.0 as usize]
     }
 
     /// Closes the open segments. Returns the highest sequence number; items written later have a higher one.
     pub(super) fn seal(&mut self, pool: &mut Pool) -> u64 {
-        for list in List::all() {
-            self.close(pool, list);
+        for end in (0..self.open.len() as u8).map(End) {
+            self.close(pool, end);
         }
         self.sequence
     }
 
     /// Bytes of the open segments that are not written yet.
     pub(super) fn unwritten_bytes(&self, pool: &Pool) -> u32 {
-        List::all().map(|list| self.unwritten_bytes_of(pool, list)).sum()
+        (0..self.open.len() as u8).map(|end| self.unwritten_bytes_of(pool, End(end))).sum()
     }
 
     #[inline]
-    fn unwritten_bytes_of(&self, pool: &Pool, list: List) -> u32 {
-        let ends = &self.lists[list.0 as usize];
-        if ends.is_open { pool.segment_bytes() - pool.segment(ends.newest).filled } else { 0 }
+    fn unwritten_bytes_of(&self, pool: &Pool, end: End) -> u32 {
+        match self.open[end.0 as usize] {
+            SegmentId::NONE => 0,
+            open => pool.segment_bytes() - pool.segment(open).filled,
+        }
     }
 
     /// Number of segments that an item needs besides the open one.
     #[inline]
-    pub(super) fn segments_needed(&self, pool: &Pool, list: List, item: &Item) -> u32 {
+    pub(super) fn segments_needed(&self, pool: &Pool, end: End, item: &Item) -> u32 {
         let total = item.total_bytes();
-        let here =
-            if self.begins_in_open(pool, list, item) { self.unwritten_bytes_of(pool, list).min(total) } else { 0 };
+        let here = if self.begins_in_open(pool, end, item) { self.unwritten_bytes_of(pool, end).min(total) } else { 0 };
         (total - here).div_ceil(pool.segment_bytes())
     }
 
-    /// Whether an item begins in the open segment. Small items are not split: they leave at most a 64th of the segment
+    /// Whether an item begins in the open segment. Small items are not split: they leave at most a 128th of the segment
     /// unused.
     #[inline]
-    fn begins_in_open(&self, pool: &Pool, list: List, item: &Item) -> bool {
-        let rest = self.unwritten_bytes_of(pool, list);
+    fn begins_in_open(&self, pool: &Pool, end: End, item: &Item) -> bool {
+        let rest = self.unwritten_bytes_of(pool, end);
         let total = item.total_bytes();
-        total <= rest || (item.inline_bytes() <= rest && total > pool.segment_bytes() / 64)
+        total <= rest || (item.inline_bytes() <= rest && total > pool.segment_bytes() / 128)
     }
 
-    /// Takes room for `item` at the end of `list`; its present location does not matter. The caller has made sure that
+    /// Takes room for `item` at `end`; its present location does not matter. The caller has made sure that
     /// [`Log::segments_needed`] segments are available.
-    pub(super) fn append(&mut self, pool: &mut Pool, list: List, item: &Item) -> Location {
+    pub(super) fn append(&mut self, pool: &mut Pool, end: End, item: &Item) -> Location {
         let mut remaining = item.total_bytes();
-        if !self.begins_in_open(pool, list, item) {
-            self.advance(pool, list);
+        if !self.begins_in_open(pool, end, item) {
+            self.advance(pool, end);
         }
-        let mut open = self.newest(list);
+        self.sequence += 1;
+        let mut open = self.open[end.0 as usize];
         let location = pool.location(open, pool.segment(open).filled);
         loop {
-            let here = remaining.min(self.unwritten_bytes_of(pool, list));
+            let here = remaining.min(self.unwritten_bytes_of(pool, end));
+            let eighth_shift = pool.eighth_shift();
             let segment = pool.segment_mut(open);
+            let begun = segment.filled >> eighth_shift;
             segment.filled += here;
             segment.live += here;
+            let full = segment.filled >> eighth_shift;
+            if begun < full {
+                let age = if end == End::MERGE { self.merge_age } else { self.sequence };
+                segment.note_age(begun, full, age);
+            }
             remaining -= here;
             if remaining == 0 {
                 return location;
             }
-            self.advance(pool, list);
-            open = self.newest(list);
+            self.advance(pool, end);
+            pool.segment_mut(open).continued = self.open[end.0 as usize];
+            open = self.open[end.0 as usize];
             let head = remaining.min(pool.segment_bytes());
             let segment = pool.segment_mut(open);
             segment.head = head;
@@ -144,49 +185,118 @@ impl Log {
         loop {
             let here = remaining.min(rest);
             let segment = pool.segment_mut(id);
-            let next = segment.next;
+            let continued = segment.continued;
             segment.live -= here;
             if segment.owner == item.location {
                 segment.owner = Location::NONE;
             }
-            if segment.live == 0 && !self.is_open(id) {
+            if segment.live == 0 && !self.is_open(pool, id) {
                 self.unlink(pool, id);
             }
             remaining -= here;
             if remaining == 0 {
                 return;
             }
-            id = next;
+            id = continued;
             rest = pool.segment_bytes();
         }
     }
 
-    /// Closes the open segment of `list` and opens a new one.
-    fn advance(&mut self, pool: &mut Pool, list: List) {
-        self.close(pool, list);
-        let Some(id) = pool.allocate(SegmentKind::Log) else { panic!("room was promised") };
-        self.sequence += 1;
-        let ends = &mut self.lists[list.0 as usize];
-        let segment = pool.segment_mut(id);
-        segment.sequence = self.sequence;
-        segment.list = list;
-        segment.previous = ends.newest;
-        match ends.newest {
-            SegmentId::NONE => ends.oldest = id,
-            newest => pool.segment_mut(newest).next = id,
+    /// Lets the items of `victim` move to the merge target. A present target goes on if `victim` is the next segment of
+    /// its list, or a later one whose age differs by less than `distance_max`; otherwise a new one begins.
+    pub(super) fn begin_merge(&mut self, pool: &mut Pool, victim: SegmentId, distance_max: u64) {
+        let segment = *pool.segment(victim);
+        let target = self.merge_target();
+        if target != SegmentId::NONE {
+            let begun = *pool.segment(target);
+            let distance = segment.opened.checked_sub(begun.opened);
+            let is_near = begun.list == segment.list && distance.is_some_and(|distance| distance < distance_max);
+            if begun.next == victim {
+                pool.segment_mut(target).sequence = segment.sequence;
+            } else if !is_near || begun.sequence > segment.sequence {
+                self.close(pool, End::MERGE);
+            }
         }
-        ends.newest = id;
-        ends.is_open = true;
-        ends.segments += 1;
+        self.merge_before = victim;
     }
 
-    fn close(&mut self, pool: &mut Pool, list: List) {
-        let ends = &mut self.lists[list.0 as usize];
-        let (was_open, newest) = (ends.is_open, ends.newest);
-        ends.is_open = false;
-        if was_open && pool.segment(newest).live == 0 {
-            self.unlink(pool, newest);
+    /// Sets the age of the item that moves to the merge target next.
+    pub(super) fn set_merge_age(&mut self, pool: &Pool, item: &Item) {
+        self.merge_age = self.age_at(pool, pool.segment_of(item.location), pool.offset_of(item.location)).0;
+    }
+
+    /// The age of the youngest item in the eighth of a segment around `offset`, and the end of the eighth.
+    pub(super) fn age_at(&self, pool: &Pool, id: SegmentId, offset: u32) -> (u64, u32) {
+        let segment = pool.segment(id);
+        let eighth_shift = pool.eighth_shift();
+        let eighth = offset >> eighth_shift;
+        let end = (eighth + 1) << eighth_shift;
+        let age = match segment.eighths.get(eighth as usize) {
+            Some(span) if segment.filled >= end => segment.opened + span.get(),
+            _ if self.is_open(pool, id) => self.sequence,
+            _ => segment.sequence,
+        };
+        (age, end)
+    }
+
+    /// Closes the segment if it is open. One without a live byte is freed.
+    pub(super) fn close_segment(&mut self, pool: &mut Pool, id: SegmentId) {
+        let ends = [pool.segment(id).list.0, End::MERGE.0];
+        if let Some(end) = ends.into_iter().find(|&end| self.open[end as usize] == id) {
+            self.close(pool, End(end));
         }
+    }
+
+    /// Closes the open segment of `end` and opens a new one.
+    fn advance(&mut self, pool: &mut Pool, end: End) {
+        let full = self.open[end.0 as usize];
+        // The table entry that a merge target copies, and the neighbour before which it is inserted.
+        let model = if full == SegmentId::NONE { self.merge_before } else { full };
+        let merged = (end == End::MERGE).then(|| {
+            let &Segment { sequence, opened, list, next, .. } = pool.segment(model);
+            (sequence, opened, list, if model == full { next } else { model })
+        });
+        self.close(pool, end);
+        let Some(id) = pool.allocate(SegmentKind::Log) else { panic!("room was promised") };
+        self.sequence += 1;
+        let (sequence, opened, list, before) =
+            merged.unwrap_or((self.sequence, self.sequence, List(end.0), SegmentId::NONE));
+        let segment = pool.segment_mut(id);
+        (segment.sequence, segment.opened) = (sequence, opened);
+        self.link(pool, id, list, before);
+        self.open[end.0 as usize] = id;
+    }
+
+    fn close(&mut self, pool: &mut Pool, end: End) {
+        let id = core::mem::replace(&mut self.open[end.0 as usize], SegmentId::NONE);
+        if id == SegmentId::NONE {
+            return;
+        }
+        if end != End::MERGE {
+            // A segment is as old as its youngest item: the open segment of a list that few items enter may have been
+            // opened before all others.
+            self.sequence += 1;
+            pool.segment_mut(id).sequence = self.sequence;
+        }
+        if pool.segment(id).live == 0 {
+            self.unlink(pool, id);
+        }
+    }
+
+    /// Inserts a segment into `list`, in front of `before` or at the end.
+    fn link(&mut self, pool: &mut Pool, id: SegmentId, list: List, before: SegmentId) {
+        let ends = &mut self.lists[list.0 as usize];
+        let previous = match before {
+            SegmentId::NONE => core::mem::replace(&mut ends.newest, id),
+            before => core::mem::replace(&mut pool.segment_mut(before).previous, id),
+        };
+        match previous {
+            SegmentId::NONE => ends.oldest = id,
+            previous => pool.segment_mut(previous).next = id,
+        }
+        ends.segments += 1;
+        let segment = pool.segment_mut(id);
+        (segment.list, segment.previous, segment.next) = (list, previous, before);
     }
 
     /// Removes a segment without live bytes from its list and releases it.
@@ -212,18 +322,21 @@ mod tests {
     use super::*;
     use crate::{clock::Expiry, store::item::Header};
 
+    fn header(value_bytes: u32) -> Header {
+        let expiry = Expiry::NEVER;
+        Header { key_bytes: 4, value_bytes, flags: 0, expiry, expiry_word: false, unique: 1, access: 1 }
+    }
+
     fn item(value_bytes: u32) -> Item {
-        let header = Header { key_bytes: 4, value_bytes, flags: 0, expiry: Expiry::NEVER, unique: 1, access: 1 };
-        header.at(Location::NONE)
+        header(value_bytes).at(Location::NONE)
     }
 
     fn append(log: &mut Log, pool: &mut Pool, value_bytes: u32) -> Item {
-        let needed = log.segments_needed(pool, List::MAIN, &item(value_bytes));
+        let needed = log.segments_needed(pool, End::of(List::MAIN), &item(value_bytes));
         let before = pool.used();
-        let location = log.append(pool, List::MAIN, &item(value_bytes));
+        let location = log.append(pool, End::of(List::MAIN), &item(value_bytes));
         assert_eq!(pool.used(), before + needed);
-        let header = Header { key_bytes: 4, value_bytes, flags: 0, expiry: Expiry::NEVER, unique: 1, access: 1 };
-        header.emit(pool, location)
+        header(value_bytes).emit(pool, location)
     }
 
     #[test]
@@ -240,7 +353,7 @@ mod tests {
         assert_eq!(pool.used(), 1 + 2);
         log.kill(&mut pool, &first);
         assert_eq!(pool.used(), 1 + 1);
-        assert!(log.is_open(log.oldest(List::MAIN)));
+        assert!(log.is_open(&pool, log.oldest(List::MAIN)));
         log.kill(&mut pool, &last);
         assert_eq!(pool.used(), 1 + 1, "the open segment stays");
     }

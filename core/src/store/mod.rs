@@ -16,7 +16,10 @@
 //! | `execute` | what each command does |
 //! | `fetch` | reads of more than the value, and what they change |
 //! | `write` | how an item gets into the log |
-//! | `reclaim` | eviction, compaction, expiry |
+//! | `reclaim` | how room is made: expiry, compaction, eviction, and their pace |
+//! | `compact` | which segments are merged |
+//! | `evict` | which items go first |
+//! | `victim` | the walk over a segment |
 //! | `counters` | statistics |
 //! | `walk` | listings of items |
 //! | `pieces` | long values that are read in pieces |
@@ -25,7 +28,9 @@
 //! | `check` | the invariants |
 
 mod check;
+mod compact;
 mod counters;
+mod evict;
 mod execute;
 mod fetch;
 mod ghost;
@@ -39,6 +44,7 @@ mod pieces;
 mod pool;
 mod reclaim;
 mod segment;
+mod victim;
 mod walk;
 mod write;
 
@@ -52,6 +58,7 @@ use crate::{
 };
 use alloc::vec::Vec;
 use counters::StoreCounters;
+use evict::Evictor;
 use ghost::Ghosts;
 use index::{Index, Slot};
 use item::Item;
@@ -66,6 +73,7 @@ pub struct Store {
     log: Log,
     index: Index,
     reclaim: Reclaim,
+    evictor: Evictor,
     ghosts: Ghosts,
     counters: StoreCounters,
     config: StoreConfig,
@@ -116,7 +124,8 @@ impl Store {
             pool,
             log: Log::new(),
             index,
-            reclaim: Reclaim::new(u64::from(limit) * u64::from(segment_bytes)),
+            reclaim: Reclaim::new(),
+            evictor: Evictor::new(u64::from(limit) * u64::from(segment_bytes)),
             ghosts: Ghosts::new(),
             counters: StoreCounters::new(),
             config,

@@ -72,7 +72,7 @@ impl Store {
         if length <= here {
             return Value::whole(self.pool.slice(at, length));
         }
-        let next = self.pool.segment(self.pool.segment_of(item.location)).next;
+        let next = self.pool.segment(self.pool.segment_of(item.location)).continued;
         Value::scattered(length, self.pool.slice(at, here), &self.pool, next.0)
     }
 
@@ -82,11 +82,11 @@ impl Store {
         let first = pool.segment_of(item.location);
         let offset = pool.offset_of(item.location) + item.inline_bytes();
         let mut left = item.value_bytes.saturating_sub(pool.segment_bytes() - offset);
-        let first_id = pool.holds.add(first, pool.segment(first).sequence, None, now);
+        let first_id = pool.holds.add(first, None, now);
         let (mut segment, mut before) = (first, first_id);
         while left > 0 {
-            segment = pool.segment(segment).next;
-            before = pool.holds.add(segment, pool.segment(segment).sequence, Some(before), now);
+            segment = pool.segment(segment).continued;
+            before = pool.holds.add(segment, Some(before), now);
             left = left.saturating_sub(pool.segment_bytes());
         }
         Some(ValueCursor { hold: first_id.number, offset, sequence: NonZeroU64::new(first_id.sequence)? })
@@ -168,6 +168,6 @@ impl Pieces for Pool {
     fn piece(&self, position: u32, length_max: usize) -> (&[u8], u32) {
         let segment = SegmentId(position);
         let (at, length) = self.advance(&mut Cursor { segment, offset: 0 }, length_max);
-        (self.slice(at, length), self.segment(segment).next.0)
+        (self.slice(at, length), self.segment(segment).continued.0)
     }
 }

@@ -6,7 +6,7 @@
 
 use super::{
     holds::Holds,
-    segment::{Location, Segment, SegmentId, SegmentKind},
+    segment::{EIGHTHS, Location, Segment, SegmentId, SegmentKind},
 };
 use crate::limits;
 use alloc::vec::Vec;
@@ -87,6 +87,12 @@ impl Pool {
         1 << self.segment_shift
     }
 
+    /// Binary logarithm of the size of an eighth of a segment.
+    #[inline]
+    pub(super) fn eighth_shift(&self) -> u32 {
+        self.segment_shift - EIGHTHS.ilog2()
+    }
+
     /// Number of segments that can be taken below the limit.
     #[inline]
     pub(super) fn available(&self) -> u32 {
@@ -153,14 +159,14 @@ impl Pool {
 
     #[cold]
     fn save_held(&mut self, id: SegmentId) {
-        let (sequence, at) = (self.segment(id).sequence, self.base + self.start(id));
-        self.holds.save(id, sequence, &self.bytes[at..at + (1 << self.segment_shift)]);
+        let at = self.base + self.start(id);
+        self.holds.save(id, &self.bytes[at..at + (1 << self.segment_shift)]);
     }
 
     /// Whether the bytes of `id` must not change, because a client still reads them.
     #[inline]
     pub(super) fn is_held(&self, id: SegmentId) -> bool {
-        !self.holds.is_empty() && self.holds.covers(id, self.segment(id).sequence)
+        !self.holds.is_empty() && self.holds.covers(id)
     }
 
     /// The memory of a free segment above the limit, if there is one. From now on the segment counts as absent, so its
@@ -276,7 +282,7 @@ impl Pool {
             if remaining == 0 {
                 return cursor;
             }
-            cursor = Cursor { segment: self.segment(cursor.segment).next, offset: 0 };
+            cursor = Cursor { segment: self.segment(cursor.segment).continued, offset: 0 };
         }
     }
 
@@ -284,7 +290,7 @@ impl Pool {
     #[inline]
     pub(super) fn advance(&self, cursor: &mut Cursor, length_max: usize) -> (usize, usize) {
         if cursor.offset == self.segment_bytes() {
-            *cursor = Cursor { segment: self.segment(cursor.segment).next, offset: 0 };
+            *cursor = Cursor { segment: self.segment(cursor.segment).continued, offset: 0 };
         }
         let length = length_max.min((self.segment_bytes() - cursor.offset) as usize);
         let at = self.start(cursor.segment) + cursor.offset as usize;
@@ -348,7 +354,7 @@ mod tests {
         let mut pool = Pool::new(1024, 8, 8).unwrap();
         let ids: Vec<_> = (0..6).map(|_| pool.allocate(SegmentKind::Log).unwrap()).collect();
         for pair in ids.windows(2) {
-            pool.segment_mut(pair[0]).next = pair[1];
+            pool.segment_mut(pair[0]).continued = pair[1];
         }
         let bytes: Vec<u8> = (0..1500u32).map(|i| (i % 251) as u8).collect();
         let place = |offset: u32| Location(offset / 4);

@@ -1,93 +1,54 @@
-//! Makes room: removes expired and flushed items, compacts segments with dead bytes, and at last evicts from the oldest
-//! segment. Eviction reinserts used items at the end of the log and removes the others.
+//! Makes room: removes expired and flushed items, compacts segments with dead bytes (see [`super::compact`]), and at last
+//! evicts the oldest items (see [`super::evict`]).
 //!
 //! Work is spread: while room is short, each append walks over [`PACE`] times its bytes, in batches of a few items whose
-//! index lines are read first. A walk keeps at most [`REINSERT_NUMERATOR`]/[`REINSERT_DENOMINATOR`] of the bytes, so that
-//! it frees at least the bytes of the append; used items beyond that are evicted.
+//! index lines are read first.
 
 use super::{
-    Hit, Store,
-    index::{Entry, FETCHED, USED},
+    Store,
+    compact::{Merge, WASTE_DENOMINATOR, WASTE_DENOMINATOR_DESPERATE},
     item::Item,
-    log::Log,
-    segment::{List, Location, Part, Segment, SegmentId, SegmentKind},
+    log::End,
+    segment::{SegmentId, SegmentKind},
+    victim::{BATCH_BYTES, Mode, Victim},
 };
-use crate::{
-    boundary::event::{Event, Kinds},
-    clock::{Expiry, Seconds},
-    command::Eviction,
-    statistics::class_of,
-};
+use crate::clock::Seconds;
 
 /// Bytes walked for each byte appended while room is short.
-const PACE: u64 = 4;
-/// Fraction of the bytes that an evicting walk may reinsert.
-const REINSERT_NUMERATOR: u64 = 3;
-/// See [`REINSERT_NUMERATOR`].
-const REINSERT_DENOMINATOR: u64 = 4;
-/// Fraction of the pool that the saved-up credit for reinserting may reach.
-const CREDIT_DENOMINATOR: u64 = 8;
-/// Items whose index lines are read together.
-const BATCH_ITEMS: usize = 16;
-/// A batch ends after this many bytes, but has at least one item.
-const BATCH_BYTES: u32 = 2048;
+pub(super) const PACE: u64 = 4;
+/// Times the pace when no segment beyond the reserve is free, so that it catches up before a command has to wait.
+const URGENCY: u64 = 4;
+/// Part of the bytes that a walk for expired items pays for: it reads headers and moves nothing.
+const EXPIRE_DENOMINATOR: u32 = 8;
+/// Batches after which a command that waits for a segment evicts used items too. One that needs more segments walks over
+/// [`PACE`] times its bytes first.
+const WAIT_REINSERT_BATCHES: u32 = 8;
 /// Entries of the segment table that one search for a victim reads.
 const SCAN_SEGMENTS: u32 = 64;
-/// A segment is compacted if at least this fraction is dead. With less, a walk of `PACE` would free too little.
-const DEAD_DENOMINATOR: u32 = 4;
-/// The same fraction in a store without evictions.
-const DEAD_DENOMINATOR_DESPERATE: u32 = 16;
 /// Entries of the segment table that one step of the sweep reads.
 const SWEEP_SCAN_SEGMENTS: u32 = 4096;
 /// Free segments beyond the reserve at which paid walks begin.
 const AHEAD_SEGMENTS: u32 = 2;
+/// Batches of a waiting command for each item and each segment, at most.
+const WAIT_ROUNDS_MAX: u32 = 4;
 /// Segments that a waiting command compacts at most, besides [`PACE`] times the bytes of its item.
-const WAIT_COMPACT_SEGMENTS: u64 = 16;
-/// Smallest fraction of the log for items on probation.
-const PROBATION_DENOMINATOR_MAX: u32 = 10;
-/// Largest fraction of the pool for items on probation.
-const PROBATION_DENOMINATOR_MIN: u64 = 2;
-/// Bytes by which the share of probation changes for a byte that was evicted too early. A lower rate notices a change
-/// of the hot keys too late; a higher rate makes small pools follow chance.
-const LEARNING_RATE: u64 = 4;
+const WAIT_COMPACT_SEGMENTS: u64 = 4;
 /// Largest fraction of the pool that is reserved for reinserting large items.
-const RESERVE_DENOMINATOR: u32 = 16;
-
-/// The treatment of live items in a walk. Expired and flushed items are removed in every mode.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mode {
-    /// Used items are reinserted, the others evicted.
-    Evict,
-    /// All items are moved to the open segment.
-    Compact,
-    /// All items stay.
-    Expire,
-}
-
-/// A segment that is being walked.
-#[derive(Clone, Copy, Debug)]
-struct Victim {
-    segment: SegmentId,
-    /// Sequence number of the segment, to notice that it was freed meanwhile.
-    sequence: u64,
-    offset: u32,
-    mode: Mode,
-}
+pub(super) const RESERVE_DENOMINATOR: u32 = 16;
 
 /// The state of reclaiming between two bounded pieces of work.
 pub(super) struct Reclaim {
     victim: Option<Victim>,
     /// Bytes that appends still have to walk over.
     debt: u64,
-    /// Bytes that may be reinserted.
-    credit: u64,
-    /// Target size of probation.
-    probation_bytes: u64,
     /// Counts moved and removed items, so that the holder of a location notices a change.
     moves: u64,
     /// Bytes that may be compacted before eviction (or a refusal) is next. Moving items that span segments leaves dead
     /// bytes in the neighbours, so compaction alone may make no progress.
     compact_left: u64,
+    /// Bytes that are evicted before the next search for expired items and dead bytes.
+    evict_left: u32,
+    pub(super) merge: Merge,
     scan_at: u32,
     /// The last walk for expired items gained little: eviction or compaction is next.
     skip_expire: bool,
@@ -99,16 +60,15 @@ pub(super) struct Reclaim {
 }
 
 impl Reclaim {
-    /// For a pool of `pool_bytes`. It starts with full credit, so that the first used items are reinserted like later
-    /// ones, even if they are large.
-    pub(super) fn new(pool_bytes: u64) -> Self {
+    /// Nothing to do yet.
+    pub(super) fn new() -> Self {
         Self {
             victim: None,
             debt: 0,
-            credit: pool_bytes / CREDIT_DENOMINATOR,
-            probation_bytes: 0,
             moves: 0,
             compact_left: 0,
+            evict_left: 0,
+            merge: Merge::NONE,
             scan_at: 0,
             skip_expire: false,
             sweep_at: 0,
@@ -121,6 +81,11 @@ impl Reclaim {
     /// A number that changes whenever an item was moved or removed.
     pub(super) fn moves(&self) -> u64 {
         self.moves
+    }
+
+    /// Counts a moved or removed item.
+    pub(super) fn note_move(&mut self) {
+        self.moves += 1;
     }
 
     /// Makes the sweep visit all segments again.
@@ -166,39 +131,56 @@ impl Store {
         self.pool.limit() > self.target && budget == 0
     }
 
-    /// Makes sure that `item` can be appended to `list`. Reclaims in proportion to its size. False if there is no room.
-    pub(super) fn make_room(&mut self, list: List, item: &Item, now: Seconds) -> bool {
+    /// Makes sure that `item` can be appended at `end`. Reclaims in proportion to its size. False if there is no room.
+    pub(super) fn make_room(&mut self, end: End, item: &Item, now: Seconds) -> bool {
         let total = item.total_bytes();
         self.note_size(total);
         if self.pool.limit() > self.target {
             self.lower_limit(1);
         }
-        if self.pool.available() < self.segments_kept_free() {
-            self.pay(u64::from(total) * PACE, now);
+        let missing = self.segments_kept_free().saturating_sub(self.pool.available());
+        if missing > 0 {
+            let urgency = if missing == 1 { 1 } else { URGENCY };
+            self.pay(u64::from(total) * self.pace() * urgency, now);
         }
         self.reclaim.compact_left =
-            u64::from(total) * PACE + WAIT_COMPACT_SEGMENTS * u64::from(self.pool.segment_bytes());
-        loop {
-            let needed = self.log.segments_needed(&self.pool, list, item);
+            u64::from(total) * self.pace() + WAIT_COMPACT_SEGMENTS * u64::from(self.pool.segment_bytes());
+        let has_room = self.wait_for_room(end, item, now);
+        self.evictor.set_reinserts(true);
+        has_room
+    }
+
+    fn wait_for_room(&mut self, end: End, item: &Item, now: Seconds) -> bool {
+        let segment_batches = self.pool.segment_bytes().div_ceil(BATCH_BYTES);
+        for batch in 0..self.wait_batches_max() {
+            let needed = self.log.segments_needed(&self.pool, end, item);
             if needed == 0 || self.pool.available() >= needed + self.segments_reserved() {
                 return true;
             }
+            let batches = if needed == 1 { WAIT_REINSERT_BATCHES } else { needed * PACE as u32 * segment_batches };
+            self.evictor.set_reinserts(batch < batches);
             if !self.direct_reclaim(now) {
-                let needed = self.log.segments_needed(&self.pool, list, item);
-                // Compaction always needs a last free segment.
-                return needed == 0 || self.pool.available() > needed;
+                break;
             }
         }
+        let needed = self.log.segments_needed(&self.pool, end, item);
+        // Compaction always needs a last free segment.
+        needed == 0 || self.pool.available() > needed
+    }
+
+    /// Batches after which a waiting command gives up: far more than it takes to walk over the whole log.
+    fn wait_batches_max(&self) -> u32 {
+        self.index.items().saturating_add(self.pool.segments()).saturating_mul(WAIT_ROUNDS_MAX)
     }
 
     /// Makes sure that `needed` segments can be taken, without a limit of work.
     pub(super) fn make_segments(&mut self, needed: u32, now: Seconds) -> bool {
-        while self.pool.available() < needed {
-            if !self.direct_reclaim(now) {
-                return false;
+        for _ in 0..self.wait_batches_max() {
+            if self.pool.available() >= needed || !self.direct_reclaim(now) {
+                break;
             }
         }
-        true
+        self.pool.available() >= needed
     }
 
     /// Segments that only reinserting may take.
@@ -265,14 +247,16 @@ impl Store {
         self.pool.set_limit(self.pool.limit() - above.min(spare).min(most));
     }
 
-    /// Walks over the next items of the victim. Returns the number of bytes, `None` if there is nothing to reclaim.
+    /// Walks over the next items of the victim, or evicts. Returns the number of bytes, `None` if there is nothing to
+    /// reclaim.
     fn reclaim_batch(&mut self, now: Seconds) -> Option<u32> {
-        let victim = match self.reclaim.victim {
-            Some(victim) if self.is_current(victim) && self.may_walk(victim.mode) => victim,
-            _ => self.choose_victim(now)?,
+        let current = self.reclaim.victim.filter(|&victim| self.is_current(victim) && self.may_walk(victim.mode));
+        let is_evicting = current.is_none() && self.reclaim.evict_left > 0;
+        let Some(victim) = (if is_evicting { None } else { current.or_else(|| self.choose_victim(now)) }) else {
+            return self.evict_some(now);
         };
         self.reclaim.victim = Some(victim);
-        let (walked, next) = self.walk(victim, now);
+        let (walked, next) = self.walk(victim, u32::MAX, now);
         self.reclaim.victim = next;
         if next.is_none() {
             self.finish(victim, now);
@@ -280,20 +264,38 @@ impl Store {
         if victim.mode == Mode::Compact {
             self.reclaim.compact_left = self.reclaim.compact_left.saturating_sub(u64::from(walked.max(BATCH_BYTES)));
         }
-        // A walk for expired items moves nothing, so it does not reduce the debt.
-        Some(if victim.mode == Mode::Expire { 0 } else { walked })
+        Some(if victim.mode == Mode::Expire { walked.div_ceil(EXPIRE_DENOMINATOR) } else { walked })
+    }
+
+    /// Evicts a batch. A search for expired items and dead bytes follows after the bytes of a segment.
+    fn evict_some(&mut self, now: Seconds) -> Option<u32> {
+        self.reclaim.victim = None;
+        if !self.config.evictions {
+            return None;
+        }
+        let chooses = self.reclaim.evict_left == 0;
+        if chooses {
+            self.reclaim.evict_left = self.pool.segment_bytes();
+        }
+        let walked = self.evict_batch(chooses, now);
+        let done = walked.map_or(u32::MAX, |walked| walked.max(1));
+        self.reclaim.evict_left = self.reclaim.evict_left.saturating_sub(done);
+        walked
     }
 
     /// Ends the walk over a victim. A segment that lost enough by expiry is compacted at once.
     fn finish(&mut self, victim: Victim, now: Seconds) {
+        if victim.mode == Mode::Compact {
+            self.reclaim.victim = self.next_of_merge(now);
+        }
         if victim.mode != Mode::Expire {
             self.reclaim.skip_expire = false;
             return;
         }
         self.reclaim.skip_expire = true;
         if self.is_current(victim) {
-            let dead = self.pool.segment(victim.segment).dead();
-            if dead >= self.pool.segment_bytes() / DEAD_DENOMINATOR && self.may_walk(Mode::Compact) {
+            let waste = self.waste(victim.segment).unwrap_or(0);
+            if waste >= self.pool.segment_bytes() / WASTE_DENOMINATOR && self.may_walk(Mode::Compact) {
                 self.reclaim.victim = self.compaction_of(victim.segment, now);
             }
         } else {
@@ -301,83 +303,49 @@ impl Store {
         }
     }
 
-    fn is_current(&self, victim: Victim) -> bool {
-        self.pool.segment(victim.segment).sequence == victim.sequence && !self.log.is_open(victim.segment)
+    /// Whether the segment still holds the items that the walk has not visited.
+    pub(super) fn is_in_log(&self, victim: Victim) -> bool {
+        self.pool.segment(victim.segment).sequence == victim.sequence
+    }
+
+    /// Whether the walk may go on.
+    pub(super) fn is_current(&self, victim: Victim) -> bool {
+        self.is_in_log(victim) && !self.log.is_open(&self.pool, victim.segment)
     }
 
     fn may_walk(&self, mode: Mode) -> bool {
         mode != Mode::Compact || self.reclaim.compact_left > 0
     }
 
-    /// Chooses a segment with expired items, else one with many dead bytes, else the oldest.
+    /// Chooses a segment with expired items, else one with many dead bytes.
     fn choose_victim(&mut self, now: Seconds) -> Option<Victim> {
         let desperate = !self.config.evictions;
         let segments = self.pool.segments();
         let scan = if desperate { segments } else { segments.min(SCAN_SEGMENTS) };
-        let denominator = if desperate { DEAD_DENOMINATOR_DESPERATE } else { DEAD_DENOMINATOR };
+        let denominator = if desperate { WASTE_DENOMINATOR_DESPERATE } else { WASTE_DENOMINATOR };
         let mut best = (self.pool.segment_bytes() / denominator, SegmentId::NONE);
         for _ in 0..scan {
             let id = SegmentId(self.reclaim.scan_at % segments);
             self.reclaim.scan_at = id.0 + 1;
             let segment = self.pool.segment(id);
-            if segment.kind != SegmentKind::Log || self.log.is_open(id) {
+            if segment.kind != SegmentKind::Log || self.log.is_open(&self.pool, id) {
                 continue;
             }
             if self.is_due(id, now) && !self.reclaim.skip_expire {
                 self.pool.segment_mut(id).expires_first = Seconds::MAX;
                 return Some(self.victim(id, Mode::Expire));
             }
-            if segment.dead() > best.0 {
-                best = (segment.dead(), id);
+            if let Some(waste) = self.waste(id)
+                && waste > best.0
+            {
+                best = (waste, id);
             }
         }
         self.reclaim.skip_expire = false;
-        if best.1 != SegmentId::NONE
-            && self.may_walk(Mode::Compact)
-            && let Some(victim) = self.compaction_of(best.1, now)
-        {
-            return Some(victim);
+        if best.1 == SegmentId::NONE || !self.may_walk(Mode::Compact) {
+            return None;
         }
-        self.config.evictions.then(|| self.eviction_victim()).flatten()
-    }
-
-    /// The oldest segment of the part that is above its target size.
-    fn eviction_victim(&self) -> Option<Victim> {
-        let segments =
-            |part| -> u32 { List::all().filter(|list| list.part() == part).map(|list| self.log.segments(list)).sum() };
-        let [main, probation] = [Part::Main, Part::Probation].map(segments);
-        let least = (main + probation) / PROBATION_DENOMINATOR_MAX;
-        let wanted = (self.reclaim.probation_bytes >> self.pool.segment_bytes().ilog2()) as u32;
-        let over = probation > wanted.max(least).max(1);
-        // After a change to exact recency, items on probation have no privilege.
-        let in_order = self.config.eviction == Eviction::Lru;
-        let oldest = List::all()
-            .map(|list| (list.part() == Part::Probation, self.log.oldest(list)))
-            .filter(|&(_, id)| id != SegmentId::NONE && !self.log.is_open(id))
-            .min_by_key(|&(on_probation, id)| (!in_order && on_probation != over, self.pool.segment(id).sequence));
-        oldest.map(|(_, id)| self.victim(id, Mode::Evict))
-    }
-
-    fn victim(&self, segment: SegmentId, mode: Mode) -> Victim {
-        let &Segment { sequence, head, .. } = self.pool.segment(segment);
-        Victim { segment, sequence, offset: head, mode }
-    }
-
-    /// Starts the compaction of a segment. An item that continues in it is moved first; `None` if that is impossible.
-    fn compaction_of(&mut self, id: SegmentId, now: Seconds) -> Option<Victim> {
-        let victim = self.victim(id, Mode::Compact);
-        let owner = self.pool.segment(id).owner;
-        if owner != Location::NONE {
-            let item = Item::parse(&self.pool, owner);
-            let hash = self.index.hash(item.key(&self.pool));
-            let slot = self.index.slot_of(&self.pool, hash, owner);
-            let small = item.total_bytes() <= 2 * self.pool.segment_bytes();
-            let hit = Hit { slot, item };
-            if !(small || self.is_gone(&item, now)) || !self.reclaim_item(hash, hit, Mode::Compact, now) {
-                return None;
-            }
-        }
-        self.is_current(victim).then_some(victim)
+        self.compaction_of(best.1, now)
     }
 
     /// Whether the segment has expired or flushed items.
@@ -402,145 +370,8 @@ impl Store {
         self.pool.segment_mut(id).expires_first = Seconds::MAX;
         let mut next = Some(self.victim(id, Mode::Expire));
         while let Some(victim) = next {
-            next = self.walk(victim, now).1;
+            next = self.walk(victim, u32::MAX, now).1;
         }
-    }
-
-    /// Walks over the next batch of a victim. Returns the number of bytes and the rest of the victim.
-    fn walk(&mut self, victim: Victim, now: Seconds) -> (u32, Option<Victim>) {
-        let mut batch = [(None, 0); BATCH_ITEMS];
-        let (mut offset, mut walked, mut count) = (victim.offset, 0, 0);
-        let filled = self.pool.segment(victim.segment).filled;
-        while offset < filled && count < BATCH_ITEMS && walked < BATCH_BYTES {
-            let item = Item::parse(&self.pool, self.pool.location(victim.segment, offset));
-            offset += item.total_bytes();
-            walked += item.total_bytes();
-            if item.is_dead() {
-                continue;
-            }
-            if victim.mode == Mode::Expire {
-                self.counters.swept(&item);
-                if !self.is_gone(&item, now) {
-                    let expiry = item.expiry(&self.pool).0;
-                    Log::note_expiry(&mut self.pool, item.location, expiry);
-                    continue;
-                }
-            }
-            batch[count] = (Some(item), self.index.hash(item.key(&self.pool)));
-            count += 1;
-        }
-        let lines = batch[..count].iter().map(|&(_, hash)| self.pool.word(self.index.bucket(&self.pool, hash)));
-        core::hint::black_box(lines.fold(0, |folded, word| folded ^ word));
-        if victim.mode == Mode::Evict {
-            let most = u64::from(self.target) * u64::from(self.pool.segment_bytes()) / CREDIT_DENOMINATOR;
-            let credit = self.reclaim.credit + u64::from(walked) * REINSERT_NUMERATOR / REINSERT_DENOMINATOR;
-            self.reclaim.credit = credit.min(most);
-        }
-        for &(item, hash) in &batch[..count] {
-            let Some(item) = item else { continue };
-            let slot = self.index.slot_of(&self.pool, hash, item.location);
-            if !self.reclaim_item(hash, Hit { slot, item }, victim.mode, now) {
-                return (walked, None);
-            }
-        }
-        (walked, (offset < filled).then_some(Victim { offset, ..victim }))
-    }
-
-    /// Whether the item is expired or flushed.
-    pub(super) fn is_gone(&self, item: &Item, now: Seconds) -> bool {
-        item.expiry(&self.pool).has_passed(now) || self.is_flushed(item)
-    }
-
-    /// Treats one live item as `mode` says. False if it should move and there is no room.
-    fn reclaim_item(&mut self, hash: u64, hit: Hit, mode: Mode, now: Seconds) -> bool {
-        let entry = self.index.entry(&self.pool, hit.slot);
-        let (used, fetched) = (entry.has(USED), entry.has(FETCHED));
-        let expiry = hit.item.expiry(&self.pool);
-        if self.is_gone(&hit.item, now) {
-            let by_sweep = mode == Mode::Expire;
-            self.counters.reclaimed(&hit.item, by_sweep, !fetched && expiry.has_passed(now));
-            self.reclaim.moves += 1;
-            self.remove(hash, hit);
-            return true;
-        }
-        let total = u64::from(hit.item.total_bytes());
-        match mode {
-            Mode::Expire => true,
-            Mode::Compact => {
-                let part = self.part_of(&hit.item);
-                let moved = self.relocate(hit, part, false, now);
-                self.counters.totals.slab_reassign_rescues += u64::from(moved);
-                moved
-            }
-            Mode::Evict => {
-                if used && self.reclaim.credit >= total && self.relocate(hit, Part::Main, true, now) {
-                    self.reclaim.credit -= total;
-                    return true;
-                }
-                let idle_s = now.saturating_sub(hit.item.access(&self.pool));
-                self.counters.evicted(&hit.item, expiry != Expiry::NEVER, used, fetched, idle_s);
-                if self.events.wants(Kinds::EVICTIONS) {
-                    let item = &hit.item;
-                    let (class, bytes) = (class_of(item.total_bytes() as usize) as u32, item.value_bytes);
-                    let key = item.key(&self.pool);
-                    self.events.record(&Event::Evicted { key, fetched, expiry, now, idle_s, class, bytes });
-                }
-                self.reclaim.moves += 1;
-                let part = self.part_of(&hit.item);
-                self.remove(hash, hit);
-                if self.config.eviction != Eviction::Lru {
-                    self.ghosts.remember(&self.index, &mut self.pool, hash, part);
-                }
-                true
-            }
-        }
-    }
-
-    /// Makes `part` larger, because an item of `bytes` bytes was evicted from it too early.
-    pub(super) fn learn(&mut self, part: Part, bytes: u32) {
-        let most = u64::from(self.target) * u64::from(self.pool.segment_bytes()) / PROBATION_DENOMINATOR_MIN;
-        let step = u64::from(bytes) * self.ghosts.weight(part) * LEARNING_RATE;
-        let wanted = &mut self.reclaim.probation_bytes;
-        *wanted = match part {
-            Part::Main => wanted.saturating_sub(step),
-            Part::Probation => (*wanted + step).min(most),
-        };
-    }
-
-    /// The part of the log that holds the item.
-    #[inline]
-    pub(super) fn part_of(&self, item: &Item) -> Part {
-        self.pool.segment(self.pool.segment_of(item.location)).list.part()
-    }
-
-    /// Moves an item to the end of `part`, as unused if eviction `reinserts` it. False if there is no segment for it.
-    fn relocate(&mut self, hit: Hit, part: Part, reinserts: bool, now: Seconds) -> bool {
-        let Hit { slot, item } = hit;
-        let list = List::of(part, item.expiry(&self.pool), now);
-        if self.log.segments_needed(&self.pool, list, &item) > self.pool.available() {
-            return false;
-        }
-        let total = item.total_bytes();
-        let pool = &mut self.pool;
-        let location = self.log.append(pool, list, &item);
-        let mut from = pool.cursor(item.location, 0);
-        let mut to = pool.cursor(location, 0);
-        pool.copy(&mut from, &mut to, total);
-        let expiry = item.expiry(pool).0;
-        Log::note_expiry(pool, location, expiry);
-        let marks = self.index.entry(pool, slot).0 & (USED | FETCHED);
-        self.index.set(pool, slot, Entry::new(location, if reinserts { marks & !USED } else { marks }));
-        if reinserts {
-            self.counters.reinserted(&item);
-        }
-        self.reclaim.moves += 1;
-        let used = self.pool.used();
-        self.log.kill(&mut self.pool, &item);
-        if !reinserts {
-            self.counters.totals.slabs_moved += u64::from(used - self.pool.used());
-        }
-        self.complete_flush();
-        true
     }
 }
 

@@ -30,6 +30,31 @@ impl Location {
 /// Positions and sizes of items are multiples of this.
 pub(super) const UNIT_BYTES: usize = 4;
 
+/// Parts of a segment whose ages are known. The segment of a list that few items enter may span the whole log.
+pub(super) const EIGHTHS: usize = 8;
+
+/// A difference of ages in 16 bits, rounded up by at most a thousandth: mantissa (11 bits) and exponent.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AgeSpan(u16);
+
+impl AgeSpan {
+    const MANTISSA_BITS: u32 = 11;
+
+    /// At least `span`, if that is below 2^41.
+    pub(super) fn new(span: u64) -> Self {
+        let exponent = (u64::BITS - span.leading_zeros()).saturating_sub(Self::MANTISSA_BITS - 1);
+        let mantissa = (span >> exponent) + u64::from(exponent > 0);
+        u16::try_from(u64::from(exponent) << Self::MANTISSA_BITS | mantissa).map_or(Self(u16::MAX), Self)
+    }
+
+    /// The difference.
+    #[inline]
+    pub(super) fn get(self) -> u64 {
+        let exponent = self.0 >> Self::MANTISSA_BITS;
+        u64::from(self.0 & ((1 << Self::MANTISSA_BITS) - 1)) << exponent
+    }
+}
+
 /// The content of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SegmentKind {
@@ -44,8 +69,13 @@ pub(super) enum SegmentKind {
 /// An entry of the segment table. Byte counts are within the segment.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Segment {
-    /// Sequence number of the segment in the log; 0 outside of the log.
+    /// Sequence number of the log when the segment was closed; while it is open, when it was opened. It is the age of its
+    /// youngest item; 0 outside of the log.
     pub(super) sequence: u64,
+    /// Sequence number of the log when the segment was opened: the age of its oldest item.
+    pub(super) opened: u64,
+    /// Age of the youngest item that begins in each eighth but the last, once the eighth is full; relative to `opened`.
+    pub(super) eighths: [AgeSpan; EIGHTHS - 1],
     /// The next older segment of the list.
     pub(super) previous: SegmentId,
     /// The next younger segment of the list, or the next segment of the free list.
@@ -56,6 +86,8 @@ pub(super) struct Segment {
     pub(super) live: u32,
     /// Bytes at the start that continue an item of an older segment.
     pub(super) head: u32,
+    /// The segment in which the last item continues, if it does.
+    pub(super) continued: SegmentId,
     /// The item that continues at the start, while it lives.
     pub(super) owner: Location,
     /// No item that begins in the segment expires before this second.
@@ -69,16 +101,27 @@ pub(super) struct Segment {
 impl Segment {
     pub(super) const FREE: Self = Self {
         sequence: 0,
+        opened: 0,
+        eighths: [AgeSpan(0); EIGHTHS - 1],
         previous: SegmentId::NONE,
         next: SegmentId::NONE,
         filled: 0,
         live: 0,
         head: 0,
+        continued: SegmentId::NONE,
         owner: Location::NONE,
         expires_first: u32::MAX,
         kind: SegmentKind::Free,
         list: List::MAIN,
     };
+
+    /// Records that the eighths from `begun` to before `full` are full now, and that their youngest item has this age. Not
+    /// inlined: it happens once in many appends.
+    #[inline(never)]
+    pub(super) fn note_age(&mut self, begun: u32, full: u32, age: u64) {
+        let span = AgeSpan::new(age.saturating_sub(self.opened));
+        self.eighths.iter_mut().take(full as usize).skip(begun as usize).for_each(|eighth| *eighth = span);
+    }
 
     /// Bytes of dead items.
     pub(super) fn dead(&self) -> u32 {
@@ -99,11 +142,12 @@ pub(super) enum Part {
     Probation,
 }
 
-/// A list of the log: a part and a class of times to live.
+/// A list of the log: a part and a class of times to live. Probation has two classes only, items that never expire and
+/// others: it is small, and each list costs about a segment that is partly written or partly walked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct List(pub(super) u8);
 
-/// Classes of times to live: items that never expire, and two classes of items that do.
+/// Classes of times to live of the main part: items that never expire, and two classes of items that do.
 const LIFETIMES: u8 = 3;
 /// The longest time to live of the second class.
 const SHORT_S: Seconds = 120;
@@ -113,27 +157,41 @@ impl List {
     pub(super) const MAIN: Self = Self(0);
 
     /// Number of lists.
-    pub(super) const COUNT: usize = 2 * LIFETIMES as usize;
+    pub(super) const COUNT: usize = LIFETIMES as usize + 2;
 
     /// Every list.
     pub(super) fn all() -> impl DoubleEndedIterator<Item = Self> + Clone {
-        (0..2 * LIFETIMES).map(Self)
+        (0..Self::COUNT as u8).map(Self)
     }
 
     /// The list of an item in `part` that expires at `expiry`.
     #[inline]
     pub(super) fn of(part: Part, expiry: Expiry, now: Seconds) -> Self {
-        let lifetime = match expiry {
-            Expiry::NEVER => 0,
-            Expiry(at) if at.saturating_sub(now) <= SHORT_S => 1,
-            Expiry(_) => 2,
-        };
-        Self(part as u8 * LIFETIMES + lifetime)
+        match (part, expiry) {
+            (Part::Probation, _) => Self(LIFETIMES + u8::from(expiry != Expiry::NEVER)),
+            (Part::Main, Expiry::NEVER) => Self::MAIN,
+            (Part::Main, Expiry(at)) => Self(if at.saturating_sub(now) <= SHORT_S { 1 } else { 2 }),
+        }
     }
 
     /// The part of the list.
     #[inline]
     pub(super) fn part(self) -> Part {
         if self.0 < LIFETIMES { Part::Main } else { Part::Probation }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_of_age_are_rounded_up_a_little() {
+        let spans = (0..40).flat_map(|bit| [(1u64 << bit) - 1, 1 << bit, (1 << bit) + 1, 3 << bit >> 1]);
+        for span in (0..5000).chain(spans) {
+            let rounded = AgeSpan::new(span).get();
+            assert!((span..=span + span / 500).contains(&rounded), "{span}: {rounded}");
+        }
+        assert!(AgeSpan::new(u64::MAX).get() > 1 << 40);
     }
 }

@@ -3,8 +3,8 @@
 use super::{
     Hit, Store,
     index::{Entry, USED},
-    item::{Header, Item},
-    log::Log,
+    item::{EXPIRY_WORD_VALUE_BYTES_MIN, Header, Item},
+    log::{End, Log},
     segment::{List, Location, Part},
 };
 use crate::{
@@ -32,14 +32,9 @@ pub(super) struct Attributes {
     pub(super) unique: u64,
 }
 
-/// Why an item was not written.
+/// An item was not written: there is no room, and none can be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum WriteError {
-    /// There is no room, and none can be made.
-    NoRoom,
-    /// The item whose value it extends was evicted to make room.
-    Gone,
-}
+pub(super) struct NoRoom;
 
 impl Store {
     /// Size of the largest item: a little more than half of the pool, so that one of half the limit fits in the whole
@@ -57,7 +52,7 @@ impl Store {
         attributes: Attributes,
         content: Content<'_>,
         now: Seconds,
-    ) -> Result<Item, WriteError> {
+    ) -> Result<Item, NoRoom> {
         let value_bytes = match content {
             Content::Bytes(bytes) => bytes.len() as u32,
             Content::Around(before, after) => {
@@ -66,19 +61,24 @@ impl Store {
             }
         };
         let Attributes { flags, expiry, unique } = attributes;
-        let header = Header { key_bytes: key.len() as u32, value_bytes, flags, expiry, unique, access: now };
+        let expiry_word = !self.config.evictions || value_bytes >= EXPIRY_WORD_VALUE_BYTES_MIN;
+        let key_bytes = key.len() as u32;
+        let header = Header { key_bytes, value_bytes, flags, expiry, expiry_word, unique, access: now };
         let item = header.at(Location::NONE);
         if let (Some(hit), Content::Bytes(bytes)) = (present, content)
             && hit.item.fits_exactly(&item)
+            && self.is_young(&hit.item)
             && !self.pool.is_held(self.pool.segment_of(hit.item.location))
         {
             return Ok(self.overwrite(hit, &header, bytes));
         }
         let list = List::of(self.part_for(hash, present, item.total_bytes()), expiry, now);
-        let present = self.prepare((hash, key), list, &item, present, now)?;
-        if present.is_none() && matches!(content, Content::Around(..)) {
-            return Err(WriteError::Gone);
+        if let Some(hit) = present {
+            self.evictor.pin(hit.item.location);
         }
+        let prepared = self.prepare((hash, key), list, &item, present, now);
+        self.evictor.unpin();
+        let present = prepared?;
         let item = self.append(key, list, &header, content, present.map(|hit| hit.item));
         self.insert_into_index(hash, item, present);
         Ok(item)
@@ -96,7 +96,7 @@ impl Store {
         item
     }
 
-    /// Makes room for `item` in log and index. Returns where the present item is then, if it still is.
+    /// Makes room for `item` in log and index. Returns where the present item is then.
     fn prepare(
         &mut self,
         (hash, key): (u64, &[u8]),
@@ -104,31 +104,27 @@ impl Store {
         item: &Item,
         present: Option<Hit>,
         now: Seconds,
-    ) -> Result<Option<Hit>, WriteError> {
+    ) -> Result<Option<Hit>, NoRoom> {
         let moves = self.reclaim.moves();
-        if !self.make_room(list, item, now) {
-            return Err(WriteError::NoRoom);
+        if !self.make_room(End::of(list), item, now) {
+            return Err(NoRoom);
         }
         if present.is_none() && self.index.is_full_for(&self.pool, hash) {
-            let needed = self.log.segments_needed(&self.pool, list, item);
+            let needed = self.log.segments_needed(&self.pool, End::of(list), item);
             if !self.make_segments(needed + 1, now) || !self.index.add_overflow_segment(&mut self.pool) {
-                return Err(WriteError::NoRoom);
+                return Err(NoRoom);
             }
-            if !self.make_room(list, item, now) {
-                return Err(WriteError::NoRoom);
+            if !self.make_room(End::of(list), item, now) {
+                return Err(NoRoom);
             }
         }
         if present.is_none() || moves == self.reclaim.moves() {
             return Ok(present);
         }
         let pool = &self.pool;
-        let slot = self.index.find(pool, hash, |entry| Item::key_is(pool, entry.location(), key));
-        match slot {
-            Some(slot) => Ok(Some(Hit { slot, item: Item::parse(pool, self.index.entry(pool, slot).location()) })),
-            // The item was evicted, so the index usually has a hole for the new one.
-            None if self.index.is_full_for(pool, hash) => Err(WriteError::NoRoom),
-            None => Ok(None),
-        }
+        // It is pinned, so it has only moved.
+        let slot = self.index.find(pool, hash, |entry| Item::key_is(pool, entry.location(), key)).ok_or(NoRoom)?;
+        Ok(Some(Hit { slot, item: Item::parse(pool, self.index.entry(pool, slot).location()) }))
     }
 
     /// The part of the log for a new item. A replaced item keeps its part; an item that was evicted too early skips
@@ -152,7 +148,7 @@ impl Store {
     /// Writes header, key and value at the end of `list`.
     fn append(&mut self, key: &[u8], list: List, header: &Header, content: Content<'_>, old: Option<Item>) -> Item {
         let pool = &mut self.pool;
-        let location = self.log.append(pool, list, &header.at(Location::NONE));
+        let location = self.log.append(pool, End::of(list), &header.at(Location::NONE));
         let item = header.emit(pool, location);
         let mut cursor = pool.cursor(location, item.header_bytes());
         pool.write(&mut cursor, key);
@@ -174,7 +170,8 @@ impl Store {
     fn insert_into_index(&mut self, hash: u64, item: Item, present: Option<Hit>) {
         self.counters.link(&item);
         let Some(old) = present else {
-            self.index.insert(&mut self.pool, hash, Entry::new(item.location, 0));
+            let ghosts = &self.ghosts;
+            self.index.insert(&mut self.pool, hash, Entry::new(item.location, 0), |word| ghosts.age(word));
             self.grow_index();
             return;
         };

@@ -1,0 +1,170 @@
+//! Hit ratios of each class of expiry, size and rate, compared with those of exact caches in as much memory.
+
+#[path = "common/aged.rs"]
+#[allow(dead_code, reason = "the other tests use the rest")]
+mod aged;
+#[path = "common/oracles.rs"]
+mod oracles;
+#[path = "common/random.rs"]
+#[allow(dead_code, reason = "the other tests use the rest")]
+mod random;
+
+use aged::Aged;
+use oracles::{ExactLru, ExactS3Fifo, Oracle};
+use random::Random;
+use wasmcached_core::command::Eviction;
+
+/// Header, padding on average, and the share of the index; an item with an expiry has four bytes more.
+const BOOKKEEPING_BYTES: u64 = 12 + 2 + 10;
+const MIB: u64 = 1 << 20;
+const KEY_BYTES: u64 = 20;
+/// Part of its requests that a class may lose as hits. The store has free segments, segments that are partly written and
+/// segments that are partly walked, 2 to 3 % of the smallest memory here; the exact caches have none.
+const LOST_MAX: f64 = 0.02;
+
+/// Requests of the rarest class that are counted.
+const COUNTED_MIN: usize = 400;
+
+/// A class of items: their time to live, the size of their values, how often one is requested, and how many there are
+/// for each that fits if the memory is divided equally.
+#[derive(Clone, Copy, Debug)]
+struct Class {
+    ttl_s: u32,
+    value_bytes: usize,
+    weight: usize,
+    keys_tenths: u64,
+}
+
+const fn class(ttl_s: u32, value_bytes: usize, weight: usize, keys_tenths: u64) -> Class {
+    Class { ttl_s, value_bytes, weight, keys_tenths }
+}
+
+/// Requests as class and key: lower numbers of a class are more popular.
+fn requests(memory_bytes: u64, classes: &[Class], seed: u64) -> Vec<(usize, u64)> {
+    let mut random = Random::new(seed);
+    let weights: usize = classes.iter().map(|class| class.weight).sum();
+    let keys = |class: &Class| {
+        (memory_bytes / classes.len() as u64 / (class.value_bytes as u64 + 45) * class.keys_tenths / 10).max(4) as usize
+    };
+    let rarest = classes.iter().map(|class| class.weight).min().unwrap_or(1);
+    let count = (5 * classes.iter().map(keys).sum::<usize>()).max(2 * COUNTED_MIN * weights / rarest);
+    let draw = |_| {
+        let mut point = random.within(0..weights);
+        let mut at = 0;
+        while point >= classes[at].weight {
+            point -= classes[at].weight;
+            at += 1;
+        }
+        let keys = keys(&classes[at]);
+        let number = random.within(0..keys) * random.within(0..keys) / keys;
+        (at, (at as u64) << 40 | number as u64)
+    };
+    (0..count).map(draw).collect()
+}
+
+/// A hit ratio that was counted.
+#[derive(Clone, Copy)]
+struct Ratio {
+    hits: u32,
+    requests: u32,
+}
+
+impl Ratio {
+    fn get(self) -> f64 {
+        f64::from(self.hits) / f64::from(self.requests.max(1))
+    }
+
+    /// Standard error: the rarest classes are requested only a few hundred times.
+    fn error(self) -> f64 {
+        (self.get() * (1.0 - self.get()) / f64::from(self.requests.max(1))).sqrt()
+    }
+}
+
+impl std::fmt::Debug for Ratio {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:.3}", self.get())
+    }
+}
+
+/// Hit ratio of each class in the second half of the requests.
+fn ratios(classes: &[Class], requests: &[(usize, u64)], mut hit: impl FnMut(usize, u64) -> bool) -> Vec<Ratio> {
+    let mut ratios = vec![Ratio { hits: 0, requests: 0 }; classes.len()];
+    for (at, &(class, key)) in requests.iter().enumerate() {
+        let is_hit = hit(class, key);
+        if at > requests.len() / 2 {
+            ratios[class].hits += u32::from(is_hit);
+            ratios[class].requests += 1;
+        }
+    }
+    ratios
+}
+
+fn store_ratios(memory_bytes: u64, eviction: Eviction, classes: &[Class], requests: &[(usize, u64)]) -> Vec<Ratio> {
+    let mut aged = Aged::new(memory_bytes, eviction, requests.len() * 2);
+    let ratios = ratios(classes, requests, |class, key| {
+        let is_hit = aged.get(key);
+        if !is_hit {
+            aged.set(key, classes[class].value_bytes, classes[class].ttl_s);
+        }
+        is_hit
+    });
+    aged.store.check();
+    assert!(!aged.evicted.is_empty());
+    ratios
+}
+
+fn oracle_ratios(oracle: &mut dyn Oracle, classes: &[Class], requests: &[(usize, u64)]) -> Vec<Ratio> {
+    ratios(classes, requests, |class, key| {
+        let Class { ttl_s, value_bytes, .. } = classes[class];
+        let expiry = if ttl_s == 0 && value_bytes < 4096 { 0 } else { 4 };
+        oracle.request(key, KEY_BYTES + value_bytes as u64 + BOOKKEEPING_BYTES + expiry)
+    })
+}
+
+fn no_class_loses_hits(memory_bytes: u64, classes: &[Class], seed: u64) {
+    let requests = requests(memory_bytes, classes, seed);
+    let exact = [
+        oracle_ratios(&mut ExactLru::new(memory_bytes), classes, &requests),
+        oracle_ratios(&mut ExactS3Fifo::new(memory_bytes), classes, &requests),
+    ];
+    for (eviction, exact) in [Eviction::Lru, Eviction::S3Fifo].into_iter().zip(exact) {
+        let ours = store_ratios(memory_bytes, eviction, classes, &requests);
+        let what = format!("{eviction:?}, {} MiB, load {seed}: {ours:?}, exact {exact:?}", memory_bytes >> 20);
+        println!("{what}");
+        let is_close = |(ours, exact): (&Ratio, Ratio)| ours.get() >= exact.get() - LOST_MAX - exact.error();
+        assert!(ours.iter().zip(exact).all(is_close), "{what}");
+    }
+}
+
+/// Times to live, sizes, and rates up to 1 : 1000.
+const LOADS: [&[Class]; 11] = [
+    &[class(0, 300, 1, 20), class(3600, 300, 1, 20)],
+    &[class(0, 300, 1000, 40), class(3600, 300, 1, 1)],
+    &[class(0, 300, 10, 30), class(60, 300, 1, 10), class(86_400, 300, 100, 30)],
+    &[class(0, 400, 100, 60), class(60, 60, 30, 5), class(86_400, 100, 10, 2)],
+    &[class(0, 4000, 10, 20), class(60, 40, 10, 20), class(3600, 600, 1, 5)],
+    &[class(60, 200, 30, 60), class(3600, 200, 1, 2)],
+    &[class(0, 100, 1, 5), class(60, 100, 1000, 40), class(3600, 100, 30, 10)],
+    &[class(0, 40, 1000, 60), class(86_400, 4000, 30, 20), class(60, 600, 1, 2)],
+    &[class(3600, 1000, 1, 30), class(86_400, 100, 1, 30), class(0, 1000, 1, 30), class(60, 100, 1, 30)],
+    &[class(0, 300, 1, 30), class(60, 300, 100, 30)],
+    &[class(0, 20, 100, 20), class(0, 300, 100, 20), class(0, 5000, 10, 20)],
+];
+
+/// Items that are large for 4 MiB: the store keeps as many segments free as the largest takes, so that it can be moved.
+const LARGE: &[Class] = &[class(0, 30_000, 10, 20), class(60, 300, 100, 20), class(3600, 300, 1000, 20)];
+
+#[test]
+fn no_class_loses_hits_against_the_exact_caches() {
+    for (seed, classes) in LOADS.iter().enumerate() {
+        no_class_loses_hits(4 * MIB, classes, seed as u64);
+    }
+}
+
+#[test]
+fn no_class_loses_hits_in_larger_memories() {
+    for (memory_bytes, seed) in [(8 * MIB, 4), (8 * MIB, 9), (16 * MIB, 8)] {
+        no_class_loses_hits(memory_bytes, LOADS[seed], seed as u64);
+    }
+    no_class_loses_hits(16 * MIB, LARGE, 11);
+}
