@@ -18,7 +18,7 @@ use crate::server::Program;
 const TEACHING: &str = "\
 Each load is replayed through each cache: get a key, and after a miss set it. `size` is a share of the load's \
 footprint, the memory of all its keys in this store; `exact LRU` and the stores have exactly so many bytes, \
-the store's index and bookkeeping included. `to LRU` is the store's miss ratio as a multiple of the exact LRU's.
+the store's index and bookkeeping included; so has the `exact S3-FIFO`. `to LRU` is the store's miss ratio as a multiple of the exact LRU's.
 
 memcached gets the nearest `-m`, but holds at least a page of 1 MiB for each size class: `held` is its real memory, \
 pages and hash table. So `store in as much` is this store once more, in as many bytes as memcached held, and \
@@ -28,7 +28,7 @@ runs; all others repeat exactly. Loads with expiry need a simulated clock and ru
 Columns in `bytes` are miss ratios counted in bytes of values instead of requests. `!` marks what misses its bar.
 
 Examples:
-  cargo xtask bench hit-ratio --quick --no-memcached       the store and the exact LRU, small loads
+  cargo xtask bench hit-ratio --quick --no-memcached       the store and the exact caches, small loads
   cargo xtask bench hit-ratio --loads zipf-0.9,scan        two loads
   cargo xtask bench hit-ratio --trace FILE --write-docs    everything, into docs/reference
   cargo xtask bench hit-ratio --held                       how many items fit";
@@ -46,7 +46,7 @@ pub struct HitRatio {
     /// Also replay a trace: lines of `time_s,key,bytes`, compressed with zstd if its name ends in .zst
     #[arg(long, env = "WASMCACHED_TRACE", value_name = "FILE")]
     trace: Option<PathBuf>,
-    /// Only the exact LRU and this store
+    /// Only the exact caches and this store
     #[arg(long)]
     no_memcached: bool,
     /// The memcached to compare with

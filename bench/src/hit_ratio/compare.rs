@@ -11,7 +11,7 @@ use super::lru::Expired;
 use super::memcached::Held;
 use super::request::MissCount;
 use super::store::{STORES, StoreKind};
-use super::{lru, memcached, store};
+use super::{lru, memcached, s3fifo, store};
 use crate::outcome::Outcome;
 use crate::server::Program;
 
@@ -46,6 +46,8 @@ pub struct Row {
     pub lru: Miss,
     /// The exact LRU that removes expired items at once, if any expire.
     pub lru_expiring: Option<Miss>,
+    /// The exact S3-FIFO.
+    pub s3fifo: Miss,
     /// Results of the [`STORES`].
     pub stores: Vec<StoreResult>,
     /// Real memcached, if it ran this load.
@@ -87,6 +89,7 @@ pub struct MemcachedResult {
 #[derive(Clone, Copy, Debug)]
 enum Job {
     Lru(Expired),
+    S3Fifo,
     Store(usize),
     Memcached,
 }
@@ -94,6 +97,7 @@ enum Job {
 /// Result of a [`Job`].
 enum Done {
     Lru(Expired, MissCount),
+    S3Fifo(MissCount),
     Store(usize, MissCount, Box<Counters>),
     /// `-m`, misses, memory, and the misses of the store in as much memory.
     Memcached(u64, MissCount, Held, MissCount),
@@ -129,7 +133,7 @@ pub fn compare(load: &Load, threads: usize, memcached: Option<&Program>) -> Outc
 
 fn local_jobs(load: &Load) -> Vec<Job> {
     let oracles = [Expired::Kept, Expired::Removed].into_iter().take(if load.has_expiry() { 2 } else { 1 });
-    oracles.map(Job::Lru).chain((0..STORES.len()).map(Job::Store)).collect()
+    oracles.map(Job::Lru).chain([Job::S3Fifo]).chain((0..STORES.len()).map(Job::Store)).collect()
 }
 
 fn jobs(rows: usize, each: Vec<Job>) -> Vec<(usize, Job)> {
@@ -144,6 +148,7 @@ impl Job {
     fn run(self, load: &Load, cache_bytes: u64, program: Option<&Program>) -> Outcome<Done> {
         match self {
             Self::Lru(expired) => Ok(Done::Lru(expired, lru::replay(load, expired, cache_bytes))),
+            Self::S3Fifo => Ok(Done::S3Fifo(s3fifo::replay(load, cache_bytes))),
             Self::Store(kind) => {
                 let (missed, counters) = store::replay(&STORES[kind], load, cache_bytes, cache_bytes)?;
                 Ok(Done::Store(kind, missed, Box::new(counters)))
@@ -177,6 +182,7 @@ impl Row {
         match done {
             Done::Lru(Expired::Kept, missed) => self.lru = miss(missed),
             Done::Lru(Expired::Removed, missed) => self.lru_expiring = Some(miss(missed)),
+            Done::S3Fifo(missed) => self.s3fifo = miss(missed),
             Done::Store(kind, missed, counters) => {
                 self.stores[kind] = StoreResult { miss: miss(missed), counters: *counters };
             }
@@ -217,6 +223,7 @@ mod tests {
             assert!(
                 row.lru.ratio > 0.0 && row.lru.bytes < 1.0 && row.lru_expiring.is_none() && row.memcached.is_none()
             );
+            assert!(row.s3fifo.ratio > 0.0 && row.s3fifo.ratio < row.lru.ratio);
             assert!(row.stores.iter().all(|store| store.miss.ratio > 0.0 && store.counters.curr_items > 0));
         }
     }

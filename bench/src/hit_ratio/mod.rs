@@ -28,6 +28,7 @@ pub mod memcached;
 pub mod plot;
 pub mod report;
 pub mod request;
+pub mod s3fifo;
 pub mod store;
 pub mod synthetic;
 pub mod trace;

@@ -75,6 +75,7 @@ fn cells(result: &LoadResult, with_held: bool) -> Vec<Vec<String>> {
     if has_expiring {
         head.push("expired go at once".into());
     }
+    head.push("exact S3-FIFO".into());
     head.extend(STORES.iter().flat_map(|kind| [kind.name.to_owned(), "to LRU".into()]));
     if with_held {
         head.extend(["items", "dead MiB", "free MiB"].map(String::from));
@@ -94,6 +95,7 @@ fn cells(result: &LoadResult, with_held: bool) -> Vec<Vec<String>> {
         let mut cells =
             vec![format!("{} %", row.percent), format!("{:.2}", mib(row.cache_bytes)), ratio(row.lru.ratio)];
         cells.extend(row.lru_expiring.map(|miss| ratio(miss.ratio)));
+        cells.push(ratio(row.s3fifo.ratio));
         cells.extend(STORES.iter().enumerate().flat_map(|(at, kind)| {
             let to_lru = row.to_lru(at);
             [ratio(row.stores[at].miss.ratio), marked(to_lru, to_lru > kind.to_lru_max)]
@@ -216,6 +218,7 @@ mod tests {
             cache_bytes: 1 << 20,
             requested: MissCount { requests: 100, bytes: 1000 },
             lru: miss(0.5),
+            s3fifo: miss(0.45),
             stores: vec![StoreResult { miss: miss(store_miss), ..StoreResult::default() }; STORES.len()],
             memcached: Some(memcached),
             ..Row::default()
