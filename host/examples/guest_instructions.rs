@@ -15,7 +15,10 @@ mod settings;
 use settings::MemoryLayout;
 use std::{env, hint::black_box, iter};
 use wasmcached_core::{
-    boundary::config::{Config, StoreConfig},
+    boundary::{
+        config::{Config, StoreConfig},
+        status::ConnectionStatus,
+    },
     hash::Seed,
 };
 use wasmtime::{Engine, Instance, Memory, Store, TypedFunc, WasmParams, WasmResults};
@@ -203,19 +206,13 @@ struct Guest {
     /// The window of all connections without one of their own.
     window_at: usize,
     /// The last status after a long request.
-    status: u32,
+    status: ConnectionStatus,
 }
 
 /// Indices of words in the mailbox.
 const WINDOW_AT: usize = 0;
 const OUTPUT_AT: usize = 2;
-const SLICES_AT: usize = 16;
-
-/// The status after a complete reply, and bits that it may have besides.
-const OUTPUT: u32 = 1;
-const PARTIAL: u32 = 16;
-const SLICES: u32 = 64;
-const WINDOW: u32 = 128;
+const SLICES_AT: usize = 17;
 
 impl Guest {
     fn new() -> Self {
@@ -229,7 +226,16 @@ impl Guest {
         let memory = instance.get_memory(&mut store, "memory").expect("the guest's memory");
         let advance = instance.get_typed_func(&mut store, "advance").expect("the guest's verb");
         let input = instance.get_typed_func(&mut store, "input").expect("the guest's verb");
-        let mut guest = Self { store, instance, memory, advance, input, mailbox_at: 0, window_at: 0, status: 0 };
+        let mut guest = Self {
+            store,
+            instance,
+            memory,
+            advance,
+            input,
+            mailbox_at: 0,
+            window_at: 0,
+            status: ConnectionStatus::default(),
+        };
         let config = Config {
             store: StoreConfig { seed: Seed(1, 2), ..StoreConfig::default() },
             output_slices: true,
@@ -249,7 +255,7 @@ impl Guest {
         let connection = self.call("open", 0u32);
         self.call::<_, ()>("input", connection);
         self.window_at = self.word(WINDOW_AT);
-        self.status = 0;
+        self.status = ConnectionStatus::default();
         connection
     }
 
@@ -257,7 +263,7 @@ impl Guest {
     fn exchange(&mut self, connection: u32, request: &[u8]) -> usize {
         self.memory.data_mut(&mut self.store)[self.window_at..][..request.len()].copy_from_slice(request);
         let status = self.advance.call(&mut self.store, (connection, request.len() as u32, NOW)).expect("no trap");
-        assert_eq!(status, OUTPUT, "an answer, and nothing more to do");
+        assert_eq!(status, ConnectionStatus::OUTPUT.0, "an answer, and nothing more to do");
         black_box(self.output()).len()
     }
 
@@ -272,12 +278,14 @@ impl Guest {
             let (at, bytes) = (self.word(WINDOW_AT), self.word(WINDOW_AT + 1));
             let (now, rest) = request.split_at(request.len().min(bytes));
             self.memory.data_mut(&mut self.store)[at..][..now.len()].copy_from_slice(now);
-            self.status = self.advance.call(&mut self.store, (connection, now.len() as u32, NOW)).expect("no trap");
-            let expected = if rest.is_empty() { OUTPUT } else { PARTIAL };
-            assert_eq!(self.status & !(SLICES | WINDOW), expected, "an answer at the end, and nothing more to do");
+            let status = self.advance.call(&mut self.store, (connection, now.len() as u32, NOW)).expect("no trap");
+            self.status = ConnectionStatus(status);
+            let expected = if rest.is_empty() { ConnectionStatus::OUTPUT } else { ConnectionStatus::PARTIAL };
+            let others = self.status.without(ConnectionStatus::SLICES).without(ConnectionStatus::WINDOW);
+            assert_eq!(others, expected, "an answer at the end, and nothing more to do");
             request = rest;
         }
-        if self.status & SLICES == 0 {
+        if !self.status.has(ConnectionStatus::SLICES) {
             return black_box(self.output()).len();
         }
         let (at, count) = (self.word(SLICES_AT), self.word(SLICES_AT + 1));
@@ -286,7 +294,8 @@ impl Guest {
 
     /// Whether the last reply begins with these bytes.
     fn begins(&self, bytes: &[u8]) -> bool {
-        let first = if self.status & SLICES == 0 { self.output() } else { self.range(self.word(SLICES_AT)) };
+        let first =
+            if !self.status.has(ConnectionStatus::SLICES) { self.output() } else { self.range(self.word(SLICES_AT)) };
         first.starts_with(bytes)
     }
 
