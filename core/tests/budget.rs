@@ -52,7 +52,8 @@ fn admit(server: &mut Server, clients: &mut [Client]) -> usize {
         let wanted = server.front().wanted_bytes(client.id);
         !client.closed && wanted > 0 && wanted <= server.front().room_bytes()
     }) {
-        server.front().admit(client.id);
+        let now = server.now;
+        server.front().admit(client.id, now);
         client.status = client.status.without(ConnectionStatus::WAITING).with(ConnectionStatus::MORE, true);
         send(server, client, b"");
         admitted += 1;
@@ -298,6 +299,25 @@ fn who_stalls_is_named_and_ends() {
     assert_eq!(server.front().buffers_bytes(), 0);
     assert_eq!(server.front().largest_holder(u32::MAX), None);
     assert_eq!(server.front().shed(ConnectionId(99)), ConnectionStatus::CLOSE);
+}
+
+#[test]
+fn who_is_admitted_has_time_to_go_on() {
+    let mut server = Server::solo(&config(), START);
+    let mut clients: Vec<Client> = (0..30).map(|_| Client::new(&mut server)).collect();
+    for client in &mut clients {
+        send(&mut server, client, &set("k", 1_000_000)[..500_000]);
+    }
+    while let Some((id, _)) = server.front().largest_holder(START + 1000) {
+        server.front().close(id);
+        clients.retain(|client| client.id != id);
+    }
+    // Nothing has happened in this guest since they began to wait.
+    for client in &clients {
+        assert!(client.status.has(ConnectionStatus::WAITING));
+        server.front().admit(client.id, START + 1000);
+    }
+    assert_eq!(server.front().largest_holder(START + 1000 + limits::STALLED_UPLOAD_S_MIN), None);
 }
 
 #[test]

@@ -27,7 +27,7 @@ export class Connection {
    * no more from its client until this is `false`. Whole requests are answered in any case.
    */
   get isWaiting(): boolean {
-    return !this.isClosed && this.#guest.waits(this.#number);
+    return !this.isClosed && this.#guest.waits(this.#number, this.#now());
   }
 
   /** Processes bytes of a client and returns the reply of a server. Keeps an incomplete request for the next call. */

@@ -169,8 +169,8 @@ export class Guest {
   }
 
   /** Whether the rest of a request has no room. */
-  waits(connection: number): boolean {
-    return this.#call(() => this.#exports.solo_waits(this.#solo, connection)) === 1;
+  waits(connection: number, now: number): boolean {
+    return this.#call(() => this.#exports.solo_waits(this.#solo, connection, now)) === 1;
   }
 
   /** Passes `input` to a connection and returns its output. */

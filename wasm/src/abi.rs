@@ -303,12 +303,12 @@ pub extern "C" fn wanted(connection: u32) -> u32 {
     front.map_or(0, |front| u32::try_from(front.wanted_bytes(ConnectionId(connection))).unwrap_or(u32::MAX))
 }
 
-/// Gives the waiting request of `connection` its room.
+/// Gives the waiting request of `connection` its room `now`.
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
-pub extern "C" fn admit(connection: u32) {
+pub extern "C" fn admit(connection: u32, now: u32) {
     let guest = guest();
     if let Some(front) = guest.engine.as_mut().and_then(Engine::front) {
-        front.admit(ConnectionId(connection));
+        front.admit(ConnectionId(connection), now);
     }
     guest.show_held();
 }

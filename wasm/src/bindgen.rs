@@ -221,8 +221,8 @@ impl Solo {
     }
 
     /// 1 if the rest of a request of `connection` has no room, so that its client should not send more for now.
-    pub fn waits(&mut self, connection: u32) -> u32 {
-        u32::from(self.host.waits(&mut self.engine, ConnectionId(connection)))
+    pub fn waits(&mut self, connection: u32, now: u32) -> u32 {
+        u32::from(self.host.waits(&mut self.engine, ConnectionId(connection), now))
     }
 
     /// Puts the output of `connection` into the mailbox.

@@ -117,11 +117,11 @@ impl LocalHost {
 
     /// Whether the rest of a request of `id` has no room: its client should send no more for now. It has room from then
     /// on if it fits.
-    pub fn waits(&self, engine: &mut Engine, id: ConnectionId) -> bool {
+    pub fn waits(&self, engine: &mut Engine, id: ConnectionId, now: Seconds) -> bool {
         let Some(front) = engine.front() else { return false };
         let waits = front.wanted_bytes(id) > front.room_bytes();
         if !waits {
-            front.admit(id);
+            front.admit(id, now);
         }
         waits
     }

@@ -150,8 +150,8 @@ impl Front {
         })
     }
 
-    /// Gives the waiting request of a connection its room, whether there is any or not: its host has decided.
-    pub fn admit(&mut self, id: ConnectionId) {
+    /// Gives the waiting request of a connection its room `now`, whether there is any or not: its host has decided.
+    pub fn admit(&mut self, id: ConnectionId, now: Seconds) {
         let Some(connection) = self.connections.get_mut(id.0 as usize) else { return };
         if connection.wanted == 0 {
             return;
@@ -160,7 +160,8 @@ impl Front {
         connection.reserved = core::mem::take(&mut connection.wanted);
         connection.is_admitted = true;
         connection.status = connection.status.without(ConnectionStatus::WAITING);
-        connection.progress_at = self.context.time.now;
+        // While it waited the front may have had nothing to do.
+        connection.progress_at = now;
         self.budget.update(before, connection);
     }
 

@@ -210,8 +210,8 @@ impl Front {
     }
 
     /// Gives the waiting request of a connection its room.
-    pub(crate) fn admit(&mut self, connection: u32) -> Result<(), Fault> {
-        self.guest.call(&self.budget.admit, connection)
+    pub(crate) fn admit(&mut self, connection: u32, now: u32) -> Result<(), Fault> {
+        self.guest.call(&self.budget.admit, (connection, now))
     }
 
     /// The connection that has held most for longest without progress, and its weight; `None` if there is none. Before
@@ -359,7 +359,7 @@ struct LoginVerbs {
 
 struct BudgetVerbs {
     wanted: Verb<u32, u32>,
-    admit: Verb<u32, ()>,
+    admit: Verb<(u32, u32), ()>,
     holder: Verb<u32, u64>,
     shed: Verb<u32, u32>,
 }

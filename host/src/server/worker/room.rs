@@ -130,7 +130,7 @@ impl Worker {
         connection.set(ConnectionFlag::More, true);
         connection.entry.touch(self.now);
         self.room.waiting -= 1;
-        self.front.admit(connection.guest)?;
+        self.front.admit(connection.guest, self.now)?;
         self.publish_held(self.front.held_bytes());
         self.queue(index);
         Ok(())
