@@ -225,7 +225,14 @@ fn leaves_huge_number(case: &Case<'_>) -> bool {
         };
         words.filter(is_huge).any(|word| refuses(case.theirs) || contains(case.theirs, word))
     };
-    !refuses(case.ours) && case.requests.iter().any(is_arithmetic) && case.requests.iter().any(is_left)
+    // The initial number of a packet, behind its delta.
+    let begins_huge = |request: &&[u8]| {
+        let first = header(request).and(request.get(32));
+        is_arithmetic(request) && first.is_some_and(|first| first >> 7 != 0) && refuses(case.theirs)
+    };
+    !refuses(case.ours)
+        && case.requests.iter().any(is_arithmetic)
+        && case.requests.iter().any(|request| is_left(request) || begins_huge(request))
 }
 
 /// Whether all bytes are white space in C.
