@@ -301,19 +301,26 @@ fn who_stalls_is_named_and_ends() {
     assert_eq!(server.front().shed(ConnectionId(99)), ConnectionStatus::CLOSE);
 }
 
+/// Clients that send the first half of a long value and stop. Those that have room are named as holders, and closed.
+fn waiters(server: &mut Server) -> Vec<Client> {
+    let mut clients: Vec<Client> = (0..30).map(|_| Client::new(server)).collect();
+    for client in &mut clients {
+        send(server, client, &set("k", 1_000_000)[..500_000]);
+    }
+    while let Some((id, _)) = server.front().largest_holder(START + 1000) {
+        let client = clients.iter_mut().find(|client| client.id == id).unwrap();
+        assert!(!client.status.has(ConnectionStatus::WAITING));
+        server.front().close(id);
+        client.closed = true;
+    }
+    clients
+}
+
 #[test]
 fn who_is_admitted_has_time_to_go_on() {
     let mut server = Server::solo(&config(), START);
-    let mut clients: Vec<Client> = (0..30).map(|_| Client::new(&mut server)).collect();
-    for client in &mut clients {
-        send(&mut server, client, &set("k", 1_000_000)[..500_000]);
-    }
-    while let Some((id, _)) = server.front().largest_holder(START + 1000) {
-        server.front().close(id);
-        clients.retain(|client| client.id != id);
-    }
     // Nothing has happened in this guest since they began to wait.
-    for client in &clients {
+    for client in waiters(&mut server).iter().filter(|client| !client.closed) {
         assert!(client.status.has(ConnectionStatus::WAITING));
         server.front().admit(client.id, START + 1000);
     }
@@ -323,16 +330,7 @@ fn who_is_admitted_has_time_to_go_on() {
 #[test]
 fn who_waits_is_never_named() {
     let mut server = Server::solo(&config(), START);
-    let mut clients: Vec<Client> = (0..30).map(|_| Client::new(&mut server)).collect();
-    for client in &mut clients {
-        send(&mut server, client, &set("k", 1_000_000)[..500_000]);
-    }
-    while let Some((id, _)) = server.front().largest_holder(START + 1000) {
-        let client = clients.iter_mut().find(|client| client.id == id).unwrap();
-        assert!(!client.status.has(ConnectionStatus::WAITING));
-        server.front().close(id);
-        client.closed = true;
-    }
+    let clients = waiters(&mut server);
     assert_eq!(waiting(&clients), clients.iter().filter(|client| !client.closed).count());
     assert_eq!(waiting(&clients), 30 - LARGE_BYTES / 1_000_021);
 }
