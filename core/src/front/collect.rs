@@ -352,17 +352,18 @@ impl Collector<'_> {
 
     /// An empty pending answer holds the state, so that everything before it is answered first.
     fn close(&mut self) -> ControlFlow<()> {
-        self.found.state = State::Closing;
-        self.found.cursor = self.input.len();
-        self.push_answer(b"");
-        BREAK
+        self.close_with(Task::Answer(b""))
     }
 
     /// The connection closes because of its input, without an answer.
     fn refuse_and_close(&mut self) -> ControlFlow<()> {
+        self.close_with(Task::RefusalText(b""))
+    }
+
+    fn close_with(&mut self, last: Task) -> ControlFlow<()> {
         self.found.state = State::Closing;
         self.found.cursor = self.input.len();
-        self.push_refusal(b"");
+        self.push(Span::default(), Span::default(), last);
         BREAK
     }
 

@@ -307,7 +307,7 @@ impl Connection {
     }
 
     /// Forgets a long value whose end was sent.
-    fn end_stream(&mut self) {
+    pub(super) fn end_stream(&mut self) {
         if !self.has_output() && self.stream.as_ref().is_some_and(|stream| stream.is_shown()) {
             self.stream = None;
         }

@@ -43,7 +43,7 @@ impl Front {
             } else {
                 connection.keep_output(self.borrowed.copy(&self.output, lender, sent..kept));
             }
-            connection.keep_stream();
+            connection.end_stream();
             self.output.clear();
             self.borrowed.clear();
             connection.status = connection.status.with(ConnectionStatus::MORE, connection.streams());
