@@ -5,43 +5,16 @@ mod common;
 use common::{
     START,
     host::{Client, Cuts, Server},
+    long::{found, packet, set, value},
     random::Random,
 };
-use wasmcached_core::{
-    boundary::config::{Config, StoreConfig},
-    front::ConnectionStatus,
-    limits::BORROWED_BYTES_MIN,
-};
+use wasmcached_core::{boundary::config::Config, front::ConnectionStatus, limits::BORROWED_BYTES_MIN};
 
 /// The longest line before a value and the end behind it.
 const AROUND_BYTES_MAX: usize = 64;
 
 fn config(output_slices: bool) -> Config {
-    let store = StoreConfig {
-        item_bytes_max: 2 << 20,
-        memory_bytes: 16 << 20,
-        memory_bytes_capacity: 16 << 20,
-        ..common::config().store
-    };
-    Config { store, output_slices, ..common::config() }
-}
-
-fn value(bytes: usize, seed: u64) -> Vec<u8> {
-    // Neither a byte's neighbours nor its segment tell what it should be.
-    (0..bytes as u64).map(|place| ((place + seed).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8).collect()
-}
-
-fn set(key: &str, value: &[u8]) -> Vec<u8> {
-    [format!("set {key} 7 0 {}\r\n", value.len()).as_bytes(), value, b"\r\n"].concat()
-}
-
-fn found(key: &str, value: &[u8]) -> Vec<u8> {
-    [format!("VALUE {key} 7 {}\r\n", value.len()).as_bytes(), value, b"\r\nEND\r\n"].concat()
-}
-
-fn packet(opcode: u8, key: &[u8]) -> Vec<u8> {
-    let head = [&[0x80, opcode, 0, key.len() as u8, 0, 0, 0, 0][..], &(key.len() as u32).to_be_bytes(), &[0; 12]];
-    [&head.concat()[..], key].concat()
+    Config { output_slices, ..common::long::config(16 << 20) }
 }
 
 /// A request that is answered in one turn: its whole output, and how many bytes of it the front has copied.

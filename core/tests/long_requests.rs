@@ -5,35 +5,16 @@ mod common;
 use common::{
     START,
     host::{Client, Cuts, Server},
+    long::{found, set, value},
     random::Random,
 };
 use wasmcached_core::{
-    boundary::config::{Config, StoreConfig},
     front::{ConnectionId, ConnectionStatus},
     limits::{LENT_BUFFER_BYTES_MAX, LONG_REQUEST_PATIENCE, SPARE_BUFFERS_BYTES_MAX, WINDOW_BYTES},
 };
 
 fn server() -> Server {
-    let store = StoreConfig {
-        item_bytes_max: 2 << 20,
-        memory_bytes: 32 << 20,
-        memory_bytes_capacity: 32 << 20,
-        ..common::config().store
-    };
-    Server::solo(&Config { store, ..common::config() }, START)
-}
-
-fn value(bytes: usize, seed: u64) -> Vec<u8> {
-    // Neither a byte's neighbours nor its segment tell what it should be.
-    (0..bytes as u64).map(|place| ((place + seed).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8).collect()
-}
-
-fn set(key: &str, value: &[u8]) -> Vec<u8> {
-    [format!("set {key} 7 0 {}\r\n", value.len()).as_bytes(), value, b"\r\n"].concat()
-}
-
-fn found(key: &str, value: &[u8]) -> Vec<u8> {
-    [format!("VALUE {key} 7 {}\r\n", value.len()).as_bytes(), value, b"\r\nEND\r\n"].concat()
+    Server::solo(&common::long::config(32 << 20), START)
 }
 
 /// Address and length of the next window.

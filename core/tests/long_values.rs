@@ -5,52 +5,20 @@ mod common;
 use common::{
     START,
     host::{Client, Cuts, Server},
+    long::{found, one, packet, set, value},
     random::Random,
 };
 use wasmcached_core::{
-    boundary::config::{Config, StoreConfig},
+    boundary::config::Config,
     boundary::status::ConnectionStatus,
     limits::{HOLD_S, PIECE_BYTES},
 };
 
-fn config() -> Config {
-    let store = StoreConfig {
-        item_bytes_max: 2 << 20,
-        memory_bytes: 64 << 20,
-        memory_bytes_capacity: 64 << 20,
-        ..common::config().store
-    };
-    Config { store, ..common::config() }
-}
-
 /// A solo engine, one whose host sends slices, and a front with shards.
 fn servers() -> impl Iterator<Item = Server> {
-    [(0, false), (0, true), (3, false)]
-        .into_iter()
-        .map(|(shards, output_slices)| Server::new(&Config { output_slices, ..config() }, shards, START))
-}
-
-fn value(bytes: usize, seed: u64) -> Vec<u8> {
-    let mut random = Random::new(seed);
-    (0..bytes).map(|_| random.within(0..256) as u8).collect()
-}
-
-fn set(key: &str, value: &[u8]) -> Vec<u8> {
-    [format!("set {key} 7 0 {}\r\n", value.len()).as_bytes(), value, b"\r\n"].concat()
-}
-
-/// The answer for one key, without the end of the retrieval.
-fn one(key: &str, value: &[u8]) -> Vec<u8> {
-    [format!("VALUE {key} 7 {}\r\n", value.len()).as_bytes(), value, b"\r\n"].concat()
-}
-
-fn found(key: &str, value: &[u8]) -> Vec<u8> {
-    [&one(key, value)[..], b"END\r\n"].concat()
-}
-
-fn packet(opcode: u8, key: &[u8]) -> Vec<u8> {
-    let head = [&[0x80, opcode, 0, key.len() as u8, 0, 0, 0, 0][..], &(key.len() as u32).to_be_bytes(), &[0; 12]];
-    [&head.concat()[..], key].concat()
+    [(0, false), (0, true), (3, false)].into_iter().map(|(shards, output_slices)| {
+        Server::new(&Config { output_slices, ..common::long::config(64 << 20) }, shards, START)
+    })
 }
 
 fn packet_found(opcode: u8, key: &[u8], value: &[u8], cas: u64) -> Vec<u8> {
@@ -194,7 +162,7 @@ fn a_value_that_is_gone_ends_the_connection() {
 
 #[test]
 fn versions_that_are_held_take_bounded_memory() {
-    let mut server = Server::solo(&config(), START);
+    let mut server = Server::solo(&common::long::config(64 << 20), START);
     let mut readers = Vec::new();
     for version in 0..40 {
         store(&mut server, "k", &value(1_000_000, version));

@@ -57,12 +57,10 @@ fn readers_get_what_they_began(eviction: Eviction, seed: u64) {
     let mut store = Store::new(StoreConfig {
         memory_bytes: MEMORY_BYTES,
         memory_bytes_capacity: MEMORY_BYTES,
-        segment_bytes: 0,
         item_bytes_max: 1 << 19,
-        evictions: true,
         eviction,
-        cas: true,
         seed: SEED,
+        ..StoreConfig::default()
     })
     .unwrap();
     store.set_piece_bytes(PIECE_BYTES);

@@ -48,12 +48,9 @@ fn most_work(eviction: Eviction, load: &Load) -> u64 {
     let mut store = Store::new(StoreConfig {
         memory_bytes,
         memory_bytes_capacity: memory_bytes,
-        segment_bytes: 0,
-        item_bytes_max: 1 << 20,
-        evictions: true,
         eviction,
-        cas: true,
         seed: SEED,
+        ..StoreConfig::default()
     })
     .unwrap();
     let mut random = Random::new(1);

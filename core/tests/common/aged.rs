@@ -58,12 +58,9 @@ impl Aged {
         let mut store = Store::new(StoreConfig {
             memory_bytes,
             memory_bytes_capacity: memory_bytes,
-            segment_bytes: 0,
-            item_bytes_max: 1 << 20,
-            evictions: true,
             eviction,
-            cas: true,
             seed: SEED,
+            ..StoreConfig::default()
         })
         .unwrap();
         store.keep_events(EVENT_BYTES_MAX);

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test uses its part")]
 
 pub(crate) mod host;
+pub(crate) mod long;
 pub(crate) mod model;
 pub(crate) mod packets;
 pub(crate) mod random;
