@@ -65,8 +65,11 @@ fn large_values_fill_the_pool() {
 
 #[test]
 fn bookkeeping_stays_under_32_bytes_an_item() {
-    for value_bytes in [2, 30, 100] {
+    for (value_bytes, eviction) in
+        [2, 30, 100].into_iter().flat_map(|bytes| [(bytes, Eviction::S3Fifo), (bytes, Eviction::Lru)])
+    {
         let mut store = new_store(4 * MIB, 4 * MIB, true);
+        store.broadcast(Broadcast::Evict(eviction), NOW, &mut Vec::new());
         let value = vec![b'v'; value_bytes];
         let mut number = 0;
         while store.counters().evictions == 0 {

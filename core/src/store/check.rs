@@ -37,17 +37,20 @@ impl Store {
         });
         assert_eq!((kept + absent, present), (free, pool.used() + kept));
         let (mut segments, mut items, mut bytes) = (0, 0, 0);
-        for list in List::all() {
+        for list in self.log.lists() {
             let (list_segments, list_items, list_bytes) = self.check_list(list);
             segments += list_segments;
             items += list_items;
             bytes += list_bytes;
         }
         assert_eq!(segments, log);
+        let has_open = |list: &List| self.log.open_segment(*list) != SegmentId::NONE;
+        assert_eq!(List::buckets().filter(has_open).count() as u32, self.log.open_buckets());
+        self.uses.check(self.log.sequence());
         let mut entries = 0;
         self.index.check(pool, |_, entry, _| {
             entries += 1;
-            assert!(!Item::parse(pool, entry.location()).is_dead(), "a slot leads to a live item");
+            assert!(!Item::parse_any(pool, entry.location()).is_dead(), "a slot leads to a live item");
         });
         assert_eq!((entries, items), (items, u64::from(self.index.items())));
         let counters = self.counters();
@@ -74,7 +77,7 @@ impl Store {
             let mut live = 0;
             if segment.owner != Location::NONE {
                 live = segment.head;
-                assert!(!Item::parse(pool, segment.owner).is_dead(), "an owner lives");
+                assert!(!Item::parse_any(pool, segment.owner).is_dead(), "an owner lives");
             }
             for item in self.items_of(id) {
                 let rest = pool.segment_bytes() - pool.offset_of(item.location);

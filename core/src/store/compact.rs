@@ -89,9 +89,12 @@ impl Store {
     }
 
     /// Where compaction moves an item.
-    pub(super) fn compaction_end(&self, item: &Item, now: Seconds) -> End {
+    pub(super) fn compaction_end(&mut self, item: &Item, now: Seconds) -> End {
         if self.config.evictions && !self.reclaim.merge.to_the_end {
             return End::MERGE;
+        }
+        if let Some(bucket) = self.bucket_for(item) {
+            return End::of(bucket);
         }
         End::of(List::of(self.part_of(item), item.expiry(&self.pool), now))
     }
@@ -147,7 +150,7 @@ impl Store {
             SegmentId::NONE => u64::MAX,
             oldest => self.pool.segment(oldest).opened,
         };
-        let oldest = List::all().map(opened).min().unwrap_or(0);
+        let oldest = self.log.lists().map(opened).min().unwrap_or(0);
         self.log.sequence().saturating_sub(oldest) / MERGE_AGE_DENOMINATOR
     }
 

@@ -1,10 +1,6 @@
 //! The counters of the store, of the whole and of each size class.
 
-use super::{
-    Store,
-    item::Item,
-    segment::{List, SegmentId},
-};
+use super::{Store, item::Item, segment::SegmentId};
 use crate::{
     clock::Seconds,
     limits,
@@ -139,7 +135,7 @@ impl Store {
     pub(super) fn classes(&self, now: Seconds) -> Classes {
         let mut ages = [0; CLASSES + 1];
         let mut seen = [false; CLASSES + 1];
-        for list in List::all() {
+        for list in self.log.lists() {
             let mut id = self.log.oldest(list);
             let mut left = limits::AGE_ITEMS_MAX;
             while id != SegmentId::NONE && left > 0 {

@@ -39,6 +39,10 @@ pub(super) struct Evictor {
     /// Bytes that may be reinserted.
     credit: u64,
     reinserts: bool,
+    /// Whether items are only moved now: a walk stops at the first item that would be evicted.
+    only_moves: bool,
+    /// Such a walk has stopped, so the item that is evicted next is known.
+    is_clean: bool,
     /// Target size of probation.
     probation_bytes: u64,
     /// Items of each part that are older than this are not young any more.
@@ -47,8 +51,8 @@ pub(super) struct Evictor {
     pinned: Location,
     /// It has moved to the end. It moves only once, so that walks make progress where it is alone.
     has_moved_pinned: bool,
-    /// A walk has passed over the pinned item.
-    has_passed_pinned: bool,
+    /// A walk has passed over an item that had to stay.
+    has_passed: bool,
 }
 
 impl Evictor {
@@ -60,11 +64,13 @@ impl Evictor {
             fronts: [None; List::COUNT],
             credit,
             reinserts: true,
+            only_moves: false,
+            is_clean: false,
             probation_bytes: 0,
             young_from: [0; 2],
             pinned: Location::NONE,
             has_moved_pinned: false,
-            has_passed_pinned: false,
+            has_passed: false,
         }
     }
 
@@ -77,7 +83,7 @@ impl Evictor {
     /// Ends the protection. Walks that passed over the item begin again at the oldest item of their list.
     pub(super) fn unpin(&mut self) {
         self.pinned = Location::NONE;
-        if core::mem::take(&mut self.has_passed_pinned) {
+        if core::mem::take(&mut self.has_passed) {
             self.fronts = [None; List::COUNT];
         }
     }
@@ -105,9 +111,30 @@ impl Evictor {
         self.reinserts && self.credit >= bytes
     }
 
+    /// Whether items are reinserted at all.
+    pub(super) fn reinserts(&self) -> bool {
+        self.reinserts
+    }
+
     /// Sets whether used items are reinserted at all.
     pub(super) fn set_reinserts(&mut self, reinserts: bool) {
         self.reinserts = reinserts;
+    }
+
+    /// Whether items are only moved.
+    pub(super) fn only_moves(&self) -> bool {
+        self.only_moves
+    }
+
+    /// Notes that a walk has passed over an item.
+    pub(super) fn note_passed(&mut self) {
+        self.has_passed = true;
+    }
+
+    /// Whether the item that eviction meets stays where it is. That ends the walk.
+    pub(super) fn stops(&mut self) -> bool {
+        self.is_clean |= self.only_moves;
+        self.only_moves
     }
 
     /// Counts `bytes` that were reinserted.
@@ -124,12 +151,18 @@ impl Store {
             self.evictor.run = None;
         }
         let (list, age_max, front) = self.next_of_run().or_else(|| self.begin_run())?;
-        let (walked, rest) = self.walk(front, self.end_of_age(front, age_max), now);
+        // In a walk that may stop, an item at a time.
+        let end = if self.evictor.only_moves { front.offset } else { self.end_of_age(front, age_max) };
+        self.evictor.is_clean = false;
+        let (walked, rest) = self.walk(front, end, now);
+        if self.evictor.is_clean {
+            return None;
+        }
         self.evictor.fronts[list.0 as usize] = rest;
         if rest.is_none() && self.is_in_log(front) {
             // A segment that is still there is open or holds the pinned item.
             let is_open = self.log.is_open(&self.pool, front.segment);
-            self.evictor.has_passed_pinned |= !is_open;
+            self.evictor.has_passed |= !is_open;
             let segment = self.pool.segment(front.segment);
             self.evictor.fronts[list.0 as usize] = Some(match segment.next {
                 SegmentId::NONE => Victim { offset: segment.filled, ..front },
@@ -137,6 +170,23 @@ impl Store {
             });
         }
         Some(walked)
+    }
+
+    /// Moves the items that eviction would meet but not evict, until it would evict one or after `bytes`. So the next
+    /// eviction finds its item at once, however many were used since they were written.
+    pub(super) fn renew_places(&mut self, bytes: u64, now: Seconds) {
+        let mut left = bytes;
+        self.evictor.only_moves = true;
+        while left > 0 && !self.evictor.is_clean && self.pool.available() > 1 {
+            let Some(walked) = self.evict_batch(false, now) else { break };
+            left = left.saturating_sub(u64::from(walked.max(1)));
+        }
+        self.evictor.only_moves = false;
+    }
+
+    /// Forgets which item is evicted next: it may have been used.
+    pub(super) fn recheck_places(&mut self) {
+        self.evictor.is_clean = false;
     }
 
     /// Goes on in the list that was chosen last, while its next items are not younger than those of other lists.
@@ -148,7 +198,21 @@ impl Store {
 
     /// Chooses the list whose next eighth is the oldest, and remembers how far it may be walked.
     fn begin_run(&mut self) -> Option<(List, u64, Victim)> {
-        let (list, age, age_max, front) = self.eviction_front()?;
+        let (list, age, mut age_max, front) = loop {
+            let chosen = self.eviction_front()?;
+            // Compaction appends no more items to a segment that eviction has begun to walk over.
+            let is_merged = chosen.3.segment == self.log.merge_target();
+            if is_merged {
+                self.log.close_segment(&mut self.pool, chosen.3.segment);
+            }
+            if !self.begin_bucket(chosen.0) && !is_merged {
+                break chosen;
+            }
+        };
+        if self.config.eviction == Eviction::Lru {
+            self.uses.drop_before(age);
+            age_max = age_max.min(self.uses.oldest_age_max());
+        }
         let young = self.log.sequence().saturating_sub(age) / YOUNG_DENOMINATOR;
         self.evictor.young_from[list.part() as usize] = self.log.sequence() - young;
         self.evictor.run = Some((list, age_max));
@@ -158,7 +222,7 @@ impl Store {
     /// The offset in the segment of `front` at which the first eighth begins that is younger than `age_max`; at least the
     /// end of the present one.
     fn end_of_age(&self, front: Victim, age_max: u64) -> u32 {
-        if age_max == u64::MAX {
+        if age_max == u64::MAX || self.pool.segment(front.segment).list.is_bucket() {
             return u32::MAX;
         }
         let mut end = self.log.age_at(&self.pool, front.segment, front.offset).1;
@@ -171,10 +235,20 @@ impl Store {
         end
     }
 
+    /// Lets the walk over a segment begin again at the oldest item of the list, because items of the segment move to an
+    /// older one.
+    pub(super) fn leave_front(&mut self, id: SegmentId) {
+        if self.is_front(id) {
+            self.evictor.fronts[self.pool.segment(id).list.0 as usize] = None;
+        }
+    }
+
     /// Forgets where walks go on in segments that were freed meanwhile.
     pub(super) fn drop_freed_fronts(&mut self) {
-        let fronts = self.evictor.fronts.map(|front| front.filter(|&front| self.is_in_log(front)));
-        self.evictor.fronts = fronts;
+        for list in self.log.lists() {
+            let front = self.evictor.fronts[list.0 as usize];
+            self.evictor.fronts[list.0 as usize] = front.filter(|&front| self.is_in_log(front));
+        }
     }
 
     /// Whether the item entered its part so lately that it may keep its place when it is written again. An older one moves
@@ -182,7 +256,7 @@ impl Store {
     #[inline]
     pub(super) fn is_young(&self, item: &Item) -> bool {
         let segment = self.pool.segment(self.pool.segment_of(item.location));
-        segment.opened >= self.evictor.young_from[segment.list.part() as usize]
+        !segment.list.is_bucket() && segment.opened >= self.evictor.young_from[segment.list.part() as usize]
     }
 
     /// Whether eviction is walking over the segment.
@@ -200,7 +274,7 @@ impl Store {
         let mut oldest: Option<((bool, u64), List, Victim)> = None;
         let mut second = (true, u64::MAX);
         let mut has_closed = false;
-        for list in List::all() {
+        for list in self.log.lists() {
             let Some((age, victim)) = self.front(list) else { continue };
             has_closed |= !self.log.is_open(&self.pool, victim.segment);
             let rank = (!in_order && list.part() != from, age);
@@ -242,13 +316,18 @@ impl Store {
                 next => victim = self.victim(next, Mode::Evict),
             }
         }
-        Some((self.log.age_at(&self.pool, victim.segment, victim.offset).0, victim))
+        let age = match list.is_bucket() {
+            true => self.uses.age_of(list.bucket()),
+            false => self.log.age_at(&self.pool, victim.segment, victim.offset).0,
+        };
+        Some((age, victim))
     }
 
     /// Whether probation is above its target size.
     fn is_probation_large(&self) -> bool {
-        let segments =
-            |part| -> u32 { List::all().filter(|list| list.part() == part).map(|list| self.log.segments(list)).sum() };
+        let segments = |part| -> u32 {
+            self.log.lists().filter(|list| list.part() == part).map(|list| self.log.segments(list)).sum()
+        };
         let [main, probation] = [Part::Main, Part::Probation].map(segments);
         let least = (main + probation) / PROBATION_DENOMINATOR_MAX;
         let wanted = (self.evictor.probation_bytes >> self.pool.segment_bytes().ilog2()) as u32;

@@ -182,6 +182,7 @@ impl Store {
             (Some(hit), StoreMode::Add) => {
                 self.index.mark(&mut self.pool, hit.slot, USED);
                 hit.item.note_access(&mut self.pool, now);
+                self.note_use(&hit.item);
                 return Err(Reply::NotStored);
             }
             (None, _) if grows && request.options.create => return Ok(StoreOutcome::Stored),
@@ -366,6 +367,7 @@ impl Store {
     pub(super) fn record_use(&mut self, hit: Hit, now: Seconds) {
         self.index.mark(&mut self.pool, hit.slot, USED | FETCHED);
         hit.item.note_access(&mut self.pool, now);
+        self.note_use(&hit.item);
     }
 
     fn is_too_large(&self, key_bytes: usize, value_bytes: usize, flags: u32) -> bool {

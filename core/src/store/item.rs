@@ -4,35 +4,38 @@
 //! word 0   key length (8 bits) | shape (8) | value length, low half (16)
 //! word 1   time of the last access, coarse
 //! word 2   unique, low half
-//! then, each only if the shape says so: unique, high half | flags | expiry | value length, high half
+//! then, each only if the shape says so: unique, high half | flags | expiry | value length, high half | last use
 //! then the key, then the value, then padding to a whole word
 //! ```
 //!
+//! A dead item has the key length 0, which no live item has, and its word 0 in word 1.
+//!
 //! Header and key lie in one segment. The value may continue at the start of the next one.
 
-use super::{pool::Pool, segment::Location};
+use super::{pool::Pool, segment::Location, uses::UseLabel};
 use crate::clock::{Expiry, Seconds};
 
 const SHAPE_UNIQUE_HIGH: u8 = 1;
 const SHAPE_FLAGS: u8 = 2;
 const SHAPE_EXPIRY: u8 = 4;
 const SHAPE_LENGTH_HIGH: u8 = 8;
+/// There is a word for the last use, see [`super::uses`].
+const SHAPE_LAST_USE: u8 = 0x10;
 /// The bits that determine the length of the header.
-const SHAPE_WORDS: u8 = 15;
+const SHAPE_WORDS: u8 = 31;
 /// The item is stale: the next reader has to write it anew.
-pub(super) const STALE: u8 = 0x10;
+pub(super) const STALE: u8 = 0x20;
 /// A reader was told to write the item anew.
-pub(super) const TAKEN: u8 = 0x20;
+pub(super) const TAKEN: u8 = 0x40;
 /// The item was stored under a key in base64.
-pub(super) const ENCODED_KEY: u8 = 0x40;
+pub(super) const ENCODED_KEY: u8 = 0x80;
 /// State of an item that takes no word of the header. A new item has no marks.
 const MARKS: u8 = STALE | TAKEN | ENCODED_KEY;
-/// The item has left the index.
-const SHAPE_DEAD: u8 = 0x80;
 
 const ACCESS_AT: usize = 4;
 const UNIQUE_AT: usize = 8;
 const OPTIONAL_AT: usize = 12;
+/// Without the word for the last use.
 const HEADER_BYTES_MAX: usize = OPTIONAL_AT + 4 * 4;
 
 /// A hit writes the time of access only if it is older than this (memcached: `ITEM_UPDATE_INTERVAL`), so that most hits
@@ -54,6 +57,8 @@ pub(super) struct Header {
     pub(super) expiry_word: bool,
     pub(super) unique: u64,
     pub(super) access: Seconds,
+    /// The word for the last use, if there is one.
+    pub(super) last_use: Option<UseLabel>,
 }
 
 impl Header {
@@ -67,15 +72,17 @@ impl Header {
         ] {
             shape |= if present { bit } else { 0 };
         }
-        shape
+        if self.last_use.is_some() { shape | SHAPE_LAST_USE } else { shape }
     }
 
     /// The item that a header at `location` describes.
     pub(super) fn at(&self, location: Location) -> Item {
-        Item { location, shape: self.shape(), key_bytes: self.key_bytes, value_bytes: self.value_bytes }
+        let (key_bytes, value_bytes) = (self.key_bytes, self.value_bytes);
+        Item { location, shape: self.shape(), is_dead: false, key_bytes, value_bytes }
     }
 
     /// Writes the header at `location`. The caller writes key and value.
+    #[inline(always)]
     pub(super) fn emit(&self, pool: &mut Pool, location: Location) -> Item {
         let item = self.at(location);
         let mut bytes = [0; HEADER_BYTES_MAX];
@@ -99,6 +106,9 @@ impl Header {
             }
         }
         pool.slice_mut(location.byte(), at).copy_from_slice(&bytes[..at]);
+        if let Some(label) = self.last_use {
+            item.set_last_use(pool, label);
+        }
         item
     }
 }
@@ -123,16 +133,31 @@ fn equal(one: &[u8], other: &[u8]) -> bool {
 pub(super) struct Item {
     pub(super) location: Location,
     shape: u8,
+    is_dead: bool,
     pub(super) key_bytes: u32,
     pub(super) value_bytes: u32,
 }
 
 impl Item {
-    /// Reads the header at `location`.
+    /// Reads the header of the live item at `location`.
     #[inline]
     pub(super) fn parse(pool: &Pool, location: Location) -> Self {
-        let word = pool.word(location.byte());
-        let mut item = Self { location, shape: (word >> 8) as u8, key_bytes: word & 0xff, value_bytes: word >> 16 };
+        Self::of_word(pool, location, pool.word(location.byte()), false)
+    }
+
+    /// Reads the header of the item at `location`, which may be dead.
+    #[inline]
+    pub(super) fn parse_any(pool: &Pool, location: Location) -> Self {
+        match pool.word(location.byte()) {
+            word if word & 0xff == 0 => Self::of_word(pool, location, pool.word(location.byte() + ACCESS_AT), true),
+            word => Self::of_word(pool, location, word, false),
+        }
+    }
+
+    #[inline]
+    fn of_word(pool: &Pool, location: Location, word: u32, is_dead: bool) -> Self {
+        let (shape, key_bytes) = ((word >> 8) as u8, word & 0xff);
+        let mut item = Self { location, shape, is_dead, key_bytes, value_bytes: word >> 16 };
         if item.shape & SHAPE_LENGTH_HIGH != 0 {
             item.value_bytes |= pool.word(item.word_at(SHAPE_LENGTH_HIGH)) << 16;
         }
@@ -150,12 +175,14 @@ impl Item {
     /// Whether the item has left the index. Its bytes wait to be reclaimed.
     #[inline]
     pub(super) fn is_dead(&self) -> bool {
-        self.shape & SHAPE_DEAD != 0
+        self.is_dead
     }
 
     /// Marks the item dead.
     pub(super) fn kill(&self, pool: &mut Pool) {
-        pool.slice_mut(self.location.byte() + 1, 1)[0] = self.shape | SHAPE_DEAD;
+        let words = pool.slice_mut(self.location.byte(), 2 * ACCESS_AT);
+        words.copy_within(..ACCESS_AT, ACCESS_AT);
+        words[0] = 0;
     }
 
     /// Whether both items have the same words in their headers and the same size.
@@ -263,6 +290,25 @@ impl Item {
         }
     }
 
+    /// The label of the last use, if there is a word for it.
+    #[inline]
+    pub(super) fn last_use(&self, pool: &Pool) -> Option<UseLabel> {
+        (self.shape & SHAPE_LAST_USE != 0).then(|| UseLabel(pool.word(self.word_at(SHAPE_LAST_USE))))
+    }
+
+    /// Whether there is a word for the last use.
+    #[inline]
+    pub(super) fn has_last_use(&self) -> bool {
+        self.shape & SHAPE_LAST_USE != 0
+    }
+
+    /// Sets the label of the last use. There must be a word for it. Not inlined: few stores keep the order of use.
+    #[inline(never)]
+    pub(super) fn set_last_use(&self, pool: &mut Pool, label: UseLabel) {
+        debug_assert!(self.has_last_use());
+        pool.set_word(self.word_at(SHAPE_LAST_USE), label.0);
+    }
+
     /// The fields of the header, without the marks, to write them elsewhere.
     pub(super) fn header(&self, pool: &Pool) -> Header {
         Header {
@@ -273,6 +319,7 @@ impl Item {
             expiry_word: self.shape & SHAPE_EXPIRY != 0,
             unique: self.unique(pool),
             access: self.access(pool),
+            last_use: self.last_use(pool),
         }
     }
 
@@ -292,7 +339,7 @@ mod tests {
     fn headers_survive_writing_in_every_shape() {
         let mut pool = Pool::new(1024, 2, 2).unwrap();
         pool.allocate(SegmentKind::Log).unwrap();
-        for shape in 0..16u8 {
+        for shape in 0..32u8 {
             let pick = |bit: u8, value: u64| if shape & bit != 0 { value } else { 0 };
             let header = Header {
                 key_bytes: 3,
@@ -302,6 +349,7 @@ mod tests {
                 expiry_word: false,
                 unique: 5 + pick(SHAPE_UNIQUE_HIGH, 6 << 32),
                 access: 1000,
+                last_use: (shape & SHAPE_LAST_USE != 0).then_some(UseLabel(77)),
             };
             let written = header.emit(&mut pool, Location(2));
             pool.slice_mut(Location(2).byte() + written.header_bytes() as usize, 3).copy_from_slice(b"key");
@@ -310,6 +358,7 @@ mod tests {
             assert_eq!(item.header_bytes(), 12 + 4 * shape.count_ones());
             assert_eq!((read.key_bytes, read.value_bytes), (header.key_bytes, header.value_bytes));
             assert_eq!((read.flags, read.expiry, read.unique), (header.flags, header.expiry, header.unique));
+            assert_eq!((read.last_use, read.access), (header.last_use, header.access));
             assert!(Item::key_is(&pool, Location(2), b"key") && !Item::key_is(&pool, Location(2), b"kez"));
             assert!(item.fits_exactly(&header.at(Location(2))) && !item.is_dead());
             let mut marked = item;
@@ -323,8 +372,10 @@ mod tests {
             let (expiry, unique) = if fits { (Expiry(77), unique) } else { (header.expiry, header.unique) };
             assert_eq!((item.expiry(&pool), item.unique(&pool)), (expiry, unique));
             assert_eq!((item.flags(&pool), item.value_bytes), (header.flags, header.value_bytes));
+            assert!(!Item::parse_any(&pool, Location(2)).is_dead());
             item.kill(&mut pool);
-            assert!(Item::parse(&pool, Location(2)).is_dead());
+            let dead = Item::parse_any(&pool, Location(2));
+            assert!(dead.is_dead() && dead.fits_exactly(&item) && !Item::key_is(&pool, Location(2), b"key"));
         }
     }
 }

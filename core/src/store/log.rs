@@ -47,8 +47,12 @@ pub(super) struct Log {
     merge_before: SegmentId,
     /// Age of the item that moves to the merge target.
     merge_age: u64,
-    /// Counts appended items, and opened and closed segments.
+    /// Counts appended items, opened and closed segments, and epochs of uses.
     sequence: u64,
+    /// Lists that may have segments: none is a bucket until the first bucket is used.
+    lists_used: u8,
+    /// Buckets with an open segment.
+    open_buckets: u32,
 }
 
 impl Log {
@@ -56,12 +60,41 @@ impl Log {
     pub(super) fn new() -> Self {
         let ends = Ends { oldest: SegmentId::NONE, newest: SegmentId::NONE, segments: 0 };
         let open = [SegmentId::NONE; List::COUNT + 1];
-        Self { lists: [ends; List::COUNT], open, merge_before: SegmentId::NONE, merge_age: 0, sequence: 0 }
+        Self {
+            lists: [ends; List::COUNT],
+            open,
+            merge_before: SegmentId::NONE,
+            merge_age: 0,
+            sequence: 0,
+            lists_used: List::CLASSES as u8,
+            open_buckets: 0,
+        }
     }
 
     /// The current sequence number.
     pub(super) fn sequence(&self) -> u64 {
         self.sequence
+    }
+
+    /// The next sequence number.
+    pub(super) fn tick(&mut self) -> u64 {
+        self.sequence += 1;
+        self.sequence
+    }
+
+    /// Every list that may have segments.
+    pub(super) fn lists(&self) -> impl DoubleEndedIterator<Item = List> + Clone + use<> {
+        (0..self.lists_used).map(List)
+    }
+
+    /// The segment at the end of a list into which items are written, if there is one.
+    pub(super) fn open_segment(&self, list: List) -> SegmentId {
+        self.open[list.0 as usize]
+    }
+
+    /// Number of buckets with an open segment.
+    pub(super) fn open_buckets(&self) -> u32 {
+        self.open_buckets
     }
 
     /// The first segment of a list.
@@ -190,8 +223,16 @@ impl Log {
             if segment.owner == item.location {
                 segment.owner = Location::NONE;
             }
-            if segment.live == 0 && !self.is_open(pool, id) {
-                self.unlink(pool, id);
+            if segment.live == 0 {
+                let list = segment.list;
+                if list.is_bucket() && self.open[list.0 as usize] == id {
+                    // A bucket that nothing is left of is used again.
+                    self.open[list.0 as usize] = SegmentId::NONE;
+                    self.open_buckets -= 1;
+                }
+                if !self.is_open(pool, id) {
+                    self.unlink(pool, id);
+                }
             }
             remaining -= here;
             if remaining == 0 {
@@ -233,7 +274,7 @@ impl Log {
         let end = (eighth + 1) << eighth_shift;
         let age = match segment.eighths.get(eighth as usize) {
             Some(span) if segment.filled >= end => segment.opened + span.get(),
-            _ if self.is_open(pool, id) => self.sequence,
+            _ if self.open[segment.list.0 as usize] == id => self.sequence,
             _ => segment.sequence,
         };
         (age, end)
@@ -245,6 +286,13 @@ impl Log {
         if let Some(end) = ends.into_iter().find(|&end| self.open[end as usize] == id) {
             self.close(pool, End(end));
         }
+    }
+
+    /// Closes the open segment of a list; false if there is none.
+    pub(super) fn close_list(&mut self, pool: &mut Pool, list: List) -> bool {
+        let has_open = self.open[list.0 as usize] != SegmentId::NONE;
+        self.close(pool, End(list.0));
+        has_open
     }
 
     /// Closes the open segment of `end` and opens a new one.
@@ -265,6 +313,7 @@ impl Log {
         (segment.sequence, segment.opened) = (sequence, opened);
         self.link(pool, id, list, before);
         self.open[end.0 as usize] = id;
+        self.open_buckets += u32::from(end != End::MERGE && list.is_bucket());
     }
 
     fn close(&mut self, pool: &mut Pool, end: End) {
@@ -273,6 +322,7 @@ impl Log {
             return;
         }
         if end != End::MERGE {
+            self.open_buckets -= u32::from(List(end.0).is_bucket());
             // A segment is as old as its youngest item: the open segment of a list that few items enter may have been
             // opened before all others.
             self.sequence += 1;
@@ -295,6 +345,9 @@ impl Log {
             previous => pool.segment_mut(previous).next = id,
         }
         ends.segments += 1;
+        if list.is_bucket() {
+            self.lists_used = List::COUNT as u8;
+        }
         let segment = pool.segment_mut(id);
         (segment.list, segment.previous, segment.next) = (list, previous, before);
     }
@@ -324,7 +377,7 @@ mod tests {
 
     fn header(value_bytes: u32) -> Header {
         let expiry = Expiry::NEVER;
-        Header { key_bytes: 4, value_bytes, flags: 0, expiry, expiry_word: false, unique: 1, access: 1 }
+        Header { key_bytes: 4, value_bytes, flags: 0, expiry, expiry_word: false, unique: 1, access: 1, last_use: None }
     }
 
     fn item(value_bytes: u32) -> Item {

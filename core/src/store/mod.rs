@@ -19,6 +19,8 @@
 //! | `reclaim` | how room is made: expiry, compaction, eviction, and their pace |
 //! | `compact` | which segments are merged |
 //! | `evict` | which items go first |
+//! | `uses` | epochs of last uses |
+//! | `order` | eviction in the order of use |
 //! | `victim` | the walk over a segment |
 //! | `counters` | statistics |
 //! | `walk` | listings of items |
@@ -39,11 +41,13 @@ mod index;
 mod item;
 mod log;
 mod number;
+mod order;
 mod overflow;
 mod pieces;
 mod pool;
 mod reclaim;
 mod segment;
+mod uses;
 mod victim;
 mod walk;
 mod write;
@@ -52,7 +56,7 @@ pub use crate::boundary::config::StoreConfig;
 use crate::{
     boundary::event::{Event, Events, Kinds},
     clock::Seconds,
-    command::Broadcast,
+    command::{Broadcast, Eviction},
     limits,
     statistics::{Counters, Sizes, class_of},
 };
@@ -65,7 +69,8 @@ use item::Item;
 use log::Log;
 use pool::{LINE_BYTES, Pool, SEGMENT_BYTES_MIN, SEGMENTS_MIN};
 use reclaim::Reclaim;
-use segment::{List, SEGMENT_TABLE_BYTES, SegmentId};
+use segment::{SEGMENT_TABLE_BYTES, SegmentId};
+use uses::Uses;
 
 /// See the module.
 pub struct Store {
@@ -75,6 +80,7 @@ pub struct Store {
     reclaim: Reclaim,
     evictor: Evictor,
     ghosts: Ghosts,
+    uses: Uses,
     counters: StoreCounters,
     config: StoreConfig,
     /// The limit in segments. After it was lowered, the limit of `pool` approaches it.
@@ -110,7 +116,7 @@ impl Store {
     /// segments fit in the limit.
     pub fn new(config: StoreConfig) -> Option<Self> {
         let segment_bytes = match config.segment_bytes {
-            0 => default_segment_bytes(config.memory_bytes),
+            0 => default_segment_bytes(config.memory_bytes, config.eviction),
             bytes => bytes.next_power_of_two().max(SEGMENT_BYTES_MIN),
         };
         let limit = segments_in(config.memory_bytes, segment_bytes);
@@ -127,6 +133,7 @@ impl Store {
             reclaim: Reclaim::new(),
             evictor: Evictor::new(u64::from(limit) * u64::from(segment_bytes)),
             ghosts: Ghosts::new(),
+            uses: Uses::new(),
             counters: StoreCounters::new(),
             config,
             target: limit,
@@ -311,6 +318,7 @@ impl Store {
     fn remove(&mut self, hash: u64, hit: Hit) {
         self.index.remove(&mut self.pool, hash, hit.slot);
         self.counters.unlink(&hit.item);
+        self.unlink_use(&hit.item);
         self.log.kill(&mut self.pool, &hit.item);
         self.complete_flush();
         self.shrink_index(SHRINKING_STEPS_MAX);
@@ -325,7 +333,7 @@ impl Store {
     fn complete_flush(&mut self) {
         let Some(flushed) = self.flushed else { return };
         let is_later = |oldest| oldest == SegmentId::NONE || self.pool.segment(oldest).sequence > flushed;
-        if List::all().all(|list| is_later(self.log.oldest(list))) {
+        if self.log.lists().all(|list| is_later(self.log.oldest(list))) {
             self.flushed = None;
         }
     }
@@ -337,8 +345,12 @@ fn segments_in(memory_bytes: u64, segment_bytes: u32) -> u32 {
 }
 
 /// 64 KiB in a pool of at least 512 segments, less in smaller pools. A few segments are always free or half written,
-/// and they must not be a noticeable part of the pool: with 64 segments a pool held a tenth less.
-fn default_segment_bytes(memory_bytes: u64) -> u32 {
-    let share = (memory_bytes / 512).clamp(u64::from(SEGMENT_BYTES_MIN), 64 * 1024);
-    1 << share.ilog2()
+/// and they must not be a noticeable part of the pool: with 64 segments a pool held a tenth less. Eviction in the order of
+/// use writes more segments at a time; there, segments are half as large, where that makes them no smaller than 4 KiB.
+fn default_segment_bytes(memory_bytes: u64, eviction: Eviction) -> u32 {
+    let share = match eviction {
+        Eviction::S3Fifo => memory_bytes / 512,
+        Eviction::Lru => (memory_bytes / 1024).max((memory_bytes / 512).min(4096)),
+    };
+    1 << share.clamp(u64::from(SEGMENT_BYTES_MIN), 64 * 1024).ilog2()
 }

@@ -12,7 +12,7 @@ use super::{
     segment::{SegmentId, SegmentKind},
     victim::{BATCH_BYTES, Mode, Victim},
 };
-use crate::clock::Seconds;
+use crate::{clock::Seconds, command::Eviction};
 
 /// Bytes walked for each byte appended while room is short.
 pub(super) const PACE: u64 = 4;
@@ -29,6 +29,11 @@ const SCAN_SEGMENTS: u32 = 64;
 const SWEEP_SCAN_SEGMENTS: u32 = 4096;
 /// Free segments beyond the reserve at which paid walks begin.
 const AHEAD_SEGMENTS: u32 = 2;
+/// Fraction of the pool that is free when items begin to move to the places of their last uses. Until nothing is free, all
+/// of them can move.
+const RENEWAL_DENOMINATOR: u32 = 16;
+/// Further free segments where the order of use is exact, besides one for each bucket that may be opened soon.
+const AHEAD_BUCKETS_MIN: u32 = 1;
 /// Batches of a waiting command for each item and each segment, at most.
 const WAIT_ROUNDS_MAX: u32 = 4;
 /// Segments that a waiting command compacts at most, besides [`PACE`] times the bytes of its item.
@@ -121,6 +126,10 @@ impl Store {
         if self.reclaim.sweep_left > 0 {
             return true;
         }
+        if self.places_matter() {
+            self.recheck_places();
+            self.renew_places(u64::from(steps - walked) * u64::from(self.pool.segment_bytes()), now);
+        }
         self.reclaim.compact_left = u64::MAX;
         let mut budget = u64::from(steps - walked) * u64::from(self.pool.segment_bytes());
         while self.pool.available() < self.segments_kept_free() || self.pool.limit() > self.target {
@@ -142,6 +151,9 @@ impl Store {
         if missing > 0 {
             let urgency = if missing == 1 { 1 } else { URGENCY };
             self.pay(u64::from(total) * self.pace() * urgency, now);
+        }
+        if self.places_matter() {
+            self.renew_places(u64::from(total) * self.pace(), now);
         }
         self.reclaim.compact_left =
             u64::from(total) * self.pace() + WAIT_COMPACT_SEGMENTS * u64::from(self.pool.segment_bytes());
@@ -190,7 +202,19 @@ impl Store {
 
     /// Free segments below which reclaiming begins.
     pub(super) fn segments_kept_free(&self) -> u32 {
-        self.segments_reserved() + AHEAD_SEGMENTS
+        let buckets = match self.config.eviction {
+            Eviction::Lru => self.buckets_max().saturating_sub(self.log.open_buckets()).max(AHEAD_BUCKETS_MIN),
+            Eviction::S3Fifo => 0,
+        };
+        self.segments_reserved() + AHEAD_SEGMENTS + buckets
+    }
+
+    /// Whether items will soon be evicted in the order of use.
+    #[inline]
+    fn places_matter(&self) -> bool {
+        self.config.eviction == Eviction::Lru
+            && self.config.evictions
+            && self.pool.available() < self.segments_kept_free() + self.target / RENEWAL_DENOMINATOR
     }
 
     /// The items that begin in a segment, in order.
@@ -199,7 +223,7 @@ impl Store {
         let mut offset = segment.head;
         core::iter::from_fn(move || {
             (offset < segment.filled).then(|| {
-                let item = Item::parse(&self.pool, self.pool.location(id, offset));
+                let item = Item::parse_any(&self.pool, self.pool.location(id, offset));
                 offset += item.total_bytes();
                 item
             })

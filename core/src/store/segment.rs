@@ -156,12 +156,30 @@ impl List {
     /// Items of the main part that never expire.
     pub(super) const MAIN: Self = Self(0);
 
-    /// Number of lists.
-    pub(super) const COUNT: usize = LIFETIMES as usize + 2;
+    /// Number of lists for a part and a class of times to live. Buckets follow.
+    pub(super) const CLASSES: usize = LIFETIMES as usize + 2;
 
-    /// Every list.
-    pub(super) fn all() -> impl DoubleEndedIterator<Item = Self> + Clone {
-        (0..Self::COUNT as u8).map(Self)
+    /// Number of buckets, see [`super::uses`]. Twice as many as are in use, so that changes of load find one.
+    pub(super) const BUCKETS: usize = 48;
+
+    /// Number of lists.
+    pub(super) const COUNT: usize = Self::CLASSES + Self::BUCKETS;
+
+    /// Every bucket.
+    pub(super) fn buckets() -> impl Iterator<Item = Self> {
+        (Self::CLASSES as u8..Self::COUNT as u8).map(Self)
+    }
+
+    /// Whether the list is a bucket: items in the order of use, of all times to live.
+    #[inline]
+    pub(super) fn is_bucket(self) -> bool {
+        self.0 >= Self::CLASSES as u8
+    }
+
+    /// The number of a bucket.
+    #[inline]
+    pub(super) fn bucket(self) -> usize {
+        self.0 as usize - Self::CLASSES
     }
 
     /// The list of an item in `part` that expires at `expiry`.
@@ -177,7 +195,7 @@ impl List {
     /// The part of the list.
     #[inline]
     pub(super) fn part(self) -> Part {
-        if self.0 < LIFETIMES { Part::Main } else { Part::Probation }
+        if (LIFETIMES..Self::CLASSES as u8).contains(&self.0) { Part::Probation } else { Part::Main }
     }
 }
 

@@ -5,6 +5,7 @@ use super::{
     index::{Entry, FETCHED, USED},
     item::Item,
     log::{End, Log},
+    order::Course,
     segment::{List, Part, Segment, SegmentId},
 };
 use crate::{
@@ -54,7 +55,7 @@ impl Store {
         let (mut offset, mut walked, mut count) = (victim.offset, 0, 0);
         let filled = self.pool.segment(victim.segment).filled;
         while offset < filled && (offset < end || walked == 0) && count < BATCH_ITEMS && walked < BATCH_BYTES {
-            let item = Item::parse(&self.pool, self.pool.location(victim.segment, offset));
+            let item = Item::parse_any(&self.pool, self.pool.location(victim.segment, offset));
             offset += item.total_bytes();
             walked += item.total_bytes();
             if item.is_dead() {
@@ -114,15 +115,23 @@ impl Store {
             }
             Mode::Evict => {
                 let is_pinned = self.evictor.is_pinned(hit.item.location);
-                let end = End::of(List::of(Part::Main, expiry, now));
-                let moves =
-                    if is_pinned { self.evictor.may_move_pinned() } else { used && self.evictor.has_credit(total) };
-                if moves && self.relocate(hit, end, true) {
+                let course = match is_pinned {
+                    true if self.evictor.may_move_pinned() => Course::Moves(End::of(List::of(Part::Main, expiry, now))),
+                    true => Course::Stays,
+                    false => self.course(&hit.item, used, expiry, now),
+                };
+                if let Course::Moves(end) = course
+                    && self.relocate(hit, end, true)
+                {
                     self.evictor.spend_credit(total);
                     return true;
                 }
-                if is_pinned {
+                if is_pinned || matches!(course, Course::Stays) {
+                    self.evictor.note_passed();
                     return true;
+                }
+                if self.evictor.stops() {
+                    return false;
                 }
                 let idle_s = now.saturating_sub(hit.item.access(&self.pool));
                 self.counters.evicted(&hit.item, expiry != Expiry::NEVER, used, fetched, idle_s);
@@ -158,6 +167,7 @@ impl Store {
         if end == End::MERGE {
             // A merge target has the sequence number of another segment, which a freed one may have had too.
             self.drop_freed_fronts();
+            self.leave_front(self.pool.segment_of(item.location));
         }
         let total = item.total_bytes();
         let pool = &mut self.pool;

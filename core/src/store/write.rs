@@ -63,7 +63,16 @@ impl Store {
         let Attributes { flags, expiry, unique } = attributes;
         let expiry_word = !self.config.evictions || value_bytes >= EXPIRY_WORD_VALUE_BYTES_MIN;
         let key_bytes = key.len() as u32;
-        let header = Header { key_bytes, value_bytes, flags, expiry, expiry_word, unique, access: now };
+        let header = Header {
+            key_bytes,
+            value_bytes,
+            flags,
+            expiry,
+            expiry_word,
+            unique,
+            access: now,
+            last_use: self.use_label(),
+        };
         let item = header.at(Location::NONE);
         if let (Some(hit), Content::Bytes(bytes)) = (present, content)
             && hit.item.fits_exactly(&item)
@@ -87,12 +96,14 @@ impl Store {
     /// Overwrites an item of the same size. The item keeps its place in the log, so it is marked as used.
     fn overwrite(&mut self, hit: Hit, header: &Header, value: &[u8]) -> Item {
         self.counters.unlink(&hit.item);
+        self.unlink_use(&hit.item);
         let item = header.emit(&mut self.pool, hit.item.location);
         let mut cursor = self.pool.cursor(item.location, item.inline_bytes());
         self.pool.write(&mut cursor, value);
         Log::note_expiry(&mut self.pool, item.location, header.expiry.0);
         self.index.set(&mut self.pool, hit.slot, Entry::new(item.location, USED));
         self.counters.link(&item);
+        self.link_use(&item);
         item
     }
 
@@ -169,6 +180,7 @@ impl Store {
     /// Puts a new item into the index, in the slot of the item that it replaces.
     fn insert_into_index(&mut self, hash: u64, item: Item, present: Option<Hit>) {
         self.counters.link(&item);
+        self.link_use(&item);
         let Some(old) = present else {
             let ghosts = &self.ghosts;
             self.index.insert(&mut self.pool, hash, Entry::new(item.location, 0), |word| ghosts.age(word));
@@ -179,6 +191,7 @@ impl Store {
         let marks = if self.part_of(&item) == Part::Probation { USED } else { 0 };
         self.index.set(&mut self.pool, old.slot, Entry::new(item.location, marks));
         self.counters.unlink(&old.item);
+        self.unlink_use(&old.item);
         self.log.kill(&mut self.pool, &old.item);
         self.complete_flush();
     }
