@@ -25,8 +25,9 @@ const LONE_DENOMINATOR: u32 = 8;
 const MERGE_SEGMENTS_MAX: u32 = 3;
 /// Segments that the search for neighbours looks at.
 const MERGE_SCAN_SEGMENTS: u32 = 16;
-/// Fraction of the log by whose age merged segments differ at most, unless they are neighbours.
-const MERGE_AGE_DENOMINATOR: u64 = 64;
+/// Fraction of the log by whose age merged segments differ at most, unless they are neighbours. The items of segments that
+/// a merge passes over wait for as much longer.
+const MERGE_AGE_DENOMINATOR: u64 = 256;
 
 /// The merge that is going on.
 #[derive(Clone, Copy)]

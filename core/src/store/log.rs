@@ -45,8 +45,8 @@ pub(super) struct Log {
     open: [SegmentId; List::COUNT + 1],
     /// The segment before which a merge target is inserted.
     merge_before: SegmentId,
-    /// Age of the item that moves to the merge target.
-    merge_age: u64,
+    /// Ages of the item that moves to the merge target, at least and at most.
+    merge_ages: (u64, u64),
     /// Counts appended items, opened and closed segments, and epochs of uses.
     sequence: u64,
     /// Lists that may have segments: none is a bucket until the first bucket is used.
@@ -64,7 +64,7 @@ impl Log {
             lists: [ends; List::COUNT],
             open,
             merge_before: SegmentId::NONE,
-            merge_age: 0,
+            merge_ages: (0, 0),
             sequence: 0,
             lists_used: List::CLASSES as u8,
             open_buckets: 0,
@@ -182,7 +182,7 @@ impl Log {
             segment.live += here;
             let full = segment.filled >> eighth_shift;
             if begun < full {
-                let age = if end == End::MERGE { self.merge_age } else { self.sequence };
+                let age = if end == End::MERGE { self.merge_ages.1 } else { self.sequence };
                 segment.note_age(begun, full, age);
             }
             remaining -= here;
@@ -261,9 +261,14 @@ impl Log {
         self.merge_before = victim;
     }
 
-    /// Sets the age of the item that moves to the merge target next.
+    /// Sets the age of the item that moves to the merge target next, as far as it is known.
     pub(super) fn set_merge_age(&mut self, pool: &Pool, item: &Item) {
-        self.merge_age = self.age_at(pool, pool.segment_of(item.location), pool.offset_of(item.location)).0;
+        let (id, offset) = (pool.segment_of(item.location), pool.offset_of(item.location));
+        let oldest = match offset.checked_sub(1 << pool.eighth_shift()) {
+            Some(before) => self.age_at(pool, id, before).0,
+            None => pool.segment(id).opened,
+        };
+        self.merge_ages = (oldest, self.age_at(pool, id, offset).0);
     }
 
     /// The age of the youngest item in the eighth of a segment around `offset`, and the end of the eighth.
@@ -302,7 +307,11 @@ impl Log {
         let model = if full == SegmentId::NONE { self.merge_before } else { full };
         let merged = (end == End::MERGE).then(|| {
             let &Segment { sequence, opened, list, next, .. } = pool.segment(model);
-            (sequence, opened, list, if model == full { next } else { model })
+            match model == full {
+                // A further target begins with younger items: what is near to the first target is not near to it.
+                true => (sequence, self.merge_ages.0.clamp(opened, sequence), list, next),
+                false => (sequence, opened, list, model),
+            }
         });
         self.close(pool, end);
         let Some(id) = pool.allocate(SegmentKind::Log) else { panic!("room was promised") };
