@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Open buckets for which segments are kept free.
-const BUCKETS_MAX: u32 = 10;
+const BUCKETS_MAX: u32 = 9;
 /// Smallest number of segments of the pool for each of them.
 const BUCKET_DENOMINATOR: u32 = 20;
 

@@ -160,7 +160,7 @@ impl List {
     pub(super) const CLASSES: usize = LIFETIMES as usize + 2;
 
     /// Number of buckets, see [`super::uses`]. Twice as many as are in use, so that changes of load find one.
-    pub(super) const BUCKETS: usize = 48;
+    pub(super) const BUCKETS: usize = 24;
 
     /// Number of lists.
     pub(super) const COUNT: usize = Self::CLASSES + Self::BUCKETS;
