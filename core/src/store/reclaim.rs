@@ -220,9 +220,9 @@ impl Store {
     /// The items that begin in a segment, in order.
     pub(super) fn items_of(&self, id: SegmentId) -> impl Iterator<Item = Item> + '_ {
         let segment = self.pool.segment(id);
-        let mut offset = segment.head;
+        let mut offset = segment.head.bytes();
         core::iter::from_fn(move || {
-            (offset < segment.filled).then(|| {
+            (offset < segment.filled.bytes()).then(|| {
                 let item = Item::parse_any(&self.pool, self.pool.location(id, offset));
                 offset += item.total_bytes();
                 item
@@ -329,7 +329,7 @@ impl Store {
 
     /// Whether the segment still holds the items that the walk has not visited.
     pub(super) fn is_in_log(&self, victim: Victim) -> bool {
-        self.pool.segment(victim.segment).sequence == victim.sequence
+        self.pool.segment(victim.segment).sequence() == victim.sequence
     }
 
     /// Whether the walk may go on.
@@ -375,8 +375,8 @@ impl Store {
     /// Whether the segment has expired or flushed items.
     fn is_due(&self, id: SegmentId, now: Seconds) -> bool {
         let segment = self.pool.segment(id);
-        let flushed = self.flushed.is_some_and(|flushed| segment.sequence <= flushed);
-        segment.kind == SegmentKind::Log && segment.live > 0 && (segment.expires_first <= now || flushed)
+        let flushed = self.flushed.is_some_and(|flushed| segment.sequence() <= flushed);
+        segment.kind == SegmentKind::Log && segment.live.bytes() > 0 && (segment.expires_first <= now || flushed)
     }
 
     /// Ends a paused walk for expired items, so that the sweep walks over its segment from the start.
