@@ -113,7 +113,7 @@ fn the_last_used_goes_last(memory_bytes: u64, classes: &'static [Class], changes
 
 #[test]
 fn items_of_one_size() {
-    for mib in [4, 8, 16] {
+    for mib in [2, 4, 8, 16] {
         the_last_used_goes_last(mib * MIB, &[(0, 300, 1)], false);
     }
 }
@@ -128,13 +128,16 @@ fn small_items_beside_large_ones() {
 #[test]
 fn classes_of_expiry_at_different_rates() {
     const CLASSES: &[Class] = &[(0, 300, 100), (60, 300, 10), (86_400, 60, 1)];
-    for mib in [4, 8] {
+    for mib in [2, 4, 8] {
         the_last_used_goes_last(mib * MIB, CLASSES, false);
     }
 }
 
 #[test]
 fn items_that_are_changed() {
-    the_last_used_goes_last(4 * MIB, &[(0, 8, 10), (3600, 16, 1), (3600, 1000, 1)], true);
-    the_last_used_goes_last(8 * MIB, &[(0, 8, 1), (60, 300, 1)], true);
+    for mib in [2, 4, 8] {
+        the_last_used_goes_last(mib * MIB, &[(0, 8, 10), (3600, 16, 1), (3600, 1000, 1)], true);
+        the_last_used_goes_last(mib * MIB, &[(0, 8, 1), (60, 300, 1)], true);
+        the_last_used_goes_last(mib * MIB, &[(0, 300, 1)], true);
+    }
 }

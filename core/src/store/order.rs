@@ -104,8 +104,9 @@ impl Store {
         let available = self.pool.available();
         let needed = |bucket| self.log.segments_needed(&self.pool, End::of(bucket), item);
         let own = needed(bucket);
-        // The last free segments are for items that are written. Where they are short, buckets are filled first.
-        if own == 0 || available > own + self.segments_reserved() {
+        // The last free segments are for items that are written. Where they are short, buckets are filled first. A large item
+        // frees its own segments.
+        if own == 0 || available > own.max(self.segments_reserved() + 1) {
             return Course::Moves(End::of(bucket));
         }
         if self.evictor.only_moves() {

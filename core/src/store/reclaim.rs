@@ -20,8 +20,8 @@ pub(super) const PACE: u64 = 4;
 const URGENCY: u64 = 4;
 /// Part of the bytes that a walk for expired items pays for: it reads headers and moves nothing.
 const EXPIRE_DENOMINATOR: u32 = 8;
-/// Batches after which a command that waits for a segment evicts used items too. One that needs more segments walks over
-/// [`PACE`] times its bytes first.
+/// Batches after which a command that waits for a segment evicts used items too, at the pace of [`PACE`]. One that needs more
+/// segments walks over [`Store::pace`] times its bytes first.
 const WAIT_REINSERT_BATCHES: u32 = 8;
 /// Entries of the segment table that one search for a victim reads.
 const SCAN_SEGMENTS: u32 = 64;
@@ -164,12 +164,14 @@ impl Store {
 
     fn wait_for_room(&mut self, end: End, item: &Item, now: Seconds) -> bool {
         let segment_batches = self.pool.segment_bytes().div_ceil(BATCH_BYTES);
+        let pace = self.pace() as u32;
         for batch in 0..self.wait_batches_max() {
             let needed = self.log.segments_needed(&self.pool, end, item);
             if needed == 0 || self.pool.available() >= needed + self.segments_reserved() {
                 return true;
             }
-            let batches = if needed == 1 { WAIT_REINSERT_BATCHES } else { needed * PACE as u32 * segment_batches };
+            let batches =
+                if needed == 1 { WAIT_REINSERT_BATCHES * pace / PACE as u32 } else { needed * pace * segment_batches };
             self.evictor.set_reinserts(batch < batches);
             if !self.direct_reclaim(now) {
                 break;
