@@ -104,7 +104,7 @@ impl Store {
     /// more to do at once.
     pub fn sweep(&mut self, now: Seconds, steps: u32) -> bool {
         self.apply_due_flush(now);
-        self.pool.holds.expire(now);
+        self.pool.expire_holds(now);
         self.drop_paused_expiry();
         let segments = self.pool.segments();
         let round = self.reclaim.sweep_left;
@@ -259,7 +259,8 @@ impl Store {
     /// Reclaims a batch while a command waits. False if there is nothing to reclaim.
     fn direct_reclaim(&mut self, now: Seconds) -> bool {
         let evictions = self.counters.totals.evictions;
-        let more = self.reclaim_batch(now).is_some();
+        // At last, what clients still read gives way to what is stored.
+        let more = self.reclaim_batch(now).is_some() || self.pool.drop_oldest_hold();
         self.counters.totals.direct_reclaims += self.counters.totals.evictions - evictions;
         more
     }
