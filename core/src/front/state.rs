@@ -6,6 +6,11 @@ use crate::clock::Expiry;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectionId(pub u32);
 
+impl ConnectionId {
+    /// No client. A turn of it does what the front has to do for clients that are gone.
+    pub const NONE: Self = Self(u32::MAX);
+}
+
 /// The state of a conversation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum State {
