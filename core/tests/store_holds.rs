@@ -58,16 +58,7 @@ fn read_on(store: &mut Store, reader: &mut Reader, now: Seconds) -> bool {
 }
 
 fn readers_get_what_they_began(eviction: Eviction, seed: u64) {
-    let mut store = Store::new(StoreConfig {
-        memory_bytes: MEMORY_BYTES,
-        memory_bytes_capacity: MEMORY_BYTES,
-        item_bytes_max: 1 << 19,
-        eviction,
-        seed: SEED,
-        ..StoreConfig::default()
-    })
-    .unwrap();
-    store.set_piece_bytes(PIECE_BYTES);
+    let mut store = new_store(eviction, true);
     let mut random = Random::new(seed);
     let mut readers: Vec<Reader> = Vec::new();
     let (mut now, mut whole, mut held_most) = (NOW, 0, 0);
@@ -122,17 +113,24 @@ fn a_value_is_read_to_its_end_while_its_segments_are_reclaimed() {
     }
 }
 
-/// A store in which a value of so many bytes is read, and the reader's place.
-fn store_with_reader(value_bytes: usize) -> (Store, ValueCursor) {
+fn new_store(eviction: Eviction, evictions: bool) -> Store {
     let config = StoreConfig {
         memory_bytes: MEMORY_BYTES,
         memory_bytes_capacity: MEMORY_BYTES,
         item_bytes_max: 1 << 19,
+        eviction,
+        evictions,
         seed: SEED,
         ..StoreConfig::default()
     };
     let mut store = Store::new(config).unwrap();
     store.set_piece_bytes(PIECE_BYTES);
+    store
+}
+
+/// A store in which a value of so many bytes is read, and the reader's place.
+fn store_with_reader(value_bytes: usize) -> (Store, ValueCursor) {
+    let mut store = new_store(Eviction::S3Fifo, true);
     let cursor = begin(&mut store, "k", value_bytes);
     (store, cursor)
 }
@@ -209,16 +207,7 @@ fn held_values_take_at_most_half_of_the_pool() {
 #[test]
 fn a_store_without_room_drops_what_is_held() {
     for evictions in [true, false] {
-        let config = StoreConfig {
-            memory_bytes: MEMORY_BYTES,
-            memory_bytes_capacity: MEMORY_BYTES,
-            item_bytes_max: 1 << 19,
-            evictions,
-            seed: SEED,
-            ..StoreConfig::default()
-        };
-        let mut store = Store::new(config).unwrap();
-        store.set_piece_bytes(PIECE_BYTES);
+        let mut store = new_store(Eviction::S3Fifo, evictions);
         let cursor = begin(&mut store, "k", 450_000);
         execute(&mut store, "k", Operation::Delete, NOW);
         assert!(store.held_bytes() > 440_000);
@@ -227,6 +216,92 @@ fn a_store_without_room_drops_what_is_held() {
             assert!(matches!(stored, Reply::Stored { .. }), "{key}: {stored:?}");
         }
         assert_eq!((store.held_bytes() > 0, is_readable(&mut store, cursor, NOW)), (evictions, evictions));
+        store.check();
+    }
+}
+
+fn is_stored(store: &mut Store, key: &str) -> bool {
+    matches!(execute(store, key, Operation::Inspect, NOW), Reply::Item(_))
+}
+
+/// Stores so many small values, one after the other. Returns the most items that one of them evicts or moves.
+fn fill(store: &mut Store, values: usize) -> u64 {
+    let touched = |store: &Store| {
+        let counters = store.counters();
+        counters.evictions + counters.moves_within_lru + counters.slab_reassign_rescues
+    };
+    let mut most = 0;
+    for number in 0..values {
+        let before = touched(store);
+        let stored = execute(store, &format!("fill{number}"), Operation::set(&[b'f'; 60], Expiry::NEVER), NOW);
+        assert!(matches!(stored, Reply::Stored { .. }), "{number}: {stored:?}");
+        most = most.max(touched(store) - before);
+    }
+    assert!(store.counters().evictions > 0);
+    most
+}
+
+/// Eviction passes over the segments that are read, as long as half of the pool is left: it would gain nothing there.
+#[test]
+fn values_that_are_read_are_not_evicted() {
+    for eviction in [Eviction::Lru, Eviction::S3Fifo] {
+        let mut store = new_store(eviction, true);
+        let mut readers: Vec<(String, ValueCursor)> = Vec::new();
+        for number in 0..20 {
+            let key = format!("k{number}");
+            let cursor = begin(&mut store, &key, 18_000);
+            readers.push((key, cursor));
+        }
+        fill(&mut store, 40_000);
+        store.check();
+        assert_eq!(store.held_bytes(), 0, "{eviction:?}");
+        for (key, cursor) in &readers {
+            assert!(is_stored(&mut store, key) && is_readable(&mut store, *cursor, NOW), "{eviction:?} {key}");
+        }
+        // Once nobody reads them they are the oldest.
+        readers.iter().for_each(|&(_, cursor)| store.leave(cursor));
+        fill(&mut store, 40_000);
+        store.check();
+        let stored = readers.iter().filter(|(key, _)| is_stored(&mut store, key)).count();
+        // With the other policy they were used, and stay in the main part.
+        assert!(stored == 0 || eviction == Eviction::S3Fifo, "{eviction:?}: {stored}");
+    }
+}
+
+/// A few short values that are read lie in each of half of the segments, among small ones.
+#[test]
+fn a_set_does_little_work_beside_what_is_read() {
+    for eviction in [Eviction::Lru, Eviction::S3Fifo] {
+        let mut store = new_store(eviction, true);
+        let mut cursors = Vec::new();
+        for number in 0..230 {
+            cursors.push(begin(&mut store, &format!("k{number}"), PIECE_BYTES + 1));
+            for small in 0..8 {
+                let key = format!("small{}", number * 8 + small);
+                execute(&mut store, &key, Operation::set(&[b's'; 60], Expiry::NEVER), NOW);
+            }
+        }
+        let most = fill(&mut store, 40_000);
+        assert!(most <= 160, "{eviction:?}: {most}");
+        store.check();
+        assert!(cursors.iter().all(|&cursor| is_readable(&mut store, cursor, NOW)), "{eviction:?}");
+    }
+}
+
+/// Where more than half of the pool is read, stores go on, and half of the pool is read to its end.
+#[test]
+fn readers_of_everything_stop_no_store() {
+    for eviction in [Eviction::Lru, Eviction::S3Fifo] {
+        let mut store = new_store(eviction, true);
+        let cursors: Vec<ValueCursor> =
+            (0..45).map(|number| begin(&mut store, &format!("k{number}"), 18_000)).collect();
+        fill(&mut store, 40_000);
+        store.check();
+        let readable = cursors.iter().filter(|&&cursor| is_readable(&mut store, cursor, NOW)).count();
+        assert!((25..45).contains(&readable), "{eviction:?}: {readable}");
+        assert!(store.held_bytes() <= MEMORY_BYTES / 2);
+        cursors.iter().for_each(|&cursor| store.leave(cursor));
+        assert_eq!(store.held_bytes(), 0);
         store.check();
     }
 }

@@ -43,6 +43,12 @@ pub(super) struct Holds {
     sequence: u64,
     /// Segments without live items.
     kept: u32,
+    /// Eviction spares no segments: nothing else is left.
+    spares_nothing: bool,
+    /// Eviction has passed over segments.
+    has_passed: bool,
+    /// Such segments may be evicted now.
+    has_unspared: bool,
 }
 
 impl Holds {
@@ -60,6 +66,11 @@ impl Holds {
     /// Whether the bytes of this segment must not change.
     pub(super) fn covers(&self, segment: SegmentId) -> bool {
         self.covered.contains_key(&segment.0)
+    }
+
+    /// Notes that eviction has passed over segments.
+    pub(super) fn note_passed(&mut self) {
+        self.has_passed = true;
     }
 
     fn get(&self, id: HoldId) -> Option<&Hold> {
@@ -103,6 +114,7 @@ impl Pool {
             *self.holds.covered.entry(segment.0).or_default() += 1;
             segment = self.segment(segment).continued;
         }
+        self.holds.has_unspared |= self.holds.has_passed && self.holds.covered.len() > self.held_max() as usize;
         HoldId { number, sequence }
     }
 
@@ -141,6 +153,26 @@ impl Pool {
     #[inline]
     pub(super) fn is_held(&self, id: SegmentId) -> bool {
         !self.holds.is_empty() && self.holds.covers(id)
+    }
+
+    /// Whether eviction passes over a segment: it is held, so that nothing would be gained, and half of the pool is not.
+    #[inline]
+    pub(super) fn spares(&self, id: SegmentId) -> bool {
+        self.is_held(id) && !self.holds.spares_nothing && self.holds.covered.len() <= self.held_max() as usize
+    }
+
+    /// Sets whether eviction may pass over held segments. True if it did before, and there are any.
+    pub(super) fn set_sparing(&mut self, spares: bool) -> bool {
+        let spared = !core::mem::replace(&mut self.holds.spares_nothing, !spares) && !self.holds.is_empty();
+        self.holds.has_unspared |= spared && !spares;
+        spared
+    }
+
+    /// Whether segments that eviction has passed over may be evicted since the last call.
+    pub(super) fn take_unspared(&mut self) -> bool {
+        let has_unspared = core::mem::take(&mut self.holds.has_unspared);
+        self.holds.has_passed &= !has_unspared;
+        has_unspared
     }
 
     /// Keeps a segment that leaves the log, if it is held. `false`: it is not, or not any more.
@@ -204,6 +236,8 @@ impl Pool {
                     if self.segment(segment).kind == SegmentKind::Held {
                         self.holds.kept -= 1;
                         self.free(segment);
+                    } else {
+                        self.holds.has_unspared |= self.holds.has_passed;
                     }
                 }
             }

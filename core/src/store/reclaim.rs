@@ -159,6 +159,7 @@ impl Store {
             u64::from(total) * self.pace() + WAIT_COMPACT_SEGMENTS * u64::from(self.pool.segment_bytes());
         let has_room = self.wait_for_room(end, item, now);
         self.evictor.set_reinserts(true);
+        self.pool.set_sparing(true);
         has_room
     }
 
@@ -260,7 +261,7 @@ impl Store {
     fn direct_reclaim(&mut self, now: Seconds) -> bool {
         let evictions = self.counters.totals.evictions;
         // At last, what clients still read gives way to what is stored.
-        let more = self.reclaim_batch(now).is_some() || self.pool.drop_oldest_hold();
+        let more = self.reclaim_batch(now).is_some() || self.pool.set_sparing(false) || self.pool.drop_oldest_hold();
         self.counters.totals.direct_reclaims += self.counters.totals.evictions - evictions;
         more
     }
