@@ -175,9 +175,10 @@ pub const HOLD_S: Seconds = 300;
 /// turn of any connection tells the shards.
 pub const LEAVING_READERS_MAX: usize = 64 * 1024;
 
-/// Segments whose items are gone, but whose bytes clients still read, take at most this part of the pool: one in so many
-/// segments. Half of it remains for what is stored, however slowly clients read.
-pub const HELD_POOL_DIVISOR: u32 = 2;
+/// The part of the pool that remains for what is stored, however slowly clients read: one in so many segments. Half is
+/// enough for the largest item, and for a cache that goes on. Bytes of values that are gone take the rest at most, while
+/// clients still read them.
+pub const HELD_REST_DIVISOR: u32 = 2;
 
 /// Least budget of what connections hold.
 pub const BUFFERS_BYTES_MIN: u64 = 16 * 1024 * 1024;

@@ -3,7 +3,7 @@
 //!
 //! A hold costs nothing but its entry while its segments stay in the log. A held segment that loses its last live item
 //! stays in the pool, outside of the log, until no hold covers it ([`SegmentKind::Held`]). Such segments are bounded:
-//! beyond [`limits::HELD_POOL_DIVISOR`], the hold that was read longest ago is dropped.
+//! beyond what [`limits::HELD_REST_DIVISOR`] leaves, the hold that was read longest ago is dropped.
 
 use super::{
     item::Item,
@@ -155,7 +155,7 @@ impl Pool {
         !self.holds.is_empty() && self.holds.covers(id)
     }
 
-    /// Whether eviction passes over a segment: it is held, so that nothing would be gained, and half of the pool is not.
+    /// Whether eviction passes over a segment: it is held, so that nothing would be gained, and enough of the pool is not.
     #[inline]
     pub(super) fn spares(&self, id: SegmentId) -> bool {
         self.is_held(id) && !self.holds.spares_nothing && self.holds.covered.len() <= self.held_max() as usize

@@ -67,7 +67,7 @@ impl Pool {
         segments.try_reserve_exact(capacity as usize).ok()?;
         let segment_shift = segment_bytes.trailing_zeros();
         let (free, absent) = (SegmentId::NONE, SegmentId::NONE);
-        let (held_max, holds) = (limit / limits::HELD_POOL_DIVISOR, Holds::default());
+        let (held_max, holds) = (held_max_of(limit), Holds::default());
         let (present, used) = (0, 0);
         Some(Self {
             bytes,
@@ -190,7 +190,7 @@ impl Pool {
 
     /// Sets the number of segments of which a part may be kept for readers.
     pub(super) fn share_held(&mut self, segments: u32) {
-        self.held_max = segments / limits::HELD_POOL_DIVISOR;
+        self.held_max = held_max_of(segments);
         self.bound_held();
     }
 
@@ -348,6 +348,11 @@ impl Pool {
             remaining -= readable;
         }
     }
+}
+
+/// Of a pool of so many segments, those that may be kept for readers.
+fn held_max_of(segments: u32) -> u32 {
+    segments - segments.div_ceil(limits::HELD_REST_DIVISOR)
 }
 
 #[cfg(test)]
