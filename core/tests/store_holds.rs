@@ -203,7 +203,7 @@ fn held_values_take_at_most_half_of_the_pool() {
     store.check();
 }
 
-/// What is stored comes before what is read: a value that has no room otherwise takes that of a held one.
+/// A value that has no room otherwise takes that of a held one.
 #[test]
 fn a_store_without_room_drops_what_is_held() {
     for evictions in [true, false] {

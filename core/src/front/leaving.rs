@@ -1,13 +1,8 @@
-//! Readers that leave: of long values that were sent, or whose clients are gone. Their shards are told at the end of the
-//! next turn, so that they need not hold the values any longer.
+//! Readers that leave: of long values that were sent, or whose clients are gone. At the end of the next turn the front
+//! tells their shards, which then need not hold the values any longer.
 
-use super::{Front, Step, runs::Runs, stream::ValueStream};
-use crate::{
-    boundary::{batch, host::Target},
-    hash::shard_of,
-    limits,
-    reply::ValueCursor,
-};
+use super::{Front, Step, stream::ValueStream};
+use crate::{limits, reply::ValueCursor};
 use alloc::vec::Vec;
 
 /// Readers whose shards do not know yet that they have left, by the hash of the key.
@@ -45,19 +40,5 @@ impl Front {
     pub fn load_leaving(&mut self) {
         self.pending.clear();
         self.runs.load_leaving(core::mem::take(&mut self.leaving.0));
-    }
-}
-
-impl Runs {
-    fn load_leaving(&mut self, mut leaving: Vec<(u64, ValueCursor)>) {
-        self.clear();
-        self.repeated = 0;
-        let shards = self.shards;
-        leaving.sort_unstable_by_key(|&(hash, _)| shard_of(hash, shards));
-        for readers in leaving.chunk_by(|(one, _), (other, _)| shard_of(*one, shards) == shard_of(*other, shards)) {
-            let start = self.orders.len();
-            readers.iter().for_each(|&(_, cursor)| batch::encode_leave(&mut self.orders, cursor));
-            self.add_run(Target(shard_of(readers[0].0, shards)), start, readers.len() as u32);
-        }
     }
 }

@@ -1,14 +1,14 @@
 //! The state of a conversation with a client.
 
-use crate::clock::Expiry;
+use crate::{boundary::status::NO_CONNECTION, clock::Expiry};
 
 /// A client, as a small number that the front chose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectionId(pub u32);
 
 impl ConnectionId {
-    /// No client. A turn of it does what the front has to do for clients that are gone.
-    pub const NONE: Self = Self(u32::MAX);
+    /// See [`NO_CONNECTION`].
+    pub const NONE: Self = Self(NO_CONNECTION);
 }
 
 /// The state of a conversation.

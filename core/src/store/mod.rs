@@ -26,6 +26,7 @@
 //! | `walk` | listings of items |
 //! | `pieces` | long values that are read in pieces |
 //! | `holds` | values that stay readable while clients read them |
+//! | `held` | the segments that are kept for them |
 //! | `number` | the text of `incr` and `decr` |
 //! | `check` | the invariants |
 
@@ -36,6 +37,7 @@ mod evict;
 mod execute;
 mod fetch;
 mod ghost;
+mod held;
 mod holds;
 mod index;
 mod item;

@@ -260,7 +260,7 @@ impl Store {
     /// Reclaims a batch while a command waits. False if there is nothing to reclaim.
     fn direct_reclaim(&mut self, now: Seconds) -> bool {
         let evictions = self.counters.totals.evictions;
-        // At last, what clients still read gives way to what is stored.
+        // At last, values that are gone leave their room to those that are stored, although clients still read them.
         let more = self.reclaim_batch(now).is_some() || self.pool.set_sparing(false) || self.pool.drop_oldest_hold();
         self.counters.totals.direct_reclaims += self.counters.totals.evictions - evictions;
         more

@@ -64,7 +64,7 @@ pub(super) enum SegmentKind {
     Log,
     /// Buckets.
     Index,
-    /// Bytes of removed items that clients still read, see [`super::holds`].
+    /// Bytes of removed items that clients still read, see [`super::held`].
     Held,
 }
 
