@@ -9,7 +9,7 @@ use crate::{
     clock::Seconds,
     command::{Broadcast, Command, Eviction, Operation, Touched, Tuning},
     limits,
-    reply::{Lender, Reply},
+    reply::{Lender, Reply, ValueCursor},
     settings::Setting,
     statistics::{PrefixRef, Prefixes},
     store::Store,
@@ -182,6 +182,7 @@ impl Shard {
                     self.store.set_piece_bytes(limit.piece_bytes as usize);
                     room = room.min(limit.reply_bytes as usize);
                 }
+                Some(Order::Leave(cursor)) => self.leave(cursor),
                 Some(Order::Broadcast(broadcast)) => {
                     self.hands_over |= broadcast.is_walk();
                     self.broadcast(broadcast, now, replies);
@@ -237,6 +238,11 @@ impl Shard {
         done
     }
 
+    /// See [`Store::leave`].
+    pub fn leave(&mut self, cursor: ValueCursor) {
+        self.store.leave(cursor);
+    }
+
     /// See [`Store::set_piece_bytes`].
     #[inline]
     pub fn set_piece_bytes(&mut self, bytes: usize) {
@@ -283,7 +289,7 @@ impl Iterator for Hashes<'_> {
             match batch::decode_order(&mut self.0)? {
                 Order::Command(command) | Order::RepeatedRead(command) => return Some(command.hash),
                 Order::Broadcast(_) => return None,
-                Order::Limit(_) => {}
+                Order::Limit(_) | Order::Leave(_) => {}
             }
         }
     }

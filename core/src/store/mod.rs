@@ -25,7 +25,8 @@
 //! | `counters` | statistics |
 //! | `walk` | listings of items |
 //! | `pieces` | long values that are read in pieces |
-//! | `holds` | segments that stay readable while a value in them is read |
+//! | `holds` | values that stay readable while clients read them |
+//! | `held` | the segments that are kept for them |
 //! | `number` | the text of `incr` and `decr` |
 //! | `check` | the invariants |
 
@@ -36,6 +37,7 @@ mod evict;
 mod execute;
 mod fetch;
 mod ghost;
+mod held;
 mod holds;
 mod index;
 mod item;
@@ -207,6 +209,7 @@ impl Store {
         let above = self.pool.used() + self.segments_kept_free();
         self.pool.set_limit(target.max(above.min(self.pool.limit())));
         self.target = target;
+        self.pool.share_held(target);
         true
     }
 
@@ -273,7 +276,7 @@ impl Store {
         counters.pool_bytes = self.config.memory_bytes.saturating_sub(self.reserved_bytes);
         let begun = u64::from(self.log.unwritten_bytes(&self.pool)) + self.index.unused_bytes(&self.pool);
         let free = u64::from(self.pool.available()) * segment_bytes + begun;
-        counters.held_value_bytes = self.held_bytes() as u64;
+        counters.held_value_bytes = self.held_bytes();
         let taken = counters.bytes + counters.hash_bytes;
         counters.pool_free_bytes = free.min(counters.pool_bytes.saturating_sub(taken));
         counters.pool_dead_bytes = counters.pool_bytes.saturating_sub(taken + counters.pool_free_bytes);
