@@ -54,7 +54,7 @@ fn program(toolchain: &Toolchain) -> Outcome<PathBuf> {
     command.args(["--features", "fault-injection"]);
     command.env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", LINKER);
     run_command(&mut command)?;
-    Ok(target::target_directory().join(TARGET).join("release/wasmcached"))
+    Ok(target::program_folder(TARGET).join("wasmcached"))
 }
 
 /// A program that runs another one under QEMU: the tests start it like the server, and it becomes QEMU, so that signals

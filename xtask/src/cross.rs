@@ -38,8 +38,7 @@ pub(crate) fn check(report: &mut Report) -> Outcome {
     }
     packages::install_debian(&SYSTEM_PACKAGES)?;
     let toolchain = guests::debian_toolchain()?;
-    step(&format!("lint for {}", windows::TARGET), || windows::lint(&toolchain))?;
-    let program = step(&format!("build for {}", windows::TARGET), || windows::program(&toolchain))?;
+    let program = step(&format!("lint and build for {}", windows::TARGET), || windows::program(&toolchain))?;
     step("run under Wine", || wine::check(&program, report))?;
     arm::check(&toolchain, report)?;
     macos::check(&toolchain, report)

@@ -29,24 +29,23 @@ const HEADERS: [(&str, &str, &[&str]); 5] = [
 /// Lints and builds. Counts tests of the file in `report`.
 pub(crate) fn check(toolchain: &Toolchain, report: &mut Report) -> Outcome {
     let zigbuild = step("packages of Python", packages::zigbuild)?;
-    let cargo = |verb: &str| cargo(&zigbuild, toolchain, verb);
-    step(&format!("lint for {TARGET}"), || run_command(cargo("clippy")?.args(["--", "--deny", "warnings"])))?;
-    step(&format!("build for {TARGET}"), || run_command(&mut cargo("zigbuild")?))?;
+    step(&format!("lint and build for {TARGET}"), || run_command(&mut cargo(&zigbuild, toolchain)?))?;
     step("the program for macOS", || check_file(&program(), report))
 }
 
 fn program() -> PathBuf {
-    target::target_directory().join(TARGET).join("release/wasmcached")
+    target::program_folder(TARGET).join("wasmcached")
 }
 
 /// Cargo with Zig as C compiler and linker.
-fn cargo(zigbuild: &Path, toolchain: &Toolchain, verb: &str) -> Outcome<Command> {
+fn cargo(zigbuild: &Path, toolchain: &Toolchain) -> Outcome<Command> {
     let cache = target::target_directory().join("zig");
     let mut command = target::with_toolchain(zigbuild, toolchain, &[strip_tool()?])?;
     // The compiler asks for Apple's headers and libraries. Zig brings its own, so an empty folder is enough.
     command.env("SDKROOT", folder("sdk")?).env("MACOSX_DEPLOYMENT_TARGET", VERSION_MIN);
     command.env("CARGO_ZIGBUILD_CACHE_DIR", &cache).env("ZIG_GLOBAL_CACHE_DIR", cache.join("cache"));
-    target::product_arguments(command.arg(verb), TARGET);
+    target::product_arguments(command.arg("zigbuild"), TARGET);
+    target::lint_while_compiling(&mut command, toolchain)?;
     Ok(command)
 }
 

@@ -1,5 +1,5 @@
-//! Builds of the server for another operating system: cargo with Debian's compiler, which brings the standard library's
-//! source, in a target directory of their own.
+//! Builds of the server for another system: cargo with Debian's compiler, which brings the standard library's source, in a
+//! target directory of their own.
 
 use crate::{guest_build::guest::Toolchain, machine, step::Outcome};
 use std::{
@@ -7,13 +7,29 @@ use std::{
     process::Command,
 };
 
+/// The profile of these programs, and the name of their folder.
+const PROFILE: &str = "cross";
 /// The build for macOS needs the feature; with it, all builds share one build script.
-const PRODUCT: [&str; 5] = ["--release", "--package", "wasmcached", "--features", "cross"];
+const PRODUCT: [&str; 6] = ["--profile", PROFILE, "--package", "wasmcached", "--features", "cross"];
 
 /// Arguments of a cargo of that toolchain that builds the server and its standard library for `target`.
 pub(crate) fn product_arguments(command: &mut Command, target: &str) {
     command.args(["--target", target, "-Zbuild-std=std,panic_abort,panic_unwind"]);
     command.arg("--target-dir").arg(target_directory()).args(PRODUCT);
+}
+
+/// Lets the workspace's crates be linted as they are compiled; a warning is an error. A lint of its own would check every
+/// dependency, which takes as long as compiling them.
+pub(crate) fn lint_while_compiling(command: &mut Command, toolchain: &Toolchain) -> Outcome {
+    let driver = programs(toolchain)?.0.with_file_name("clippy-driver");
+    // Arguments for clippy are separated by this word, as `cargo clippy` does it.
+    command.env("RUSTC_WORKSPACE_WRAPPER", driver).env("CLIPPY_ARGS", "--deny__CLIPPY_HACKERY__warnings");
+    Ok(())
+}
+
+/// The folder of the program for `target`.
+pub(crate) fn program_folder(target: &str) -> PathBuf {
+    target_directory().join(target).join(PROFILE)
 }
 
 /// Cargo, or a program that calls it, with the toolchain's compiler and these folders in the search path.
