@@ -19,7 +19,7 @@ const WASM_FEATURES: &str =
 /// An empty instance has 2 pages of memory with it, and 17 with the default.
 const STACK_BYTES: u32 = 65536;
 
-/// What the single-threaded target lacks for threads.
+/// The feature for threads, which the single-threaded target has not.
 const ATOMICS_FLAG: &str = "-Ctarget-feature=+atomics";
 /// The largest memory that instances share: one page less than 4 GiB, so that no address behind an allocation is 0.
 const SHARED_MEMORY_BYTES_MAX: u64 = (4 << 30) - (64 << 10);

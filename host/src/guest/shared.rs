@@ -1,7 +1,7 @@
 //! Guests whose memory is shared: one memory, and an instance of the module for each thread that uses it.
 //!
 //! A [`SharedGuest`] is the memory; [`SharedGuest::enter`] makes an instance on the calling thread, with a stack of its own.
-//! A fault of one instance poisons the memory: nothing in it is trusted any more, and whoever waits in it for a lock traps.
+//! A fault of one instance poisons the memory: nothing in it is trusted any more, and an instance that waits in it for a lock traps.
 //! Then every thread drops its instance, and the host makes a new memory.
 
 #![allow(dead_code, reason = "workers do not enter shared guests yet")]
@@ -338,7 +338,7 @@ mod tests {
 
     /// The memory is poisoned while the other one waits, or before: it cannot know.
     #[test]
-    fn whoever_waits_for_a_lock_of_a_trapped_instance_traps() {
+    fn a_wait_for_a_lock_of_a_trapped_instance_is_a_trap() {
         for layout in LAYOUTS {
             let module = SharedModule::load(layout, &config()).unwrap();
             let fault = (0..).step_by(48).find_map(|stack_bytes| {

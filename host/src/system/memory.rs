@@ -112,7 +112,7 @@ pub(crate) fn advise(bytes: &mut [u8], pages: Pages) -> bool {
 /// Gives advice about the whole pages of a range of private anonymous memory; whether the system agreed.
 ///
 /// # Safety
-/// The range is mapped. Whoever accesses it meanwhile or later may find other bytes there.
+/// The range is mapped. All code that accesses it meanwhile or later accepts other bytes there.
 #[cfg(unix)]
 #[expect(unsafe_code, reason = "advice about pages is a system call")]
 pub(crate) unsafe fn advise_range(first: NonNull<u8>, bytes: usize, pages: Pages) -> bool {

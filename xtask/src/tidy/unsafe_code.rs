@@ -6,10 +6,9 @@ pub(super) const REMEDY: &str = "write it without unsafe code, or in one of the 
     xtask/src/tidy/unsafe_code.rs; a new file there is a decision of its own";
 
 /// The files with unsafe code, or with leave for that of a macro, and why.
-const FILES: [(&str, &str); 10] = [
+const FILES: [(&str, &str); 9] = [
     ("wasm/src/abi.rs", "exports and their pointers"),
     ("wasm/src/allocator.rs", "the allocator of the guest"),
-    ("wasm/src/shared.rs", "exports of the guest in shared memory"),
     ("wasm/src/bench.rs", "exports of the store's loops, never shipped"),
     ("host/src/system/memory.rs", "advice about pages"),
     ("host/src/system/sockets.rs", "asks the system for the length of a send queue"),
