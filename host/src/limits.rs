@@ -138,6 +138,12 @@ pub(crate) const CALL_COPIED_BYTES_PER_MS: u64 = 128 * 1024;
 /// Memory of a guest besides items and buffers: tables, stack, the allocator's overhead.
 pub(crate) const GUEST_BYTES: u64 = 128 << 20;
 
+/// Stack of a worker in a guest whose memory workers share: the same as a guest alone has.
+pub(crate) const SHARED_STACK_BYTES: usize = 64 << 10;
+
+/// Inaccessible bytes below such a stack, so that a stack that is too deep is a trap: a page of any supported system.
+pub(crate) const SHARED_STACK_GUARD_BYTES: usize = 16 << 10;
+
 /// Memory of a front with the buffers of its connections, where memory is limited.
 pub(crate) const COMPACT_FRONT_BYTES: u64 = 8 << 20;
 
