@@ -70,11 +70,16 @@ fn arithmetic() -> Operation<'static> {
 /// Executes a batch at a desk, as often as locks of other threads demand it.
 fn execute(stripes: &Stripes, desk: usize, orders: &[u8], count: u32) -> Vec<u8> {
     let mut replies = Vec::new();
-    let batch = Batch { orders, count, now: NOW, room: ROOM };
-    while stripes.execute_batch(desk, &batch, &mut replies, &Plain) == 0 {
+    let (mut from, mut left) = (0, count);
+    loop {
+        let batch = Batch { orders, from, count: left, now: NOW, room: ROOM };
+        let executed = stripes.execute_batch(desk, &batch, &mut replies, &Plain);
+        if !executed.is_interrupted {
+            return replies;
+        }
+        (from, left) = (executed.end, left - executed.count);
         thread::yield_now();
     }
-    replies
 }
 
 fn broadcast(stripes: &Stripes, desk: usize, operation: Broadcast) -> Vec<u8> {

@@ -16,11 +16,17 @@ pub(crate) struct TrapWhenPoisoned;
 impl RelaxStrategy for TrapWhenPoisoned {
     #[inline]
     fn relax() {
-        if POISONED.load(Ordering::Relaxed) != 0 {
-            trap();
-        }
-        core::hint::spin_loop();
+        pause();
     }
+}
+
+/// A turn of waiting for another thread.
+#[inline]
+pub(crate) fn pause() {
+    if POISONED.load(Ordering::Relaxed) != 0 {
+        trap();
+    }
+    core::hint::spin_loop();
 }
 
 /// Poisons the memory.

@@ -11,6 +11,8 @@ use super::{
 pub(crate) struct IndexShape {
     /// Address of the first byte of the pool.
     pub(crate) pool: usize,
+    /// Number of its bytes, used or not.
+    pub(crate) pool_bytes: usize,
     /// Binary logarithm of the number of buckets of a segment.
     pub(crate) segment_shift: u32,
     /// Most segments with main buckets.
@@ -22,6 +24,7 @@ impl Store {
     pub(crate) fn index_shape(&self) -> IndexShape {
         IndexShape {
             pool: self.pool.address(),
+            pool_bytes: self.pool.capacity() as usize * self.pool.segment_bytes() as usize,
             segment_shift: (self.pool.segment_bytes() as usize / LINE_BYTES).ilog2(),
             segments_max: self.pool.capacity() as usize,
         }

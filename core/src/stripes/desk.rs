@@ -1,6 +1,7 @@
 //! What one thread has for itself in a shard that many threads use.
 
 use crate::{
+    boundary::batch::ReplyLimit,
     statistics::Counters,
     store::{ClassAges, NO_AGES, Store, StoreCounters},
 };
@@ -16,8 +17,8 @@ pub(super) struct DeskState {
     /// Among the desks of the shard.
     pub(super) number: usize,
     pub(super) counters: Box<StoreCounters>,
-    /// Bytes of a value beyond which a reply has its beginning only.
-    pub(super) piece_bytes: usize,
+    /// The limit on the replies of the batch.
+    pub(super) limit: ReplyLimit,
     /// Records of events.
     events: Vec<u8>,
     recorded: u32,
@@ -48,7 +49,7 @@ impl Desk {
         Self(SpinMutex::new(DeskState {
             number,
             counters: Box::new(StoreCounters::new(track_sizes)),
-            piece_bytes: usize::MAX,
+            limit: ReplyLimit { piece_bytes: u32::MAX, reply_bytes: u32::MAX },
             events: Vec::new(),
             recorded: 0,
             dropped: 0,

@@ -15,7 +15,7 @@ mod upkeep;
 
 use crate::{
     boundary::{
-        batch::{self, Order},
+        batch::{self, Order, ReplyLimit},
         config::{Config, StoreConfig},
         event::Kinds,
     },
@@ -76,12 +76,25 @@ struct Stripe {
 pub struct Batch<'a> {
     /// The orders.
     pub orders: &'a [u8],
-    /// Number of orders.
+    /// Bytes of orders that an interrupted call has executed.
+    pub from: usize,
+    /// Number of orders behind those.
     pub count: u32,
     /// The time.
     pub now: Seconds,
     /// Bytes of replies after which execution stops.
     pub room: usize,
+}
+
+/// What a call has done of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Executed {
+    /// Number of executed orders.
+    pub count: u32,
+    /// The end of their bytes.
+    pub end: usize,
+    /// Another thread had a lock that the next order needs: the rest must be sent again, from `end` on.
+    pub is_interrupted: bool,
 }
 
 /// A stripe whose lock this thread has. It counts at the desk.
@@ -143,48 +156,54 @@ impl Stripes {
         assert_eq!(counted, held.1, "bytes of {} items", held.0);
     }
 
-    /// Executes a batch at a desk, which no other thread uses, as [`Shard::execute_batch`] does. Returns the number of
-    /// executed orders: fewer also if another thread has the lock that the next one needs. A batch of which nothing was
-    /// executed must be sent again as it is.
+    /// Executes a batch at a desk, which no other thread uses, as [`Shard::execute_batch`] does, but stops also if another
+    /// thread has a lock that the next order needs.
     pub fn execute_batch(
         &self,
         desk: usize,
         batch: &Batch<'_>,
         replies: &mut Vec<u8>,
         processor: &impl Processor,
-    ) -> u32 {
-        let &Batch { orders, count, now, mut room } = batch;
-        let Some(mut desk) = self.desk(desk) else { return 0 };
-        if count > 1 {
-            self.touch_lines(shard::Hashes(Reader(orders)), processor);
+    ) -> Executed {
+        let &Batch { orders, from, count, now, room } = batch;
+        let mut executed = Executed { count: 0, end: from, is_interrupted: false };
+        let rest = orders.get(from..).unwrap_or_default();
+        let Some(mut desk) = self.desk(desk) else { return Executed { is_interrupted: true, ..executed } };
+        if from == 0 {
+            desk.limit = ReplyLimit { piece_bytes: limits::PIECE_BYTES as u32, reply_bytes: u32::MAX };
+            if count > 1 {
+                self.touch_lines(shard::Hashes(Reader(rest)), processor);
+            }
         }
-        desk.piece_bytes = limits::PIECE_BYTES;
-        let mut r = Reader(orders);
-        let mut executed = 0;
-        while executed < count {
+        let mut r = Reader(rest);
+        while executed.count < count {
             let Some(order) = batch::decode_order(&mut r) else { break };
-            let is_done = match order {
+            let step = match order {
                 Order::Command(command) => self.execute(&mut desk, &command, now, replies, processor),
                 Order::RepeatedRead(command) => self.repeat_read(&mut desk, &command, now, replies),
                 Order::Limit(limit) => {
-                    desk.piece_bytes = limit.piece_bytes as usize;
-                    room = room.min(limit.reply_bytes as usize);
-                    true
+                    desk.limit = limit;
+                    Step::Next
                 }
-                Order::Broadcast(broadcast) => self.broadcast(&mut desk, broadcast, now, replies),
+                Order::Broadcast(broadcast) => match self.broadcast(&mut desk, broadcast, now, replies) {
+                    true => Step::Next,
+                    false => Step::Interrupted,
+                },
             };
-            if !is_done {
+            if step != Step::Next {
+                executed.is_interrupted = step == Step::Interrupted;
                 break;
             }
-            executed += 1;
-            if replies.len() > room {
+            executed.count += 1;
+            executed.end = orders.len() - r.0.len();
+            if replies.len() > room.min(desk.limit.reply_bytes as usize) {
                 break;
             }
         }
         executed
     }
 
-    /// Executes one command. `false`: the lock was not to be had, or nothing follows the reply.
+    /// Executes one command.
     #[inline]
     fn execute(
         &self,
@@ -193,10 +212,10 @@ impl Stripes {
         now: Seconds,
         replies: &mut Vec<u8>,
         processor: &impl Processor,
-    ) -> bool {
+    ) -> Step {
         let counts_prefix = self.counts_prefixes.load(Ordering::Relaxed) && shard::counts_prefix(&command.operation);
         let (is_whole, counts) = {
-            let Some(mut held) = self.held(self.stripe_of(command.hash), desk) else { return false };
+            let Some(mut held) = self.held(self.stripe_of(command.hash), desk) else { return Step::Interrupted };
             #[cfg(feature = "fault-injection")]
             crate::fault::inject(command.key, b"shard");
             let reply = held.shard.store_mut().execute(command, now);
@@ -206,14 +225,14 @@ impl Stripes {
         if let Some(counts) = counts {
             self.count_prefix(desk, command.key, &counts, processor);
         }
-        is_whole
+        if is_whole { Step::Next } else { Step::End }
     }
 
-    /// Executes a read that is counted already. `false` as of [`Stripes::execute`].
+    /// Executes a read that is counted already.
     #[cold]
-    fn repeat_read(&self, desk: &mut DeskState, command: &Command<'_>, now: Seconds, replies: &mut Vec<u8>) -> bool {
-        let held = self.held(self.stripe_of(command.hash), desk);
-        held.is_some_and(|mut held| held.shard.repeat_read(command, now, replies))
+    fn repeat_read(&self, desk: &mut DeskState, command: &Command<'_>, now: Seconds, replies: &mut Vec<u8>) -> Step {
+        let Some(mut held) = self.held(self.stripe_of(command.hash), desk) else { return Step::Interrupted };
+        if held.shard.repeat_read(command, now, replies) { Step::Next } else { Step::End }
     }
 
     /// Counts for the prefix of a key. The row of a prefix is in the stripe of the hash of its name, not in those of its
@@ -243,7 +262,7 @@ impl Stripes {
         let mut shard = try_lock(shard)?;
         let store = shard.store_mut();
         store.exchange_counters(&mut desk.counters);
-        store.set_piece_bytes(desk.piece_bytes);
+        store.set_piece_bytes(desk.limit.piece_bytes as usize);
         let is_watched = self.watched.load(Ordering::Relaxed) != Kinds::NONE.0;
         Some(Held { shard, shape, desk, is_watched })
     }
@@ -270,6 +289,17 @@ impl Stripes {
             buckets.map(|(hash, bucket)| self.stripes[self.stripe_of(hash)].shape.touch_items(hash, bucket, processor));
         hint::black_box(words.fold(0, |folded, word| folded ^ word));
     }
+}
+
+/// How a batch goes on after an order.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// With the next one.
+    Next,
+    /// Nothing follows the reply.
+    End,
+    /// Another thread has the lock.
+    Interrupted,
 }
 
 /// Tries to take a lock.
@@ -331,8 +361,10 @@ mod tests {
 
     fn execute(stripes: &Stripes, orders: &[u8], count: u32) -> (u32, Vec<u8>) {
         let mut replies = Vec::new();
-        let batch = Batch { orders, count, now: 1, room: 1 << 20 };
-        (stripes.execute_batch(0, &batch, &mut replies, &Plain), replies)
+        let batch = Batch { orders, from: 0, count, now: 1, room: 1 << 20 };
+        let executed = stripes.execute_batch(0, &batch, &mut replies, &Plain);
+        assert_eq!(executed.is_interrupted, executed.count < count);
+        (executed.count, replies)
     }
 
     #[test]

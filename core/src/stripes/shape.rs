@@ -15,8 +15,9 @@ pub(super) struct Shape {
     segments: AtomicU32,
     /// Binary logarithm of the number of buckets of a segment.
     segment_shift: u32,
-    /// Address of the first byte of the pool.
+    /// Address of the first byte of the pool, and number of its bytes, used or not.
     pool: usize,
+    pool_bytes: usize,
     /// The addresses of the segments with main buckets.
     directory: Box<[AtomicUsize]>,
 }
@@ -26,7 +27,14 @@ impl Shape {
         let shape = store.index_shape();
         let directory = (0..shape.segments_max).map(|_| AtomicUsize::new(shape.pool)).collect();
         let (buckets, segments) = (AtomicU32::new(0), AtomicU32::new(0));
-        let published = Self { buckets, segments, segment_shift: shape.segment_shift, pool: shape.pool, directory };
+        let published = Self {
+            buckets,
+            segments,
+            segment_shift: shape.segment_shift,
+            pool: shape.pool,
+            pool_bytes: shape.pool_bytes,
+            directory,
+        };
         published.publish(store);
         published
     }
@@ -69,7 +77,8 @@ impl Shape {
     pub(super) fn touch_items(&self, hash: u64, bucket: usize, processor: &impl Processor) -> u32 {
         let word = |number: usize| processor.peek(bucket + 4 * number);
         candidates_in(word, hash).fold(0, |folded, location| {
-            let item = self.pool + location;
+            // An outdated bucket may say anything.
+            let item = self.pool + location.min(self.pool_bytes - 2 * LINE_BYTES);
             folded ^ processor.peek(item) ^ processor.peek(item + LINE_BYTES)
         })
     }
