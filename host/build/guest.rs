@@ -196,7 +196,8 @@ fn rustc_flags(guest: Guest) -> Vec<String> {
         // Without the files of WASI's C library, and with the pointer to the stack, which differs between instances.
         flags.push("-Clink-self-contained=no".to_owned());
         let maximum = format!("--max-memory={SHARED_MEMORY_BYTES_MAX}");
-        let arguments = ["--no-entry", "--import-memory", "--shared-memory", &maximum, "--export=__stack_pointer"];
+        let memory = ["--import-memory", "--export-memory", "--shared-memory", &maximum];
+        let arguments = memory.into_iter().chain(["--no-entry", "--export=__stack_pointer"]);
         flags.extend(arguments.map(|argument| format!("-Clink-arg={argument}")));
     }
     flags

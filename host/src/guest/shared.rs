@@ -7,10 +7,14 @@
 #![allow(dead_code, reason = "workers do not enter shared guests yet")]
 
 use super::{
-    CALL_TICKS_UNWATCHED, CallBytes, CallWatchdog, Fault, MemoryLayout, Verb, code, fault_of, memory_bytes_max,
-    message_text, out_of_memory, settings::engine_config, shared_memory::SharedMemory, watched_store,
+    CALL_TICKS_UNWATCHED, CallBytes, CallWatchdog, Fault, MemoryLayout, PAGE_BYTES, Verb, code, fault_of,
+    memory_bytes_max, message_text, out_of_memory, settings::engine_config, shared_memory::SharedMemory, watched_store,
 };
-use crate::limits::{MESSAGE_BYTES_MAX, SHARED_STACK_BYTES, SHARED_STACK_GUARD_BYTES};
+use crate::{
+    limits::{MESSAGE_BYTES_MAX, RECLAIMS_PER_SWEEP_MAX, SHARED_STACK_BYTES, SHARED_STACK_GUARD_BYTES},
+    options::HugePages,
+    system::memory::Pages,
+};
 use parking_lot::Mutex;
 use wasmcached_core::boundary::{ABI_VERSION, config::Config};
 use wasmtime::{ExternType, Linker, Store, Val};
@@ -24,8 +28,10 @@ const STACK_ALIGNMENT: usize = 16;
 /// Bytes of a page of WebAssembly.
 const WASM_PAGE_BYTES: usize = 64 << 10;
 
-/// Words of the mailbox of a shared guest: the message of a panic.
+/// Words of the mailbox of a shared guest, as offsets: the message of a panic, and unused memory.
 const MESSAGE_WORDS: [usize; 2] = [0, 4];
+const RECLAIMABLE_WORDS: [usize; 2] = [8, 12];
+const MAILBOX_BYTES: usize = 16;
 
 /// The module whose instances share a memory, for guests of one configuration.
 #[derive(Clone)]
@@ -34,6 +40,7 @@ pub(crate) struct SharedModule {
     module: wasmtime::Module,
     /// Pages that a memory has at first, and at most.
     pages: std::ops::Range<u32>,
+    huge_pages: HugePages,
 }
 
 impl SharedModule {
@@ -44,7 +51,7 @@ impl SharedModule {
     ///
     /// # Errors
     /// One line for the user: this machine cannot run it.
-    pub(crate) fn load(layout: MemoryLayout, config: &Config) -> Result<Self, String> {
+    pub(crate) fn load(layout: MemoryLayout, config: &Config, huge_pages: HugePages) -> Result<Self, String> {
         let describe = |error: wasmtime::Error| format!("this machine cannot run the engine: {error:#}");
         let bytes_max = memory_bytes_max(config);
         let layout = match layout {
@@ -61,7 +68,7 @@ impl SharedModule {
         let page = |pages: u64| u32::try_from(pages).unwrap_or(u32::MAX);
         let (first, last) = (page(memory.minimum()), page(memory.maximum().unwrap_or_default()));
         let pages_max = page(bytes_max.div_ceil(WASM_PAGE_BYTES) as u64);
-        Ok(Self { engine, module, pages: first..pages_max.clamp(first, last) })
+        Ok(Self { engine, module, pages: first..pages_max.clamp(first, last), huge_pages })
     }
 
     /// Reports that one [`super::TICK`] has passed.
@@ -113,8 +120,25 @@ impl SharedGuest {
         if guest.mailbox_at == 0 {
             return Err(Fault::new("the guest refused its configuration, or there is no memory for it"));
         }
-        guest.memory.word(guest.mailbox_at + MESSAGE_WORDS[1])?;
+        guest.memory.read(guest.mailbox_at, &mut [0; MAILBOX_BYTES])?;
+        guest.choose_pages()?;
         Ok(guest)
+    }
+
+    /// Advises the system about the pages of the store.
+    fn choose_pages(&self) -> Result<(), Fault> {
+        let requested = self.module.huge_pages;
+        let pages = if requested == HugePages::Never { Pages::Small } else { Pages::Huge };
+        let bytes = self.memory.bytes();
+        self.memory.advise(0, bytes, pages)?;
+        if requested == HugePages::Now {
+            let used = bytes.min(usize::try_from(self.config.store.memory_bytes).unwrap_or(usize::MAX));
+            for at in (0..used).step_by(PAGE_BYTES) {
+                // The value stays, but the page is written. No other instance exists yet.
+                self.memory.set_word(at, self.memory.word(at)?)?;
+            }
+        }
+        Ok(())
     }
 
     /// Makes an instance for the calling thread.
@@ -196,6 +220,19 @@ impl SharedInstance {
         verb.call(&mut self.store, arguments).map_err(|error| self.fault(&error))
     }
 
+    /// Returns unused memory to the system; true if there may be more. One thread at a time may do this.
+    pub(crate) fn reclaim(&mut self) -> Result<bool, Fault> {
+        let reclaimable = self.verb::<(), u32>("reclaimable")?;
+        for _ in 0..RECLAIMS_PER_SWEEP_MAX {
+            if self.call(&reclaimable, ())? == 0 {
+                return Ok(false);
+            }
+            let [at, bytes] = RECLAIMABLE_WORDS.map(|word| self.memory.word(self.mailbox_at + word));
+            self.memory.advise(at? as usize, bytes? as usize, Pages::Absent)?;
+        }
+        Ok(true)
+    }
+
     /// The memory, which other instances use at the same time.
     pub(super) fn memory(&self) -> &SharedMemory {
         &self.memory
@@ -265,8 +302,12 @@ mod tests {
         Config { role: Role::Shard, ..Config::default() }
     }
 
+    fn module(layout: MemoryLayout) -> SharedModule {
+        SharedModule::load(layout, &config(), HugePages::AsUsed).unwrap()
+    }
+
     fn guest(layout: MemoryLayout) -> SharedGuest {
-        SharedGuest::create(&SharedModule::load(layout, &config()).unwrap(), &config(), 1).unwrap()
+        SharedGuest::create(&module(layout), &config(), 1).unwrap()
     }
 
     #[test]
@@ -323,7 +364,7 @@ mod tests {
     #[test]
     fn a_trap_in_one_instance_hangs_no_other() {
         for layout in LAYOUTS {
-            let module = SharedModule::load(layout, &config()).unwrap();
+            let module = module(layout);
             let mut returned = Vec::new();
             for verb in ["create", "reserve"] {
                 let depths = (0..).step_by(48).map_while(|stack_bytes| trapped(&module, verb, stack_bytes));
@@ -340,7 +381,7 @@ mod tests {
     #[test]
     fn a_wait_for_a_lock_of_a_trapped_instance_is_a_trap() {
         for layout in LAYOUTS {
-            let module = SharedModule::load(layout, &config()).unwrap();
+            let module = module(layout);
             let fault = (0..).step_by(48).find_map(|stack_bytes| {
                 let (guest, _) = trapped(&module, "create", stack_bytes).expect("a lock is held at some depth");
                 guest.memory.set_word(guest.poisoned_at, 0).unwrap();
@@ -374,9 +415,55 @@ mod tests {
         }
     }
 
+    /// A host that is told of pages returns them while others allocate.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn memory_is_returned_while_others_allocate() {
+        const BYTES: usize = 100_000;
+        let guest = guest(MemoryLayout::Reserved);
+        let mut instances = [guest.enter().unwrap(), guest.enter().unwrap()];
+        let [reclaiming, allocating] = &mut instances;
+        let release = allocating.verb::<u32, ()>("release").unwrap();
+        thread::scope(|scope| {
+            let returning = scope.spawn(|| {
+                for _ in 0..300_000 {
+                    reclaiming.reclaim().unwrap();
+                }
+            });
+            for number in (0..=u8::MAX).cycle() {
+                let bytes = BYTES - usize::from(number % 7) * 9000;
+                let at = allocating.reserve(bytes).unwrap();
+                let written = vec![number | 1; bytes];
+                allocating.memory().write(at, &written).unwrap();
+                let mut read = vec![0; bytes];
+                allocating.memory().read(at, &mut read).unwrap();
+                assert!(read == written, "{number}");
+                allocating.call(&release, at as u32).unwrap();
+                if returning.is_finished() {
+                    break;
+                }
+            }
+        });
+        let [reclaiming, allocating] = &mut instances;
+        let at = allocating.reserve(BYTES).unwrap();
+        allocating.memory().write(at, &[1; BYTES]).unwrap();
+        allocating.call(&release, at as u32).unwrap();
+        assert!(!reclaiming.reclaim().unwrap());
+        let mut read = [1; 1];
+        allocating.memory().read(at + BYTES / 2, &mut read).unwrap();
+        assert_eq!(read, [0], "the system has the page");
+    }
+
+    #[test]
+    fn pages_are_taken_at_once_on_demand() {
+        let module = SharedModule::load(MemoryLayout::Reserved, &config(), HugePages::Now).unwrap();
+        let guest = SharedGuest::create(&module, &config(), 1).unwrap();
+        assert!(guest.enter().is_ok() && !guest.is_poisoned());
+    }
+
     #[test]
     fn a_bad_configuration_is_a_fault() {
-        let module = SharedModule::load(MemoryLayout::Reserved, &config()).unwrap();
+        let module = module(MemoryLayout::Reserved);
         let store = StoreConfig { memory_bytes: 1, memory_bytes_capacity: 1, ..StoreConfig::default() };
         let fault = SharedGuest::create(&module, &Config { store, ..config() }, 1).err().unwrap();
         assert!(fault.message.contains("refused its configuration") && !fault.interrupted, "{fault:?}");

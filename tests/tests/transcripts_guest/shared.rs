@@ -5,7 +5,7 @@ use crate::{
     verbs::{self, Described},
 };
 use std::path::{Path, PathBuf};
-use wasmtime::{Engine, ExternType, Module};
+use wasmtime::{Engine, ExternType, Module, Mutability};
 
 /// Compares what the module imports and exports with the page.
 ///
@@ -32,10 +32,12 @@ pub(crate) fn check() -> Result<(), String> {
     if imports != ["env.memory: shared, Some(65535) pages"] {
         return Err(format!("it imports {imports:?}"));
     }
-    let others = module.exports().filter(|export| export.ty().func().is_none());
-    let others: Vec<String> = others.map(|export| export.name().to_owned()).collect();
-    if others != ["memory", "__stack_pointer"] {
-        return Err(format!("besides its verbs it exports {others:?}"));
+    if module.get_export("memory").and_then(|export| export.memory().cloned()).is_none() {
+        return Err("it does not export its memory".to_owned());
+    }
+    let stack = module.get_export("__stack_pointer").and_then(|export| export.global().cloned());
+    if !stack.is_some_and(|stack| stack.content().is_i32() && stack.mutability() == Mutability::Var) {
+        return Err("it does not export the pointer to its stack".to_owned());
     }
     verbs::check(Described::Shared, &functions(&module))
 }
