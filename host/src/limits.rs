@@ -172,6 +172,12 @@ pub(crate) const RUNS_MAX: u32 = 4096;
 /// Slices of the output of one turn: borrowed ones, and the front's own between them.
 pub(crate) const OUTPUT_SLICES_MAX: usize = 2 * BORROWED_SLICES_MAX + 1;
 
+/// Times that a worker lets others run at once while one of them has a lock of a shard that it needs. Then it pauses.
+pub(crate) const LOCK_YIELDS_MAX: u32 = 64;
+
+/// The pause of a worker that waits for such a lock for long.
+pub(crate) const LOCK_PAUSE: Duration = Duration::from_micros(100);
+
 /// Steps of one sweep.
 pub(crate) const SWEEP_STEPS: u32 = 8;
 

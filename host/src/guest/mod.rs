@@ -6,17 +6,18 @@
 //! memory is a [`Fault`], never a panic. A guest with a fault must be dropped.
 
 mod code;
+mod desk;
 mod front;
 mod settings;
-mod shard;
 mod shared;
 mod shared_memory;
 mod verbs;
 mod watchdog;
 
+pub(crate) use desk::{Attempt, Desk, Executed, Orders};
 pub(crate) use front::{Front, OutputSlices};
 pub(crate) use settings::{MEMORY_GUARD_BYTES, MEMORY_RESERVATION_BYTES, MemoryLayout};
-pub(crate) use shard::Shard;
+pub(crate) use shared::{SharedGuest, SharedModule};
 pub(crate) use verbs::{ConnectionKind, EventBatch, FrontStatus, RecordedEvents, Run, RunOutcome};
 
 use crate::{
@@ -79,6 +80,7 @@ impl Fault {
 pub(crate) struct GuestModule {
     engine: wasmtime::Engine,
     instance: InstancePre<CallWatchdog>,
+    layout: MemoryLayout,
     huge_pages: HugePages,
 }
 
@@ -92,7 +94,15 @@ impl GuestModule {
         let engine = wasmtime::Engine::new(&engine_config(layout)).map_err(describe)?;
         let module = code::module(&engine, layout).map_err(describe)?;
         let instance = Linker::new(&engine).instantiate_pre(&module).map_err(describe)?;
-        Ok(Self { engine, instance, huge_pages })
+        Ok(Self { engine, instance, layout, huge_pages })
+    }
+
+    /// Loads the other module, for shards of `config` with so many desks.
+    ///
+    /// # Errors
+    /// There is no memory for it.
+    pub(crate) fn load_shared(&self, config: &Config, desks: u32) -> Result<SharedModule, Fault> {
+        SharedModule::load(self.layout, config, desks, self.huge_pages).map_err(Fault::new)
     }
 
     /// Reports that one [`TICK`] has passed.
@@ -107,14 +117,11 @@ enum Word {
     Window = 0,
     Output = 2,
     Runs = 4,
-    Replies = 6,
-    Executed = 8,
     Message = 9,
     Yields = 11,
     Reclaimable = 12,
     Held = 14,
     HeldElsewhere = 15,
-    HandsOver = 16,
     Slices = 17,
     Refusals = 19,
 }
@@ -381,11 +388,11 @@ mod tests {
     fn a_bad_configuration_is_a_fault() {
         let module = GuestModule::load(MemoryLayout::Reserved, HugePages::AsUsed).unwrap();
         let config = Config {
-            role: Role::Shard,
+            role: Role::Solo,
             store: StoreConfig { memory_bytes: 1, memory_bytes_capacity: 1, ..StoreConfig::default() },
             ..Config::default()
         };
-        let fault = Shard::create(&module, &config, 1).err().unwrap();
+        let fault = Front::create(&module, &config, 1).err().unwrap();
         assert!(fault.message.contains("refused its configuration") && !fault.interrupted, "{fault:?}");
     }
 

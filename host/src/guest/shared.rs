@@ -4,19 +4,23 @@
 //! A fault of one instance poisons the memory: nothing in it is trusted any more, and an instance that waits in it for a lock traps.
 //! Then every thread drops its instance, and the host makes a new memory.
 
-#![allow(dead_code, reason = "workers do not enter shared guests yet")]
-
 use super::{
     CALL_TICKS_UNWATCHED, CallBytes, CallWatchdog, Fault, MemoryLayout, PAGE_BYTES, Verb, code, fault_of,
     memory_bytes_max, message_text, out_of_memory, settings::engine_config, shared_memory::SharedMemory, watched_store,
 };
 use crate::{
-    limits::{MESSAGE_BYTES_MAX, RECLAIMS_PER_SWEEP_MAX, SHARED_STACK_BYTES, SHARED_STACK_GUARD_BYTES},
+    limits::{MESSAGE_BYTES_MAX, SHARED_STACK_BYTES, SHARED_STACK_GUARD_BYTES},
     options::HugePages,
     system::memory::Pages,
 };
 use parking_lot::Mutex;
-use wasmcached_core::boundary::{ABI_VERSION, config::Config};
+use wasmcached_core::{
+    boundary::{
+        ABI_VERSION,
+        config::{Config, Role},
+    },
+    limits,
+};
 use wasmtime::{ExternType, Linker, Store, Val};
 
 /// The import of the module, its only one.
@@ -44,16 +48,21 @@ pub(crate) struct SharedModule {
 }
 
 impl SharedModule {
-    /// Loads the module that this program carries, for guests of `config`.
+    /// Loads the module that this program carries, for guests of `config` with so many desks.
     ///
     /// A shared memory never moves. With [`MemoryLayout::Compact`] the address space for all of its growth is reserved at
     /// once, of an engine whose memories are of this one kind; with [`MemoryLayout::Reserved`] it is always all of 32 bits.
     ///
     /// # Errors
     /// One line for the user: this machine cannot run it.
-    pub(crate) fn load(layout: MemoryLayout, config: &Config, huge_pages: HugePages) -> Result<Self, String> {
+    pub(crate) fn load(
+        layout: MemoryLayout,
+        config: &Config,
+        desks: u32,
+        huge_pages: HugePages,
+    ) -> Result<Self, String> {
         let describe = |error: wasmtime::Error| format!("this machine cannot run the engine: {error:#}");
-        let bytes_max = memory_bytes_max(config);
+        let bytes_max = shared_bytes_max(config, desks);
         let layout = match layout {
             MemoryLayout::Reserved => MemoryLayout::Reserved,
             MemoryLayout::Compact { .. } => MemoryLayout::Compact { growth_bytes: bytes_max as u64 },
@@ -77,6 +86,15 @@ impl SharedModule {
     }
 }
 
+/// The maximum of a memory: its store, and for each desk a stack and twice the largest buffers, because they move as they
+/// grow.
+fn shared_bytes_max(config: &Config, desks: u32) -> usize {
+    let desk = 2 * (u64::from(config.store.item_bytes_max) + limits::REPLY_BYTES_HIGH as u64)
+        + (SHARED_STACK_GUARD_BYTES + SHARED_STACK_BYTES) as u64;
+    let shard = Config { role: Role::Shard, ..config.clone() };
+    memory_bytes_max(&shard).saturating_add(usize::try_from(u64::from(desks) * desk).unwrap_or(usize::MAX))
+}
+
 /// A memory that instances share.
 pub(crate) struct SharedGuest {
     module: SharedModule,
@@ -93,7 +111,7 @@ impl SharedGuest {
     ///
     /// # Errors
     /// There is no memory for it, or the module refuses the configuration.
-    pub(crate) fn create(module: &SharedModule, config: &Config, now: u32) -> Result<Self, Fault> {
+    pub(crate) fn create(module: &SharedModule, config: &Config, now: u32, desks: u32) -> Result<Self, Fault> {
         let memory = SharedMemory::create(&module.engine, module.pages.clone()).map_err(cannot_make)?;
         let mut guest = Self {
             module: module.clone(),
@@ -115,8 +133,8 @@ impl SharedGuest {
         let record = config.encode();
         let at = first.reserve(record.len())?;
         guest.memory.write(at, &record)?;
-        let create = first.verb::<(u32, u32), u32>("create")?;
-        guest.mailbox_at = first.call(&create, (at as u32, now))? as usize;
+        let create = first.verb::<(u32, u32, u32), u32>("create")?;
+        guest.mailbox_at = first.call(&create, (at as u32, now, desks))? as usize;
         if guest.mailbox_at == 0 {
             return Err(Fault::new("the guest refused its configuration, or there is no memory for it"));
         }
@@ -156,6 +174,15 @@ impl SharedGuest {
         instance.set_stack(top - top % STACK_ALIGNMENT)?;
         drop(entrance);
         Ok(instance)
+    }
+
+    /// Gives the memory's content up, because an instance has had a fault. Other instances may still be inside; whatever they
+    /// find there, nobody trusts it.
+    pub(crate) fn abandon(&self) {
+        let discarded = self.memory.advise(0, self.memory.bytes(), Pages::Absent);
+        // They wait for locks that nobody will give back.
+        let poisoned = self.memory.set_word(self.poisoned_at, 1);
+        debug_assert!(discarded.is_ok() && poisoned.is_ok(), "checked at creation, and memory never shrinks");
     }
 
     /// Whether an instance has had a fault: then all of them have to be dropped.
@@ -220,17 +247,11 @@ impl SharedInstance {
         verb.call(&mut self.store, arguments).map_err(|error| self.fault(&error))
     }
 
-    /// Returns unused memory to the system; true if there may be more. One thread at a time may do this.
-    pub(crate) fn reclaim(&mut self) -> Result<bool, Fault> {
-        let reclaimable = self.verb::<(), u32>("reclaimable")?;
-        for _ in 0..RECLAIMS_PER_SWEEP_MAX {
-            if self.call(&reclaimable, ())? == 0 {
-                return Ok(false);
-            }
-            let [at, bytes] = RECLAIMABLE_WORDS.map(|word| self.memory.word(self.mailbox_at + word));
-            self.memory.advise(at? as usize, bytes? as usize, Pages::Absent)?;
-        }
-        Ok(true)
+    /// Returns the memory to the system that the last call of `reclaimable` has named.
+    pub(super) fn return_reclaimable(&self) -> Result<(), Fault> {
+        let [at, bytes] = RECLAIMABLE_WORDS.map(|word| self.memory.word(self.mailbox_at + word));
+        self.memory.advise(at? as usize, bytes? as usize, Pages::Absent)?;
+        Ok(())
     }
 
     /// The memory, which other instances use at the same time.
@@ -298,16 +319,18 @@ mod tests {
 
     const LAYOUTS: [MemoryLayout; 2] = [MemoryLayout::Reserved, MemoryLayout::Compact { growth_bytes: 0 }];
 
+    const DESKS: u32 = 2;
+
     fn config() -> Config {
         Config { role: Role::Shard, ..Config::default() }
     }
 
     fn module(layout: MemoryLayout) -> SharedModule {
-        SharedModule::load(layout, &config(), HugePages::AsUsed).unwrap()
+        SharedModule::load(layout, &config(), DESKS, HugePages::AsUsed).unwrap()
     }
 
     fn guest(layout: MemoryLayout) -> SharedGuest {
-        SharedGuest::create(&module(layout), &config(), 1).unwrap()
+        SharedGuest::create(&module(layout), &config(), 1, DESKS).unwrap()
     }
 
     #[test]
@@ -346,14 +369,16 @@ mod tests {
     ///
     /// The stack is the bottom of that of the module, so it overflows to addresses that do not exist.
     fn trapped(module: &SharedModule, verb: &str, stack_bytes: usize) -> Option<(SharedGuest, SharedInstance)> {
-        let guest = SharedGuest::create(module, &config(), 1).unwrap();
+        let guest = SharedGuest::create(module, &config(), 1, DESKS).unwrap();
         let mut instance = guest.enter().unwrap();
         let record = config().encode();
         let at = instance.reserve(record.len()).unwrap();
         instance.memory().write(at, &record).unwrap();
         instance.set_stack(stack_bytes).unwrap();
         let result = match verb {
-            "create" => instance.verb::<(u32, u32), u32>(verb).and_then(|verb| instance.call(&verb, (at as u32, 1))),
+            "create" => {
+                instance.verb::<(u32, u32, u32), u32>(verb).and_then(|verb| instance.call(&verb, (at as u32, 1, DESKS)))
+            }
             _ => instance.verb::<u32, u32>(verb).and_then(|verb| instance.call(&verb, 100)),
         };
         assert_eq!(guest.is_poisoned(), result.is_err());
@@ -407,12 +432,22 @@ mod tests {
             let record = config().encode();
             let at = instance.reserve(record.len()).unwrap();
             instance.memory().write(at, &record).unwrap();
-            let create = instance.verb::<(u32, u32), u32>("create").unwrap();
+            let create = instance.verb::<(u32, u32, u32), u32>("create").unwrap();
             instance.set_stack(top - SHARED_STACK_BYTES + 16).unwrap();
-            let fault = instance.call(&create, (at as u32, 1)).unwrap_err();
+            let fault = instance.call(&create, (at as u32, 1, DESKS)).unwrap_err();
             assert_eq!(fault.message, wasmtime::Trap::MemoryOutOfBounds.to_string(), "{layout:?}");
             assert!(guest.is_poisoned());
         }
+    }
+
+    /// Returns a piece of unused memory to the system, if there is one.
+    fn reclaim(instance: &mut SharedInstance) -> bool {
+        let reclaimable = instance.verb::<u32, u32>("reclaimable").unwrap();
+        let found = instance.call(&reclaimable, 0).unwrap() != 0;
+        if found {
+            instance.return_reclaimable().unwrap();
+        }
+        found
     }
 
     /// A host that is told of pages returns them while others allocate.
@@ -427,7 +462,7 @@ mod tests {
         thread::scope(|scope| {
             let returning = scope.spawn(|| {
                 for _ in 0..300_000 {
-                    reclaiming.reclaim().unwrap();
+                    reclaim(reclaiming);
                 }
             });
             for number in (0..=u8::MAX).cycle() {
@@ -448,7 +483,7 @@ mod tests {
         let at = allocating.reserve(BYTES).unwrap();
         allocating.memory().write(at, &[1; BYTES]).unwrap();
         allocating.call(&release, at as u32).unwrap();
-        assert!(!reclaiming.reclaim().unwrap());
+        while reclaim(reclaiming) {}
         let mut read = [1; 1];
         allocating.memory().read(at + BYTES / 2, &mut read).unwrap();
         assert_eq!(read, [0], "the system has the page");
@@ -456,8 +491,8 @@ mod tests {
 
     #[test]
     fn pages_are_taken_at_once_on_demand() {
-        let module = SharedModule::load(MemoryLayout::Reserved, &config(), HugePages::Now).unwrap();
-        let guest = SharedGuest::create(&module, &config(), 1).unwrap();
+        let module = SharedModule::load(MemoryLayout::Reserved, &config(), DESKS, HugePages::Now).unwrap();
+        let guest = SharedGuest::create(&module, &config(), 1, DESKS).unwrap();
         assert!(guest.enter().is_ok() && !guest.is_poisoned());
     }
 
@@ -465,7 +500,7 @@ mod tests {
     fn a_bad_configuration_is_a_fault() {
         let module = module(MemoryLayout::Reserved);
         let store = StoreConfig { memory_bytes: 1, memory_bytes_capacity: 1, ..StoreConfig::default() };
-        let fault = SharedGuest::create(&module, &Config { store, ..config() }, 1).err().unwrap();
+        let fault = SharedGuest::create(&module, &Config { store, ..config() }, 1, DESKS).err().unwrap();
         assert!(fault.message.contains("refused its configuration") && !fault.interrupted, "{fault:?}");
     }
 
@@ -474,7 +509,7 @@ mod tests {
         for layout in LAYOUTS {
             let guest = guest(layout);
             let memory = guest.memory.import();
-            let left = memory_bytes_max(&config()).div_ceil(WASM_PAGE_BYTES) as u64 - memory.size();
+            let left = shared_bytes_max(&config(), DESKS).div_ceil(WASM_PAGE_BYTES) as u64 - memory.size();
             assert!(memory.grow(left + 1).is_err(), "{layout:?}");
             assert!(memory.grow(left).is_ok(), "{layout:?}");
         }

@@ -291,7 +291,7 @@ impl Worker {
         let connection = &mut self.connections[index];
         let origin =
             answers::RequestOrigin { entry: &connection.entry, stream: Some(connection.guest), worker: self.index };
-        answers::execute_runs(&self.shared, &mut self.front, &origin, self.now)?;
+        answers::execute_runs(&self.shared, &mut self.front, &mut self.desks, &origin, self.now)?;
         if connection.entry.is_watching() && !connection.is(ConnectionFlag::Watching) {
             connection.set(ConnectionFlag::Watching, true);
             self.watchers.push(index);
