@@ -15,13 +15,13 @@ pub mod bench;
 #[cfg(feature = "bindgen")]
 pub mod bindgen;
 pub mod local_host;
-#[cfg(feature = "shared")]
+#[cfg(any(feature = "shared", test))]
 mod lock;
 #[cfg(any(feature = "abi", feature = "shared", all(feature = "bindgen", target_family = "wasm"), test))]
 mod message;
 #[cfg(any(all(target_family = "wasm", any(feature = "abi", feature = "shared")), test))]
 mod pages;
-#[cfg(feature = "shared")]
+#[cfg(any(feature = "shared", test))]
 pub mod shared;
 
 #[cfg(all(target_family = "wasm", any(feature = "abi", feature = "bindgen", feature = "shared")))]

@@ -450,7 +450,7 @@ mod tests {
         found
     }
 
-    /// A host that is told of pages returns them while others allocate.
+    /// The host returns named pages to the system while another instance allocates.
     #[cfg(target_os = "linux")]
     #[test]
     fn memory_is_returned_while_others_allocate() {
