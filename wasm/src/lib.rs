@@ -14,6 +14,8 @@ mod allocator;
 pub mod bench;
 #[cfg(feature = "bindgen")]
 pub mod bindgen;
+#[cfg(any(all(target_os = "wasi", feature = "shared"), test))]
+mod compare;
 pub mod local_host;
 #[cfg(any(feature = "shared", test))]
 mod lock;
