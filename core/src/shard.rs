@@ -293,7 +293,7 @@ pub(crate) fn counts_prefix(operation: &Operation<'_>) -> bool {
     }
 }
 
-/// What the operation counts for the prefix of its key.
+/// The counts of the operation for the prefix of its key.
 pub(crate) fn prefix_counts(operation: &Operation<'_>, reply: &Reply<'_>) -> PrefixCounts {
     let none = PrefixCounts::default();
     match operation {

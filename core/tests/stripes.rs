@@ -253,7 +253,7 @@ fn limits_are_shared_by_all_stripes_and_memory_is_returned() {
     stripes.check();
 }
 
-/// What a thread did to a key, and what it was answered.
+/// A command for a key, and its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     Get(Option<(u64, u64)>),

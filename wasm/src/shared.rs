@@ -54,7 +54,7 @@ struct DeskMailbox {
     is_interrupted: AtomicU32,
 }
 
-/// What one thread has of the memory for itself. Aligned to two lines, because some processors load lines in pairs.
+/// The part of the memory that one thread has for itself. Aligned to two lines, because some processors load lines in pairs.
 #[repr(C, align(128))]
 struct Desk {
     mailbox: DeskMailbox,

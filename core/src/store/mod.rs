@@ -81,7 +81,7 @@ use uses::Uses;
 /// The fields that every command changes come first: in [`crate::stripes`] they lie in the line of the lock.
 #[repr(C)]
 pub struct Store {
-    /// Lent by whoever executes; see [`Store::exchange_counters`].
+    /// Lent by the thread that executes; see [`Store::exchange_counters`].
     counters: Box<StoreCounters>,
     unique: u64,
     /// Bytes of a value beyond which a reply has its beginning only.

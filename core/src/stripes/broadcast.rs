@@ -62,7 +62,7 @@ impl Stripes {
                         let room = room / self.stripes.len() as u32;
                         held.shard.broadcast(Broadcast::Prefixes(Extent { from, room }), now, &mut progress.answer);
                     }
-                    // What every stripe does is counted once and answered by the first.
+                    // Every stripe does it, the first answers, and it counts once.
                     _ if number == 0 => held.shard.broadcast(operation, now, &mut progress.answer),
                     _ => {
                         let Counters { cmd_flush, lru_crawler_starts, .. } =

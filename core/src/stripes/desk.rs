@@ -1,4 +1,4 @@
-//! What one thread has for itself in a shard that many threads use.
+//! The desk of a thread in a shard that many threads use.
 
 use crate::{
     boundary::batch::ReplyLimit,

@@ -1,8 +1,8 @@
 //! A shard that many threads use at the same time: whole stores, the *stripes*, each behind a lock.
 //!
 //! A key belongs to one stripe ([`crate::hash::stripe_of`]). A thread holds the lock of one stripe at a time, for one command
-//! or one step of upkeep. It does not wait for a lock: after a bounded number of tries a call returns early, and whoever
-//! called comes back.
+//! or one step of upkeep. It does not wait for a lock: after a bounded number of tries a call returns early, and the
+//! thread comes back.
 //!
 //! Each thread has a *desk*: the counters of what it executes, and the events that it caused. So a command writes to no line
 //! of memory that other threads write to, but for those of its key: the line of the lock, which has the fields of the store
@@ -37,7 +37,7 @@ use shape::Shape;
 use spin::mutex::{SpinMutex, SpinMutexGuard};
 pub use upkeep::LimitChange;
 
-/// What the stripes need of the machine that they run on.
+/// The machine that the stripes run on.
 pub trait Processor {
     /// The word at an address in the memory of a store. Another thread may be writing it: the value decides nothing, the
     /// line is only to be in the cache of this processor. On a machine that cannot do this it is 0.
@@ -86,7 +86,7 @@ pub struct Batch<'a> {
     pub room: usize,
 }
 
-/// What a call has done of a batch.
+/// The part of a batch that a call has executed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Executed {
     /// Number of executed orders.
@@ -404,7 +404,7 @@ mod tests {
         assert_eq!(Counters::decode_merged(&answer).pool_bytes, whole, "each stripe is counted once");
     }
 
-    /// What every command changes.
+    /// Every command changes these fields.
     #[test]
     fn the_lock_lies_in_the_line_of_the_counters_and_the_unique() {
         let stripes = stripes();

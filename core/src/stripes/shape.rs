@@ -1,5 +1,5 @@
 //! The places of a stripe's buckets, for threads without its lock: they load lines that they will need into the cache of
-//! their processor. What they read may be outdated, and decides nothing.
+//! their processor. The bytes may be outdated, and decide nothing.
 
 use super::Processor;
 use crate::store::{LINE_BYTES, Store, candidates_in};

@@ -48,9 +48,9 @@ pub(crate) struct Orders {
     pub(crate) count: u32,
 }
 
-/// What a call has executed.
+/// The part of the orders that a call has executed.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Executed {
+pub(crate) struct ExecutedOrders {
     pub(crate) count: u32,
     /// The end of the executed orders.
     pub(crate) end: u32,
@@ -112,11 +112,11 @@ impl Desk {
 
     /// Executes orders, up to about `room` bytes of replies.
     #[inline]
-    pub(crate) fn execute(&mut self, orders: Orders, now: u32, room: u32) -> Result<Executed, Fault> {
+    pub(crate) fn execute(&mut self, orders: Orders, now: u32, room: u32) -> Result<ExecutedOrders, Fault> {
         let Orders { from, bytes, count } = orders;
         let arguments = (self.number, from, bytes, count, now, room);
         let count = self.instance.call_with(&self.verbs.execute, arguments, CallBytes(bytes.into()))?;
-        Ok(Executed {
+        Ok(ExecutedOrders {
             count,
             end: self.word(EXECUTED_END_WORD)?,
             is_interrupted: self.word(IS_INTERRUPTED_WORD)? != 0,

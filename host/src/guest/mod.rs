@@ -14,7 +14,7 @@ mod shared_memory;
 mod verbs;
 mod watchdog;
 
-pub(crate) use desk::{Attempt, Desk, Executed, Orders};
+pub(crate) use desk::{Attempt, Desk, ExecutedOrders, Orders};
 pub(crate) use front::{Front, OutputSlices};
 pub(crate) use settings::{MEMORY_GUARD_BYTES, MEMORY_RESERVATION_BYTES, MemoryLayout};
 pub(crate) use shared::{SharedGuest, SharedModule};

@@ -185,8 +185,8 @@ impl SharedGuest {
         debug_assert!(discarded.is_ok() && poisoned.is_ok(), "checked at creation, and memory never shrinks");
     }
 
-    /// Whether an instance has had a fault: then all of them have to be dropped.
-    #[inline]
+    /// Whether an instance has had a fault.
+    #[cfg(test)]
     pub(crate) fn is_poisoned(&self) -> bool {
         self.memory.word(self.poisoned_at).is_ok_and(|word| word != 0)
     }

@@ -9,7 +9,7 @@
 use super::invalid;
 use crate::{
     counters::FaultCounters,
-    guest::{Attempt, Desk, Executed, Fault, Front, Orders, Run, RunOutcome, SharedGuest, SharedModule},
+    guest::{Attempt, Desk, ExecutedOrders, Fault, Front, Orders, Run, RunOutcome, SharedGuest, SharedModule},
     limits::{LOCK_PAUSE, LOCK_YIELDS_MAX, SWEEP_STEPS},
     watching::Watching,
 };
@@ -217,7 +217,7 @@ impl Shards {
         let (mut interruptions, mut replies_bytes_most) = (0, 0);
         loop {
             let executed = seat.desk.execute(orders, now, **room as u32)?;
-            let Executed { count, end, is_interrupted, replies_bytes } = executed;
+            let ExecutedOrders { count, end, is_interrupted, replies_bytes } = executed;
             **room = room.saturating_sub(replies_bytes);
             replies_bytes_most = replies_bytes_most.max(replies_bytes);
             match front.reply(index, RunOutcome::Executed(count), replies_bytes) {
