@@ -104,7 +104,7 @@ fn compare(skew: f64, memory_bytes: u64, scanning: bool) {
     let mut zipf = Zipf::new(skew, 5);
     let numbers: Vec<u64> =
         (0..REQUESTS).map(|i| if scanning && i % 4 == 0 { KEYS + i } else { zipf.draw() }).collect();
-    for (eviction, word_bytes, ratio_max) in [(Eviction::Lru, LAST_USE_BYTES, 1.025), (Eviction::S3Fifo, 0, 0.95)] {
+    for (eviction, word_bytes, ratio_max) in [(Eviction::Lru, LAST_USE_BYTES, 1.02), (Eviction::S3Fifo, 0, 0.95)] {
         let exact = lru_misses(memory_bytes, word_bytes, numbers.iter().copied());
         let ours = store_misses(eviction, memory_bytes, numbers.iter().copied());
         let ratio = ours as f64 / exact as f64;

@@ -38,6 +38,8 @@ struct Queue {
     /// No waiter needs less room.
     room_bytes_min: u64,
     round: Round,
+    /// The end of the last round, if it found nobody to end.
+    found_nobody_at: Option<Instant>,
 }
 
 /// A request without room.
@@ -161,6 +163,7 @@ impl SharedBudget {
         }
         current.began = None;
         let worst = current.worst.take().filter(|_| !queue.waiters.is_empty());
+        queue.found_nobody_at = worst.is_none().then(Instant::now);
         drop(queue);
         if let Some((_, worker)) = worst {
             self.inboxes[worker].order(BudgetOrder::Shed);
@@ -171,7 +174,9 @@ impl SharedBudget {
         let is_late = queue.waiters.first().is_some_and(|oldest| now - oldest.since >= ROOM_WAIT_MIN);
         // A worker that is busy for longer answers too late; the next round asks it again.
         let is_running = queue.round.began.is_some_and(|began| now - began < ROOM_ROUND_DURATION_MAX);
-        if !is_late || is_running {
+        // Without a pause, the reports themselves would keep the workers busy.
+        let is_pause = queue.found_nobody_at.is_some_and(|ended| now - ended < ROOM_WAIT_MIN);
+        if !is_late || is_running || is_pause {
             return;
         }
         let number = queue.round.number + 1;
@@ -303,6 +308,11 @@ mod tests {
         budget.search();
         (0..3).for_each(|worker| budget.report(2, worker, 0));
         assert!((0..3).all(|worker| matches!(orders(&budget, worker)[..], [BudgetOrder::Report { round: 2 }])));
+        budget.search();
+        assert!((0..3).all(|worker| orders(&budget, worker).is_empty()), "nobody was found: there is a pause");
+        std::thread::sleep(ROOM_WAIT_MIN);
+        budget.search();
+        assert!((0..3).all(|worker| matches!(orders(&budget, worker)[..], [BudgetOrder::Report { round: 3 }])));
     }
 
     #[test]

@@ -201,6 +201,25 @@ fn slow_and_half_closed_peers_cost_no_processor_time() {
     assert_idle(&situations);
 }
 
+/// Uploads that stop after a few bytes take all the room for requests, and others wait for it.
+#[test]
+fn a_server_without_room_for_requests_uses_no_processor_time() {
+    let mut situations = Vec::new();
+    for flags in ["-t 1", "-t 4"] {
+        let server = Server::start(&format!("no-room-{}", situations.len()), flags);
+        let mut client = server.client();
+        let upload = |number| {
+            let mut stream = TcpStream::connect(server.address).unwrap();
+            stream.write_all(format!("set upload{number} 0 0 1000000\r\nabc").as_bytes()).unwrap();
+            stream
+        };
+        let uploads: Vec<_> = (0..100).map(upload).collect();
+        wait_for("waiting uploads", || (client.statistic("buffers_waiting_connections") != "0").then_some(()));
+        situations.push(Situation::new(&format!("no room {flags}"), server.pid(), (server, client, uploads)));
+    }
+    assert_idle(&situations);
+}
+
 /// Sets the limit of descriptors of a running process.
 fn limit_descriptors(server: &Server, limit: usize) {
     let (pid, limits) = (format!("--pid={}", server.pid()), format!("--nofile={limit}:"));

@@ -77,12 +77,12 @@ impl Store {
         while id != SegmentId::NONE {
             let segment = *pool.segment(id);
             assert_eq!((segment.kind, segment.list, segment.previous), (SegmentKind::Log, list, previous));
-            assert!(segment.sequence >= sequence, "a list is in the order of age");
-            assert!(segment.opened <= segment.sequence && segment.filled <= pool.segment_bytes());
-            assert!(segment.live > 0 || self.log.is_open(pool, id), "a segment without a live byte is freed");
+            assert!(segment.sequence() >= sequence, "a list is in the order of age");
+            assert!(segment.filled.bytes() <= pool.segment_bytes());
+            assert!(segment.live.bytes() > 0 || self.log.is_open(pool, id), "a segment without a live byte is freed");
             let mut live = 0;
             if segment.owner != Location::NONE {
-                live = segment.head;
+                live = segment.head.bytes();
                 assert!(!Item::parse_any(pool, segment.owner).is_dead(), "an owner lives");
             }
             for item in self.items_of(id) {
@@ -101,9 +101,9 @@ impl Store {
                 assert!(expiry == 0 || walked || self.expires_in_time(id, expiry), "the sweep comes in time");
                 self.check_continuation(&item, item.total_bytes().saturating_sub(rest));
             }
-            assert_eq!(segment.live, live, "live bytes of a segment");
+            assert_eq!(segment.live.bytes(), live, "live bytes of a segment");
             segments += 1;
-            (previous, sequence) = (id, segment.sequence);
+            (previous, sequence) = (id, segment.sequence());
             id = segment.next;
         }
         assert_eq!((previous, segments), (self.log.newest(list), self.log.segments(list)));
@@ -116,8 +116,8 @@ impl Store {
         while rest > 0 {
             id = self.pool.segment(id).continued;
             let segment = self.pool.segment(id);
-            assert_eq!((segment.owner, segment.head), (item.location, rest.min(self.pool.segment_bytes())));
-            rest -= segment.head;
+            assert_eq!((segment.owner, segment.head.bytes()), (item.location, rest.min(self.pool.segment_bytes())));
+            rest -= segment.head.bytes();
         }
     }
 }

@@ -25,8 +25,9 @@ const LONE_DENOMINATOR: u32 = 8;
 const MERGE_SEGMENTS_MAX: u32 = 3;
 /// Segments that the search for neighbours looks at.
 const MERGE_SCAN_SEGMENTS: u32 = 16;
-/// Fraction of the log by whose age merged segments differ at most, unless they are neighbours.
-const MERGE_AGE_DENOMINATOR: u64 = 64;
+/// Fraction of the log by whose age merged segments differ at most, unless they are neighbours. The items of segments that
+/// a merge passes over wait for as much longer.
+const MERGE_AGE_DENOMINATOR: u64 = 256;
 
 /// The merge that is going on.
 #[derive(Clone, Copy)]
@@ -49,7 +50,7 @@ impl Store {
         if segment.kind != SegmentKind::Log || self.log.is_open(&self.pool, id) || self.is_front(id) {
             return None;
         }
-        Some(if self.config.evictions { self.pool.segment_bytes() - segment.live } else { segment.dead() })
+        Some(if self.config.evictions { self.pool.segment_bytes() - segment.live.bytes() } else { segment.dead() })
     }
 
     /// Starts the compaction of a segment and of those near it. `None` if that frees no segment.
@@ -158,7 +159,7 @@ impl Store {
     fn emptying_of(&mut self, id: SegmentId, now: Seconds) -> Option<Victim> {
         let victim = self.victim(id, Mode::Compact);
         if self.config.evictions && !self.reclaim.merge.to_the_end {
-            self.reclaim.merge.left = self.reclaim.merge.left.saturating_sub(self.pool.segment(id).live);
+            self.reclaim.merge.left = self.reclaim.merge.left.saturating_sub(self.pool.segment(id).live.bytes());
             let distance_max = self.merge_distance_max();
             self.log.begin_merge(&mut self.pool, id, distance_max);
         }

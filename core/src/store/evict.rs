@@ -1,6 +1,6 @@
 //! Eviction: removes the oldest items, and reinserts those that were used at the end of the main part.
 //!
-//! Each list is walked from its oldest item on, and the list whose next eighth of a segment is the oldest comes next. So
+//! Each list is walked from its oldest item on, and the list whose next quarter of a segment is the oldest comes next. So
 //! items leave a part in the order in which they entered it, however fast its lists grow.
 //!
 //! Eviction frees at least one of [`Store::pace`] bytes that it walks over, so that an append frees at least
@@ -165,7 +165,7 @@ impl Store {
             self.evictor.has_passed |= !is_open;
             let segment = self.pool.segment(front.segment);
             self.evictor.fronts[list.0 as usize] = Some(match segment.next {
-                SegmentId::NONE => Victim { offset: segment.filled, ..front },
+                SegmentId::NONE => Victim { offset: segment.filled.bytes(), ..front },
                 next => self.victim(next, Mode::Evict),
             });
         }
@@ -196,7 +196,7 @@ impl Store {
         (age <= age_max && !self.log.is_open(&self.pool, victim.segment)).then_some((list, age_max, victim))
     }
 
-    /// Chooses the list whose next eighth is the oldest, and remembers how far it may be walked.
+    /// Chooses the list whose next quarter is the oldest, and remembers how far it may be walked.
     fn begin_run(&mut self) -> Option<(List, u64, Victim)> {
         let (list, age, mut age_max, front) = loop {
             let chosen = self.eviction_front()?;
@@ -219,14 +219,14 @@ impl Store {
         Some((list, age_max, front))
     }
 
-    /// The offset in the segment of `front` at which the first eighth begins that is younger than `age_max`; at least the
+    /// The offset in the segment of `front` at which the first quarter begins that is younger than `age_max`; at least the
     /// end of the present one.
     fn end_of_age(&self, front: Victim, age_max: u64) -> u32 {
         if age_max == u64::MAX || self.pool.segment(front.segment).list.is_bucket() {
             return u32::MAX;
         }
         let mut end = self.log.age_at(&self.pool, front.segment, front.offset).1;
-        while end < self.pool.segment(front.segment).filled {
+        while end < self.pool.segment(front.segment).filled.bytes() {
             match self.log.age_at(&self.pool, front.segment, end) {
                 (age, next) if age <= age_max => end = next,
                 _ => break,
@@ -265,8 +265,8 @@ impl Store {
         front.is_some_and(|front| front.segment == id)
     }
 
-    /// The list whose next eighth is the oldest, among those of the part that is above its target size; the age of that
-    /// eighth, that of the next one in another list of the part, and the place of the first.
+    /// The list whose next quarter is the oldest, among those of the part that is above its target size; the age of that
+    /// quarter, that of the next one in another list of the part, and the place of the first.
     fn eviction_front(&mut self) -> Option<(List, u64, u64, Victim)> {
         // After a change to exact recency, items on probation have no privilege.
         let in_order = self.config.eviction == Eviction::Lru;
@@ -290,7 +290,7 @@ impl Store {
         if !has_closed {
             // Only a closed segment becomes free.
             self.log.close_segment(&mut self.pool, victim.segment);
-            victim.sequence = self.pool.segment(victim.segment).sequence;
+            victim.sequence = self.pool.segment(victim.segment).sequence();
         }
         Some((list, rank.1, if second.0 == rank.0 { second.1 } else { u64::MAX }, victim))
     }
@@ -308,7 +308,7 @@ impl Store {
         // A segment in which the pinned item continues may have no other.
         loop {
             let segment = self.pool.segment(victim.segment);
-            if victim.offset < segment.filled && segment.live > 0 {
+            if victim.offset < segment.filled.bytes() && segment.live.bytes() > 0 {
                 break;
             }
             match segment.next {

@@ -12,7 +12,7 @@
 use super::{
     item::Item,
     pool::Pool,
-    segment::{List, Location, Segment, SegmentId, SegmentKind},
+    segment::{List, Location, Segment, SegmentBytes, SegmentId, SegmentKind},
 };
 
 /// The ends of a list.
@@ -45,8 +45,8 @@ pub(super) struct Log {
     open: [SegmentId; List::COUNT + 1],
     /// The segment before which a merge target is inserted.
     merge_before: SegmentId,
-    /// Age of the item that moves to the merge target.
-    merge_age: u64,
+    /// Ages of the item that moves to the merge target, at least and at most.
+    merge_ages: (u64, u64),
     /// Counts appended items, opened and closed segments, and epochs of uses.
     sequence: u64,
     /// Lists that may have segments: none is a bucket until the first bucket is used.
@@ -64,7 +64,7 @@ impl Log {
             lists: [ends; List::COUNT],
             open,
             merge_before: SegmentId::NONE,
-            merge_age: 0,
+            merge_ages: (0, 0),
             sequence: 0,
             lists_used: List::CLASSES as u8,
             open_buckets: 0,
@@ -142,7 +142,7 @@ impl Log {
     fn unwritten_bytes_of(&self, pool: &Pool, end: End) -> u32 {
         match self.open[end.0 as usize] {
             SegmentId::NONE => 0,
-            open => pool.segment_bytes() - pool.segment(open).filled,
+            open => pool.segment_bytes() - pool.segment(open).filled.bytes(),
         }
     }
 
@@ -172,17 +172,17 @@ impl Log {
         }
         self.sequence += 1;
         let mut open = self.open[end.0 as usize];
-        let location = pool.location(open, pool.segment(open).filled);
+        let location = pool.location(open, pool.segment(open).filled.bytes());
         loop {
             let here = remaining.min(self.unwritten_bytes_of(pool, end));
-            let eighth_shift = pool.eighth_shift();
+            let quarter_shift = pool.quarter_shift();
             let segment = pool.segment_mut(open);
-            let begun = segment.filled >> eighth_shift;
+            let begun = segment.filled.bytes() >> quarter_shift;
             segment.filled += here;
             segment.live += here;
-            let full = segment.filled >> eighth_shift;
+            let full = segment.filled.bytes() >> quarter_shift;
             if begun < full {
-                let age = if end == End::MERGE { self.merge_age } else { self.sequence };
+                let age = if end == End::MERGE { self.merge_ages.1 } else { self.sequence };
                 segment.note_age(begun, full, age);
             }
             remaining -= here;
@@ -194,7 +194,7 @@ impl Log {
             open = self.open[end.0 as usize];
             let head = remaining.min(pool.segment_bytes());
             let segment = pool.segment_mut(open);
-            segment.head = head;
+            segment.head = SegmentBytes::of(head);
             segment.owner = location;
         }
     }
@@ -223,7 +223,7 @@ impl Log {
             if segment.owner == item.location {
                 segment.owner = Location::NONE;
             }
-            if segment.live == 0 {
+            if segment.live == SegmentBytes::ZERO {
                 let list = segment.list;
                 if list.is_bucket() && self.open[list.0 as usize] == id {
                     // A bucket that nothing is left of is used again.
@@ -253,29 +253,34 @@ impl Log {
             let distance = segment.opened.checked_sub(begun.opened);
             let is_near = begun.list == segment.list && distance.is_some_and(|distance| distance < distance_max);
             if begun.next == victim {
-                pool.segment_mut(target).sequence = segment.sequence;
-            } else if !is_near || begun.sequence > segment.sequence {
+                pool.segment_mut(target).set_sequence(segment.sequence());
+            } else if !is_near || begun.sequence() > segment.sequence() {
                 self.close(pool, End::MERGE);
             }
         }
         self.merge_before = victim;
     }
 
-    /// Sets the age of the item that moves to the merge target next.
+    /// Sets the age of the item that moves to the merge target next, as far as it is known.
     pub(super) fn set_merge_age(&mut self, pool: &Pool, item: &Item) {
-        self.merge_age = self.age_at(pool, pool.segment_of(item.location), pool.offset_of(item.location)).0;
+        let (id, offset) = (pool.segment_of(item.location), pool.offset_of(item.location));
+        let oldest = match offset.checked_sub(1 << pool.quarter_shift()) {
+            Some(before) => self.age_at(pool, id, before).0,
+            None => pool.segment(id).opened,
+        };
+        self.merge_ages = (oldest, self.age_at(pool, id, offset).0);
     }
 
-    /// The age of the youngest item in the eighth of a segment around `offset`, and the end of the eighth.
+    /// The age of the youngest item in the quarter of a segment around `offset`, and the end of the quarter.
     pub(super) fn age_at(&self, pool: &Pool, id: SegmentId, offset: u32) -> (u64, u32) {
         let segment = pool.segment(id);
-        let eighth_shift = pool.eighth_shift();
-        let eighth = offset >> eighth_shift;
-        let end = (eighth + 1) << eighth_shift;
-        let age = match segment.eighths.get(eighth as usize) {
-            Some(span) if segment.filled >= end => segment.opened + span.get(),
+        let quarter_shift = pool.quarter_shift();
+        let quarter = offset >> quarter_shift;
+        let end = (quarter + 1) << quarter_shift;
+        let age = match segment.quarters.get(quarter as usize) {
+            Some(span) if segment.filled.bytes() >= end => segment.opened + span.get(),
             _ if self.open[segment.list.0 as usize] == id => self.sequence,
-            _ => segment.sequence,
+            _ => segment.sequence(),
         };
         (age, end)
     }
@@ -301,8 +306,13 @@ impl Log {
         // The table entry that a merge target copies, and the neighbour before which it is inserted.
         let model = if full == SegmentId::NONE { self.merge_before } else { full };
         let merged = (end == End::MERGE).then(|| {
-            let &Segment { sequence, opened, list, next, .. } = pool.segment(model);
-            (sequence, opened, list, if model == full { next } else { model })
+            let &Segment { opened, list, next, .. } = pool.segment(model);
+            let sequence = pool.segment(model).sequence();
+            match model == full {
+                // A further target begins with younger items: what is near to the first target is not near to it.
+                true => (sequence, self.merge_ages.0.clamp(opened, sequence), list, next),
+                false => (sequence, opened, list, model),
+            }
         });
         self.close(pool, end);
         let Some(id) = pool.allocate(SegmentKind::Log) else { panic!("room was promised") };
@@ -310,7 +320,8 @@ impl Log {
         let (sequence, opened, list, before) =
             merged.unwrap_or((self.sequence, self.sequence, List(end.0), SegmentId::NONE));
         let segment = pool.segment_mut(id);
-        (segment.sequence, segment.opened) = (sequence, opened);
+        segment.opened = opened;
+        segment.set_sequence(sequence);
         self.link(pool, id, list, before);
         self.open[end.0 as usize] = id;
         self.open_buckets += u32::from(end != End::MERGE && list.is_bucket());
@@ -326,9 +337,9 @@ impl Log {
             // A segment is as old as its youngest item: the open segment of a list that few items enter may have been
             // opened before all others.
             self.sequence += 1;
-            pool.segment_mut(id).sequence = self.sequence;
+            pool.segment_mut(id).set_sequence(self.sequence);
         }
-        if pool.segment(id).live == 0 {
+        if pool.segment(id).live == SegmentBytes::ZERO {
             self.unlink(pool, id);
         }
     }
@@ -355,7 +366,7 @@ impl Log {
     /// Removes a segment without live bytes from its list and releases it.
     fn unlink(&mut self, pool: &mut Pool, id: SegmentId) {
         let segment = *pool.segment(id);
-        assert!(segment.kind == SegmentKind::Log && segment.live == 0);
+        assert!(segment.kind == SegmentKind::Log && segment.live == SegmentBytes::ZERO);
         let ends = &mut self.lists[segment.list.0 as usize];
         match segment.previous {
             SegmentId::NONE => ends.oldest = segment.next,
@@ -417,7 +428,7 @@ mod tests {
         pool.allocate(SegmentKind::Index).unwrap();
         let mut log = Log::new();
         assert_eq!(log.seal(&mut pool), 0);
-        let sequence = |pool: &Pool, item: &Item| pool.segment(pool.segment_of(item.location)).sequence;
+        let sequence = |pool: &Pool, item: &Item| pool.segment(pool.segment_of(item.location)).sequence();
         let first = append(&mut log, &mut pool, 10);
         let mark = log.seal(&mut pool);
         let second = append(&mut log, &mut pool, 10);

@@ -58,7 +58,7 @@ pub use crate::boundary::config::StoreConfig;
 use crate::{
     boundary::event::{Event, Events, Kinds},
     clock::Seconds,
-    command::{Broadcast, Eviction},
+    command::Broadcast,
     limits,
     statistics::{Counters, Sizes, class_of},
 };
@@ -124,7 +124,7 @@ impl Store {
     /// segments fit in the limit.
     pub fn new(config: StoreConfig) -> Option<Self> {
         let segment_bytes = match config.segment_bytes {
-            0 => default_segment_bytes(config.memory_bytes, config.eviction),
+            0 => default_segment_bytes(config.memory_bytes),
             bytes => bytes.next_power_of_two().max(SEGMENT_BYTES_MIN),
         };
         let limit = segments_in(config.memory_bytes, segment_bytes);
@@ -335,7 +335,7 @@ impl Store {
     /// Whether the item was written before the last flush.
     #[inline]
     fn is_flushed(&self, item: &Item) -> bool {
-        self.flushed.is_some_and(|flushed| self.pool.segment(self.pool.segment_of(item.location)).sequence <= flushed)
+        self.flushed.is_some_and(|flushed| self.pool.segment(self.pool.segment_of(item.location)).sequence() <= flushed)
     }
 
     /// The live item of that key, if there is one. Expired and flushed ones are removed on the way.
@@ -374,7 +374,7 @@ impl Store {
     /// Ends the flush if no segment from before it is left.
     fn complete_flush(&mut self) {
         let Some(flushed) = self.flushed else { return };
-        let is_later = |oldest| oldest == SegmentId::NONE || self.pool.segment(oldest).sequence > flushed;
+        let is_later = |oldest| oldest == SegmentId::NONE || self.pool.segment(oldest).sequence() > flushed;
         if self.log.lists().all(|list| is_later(self.log.oldest(list))) {
             self.flushed = None;
         }
@@ -386,13 +386,10 @@ fn segments_in(memory_bytes: u64, segment_bytes: u32) -> u32 {
     (memory_bytes / (u64::from(segment_bytes) + SEGMENT_TABLE_BYTES)).min(u64::from(u32::MAX / segment_bytes)) as u32
 }
 
-/// 64 KiB in a pool of at least 512 segments, less in smaller pools. A few segments are always free or half written,
-/// and they must not be a noticeable part of the pool: with 64 segments a pool held a tenth less. Eviction in the order of
-/// use writes more segments at a time; there, segments are half as large, where that makes them no smaller than 4 KiB.
-fn default_segment_bytes(memory_bytes: u64, eviction: Eviction) -> u32 {
-    let share = match eviction {
-        Eviction::S3Fifo => memory_bytes / 512,
-        Eviction::Lru => (memory_bytes / 1024).max((memory_bytes / 512).min(4096)),
-    };
+/// A 1024th of the pool, but at least 4 KiB where that is no more than a 512th, and at most 64 KiB. Some ten segments are
+/// free, half written or half walked, and they must not be a noticeable part of the pool; neither must the table, which has
+/// 52 bytes for each.
+fn default_segment_bytes(memory_bytes: u64) -> u32 {
+    let share = (memory_bytes / 1024).max((memory_bytes / 512).min(4096));
     1 << share.clamp(u64::from(SEGMENT_BYTES_MIN), 64 * 1024).ilog2()
 }

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Open buckets for which segments are kept free.
-const BUCKETS_MAX: u32 = 10;
+const BUCKETS_MAX: u32 = 9;
 /// Smallest number of segments of the pool for each of them.
 const BUCKET_DENOMINATOR: u32 = 20;
 
@@ -104,8 +104,9 @@ impl Store {
         let available = self.pool.available();
         let needed = |bucket| self.log.segments_needed(&self.pool, End::of(bucket), item);
         let own = needed(bucket);
-        // The last free segments are for items that are written. Where they are short, buckets are filled first.
-        if own == 0 || available > own + self.segments_reserved() {
+        // The last free segments are for items that are written. Where they are short, buckets are filled first. A large item
+        // frees its own segments.
+        if own == 0 || available > own.max(self.segments_reserved() + 1) {
             return Course::Moves(End::of(bucket));
         }
         if self.evictor.only_moves() {

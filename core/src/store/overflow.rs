@@ -1,12 +1,12 @@
 //! Overflow buckets continue buckets that hold more entries than slots. Owns their segments and the list of unused
 //! buckets. Releases a segment when none of its buckets is in use and other segments have unused ones.
 //!
-//! The table entry of a segment counts its buckets: `live` are the bytes of used buckets, `head` is one more than the
-//! number of the first unused bucket. Unused buckets link to one another, and segments with unused buckets form a list.
+//! The table entry of a segment counts its buckets: `live` are the bytes of used buckets, `head` is the end of the
+//! first unused bucket. Unused buckets link to one another, and segments with unused buckets form a list.
 
 use super::{
     pool::{LINE_BYTES, Pool},
-    segment::{SegmentId, SegmentKind},
+    segment::{SegmentBytes, SegmentId, SegmentKind},
 };
 
 /// Offset of the link to the next unused bucket.
@@ -45,7 +45,7 @@ impl Overflow {
     pub(super) fn add_segment(&mut self, pool: &mut Pool) -> bool {
         let Some(id) = pool.allocate(SegmentKind::Index) else { return false };
         self.segments += 1;
-        pool.segment_mut(id).live = pool.segment_bytes();
+        pool.segment_mut(id).live = SegmentBytes::of(pool.segment_bytes());
         for number in (0..per_segment(pool)).rev() {
             self.put_back(pool, id, number);
         }
@@ -59,11 +59,11 @@ impl Overflow {
     pub(super) fn take(&mut self, pool: &mut Pool) -> usize {
         let id = self.first;
         assert!(id != SegmentId::NONE, "the caller made sure of a bucket");
-        let bucket = pool.start(id) + (pool.segment(id).head - 1) as usize * LINE_BYTES;
+        let bucket = pool.start(id) + pool.segment(id).head.bytes() as usize - LINE_BYTES;
         let next = pool.word(bucket + NEXT_AT);
         pool.set_word(bucket + NEXT_AT, 0);
         let segment = pool.segment_mut(id);
-        segment.head = next;
+        segment.head = SegmentBytes::of(next);
         segment.live += LINE_BYTES as u32;
         self.unused -= 1;
         if next == 0 {
@@ -77,7 +77,7 @@ impl Overflow {
         let id = SegmentId((bucket >> pool.segment_bytes().ilog2()) as u32);
         let number = (bucket - pool.start(id)) / LINE_BYTES;
         self.put_back(pool, id, number as u32);
-        if pool.segment(id).live == 0 && self.unused >= 2 * per_segment(pool) {
+        if pool.segment(id).live == SegmentBytes::ZERO && self.unused >= 2 * per_segment(pool) {
             self.unlist(pool, id);
             self.unused -= per_segment(pool);
             self.segments -= 1;
@@ -87,11 +87,11 @@ impl Overflow {
 
     fn put_back(&mut self, pool: &mut Pool, id: SegmentId, number: u32) {
         let bucket = pool.start(id) + number as usize * LINE_BYTES;
-        let next = pool.segment(id).head;
+        let next = pool.segment(id).head.bytes();
         pool.slice_mut(bucket, LINE_BYTES).fill(0);
         pool.set_word(bucket + NEXT_AT, next);
         let segment = pool.segment_mut(id);
-        segment.head = number + 1;
+        segment.head = SegmentBytes::of((number + 1) * LINE_BYTES as u32);
         segment.live -= LINE_BYTES as u32;
         self.unused += 1;
         if next == 0 {
@@ -125,12 +125,12 @@ impl Overflow {
         while id != SegmentId::NONE {
             let segment = pool.segment(id);
             assert_eq!((segment.kind, segment.previous), (SegmentKind::Index, previous));
-            let (mut next, mut here) = (segment.head, 0);
+            let (mut next, mut here) = (segment.head.bytes(), 0);
             while next != 0 {
                 here += 1;
-                next = pool.word(pool.start(id) + (next - 1) as usize * LINE_BYTES + NEXT_AT);
+                next = pool.word(pool.start(id) + next as usize - LINE_BYTES + NEXT_AT);
             }
-            assert!(here > 0 && segment.live + here * LINE_BYTES as u32 == pool.segment_bytes());
+            assert!(here > 0 && segment.live.bytes() + here * LINE_BYTES as u32 == pool.segment_bytes());
             unused += here;
             (previous, id) = (id, segment.next);
         }

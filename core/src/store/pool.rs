@@ -6,7 +6,7 @@
 
 use super::{
     holds::Holds,
-    segment::{EIGHTHS, Location, Segment, SegmentId, SegmentKind},
+    segment::{Location, QUARTERS, Segment, SegmentId, SegmentKind},
 };
 use crate::limits;
 use alloc::vec::Vec;
@@ -108,10 +108,10 @@ impl Pool {
         1 << self.segment_shift
     }
 
-    /// Binary logarithm of the size of an eighth of a segment.
+    /// Binary logarithm of the size of a quarter of a segment.
     #[inline]
-    pub(super) fn eighth_shift(&self) -> u32 {
-        self.segment_shift - EIGHTHS.ilog2()
+    pub(super) fn quarter_shift(&self) -> u32 {
+        self.segment_shift - QUARTERS.ilog2()
     }
 
     /// Number of segments that can be taken below the limit.

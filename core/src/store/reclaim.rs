@@ -20,8 +20,8 @@ pub(super) const PACE: u64 = 4;
 const URGENCY: u64 = 4;
 /// Part of the bytes that a walk for expired items pays for: it reads headers and moves nothing.
 const EXPIRE_DENOMINATOR: u32 = 8;
-/// Batches after which a command that waits for a segment evicts used items too. One that needs more segments walks over
-/// [`PACE`] times its bytes first.
+/// Batches after which a command that waits for a segment evicts used items too, at the pace of [`PACE`]. One that needs more
+/// segments walks over [`Store::pace`] times its bytes first.
 const WAIT_REINSERT_BATCHES: u32 = 8;
 /// Entries of the segment table that one search for a victim reads.
 const SCAN_SEGMENTS: u32 = 64;
@@ -164,12 +164,14 @@ impl Store {
 
     fn wait_for_room(&mut self, end: End, item: &Item, now: Seconds) -> bool {
         let segment_batches = self.pool.segment_bytes().div_ceil(BATCH_BYTES);
+        let pace = self.pace() as u32;
         for batch in 0..self.wait_batches_max() {
             let needed = self.log.segments_needed(&self.pool, end, item);
             if needed == 0 || self.pool.available() >= needed + self.segments_reserved() {
                 return true;
             }
-            let batches = if needed == 1 { WAIT_REINSERT_BATCHES } else { needed * PACE as u32 * segment_batches };
+            let batches =
+                if needed == 1 { WAIT_REINSERT_BATCHES * pace / PACE as u32 } else { needed * pace * segment_batches };
             self.evictor.set_reinserts(batch < batches);
             if !self.direct_reclaim(now) {
                 break;
@@ -220,9 +222,9 @@ impl Store {
     /// The items that begin in a segment, in order.
     pub(super) fn items_of(&self, id: SegmentId) -> impl Iterator<Item = Item> + '_ {
         let segment = self.pool.segment(id);
-        let mut offset = segment.head;
+        let mut offset = segment.head.bytes();
         core::iter::from_fn(move || {
-            (offset < segment.filled).then(|| {
+            (offset < segment.filled.bytes()).then(|| {
                 let item = Item::parse_any(&self.pool, self.pool.location(id, offset));
                 offset += item.total_bytes();
                 item
@@ -329,7 +331,7 @@ impl Store {
 
     /// Whether the segment still holds the items that the walk has not visited.
     pub(super) fn is_in_log(&self, victim: Victim) -> bool {
-        self.pool.segment(victim.segment).sequence == victim.sequence
+        self.pool.segment(victim.segment).sequence() == victim.sequence
     }
 
     /// Whether the walk may go on.
@@ -375,8 +377,8 @@ impl Store {
     /// Whether the segment has expired or flushed items.
     fn is_due(&self, id: SegmentId, now: Seconds) -> bool {
         let segment = self.pool.segment(id);
-        let flushed = self.flushed.is_some_and(|flushed| segment.sequence <= flushed);
-        segment.kind == SegmentKind::Log && segment.live > 0 && (segment.expires_first <= now || flushed)
+        let flushed = self.flushed.is_some_and(|flushed| segment.sequence() <= flushed);
+        segment.kind == SegmentKind::Log && segment.live.bytes() > 0 && (segment.expires_first <= now || flushed)
     }
 
     /// Ends a paused walk for expired items, so that the sweep walks over its segment from the start.

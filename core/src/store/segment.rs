@@ -31,7 +31,7 @@ impl Location {
 pub(super) const UNIT_BYTES: usize = 4;
 
 /// Parts of a segment whose ages are known. The segment of a list that few items enter may span the whole log.
-pub(super) const EIGHTHS: usize = 8;
+pub(super) const QUARTERS: usize = 4;
 
 /// A difference of ages in 16 bits, rounded up by at most a thousandth: mantissa (11 bits) and exponent.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +55,41 @@ impl AgeSpan {
     }
 }
 
+/// A number of bytes of a segment, in units of [`UNIT_BYTES`]: 64 KiB in 16 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct SegmentBytes(u16);
+
+impl SegmentBytes {
+    /// No bytes.
+    pub(super) const ZERO: Self = Self(0);
+
+    /// `bytes` must be a multiple of [`UNIT_BYTES`].
+    #[inline]
+    pub(super) fn of(bytes: u32) -> Self {
+        Self((bytes / UNIT_BYTES as u32) as u16)
+    }
+
+    /// The number of bytes.
+    #[inline]
+    pub(super) fn bytes(self) -> u32 {
+        u32::from(self.0) * UNIT_BYTES as u32
+    }
+}
+
+impl core::ops::AddAssign<u32> for SegmentBytes {
+    #[inline]
+    fn add_assign(&mut self, bytes: u32) {
+        *self = Self::of(self.bytes() + bytes);
+    }
+}
+
+impl core::ops::SubAssign<u32> for SegmentBytes {
+    #[inline]
+    fn sub_assign(&mut self, bytes: u32) {
+        *self = Self::of(self.bytes() - bytes);
+    }
+}
+
 /// The content of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SegmentKind {
@@ -69,23 +104,22 @@ pub(super) enum SegmentKind {
 /// An entry of the segment table. Byte counts are within the segment.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Segment {
-    /// Sequence number of the log when the segment was closed; while it is open, when it was opened. It is the age of its
-    /// youngest item; 0 outside of the log.
-    pub(super) sequence: u64,
-    /// Sequence number of the log when the segment was opened: the age of its oldest item.
+    /// Sequence number of the log when the segment was opened: the age of its oldest item. 0 outside of the log.
     pub(super) opened: u64,
-    /// Age of the youngest item that begins in each eighth but the last, once the eighth is full; relative to `opened`.
-    pub(super) eighths: [AgeSpan; EIGHTHS - 1],
+    /// See [`Segment::sequence`], which is that much more than `opened`.
+    pub(super) closed_after: u32,
+    /// Age of the youngest item that begins in each quarter but the last, once the quarter is full; relative to `opened`.
+    pub(super) quarters: [AgeSpan; QUARTERS - 1],
     /// The next older segment of the list.
     pub(super) previous: SegmentId,
     /// The next younger segment of the list, or the next segment of the free list.
     pub(super) next: SegmentId,
     /// Bytes written.
-    pub(super) filled: u32,
+    pub(super) filled: SegmentBytes,
     /// Bytes of items that are in the index.
-    pub(super) live: u32,
+    pub(super) live: SegmentBytes,
     /// Bytes at the start that continue an item of an older segment.
-    pub(super) head: u32,
+    pub(super) head: SegmentBytes,
     /// The segment in which the last item continues, if it does.
     pub(super) continued: SegmentId,
     /// The item that continues at the start, while it lives.
@@ -100,14 +134,14 @@ pub(super) struct Segment {
 
 impl Segment {
     pub(super) const FREE: Self = Self {
-        sequence: 0,
         opened: 0,
-        eighths: [AgeSpan(0); EIGHTHS - 1],
+        closed_after: 0,
+        quarters: [AgeSpan(0); QUARTERS - 1],
         previous: SegmentId::NONE,
         next: SegmentId::NONE,
-        filled: 0,
-        live: 0,
-        head: 0,
+        filled: SegmentBytes::ZERO,
+        live: SegmentBytes::ZERO,
+        head: SegmentBytes::ZERO,
         continued: SegmentId::NONE,
         owner: Location::NONE,
         expires_first: u32::MAX,
@@ -115,22 +149,38 @@ impl Segment {
         list: List::MAIN,
     };
 
-    /// Records that the eighths from `begun` to before `full` are full now, and that their youngest item has this age. Not
+    /// Sequence number of the log when the segment was closed; while it is open, when it was opened. It is the age of its
+    /// youngest item; 0 outside of the log.
+    #[inline]
+    pub(super) fn sequence(&self) -> u64 {
+        self.opened + u64::from(self.closed_after)
+    }
+
+    /// Sets the age of the youngest item. If the segment was open for 2^32 appends, its oldest items seem younger.
+    pub(super) fn set_sequence(&mut self, sequence: u64) {
+        self.opened = self.opened.max(sequence.saturating_sub(u32::MAX.into()));
+        self.closed_after = (sequence - self.opened) as u32;
+    }
+
+    /// Records that the quarters from `begun` to before `full` are full now, and that their youngest item has this age. Not
     /// inlined: it happens once in many appends.
     #[inline(never)]
     pub(super) fn note_age(&mut self, begun: u32, full: u32, age: u64) {
         let span = AgeSpan::new(age.saturating_sub(self.opened));
-        self.eighths.iter_mut().take(full as usize).skip(begun as usize).for_each(|eighth| *eighth = span);
+        self.quarters.iter_mut().take(full as usize).skip(begun as usize).for_each(|quarter| *quarter = span);
     }
 
     /// Bytes of dead items.
     pub(super) fn dead(&self) -> u32 {
-        self.filled - self.live
+        self.filled.bytes() - self.live.bytes()
     }
 }
 
 /// Memory of a segment outside of the pool: its table entry and, if it belongs to the index, its directory entry.
 pub(super) const SEGMENT_TABLE_BYTES: u64 = (size_of::<Segment>() + size_of::<u32>()) as u64;
+
+// 1.3 % of a pool with segments of 4 KiB.
+const _: () = assert!(size_of::<Segment>() == 48);
 
 /// The parts of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,7 +210,7 @@ impl List {
     pub(super) const CLASSES: usize = LIFETIMES as usize + 2;
 
     /// Number of buckets, see [`super::uses`]. Twice as many as are in use, so that changes of load find one.
-    pub(super) const BUCKETS: usize = 48;
+    pub(super) const BUCKETS: usize = 24;
 
     /// Number of lists.
     pub(super) const COUNT: usize = Self::CLASSES + Self::BUCKETS;

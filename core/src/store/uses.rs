@@ -19,9 +19,9 @@ use alloc::collections::VecDeque;
 const EPOCHS: u32 = 72;
 /// Epochs in the table at which sparse ones are joined. Joined, there are at most two for each 72nd of the items.
 const TABLE_EPOCHS_MAX: usize = 3 * EPOCHS as usize;
-/// Ranges into which the uses since the oldest one are divided: the width of a bucket. The epochs of the oldest range have
-/// a bucket each.
-const RANGES: u64 = 5;
+/// Width of a bucket: the largest power of this fraction of the uses since the oldest one that is not more than its distance
+/// from it. So an item moves at most once for each power, and few buckets are open at a time.
+const WIDTH_DENOMINATOR: u64 = 4;
 
 /// The low half of the sequence number at which an epoch began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,16 +158,13 @@ impl Uses {
 
     /// Gives a bucket to an epoch that has none: that of a range that it belongs to, or one for which `is_empty` holds.
     pub(super) fn assign(&mut self, epoch: usize, is_empty: impl Fn(List) -> bool) -> List {
-        let width = (self.count - self.epochs[0].uses_before) / RANGES;
         let uses_before = |at: usize| self.epochs.get(at).map_or(self.count, |epoch| epoch.uses_before);
-        let is_oldest = |at: usize| at <= 1 || uses_before(at + 1) - uses_before(1) <= width;
+        let fits = |first: usize| uses_before(epoch + 1) - uses_before(first) <= self.width_at(first);
         let older = (0..epoch).rev().find(|&at| self.epochs[at].bucket.is_some());
         let older = older.and_then(|at| Some((at, self.epochs[at].bucket?)));
-        if let Some((at, bucket)) = older
-            && !is_oldest(epoch)
-        {
+        if let Some((at, bucket)) = older {
             let first = (0..=at).rev().take_while(|&at| self.epochs[at].bucket == Some(bucket)).last().unwrap_or(at);
-            if !is_oldest(first) && uses_before(epoch + 1) - uses_before(first) <= width {
+            if fits(first) {
                 return self.extend(at, epoch, bucket);
             }
         }
@@ -175,12 +172,8 @@ impl Uses {
         match (free, older) {
             (Some(free), _) => {
                 let mut first = epoch;
-                if !is_oldest(epoch) {
-                    let is_near = |at: usize| self.epochs[at].bucket.is_none() && !is_oldest(at);
-                    let end = uses_before(epoch + 1);
-                    while first > 0 && is_near(first - 1) && end - uses_before(first - 1) <= width {
-                        first -= 1;
-                    }
+                while first > 0 && self.epochs[first - 1].bucket.is_none() && fits(first - 1) {
+                    first -= 1;
                 }
                 self.ages[free.bucket()] = self.epochs[first].start + 1;
                 self.extend(first, epoch, free)
@@ -189,6 +182,17 @@ impl Uses {
             (None, Some((at, bucket))) => self.extend(at, epoch, bucket),
             (None, None) => self.lower(epoch),
         }
+    }
+
+    /// The width of a bucket that begins at this epoch, in uses.
+    fn width_at(&self, epoch: usize) -> u64 {
+        let uses_before = |at: usize| self.epochs.get(at).map_or(self.count, |epoch| epoch.uses_before);
+        let distance = uses_before(epoch).saturating_sub(uses_before(1));
+        let mut width = (self.count - self.epochs[0].uses_before) / WIDTH_DENOMINATOR;
+        while width > distance {
+            width /= WIDTH_DENOMINATOR;
+        }
+        width
     }
 
     fn extend(&mut self, from: usize, to: usize, bucket: List) -> List {

@@ -6,7 +6,7 @@ use super::{
     item::Item,
     log::{End, Log},
     order::Course,
-    segment::{List, Part, Segment, SegmentId},
+    segment::{List, Part, SegmentId},
 };
 use crate::{
     boundary::event::{Event, Kinds},
@@ -44,8 +44,8 @@ pub(super) struct Victim {
 impl Store {
     /// The walk over all items of a segment.
     pub(super) fn victim(&self, segment: SegmentId, mode: Mode) -> Victim {
-        let &Segment { sequence, head, .. } = self.pool.segment(segment);
-        Victim { segment, sequence, offset: head, mode }
+        let entry = self.pool.segment(segment);
+        Victim { segment, sequence: entry.sequence(), offset: entry.head.bytes(), mode }
     }
 
     /// Walks over the next batch of a victim: at least one item, and none that begins after `end` otherwise. Returns the
@@ -53,7 +53,7 @@ impl Store {
     pub(super) fn walk(&mut self, victim: Victim, end: u32, now: Seconds) -> (u32, Option<Victim>) {
         let mut batch = [(None, 0); BATCH_ITEMS];
         let (mut offset, mut walked, mut count) = (victim.offset, 0, 0);
-        let filled = self.pool.segment(victim.segment).filled;
+        let filled = self.pool.segment(victim.segment).filled.bytes();
         while offset < filled && (offset < end || walked == 0) && count < BATCH_ITEMS && walked < BATCH_BYTES {
             let item = Item::parse_any(&self.pool, self.pool.location(victim.segment, offset));
             offset += item.total_bytes();
