@@ -176,15 +176,6 @@ impl SharedGuest {
         Ok(instance)
     }
 
-    /// Gives the memory's content up, because an instance has had a fault. Other instances may still be inside; whatever they
-    /// find there, nobody trusts it.
-    pub(crate) fn abandon(&self) {
-        let discarded = self.memory.advise(0, self.memory.bytes(), Pages::Absent);
-        // They wait for locks that nobody will give back.
-        let poisoned = self.memory.set_word(self.poisoned_at, 1);
-        debug_assert!(discarded.is_ok() && poisoned.is_ok(), "checked at creation, and memory never shrinks");
-    }
-
     /// Whether an instance has had a fault.
     #[cfg(test)]
     pub(crate) fn is_poisoned(&self) -> bool {

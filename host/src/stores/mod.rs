@@ -8,12 +8,13 @@ use crate::{
     clock::Clock,
     counters::FaultCounters,
     guest::{Fault, Front, GuestModule, RunOutcome},
+    inbox::Inbox,
     limits::{SWEEP_PAUSE, SWEEPS_PER_TICK_MAX},
     options::Options,
     watching::Watching,
 };
 pub(crate) use shards::Desks;
-use shards::{Shards, Transfer};
+use shards::{Shards, Surroundings, Transfer};
 use std::{
     sync::{
         Arc,
@@ -53,7 +54,7 @@ impl Stores {
     pub(crate) fn create(
         module: &GuestModule,
         config: &Config,
-        workers: usize,
+        inboxes: &Arc<[Inbox]>,
         now: u32,
         watching: &Arc<Watching>,
         faults: &Arc<FaultCounters>,
@@ -62,10 +63,14 @@ impl Stores {
             Role::Solo => Location::Worker,
             _ => {
                 // One for each worker, and one for the upkeep.
-                let desks = workers as u32 + 1;
+                let desks = inboxes.len() as u32 + 1;
                 let module = module.load_shared(config, desks)?;
-                let (watching, faults) = (Arc::clone(watching), Arc::clone(faults));
-                Location::Shards(Shards::create(module, config, now, desks, watching, faults)?)
+                let surroundings = Surroundings {
+                    watching: Arc::clone(watching),
+                    inboxes: Arc::clone(inboxes),
+                    faults: Arc::clone(faults),
+                };
+                Location::Shards(Shards::create(module, config, now, desks, surroundings)?)
             }
         };
         Ok(Self { location, memory_bytes: AtomicU64::new(config.store.memory_bytes), faults: Arc::clone(faults) })
@@ -84,6 +89,13 @@ impl Stores {
     pub(crate) fn take_desks(&self, desks: &mut Desks, now: u32) {
         if let Location::Shards(shards) = &self.location {
             shards.take_desks(desks, now);
+        }
+    }
+
+    /// Gives up the desks in shards that were replaced.
+    pub(crate) fn leave_replaced(&self, desks: &mut Desks) {
+        if let Location::Shards(shards) = &self.location {
+            shards.leave_replaced(desks);
         }
     }
 

@@ -10,6 +10,7 @@ use super::invalid;
 use crate::{
     counters::FaultCounters,
     guest::{Attempt, Desk, ExecutedOrders, Fault, Front, Orders, Run, RunOutcome, SharedGuest, SharedModule},
+    inbox::Inbox,
     limits::{LOCK_PAUSE, LOCK_YIELDS_MAX, SWEEP_STEPS},
     watching::Watching,
 };
@@ -35,8 +36,14 @@ pub(super) struct Shards {
     module: SharedModule,
     /// Number of threads that use them.
     desks: u32,
-    watching: Arc<Watching>,
-    faults: Arc<FaultCounters>,
+    surroundings: Surroundings,
+}
+
+/// The parts of the server that shards use.
+pub(super) struct Surroundings {
+    pub(super) watching: Arc<Watching>,
+    pub(super) inboxes: Arc<[Inbox]>,
+    pub(super) faults: Arc<FaultCounters>,
 }
 
 /// A shard. The generation is read all the time and hardly ever written, so it is apart from everything else.
@@ -95,8 +102,7 @@ impl Shards {
         config: &Config,
         now: u32,
         desks: u32,
-        watching: Arc<Watching>,
-        faults: Arc<FaultCounters>,
+        surroundings: Surroundings,
     ) -> Result<Self, Fault> {
         let count = config.shards;
         let shards = (0..count).map(|index| {
@@ -108,7 +114,7 @@ impl Shards {
             Ok(Shard { generation: AtomicU64::new(0), state: Mutex::new(state) })
         });
         let shards = shards.collect::<Result<_, Fault>>()?;
-        Ok(Self { shards, module, desks, watching, faults })
+        Ok(Self { shards, module, desks, surroundings })
     }
 
     /// Number of shards.
@@ -203,7 +209,7 @@ impl Shards {
     ) -> Result<Result<bool, Fault>, Fault> {
         let Transfer { front, index, run, now, room } = transfer;
         let (index, run, now) = (*index, *run, *now);
-        let kinds = self.watching.kinds();
+        let kinds = self.surroundings.watching.kinds();
         if kinds != seat.watched {
             self.insist(shard, seat, |desk| desk.watch(kinds))?;
             seat.watched = kinds;
@@ -337,13 +343,21 @@ impl Shards {
         if generation.load(Ordering::Acquire) != of {
             return;
         }
-        fault.record(&self.faults, &self.faults.shard_traps, "shard", shard);
-        // The old memory is given up first, so that there is room for the new one. Its instances still have the addresses.
-        if let Some(guest) = state.guest.take() {
-            guest.abandon();
-        }
+        let Surroundings { inboxes, faults, .. } = &self.surroundings;
+        fault.record(faults, &faults.shard_traps, "shard", shard);
+        state.guest = None;
         state.make(&self.module, self.desks, now);
         generation.fetch_add(1, Ordering::Release);
+        drop(state);
+        inboxes.iter().for_each(Inbox::leave_shard);
+    }
+
+    /// Drops the instances of this thread in memories of replaced shards. The last one frees the memory.
+    pub(super) fn leave_replaced(&self, desks: &mut Desks) {
+        for (seat, shard) in desks.seats.iter_mut().zip(&self.shards) {
+            let generation = shard.generation.load(Ordering::Acquire);
+            seat.take_if(|seat| seat.generation != generation);
+        }
     }
 
     /// Posts the events that a desk has caused.
@@ -351,7 +365,7 @@ impl Shards {
         if seat.watched != Kinds::NONE
             && let Some(recorded) = seat.desk.events()?
         {
-            self.watching.post(recorded);
+            self.surroundings.watching.post(recorded);
         }
         Ok(())
     }

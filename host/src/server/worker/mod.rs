@@ -207,6 +207,10 @@ impl Worker {
                 Message::Connection(incoming) => self.open(incoming),
                 Message::Job(job) => job(&mut self.front),
                 Message::Budget(order) => self.on_budget_order(order),
+                Message::ShardReplaced => {
+                    self.shared.stores.leave_replaced(&mut self.desks);
+                    Ok(())
+                }
                 // The last watcher may have been closed while this batch was on its way.
                 Message::Events(_) if self.watchers.is_empty() => Ok(()),
                 Message::Events(batch) => {
