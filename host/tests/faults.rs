@@ -239,8 +239,8 @@ fn two_thousand_traps_in_a_row_take_no_memory() {
         let mut resident_kib = Vec::new();
         for round in 1..=2000 {
             let mut client = server.client();
-            client.send("set a 0 0 1\r\n1\r\nget !trap-shard\r\n");
-            assert_eq!(client.line(), "STORED", "{flags}, round {round}");
+            assert_eq!(client.set("a", "1"), "STORED", "{flags}, round {round}");
+            client.send("get !trap-shard\r\n");
             // A solo loses its connections with its store.
             let _ = client.line();
             if round % 1000 == 200 || round == 2000 {

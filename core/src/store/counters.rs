@@ -73,27 +73,27 @@ impl StoreCounters {
         &mut self.classes[class_of(bytes as usize)]
     }
 
-    /// An item was added to the index.
+    /// An item was added to the index. Gauges wrap: other counters of the same shard may see it go.
     #[inline]
     pub(super) fn link(&mut self, item: &Item) {
         let bytes = item.total_bytes();
         self.totals.total_items += 1;
-        self.totals.bytes += u64::from(bytes);
+        self.totals.bytes = self.totals.bytes.wrapping_add(bytes.into());
         self.sizes.add(bytes, 1);
         let class = self.class(bytes);
-        class.number += 1;
-        class.mem_requested += u64::from(bytes);
+        class.number = class.number.wrapping_add(1);
+        class.mem_requested = class.mem_requested.wrapping_add(bytes.into());
     }
 
     /// An item was removed from the index.
     #[inline]
     pub(super) fn unlink(&mut self, item: &Item) {
         let bytes = item.total_bytes();
-        self.totals.bytes -= u64::from(bytes);
+        self.totals.bytes = self.totals.bytes.wrapping_sub(bytes.into());
         self.sizes.add(bytes, -1);
         let class = self.class(bytes);
-        class.number -= 1;
-        class.mem_requested -= u64::from(bytes);
+        class.number = class.number.wrapping_sub(1);
+        class.mem_requested = class.mem_requested.wrapping_sub(bytes.into());
     }
 
     /// A live item was removed for room.

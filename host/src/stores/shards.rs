@@ -37,6 +37,9 @@ pub(super) struct Shards {
     /// Number of threads that use them.
     desks: u32,
     surroundings: Surroundings,
+    /// One long run at a time is in the buffers of a desk: it is there a second time, beyond the limits of store and
+    /// connections.
+    long_runs: Mutex<()>,
 }
 
 /// The parts of the server that shards use.
@@ -114,7 +117,7 @@ impl Shards {
             Ok(Shard { generation: AtomicU64::new(0), state: Mutex::new(state) })
         });
         let shards = shards.collect::<Result<_, Fault>>()?;
-        Ok(Self { shards, module, desks, surroundings })
+        Ok(Self { shards, module, desks, surroundings, long_runs: Mutex::new(()) })
     }
 
     /// Number of shards.
@@ -218,8 +221,10 @@ impl Shards {
             Ok(parts) => parts,
             Err(fault) => return Ok(Err(fault)),
         };
+        let bytes = commands.len() + tail.len();
+        let _turn = (bytes > limits::RUN_BYTES_KEPT_MAX).then(|| self.long_runs.lock());
         seat.desk.write(commands, tail)?;
-        let mut orders = Orders { from: 0, bytes: (commands.len() + tail.len()) as u32, count: run.count };
+        let mut orders = Orders { from: 0, bytes: bytes as u32, count: run.count };
         let (mut interruptions, mut replies_bytes_most) = (0, 0);
         loop {
             let executed = seat.desk.execute(orders, now, **room as u32)?;
