@@ -144,6 +144,11 @@ pub(crate) const SHARED_STACK_BYTES: usize = 64 << 10;
 /// Inaccessible bytes below such a stack, so that a stack that is too deep is a trap: a page of any supported system.
 pub(crate) const SHARED_STACK_GUARD_BYTES: usize = 16 << 10;
 
+/// Memory of a desk in a shard: its stack, and buffers for orders and replies that are kept
+/// ([`wasmcached_core::limits::RUN_BYTES_KEPT_MAX`], [`wasmcached_core::limits::REPLY_BYTES_HIGH`]), while they grow. One
+/// longer run at a time is in all shards.
+pub(crate) const DESK_BYTES: u64 = 2 << 20;
+
 /// Memory of a front with the buffers of its connections, where memory is limited.
 pub(crate) const COMPACT_FRONT_BYTES: u64 = 8 << 20;
 

@@ -11,7 +11,7 @@ const STEP_BYTES: usize = 8;
 /// # Safety
 /// Both are readable for `count` bytes.
 #[cfg_attr(target_os = "wasi", unsafe(no_mangle))]
-pub unsafe extern "C" fn memcmp(one: *const u8, other: *const u8, count: usize) -> c_int {
+pub(crate) unsafe extern "C" fn memcmp(one: *const u8, other: *const u8, count: usize) -> c_int {
     let mut at = 0;
     // SAFETY: every read ends at `count` at the latest.
     unsafe {

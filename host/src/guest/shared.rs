@@ -9,17 +9,14 @@ use super::{
     memory_bytes_max, message_text, out_of_memory, settings::engine_config, shared_memory::SharedMemory, watched_store,
 };
 use crate::{
-    limits::{MESSAGE_BYTES_MAX, SHARED_STACK_BYTES, SHARED_STACK_GUARD_BYTES},
+    limits::{DESK_BYTES, MESSAGE_BYTES_MAX, SHARED_STACK_BYTES, SHARED_STACK_GUARD_BYTES},
     options::HugePages,
     system::memory::Pages,
 };
 use parking_lot::Mutex;
-use wasmcached_core::{
-    boundary::{
-        ABI_VERSION,
-        config::{Config, Role},
-    },
-    limits,
+use wasmcached_core::boundary::{
+    ABI_VERSION,
+    config::{Config, Role},
 };
 use wasmtime::{ExternType, Linker, Store, Val};
 
@@ -65,7 +62,11 @@ impl SharedModule {
         let bytes_max = shared_bytes_max(config, desks);
         let layout = match layout {
             MemoryLayout::Reserved => MemoryLayout::Reserved,
-            MemoryLayout::Compact { .. } => MemoryLayout::Compact { growth_bytes: bytes_max as u64 },
+            MemoryLayout::Compact { growth_bytes } => {
+                let store = config.store.memory_bytes_capacity.max(config.store.memory_bytes);
+                let reserved = store + growth_bytes + desks_bytes(desks);
+                MemoryLayout::Compact { growth_bytes: reserved.min(bytes_max as u64) }
+            }
         };
         let engine = wasmtime::Engine::new(&engine_config(layout)).map_err(describe)?;
         let module = code::shared_module(&engine, layout).map_err(describe)?;
@@ -86,13 +87,15 @@ impl SharedModule {
     }
 }
 
-/// The maximum of a memory: its store, and for each desk a stack and twice the largest buffers, because they move as they
-/// grow.
+/// The maximum of a memory: that of any store, and its desks.
 fn shared_bytes_max(config: &Config, desks: u32) -> usize {
-    let desk = 2 * (u64::from(config.store.item_bytes_max) + limits::REPLY_BYTES_HIGH as u64)
-        + (SHARED_STACK_GUARD_BYTES + SHARED_STACK_BYTES) as u64;
     let shard = Config { role: Role::Shard, ..config.clone() };
-    memory_bytes_max(&shard).saturating_add(usize::try_from(u64::from(desks) * desk).unwrap_or(usize::MAX))
+    memory_bytes_max(&shard).saturating_add(usize::try_from(desks_bytes(desks)).unwrap_or(usize::MAX))
+}
+
+/// Memory of the desks of a shard.
+pub(crate) fn desks_bytes(desks: u32) -> u64 {
+    u64::from(desks) * DESK_BYTES
 }
 
 /// A memory that instances share.
@@ -308,7 +311,7 @@ mod tests {
     use std::thread;
     use wasmcached_core::boundary::config::{Role, StoreConfig};
 
-    const LAYOUTS: [MemoryLayout; 2] = [MemoryLayout::Reserved, MemoryLayout::Compact { growth_bytes: 0 }];
+    const LAYOUTS: [MemoryLayout; 2] = [MemoryLayout::Reserved, MemoryLayout::Compact { growth_bytes: 1 << 30 }];
 
     const DESKS: u32 = 2;
 
