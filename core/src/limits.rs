@@ -144,8 +144,12 @@ pub const STRIPE_BYTES: u64 = 8 << 20;
 /// Largest items that a stripe has room for.
 pub const STRIPE_ITEMS_MIN: u64 = 8;
 
-/// Most stripes of a shard.
-pub const STRIPES_MAX: u64 = 1024;
+/// Stripes of all shards of a server that are enough: of eight threads that are in a stripe for a third of their time, one in
+/// thirty meets another there. Each stripe writes to segments of its own, so more of them fit worse into caches.
+pub const STRIPES_ENOUGH: u32 = 64;
+
+/// Stripes of each of many shards.
+pub const STRIPES_OF_SHARD_ENOUGH: u32 = 8;
 
 /// Tries to get the lock of a stripe before a call returns early: more than a command takes on another core. If the thread
 /// with the lock does not run, further tries would only keep a core from it.

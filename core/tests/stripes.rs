@@ -190,13 +190,21 @@ fn compare_state(stripes: &Stripes, shard: &mut Shard) {
 }
 
 #[test]
-fn memory_and_items_of_many_sizes_have_a_number_of_stripes() {
-    for (memory_mib, item_bytes_max, count) in
-        [(8, 1 << 20, 1), (16, 1 << 20, 2), (64, 1 << 20, 8), (1024, 1 << 20, 128), (64, 4 << 20, 2), (64, 32 << 20, 1)]
-    {
+fn memory_items_and_shards_decide_the_number_of_stripes() {
+    for (memory_mib, item_bytes_max, shards, count) in [
+        (8, 1 << 20, 1, 1),
+        (16, 1 << 20, 1, 2),
+        (64, 1 << 20, 1, 8),
+        (64, 4 << 20, 1, 2),
+        (64, 32 << 20, 1, 1),
+        (1024, 1 << 20, 1, 64),
+        (256, 1 << 20, 4, 16),
+        (64, 1 << 20, 4, 8),
+    ] {
         let store = StoreConfig { item_bytes_max, ..config(memory_mib * MIB).store };
-        let stripes = Stripes::new(&Config { store, ..config(memory_mib * MIB) }, 1).expect("memory");
-        assert_eq!(stripes.count(), count, "{memory_mib} MiB, items of {item_bytes_max} bytes");
+        let config = Config { store, shards, ..config(memory_mib * MIB) };
+        let stripes = Stripes::new(&config, 1).expect("memory");
+        assert_eq!(stripes.count(), count, "{memory_mib} MiB, items of {item_bytes_max} bytes, {shards} shards");
     }
 }
 

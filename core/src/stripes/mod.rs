@@ -120,7 +120,7 @@ impl Drop for Held<'_> {
 impl Stripes {
     /// Empty stores and so many desks. `None` if there is not enough memory.
     pub fn new(config: &Config, desks: usize) -> Option<Self> {
-        let count = stripe_count(&config.store);
+        let count = stripe_count(config);
         let stripe = |index| {
             let mut shard = Shard::new(&part_of(config, count, index))?;
             shard.store_mut().exchange_counters(&mut Box::new(desk::no_counters()));
@@ -314,10 +314,13 @@ fn try_lock<T>(lock: &SpinMutex<T>) -> Option<SpinMutexGuard<'_, T>> {
     None
 }
 
-/// How many stripes a store has: as many as have [`limits::STRIPE_BYTES`] each, if items fit into them.
-pub(crate) fn stripe_count(store: &StoreConfig) -> u32 {
-    let bytes = limits::STRIPE_BYTES.max(u64::from(store.item_bytes_max) * limits::STRIPE_ITEMS_MIN);
-    (store.memory_bytes / bytes).clamp(1, limits::STRIPES_MAX) as u32
+/// How many stripes a shard has: as many as have [`limits::STRIPE_BYTES`] each, if items fit into them, but no more than
+/// threads need.
+fn stripe_count(config: &Config) -> u32 {
+    let StoreConfig { memory_bytes, item_bytes_max, .. } = config.store;
+    let bytes = limits::STRIPE_BYTES.max(u64::from(item_bytes_max) * limits::STRIPE_ITEMS_MIN);
+    let enough = (limits::STRIPES_ENOUGH / config.shards.max(1)).max(limits::STRIPES_OF_SHARD_ENOUGH);
+    (memory_bytes / bytes).clamp(1, enough.into()) as u32
 }
 
 /// The configuration of one of `count` stripes.
