@@ -109,6 +109,16 @@ impl Engine {
         }
     }
 
+    /// Forgets a client, as [`Front::close`] does. In a solo engine, the store no longer holds what the client has not read;
+    /// of a front, the next [`advance`](Self::advance) tells the shards, that of [`ConnectionId::NONE`] if no other does.
+    pub fn close(&mut self, id: ConnectionId) {
+        let Some(front) = &mut self.front else { return };
+        front.close(id);
+        if let Some(shard) = &mut self.shard {
+            front.take_leaving().for_each(|cursor| shard.leave(cursor));
+        }
+    }
+
     /// Calls `take` with the slices of the output, in order, after a status with [`ConnectionStatus::SLICES`].
     pub fn output_slices<'o>(&'o self, take: impl FnMut(&'o [u8])) {
         if let (Some(front), Some(shard)) = (&self.front, &self.shard) {
@@ -121,6 +131,11 @@ impl Engine {
         loop {
             match (front.step(), &mut self.shard) {
                 (Step::Idle, _) => return front.park(),
+                (Step::Leave, Some(shard)) => front.take_leaving().for_each(|cursor| shard.leave(cursor)),
+                (Step::Leave, None) => {
+                    front.load_leaving();
+                    return ConnectionStatus::RUNS;
+                }
                 (Step::Execute, Some(shard)) => execute(front, shard, self.now),
                 (Step::Execute, None) => {
                     front.load_commands();

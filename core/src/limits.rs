@@ -185,11 +185,18 @@ pub const BORROWED_SLICES_MAX: usize = 64;
 /// A value of so many bytes is not copied into the orders of its run: the host takes it from the input of its client.
 pub const TAIL_BYTES_MIN: usize = 16 * 1024;
 
-/// Time after a piece for which the rest of its value stays readable, although it is overwritten, deleted or evicted.
+/// Time after a piece for which the rest of its value stays readable, although it is overwritten, deleted or evicted. A
+/// reader says when it needs a value no longer; this is for readers that are lost with their front.
 pub const HOLD_S: Seconds = 300;
 
-/// Released segments that clients still read take at most this part of the size of the pool, beside it.
-pub const HELD_BYTES_SHARE: usize = 8;
+/// Readers of long values that left, and whose shards were not told yet, beyond which a front forgets that: 1.5 MiB. A
+/// turn of any connection tells the shards.
+pub const LEAVING_READERS_MAX: usize = 64 * 1024;
+
+/// The part of the pool that remains for what is stored, however slowly clients read: one in so many segments. Half is
+/// enough for the largest item, and for a cache that goes on. Bytes of values that are gone take the rest at most, while
+/// clients still read them.
+pub const HELD_REST_DIVISOR: u32 = 2;
 
 /// Least budget of what connections hold.
 pub const BUFFERS_BYTES_MIN: u64 = 16 * 1024 * 1024;

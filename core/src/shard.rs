@@ -9,7 +9,7 @@ use crate::{
     clock::Seconds,
     command::{Broadcast, Command, Eviction, Operation, Touched, Tuning},
     limits,
-    reply::{Lender, Reply},
+    reply::{Lender, Reply, ValueCursor},
     settings::Setting,
     statistics::{Counters, PrefixCounts, Prefixes},
     store::Store,
@@ -162,6 +162,7 @@ impl Shard {
                     self.store.set_piece_bytes(limit.piece_bytes as usize);
                     room = room.min(limit.reply_bytes as usize);
                 }
+                Some(Order::Leave(_, cursor)) => self.leave(cursor),
                 Some(Order::Broadcast(broadcast)) => {
                     self.hands_over |= broadcast.is_walk();
                     self.broadcast(broadcast, now, replies);
@@ -210,6 +211,11 @@ impl Shard {
             self.prefixes.set_memory(memory_bytes);
         }
         done
+    }
+
+    /// See [`Store::leave`].
+    pub fn leave(&mut self, cursor: ValueCursor) {
+        self.store.leave(cursor);
     }
 
     /// See [`Store::set_piece_bytes`].
@@ -322,7 +328,7 @@ impl Iterator for Hashes<'_> {
             match batch::decode_order(&mut self.0)? {
                 Order::Command(command) | Order::RepeatedRead(command) => return Some(command.hash),
                 Order::Broadcast(_) => return None,
-                Order::Limit(_) => {}
+                Order::Limit(_) | Order::Leave(..) => {}
             }
         }
     }

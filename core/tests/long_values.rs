@@ -9,15 +9,22 @@ use common::{
     random::Random,
 };
 use wasmcached_core::{
-    boundary::config::Config,
+    boundary::config::{Config, StoreConfig},
     boundary::status::ConnectionStatus,
+    command::Eviction,
     limits::{HOLD_S, PIECE_BYTES},
 };
 
 /// A solo engine, one whose host sends slices, and a front with shards.
 fn servers() -> impl Iterator<Item = Server> {
-    [(0, false), (0, true), (3, false)].into_iter().map(|(shards, output_slices)| {
-        Server::new(&Config { output_slices, ..common::long::config(64 << 20) }, shards, START)
+    servers_that_evict(Eviction::S3Fifo)
+}
+
+fn servers_that_evict(eviction: Eviction) -> impl Iterator<Item = Server> {
+    [(0, false), (0, true), (3, false)].into_iter().map(move |(shards, output_slices)| {
+        let config = common::long::config(64 << 20);
+        let store = StoreConfig { eviction, ..config.store };
+        Server::new(&Config { output_slices, store, ..config }, shards, START)
     })
 }
 
@@ -49,7 +56,7 @@ fn finish(server: &mut Server, client: &mut Client, cuts: Cuts) -> Vec<u8> {
 fn store(server: &mut Server, key: &str, value: &[u8]) {
     let mut client = Client::new(server);
     assert_eq!(client.ask(server, &set(key, value)), b"STORED\r\n");
-    server.front().close(client.id);
+    server.close(client.id);
 }
 
 #[test]
@@ -153,11 +160,127 @@ fn a_value_that_is_gone_ends_the_connection() {
         }
         let received = finish(&mut server, &mut late, Cuts::None);
         assert!(late.closed && received.len() < old.len() && found("k", &old).starts_with(&received));
-        let counters = server.each_shard().map(|shard| shard.store().counters());
-        let (held, lost) = counters.fold((0, 0), |sum, c| (sum.0 + c.held_value_bytes, sum.1 + c.values_lost));
-        assert_eq!((held, lost), (0, 1));
+        let lost: u64 = server.each_shard().map(|shard| shard.store().counters().values_lost).sum();
+        assert_eq!((server.held_bytes(), lost), (0, 1));
         server.check();
     }
+}
+
+/// The ways in which a value leaves the store while clients read it.
+#[derive(Clone, Copy, Debug)]
+enum Leaving {
+    Deleted,
+    Overwritten,
+    Flushed,
+    /// Not at all, although everything else is evicted.
+    Stays,
+}
+
+/// So many readers that what they hold is nearly half of the memory.
+const READERS: usize = 28;
+
+/// Clients that have begun to read a value of a megabyte each; then the values leave, and others are stored.
+fn readers_of_gone_values(server: &mut Server, leaving: Leaving) -> Vec<Client> {
+    let key = |number: usize| format!("k{number}");
+    (0..READERS).for_each(|number| store(server, &key(number), &value(1_000_000, number as u64)));
+    let readers: Vec<Client> = (0..READERS)
+        .map(|number| begin(server, format!("get {}\r\n", key(number)).as_bytes(), number * 10_000))
+        .collect();
+    let mut writer = Client::new(server);
+    for number in 0..READERS {
+        let key = key(number);
+        match leaving {
+            Leaving::Deleted => {
+                assert_eq!(writer.ask(server, format!("delete {key}\r\n").as_bytes()), b"DELETED\r\n");
+            }
+            Leaving::Overwritten => assert_eq!(writer.ask(server, &set(&key, b"new")), b"STORED\r\n"),
+            Leaving::Flushed | Leaving::Stays => {}
+        }
+    }
+    if matches!(leaving, Leaving::Flushed) {
+        assert_eq!(writer.ask(server, b"flush_all\r\n"), b"OK\r\n");
+    }
+    // Several rounds through the memory of the stores, so that every segment is used again.
+    for number in 0..5000 {
+        assert_eq!(writer.ask(server, &set(&format!("f{number}"), &[b'f'; 50_000])), b"STORED\r\n");
+    }
+    for number in 0..READERS {
+        let key = key(number);
+        let answer = writer.ask(server, format!("me {key}\r\n").as_bytes());
+        match leaving {
+            Leaving::Deleted | Leaving::Flushed => assert_eq!(answer, b"EN\r\n"),
+            Leaving::Stays => assert!(answer.starts_with(format!("ME {key} ").as_bytes()), "{key}"),
+            Leaving::Overwritten => {}
+        }
+    }
+    server.close(writer.id);
+    readers
+}
+
+#[test]
+fn readers_of_values_that_are_gone_get_all_of_them() {
+    for leaving in [Leaving::Deleted, Leaving::Overwritten, Leaving::Flushed, Leaving::Stays] {
+        for mut server in servers_that_evict(Eviction::Lru) {
+            let mut readers = readers_of_gone_values(&mut server, leaving);
+            let held = server.held_bytes();
+            let least = if matches!(leaving, Leaving::Stays) { 0 } else { 25 << 20 };
+            assert!((least..=least + (4 << 20)).contains(&held), "{leaving:?}: {held}");
+            for (number, reader) in readers.iter_mut().enumerate() {
+                let received = finish(&mut server, reader, Cuts::Every(100_000));
+                assert!(received == found(&format!("k{number}"), &value(1_000_000, number as u64)), "{leaving:?}");
+                // The turn after the last byte has told the shard.
+                let left = server.held_bytes();
+                let most = ((READERS - 1 - number) * 17 * (64 << 10)) as u64;
+                assert!(left <= most, "{leaving:?}: {left} after {number}");
+                server.check();
+            }
+            assert_eq!(server.held_bytes(), 0, "{leaving:?}");
+        }
+    }
+}
+
+#[test]
+fn a_client_that_leaves_holds_nothing() {
+    for mut server in servers() {
+        let readers = readers_of_gone_values(&mut server, Leaving::Deleted);
+        assert!(server.held_bytes() >= 26 << 20);
+        for (number, reader) in readers.into_iter().enumerate() {
+            if number % 2 == 0 {
+                server.close(reader.id);
+            } else {
+                // Others need the memory of its reply.
+                server.front().shed(reader.id);
+                server.close(reader.id);
+            }
+        }
+        assert_eq!(server.held_bytes(), 0);
+        server.check();
+    }
+}
+
+/// Reads of other shards that are executed before the end of a long value are executed again, and their first replies are
+/// dropped with what they hold.
+#[test]
+fn a_reply_that_is_dropped_holds_nothing() {
+    let mut server = Server::sharded(&common::long::config(64 << 20), 3, START);
+    let mut expected = Vec::new();
+    let mut request = b"get".to_vec();
+    for number in 0..20 {
+        let (key, long) = (format!("k{number}"), value(1_000_000, number));
+        store(&mut server, &key, &long);
+        expected.extend_from_slice(&one(&key, &long));
+        request.extend_from_slice(format!(" {key}").as_bytes());
+    }
+    expected.extend_from_slice(b"END\r\n");
+    request.extend_from_slice(b"\r\n");
+    let mut reader = Client::new(&mut server);
+    assert!(reader.ask(&mut server, &request) == expected);
+    let mut writer = Client::new(&mut server);
+    for number in 0..20 {
+        assert_eq!(writer.ask(&mut server, format!("delete k{number}\r\n").as_bytes()), b"DELETED\r\n");
+    }
+    assert_eq!(server.held_bytes(), 0);
+    server.check();
 }
 
 #[test]
@@ -168,8 +291,8 @@ fn versions_that_are_held_take_bounded_memory() {
         store(&mut server, "k", &value(1_000_000, version));
         readers.push(begin(&mut server, b"get k\r\n", 100));
     }
-    let held: usize = server.each_shard().map(|shard| shard.store().held_bytes()).sum();
-    assert!((4 << 20..=8 << 20).contains(&held), "{held}");
+    let held = server.held_bytes();
+    assert!((28 << 20..=32 << 20).contains(&held), "{held}");
     let mut whole = 0;
     for (version, reader) in readers.iter_mut().enumerate() {
         let received = finish(&mut server, reader, Cuts::None);
@@ -178,7 +301,8 @@ fn versions_that_are_held_take_bounded_memory() {
         assert_eq!(received.len() < answer.len(), reader.closed);
         whole += usize::from(!reader.closed);
     }
-    assert!(whole >= 7, "{whole}");
+    assert!(whole >= 28, "{whole}");
+    assert_eq!(server.held_bytes(), 0);
     server.check();
 }
 
@@ -215,9 +339,9 @@ fn late_readers_get_everything_and_hold_little() {
             [b"STORED\r\n", &found("a", b"x")[..]].concat()
         );
         for reader in &readers {
-            server.front().close(reader.id);
+            server.close(reader.id);
         }
-        server.front().close(other.id);
+        server.close(other.id);
         assert_eq!(server.front().buffers_bytes(), 0);
     }
 }

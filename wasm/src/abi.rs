@@ -290,8 +290,8 @@ pub extern "C" fn consume(connection: u32, bytes: u32) -> u32 {
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn close(connection: u32) {
     let guest = guest();
-    if let Some(front) = guest.engine.as_mut().and_then(Engine::front) {
-        front.close(ConnectionId(connection));
+    if let Some(engine) = &mut guest.engine {
+        engine.close(ConnectionId(connection));
     }
     guest.show_held();
 }

@@ -245,9 +245,7 @@ impl Solo {
     /// Closes `connection`.
     pub fn close(&mut self, connection: u32) {
         self.host.closed(ConnectionId(connection));
-        if let Some(front) = self.engine.front() {
-            front.close(ConnectionId(connection));
-        }
+        self.engine.close(ConnectionId(connection));
     }
 
     /// Bounded upkeep of the store; 1 if there is more to do at once.

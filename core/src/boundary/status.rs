@@ -1,5 +1,8 @@
 //! The status of a connection, from a front to its host; `docs/internals/boundary.md` has the bits.
 
+/// The number of no connection: a turn of it does what a front has to do for clients that are gone.
+pub const NO_CONNECTION: u32 = u32::MAX;
+
 /// The next actions of the host for a connection: a set of bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ConnectionStatus(pub u32);

@@ -203,7 +203,8 @@ impl Front {
         });
         connection.forget_input();
         (connection.reserved, connection.wanted, connection.needed) = (0, 0, 0);
-        (connection.dumping, connection.stream) = (None, None);
+        connection.dumping = None;
+        self.leaving.add(connection.stream.take().as_deref());
         connection.state = State::Closing;
         connection.status = ConnectionStatus::CLOSE;
         self.budget.update(before, connection);

@@ -293,24 +293,16 @@ impl Connection {
         self.sent = self.sent.saturating_add(sent).min(self.output.len());
         if self.sent == self.output.len() {
             self.forget_output();
-            self.end_stream();
         }
     }
 
-    /// The output of the last turn was sent, or is kept.
+    /// The output of the last turn was sent, or is kept. Returns a long value whose end was sent.
     #[inline]
-    pub(super) fn keep_stream(&mut self) {
-        if let Some(stream) = &mut self.stream {
-            stream.keep();
-            self.end_stream();
-        }
-    }
-
-    /// Forgets a long value whose end was sent.
-    pub(super) fn end_stream(&mut self) {
-        if !self.has_output() && self.stream.as_ref().is_some_and(|stream| stream.is_shown()) {
-            self.stream = None;
-        }
+    pub(super) fn keep_stream(&mut self) -> Option<Box<ValueStream>> {
+        let has_output = self.has_output();
+        let stream = self.stream.as_mut()?;
+        stream.keep();
+        if has_output || !stream.is_shown() { None } else { self.stream.take() }
     }
 
     /// Drops the last of the `unsent` bytes of the output that can be read again. Returns the number of the others.

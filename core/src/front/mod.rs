@@ -12,6 +12,7 @@ mod connection;
 mod control;
 mod datagram;
 mod inbound;
+mod leaving;
 mod lent_buffers;
 mod login;
 mod long_requests;
@@ -53,6 +54,7 @@ use collect::Collected;
 use connection::Connection;
 use control::{After, PieceReplies, Position};
 use inbound::{Inbound, Source};
+use leaving::Leaving;
 use login::{FrontLogins, Wait};
 use pending::Input;
 use runs::Runs;
@@ -67,6 +69,8 @@ pub enum Step {
     Execute,
     /// A request that concerns all shards or the host.
     Barrier(Barrier),
+    /// Readers of long values have left.
+    Leave,
     /// No more requests for now.
     Idle,
 }
@@ -86,6 +90,8 @@ pub enum Step {
 ///      [`reply`](Self::reply) for each run, and [`answer_runs`](Self::answer_runs);
 ///    - after [`Step::Barrier`] [`load_barrier`](Self::load_barrier), then [`reply`](Self::reply) for each run or
 ///      [`barrier_answer`](Self::barrier_answer) for each broadcast, and [`answer_barrier`](Self::answer_barrier);
+///    - after [`Step::Leave`] either [`take_leaving`](Self::take_leaving); or [`load_leaving`](Self::load_leaving),
+///      [`runs`](Self::runs), and [`answer_runs`](Self::answer_runs);
 /// 3. [`park`](Self::park), which returns the next actions of the host.
 ///
 /// *Output* follows an event: [`output`](Self::output), and [`consume`](Self::consume) with the number of bytes that
@@ -108,6 +114,7 @@ pub struct Front {
     /// The keys of pending commands that came in base64.
     decoded: Vec<u8>,
     runs: Runs,
+    leaving: Leaving,
     requests_left: u32,
     /// Commands that the turn has left; none after a walk.
     commands_left: u32,
@@ -140,6 +147,7 @@ impl Front {
             borrowed: Borrowed::default(),
             pending: Vec::with_capacity(limits::BATCH_COMMANDS_MAX),
             decoded: Vec::new(),
+            leaving: Leaving::default(),
             requests_left: 0,
             commands_left: 0,
             has_answered: false,
@@ -194,6 +202,7 @@ impl Front {
                 self.refusals.count(RefusalKind::CutRequest);
             }
             self.release(&connection);
+            self.leaving.add(connection.stream.as_deref());
             if connection.watches != Kinds::NONE {
                 self.watchers.remove(id.0 as usize);
             }
@@ -245,7 +254,8 @@ impl Front {
         self.inbound.source = match self.connections.get_mut(self.inbound.connection) {
             None => Source::Window(0),
             Some(connection) => {
-                connection.keep_stream();
+                let sent = connection.keep_stream();
+                self.leaving.add(sent.as_deref());
                 if connection.holds_no_input() {
                     Source::Window(received.min(limits::WINDOW_BYTES))
                 } else {
@@ -260,8 +270,10 @@ impl Front {
     #[inline(never)]
     pub fn step(&mut self) -> Step {
         loop {
-            if let Some(step) = self.find_step() {
-                return step;
+            match self.find_step() {
+                None => {}
+                Some(Step::Idle) => return self.last_step(),
+                Some(step) => return step,
             }
         }
     }
@@ -438,9 +450,10 @@ impl Front {
         let Some(connection) = self.connections.get_mut(self.inbound.connection) else {
             return ConnectionStatus::CLOSE;
         };
-        let full =
-            self.output.len() >= self.output_bytes_high || connection.has_output() || connection.stream.is_some();
+        let full = self.output.len() >= self.output_bytes_high || connection.has_output();
         let has_work = connection.has_work();
+        // The turn after the end of a long value tells its shard.
+        let streams = connection.stream.is_some();
         let yields = (self.requests_left == 0 || self.commands_left == 0) && has_work;
         // Only `-R` counts, as in memcached.
         self.yields = self.yields.wrapping_add(u32::from(self.requests_left == 0 && has_work));
@@ -448,7 +461,7 @@ impl Front {
         let waits = connection.logins.as_ref().and_then(|logins| logins.waits);
         let has_input = connection.has_input();
         connection.status = ConnectionStatus::default()
-            .with(ConnectionStatus::MORE, !closing && (full && has_work || yields || waits.is_some()))
+            .with(ConnectionStatus::MORE, !closing && (full && has_work || yields || waits.is_some() || streams))
             .with(ConnectionStatus::LATER, !closing && waits == Some(Wait::Second))
             .with(ConnectionStatus::CLOSE, closing)
             .with(ConnectionStatus::PARTIAL, has_input)
@@ -522,6 +535,7 @@ impl Front {
         let (mut answered, mut executed, mut unread) = (0, 0, None);
         let watched_as = self.watched_as();
         let mut replies = self.runs.replies();
+        let leaving = &mut self.leaving;
         let input =
             Input { bytes: self.inbound.bytes(&self.connections), decoded: &self.decoded, time: &self.context.time };
         for (number, pending) in self.pending.iter().enumerate() {
@@ -529,7 +543,7 @@ impl Front {
                 match replies.next(number) {
                     Some(reply) => Some(reply),
                     None => {
-                        executed = replies.executed_from(number, &self.pending);
+                        executed = replies.executed_from(number, &self.pending, leaving);
                         break;
                     }
                 }
@@ -543,7 +557,7 @@ impl Front {
             answered += 1;
             unread = reply.as_ref().and_then(Reply::unread);
             if unread.is_some() {
-                executed = replies.executed_from(answered, &self.pending);
+                executed = replies.executed_from(answered, &self.pending, leaving);
                 break;
             }
         }

@@ -43,10 +43,9 @@ impl Front {
             } else {
                 connection.keep_output(self.borrowed.copy(&self.output, lender, sent..kept));
             }
-            connection.end_stream();
             self.output.clear();
             self.borrowed.clear();
-            connection.status = connection.status.with(ConnectionStatus::MORE, connection.streams());
+            connection.status = connection.status.with(ConnectionStatus::MORE, connection.stream.is_some());
         }
         self.budget.change(before, connection.held_bytes());
         connection.status.with(ConnectionStatus::OUTPUT, connection.has_output())

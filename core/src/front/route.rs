@@ -9,6 +9,7 @@ use crate::{
     command::{Command, Operation},
     hash::shard_of,
     limits,
+    reply::ValueCursor,
 };
 use alloc::vec::Vec;
 
@@ -62,6 +63,19 @@ impl Runs {
             encode(&mut self.orders, &command, self.repeated, at);
         }
         self.end_run(shard, start, count, pending.len())
+    }
+
+    /// A run for each shard of readers that have left, by the hash of the key.
+    pub(super) fn load_leaving(&mut self, mut leaving: Vec<(u64, ValueCursor)>) {
+        self.clear();
+        self.repeated = 0;
+        let shards = self.shards;
+        leaving.sort_unstable_by_key(|&(hash, _)| shard_of(hash, shards));
+        for readers in leaving.chunk_by(|(one, _), (other, _)| shard_of(*one, shards) == shard_of(*other, shards)) {
+            let start = self.orders.len();
+            readers.iter().for_each(|&(hash, cursor)| batch::encode_leave(&mut self.orders, hash, cursor));
+            self.add_run(Target(shard_of(readers[0].0, shards)), start, readers.len() as u32);
+        }
     }
 
     /// Begins the orders of a run with the limit on its replies, if there is one. Returns the number of orders.

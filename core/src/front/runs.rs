@@ -1,6 +1,6 @@
 //! Runs: a front's commands for shards and host in other guests, and their replies.
 
-use super::pending::Pending;
+use super::{leaving::Leaving, pending::Pending};
 use crate::{
     boundary::{
         batch::{self, ReplyLimit},
@@ -184,14 +184,18 @@ impl<'c> Replies<'c> {
         }
     }
 
-    /// Bit `n`: pending answer `n` was executed, of those from `first` on, which has no reply.
+    /// Bit `n`: pending answer `n` was executed, of those from `first` on, which has no reply. Replies to those behind it
+    /// are dropped, with the long values that they begin.
     #[cold]
-    pub(super) fn executed_from(&mut self, first: usize, pending: &[Pending]) -> u64 {
+    pub(super) fn executed_from(&mut self, first: usize, pending: &[Pending], leaving: &mut Leaving) -> u64 {
         let lost = self.lost;
         let behind = pending.iter().enumerate().skip(first).filter(|(_, pending)| pending.is_command());
-        let executed = behind.fold(0, |executed, (number, _)| {
-            let has_reply = matches!(self.next(number), Some(reply) if !matches!(reply, Reply::Lost));
-            executed | u64::from(has_reply) << number
+        let executed = behind.fold(0, |executed, (number, pending)| {
+            let reply = self.next(number).filter(|reply| !matches!(reply, Reply::Lost));
+            if let Some(unread) = reply.as_ref().and_then(Reply::unread) {
+                leaving.add_reader((pending.hash, unread.cursor));
+            }
+            executed | u64::from(reply.is_some()) << number
         });
         // The request is sent again, to the replacement of its shard.
         self.lost = lost;

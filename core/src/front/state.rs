@@ -1,10 +1,15 @@
 //! The state of a conversation with a client.
 
-use crate::clock::Expiry;
+use crate::{boundary::status::NO_CONNECTION, clock::Expiry};
 
 /// A client, as a small number that the front chose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectionId(pub u32);
+
+impl ConnectionId {
+    /// See [`NO_CONNECTION`].
+    pub const NONE: Self = Self(NO_CONNECTION);
+}
 
 /// The state of a conversation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

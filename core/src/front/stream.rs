@@ -50,6 +50,11 @@ impl ValueStream {
         Pending { end: end as u32, after, key: Span::default(), value: Span::default(), hash, task }
     }
 
+    /// The place of the value, and the hash of its key.
+    pub(super) fn reader(&self) -> (u64, ValueCursor) {
+        (self.hash, self.cursor)
+    }
+
     /// Whether the output of this turn has the end of the value.
     pub(super) fn is_shown(&self) -> bool {
         self.position + self.shown == self.value_bytes
@@ -129,8 +134,10 @@ impl Front {
         let tail = pending.tail();
         debug_assert!(self.output.ends_with(tail));
         self.output.truncate(self.output.len() - tail.len());
-        if let Some(connection) = self.connections.get_mut(self.inbound.connection) {
-            connection.stream = Some(Box::new(ValueStream::new(pending.hash, unread, tail)));
+        match self.connections.get_mut(self.inbound.connection) {
+            Some(connection) => connection.stream = Some(Box::new(ValueStream::new(pending.hash, unread, tail))),
+            // It was closed meanwhile.
+            None => self.leaving.add_reader((pending.hash, unread.cursor)),
         }
     }
 }

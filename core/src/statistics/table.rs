@@ -264,7 +264,7 @@ statistics! {
     Gauge pool_free_bytes Bytes store[39];
     /// Bytes in segments that belong to removed items and to bookkeeping.
     Gauge pool_dead_bytes Bytes store[40];
-    /// Bytes beside the pools that are kept for clients that still read a value which is no longer stored.
+    /// Bytes of the pools that are kept for clients that still read a value which is no longer stored.
     Gauge held_value_bytes Bytes store[42];
     /// Replies that ended early, and their connections with them, because a client read the value too late.
     Counter values_lost None store[43];

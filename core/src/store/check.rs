@@ -26,16 +26,18 @@ impl Store {
     /// Walks everything but the counters. Returns the numbers of items and of their bytes.
     pub(crate) fn check_structure(&self) -> (u64, u64) {
         let pool = &self.pool;
-        let (mut free, mut index, mut log) = (0, 0, 0);
+        let (mut free, mut index, mut log, mut held) = (0, 0, 0, 0);
         for id in (0..pool.segments()).map(SegmentId) {
             match pool.segment(id).kind {
                 SegmentKind::Free => free += 1,
                 SegmentKind::Index => index += 1,
                 SegmentKind::Log => log += 1,
+                SegmentKind::Held => held += 1,
             }
         }
         assert_eq!(index, self.index.segments());
-        assert_eq!(index + log, pool.used());
+        assert_eq!(index + log + held, pool.used());
+        pool.check_holds();
         assert!(pool.used() <= pool.limit() && self.target <= pool.limit() && pool.limit() <= pool.capacity());
         let (lists, present) = pool.free_lists();
         let [kept, absent, leaving] = lists.map(|first| {

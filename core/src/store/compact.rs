@@ -47,7 +47,12 @@ impl Store {
     /// Bytes of a segment that hold no live item, if compaction may empty it.
     pub(super) fn waste(&self, id: SegmentId) -> Option<u32> {
         let segment = self.pool.segment(id);
-        if segment.kind != SegmentKind::Log || self.log.is_open(&self.pool, id) || self.is_front(id) {
+        // A held segment is not free when it is empty.
+        if segment.kind != SegmentKind::Log
+            || self.log.is_open(&self.pool, id)
+            || self.is_front(id)
+            || self.pool.is_held(id)
+        {
             return None;
         }
         Some(if self.config.evictions { self.pool.segment_bytes() - segment.live.bytes() } else { segment.dead() })

@@ -151,6 +151,7 @@ impl Store {
             self.evictor.run = None;
         }
         let (list, age_max, front) = self.next_of_run().or_else(|| self.begin_run())?;
+        self.pass_held(list, front);
         // In a walk that may stop, an item at a time.
         let end = if self.evictor.only_moves { front.offset } else { self.end_of_age(front, age_max) };
         self.evictor.is_clean = false;
@@ -198,6 +199,9 @@ impl Store {
 
     /// Chooses the list whose next quarter is the oldest, and remembers how far it may be walked.
     fn begin_run(&mut self) -> Option<(List, u64, Victim)> {
+        if self.pool.take_unspared() {
+            self.evictor.fronts = [None; List::COUNT];
+        }
         let (list, age, mut age_max, front) = loop {
             let chosen = self.eviction_front()?;
             // Compaction appends no more items to a segment that eviction has begun to walk over.
@@ -276,6 +280,7 @@ impl Store {
         let mut has_closed = false;
         for list in self.log.lists() {
             let Some((age, victim)) = self.front(list) else { continue };
+            self.pass_held(list, victim);
             has_closed |= !self.log.is_open(&self.pool, victim.segment);
             let rank = (!in_order && list.part() != from, age);
             match oldest {
@@ -295,6 +300,18 @@ impl Store {
         Some((list, rank.1, if second.0 == rank.0 { second.1 } else { u64::MAX }, victim))
     }
 
+    /// Lets the walk over `list` go on at `victim`. Held segments before it are passed over, and not looked at again.
+    #[inline]
+    fn pass_held(&mut self, list: List, victim: Victim) {
+        if self.pool.holds.is_empty() {
+            return;
+        }
+        let front = self.evictor.fronts[list.0 as usize].replace(victim);
+        if front.map_or(self.log.oldest(list), |front| front.segment) != victim.segment {
+            self.pool.holds.note_passed();
+        }
+    }
+
     /// Where eviction from `list` goes on, and the age of the items there.
     fn front(&self, list: List) -> Option<(u64, Victim)> {
         let front = self.evictor.fronts[list.0 as usize].filter(|&front| self.is_in_log(front));
@@ -308,7 +325,8 @@ impl Store {
         // A segment in which the pinned item continues may have no other.
         loop {
             let segment = self.pool.segment(victim.segment);
-            if victim.offset < segment.filled.bytes() && segment.live.bytes() > 0 {
+            let is_spent = victim.offset >= segment.filled.bytes() || segment.live.bytes() == 0;
+            if !is_spent && !self.pool.spares(victim.segment) {
                 break;
             }
             match segment.next {

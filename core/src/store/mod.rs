@@ -25,7 +25,8 @@
 //! | `counters` | statistics |
 //! | `walk` | listings of items |
 //! | `pieces` | long values that are read in pieces |
-//! | `holds` | segments that stay readable while a value in them is read |
+//! | `holds` | values that stay readable while clients read them |
+//! | `held` | the segments that are kept for them |
 //! | `number` | the text of `incr` and `decr` |
 //! | `peek` | places of lines, for reads without a lock |
 //! | `check` | the invariants |
@@ -37,6 +38,7 @@ mod evict;
 mod execute;
 mod fetch;
 mod ghost;
+mod held;
 mod holds;
 mod index;
 mod item;
@@ -215,6 +217,7 @@ impl Store {
         let above = self.pool.used() + self.segments_kept_free();
         self.pool.set_limit(target.max(above.min(self.pool.limit())));
         self.target = target;
+        self.pool.share_held(target);
         true
     }
 
@@ -300,7 +303,7 @@ impl Store {
         counters.pool_bytes = self.config.memory_bytes.saturating_sub(self.reserved_bytes);
         let begun = u64::from(self.log.unwritten_bytes(&self.pool)) + self.index.unused_bytes(&self.pool);
         counters.pool_free_bytes = u64::from(self.pool.available()) * segment_bytes + begun;
-        counters.held_value_bytes = self.held_bytes() as u64;
+        counters.held_value_bytes = self.held_bytes();
         counters
     }
 

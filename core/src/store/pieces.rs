@@ -5,7 +5,7 @@
 
 use super::{
     Store,
-    holds::{HeldBytes, HoldId},
+    holds::HoldId,
     item::Item,
     pool::{Cursor, Pool},
     segment::SegmentId,
@@ -24,12 +24,12 @@ impl Store {
         self.piece_bytes = bytes;
     }
 
-    /// Bytes beside the pool that are kept for readers of long values.
-    pub fn held_bytes(&self) -> usize {
-        self.pool.holds.saved_bytes()
+    /// Bytes of the pool that belong to no item any more, and are kept for readers of long values.
+    pub fn held_bytes(&self) -> u64 {
+        u64::from(self.pool.holds.kept()) * u64::from(self.pool.segment_bytes())
     }
 
-    /// The addresses of all values that are not held beside the pool. They never change.
+    /// The addresses of all values. They never change.
     pub fn addresses(&self) -> Range<usize> {
         self.pool.addresses()
     }
@@ -76,90 +76,43 @@ impl Store {
         Value::scattered(length, self.pool.slice(at, here), &self.pool, next.0)
     }
 
-    /// Holds the segments of an item.
+    /// Holds an item for one reader.
     fn hold(&mut self, item: &Item, now: Seconds) -> Option<ValueCursor> {
-        let pool = &mut self.pool;
-        let first = pool.segment_of(item.location);
-        let offset = pool.offset_of(item.location) + item.inline_bytes();
-        let mut left = item.value_bytes.saturating_sub(pool.segment_bytes() - offset);
-        let first_id = pool.holds.add(first, None, now);
-        let (mut segment, mut before) = (first, first_id);
-        while left > 0 {
-            segment = pool.segment(segment).continued;
-            before = pool.holds.add(segment, Some(before), now);
-            left = left.saturating_sub(pool.segment_bytes());
-        }
-        Some(ValueCursor { hold: first_id.number, offset, sequence: NonZeroU64::new(first_id.sequence)? })
+        let offset = self.pool.offset_of(item.location) + item.inline_bytes();
+        let HoldId { number, sequence } = self.pool.hold(item, now);
+        Some(ValueCursor { hold: number, offset, sequence: NonZeroU64::new(sequence)? })
     }
 
     /// See [`crate::command::Operation::Piece`].
     pub(super) fn piece(&mut self, cursor: ValueCursor, position: u32, length: u32, now: Seconds) -> Reply<'_> {
-        let Some((id, offset)) = self.find_piece(cursor, position, length, now) else {
+        let distance = u64::from(cursor.offset) + u64::from(position);
+        let Some((segment, offset)) = self.pool.find_held(hold_of(cursor), distance, length, now) else {
             self.counters.totals.values_lost += 1;
             return Reply::Missing;
         };
-        self.held_value(id, offset, length as usize).map_or(Reply::Missing, Reply::Piece)
+        let pool = &self.pool;
+        let (at, here) = (pool.start(segment) + offset, pool.segment_bytes() as usize - offset);
+        let length = length as usize;
+        if length <= here {
+            return Reply::Piece(Value::whole(pool.slice(at, length)));
+        }
+        Reply::Piece(Value::scattered(length, pool.slice(at, here), pool, pool.segment(segment).continued.0))
     }
 
-    /// The hold in which a piece begins, and the offset there, if all of the piece is held. Prolongs the holds.
-    fn find_piece(&mut self, cursor: ValueCursor, position: u32, length: u32, now: Seconds) -> Option<(HoldId, usize)> {
-        let segment_bytes = self.pool.segment_bytes();
-        let mut id = HoldId { number: cursor.hold, sequence: cursor.sequence.get() };
-        // The position is of the value; from here on it is of the segments, from the start of the first.
-        let (mut skipped, mut left) = (u64::from(cursor.offset) + u64::from(position), u64::from(length));
-        let mut start = None;
-        while start.is_none() || left > 0 {
-            let next = self.pool.holds.renew(id, now)?;
-            let unread = u64::from(segment_bytes).checked_sub(skipped).filter(|&unread| unread > 0);
-            match unread {
-                Some(unread) => {
-                    start = start.or(Some((id, skipped as usize)));
-                    left = left.saturating_sub(unread);
-                    skipped = 0;
-                }
-                None => skipped -= u64::from(segment_bytes),
-            }
-            if left > 0 {
-                id = next?;
-            }
-        }
-        start
-    }
-
-    fn held_value(&self, id: HoldId, offset: usize, length: usize) -> Option<Value<'_>> {
-        let (bytes, next) = held(&self.pool, id)?;
-        let head = bytes.get(offset..)?;
-        match (head.get(..length), next) {
-            (Some(head), _) => Some(Value::whole(head)),
-            (None, Some(next)) => Some(Value::scattered(length, head, self, next.number)),
-            (None, None) => None,
-        }
+    /// A reader needs the rest of a value no longer.
+    pub fn leave(&mut self, cursor: ValueCursor) {
+        self.pool.leave_hold(hold_of(cursor));
     }
 }
 
-/// The bytes of a held segment, and the hold of the next.
-fn held(pool: &Pool, id: HoldId) -> Option<(&[u8], Option<HoldId>)> {
-    let (bytes, next) = pool.holds.read(id)?;
-    let bytes = match bytes {
-        HeldBytes::Saved(bytes) => bytes,
-        HeldBytes::Pool(segment) => pool.slice(pool.start(segment), pool.segment_bytes() as usize),
-    };
-    Some((bytes, next))
+fn hold_of(cursor: ValueCursor) -> HoldId {
+    HoldId { number: cursor.hold, sequence: cursor.sequence.get() }
 }
 
 /// Places are distances from the first of [`Store::addresses`].
 impl Lender for Store {
     fn lent(&self, place: Range<usize>) -> &[u8] {
         self.pool.at_addresses(place)
-    }
-}
-
-/// Positions are numbers of holds.
-impl Pieces for Store {
-    fn piece(&self, position: u32, length_max: usize) -> (&[u8], u32) {
-        let id = self.pool.holds.id(position);
-        let Some((bytes, next)) = id.and_then(|id| held(&self.pool, id)) else { panic!("a hold was dropped") };
-        (&bytes[..bytes.len().min(length_max)], next.map_or(u32::MAX, |next| next.number))
     }
 }
 

@@ -49,6 +49,8 @@ pub(super) struct Pool {
     used: u32,
     limit: u32,
     capacity: u32,
+    /// Segments that may be kept for readers.
+    held_max: u32,
     pub(super) holds: Holds,
 }
 
@@ -67,8 +69,8 @@ impl Pool {
         segments.try_reserve_exact(capacity as usize).ok()?;
         let segment_shift = segment_bytes.trailing_zeros();
         let [free, absent, leaving] = [SegmentId::NONE; 3];
-        let pool_bytes = (limit as usize).saturating_mul(segment_bytes as usize);
-        let holds = Holds::new(pool_bytes / limits::HELD_BYTES_SHARE);
+        let (held_max, holds) = (held_max_of(limit), Holds::default());
+        let (present, used) = (0, 0);
         Some(Self {
             bytes,
             base,
@@ -77,10 +79,11 @@ impl Pool {
             free,
             absent,
             leaving,
-            present: 0,
-            used: 0,
+            present,
+            used,
             limit,
             capacity,
+            held_max,
             holds,
         })
     }
@@ -170,27 +173,37 @@ impl Pool {
         Some(id)
     }
 
-    /// Makes a segment free.
+    /// Makes a segment free, or keeps it if it is held.
     pub(super) fn release(&mut self, id: SegmentId) {
         assert!(self.segment(id).kind != SegmentKind::Free);
-        if !self.holds.is_empty() {
-            self.save_held(id);
+        if self.holds.is_empty() || !self.keep_held(id) {
+            self.free(id);
         }
+    }
+
+    /// Makes a segment free.
+    pub(super) fn free(&mut self, id: SegmentId) {
         *self.segment_mut(id) = Segment { next: self.free, ..Segment::FREE };
         self.free = id;
         self.used -= 1;
     }
 
-    #[cold]
-    fn save_held(&mut self, id: SegmentId) {
-        let at = self.base + self.start(id);
-        self.holds.save(id, &self.bytes[at..at + (1 << self.segment_shift)]);
+    /// Turns a segment that leaves the log into one that is kept for readers. It still names the one in which its last
+    /// item continues.
+    pub(super) fn set_held(&mut self, id: SegmentId) {
+        let continued = self.segment(id).continued;
+        *self.segment_mut(id) = Segment { kind: SegmentKind::Held, continued, ..Segment::FREE };
     }
 
-    /// Whether the bytes of `id` must not change, because a client still reads them.
-    #[inline]
-    pub(super) fn is_held(&self, id: SegmentId) -> bool {
-        !self.holds.is_empty() && self.holds.covers(id)
+    /// Number of segments that may be kept for readers.
+    pub(super) fn held_max(&self) -> u32 {
+        self.held_max
+    }
+
+    /// Sets the number of segments of which a part may be kept for readers.
+    pub(super) fn share_held(&mut self, segments: u32) {
+        self.held_max = held_max_of(segments);
+        self.bound_held();
     }
 
     /// The memory of a free segment above the limit, if there is one. Until the next call nobody uses the segment, so the
@@ -351,6 +364,11 @@ impl Pool {
             remaining -= readable;
         }
     }
+}
+
+/// Of a pool of so many segments, those that may be kept for readers.
+fn held_max_of(segments: u32) -> u32 {
+    segments - segments.div_ceil(limits::HELD_REST_DIVISOR)
 }
 
 #[cfg(test)]

@@ -104,7 +104,7 @@ impl Store {
     /// more to do at once.
     pub fn sweep(&mut self, now: Seconds, steps: u32) -> bool {
         self.apply_due_flush(now);
-        self.pool.holds.expire(now);
+        self.pool.expire_holds(now);
         self.drop_paused_expiry();
         let segments = self.pool.segments();
         let round = self.reclaim.sweep_left;
@@ -159,6 +159,7 @@ impl Store {
             u64::from(total) * self.pace() + WAIT_COMPACT_SEGMENTS * u64::from(self.pool.segment_bytes());
         let has_room = self.wait_for_room(end, item, now);
         self.evictor.set_reinserts(true);
+        self.pool.set_sparing(true);
         has_room
     }
 
@@ -261,7 +262,8 @@ impl Store {
     /// Reclaims a batch while a command waits. False if there is nothing to reclaim.
     fn direct_reclaim(&mut self, now: Seconds) -> bool {
         let evictions = self.counters.totals.evictions;
-        let more = self.reclaim_batch(now).is_some();
+        // At last, values that are gone leave their room to those that are stored, although clients still read them.
+        let more = self.reclaim_batch(now).is_some() || self.pool.set_sparing(false) || self.pool.drop_oldest_hold();
         self.counters.totals.direct_reclaims += self.counters.totals.evictions - evictions;
         more
     }

@@ -99,6 +99,8 @@ pub(super) enum SegmentKind {
     Log,
     /// Buckets.
     Index,
+    /// Bytes of removed items that clients still read, see [`super::held`].
+    Held,
 }
 
 /// An entry of the segment table. Byte counts are within the segment.

@@ -185,6 +185,13 @@ impl Stripes {
                     desk.limit = limit;
                     Step::Next
                 }
+                Order::Leave(hash, cursor) => match self.held(self.stripe_of(hash), &mut desk) {
+                    Some(mut held) => {
+                        held.shard.leave(cursor);
+                        Step::Next
+                    }
+                    None => Step::Interrupted,
+                },
                 Order::Broadcast(broadcast) => match self.broadcast(&mut desk, broadcast, now, replies) {
                     true => Step::Next,
                     false => Step::Interrupted,

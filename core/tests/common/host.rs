@@ -83,6 +83,16 @@ impl Server {
         });
     }
 
+    pub(crate) fn close(&mut self, id: ConnectionId) {
+        self.engine.close(id);
+        self.advance(ConnectionId::NONE, 0);
+    }
+
+    /// Bytes of all stores that are kept for readers only.
+    pub(crate) fn held_bytes(&mut self) -> u64 {
+        self.each_shard().map(|shard| shard.store().held_bytes()).sum()
+    }
+
     pub(crate) fn open(&mut self) -> ConnectionId {
         self.front().open(false)
     }
@@ -259,7 +269,7 @@ impl Client {
         if self.status.has(ConnectionStatus::OUTPUT) {
             self.send(server, random, cuts);
         } else if self.status.has(ConnectionStatus::CLOSE) {
-            server.front().close(self.id);
+            server.close(self.id);
             self.closed = true;
         } else if self.status.has(ConnectionStatus::MORE) {
             self.status = server.advance(self.id, 0);

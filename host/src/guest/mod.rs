@@ -336,7 +336,6 @@ fn memory_bytes_max(config: &Config) -> usize {
     let item = u64::from(config.store.item_bytes_max);
     let front = 2 * (config.buffers_bytes() + item);
     let shard = config.store.memory_bytes_capacity.max(config.store.memory_bytes)
-        + config.store.memory_bytes / limits::HELD_BYTES_SHARE as u64
         + 2 * (item + limits::REPLY_BYTES_HIGH as u64);
     let bytes = match config.role {
         Role::Front => front,

@@ -139,12 +139,11 @@ impl Demand {
         COMPACT_FRONT_BYTES + self.buffers_bytes.max(self.growth_bytes())
     }
 
-    /// Growth for which the memory of a full store does not have to move: its buffers, values that clients still read, and what
-    /// connections hold, if they are in the same guest.
+    /// Growth for which the memory of a full store does not have to move: its buffers, and what connections hold, if they
+    /// are in the same guest.
     fn growth_bytes(&self) -> u64 {
         let buffers = 4 * (self.item_bytes_max + limits::REPLY_BYTES_HIGH as u64);
-        let held = self.shard_bytes / limits::HELD_BYTES_SHARE as u64;
-        COMPACT_GROWTH_BYTES + buffers + held + if self.is_solo { self.connections_bytes() } else { 0 }
+        COMPACT_GROWTH_BYTES + buffers + if self.is_solo { self.connections_bytes() } else { 0 }
     }
 
     /// Memory for what all connections hold: twice the budget, since what is freed between two buffers may be too short for

@@ -8,8 +8,8 @@ mod order;
 mod reply;
 
 pub use order::{
-    Order, ReplyLimit, decode_order, decode_tuned, encode_broadcast, encode_command, encode_head, encode_limit,
-    encode_repeated_read, encode_tuning,
+    Order, ReplyLimit, decode_order, decode_tuned, encode_broadcast, encode_command, encode_head, encode_leave,
+    encode_limit, encode_repeated_read, encode_tuning,
 };
 pub use reply::{decode_reply, encode_reply};
 
@@ -124,6 +124,7 @@ mod tests {
         broadcasts.iter().for_each(|&broadcast| encode_broadcast(&mut bytes, broadcast));
         let limit = ReplyLimit { piece_bytes: 3, reply_bytes: u32::MAX };
         encode_limit(&mut bytes, limit);
+        encode_leave(&mut bytes, 7, cursor());
         let mut r = Reader(&bytes);
         for operation in operations() {
             let command = Command { hash: 1 << 63 | 5, key: b"key", operation };
@@ -133,6 +134,7 @@ mod tests {
             assert_eq!(decode_order(&mut r), Some(Order::Broadcast(broadcast)));
         }
         assert_eq!(decode_order(&mut r), Some(Order::Limit(limit)));
+        assert_eq!(decode_order(&mut r), Some(Order::Leave(7, cursor())));
         assert_eq!(decode_order(&mut r), None);
         for cut in 0..40 {
             assert!(cut < 35 || decode_order(&mut Reader(&bytes[..cut])).is_some());

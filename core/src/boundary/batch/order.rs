@@ -24,6 +24,8 @@ pub enum Order<'a> {
     Broadcast(Broadcast),
     /// A limit on the replies to the commands that follow. It has no reply.
     Limit(ReplyLimit),
+    /// A reader needs the rest of a long value no longer: the hash of its key, and its place. It has no reply.
+    Leave(u64, ValueCursor),
 }
 
 /// Bounds of the replies to a run, smaller or larger than usual.
@@ -40,6 +42,8 @@ const BROADCAST: u8 = 0x80;
 const LIMIT: u8 = 0x7f;
 /// The number among broadcasts that stands before a read that is sent again.
 const REPEATED_READ: u8 = 0x7e;
+/// The number among broadcasts of [`Order::Leave`].
+const LEAVE: u8 = 0x7d;
 
 /// Appends a command: tag, mode, key length, switches, value length, hash, three numbers, three long numbers if the
 /// command has any, key and value.
@@ -94,7 +98,7 @@ pub fn encode_head(out: &mut Vec<u8>, command: &Command<'_>) {
         }
         Operation::Piece { cursor, position, length } => {
             r = Record { tag: 11, first: position, second: length, number: cursor.sequence.get(), ..r };
-            r.long(0, Some(u64::from(cursor.hold) << 32 | u64::from(cursor.offset)));
+            r.long(0, Some(place_of(cursor)));
         }
     }
     r.emit(out, command);
@@ -260,6 +264,24 @@ pub fn encode_limit(out: &mut Vec<u8>, limit: ReplyLimit) {
     w.u32(limit.reply_bytes);
 }
 
+/// Appends that a reader needs the rest of a long value no longer.
+pub fn encode_leave(out: &mut Vec<u8>, hash: u64, cursor: ValueCursor) {
+    let mut w = Writer(out);
+    w.u8(BROADCAST | LEAVE);
+    w.u64(hash);
+    w.u64(place_of(cursor));
+    w.u64(cursor.sequence.get());
+}
+
+fn place_of(cursor: ValueCursor) -> u64 {
+    u64::from(cursor.hold) << 32 | u64::from(cursor.offset)
+}
+
+fn cursor_of(place: u64, sequence: u64) -> Option<ValueCursor> {
+    let sequence = NonZeroU64::new(sequence)?;
+    Some(ValueCursor { hold: (place >> 32) as u32, offset: place as u32, sequence })
+}
+
 /// Appends the number and value of each setting.
 pub fn encode_tuning(out: &mut Vec<u8>, tuning: &Tuning) {
     let mut w = Writer(out);
@@ -363,9 +385,7 @@ fn operation_of<'a>(r: &Record<'a>) -> Option<Operation<'a>> {
             difference_is_miss: r.is_on(2),
         }),
         11 => {
-            let place = r.long_of(0)?;
-            let (hold, offset, sequence) = ((place >> 32) as u32, place as u32, NonZeroU64::new(r.number)?);
-            let cursor = ValueCursor { hold, offset, sequence };
+            let cursor = cursor_of(r.long_of(0)?, r.number)?;
             Operation::Piece { cursor, position: r.first, length: r.second }
         }
         _ => return None,
@@ -376,14 +396,18 @@ fn operation_of<'a>(r: &Record<'a>) -> Option<Operation<'a>> {
 #[inline(never)]
 fn decode_rare<'a>(r: &mut Reader<'a>) -> Option<Order<'a>> {
     let tag = r.0.first()? & !BROADCAST;
-    if tag != LIMIT && tag != REPEATED_READ {
+    if !matches!(tag, LIMIT | REPEATED_READ | LEAVE) {
         return decode_broadcast(r).map(Order::Broadcast);
     }
     r.u8()?;
-    if tag == REPEATED_READ {
-        return decode_command(r).map(Order::RepeatedRead);
+    match tag {
+        REPEATED_READ => decode_command(r).map(Order::RepeatedRead),
+        LEAVE => {
+            let hash = r.u64()?;
+            Some(Order::Leave(hash, cursor_of(r.u64()?, r.u64()?)?))
+        }
+        _ => Some(Order::Limit(ReplyLimit { piece_bytes: r.u32()?, reply_bytes: r.u32()? })),
     }
-    Some(Order::Limit(ReplyLimit { piece_bytes: r.u32()?, reply_bytes: r.u32()? }))
 }
 
 fn decode_broadcast(r: &mut Reader<'_>) -> Option<Broadcast> {

@@ -7,7 +7,7 @@ use crate::{
 };
 use mio::event::Event;
 use std::io::{self, ErrorKind};
-use wasmcached_core::boundary::event::Reason;
+use wasmcached_core::boundary::{event::Reason, status::NO_CONNECTION};
 
 /// Offers the front's output to the socket, in one call. Returns the number of bytes, and how many the socket took.
 #[inline]
@@ -280,9 +280,24 @@ impl Worker {
             self.leave_room_queue(index);
         }
         self.front.close(connection.guest)?;
+        if connection.is(ConnectionFlag::Writing) || connection.is(ConnectionFlag::More) {
+            self.tell_shards()?;
+        }
         self.publish_room();
         self.publish_counts()?;
         Ok(connection.socket)
+    }
+
+    /// Tells the shards that a client needs the rest of a long value no longer.
+    #[cold]
+    fn tell_shards(&mut self) -> Result<(), Fault> {
+        let mut status = self.front.advance(NO_CONNECTION, 0, self.now)?;
+        while status.runs() {
+            // None of these runs asks the host.
+            self.shared.stores.execute_runs(&mut self.front, self.now, |_, _| Ok(Vec::new()))?;
+            status = self.front.resume(self.now)?;
+        }
+        Ok(())
     }
 
     /// Executes the runs that a request of this connection made.
