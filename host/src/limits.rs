@@ -183,6 +183,10 @@ pub(crate) const LOCK_YIELDS_MAX: u32 = 64;
 /// The pause of a worker that waits for such a lock for long.
 pub(crate) const LOCK_PAUSE: Duration = Duration::from_micros(100);
 
+/// Time that all threads have to leave the memory of a shard that is replaced, before there is a new one. Only those need it
+/// that are in the middle of a call.
+pub(crate) const SHARD_LEAVING_TIME_MAX: Duration = Duration::from_millis(200);
+
 /// Steps of one sweep.
 pub(crate) const SWEEP_STEPS: u32 = 8;
 

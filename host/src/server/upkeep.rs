@@ -37,7 +37,7 @@ pub(super) fn start_sweeps(shared: &Arc<Shared>) -> Result<(), ExitError> {
     let sweep = move || {
         let mut desks = shared.stores.desks(shared.options.threads);
         loop {
-            thread::sleep(TICK);
+            shared.stores.rest(&mut desks, TICK);
             shared.stores.sweep(&mut desks, &shared.clock);
         }
     };

@@ -21,6 +21,7 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     thread,
+    time::Duration,
 };
 use wasmcached_core::{
     boundary::{
@@ -64,7 +65,7 @@ impl Stores {
             _ => {
                 // One for each worker, and one for the upkeep.
                 let desks = inboxes.len() as u32 + 1;
-                let module = module.load_shared(config, desks)?;
+                let module = module.load_shared(&shards::config_of(config, 0), desks)?;
                 let surroundings = Surroundings {
                     watching: Arc::clone(watching),
                     inboxes: Arc::clone(inboxes),
@@ -195,6 +196,14 @@ impl Stores {
     /// Whether [`Stores::sweep`] has anything to do, on a thread of its own.
     pub(crate) fn need_sweeps(&self) -> bool {
         matches!(self.location, Location::Shards(_))
+    }
+
+    /// Lets the thread of the upkeep rest. Meanwhile it leaves shards that are replaced.
+    pub(crate) fn rest(&self, desks: &mut Desks, duration: Duration) {
+        match &self.location {
+            Location::Worker => thread::sleep(duration),
+            Location::Shards(shards) => shards.rest(desks, duration),
+        }
     }
 
     /// Gives each shard its upkeep of one second.

@@ -11,16 +11,17 @@ use crate::{
     counters::FaultCounters,
     guest::{Attempt, Desk, ExecutedOrders, Fault, Front, Orders, Run, RunOutcome, SharedGuest, SharedModule},
     inbox::Inbox,
-    limits::{LOCK_PAUSE, LOCK_YIELDS_MAX, SWEEP_STEPS},
+    limits::{LOCK_PAUSE, LOCK_YIELDS_MAX, SHARD_LEAVING_TIME_MAX, SWEEP_STEPS},
     watching::Watching,
 };
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 use std::{
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
     thread,
+    time::{Duration, Instant},
 };
 use wasmcached_core::{
     boundary::{
@@ -40,6 +41,8 @@ pub(super) struct Shards {
     /// One long run at a time is in the buffers of a desk: it is there a second time, beyond the limits of store and
     /// connections.
     long_runs: Mutex<()>,
+    /// Wakes the upkeep when a shard is replaced.
+    replaced: (Mutex<()>, Condvar),
 }
 
 /// The parts of the server that shards use.
@@ -77,6 +80,8 @@ pub(crate) struct Desks {
 struct Seat {
     generation: u64,
     desk: Desk,
+    /// Dropped after the desk: then this thread has left the memory.
+    _guest: Arc<SharedGuest>,
     watched: Kinds,
 }
 
@@ -109,15 +114,14 @@ impl Shards {
     ) -> Result<Self, Fault> {
         let count = config.shards;
         let shards = (0..count).map(|index| {
-            let memory_bytes = part(config.store.memory_bytes, count, index);
-            let store = StoreConfig { memory_bytes, ..config.store };
-            let config = Config { role: Role::Shard, shard: index, store, ..config.clone() };
+            let config = config_of(config, index);
+            let memory_bytes = config.store.memory_bytes;
             let guest = Some(Arc::new(SharedGuest::create(&module, &config, now, desks)?));
             let state = ShardState { config, memory_bytes_before: memory_bytes, guest, tried_at: now };
             Ok(Shard { generation: AtomicU64::new(0), state: Mutex::new(state) })
         });
         let shards = shards.collect::<Result<_, Fault>>()?;
-        Ok(Self { shards, module, desks, surroundings, long_runs: Mutex::new(()) })
+        Ok(Self { shards, module, desks, surroundings, long_runs: Mutex::new(()), replaced: Default::default() })
     }
 
     /// Number of shards.
@@ -274,9 +278,9 @@ impl Shards {
             return Err(Fault::new("another worker's instance has trapped"));
         }
         if interruptions <= LOCK_YIELDS_MAX {
-            thread::yield_now()
+            thread::yield_now();
         } else {
-            thread::sleep(LOCK_PAUSE)
+            thread::sleep(LOCK_PAUSE);
         }
         Ok(())
     }
@@ -329,7 +333,7 @@ impl Shards {
         drop(state);
         match Desk::take(&guest, desks.number) {
             Ok(desk) => {
-                desks.seats[shard] = Some(Seat { generation, desk, watched: Kinds::NONE });
+                desks.seats[shard] = Some(Seat { generation, desk, _guest: guest, watched: Kinds::NONE });
                 Some(())
             }
             Err(fault) => {
@@ -350,11 +354,29 @@ impl Shards {
         }
         let Surroundings { inboxes, faults, .. } = &self.surroundings;
         fault.record(faults, &faults.shard_traps, "shard", shard);
-        state.guest = None;
-        state.make(&self.module, self.desks, now);
+        // The old memory is freed first, so that there is room for the new one.
+        let old = state.guest.take().map(|guest| Arc::downgrade(&guest));
         generation.fetch_add(1, Ordering::Release);
-        drop(state);
         inboxes.iter().for_each(Inbox::leave_shard);
+        drop(self.replaced.0.lock());
+        self.replaced.1.notify_all();
+        let began = Instant::now();
+        while old.as_ref().is_some_and(|old| old.strong_count() > 0) && began.elapsed() < SHARD_LEAVING_TIME_MAX {
+            thread::sleep(LOCK_PAUSE);
+        }
+        state.make(&self.module, self.desks, now);
+    }
+
+    /// Lets the thread of the upkeep rest. Meanwhile it leaves shards that are replaced.
+    pub(super) fn rest(&self, desks: &mut Desks, duration: Duration) {
+        let end = Instant::now() + duration;
+        let (lock, woken) = &self.replaced;
+        let mut guard = lock.lock();
+        while !woken.wait_until(&mut guard, end).timed_out() {
+            self.leave_replaced(desks);
+        }
+        drop(guard);
+        self.leave_replaced(desks);
     }
 
     /// Drops the instances of this thread in memories of replaced shards. The last one frees the memory.
@@ -384,6 +406,13 @@ impl ShardState {
             Err(fault) => tracing::error!("a shard cannot be replaced yet: {}", fault.message),
         }
     }
+}
+
+/// The configuration of one of the shards that share the memory of `config`.
+pub(super) fn config_of(config: &Config, index: u32) -> Config {
+    let memory_bytes = part(config.store.memory_bytes, config.shards, index);
+    let store = StoreConfig { memory_bytes, ..config.store };
+    Config { role: Role::Shard, shard: index, store, ..config.clone() }
 }
 
 /// Shard `index`'s part of `bytes`: the parts differ by one byte at most and add up.

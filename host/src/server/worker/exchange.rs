@@ -294,7 +294,7 @@ impl Worker {
         let mut status = self.front.advance(NO_CONNECTION, 0, self.now)?;
         while status.runs() {
             // None of these runs asks the host.
-            self.shared.stores.execute_runs(&mut self.front, self.now, |_, _| Ok(Vec::new()))?;
+            self.shared.stores.execute_runs(&mut self.front, &mut self.desks, self.now, |_, _, _| Ok(Vec::new()))?;
             status = self.front.resume(self.now)?;
         }
         Ok(())
