@@ -1,4 +1,5 @@
-//! Finds a fresh guest, or compiles it, and precompiles it for the host's target.
+//! Finds fresh guests, or compiles them, and precompiles them for the host's target: the single-threaded one, and the one
+//! whose instances share a memory.
 //!
 //! It never embeds a guest from other sources.
 
@@ -18,44 +19,74 @@ use std::{
     env, fs,
     path::{Path, PathBuf},
     process::Command,
+    thread,
 };
 
-/// Names a module to embed instead of one from the sources.
-const GUEST_VARIABLE: &str = "WASMCACHED_GUEST";
+/// A module that the host embeds.
+struct Embedded {
+    guest: Guest,
+    fault_injection: Guest,
+    /// Names a module to embed instead of one from the sources.
+    variable: &'static str,
+    /// Of its outputs, for each layout of memory.
+    file_name: &'static str,
+}
+
+const EMBEDDED: [Embedded; 2] = [
+    Embedded {
+        guest: Guest::Shipped,
+        fault_injection: Guest::FaultInjection,
+        variable: "WASMCACHED_GUEST",
+        file_name: "guest",
+    },
+    Embedded {
+        guest: Guest::Shared,
+        fault_injection: Guest::SharedFaultInjection,
+        variable: "WASMCACHED_SHARED_GUEST",
+        file_name: "shared-guest",
+    },
+];
+
 fn main() {
-    println!("cargo::rerun-if-env-changed={GUEST_VARIABLE}");
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=build");
     println!("cargo::rerun-if-changed=src/guest/settings.rs");
     let out = PathBuf::from(variable("OUT_DIR"));
-    let made = find_guest(&out).and_then(|path| {
-        println!("cargo::rerun-if-changed={}", path.display());
-        let wasm = fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-        let target = variable("TARGET");
-        Ok([
-            precompile(&wasm, &target, MemoryLayout::Reserved)?,
-            precompile(&wasm, &target, MemoryLayout::Compact { growth_bytes: 0 })?,
-        ])
-    });
-    match made {
-        Ok([reserved, compact]) => {
-            fs::write(out.join("guest-reserved.cwasm"), reserved).expect("OUT_DIR can be written");
-            fs::write(out.join("guest-compact.cwasm"), compact).expect("OUT_DIR can be written");
-        }
-        Err(message) => {
-            println!("cargo::error={message}");
-            std::process::exit(1);
-        }
+    if let Err(message) = EMBEDDED.iter().try_for_each(|embedded| embed(embedded, &out)) {
+        println!("cargo::error={message}");
+        std::process::exit(1);
     }
 }
 
+/// Writes the machine code of a module to `out`, for each layout of memory.
+fn embed(embedded: &Embedded, out: &Path) -> Result<(), String> {
+    println!("cargo::rerun-if-env-changed={}", embedded.variable);
+    let path = find_guest(embedded, out)?;
+    println!("cargo::rerun-if-changed={}", path.display());
+    let wasm = fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let target = variable("TARGET");
+    let layouts = [("reserved", MemoryLayout::Reserved), ("compact", MemoryLayout::Compact { growth_bytes: 0 })];
+    thread::scope(|scope| {
+        let compilations = layouts.map(|(name, layout)| {
+            let (wasm, target) = (&wasm, &target);
+            (name, scope.spawn(move || precompile(wasm, target, layout)))
+        });
+        for (name, compilation) in compilations {
+            let machine_code = compilation.join().expect("the compiler does not panic")?;
+            let file = out.join(format!("{}-{name}.cwasm", embedded.file_name));
+            fs::write(&file, machine_code).map_err(|error| format!("{}: {error}", file.display()))?;
+        }
+        Ok(())
+    })
+}
+
 /// The guest to embed.
-fn find_guest(out: &Path) -> Result<PathBuf, String> {
-    if let Some(path) = env::var_os(GUEST_VARIABLE) {
+fn find_guest(embedded: &Embedded, out: &Path) -> Result<PathBuf, String> {
+    if let Some(path) = env::var_os(embedded.variable) {
         return Ok(path.into());
     }
-    let guest =
-        if env::var_os("CARGO_FEATURE_FAULT_INJECTION").is_some() { Guest::FaultInjection } else { Guest::Shipped };
+    let has_faults = env::var_os("CARGO_FEATURE_FAULT_INJECTION").is_some();
+    let guest = if has_faults { embedded.fault_injection } else { embedded.guest };
     let root = repository_root()?;
     for path in inputs::SOURCE_FOLDERS.iter().chain(&["Cargo.toml", "Cargo.lock"]) {
         println!("cargo::rerun-if-changed={}", root.join(path).display());
@@ -63,14 +94,14 @@ fn find_guest(out: &Path) -> Result<PathBuf, String> {
     let wanted = inputs::fingerprint(&root, &guest.flags()).map_err(|error| format!("the guest's sources: {error}"))?;
     let built = root.join("target/guest").join(guest.file_name());
     println!("cargo::rerun-if-changed={}", built.with_extension("stamp").display());
-    let can_compile = || sysroot(&variable("RUSTC")).is_some_and(|sysroot| guest::has_target(&sysroot));
+    let can_compile = || sysroot(&variable("RUSTC")).is_some_and(|sysroot| guest::has_target(&sysroot, guest.target()));
     let state = match guest::source(guest::stamp_of(&built).as_deref(), &wanted, can_compile) {
         Source::Fresh => return Ok(built),
         Source::Compiler => return compile_guest(guest, &root, out),
         Source::Stale => "is stale",
         Source::Missing => "is missing",
     };
-    let way = format!("run `cargo xtask build`, or `rustup target add {}`", guest::TARGET);
+    let way = format!("run `cargo xtask build`, or `rustup target add {}`", guest::TARGETS.join(" "));
     Err(format!("the WebAssembly guest target/guest/{} {state}: {way}", guest.file_name()))
 }
 
@@ -82,7 +113,8 @@ fn repository_root() -> Result<PathBuf, String> {
         return Ok(root);
     }
     Err(format!(
-        "the guest's sources (core/, wasm/) are not beside this crate: build in a clone of the repository, or name a compiled guest in {GUEST_VARIABLE}"
+        "the guest's sources (core/, wasm/) are not beside this crate: build in a clone of the repository, or name compiled guests in {}",
+        EMBEDDED.map(|embedded| embedded.variable).join(" and ")
     ))
 }
 

@@ -27,4 +27,5 @@ pub mod settings;
 pub mod shard;
 pub mod statistics;
 pub mod store;
+pub mod stripes;
 pub mod wire;

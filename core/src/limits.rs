@@ -137,6 +137,24 @@ pub const DATAGRAM_REPLY_EXTRA_BYTES: usize = 64 * 1024;
 /// A peer whose address is not verified gets at most this many times the bytes that it sent (QUIC: RFC 9000, 8.1).
 pub const DATAGRAM_AMPLIFICATION_DEFAULT: u32 = 3;
 
+/// Memory of a stripe. Threads that use the same stripe at the same time wait for each other, so there should be many; a
+/// store this small still holds as many items for its memory as a large one.
+pub const STRIPE_BYTES: u64 = 8 << 20;
+
+/// Largest items that a stripe has room for.
+pub const STRIPE_ITEMS_MIN: u64 = 8;
+
+/// Stripes of all shards of a server that are enough: of eight threads that are in a stripe for a third of their time, one in
+/// thirty meets another there. Each stripe writes to segments of its own, so more of them fit worse into caches.
+pub const STRIPES_ENOUGH: u32 = 64;
+
+/// Stripes of each of many shards.
+pub const STRIPES_OF_SHARD_ENOUGH: u32 = 8;
+
+/// Tries to get the lock of a stripe before a call returns early: more than a command takes on another core. If the thread
+/// with the lock does not run, further tries would only keep a core from it.
+pub const LOCK_TRIES_MAX: u32 = 200;
+
 /// Most commands that one batch carries.
 pub const BATCH_COMMANDS_MAX: usize = 64;
 

@@ -11,7 +11,7 @@ use crate::{
     limits,
     reply::{Lender, Reply, ValueCursor},
     settings::Setting,
-    statistics::{PrefixRef, Prefixes},
+    statistics::{Counters, PrefixCounts, Prefixes},
     store::Store,
     wire::Reader,
 };
@@ -19,6 +19,7 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 /// A part of the cache.
+#[repr(C)]
 pub struct Shard {
     store: Store,
     prefixes: Prefixes,
@@ -60,37 +61,22 @@ impl Shard {
         if !self.prefixes.enabled {
             return self.store.execute(command, now);
         }
-        let row = self.prefix_of(command);
+        let row = counts_prefix(&command.operation)
+            .then(|| self.prefixes.entry(command.key, |bytes| self.store.reserve(bytes)))
+            .flatten();
         let reply = self.store.execute(command, now);
-        let Some(counts) = row.and_then(|row| self.prefixes.counts(row)) else { return reply };
-        match command.operation {
-            Operation::Store { .. } | Operation::RefuseLarge { .. } | Operation::RefuseData => counts.sets += 1,
-            Operation::Delete | Operation::Discard(_) => counts.deletes += 1,
-            _ if matches!(reply, Reply::Contended) => {}
-            _ => {
-                counts.gets += 1;
-                counts.hits += u64::from(matches!(reply, Reply::Found(_) | Reply::Item(_)));
-            }
+        if let Some(counts) = row.and_then(|row| self.prefixes.counts(row)) {
+            counts.add(&prefix_counts(&command.operation, &reply));
         }
         reply
     }
 
-    /// The prefix that the command counts for.
+    /// Counts for the prefix of `key`, of which this shard has the row.
     #[cold]
-    fn prefix_of(&mut self, command: &Command<'_>) -> Option<PrefixRef> {
-        match command.operation {
-            Operation::Arithmetic { .. }
-            | Operation::Touch { touched: Touched::Nothing, .. }
-            | Operation::Inspect
-            | Operation::Piece { .. } => None,
-            Operation::Get { .. }
-            | Operation::Fetch(_)
-            | Operation::Touch { .. }
-            | Operation::Store { .. }
-            | Operation::RefuseLarge { .. }
-            | Operation::RefuseData
-            | Operation::Delete
-            | Operation::Discard(_) => self.prefixes.entry(command.key, |bytes| self.store.reserve(bytes)),
+    pub(crate) fn count_prefix(&mut self, key: &[u8], counts: &PrefixCounts) {
+        let row = self.prefixes.entry(key, |bytes| self.store.reserve(bytes));
+        if let Some(row) = row.and_then(|row| self.prefixes.counts(row)) {
+            row.add(counts);
         }
     }
 
@@ -168,13 +154,7 @@ impl Shard {
         while executed < count {
             match batch::decode_order(&mut r) {
                 Some(Order::Command(command)) => {
-                    let reply = self.execute(&command, now);
-                    if matches!(reply, Reply::Contended) {
-                        break;
-                    }
-                    batch::encode_reply(replies, &reply);
-                    if reply.unread().is_some() {
-                        // The front cannot answer anything after the beginning of a value.
+                    if !append_reply(replies, &self.execute(&command, now)) {
                         break;
                     }
                 }
@@ -182,7 +162,7 @@ impl Shard {
                     self.store.set_piece_bytes(limit.piece_bytes as usize);
                     room = room.min(limit.reply_bytes as usize);
                 }
-                Some(Order::Leave(cursor)) => self.leave(cursor),
+                Some(Order::Leave(_, cursor)) => self.leave(cursor),
                 Some(Order::Broadcast(broadcast)) => {
                     self.hands_over |= broadcast.is_walk();
                     self.broadcast(broadcast, now, replies);
@@ -204,14 +184,9 @@ impl Shard {
 
     /// Executes a read that is counted already. `false`: nothing follows its reply, if it has one.
     #[cold]
-    fn repeat_read(&mut self, command: &Command<'_>, now: Seconds, replies: &mut Vec<u8>) -> bool {
+    pub(crate) fn repeat_read(&mut self, command: &Command<'_>, now: Seconds, replies: &mut Vec<u8>) -> bool {
         let counts = self.store.read_counts();
-        let reply = self.store.execute(command, now);
-        let is_contended = matches!(reply, Reply::Contended);
-        let is_whole = !is_contended && reply.unread().is_none();
-        if !is_contended {
-            batch::encode_reply(replies, &reply);
-        }
+        let is_whole = append_reply(replies, &self.store.execute(command, now));
         self.store.restore_read_counts(&counts);
         is_whole
     }
@@ -264,9 +239,28 @@ impl Shard {
         self.store.events()
     }
 
+    /// The gauges of the state at `now`, without what is counted.
+    pub(crate) fn gauges_at(&mut self, now: Seconds) -> Counters {
+        let mut gauges = self.store.gauges_at(now);
+        gauges.prefix_bytes = self.prefixes.bytes();
+        gauges.prefixes_not_counted = self.prefixes.not_counted;
+        gauges
+    }
+
+    /// Whether [`Shard::set_limit`] can succeed.
+    pub(crate) fn can_have_limit(&self, memory_bytes: u64) -> bool {
+        self.store.can_have_limit(memory_bytes)
+    }
+
     /// The store, for tests that look inside.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// The store, without what is around it.
+    #[inline]
+    pub(crate) fn store_mut(&mut self) -> &mut Store {
+        &mut self.store
     }
 }
 
@@ -276,9 +270,54 @@ impl Lender for Shard {
     }
 }
 
+/// Appends a reply. `false`: nothing follows it. A read that is contended has to be sent again and has none, and the front
+/// cannot answer anything after the beginning of a value.
+#[inline]
+pub(crate) fn append_reply(replies: &mut Vec<u8>, reply: &Reply<'_>) -> bool {
+    if matches!(reply, Reply::Contended) {
+        return false;
+    }
+    batch::encode_reply(replies, reply);
+    reply.unread().is_none()
+}
+
+/// Whether the operation is counted for the prefix of its key.
+pub(crate) fn counts_prefix(operation: &Operation<'_>) -> bool {
+    match operation {
+        Operation::Arithmetic { .. }
+        | Operation::Touch { touched: Touched::Nothing, .. }
+        | Operation::Inspect
+        | Operation::Piece { .. } => false,
+        Operation::Get { .. }
+        | Operation::Fetch(_)
+        | Operation::Touch { .. }
+        | Operation::Store { .. }
+        | Operation::RefuseLarge { .. }
+        | Operation::RefuseData
+        | Operation::Delete
+        | Operation::Discard(_) => true,
+    }
+}
+
+/// The counts of the operation for the prefix of its key.
+pub(crate) fn prefix_counts(operation: &Operation<'_>, reply: &Reply<'_>) -> PrefixCounts {
+    let none = PrefixCounts::default();
+    match operation {
+        Operation::Store { .. } | Operation::RefuseLarge { .. } | Operation::RefuseData => {
+            PrefixCounts { sets: 1, ..none }
+        }
+        Operation::Delete | Operation::Discard(_) => PrefixCounts { deletes: 1, ..none },
+        _ if matches!(reply, Reply::Contended) => none,
+        _ => {
+            let hits = u64::from(matches!(reply, Reply::Found(_) | Reply::Item(_)));
+            PrefixCounts { gets: 1, hits, ..none }
+        }
+    }
+}
+
 /// The hashes of the commands of a batch.
 #[derive(Clone)]
-struct Hashes<'a>(Reader<'a>);
+pub(crate) struct Hashes<'a>(pub(crate) Reader<'a>);
 
 impl Iterator for Hashes<'_> {
     type Item = u64;
@@ -289,7 +328,7 @@ impl Iterator for Hashes<'_> {
             match batch::decode_order(&mut self.0)? {
                 Order::Command(command) | Order::RepeatedRead(command) => return Some(command.hash),
                 Order::Broadcast(_) => return None,
-                Order::Limit(_) | Order::Leave(_) => {}
+                Order::Limit(_) | Order::Leave(..) => {}
             }
         }
     }

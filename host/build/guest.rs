@@ -7,6 +7,10 @@ use std::{
 
 /// The target of guests.
 pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
+/// The target of guests in shared memory: rustup has no other standard library with atomics. Nothing of WASI is linked.
+pub(crate) const SHARED_TARGET: &str = "wasm32-wasip1-threads";
+/// All targets that guests need.
+pub(crate) const TARGETS: [&str; 2] = [TARGET, SHARED_TARGET];
 /// Cargo's name of the guest's file.
 const CARGO_FILE_NAME: &str = "wasmcached_wasm.wasm";
 /// Features of all supported WebAssembly runtimes.
@@ -14,6 +18,11 @@ const WASM_FEATURES: &str =
     "+bulk-memory,+sign-ext,+nontrapping-fptoint,+mutable-globals,+multivalue,+reference-types,+simd128";
 /// An empty instance has 2 pages of memory with it, and 17 with the default.
 const STACK_BYTES: u32 = 65536;
+
+/// The feature for threads, which the single-threaded target has not.
+const ATOMICS_FLAG: &str = "-Ctarget-feature=+atomics";
+/// The largest memory that instances share: one page less than 4 GiB, so that no address behind an allocation is 0.
+const SHARED_MEMORY_BYTES_MAX: u64 = (4 << 30) - (64 << 10);
 
 /// wasm-bindgen's generator reads the section that says which features the module uses; Binaryen strips it later.
 const JAVASCRIPT_FLAG: &str = "-Cstrip=none";
@@ -25,6 +34,10 @@ pub(crate) enum Guest {
     Shipped,
     /// The same with traps and hangs on demand, for tests.
     FaultInjection,
+    /// The guest whose instances share one memory, for many workers.
+    Shared,
+    /// The same with traps and hangs on demand, for tests.
+    SharedFaultInjection,
     /// The guest of the npm package.
     #[allow(dead_code, reason = "the host's build script never embeds it")]
     JavaScript,
@@ -39,6 +52,8 @@ impl Guest {
         match self {
             Self::Shipped => "wasmcached.wasm",
             Self::FaultInjection => "wasmcached-fault-injection.wasm",
+            Self::Shared => "wasmcached-shared.wasm",
+            Self::SharedFaultInjection => "wasmcached-shared-fault-injection.wasm",
             Self::JavaScript => "wasmcached-javascript.wasm",
             Self::Bench => "wasmcached-bench.wasm",
         }
@@ -49,15 +64,27 @@ impl Guest {
         match self {
             Self::Shipped => "abi",
             Self::FaultInjection => "abi,fault-injection",
+            Self::Shared => "shared",
+            Self::SharedFaultInjection => "shared,fault-injection",
             Self::JavaScript => "bindgen",
             Self::Bench => "bench",
         }
     }
 
+    /// Whether its instances share one memory.
+    fn is_shared(self) -> bool {
+        matches!(self, Self::Shared | Self::SharedFaultInjection)
+    }
+
+    /// The target of rustup that has its standard library.
+    pub(crate) fn target(self) -> &'static str {
+        if self.is_shared() { SHARED_TARGET } else { TARGET }
+    }
+
     /// The part of the fingerprint besides the sources.
     pub(crate) fn flags(self) -> Vec<String> {
         let mut flags = vec![self.features().to_owned()];
-        flags.extend(rustc_flags());
+        flags.extend(rustc_flags(self));
         if self == Self::JavaScript {
             flags.push(JAVASCRIPT_FLAG.to_owned());
         }
@@ -115,9 +142,9 @@ pub(crate) enum Toolchain {
     },
 }
 
-/// Whether the sysroot holds the guest's standard library.
-pub(crate) fn has_target(sysroot: &Path) -> bool {
-    let libraries = sysroot.join("lib/rustlib").join(TARGET).join("lib");
+/// Whether the sysroot holds the standard library of `target`.
+pub(crate) fn has_target(sysroot: &Path, target: &str) -> bool {
+    let libraries = sysroot.join("lib/rustlib").join(target).join("lib");
     std::fs::read_dir(libraries).is_ok_and(|mut entries| entries.any(|entry| entry.is_ok_and(is_core_library)))
 }
 
@@ -135,30 +162,45 @@ pub(crate) fn cargo_command(
     target_directory: &Path,
 ) -> (Command, PathBuf) {
     let (Toolchain::Rustup { cargo, rustc } | Toolchain::BuildStd { cargo, rustc, .. }) = toolchain;
-    let mut flags = rustc_flags();
+    let mut flags = rustc_flags(guest);
     flags.extend(remap_flags(root));
+    // A compiler with the source of the standard library builds it with any features.
+    let target = if let Toolchain::Rustup { .. } = toolchain { guest.target() } else { TARGET };
     let mut command = Command::new(cargo);
     command.current_dir(root);
     forget_outer_cargo(&mut command);
     command.args(["rustc", "--release", "--package", "wasmcached-wasm", "--lib", "--crate-type", "cdylib"]);
-    command.args(["--target", TARGET, "--no-default-features", "--features", guest.features()]);
+    command.args(["--target", target, "--no-default-features", "--features", guest.features()]);
     command.arg("--target-dir").arg(target_directory);
     command.env("RUSTC", rustc);
     if let Toolchain::BuildStd { linker, .. } = toolchain {
         command.arg("-Zbuild-std=core,alloc,panic_abort").env("RUSTC_BOOTSTRAP", "1");
         command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
         flags.push("-Zlocation-detail=none".to_owned());
+        if guest.is_shared() {
+            // The target of rustup has it.
+            flags.push(ATOMICS_FLAG.to_owned());
+        }
     }
     if guest == Guest::JavaScript {
         command.args(["--", JAVASCRIPT_FLAG]);
     }
     command.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
-    (command, target_directory.join(TARGET).join("release").join(CARGO_FILE_NAME))
+    (command, target_directory.join(target).join("release").join(CARGO_FILE_NAME))
 }
 
 /// Flags that change the guest.
-fn rustc_flags() -> Vec<String> {
-    vec![format!("-Ctarget-feature={WASM_FEATURES}"), format!("-Clink-arg=-zstack-size={STACK_BYTES}")]
+fn rustc_flags(guest: Guest) -> Vec<String> {
+    let mut flags = vec![format!("-Ctarget-feature={WASM_FEATURES}"), format!("-Clink-arg=-zstack-size={STACK_BYTES}")];
+    if guest.is_shared() {
+        // Without the files of WASI's C library, and with the pointer to the stack, which differs between instances.
+        flags.push("-Clink-self-contained=no".to_owned());
+        let maximum = format!("--max-memory={SHARED_MEMORY_BYTES_MAX}");
+        let memory = ["--import-memory", "--export-memory", "--shared-memory", &maximum];
+        let arguments = memory.into_iter().chain(["--no-entry", "--export=__stack_pointer"]);
+        flags.extend(arguments.map(|argument| format!("-Clink-arg={argument}")));
+    }
+    flags
 }
 
 /// Flags that keep local paths out of programs compiled below `root`.
@@ -194,7 +236,7 @@ fn forget_outer_cargo(command: &mut Command) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Source, TARGET, has_target, source};
+    use super::{SHARED_TARGET, Source, TARGET, has_target, source};
     use std::fs;
 
     #[test]
@@ -212,11 +254,12 @@ mod tests {
     fn a_target_is_there_when_its_core_library_is() {
         let sysroot = std::env::temp_dir().join(format!("wasmcached-sysroot-{}", std::process::id()));
         let libraries = sysroot.join("lib/rustlib").join(TARGET).join("lib");
-        assert!(!has_target(&sysroot));
+        assert!(!has_target(&sysroot, TARGET));
         fs::create_dir_all(&libraries).expect("a folder");
-        assert!(!has_target(&sysroot), "a folder that rustup left empty");
+        assert!(!has_target(&sysroot, TARGET), "a folder that rustup left empty");
         fs::write(libraries.join("libcore-0123456789abcdef.rlib"), "").expect("a file");
-        assert!(has_target(&sysroot));
+        assert!(has_target(&sysroot, TARGET));
+        assert!(!has_target(&sysroot, SHARED_TARGET), "the library of another target");
         fs::remove_dir_all(&sysroot).expect("our own folder");
     }
 }

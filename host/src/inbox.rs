@@ -34,6 +34,8 @@ pub(crate) enum Message {
     Job(Job),
     /// Room for a connection, or the end of one.
     Budget(BudgetOrder),
+    /// A shard was replaced: its old memory is free when all workers have left it.
+    ShardReplaced,
 }
 
 /// A message about the budget to a worker.
@@ -88,6 +90,11 @@ impl Inbox {
     /// Tells the worker what to do about the budget.
     pub(crate) fn order(&self, order: BudgetOrder) {
         self.push(Message::Budget(order), 0);
+    }
+
+    /// Tells the worker that a shard was replaced.
+    pub(crate) fn leave_shard(&self) {
+        self.push(Message::ShardReplaced, 0);
     }
 
     /// Sends events to the watching connections of the worker; false if too many bytes wait there already.

@@ -138,6 +138,17 @@ pub(crate) const CALL_COPIED_BYTES_PER_MS: u64 = 128 * 1024;
 /// Memory of a guest besides items and buffers: tables, stack, the allocator's overhead.
 pub(crate) const GUEST_BYTES: u64 = 128 << 20;
 
+/// Stack of a worker in a guest whose memory workers share: the same as a guest alone has.
+pub(crate) const SHARED_STACK_BYTES: usize = 64 << 10;
+
+/// Inaccessible bytes below such a stack, so that a stack that is too deep is a trap: a page of any supported system.
+pub(crate) const SHARED_STACK_GUARD_BYTES: usize = 16 << 10;
+
+/// Memory of a desk in a shard: its stack, and buffers for orders and replies that are kept
+/// ([`wasmcached_core::limits::RUN_BYTES_KEPT_MAX`], [`wasmcached_core::limits::REPLY_BYTES_HIGH`]), while they grow. One
+/// longer run at a time is in all shards.
+pub(crate) const DESK_BYTES: u64 = 2 << 20;
+
 /// Memory of a front with the buffers of its connections, where memory is limited.
 pub(crate) const COMPACT_FRONT_BYTES: u64 = 8 << 20;
 
@@ -165,6 +176,16 @@ pub(crate) const RUNS_MAX: u32 = 4096;
 
 /// Slices of the output of one turn: borrowed ones, and the front's own between them.
 pub(crate) const OUTPUT_SLICES_MAX: usize = 2 * BORROWED_SLICES_MAX + 1;
+
+/// Times that a worker lets others run at once while one of them has a lock of a shard that it needs. Then it pauses.
+pub(crate) const LOCK_YIELDS_MAX: u32 = 64;
+
+/// The pause of a worker that waits for such a lock for long.
+pub(crate) const LOCK_PAUSE: Duration = Duration::from_micros(100);
+
+/// Time that all threads have to leave the memory of a shard that is replaced, before there is a new one. Only those need it
+/// that are in the middle of a call.
+pub(crate) const SHARD_LEAVING_TIME_MAX: Duration = Duration::from_millis(200);
 
 /// Steps of one sweep.
 pub(crate) const SWEEP_STEPS: u32 = 8;

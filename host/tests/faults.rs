@@ -9,7 +9,14 @@ mod client;
 mod common;
 
 use common::{Client, PATIENCE, Server, faulty_program, wait_for};
-use std::{net::UdpSocket, sync::Arc};
+use std::{
+    net::UdpSocket,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+};
 
 /// The reply to a command whose shard has trapped.
 const LOST: &str = "SERVER_ERROR a part of the cache was restarted empty";
@@ -175,6 +182,75 @@ fn a_storm_of_traps_is_survived() {
     });
     assert_eq!(client.get("a").as_deref(), Some("1"));
     assert_eq!(traps(&mut client), ["25", "25", "0"]);
+}
+
+/// Asks for the same few keys until `done`. Every answer is right or says that the shard was lost; how many said so.
+fn work(client: &mut Client, done: &AtomicBool) -> usize {
+    let mut lost = 0;
+    while !done.load(Ordering::Relaxed) {
+        for key in 0..20 {
+            client.send(format!("set key{key} 0 0 5\r\nvalue\r\nget key{key}\r\n"));
+            match client.line().as_str() {
+                "STORED" => {}
+                LOST => lost += 1,
+                line => panic!("{line}"),
+            }
+            match client.line().as_str() {
+                "END" => lost += 1,
+                line => {
+                    assert_eq!(line, format!("VALUE key{key} 0 5"));
+                    assert_eq!((client.line(), client.line()), ("value".to_owned(), "END".to_owned()));
+                }
+            }
+        }
+    }
+    lost
+}
+
+/// All workers are inside the one shard, and some of them have its locks.
+#[test]
+fn a_shard_that_traps_with_all_workers_inside_disturbs_no_connection() {
+    let server = start("inside", "-t 4 -o shards=1");
+    let mut busy = clients(&server, 8);
+    let mut client = server.client();
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let workers: Vec<_> = busy.iter_mut().map(|client| scope.spawn(|| work(client, &done))).collect();
+        for round in 1..=60 {
+            let key = if round % 30 == 0 { "!hang-shard" } else { "!trap-shard" };
+            assert_eq!(client.get(key), None, "round {round}");
+            assert_eq!(client.statistic("shard_traps"), round.to_string());
+        }
+        done.store(true, Ordering::Relaxed);
+        let lost: usize = workers.into_iter().map(|worker| worker.join().unwrap()).sum();
+        assert!(lost > 0, "nobody was inside");
+    });
+    for client in &mut busy {
+        assert_eq!(client.set("after", "1"), "STORED");
+    }
+    assert_eq!(traps(&mut client), ["60", "0", "2"]);
+    assert_eq!(server.wait_for_logs("trapped and is replaced: ", 60), 60, "each fault is reported once");
+}
+
+#[test]
+fn two_thousand_traps_in_a_row_take_no_memory() {
+    for flags in ["-t 4 -o shards=1", "-t 1 -o shards=1"] {
+        let server = start("thousands", flags);
+        let mut resident_kib = Vec::new();
+        for round in 1..=2000 {
+            let mut client = server.client();
+            assert_eq!(client.set("a", "1"), "STORED", "{flags}, round {round}");
+            client.send("get !trap-shard\r\n");
+            // A solo loses its connections with its store.
+            let _ = client.line();
+            if round % 1000 == 200 || round == 2000 {
+                resident_kib.push(server.resident_kib());
+            }
+        }
+        println!("{flags}: {resident_kib:?} KiB");
+        assert_eq!(server.client().statistic("shard_traps"), "2000", "{flags}");
+        assert!(resident_kib[2].saturating_sub(resident_kib[0]) < 16 << 10, "{flags}: {resident_kib:?} KiB");
+    }
 }
 
 #[test]

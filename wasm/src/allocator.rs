@@ -5,11 +5,10 @@ use crate::pages::Pages;
 use core::{
     alloc::{GlobalAlloc, Layout},
     arch::wasm32::memory_grow,
-    cell::UnsafeCell,
     ops::Range,
     ptr,
 };
-use dlmalloc::GlobalDlmalloc;
+use dlmalloc::Dlmalloc;
 
 /// Bytes of a page: those of most systems, not those of WebAssembly.
 const PAGE_BYTES: usize = 4096;
@@ -21,26 +20,45 @@ const GROWTH_BYTES: usize = 64 * 1024;
 const LARGE_BYTES: usize = 2 * PAGE_BYTES;
 
 /// See the module.
-pub(crate) struct Allocator(UnsafeCell<Pages>);
+pub(crate) struct Allocator;
 
-// SAFETY: a guest is single-threaded.
-unsafe impl Sync for Allocator {}
+/// A static of its own, because all of it is 0: then it takes no room in the module.
+static PAGES: Alone<Pages> = Alone::new(Pages::new());
+static SMALL: Alone<Dlmalloc> = Alone::new(Dlmalloc::new());
+
+/// A value that one thread at a time uses: there is no other.
+#[cfg(not(feature = "shared"))]
+struct Alone<T>(core::cell::UnsafeCell<T>);
+
+// SAFETY: a guest of this build is single-threaded.
+#[cfg(not(feature = "shared"))]
+unsafe impl<T> Sync for Alone<T> {}
+
+#[cfg(not(feature = "shared"))]
+impl<T> Alone<T> {
+    const fn new(value: T) -> Self {
+        Self(core::cell::UnsafeCell::new(value))
+    }
+
+    #[inline]
+    #[allow(clippy::mut_from_ref, reason = "a guest of this build is single-threaded")]
+    fn lock(&self) -> &mut T {
+        // SAFETY: single-threaded; no method of `Pages` or `Dlmalloc` calls the global allocator, and no reference outlives a
+        // statement.
+        unsafe { &mut *self.0.get() }
+    }
+}
+
+/// A value that one thread at a time uses: each takes the lock.
+#[cfg(feature = "shared")]
+type Alone<T> = crate::lock::Lock<T>;
 
 impl Allocator {
-    pub(crate) const fn new() -> Self {
-        Self(UnsafeCell::new(Pages::new()))
-    }
-
-    /// A piece of memory that is free but may be resident: its address and length. Its content is given up.
+    /// A piece of memory that is free but may be resident: its address and length. Its content is given up. Nobody uses it
+    /// until the next call, before which the host returns it to the system; one thread at a time may do this.
     pub(crate) fn reclaim(&self) -> Option<(usize, usize)> {
-        let (first, count) = self.pages().reclaim()?;
+        let (first, count) = PAGES.lock().reclaim()?;
         Some((first * PAGE_BYTES, count * PAGE_BYTES))
-    }
-
-    #[allow(clippy::mut_from_ref, reason = "a guest is single-threaded")]
-    fn pages(&self) -> &mut Pages {
-        // SAFETY: single-threaded; no method of `Pages` allocates, and no reference outlives a method of this type.
-        unsafe { &mut *self.0.get() }
     }
 }
 
@@ -59,31 +77,31 @@ unsafe impl GlobalAlloc for Allocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if layout.size() < LARGE_BYTES {
             // SAFETY: the caller's promise.
-            return unsafe { GlobalDlmalloc.alloc(layout) };
+            return unsafe { SMALL.lock().malloc(layout.size(), layout.align()) };
         }
         if layout.align() > PAGE_BYTES {
             return ptr::null_mut();
         }
-        let first = self.pages().take(layout.size().div_ceil(PAGE_BYTES), grow);
+        let first = PAGES.lock().take(layout.size().div_ceil(PAGE_BYTES), grow);
         first.map_or(ptr::null_mut(), |first| ptr::without_provenance_mut(first * PAGE_BYTES))
     }
 
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
         if layout.size() < LARGE_BYTES {
             // SAFETY: the caller's promise.
-            unsafe { GlobalDlmalloc.dealloc(at, layout) };
+            unsafe { SMALL.lock().free(at, layout.size(), layout.align()) };
         } else {
-            self.pages().free(at.addr() / PAGE_BYTES, layout.size().div_ceil(PAGE_BYTES));
+            PAGES.lock().free(at.addr() / PAGE_BYTES, layout.size().div_ceil(PAGE_BYTES));
         }
     }
 
     unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         match (layout.size() < LARGE_BYTES, size < LARGE_BYTES) {
             // SAFETY: the caller's promise.
-            (true, true) => return unsafe { GlobalDlmalloc.realloc(at, layout, size) },
+            (true, true) => return unsafe { SMALL.lock().realloc(at, layout.size(), layout.align(), size) },
             (false, false) => {
                 let (old, new) = (layout.size().div_ceil(PAGE_BYTES), size.div_ceil(PAGE_BYTES));
-                if self.pages().resize(at.addr() / PAGE_BYTES, old, new) {
+                if PAGES.lock().resize(at.addr() / PAGE_BYTES, old, new) {
                     return at;
                 }
             }

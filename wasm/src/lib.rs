@@ -8,25 +8,31 @@ extern crate alloc;
 
 #[cfg(feature = "abi")]
 pub mod abi;
-#[cfg(all(target_family = "wasm", feature = "abi"))]
+#[cfg(all(target_family = "wasm", any(feature = "abi", feature = "shared")))]
 mod allocator;
 #[cfg(feature = "bench")]
 pub mod bench;
 #[cfg(feature = "bindgen")]
 pub mod bindgen;
+#[cfg(any(all(target_os = "wasi", feature = "shared"), test))]
+mod compare;
 pub mod local_host;
-#[cfg(any(feature = "abi", all(feature = "bindgen", target_family = "wasm"), test))]
+#[cfg(any(feature = "shared", test))]
+mod lock;
+#[cfg(any(feature = "abi", feature = "shared", all(feature = "bindgen", target_family = "wasm"), test))]
 mod message;
-#[cfg(any(all(target_family = "wasm", feature = "abi"), test))]
+#[cfg(any(all(target_family = "wasm", any(feature = "abi", feature = "shared")), test))]
 mod pages;
+#[cfg(any(feature = "shared", test))]
+pub mod shared;
 
-#[cfg(all(target_family = "wasm", any(feature = "abi", feature = "bindgen")))]
+#[cfg(all(target_family = "wasm", any(feature = "abi", feature = "bindgen", feature = "shared")))]
 mod runtime {
-    #[cfg(feature = "abi")]
+    #[cfg(not(feature = "bindgen"))]
     #[global_allocator]
-    pub(crate) static ALLOCATOR: crate::allocator::Allocator = crate::allocator::Allocator::new();
+    pub(crate) static ALLOCATOR: crate::allocator::Allocator = crate::allocator::Allocator;
 
-    #[cfg(not(feature = "abi"))]
+    #[cfg(feature = "bindgen")]
     #[global_allocator]
     static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
@@ -39,7 +45,10 @@ mod runtime {
     #[cfg(not(feature = "bindgen"))]
     #[panic_handler]
     fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
+        #[cfg(feature = "abi")]
         crate::abi::leave_message(&info.message());
+        #[cfg(feature = "shared")]
+        crate::shared::leave_message(&info.message());
         core::arch::wasm32::unreachable()
     }
 }

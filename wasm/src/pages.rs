@@ -15,6 +15,8 @@ enum State {
     Used,
     /// Free, and perhaps resident.
     Written,
+    /// The host was told that it may return it to the system: neither free nor used until the host has done so.
+    Named,
     /// Free, and not resident: its content was given up.
     Absent,
 }
@@ -32,6 +34,8 @@ pub(crate) struct Pages<const COUNT: usize = PAGES_MAX> {
     free: usize,
     /// Number of free pages that may be resident.
     written: usize,
+    /// The pages in the state `Named`: the first and their number.
+    named: (usize, usize),
     /// No page below this one is free.
     lowest: usize,
     /// The page after the last that was ever ours.
@@ -40,7 +44,7 @@ pub(crate) struct Pages<const COUNT: usize = PAGES_MAX> {
 
 impl<const COUNT: usize> Pages<COUNT> {
     pub(crate) const fn new() -> Self {
-        Self { states: [State::Foreign; COUNT], free: 0, written: 0, lowest: 0, end: 0 }
+        Self { states: [State::Foreign; COUNT], free: 0, written: 0, named: (0, 0), lowest: 0, end: 0 }
     }
 
     /// Takes `count` neighbouring pages, the lowest that are free, or new ones from `grow`, which returns at least so many
@@ -86,16 +90,32 @@ impl<const COUNT: usize> Pages<COUNT> {
     }
 
     /// Neighbouring free pages that may be resident: the first and their number. Their content is given up.
+    ///
+    /// They are free again at the next call, before which the host has returned them to the system. Until then nobody
+    /// may use them: with many threads, the host returns them while others allocate.
     pub(crate) fn reclaim(&mut self) -> Option<(usize, usize)> {
+        self.free_named();
         if self.written == 0 {
             return None;
         }
         let is_written = |&state: &State| state == State::Written;
         let first = self.lowest + self.states.get(self.lowest..self.end)?.iter().position(is_written)?;
         let count = self.states[first..self.end].iter().take_while(|&state| is_written(state)).count();
-        self.states[first..first + count].fill(State::Absent);
+        self.states[first..first + count].fill(State::Named);
         self.written -= count;
-        Some((first, count))
+        self.free -= count;
+        self.named = (first, count);
+        Some(self.named)
+    }
+
+    /// Frees the pages that the last [`Pages::reclaim`] named.
+    fn free_named(&mut self) {
+        let (first, count) = core::mem::take(&mut self.named);
+        if count > 0 {
+            self.states[first..first + count].fill(State::Absent);
+            self.free += count;
+            self.lowest = self.lowest.min(first);
+        }
     }
 
     /// The lowest `count` neighbouring free pages.
@@ -197,7 +217,25 @@ mod tests {
         assert_eq!(memory.take(2), 11, "reclaimed pages are used again");
         memory.pages.free(11, 2);
         assert_eq!(memory.pages.reclaim(), Some((11, 2)));
+        assert_eq!((memory.pages.free, memory.pages.written, memory.size), (2, 0, 20));
+        assert_eq!(memory.pages.reclaim(), None);
         assert_eq!((memory.pages.free, memory.pages.written, memory.size), (4, 0, 20));
+    }
+
+    #[test]
+    fn pages_that_the_host_returns_are_not_used_meanwhile() {
+        let mut memory = Memory::new();
+        assert_eq!([memory.take(2), memory.take(2), memory.take(2)], [10, 12, 14]);
+        memory.pages.free(12, 2);
+        assert_eq!(memory.pages.reclaim(), Some((12, 2)));
+        assert!(!memory.pages.resize(10, 2, 3), "an allocation would grow into them");
+        assert_eq!([memory.take(1), memory.take(2)], [16, 17]);
+        memory.pages.free(14, 2);
+        assert_eq!(memory.pages.reclaim(), Some((14, 2)), "pages freed meanwhile are the next");
+        assert_eq!(memory.take(2), 12, "the host has returned the first ones");
+        assert_eq!((memory.pages.reclaim(), memory.pages.reclaim()), (None, None));
+        assert_eq!([memory.take(1), memory.take(1), memory.size], [14, 15, 19]);
+        assert_eq!((memory.pages.free, memory.pages.written), (0, 0));
     }
 
     #[test]

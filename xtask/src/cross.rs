@@ -5,9 +5,7 @@
 //! Needs Debian's compiler with the standard library's source, because rustup's comes for one target only.
 
 use crate::{
-    arm,
-    guest_build::guest::Guest,
-    guests, machine, macos, packages,
+    arm, guests, machine, macos, packages,
     runners::Report,
     step::{Outcome, step},
     windows, wine,
@@ -26,7 +24,7 @@ const SYSTEM_PACKAGES: [&str; 7] = [
 
 /// `cargo xtask cross`.
 pub(crate) fn run(_: &[String]) -> Outcome {
-    guests::build(&[Guest::Shipped, Guest::FaultInjection])?;
+    guests::build(&guests::SERVER_AND_FAULTS)?;
     check(&mut Report::default())
 }
 

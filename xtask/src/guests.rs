@@ -19,9 +19,17 @@ const DEBIAN_PACKAGES: [&str; 3] = ["rustc-web", "cargo-web", "rust-web-src"];
 /// The folder of that compiler.
 const DEBIAN_FOLDER: &str = "/usr/bin";
 
+/// The guests that the server embeds.
+pub(crate) const SERVER: [Guest; 2] = [Guest::Shipped, Guest::Shared];
+/// The guests that the server with fault injection embeds.
+pub(crate) const SERVER_FAULTS: [Guest; 2] = [Guest::FaultInjection, Guest::SharedFaultInjection];
+/// Both.
+pub(crate) const SERVER_AND_FAULTS: [Guest; 4] =
+    [Guest::Shipped, Guest::Shared, Guest::FaultInjection, Guest::SharedFaultInjection];
+
 /// `cargo xtask guest`.
 pub(crate) fn run(_: &[String]) -> Outcome {
-    build(&[Guest::Shipped, Guest::FaultInjection])
+    build(&SERVER_AND_FAULTS)
 }
 
 /// Builds those of the guests that are older than their sources.
@@ -30,8 +38,8 @@ pub(crate) fn build(guests: &[Guest]) -> Outcome {
     if stale.is_empty() {
         return Ok(());
     }
-    let toolchain = step("compiler for WebAssembly", toolchain)?;
     for guest in stale {
+        let toolchain = step("compiler for WebAssembly", || toolchain(guest.target()))?;
         step(&format!("target/guest/{}", guest.file_name()), || build_one(&toolchain, guest))?;
     }
     Ok(())
@@ -44,7 +52,7 @@ pub(crate) fn file(guest: Guest) -> PathBuf {
 
 /// The version line of the compiler that builds guests on this machine.
 pub(crate) fn compiler() -> Option<String> {
-    let (Toolchain::Rustup { rustc, .. } | Toolchain::BuildStd { rustc, .. }) = installed_toolchain()?;
+    let (Toolchain::Rustup { rustc, .. } | Toolchain::BuildStd { rustc, .. }) = installed_toolchain(guest::TARGET)?;
     output_of(Command::new(rustc).arg("-V"))
 }
 
@@ -72,16 +80,16 @@ fn build_one(toolchain: &Toolchain, guest: Guest) -> Outcome {
     put().map_err(|error| format!("{}: {error}", file.display()))
 }
 
-/// A compiler that can build guests: one with rustup's target, or one with the source of the standard library. Installs
-/// either if both are missing.
-fn toolchain() -> Outcome<Toolchain> {
-    if let Some(found) = installed_toolchain() {
+/// A compiler that can build guests for `target`: one with rustup's target, or one with the source of the standard
+/// library. Installs either if both are missing.
+fn toolchain(target: &str) -> Outcome<Toolchain> {
+    if let Some(found) = installed_toolchain(target) {
         return Ok(found);
     }
     if let Some(rustup) = machine::find_program("rustup") {
-        eprintln!("    installing: {} by rustup", guest::TARGET);
-        if run_command(Command::new(rustup).args(["target", "add", guest::TARGET])).is_ok()
-            && let Some(found) = installed_toolchain()
+        eprintln!("    installing: {target} by rustup");
+        if run_command(Command::new(rustup).args(["target", "add", target])).is_ok()
+            && let Some(found) = installed_toolchain(target)
         {
             return Ok(found);
         }
@@ -89,15 +97,15 @@ fn toolchain() -> Outcome<Toolchain> {
     if machine::has_apt() {
         packages::install_debian(&DEBIAN_PACKAGES)?;
     }
-    installed_toolchain().ok_or_else(|| {
-        let packages = DEBIAN_PACKAGES.join(" ");
-        format!("no compiler for {0}: run `rustup target add {0}` (or install Debian's {packages})", guest::TARGET)
+    installed_toolchain(target).ok_or_else(|| {
+        let (targets, packages) = (guest::TARGETS.join(" "), DEBIAN_PACKAGES.join(" "));
+        format!("no compiler for {target}: run `rustup target add {targets}` (or install Debian's {packages})")
     })
 }
 
-fn installed_toolchain() -> Option<Toolchain> {
+fn installed_toolchain(target: &str) -> Option<Toolchain> {
     let (cargo, rustc) = (machine::cargo_program(), machine::rustc_program());
-    if guest::has_target(&machine::sysroot(&rustc)?) {
+    if guest::has_target(&machine::sysroot(&rustc)?, target) {
         return Some(Toolchain::Rustup { cargo, rustc });
     }
     let debian = Path::new(DEBIAN_FOLDER);

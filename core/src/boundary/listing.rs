@@ -14,7 +14,7 @@ use alloc::vec::Vec;
 /// The cursor at the start of a walk.
 pub const BEGIN: u64 = 0;
 /// The cursor at the end of a walk.
-pub const END: u64 = 1 << 32;
+pub const END: u64 = u64::MAX;
 
 /// The answer to a [`crate::command::Walk`].
 pub struct Piece<'a> {

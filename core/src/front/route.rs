@@ -73,7 +73,7 @@ impl Runs {
         leaving.sort_unstable_by_key(|&(hash, _)| shard_of(hash, shards));
         for readers in leaving.chunk_by(|(one, _), (other, _)| shard_of(*one, shards) == shard_of(*other, shards)) {
             let start = self.orders.len();
-            readers.iter().for_each(|&(_, cursor)| batch::encode_leave(&mut self.orders, cursor));
+            readers.iter().for_each(|&(hash, cursor)| batch::encode_leave(&mut self.orders, hash, cursor));
             self.add_run(Target(shard_of(readers[0].0, shards)), start, readers.len() as u32);
         }
     }

@@ -25,6 +25,16 @@ pub struct PrefixCounts {
     pub deletes: u64,
 }
 
+impl PrefixCounts {
+    /// Adds other counts of the same prefix.
+    pub(crate) fn add(&mut self, more: &Self) {
+        self.gets += more.gets;
+        self.hits += more.hits;
+        self.sets += more.sets;
+        self.deletes += more.deletes;
+    }
+}
+
 /// The counts of each prefix.
 #[derive(Debug)]
 pub struct Prefixes {
@@ -60,8 +70,7 @@ impl Prefixes {
     /// Finds or adds the prefix of `key`; `None` if the key has no prefix, or there is no room for it, which is counted.
     /// `reserve` is asked for the memory of the table after an addition.
     pub fn entry(&mut self, key: &[u8], reserve: impl FnOnce(u64) -> bool) -> Option<PrefixRef> {
-        let end = memchr::memchr(self.delimiter, key)?;
-        let name = key.get(..end)?;
+        let name = self.name_in(key)?;
         // No row has the key that ends a table.
         let row = self.seed.hash(name).min(rows::END - 1);
         let has_room = match self.rows.get(&row) {
@@ -71,6 +80,11 @@ impl Prefixes {
         };
         self.not_counted += u64::from(!has_room);
         has_room.then_some(PrefixRef(row))
+    }
+
+    /// The prefix of `key`.
+    pub(crate) fn name_in<'k>(&self, key: &'k [u8]) -> Option<&'k [u8]> {
+        key.get(..memchr::memchr(self.delimiter, key)?)
     }
 
     /// Adds a prefix, if there is room.
@@ -127,12 +141,7 @@ impl Prefixes {
     /// Merges the concatenated pieces of all shards: each prefix with its counts, and the place at which the next piece
     /// begins.
     pub fn merge(answers: &[u8]) -> (impl Iterator<Item = (&[u8], PrefixCounts)>, u64) {
-        let (merged, next) = rows::merge(answers, decode_row, |(_, counts), (_, more)| {
-            counts.gets += more.gets;
-            counts.hits += more.hits;
-            counts.sets += more.sets;
-            counts.deletes += more.deletes;
-        });
+        let (merged, next) = rows::merge(answers, decode_row, |(_, counts), (_, more)| counts.add(&more));
         (merged.into_values(), next)
     }
 }

@@ -46,6 +46,15 @@ impl Kind {
         }
     }
 
+    /// The number of two parts of one shard: each counts what the other does not.
+    #[inline]
+    pub const fn accumulated(self, number: u64, other: u64) -> u64 {
+        match self {
+            Self::Broadcasts => number.wrapping_add(other),
+            _ => self.merged(number, other),
+        }
+    }
+
     /// The number since a reset at which it was `before`, for a source that keeps counting.
     #[inline]
     pub const fn since(self, number: u64, before: u64) -> u64 {
@@ -229,6 +238,11 @@ macro_rules! numbers {
             /// Adds the numbers of another shard.
             pub fn merge(&mut self, other: &Self) {
                 $(self.$name = $crate::statistics::Kind::$kind.merged(self.$name, other.$name);)*
+            }
+
+            /// Adds the numbers of another part of the same shard.
+            pub fn accumulate(&mut self, other: &Self) {
+                $(self.$name = $crate::statistics::Kind::$kind.accumulated(self.$name, other.$name);)*
             }
 
             /// Appends the record.

@@ -39,6 +39,14 @@ impl Sizes {
         }
     }
 
+    /// Adds the items that another part of the same shard counts. Only the sum has a meaning: a part may have seen more items
+    /// go than come.
+    pub(crate) fn accumulate(&mut self, other: &Self) {
+        for (&bytes, &count) in other.0.iter().flatten() {
+            self.add(bytes, count.cast_signed());
+        }
+    }
+
     /// Appends a piece; nothing if sizes are not tracked.
     pub fn encode(&self, out: &mut Vec<u8>, extent: Extent) {
         let Some(counts) = &self.0 else { return };

@@ -341,6 +341,14 @@ impl Counters {
         }
         merged
     }
+
+    /// Divides the pool into bytes that are taken, free and dead. Before, the free ones are those of all segments that are
+    /// free or begun.
+    pub(crate) fn divide_pool(&mut self) {
+        let taken = self.bytes + self.hash_bytes;
+        self.pool_free_bytes = self.pool_free_bytes.min(self.pool_bytes.saturating_sub(taken));
+        self.pool_dead_bytes = self.pool_bytes.saturating_sub(taken + self.pool_free_bytes);
+    }
 }
 
 impl HostStatistics {

@@ -9,11 +9,17 @@ use crate::{
 use alloc::{vec, vec::Vec};
 
 /// See the module.
-pub(super) struct StoreCounters {
-    pub(super) totals: Counters,
-    pub(super) sizes: Sizes,
+pub(crate) struct StoreCounters {
+    pub(crate) totals: Counters,
+    pub(crate) sizes: Sizes,
     classes: Vec<ClassCounters>,
 }
+
+/// Time since the last use of the first item of each class among the oldest of the log; `None` without an item there.
+pub(crate) type ClassAges = [Option<Seconds>; CLASSES + 1];
+
+/// No items.
+pub(crate) const NO_AGES: ClassAges = [None; CLASSES + 1];
 
 /// The counters that a read changes.
 pub(crate) struct ReadCounts {
@@ -24,17 +30,39 @@ pub(crate) struct ReadCounts {
 }
 
 impl StoreCounters {
-    /// Everything zero.
-    pub(super) fn new() -> Self {
-        Self {
-            totals: Counters::default(),
-            sizes: Sizes::default(),
-            classes: vec![ClassCounters::default(); CLASSES + 1],
+    /// Everything zero. `track_sizes`: items are counted by size.
+    pub(crate) fn new(track_sizes: bool) -> Self {
+        let classes = vec![ClassCounters::default(); CLASSES + 1];
+        Self { totals: Counters::default(), sizes: Sizes::new(track_sizes), classes }
+    }
+
+    /// Counters to which nothing can be added, in a store that is not in use.
+    pub(crate) fn none() -> Self {
+        Self { totals: Counters::default(), sizes: Sizes::default(), classes: Vec::new() }
+    }
+
+    /// Adds other counters of the same shard.
+    pub(crate) fn accumulate(&mut self, other: &Self) {
+        self.totals.accumulate(&other.totals);
+        self.sizes.accumulate(&other.sizes);
+        for (class, other) in self.classes.iter_mut().zip(&other.classes) {
+            class.accumulate(other);
         }
     }
 
+    /// The classes that hold or held something. A class without an item among the oldest shows the age 0: none of its
+    /// items is about to be evicted.
+    pub(crate) fn classes(&self, ages: &ClassAges) -> Classes {
+        let classes = self.classes.iter().zip(0..).filter(|(class, _)| **class != ClassCounters::default());
+        let show = |(class, number): (&ClassCounters, u32)| {
+            let age = ages[number as usize].unwrap_or(0).into();
+            Class { number, store: ClassCounters { age, ..*class } }
+        };
+        Classes(classes.map(show).collect())
+    }
+
     /// `stats reset`.
-    pub(super) fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.totals.reset();
         self.classes.iter_mut().for_each(ClassCounters::reset);
     }
@@ -45,27 +73,27 @@ impl StoreCounters {
         &mut self.classes[class_of(bytes as usize)]
     }
 
-    /// An item was added to the index.
+    /// An item was added to the index. Gauges wrap: other counters of the same shard may see it go.
     #[inline]
     pub(super) fn link(&mut self, item: &Item) {
         let bytes = item.total_bytes();
         self.totals.total_items += 1;
-        self.totals.bytes += u64::from(bytes);
+        self.totals.bytes = self.totals.bytes.wrapping_add(bytes.into());
         self.sizes.add(bytes, 1);
         let class = self.class(bytes);
-        class.number += 1;
-        class.mem_requested += u64::from(bytes);
+        class.number = class.number.wrapping_add(1);
+        class.mem_requested = class.mem_requested.wrapping_add(bytes.into());
     }
 
     /// An item was removed from the index.
     #[inline]
     pub(super) fn unlink(&mut self, item: &Item) {
         let bytes = item.total_bytes();
-        self.totals.bytes -= u64::from(bytes);
+        self.totals.bytes = self.totals.bytes.wrapping_sub(bytes.into());
         self.sizes.add(bytes, -1);
         let class = self.class(bytes);
-        class.number -= 1;
-        class.mem_requested -= u64::from(bytes);
+        class.number = class.number.wrapping_sub(1);
+        class.mem_requested = class.mem_requested.wrapping_sub(bytes.into());
     }
 
     /// A live item was removed for room.
@@ -116,25 +144,28 @@ impl StoreCounters {
 impl Store {
     /// The counts of reads, before one that is counted already.
     pub(crate) fn read_counts(&self) -> ReadCounts {
-        let StoreCounters { totals, classes, .. } = &self.counters;
+        let StoreCounters { totals, classes, .. } = &*self.counters;
         let hits_of_classes = classes.iter().map(|class| class.get_hits).collect();
         ReadCounts { gets: totals.cmd_get, hits: totals.get_hits, misses: totals.get_misses, hits_of_classes }
     }
 
     /// Sets the counts of reads back, after one that was counted already.
     pub(crate) fn restore_read_counts(&mut self, counts: &ReadCounts) {
-        let StoreCounters { totals, classes, .. } = &mut self.counters;
+        let StoreCounters { totals, classes, .. } = &mut *self.counters;
         (totals.cmd_get, totals.get_hits, totals.get_misses) = (counts.gets, counts.hits, counts.misses);
         for (class, &hits) in classes.iter_mut().zip(&counts.hits_of_classes) {
             class.get_hits = hits;
         }
     }
 
-    /// The classes that hold or held something. The age of a class is that of its first item among the oldest of the
-    /// log. A class without an item there shows 0: none of its items is about to be evicted.
+    /// The classes that hold or held something.
     pub(super) fn classes(&self, now: Seconds) -> Classes {
-        let mut ages = [0; CLASSES + 1];
-        let mut seen = [false; CLASSES + 1];
+        self.counters.classes(&self.class_ages(now))
+    }
+
+    /// See [`ClassAges`].
+    pub(crate) fn class_ages(&self, now: Seconds) -> ClassAges {
+        let mut ages = NO_AGES;
         for list in self.log.lists() {
             let mut id = self.log.oldest(list);
             let mut left = limits::AGE_ITEMS_MAX;
@@ -144,19 +175,12 @@ impl Store {
                     if item.is_dead() {
                         continue;
                     }
-                    let class = class_of(item.total_bytes() as usize);
-                    if !core::mem::replace(&mut seen[class], true) {
-                        ages[class] = now.saturating_sub(item.access(&self.pool)).into();
-                    }
+                    let age = now.saturating_sub(item.access(&self.pool));
+                    ages[class_of(item.total_bytes() as usize)].get_or_insert(age);
                 }
                 id = self.pool.segment(id).next;
             }
         }
-        let classes = self.counters.classes.iter().zip(0..).filter(|(class, _)| **class != ClassCounters::default());
-        Classes(
-            classes
-                .map(|(class, number)| Class { number, store: ClassCounters { age: ages[number as usize], ..*class } })
-                .collect(),
-        )
+        ages
     }
 }

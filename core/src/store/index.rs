@@ -25,7 +25,7 @@ pub(super) const FETCHED: u32 = 1 << 31;
 
 const LOCATION_MASK: u32 = USED - 1;
 const LINK_AT: usize = 12;
-const SLOTS_AT: usize = 16;
+pub(super) const SLOTS_AT: usize = 16;
 
 /// The index grows when there are more items than this for eight buckets.
 const LOAD_EIGHTHS: u32 = 56;
@@ -143,6 +143,17 @@ impl Index {
     /// Number of entries.
     pub(super) fn items(&self) -> u32 {
         self.items
+    }
+
+    /// Number of main buckets.
+    #[inline]
+    pub(super) fn main_buckets(&self) -> u32 {
+        self.buckets
+    }
+
+    /// The segments of the main buckets, in order.
+    pub(super) fn directory(&self) -> &[SegmentId] {
+        &self.directory
     }
 
     /// Number of main buckets and used overflow buckets.
@@ -520,6 +531,12 @@ fn tag_of(hash: u64) -> u8 {
 fn link_of(head: &[u8; 16]) -> Option<usize> {
     let link = u32::from_le_bytes([head[12], head[13], head[14], head[15]]);
     (link != 0).then_some(link as usize * LINE_BYTES)
+}
+
+/// The numbers of the slots of a bucket, which begins with `head`, that have the tag of `hash`.
+#[inline]
+pub(super) fn slots_with_tag_of(head: &[u8; SLOTS_AT], hash: u64) -> impl Iterator<Item = u32> + use<> {
+    matches(head, tag_of(hash))
 }
 
 /// The numbers of the slots whose tag is `tag`. All tags are compared at once.

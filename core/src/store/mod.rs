@@ -28,6 +28,7 @@
 //! | `holds` | values that stay readable while clients read them |
 //! | `held` | the segments that are kept for them |
 //! | `number` | the text of `incr` and `decr` |
+//! | `peek` | places of lines, for reads without a lock |
 //! | `check` | the invariants |
 
 mod check;
@@ -45,6 +46,7 @@ mod log;
 mod number;
 mod order;
 mod overflow;
+mod peek;
 mod pieces;
 mod pool;
 mod reclaim;
@@ -62,20 +64,32 @@ use crate::{
     limits,
     statistics::{Counters, Sizes, class_of},
 };
-use alloc::vec::Vec;
-use counters::StoreCounters;
+use alloc::{boxed::Box, vec::Vec};
+pub(crate) use counters::{ClassAges, NO_AGES, StoreCounters};
 use evict::Evictor;
 use ghost::Ghosts;
 use index::{Index, Slot};
 use item::Item;
 use log::Log;
-use pool::{LINE_BYTES, Pool, SEGMENT_BYTES_MIN, SEGMENTS_MIN};
+pub(crate) use peek::candidates_in;
+pub(crate) use pool::LINE_BYTES;
+use pool::{Pool, SEGMENT_BYTES_MIN, SEGMENTS_MIN};
 use reclaim::Reclaim;
 use segment::{SEGMENT_TABLE_BYTES, SegmentId};
 use uses::Uses;
 
 /// See the module.
+///
+/// The fields that every command changes come first: in [`crate::stripes`] they lie in the line of the lock.
+#[repr(C)]
 pub struct Store {
+    /// Lent by the thread that executes; see [`Store::exchange_counters`].
+    counters: Box<StoreCounters>,
+    unique: u64,
+    /// Bytes of a value beyond which a reply has its beginning only.
+    piece_bytes: usize,
+    /// The difference between a unique and the next.
+    unique_step: u64,
     pool: Pool,
     log: Log,
     index: Index,
@@ -83,15 +97,11 @@ pub struct Store {
     evictor: Evictor,
     ghosts: Ghosts,
     uses: Uses,
-    counters: StoreCounters,
     config: StoreConfig,
     /// The limit in segments. After it was lowered, the limit of `pool` approaches it.
     target: u32,
     /// Bytes of the limit that something beside the store takes.
     reserved_bytes: u64,
-    unique: u64,
-    /// The difference between a unique and the next.
-    unique_step: u64,
     /// Items in segments up to this sequence number are flushed.
     flushed: Option<u64>,
     /// The time of a flush in the future.
@@ -99,8 +109,6 @@ pub struct Store {
     /// Whether the sweep removes expired items.
     expires: bool,
     events: Events,
-    /// Bytes of a value beyond which a reply has its beginning only.
-    piece_bytes: usize,
 }
 
 /// Maximum number of buckets that one removal merges.
@@ -136,7 +144,7 @@ impl Store {
             evictor: Evictor::new(u64::from(limit) * u64::from(segment_bytes)),
             ghosts: Ghosts::new(),
             uses: Uses::new(),
-            counters: StoreCounters::new(),
+            counters: Box::new(StoreCounters::new(false)),
             config,
             target: limit,
             reserved_bytes: 0,
@@ -201,7 +209,7 @@ impl Store {
     /// [`Store::set_limit`], with `reserved_bytes` of the limit for something beside the store.
     pub fn share_limit(&mut self, memory_bytes: u64, reserved_bytes: u64) -> bool {
         let target = segments_in(memory_bytes.saturating_sub(reserved_bytes), self.pool.segment_bytes());
-        if target > self.pool.capacity() || target < SEGMENTS_MIN {
+        if !self.is_possible(target) {
             return false;
         }
         self.config.memory_bytes = memory_bytes;
@@ -211,6 +219,16 @@ impl Store {
         self.target = target;
         self.pool.share_held(target);
         true
+    }
+
+    fn is_possible(&self, target: u32) -> bool {
+        (SEGMENTS_MIN..=self.pool.capacity()).contains(&target)
+    }
+
+    /// Whether [`Store::set_limit`] can succeed.
+    pub(crate) fn can_have_limit(&self, memory_bytes: u64) -> bool {
+        let bytes = memory_bytes.saturating_sub(self.reserved_bytes);
+        self.is_possible(segments_in(bytes, self.pool.segment_bytes()))
     }
 
     /// Gives up memory to something beside the store, or takes it back; false if the store would become too small.
@@ -268,19 +286,43 @@ impl Store {
 
     /// Every counter and gauge of the store.
     pub fn counters(&self) -> Counters {
-        let segment_bytes = u64::from(self.pool.segment_bytes());
         let mut counters = self.counters.totals;
+        counters.accumulate(&self.gauges());
+        counters.divide_pool();
+        counters
+    }
+
+    /// The gauges that the state of the store shows. Bytes of items are counted, not shown: [`Counters::divide_pool`] must
+    /// follow when both are known.
+    pub(crate) fn gauges(&self) -> Counters {
+        let segment_bytes = u64::from(self.pool.segment_bytes());
+        let mut counters = Counters::default();
         counters.curr_items = u64::from(self.index.items());
         counters.index_buckets = u64::from(self.index.buckets(&self.pool));
         counters.hash_bytes = counters.index_buckets * LINE_BYTES as u64;
         counters.pool_bytes = self.config.memory_bytes.saturating_sub(self.reserved_bytes);
         let begun = u64::from(self.log.unwritten_bytes(&self.pool)) + self.index.unused_bytes(&self.pool);
-        let free = u64::from(self.pool.available()) * segment_bytes + begun;
+        counters.pool_free_bytes = u64::from(self.pool.available()) * segment_bytes + begun;
         counters.held_value_bytes = self.held_bytes();
-        let taken = counters.bytes + counters.hash_bytes;
-        counters.pool_free_bytes = free.min(counters.pool_bytes.saturating_sub(taken));
-        counters.pool_dead_bytes = counters.pool_bytes.saturating_sub(taken + counters.pool_free_bytes);
         counters
+    }
+
+    /// The counters to which everything is added.
+    pub(crate) fn counters_mut(&mut self) -> &mut StoreCounters {
+        &mut self.counters
+    }
+
+    /// [`Store::gauges`] at `now`.
+    pub(crate) fn gauges_at(&mut self, now: Seconds) -> Counters {
+        self.apply_due_flush(now);
+        self.gauges()
+    }
+
+    /// Exchanges the counters to which everything is added from now on. The counters of one store, and even their gauges,
+    /// may so be spread over several, of which only the sum has a meaning.
+    #[inline]
+    pub(crate) fn exchange_counters(&mut self, counters: &mut Box<StoreCounters>) {
+        core::mem::swap(&mut self.counters, counters);
     }
 
     /// Executes a flush whose time has come.

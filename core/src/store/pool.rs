@@ -13,7 +13,7 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 /// Size and alignment of a line of the index: a cache line.
-pub(super) const LINE_BYTES: usize = 64;
+pub(crate) const LINE_BYTES: usize = 64;
 
 /// Alignment of the pool, so that its segments can be returned to the system page by page.
 const PAGE_BYTES: usize = 4096;
@@ -42,6 +42,8 @@ pub(super) struct Pool {
     free: SegmentId,
     /// First free segment whose memory may have been returned to the system.
     absent: SegmentId,
+    /// The segment whose memory is being returned. Nobody may write there before [`Pool::reclaimable`] is called again.
+    leaving: SegmentId,
     /// Segments that take memory, used or free.
     present: u32,
     used: u32,
@@ -66,7 +68,7 @@ impl Pool {
         let mut segments = Vec::new();
         segments.try_reserve_exact(capacity as usize).ok()?;
         let segment_shift = segment_bytes.trailing_zeros();
-        let (free, absent) = (SegmentId::NONE, SegmentId::NONE);
+        let [free, absent, leaving] = [SegmentId::NONE; 3];
         let (held_max, holds) = (held_max_of(limit), Holds::default());
         let (present, used) = (0, 0);
         Some(Self {
@@ -76,6 +78,7 @@ impl Pool {
             segment_shift,
             free,
             absent,
+            leaving,
             present,
             used,
             limit,
@@ -89,6 +92,12 @@ impl Pool {
     pub(super) fn addresses(&self) -> Range<usize> {
         let start = self.bytes.as_ptr().addr();
         start..start + self.bytes.capacity()
+    }
+
+    /// Address of the first byte.
+    #[inline]
+    pub(super) fn address(&self) -> usize {
+        self.bytes.as_ptr().addr() + self.base
     }
 
     /// The bytes at these distances from the first address.
@@ -150,7 +159,10 @@ impl Pool {
             self.present += 1;
             id
         } else {
-            let id = SegmentId(self.segments.len() as u32);
+            if self.segments() == self.capacity {
+                return None;
+            }
+            let id = SegmentId(self.segments());
             self.segments.push(Segment::FREE);
             self.bytes.resize(self.base + (self.segments.len() << self.segment_shift), 0);
             self.present += 1;
@@ -194,16 +206,19 @@ impl Pool {
         self.bound_held();
     }
 
-    /// The memory of a free segment above the limit, if there is one. From now on the segment counts as absent, so its
-    /// bytes may change.
+    /// The memory of a free segment above the limit, if there is one. Until the next call nobody uses the segment, so the
+    /// caller may return its memory to the system while others use the pool. Its bytes may change.
     pub(super) fn reclaimable(&mut self) -> Option<&mut [u8]> {
+        if self.leaving != SegmentId::NONE {
+            self.segment_mut(self.leaving).next = self.absent;
+            self.absent = core::mem::replace(&mut self.leaving, SegmentId::NONE);
+        }
         if self.present <= self.limit || self.free == SegmentId::NONE || (self.segment_bytes() as usize) < PAGE_BYTES {
             return None;
         }
         let id = self.free;
         self.free = self.segment(id).next;
-        self.segment_mut(id).next = self.absent;
-        self.absent = id;
+        self.leaving = id;
         self.present -= 1;
         let (at, length) = (self.start(id), self.segment_bytes() as usize);
         Some(self.slice_mut(at, length))
@@ -226,9 +241,10 @@ impl Pool {
         self.segments.len() as u32
     }
 
-    /// The first segments of both free lists, and the number of segments that take memory. For [`super::check`].
-    pub(super) fn free_lists(&self) -> ([SegmentId; 2], u32) {
-        ([self.free, self.absent], self.present)
+    /// The first segments of the free lists, of those with memory, those without, and the one that is between them; and the
+    /// number of segments that take memory. For [`super::check`].
+    pub(super) fn free_lists(&self) -> ([SegmentId; 3], u32) {
+        ([self.free, self.absent, self.leaving], self.present)
     }
 
     /// The segment that `location` is in.

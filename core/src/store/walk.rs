@@ -15,16 +15,19 @@ use crate::{
 };
 use alloc::vec::Vec;
 
+/// Number of places of keys: see [`place_of`].
+const PLACES: u64 = 1 << 32;
+
 impl Store {
     /// Appends a [`Piece`]: the live items of the requested classes from the cursor on, up to the limits of room and
     /// work.
     pub(super) fn append_listing(&self, walk: &Walk, now: Seconds, answer: &mut Vec<u8>) {
         let at = Piece::begin(answer);
         let room = answer.len() + walk.room as usize;
-        let mut cursor = walk.cursor.min(END);
+        let mut cursor = walk.cursor.min(PLACES);
         let mut items = 0;
         for _ in 0..limits::WALK_BUCKETS_MAX {
-            if cursor >= END || answer.len() > room || items >= limits::WALK_ITEMS_MAX {
+            if cursor >= PLACES || answer.len() > room || items >= limits::WALK_ITEMS_MAX {
                 break;
             }
             let from = cursor as u32;
@@ -44,7 +47,7 @@ impl Store {
             });
             cursor = bucket_range.end;
         }
-        Piece::end(answer, at, cursor);
+        Piece::end(answer, at, if cursor < PLACES { cursor } else { END });
     }
 
     fn append_listed(&self, item: &Item, class: u32, fetched: bool, answer: &mut Vec<u8>) {

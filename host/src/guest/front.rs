@@ -302,12 +302,12 @@ impl Front {
         self.guest.call(&self.verbs.label, (connection, descriptor))
     }
 
-    /// See [`super::Shard::watch`].
+    /// Sets the kinds of events to record.
     pub(crate) fn watch(&mut self, kinds: Kinds) -> Result<(), Fault> {
         self.guest.call(&self.upkeep.watch, kinds.0)
     }
 
-    /// See [`super::Shard::events`].
+    /// Events since the last call.
     pub(crate) fn events(&mut self) -> Result<Option<RecordedEvents<'_>>, Fault> {
         self.guest.events(&self.upkeep)
     }
@@ -324,12 +324,12 @@ impl Front {
         Ok(((lines >> 32) as u32, lines as u32))
     }
 
-    /// Solo: see [`super::Shard::sweep`].
+    /// Solo: runs bounded upkeep, which also returns memory to the system; true if more is due.
     pub(crate) fn sweep(&mut self, now: u32, steps: u32) -> Result<bool, Fault> {
         self.guest.sweep(&self.upkeep, now, steps)
     }
 
-    /// Solo: see [`super::Shard::limit`].
+    /// Solo: changes the size of the pool; false if that is impossible.
     pub(crate) fn limit(&mut self, bytes: u64) -> Result<bool, Fault> {
         self.guest.call(&self.upkeep.limit, bytes).map(|done| done != 0)
     }

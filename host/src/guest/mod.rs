@@ -1,19 +1,23 @@
 //! Guests: their verbs, their mailbox, their traps. Only this file knows wasmtime, besides the `settings` that the build
-//! shares and the loading of `code`; `front` and `shard` have the verbs of the two roles.
+//! shares, the loading of `code`, and guests in shared memory: `shared` and `shared_memory`. `front` and `shard` have the
+//! verbs of the two roles.
 //!
 //! The verbs are those of `docs/internals/boundary.md`, with the same names. The host does not trust a guest: an address outside its
 //! memory is a [`Fault`], never a panic. A guest with a fault must be dropped.
 
 mod code;
+mod desk;
 mod front;
 mod settings;
-mod shard;
+mod shared;
+mod shared_memory;
 mod verbs;
 mod watchdog;
 
+pub(crate) use desk::{Attempt, Desk, ExecutedOrders, Orders};
 pub(crate) use front::{Front, OutputSlices};
 pub(crate) use settings::{MEMORY_GUARD_BYTES, MEMORY_RESERVATION_BYTES, MemoryLayout};
-pub(crate) use shard::Shard;
+pub(crate) use shared::{SharedGuest, SharedModule, desks_bytes};
 pub(crate) use verbs::{ConnectionKind, EventBatch, FrontStatus, RecordedEvents, Run, RunOutcome};
 
 use crate::{
@@ -76,6 +80,7 @@ impl Fault {
 pub(crate) struct GuestModule {
     engine: wasmtime::Engine,
     instance: InstancePre<CallWatchdog>,
+    layout: MemoryLayout,
     huge_pages: HugePages,
 }
 
@@ -89,7 +94,15 @@ impl GuestModule {
         let engine = wasmtime::Engine::new(&engine_config(layout)).map_err(describe)?;
         let module = code::module(&engine, layout).map_err(describe)?;
         let instance = Linker::new(&engine).instantiate_pre(&module).map_err(describe)?;
-        Ok(Self { engine, instance, huge_pages })
+        Ok(Self { engine, instance, layout, huge_pages })
+    }
+
+    /// Loads the other module, for shards of `config` with so many desks.
+    ///
+    /// # Errors
+    /// There is no memory for it.
+    pub(crate) fn load_shared(&self, config: &Config, desks: u32) -> Result<SharedModule, Fault> {
+        SharedModule::load(self.layout, config, desks, self.huge_pages).map_err(Fault::new)
     }
 
     /// Reports that one [`TICK`] has passed.
@@ -104,14 +117,11 @@ enum Word {
     Window = 0,
     Output = 2,
     Runs = 4,
-    Replies = 6,
-    Executed = 8,
     Message = 9,
     Yields = 11,
     Reclaimable = 12,
     Held = 14,
     HeldElsewhere = 15,
-    HandsOver = 16,
     Slices = 17,
     Refusals = 19,
 }
@@ -142,14 +152,7 @@ struct Guest {
 impl Guest {
     fn create(module: &GuestModule, config: &Config, now: u32) -> Result<Self, Fault> {
         let describe = |error: wasmtime::Error| Fault::new(format!("cannot make a guest: {error:#}"));
-        let limits = StoreLimitsBuilder::new().memory_size(memory_bytes_max(config)).build();
-        let mut store = Store::new(&module.engine, CallWatchdog::new(limits, config.store.item_bytes_max.into()));
-        store.limiter(|watch| &mut watch.limits);
-        store.epoch_deadline_callback(|mut context| match context.data_mut().may_continue() {
-            true => Ok(UpdateDeadline::Continue(1)),
-            false => Err(Trap::Interrupt.into()),
-        });
-        store.set_epoch_deadline(CALL_TICKS_UNWATCHED);
+        let mut store = watched_store(&module.engine, config);
         let instance = module.instance.instantiate(&mut store).map_err(describe)?;
         let memory = instance.get_memory(&mut store, "memory").ok_or_else(|| Fault::new("the guest has no memory"))?;
         let message = instance.get_typed_func(&mut store, "message").map_err(describe)?;
@@ -257,15 +260,7 @@ impl Guest {
     /// The fault of a failed call, with the guest's message if there is one.
     #[cold]
     fn fault(&mut self, error: &wasmtime::Error) -> Fault {
-        let trap = error.downcast_ref::<Trap>();
-        if trap == Some(&Trap::Interrupt) {
-            return Fault { message: "it did not return in time".to_owned(), interrupted: true };
-        }
-        match (self.panic_message(), trap) {
-            (Some(message), _) => Fault::new(message),
-            (None, Some(trap)) => Fault::new(trap.to_string()),
-            (None, None) => Fault::new(format!("{error:#}")),
-        }
+        fault_of(error, || self.panic_message())
     }
 
     fn panic_message(&mut self) -> Option<String> {
@@ -276,10 +271,7 @@ impl Guest {
         if self.message.call(&mut self.store, ()).ok()? == 0 {
             return None;
         }
-        let bytes = self.bytes(self.named(Word::Message)).ok()?;
-        let text = String::from_utf8_lossy(&bytes[..bytes.len().min(MESSAGE_BYTES_MAX)]);
-        // The message goes into a log: one line without control characters.
-        Some(text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect())
+        self.bytes(self.named(Word::Message)).ok().map(message_text)
     }
 
     #[inline]
@@ -303,6 +295,39 @@ impl Guest {
     fn bytes_mut(&mut self, range: Range<usize>) -> Result<&mut [u8], Fault> {
         self.memory.data_mut(&mut self.store).get_mut(range).ok_or_else(out_of_memory)
     }
+}
+
+/// A store of wasmtime for one instance, whose calls are watched and whose own memory is limited.
+fn watched_store(engine: &wasmtime::Engine, config: &Config) -> Store<CallWatchdog> {
+    let limits = StoreLimitsBuilder::new().memory_size(memory_bytes_max(config)).build();
+    let mut store = Store::new(engine, CallWatchdog::new(limits, config.store.item_bytes_max.into()));
+    store.limiter(|watch| &mut watch.limits);
+    store.epoch_deadline_callback(|mut context| match context.data_mut().may_continue() {
+        true => Ok(UpdateDeadline::Continue(1)),
+        false => Err(Trap::Interrupt.into()),
+    });
+    store.set_epoch_deadline(CALL_TICKS_UNWATCHED);
+    store
+}
+
+/// The fault of a failed call, with the guest's message if there is one.
+#[cold]
+fn fault_of(error: &wasmtime::Error, panic_message: impl FnOnce() -> Option<String>) -> Fault {
+    let trap = error.downcast_ref::<Trap>();
+    if trap == Some(&Trap::Interrupt) {
+        return Fault { message: "it did not return in time".to_owned(), interrupted: true };
+    }
+    match (panic_message(), trap) {
+        (Some(message), _) => Fault::new(message),
+        (None, Some(trap)) => Fault::new(trap.to_string()),
+        (None, None) => Fault::new(format!("{error:#}")),
+    }
+}
+
+/// The text of a guest's message for a log: one line without control characters.
+fn message_text(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(MESSAGE_BYTES_MAX)]);
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// The maximum of a guest's memory: twice the sizes of its parts, because buffers move as they grow, and some more.
@@ -362,11 +387,11 @@ mod tests {
     fn a_bad_configuration_is_a_fault() {
         let module = GuestModule::load(MemoryLayout::Reserved, HugePages::AsUsed).unwrap();
         let config = Config {
-            role: Role::Shard,
+            role: Role::Solo,
             store: StoreConfig { memory_bytes: 1, memory_bytes_capacity: 1, ..StoreConfig::default() },
             ..Config::default()
         };
-        let fault = Shard::create(&module, &config, 1).err().unwrap();
+        let fault = Front::create(&module, &config, 1).err().unwrap();
         assert!(fault.message.contains("refused its configuration") && !fault.interrupted, "{fault:?}");
     }
 

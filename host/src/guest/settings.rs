@@ -31,6 +31,8 @@ pub(crate) fn engine_config(layout: MemoryLayout) -> Config {
     config
         .epoch_interruption(true)
         .wasm_bulk_memory(true)
+        .wasm_threads(true)
+        .shared_memory(true)
         .wasm_multi_value(true)
         .wasm_simd(true)
         .wasm_relaxed_simd(false)

@@ -33,7 +33,7 @@ use std::{
     path::{Path, PathBuf},
 };
 use wasmcached_core::{
-    boundary::config::{Authentication, Binding, Config},
+    boundary::config::{Authentication, Binding, Config, StoreConfig},
     limits,
     settings::Setting,
 };
@@ -195,13 +195,15 @@ impl Options {
         }
     }
 
-    /// Number of shards.
+    /// Number of shards. A fault costs the items of one, so several workers have a few where each is large enough.
     pub(crate) fn shard_count(&self) -> u32 {
         const COMFORTABLE_BYTES: u64 = 64 << 20;
-        let needed = self.guest.store.memory_bytes.div_ceil(limits::SHARD_BYTES_MAX).max(1);
-        let comfortable = (self.guest.store.memory_bytes / COMFORTABLE_BYTES).min(self.threads as u64);
+        const COMFORTABLE_COUNT: u64 = 4;
+        let StoreConfig { memory_bytes, item_bytes_max, .. } = self.guest.store;
+        let needed = memory_bytes.div_ceil(limits::SHARD_BYTES_MAX).max(1);
+        let comfortable = if self.threads > 1 { (memory_bytes / COMFORTABLE_BYTES).min(COMFORTABLE_COUNT) } else { 1 };
         // An item takes half of a shard at most.
-        let possible = (self.guest.store.memory_bytes / (2 * u64::from(self.guest.store.item_bytes_max))).max(1);
+        let possible = (memory_bytes / (2 * u64::from(item_bytes_max))).max(1);
         let count = needed.max(comfortable.min(possible)).min(u64::from(limits::SHARDS_MAX)) as u32;
         self.shards.unwrap_or(count)
     }

@@ -242,7 +242,8 @@ fn shards_follow_memory_and_threads() {
     for (line, shards) in [
         ("", 1),
         ("-t 1 -m 1024", 1),
-        ("-t 4 -m 1024", 4),
+        ("-t 2 -m 1024", 4),
+        ("-t 8 -m 4096", 4),
         ("-t 4 -m 128", 2),
         ("-t 1 -m 6144", 4),
         ("-t 4 -m 1024 -I 256m", 2),

@@ -65,7 +65,7 @@ pub(super) fn assemble(options: &Options, resources: Resources) -> Result<Assemb
     let watching = Arc::new(Watching::new(Arc::clone(&inboxes)));
     let budget = SharedBudget::new(config.buffers_bytes(), Arc::clone(&inboxes));
     let faults = Arc::new(FaultCounters::default());
-    let stores = Stores::create(&module, &config, clock.now(), &watching, &faults).map_err(guest_failed)?;
+    let stores = Stores::create(&module, &config, &inboxes, clock.now(), &watching, &faults).map_err(guest_failed)?;
     let shared = Arc::new(Shared {
         options: options.clone(),
         clock,

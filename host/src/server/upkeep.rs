@@ -22,6 +22,7 @@ pub(super) fn start_ticks(shared: &Arc<Shared>) -> Result<(), ExitError> {
         loop {
             thread::sleep(TICK);
             shared.module.tick();
+            shared.stores.tick();
         }
     };
     spawn("ticks".to_owned(), tick).map(drop)
@@ -34,9 +35,10 @@ pub(super) fn start_sweeps(shared: &Arc<Shared>) -> Result<(), ExitError> {
     }
     let shared = Arc::clone(shared);
     let sweep = move || {
+        let mut desks = shared.stores.desks(shared.options.threads);
         loop {
-            thread::sleep(TICK);
-            shared.stores.sweep(&shared.clock);
+            shared.stores.rest(&mut desks, TICK);
+            shared.stores.sweep(&mut desks, &shared.clock);
         }
     };
     spawn("upkeep".to_owned(), sweep).map(drop)

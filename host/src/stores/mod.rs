@@ -1,4 +1,4 @@
-//! Where the stores are: with the one worker, in its own guest, or in shards that all workers share.
+//! Where the stores are: with the one worker, in its own guest, or in shards that all workers are inside at the same time.
 //!
 //! No code outside this folder depends on which of the two it is.
 
@@ -8,17 +8,20 @@ use crate::{
     clock::Clock,
     counters::FaultCounters,
     guest::{Fault, Front, GuestModule, RunOutcome},
+    inbox::Inbox,
     limits::{SWEEP_PAUSE, SWEEPS_PER_TICK_MAX},
     options::Options,
     watching::Watching,
 };
-use shards::Shards;
+pub(crate) use shards::Desks;
+use shards::{Shards, Surroundings, Transfer};
 use std::{
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
     thread,
+    time::Duration,
 };
 use wasmcached_core::{
     boundary::{
@@ -52,15 +55,56 @@ impl Stores {
     pub(crate) fn create(
         module: &GuestModule,
         config: &Config,
+        inboxes: &Arc<[Inbox]>,
         now: u32,
         watching: &Arc<Watching>,
         faults: &Arc<FaultCounters>,
     ) -> Result<Self, Fault> {
         let location = match config.role {
             Role::Solo => Location::Worker,
-            _ => Location::Shards(Shards::create(module, config, now, Arc::clone(watching), Arc::clone(faults))?),
+            _ => {
+                // One for each worker, and one for the upkeep.
+                let desks = inboxes.len() as u32 + 1;
+                let module = module.load_shared(&shards::config_of(config, 0), desks)?;
+                let surroundings = Surroundings {
+                    watching: Arc::clone(watching),
+                    inboxes: Arc::clone(inboxes),
+                    faults: Arc::clone(faults),
+                };
+                Location::Shards(Shards::create(module, config, now, desks, surroundings)?)
+            }
         };
         Ok(Self { location, memory_bytes: AtomicU64::new(config.store.memory_bytes), faults: Arc::clone(faults) })
+    }
+
+    /// The desks of a thread, none of which is taken yet. Each thread has its own number: a worker its index.
+    pub(crate) fn desks(&self, number: usize) -> Desks {
+        let shards = match &self.location {
+            Location::Worker => 0,
+            Location::Shards(shards) => shards.count(),
+        };
+        Desks::new(number as u32, shards)
+    }
+
+    /// Takes the desks, on their own thread.
+    pub(crate) fn take_desks(&self, desks: &mut Desks, now: u32) {
+        if let Location::Shards(shards) = &self.location {
+            shards.take_desks(desks, now);
+        }
+    }
+
+    /// Gives up the desks in shards that were replaced.
+    pub(crate) fn leave_replaced(&self, desks: &mut Desks) {
+        if let Location::Shards(shards) = &self.location {
+            shards.leave_replaced(desks);
+        }
+    }
+
+    /// Reports that one tick has passed.
+    pub(crate) fn tick(&self) {
+        if let Location::Shards(shards) = &self.location {
+            shards.tick();
+        }
     }
 
     /// The limit of all stores together.
@@ -82,10 +126,10 @@ impl Stores {
     }
 
     /// Changes the limit of all stores together, on behalf of the worker of `front`; false if it cannot be changed.
-    pub(crate) fn limit(&self, front: &mut Front, bytes: u64, now: u32) -> Result<bool, Fault> {
+    pub(crate) fn limit(&self, front: &mut Front, desks: &mut Desks, bytes: u64, now: u32) -> Result<bool, Fault> {
         let done = match &self.location {
             Location::Worker => front.limit(bytes)?,
-            Location::Shards(shards) => shards.limit(bytes, now),
+            Location::Shards(shards) => shards.limit(desks, bytes, now),
         };
         if done {
             self.memory_bytes.store(bytes, Ordering::Relaxed);
@@ -100,8 +144,9 @@ impl Stores {
     pub(crate) fn execute_runs(
         &self,
         front: &mut Front,
+        desks: &mut Desks,
         now: u32,
-        mut answer: impl FnMut(&mut Front, HostRequest) -> Result<Vec<u8>, Fault>,
+        mut answer: impl FnMut(&mut Front, &mut Desks, HostRequest) -> Result<Vec<u8>, Fault>,
     ) -> Result<(), Fault> {
         let shards = match &self.location {
             Location::Worker => None,
@@ -113,19 +158,23 @@ impl Stores {
             let complete = match (run.target, shards) {
                 (Target::HOST, _) => {
                     let request = HostRequest::decode(front.commands(run)?).ok_or_else(|| invalid("a bad request"))?;
-                    let bytes = answer(front, request)?;
+                    let bytes = answer(front, desks, request)?;
                     front.reply(index, RunOutcome::Executed(1), bytes.len())?.copy_from_slice(&bytes);
                     true
                 }
                 (Target::EVERY_SHARD, Some(shards)) => {
                     let mut complete = true;
                     for shard in 0..shards.count() {
-                        complete &= shards.execute(front, index, run, shard, now, &mut room)?;
+                        complete &=
+                            shards.execute(&mut Transfer { front, index, run, now, room: &mut room }, desks, shard)?;
                     }
                     complete
                 }
                 (Target::EVERY_SHARD, None) => true,
-                (Target(shard), Some(shards)) => shards.execute(front, index, run, shard as usize, now, &mut room)?,
+                (Target(shard), Some(shards)) => {
+                    let mut transfer = Transfer { front, index, run, now, room: &mut room };
+                    shards.execute(&mut transfer, desks, shard as usize)?
+                }
                 (Target(_), None) => return Err(invalid("a shard that does not exist")),
             };
             if !complete {
@@ -149,12 +198,20 @@ impl Stores {
         matches!(self.location, Location::Shards(_))
     }
 
+    /// Lets the thread of the upkeep rest. Meanwhile it leaves shards that are replaced.
+    pub(crate) fn rest(&self, desks: &mut Desks, duration: Duration) {
+        match &self.location {
+            Location::Worker => thread::sleep(duration),
+            Location::Shards(shards) => shards.rest(desks, duration),
+        }
+    }
+
     /// Gives each shard its upkeep of one second.
-    pub(crate) fn sweep(&self, clock: &Clock) {
+    pub(crate) fn sweep(&self, desks: &mut Desks, clock: &Clock) {
         let Location::Shards(shards) = &self.location else { return };
         for index in 0..shards.count() {
             for _ in 0..SWEEPS_PER_TICK_MAX {
-                if !shards.sweep(index, clock.now()) {
+                if !shards.sweep(desks, index, clock.now()) {
                     break;
                 }
                 thread::sleep(SWEEP_PAUSE);

@@ -1,10 +1,10 @@
-//! Advice to the system about pages of memory, and the time of a thread in user mode. With `guest::code` and `sockets` the
-//! only file of the host with `unsafe` (but for a macro of Windows in `service`); it knows neither guests nor their verbs.
+//! Advice to the system about pages of memory, and the time of a thread in user mode. One of the host's files with `unsafe`;
+//! it knows neither guests nor their verbs.
 
 use crate::options::HugePages;
 #[cfg(unix)]
 use std::ops::Range;
-use std::time::Duration;
+use std::{ptr::NonNull, time::Duration};
 
 /// Time that this thread has spent in user mode: its own work, without that of the system on its behalf.
 #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd", target_os = "openbsd"))]
@@ -100,28 +100,59 @@ pub(crate) enum Pages {
 }
 
 /// Gives advice about the whole pages of `bytes`, which are private anonymous memory; whether the system agreed.
-#[cfg(unix)]
 pub(crate) fn advise(bytes: &mut [u8], pages: Pages) -> bool {
-    use nix::{
-        sys::mman::madvise,
-        unistd::{SysconfVar, sysconf},
-    };
-    let Some(advice) = advice(pages) else { return false };
-    let Ok(Some(page_bytes)) = sysconf(SysconfVar::PAGE_SIZE) else { return false };
-    let whole = whole_pages(bytes, page_bytes as usize);
-    let Some(bytes) = bytes.get_mut(whole).filter(|bytes| !bytes.is_empty()) else { return true };
     let length = bytes.len();
-    assert_eq!((bytes.as_ptr().addr() % page_bytes as usize, length % page_bytes as usize), (0, 0));
-    let address = std::ptr::NonNull::from(bytes).cast();
     #[expect(unsafe_code, reason = "advice about pages is a system call")]
-    // SAFETY: the address range is that of a live exclusive borrow, so it is mapped and not accessed by others. Every
-    // advice used here either keeps its bytes or replaces them by others, and any byte is a valid `u8`.
-    unsafe { madvise(address, length, advice) }.is_ok()
+    // SAFETY: the range is that of a live exclusive borrow, so it is mapped and not accessed by others.
+    unsafe {
+        advise_range(NonNull::from(bytes).cast(), length, pages)
+    }
+}
+
+/// Gives advice about the whole pages of a range of private anonymous memory; whether the system agreed.
+///
+/// # Safety
+/// The range is mapped. All code that accesses it meanwhile or later accepts other bytes there.
+#[cfg(unix)]
+#[expect(unsafe_code, reason = "advice about pages is a system call")]
+pub(crate) unsafe fn advise_range(first: NonNull<u8>, bytes: usize, pages: Pages) -> bool {
+    let Some(advice) = advice(pages) else { return false };
+    let Some((first, bytes)) = whole_pages_of_system(first, bytes) else { return false };
+    // SAFETY: the caller's promise; the range is a part of that one.
+    bytes == 0 || unsafe { nix::sys::mman::madvise(first.cast(), bytes, advice) }.is_ok()
+}
+
+/// Makes the whole pages of a range inaccessible; whether the system can.
+///
+/// # Safety
+/// The range is private anonymous memory, which nobody accesses any more in this program, except for code that has a handler
+/// for the fault.
+#[cfg(unix)]
+#[expect(unsafe_code, reason = "the protection of pages is a system call")]
+pub(crate) unsafe fn forbid_range(first: NonNull<u8>, bytes: usize) -> bool {
+    use nix::sys::mman::{ProtFlags, mprotect};
+    let Some((first, bytes)) = whole_pages_of_system(first, bytes) else { return false };
+    // SAFETY: the caller's promise; the range is a part of that one.
+    bytes > 0 && unsafe { mprotect(first.cast(), bytes, ProtFlags::PROT_NONE) }.is_ok()
 }
 
 /// Windows has no such advice for committed memory.
+///
+/// # Safety
+/// Nothing is done.
 #[cfg(not(unix))]
-pub(crate) fn advise(_: &mut [u8], _: Pages) -> bool {
+#[expect(unsafe_code, reason = "the same signature as elsewhere")]
+pub(crate) unsafe fn advise_range(_: NonNull<u8>, _: usize, _: Pages) -> bool {
+    false
+}
+
+/// Nothing is forbidden.
+///
+/// # Safety
+/// Nothing is done.
+#[cfg(not(unix))]
+#[expect(unsafe_code, reason = "the same signature as elsewhere")]
+pub(crate) unsafe fn forbid_range(_: NonNull<u8>, _: usize) -> bool {
     false
 }
 
@@ -175,13 +206,23 @@ fn process_kib(field: &str) -> Option<u64> {
     line.trim().trim_end_matches(" kB").parse().ok()
 }
 
-/// The whole pages of `bytes`.
+/// The whole pages of a range.
 #[cfg(unix)]
-fn whole_pages(bytes: &[u8], page_bytes: usize) -> Range<usize> {
-    let first = bytes.as_ptr().addr();
+fn whole_pages_of_system(first: NonNull<u8>, bytes: usize) -> Option<(NonNull<u8>, usize)> {
+    use nix::unistd::{SysconfVar, sysconf};
+    let page_bytes = usize::try_from(sysconf(SysconfVar::PAGE_SIZE).ok()??).ok()?;
+    let whole = whole_pages(first.addr().get(), bytes, page_bytes);
+    let address = first.addr().checked_add(whole.start)?;
+    assert_eq!((whole.is_empty() || address.get() % page_bytes == 0, whole.len() % page_bytes), (true, 0));
+    Some((first.with_addr(address), whole.len()))
+}
+
+/// The whole pages of the `bytes` bytes from address `first` on, as offsets.
+#[cfg(unix)]
+fn whole_pages(first: usize, bytes: usize, page_bytes: usize) -> Range<usize> {
     let begin = first.next_multiple_of(page_bytes) - first;
-    let behind = (first + bytes.len()) % page_bytes;
-    begin..bytes.len().saturating_sub(behind).max(begin)
+    let behind = (first + bytes) % page_bytes;
+    begin..bytes.saturating_sub(behind).max(begin)
 }
 
 #[cfg(all(test, unix))]
@@ -190,13 +231,11 @@ mod tests {
 
     #[test]
     fn only_whole_pages_are_advised() {
-        let buffer = vec![0u8; 5 * 4096];
-        let aligned = buffer.as_ptr().addr().wrapping_neg() % 4096;
-        let page = |from: usize, to: usize| &buffer[aligned + from..aligned + to];
-        assert_eq!(whole_pages(page(0, 8192), 4096), 0..8192);
-        assert_eq!(whole_pages(page(1, 8192), 4096), 4095..8191);
-        assert_eq!(whole_pages(page(1, 8193), 4096), 4095..8191);
-        assert!(whole_pages(page(1, 4096), 4096).is_empty());
-        assert!(whole_pages(page(100, 200), 4096).is_empty());
+        let pages = |from: usize, to: usize| whole_pages(4096 + from, to - from, 4096);
+        assert_eq!(pages(0, 8192), 0..8192);
+        assert_eq!(pages(1, 8192), 4095..8191);
+        assert_eq!(pages(1, 8193), 4095..8191);
+        assert!(pages(1, 4096).is_empty());
+        assert!(pages(100, 200).is_empty());
     }
 }

@@ -63,15 +63,20 @@ impl GuestFactory {
 
     /// The functions of the module with their types, as `i32 i64 -> i32`.
     pub(crate) fn functions(&self) -> BTreeMap<String, String> {
-        let exports = self.module.exports().filter_map(|export| {
-            let ty = export.ty();
-            let function = ty.func()?;
-            let parameters = function.params().map(|ty| format!("{ty} ")).collect::<String>();
-            let results = function.results().map(|ty| format!(" {ty}")).collect::<String>();
-            Some((export.name().to_owned(), format!("{parameters}->{results}")))
-        });
-        exports.collect()
+        functions(&self.module)
     }
+}
+
+/// The functions of a module with their types, as `i32 i64 -> i32`.
+pub(crate) fn functions(module: &Module) -> BTreeMap<String, String> {
+    let exports = module.exports().filter_map(|export| {
+        let ty = export.ty();
+        let function = ty.func()?;
+        let parameters = function.params().map(|ty| format!("{ty} ")).collect::<String>();
+        let results = function.results().map(|ty| format!(" {ty}")).collect::<String>();
+        Some((export.name().to_owned(), format!("{parameters}->{results}")))
+    });
+    exports.collect()
 }
 
 impl Factory for GuestFactory {

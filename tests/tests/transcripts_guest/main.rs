@@ -2,10 +2,12 @@
 
 mod guest;
 mod largest;
+mod shared;
 mod verbs;
 
 use guest::GuestFactory;
 use libtest_mimic::{Arguments, Failed, Trial};
+use verbs::Described;
 use wasmcached_tests::{replay::Split, suite};
 
 fn main() {
@@ -22,12 +24,16 @@ fn main() {
         imports => Err(format!("the guest imports {imports:?}").into()),
     });
     let verbs = Trial::test("the guest exports the verbs of the page", || {
-        verbs::check(&solo.functions()).map_err(Failed::from)
+        verbs::check(Described::SingleThreaded, &solo.functions()).map_err(Failed::from)
     });
+    let shared =
+        Trial::test("the guest for many threads imports its memory and exports the verbs of its section", || {
+            shared::check().map_err(Failed::from)
+        });
     let largest = Trial::test("the largest answers of many shards", || largest::check(sharded).map_err(Failed::from));
     suite::run(
         &arguments,
-        vec![imports, verbs, largest],
+        vec![imports, verbs, shared, largest],
         &[("solo", solo, &splits), ("three shards", sharded, &splits)],
     );
 }

@@ -4,14 +4,30 @@ use std::{collections::BTreeMap, path::Path};
 
 const PAGE: &str = "docs/internals/boundary.md";
 
+/// The section of the page about the other module.
+const SHARED_SECTION: &str = "\n## The module for many threads\n";
+
+/// The modules of the page.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Described {
+    /// All of the page, except for one section.
+    SingleThreaded,
+    /// That section.
+    Shared,
+}
+
 /// Compares the functions of the module, with their types, with the signatures of the page.
 ///
 /// # Errors
 /// The functions that differ.
-pub(crate) fn check(functions: &BTreeMap<String, String>) -> Result<(), String> {
+pub(crate) fn check(described: Described, functions: &BTreeMap<String, String>) -> Result<(), String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(PAGE);
     let page = std::fs::read_to_string(path).map_err(|error| format!("{PAGE}: {error}"))?;
-    let cells = page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` |"));
+    let page = page.replace("\r\n", "\n");
+    let (before, rest) = page.split_once(SHARED_SECTION).ok_or(format!("{PAGE} lacks{SHARED_SECTION}"))?;
+    let (section, after) = rest.split_once("\n## ").ok_or(format!("{PAGE} ends with{SHARED_SECTION}"))?;
+    let parts = if described == Described::Shared { [section, ""] } else { [before, after] };
+    let cells = parts.into_iter().flat_map(str::lines).filter_map(|line| line.strip_prefix("| `")?.split_once("` |"));
     let verbs: BTreeMap<String, String> = cells.filter_map(|(cell, _)| signature(cell)).collect();
     let differences = verbs.iter().filter(|(name, ty)| functions.get(*name) != Some(ty));
     let mut differences: Vec<_> = differences.map(|(name, ty)| format!("`{name}` has not the type `{ty}`")).collect();

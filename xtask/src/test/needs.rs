@@ -1,9 +1,7 @@
 //! The needs of the parts: packages, guests, programs. Nothing is set up for parts that do not run.
 
 use crate::{
-    build,
-    guest_build::guest::Guest,
-    guests, packages,
+    build, guests, packages,
     step::{Outcome, step},
 };
 use std::path::PathBuf;
@@ -70,7 +68,7 @@ pub(super) fn set_up(needs: Needs) -> Outcome<Tools> {
         tools.node = Some(step("packages of Node", packages::node)?);
     }
     if needs.guests {
-        guests::build(&[Guest::Shipped, Guest::FaultInjection])?;
+        guests::build(&guests::SERVER_AND_FAULTS)?;
     }
     if needs.faulty_server {
         build::build_fault_injection()?;

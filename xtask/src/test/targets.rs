@@ -23,7 +23,7 @@ const fn row(folder: &'static str, target: &'static str, part: &'static str) -> 
     Row { folder, target, part }
 }
 
-const ROWS: [Row; 18] = [
+const ROWS: [Row; 19] = [
     row("core", "", "core"),
     row("wasm", "", "guest"),
     row("host", "", "host"),
@@ -39,6 +39,7 @@ const ROWS: [Row; 18] = [
     row("tests", "large_items", "host"),
     row("tests", "budgets", "host"),
     row("tests", "memory", "host"),
+    row("tests", "lines", "guest"),
     row("tests", "transcripts_memcached", "memcached"),
     row("tests", "statistics", "memcached"),
     row("tests", "clients", "clients"),

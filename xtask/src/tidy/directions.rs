@@ -24,7 +24,7 @@ const fn room(name: &'static str, modules: &'static [&'static str], uses: &'stat
 }
 
 /// The engine: from bounds and bytes up to the whole.
-const CORE: [Room; 10] = [
+const CORE: [Room; 11] = [
     room("ground", &["limits", "clock", "hash", "wire", "settings", "fault"], &[]),
     room("nouns", &["command", "reply"], &["ground"]),
     room("boundary", &["boundary"], &["ground", "nouns"]),
@@ -34,6 +34,7 @@ const CORE: [Room; 10] = [
     room("store", &["store"], &["ground", "nouns", "boundary", "statistics"]),
     room("front", &["front"], &["ground", "nouns", "boundary", "statistics", "authentication", "protocol"]),
     room("shard", &["shard"], &["ground", "nouns", "boundary", "statistics", "store"]),
+    room("stripes", &["stripes"], &["ground", "nouns", "boundary", "statistics", "store", "shard"]),
     room("engine", &["engine"], &["ground", "nouns", "boundary", "statistics", "front", "shard"]),
 ];
 

@@ -10,10 +10,11 @@ pub(super) const REMEDY: &str = "say in the name what tells the types apart; two
 const FOLDERS: [&str; 3] = ["core/src/", "host/src/", "wasm/src/"];
 
 /// Names that belong to two sides of one thing, and what it is.
-const SHARED: [(&str, &str); 5] = [
+const SHARED: [(&str, &str); 6] = [
     ("Connection", "a socket of the host, and its conversation in the front"),
     ("Front", "the front, and the host's handle of it"),
     ("Shard", "the shard, and the host's handle of it"),
+    ("Desk", "the desk of a thread, the guest's buffers for it, and the host's handle of it"),
     ("Run", "commands for a shard, and their place in guest memory"),
     ("Guest", "a guest of the host, and the guest's side of it"),
 ];

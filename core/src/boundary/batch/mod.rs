@@ -124,7 +124,7 @@ mod tests {
         broadcasts.iter().for_each(|&broadcast| encode_broadcast(&mut bytes, broadcast));
         let limit = ReplyLimit { piece_bytes: 3, reply_bytes: u32::MAX };
         encode_limit(&mut bytes, limit);
-        encode_leave(&mut bytes, cursor());
+        encode_leave(&mut bytes, 7, cursor());
         let mut r = Reader(&bytes);
         for operation in operations() {
             let command = Command { hash: 1 << 63 | 5, key: b"key", operation };
@@ -134,7 +134,7 @@ mod tests {
             assert_eq!(decode_order(&mut r), Some(Order::Broadcast(broadcast)));
         }
         assert_eq!(decode_order(&mut r), Some(Order::Limit(limit)));
-        assert_eq!(decode_order(&mut r), Some(Order::Leave(cursor())));
+        assert_eq!(decode_order(&mut r), Some(Order::Leave(7, cursor())));
         assert_eq!(decode_order(&mut r), None);
         for cut in 0..40 {
             assert!(cut < 35 || decode_order(&mut Reader(&bytes[..cut])).is_some());

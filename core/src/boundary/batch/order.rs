@@ -24,8 +24,8 @@ pub enum Order<'a> {
     Broadcast(Broadcast),
     /// A limit on the replies to the commands that follow. It has no reply.
     Limit(ReplyLimit),
-    /// A reader needs the rest of a long value no longer. It has no reply.
-    Leave(ValueCursor),
+    /// A reader needs the rest of a long value no longer: the hash of its key, and its place. It has no reply.
+    Leave(u64, ValueCursor),
 }
 
 /// Bounds of the replies to a run, smaller or larger than usual.
@@ -265,9 +265,10 @@ pub fn encode_limit(out: &mut Vec<u8>, limit: ReplyLimit) {
 }
 
 /// Appends that a reader needs the rest of a long value no longer.
-pub fn encode_leave(out: &mut Vec<u8>, cursor: ValueCursor) {
+pub fn encode_leave(out: &mut Vec<u8>, hash: u64, cursor: ValueCursor) {
     let mut w = Writer(out);
     w.u8(BROADCAST | LEAVE);
+    w.u64(hash);
     w.u64(place_of(cursor));
     w.u64(cursor.sequence.get());
 }
@@ -401,7 +402,10 @@ fn decode_rare<'a>(r: &mut Reader<'a>) -> Option<Order<'a>> {
     r.u8()?;
     match tag {
         REPEATED_READ => decode_command(r).map(Order::RepeatedRead),
-        LEAVE => cursor_of(r.u64()?, r.u64()?).map(Order::Leave),
+        LEAVE => {
+            let hash = r.u64()?;
+            Some(Order::Leave(hash, cursor_of(r.u64()?, r.u64()?)?))
+        }
         _ => Some(Order::Limit(ReplyLimit { piece_bytes: r.u32()?, reply_bytes: r.u32()? })),
     }
 }

@@ -4,6 +4,7 @@ use super::super::{Shared, statistics};
 use crate::{
     guest::{Fault, Front},
     network::registry::RegistryEntry,
+    stores::Desks,
 };
 use std::sync::Arc;
 use wasmcached_core::boundary::{
@@ -23,15 +24,18 @@ pub(super) struct RequestOrigin<'w> {
 pub(super) fn execute_runs(
     shared: &Shared,
     front: &mut Front,
+    desks: &mut Desks,
     origin: &RequestOrigin<'_>,
     now: u32,
 ) -> Result<(), Fault> {
-    shared.stores.execute_runs(front, now, |front, request| answer(shared, front, origin, request, now))
+    shared
+        .stores
+        .execute_runs(front, desks, now, |front, desks, request| answer(shared, (front, desks), origin, request, now))
 }
 
 fn answer(
     shared: &Shared,
-    front: &mut Front,
+    (front, desks): (&mut Front, &mut Desks),
     origin: &RequestOrigin<'_>,
     request: HostRequest,
     now: u32,
@@ -44,7 +48,7 @@ fn answer(
         HostRequest::ResetStatistics => statistics::reset(shared),
         HostRequest::Verbosity(level) => shared.log.set_level(level),
         HostRequest::MemoryLimit(bytes) => {
-            let done = shared.stores.limit(front, bytes, now)?;
+            let done = shared.stores.limit(front, desks, bytes, now)?;
             return Ok(vec![u8::from(done)]);
         }
         HostRequest::Clock(order) => shared.clock.apply(order),

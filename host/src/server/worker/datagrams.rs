@@ -59,7 +59,7 @@ impl Worker {
                 self.publish_counts()?;
                 let origin =
                     answers::RequestOrigin { entry: &self.udp_sockets[number].entry, stream: None, worker: self.index };
-                answers::execute_runs(&self.shared, &mut self.front, &origin, self.now)?;
+                answers::execute_runs(&self.shared, &mut self.front, &mut self.desks, &origin, self.now)?;
                 if self.shared.clock.is_altered() {
                     // A run may have moved the clock.
                     self.read_clock()?;

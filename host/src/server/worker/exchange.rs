@@ -294,7 +294,7 @@ impl Worker {
         let mut status = self.front.advance(NO_CONNECTION, 0, self.now)?;
         while status.runs() {
             // None of these runs asks the host.
-            self.shared.stores.execute_runs(&mut self.front, self.now, |_, _| Ok(Vec::new()))?;
+            self.shared.stores.execute_runs(&mut self.front, &mut self.desks, self.now, |_, _, _| Ok(Vec::new()))?;
             status = self.front.resume(self.now)?;
         }
         Ok(())
@@ -306,7 +306,7 @@ impl Worker {
         let connection = &mut self.connections[index];
         let origin =
             answers::RequestOrigin { entry: &connection.entry, stream: Some(connection.guest), worker: self.index };
-        answers::execute_runs(&self.shared, &mut self.front, &origin, self.now)?;
+        answers::execute_runs(&self.shared, &mut self.front, &mut self.desks, &origin, self.now)?;
         if connection.entry.is_watching() && !connection.is(ConnectionFlag::Watching) {
             connection.set(ConnectionFlag::Watching, true);
             self.watchers.push(index);

@@ -28,6 +28,7 @@ use crate::{
         tls::Scratch,
     },
     options::Security,
+    stores::Desks,
 };
 use connection::{Connection, ConnectionFlag};
 use mio::{Events, Poll, Token};
@@ -59,6 +60,7 @@ pub(super) struct Worker {
     index: usize,
     poll: Poll,
     front: FrontSlot,
+    desks: Desks,
     /// The front's count of yields when it was last added to the statistics.
     yields_seen: u32,
     /// The front's counts of logins when they were last added to the statistics.
@@ -103,11 +105,13 @@ impl Worker {
             UdpSocket::new(listener, poll.registry(), Token(FIRST_UDP_SOCKET + number), &shared.registry, now)
         });
         let udp_sockets = udp_sockets.collect::<io::Result<_>>()?;
+        let desks = shared.stores.desks(index);
         Ok(Self {
             shared,
             index,
             poll,
             front: FrontSlot::new(front),
+            desks,
             yields_seen: 0,
             logins_seen: (0, 0),
             refusals_seen: [0; Refusals::COUNT],
@@ -130,6 +134,7 @@ impl Worker {
     /// Serves until the server stops.
     pub(super) fn run(mut self) {
         let mut events = Events::with_capacity(EVENTS_MAX);
+        self.shared.stores.take_desks(&mut self.desks, self.now);
         let opened = self.open_udp_sockets();
         self.replace_front(opened);
         while !self.shared.is_stopping() {
@@ -202,6 +207,10 @@ impl Worker {
                 Message::Connection(incoming) => self.open(incoming),
                 Message::Job(job) => job(&mut self.front),
                 Message::Budget(order) => self.on_budget_order(order),
+                Message::ShardReplaced => {
+                    self.shared.stores.leave_replaced(&mut self.desks);
+                    Ok(())
+                }
                 // The last watcher may have been closed while this batch was on its way.
                 Message::Events(_) if self.watchers.is_empty() => Ok(()),
                 Message::Events(batch) => {
