@@ -372,11 +372,12 @@ impl Shards {
         let end = Instant::now() + duration;
         let (lock, woken) = &self.replaced;
         let mut guard = lock.lock();
-        while !woken.wait_until(&mut guard, end).timed_out() {
+        loop {
             self.leave_replaced(desks);
+            if woken.wait_until(&mut guard, end).timed_out() {
+                return;
+            }
         }
-        drop(guard);
-        self.leave_replaced(desks);
     }
 
     /// Drops the instances of this thread in memories of replaced shards. The last one frees the memory.
