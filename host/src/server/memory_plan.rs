@@ -191,8 +191,8 @@ mod tests {
         buffers_bytes: 16 << 20,
     };
 
-    /// With items of 1 MiB, replies of 256 KiB, and an eighth of the shard.
-    const COMPACT: MemoryLayout = MemoryLayout::Compact { growth_bytes: 17 << 20 };
+    /// With items of 1 MiB and replies of 256 KiB.
+    const COMPACT: MemoryLayout = MemoryLayout::Compact { growth_bytes: 13 << 20 };
 
     fn limit(kind: MemoryLimitKind, mib: u64) -> MemoryLimit {
         MemoryLimit { kind, bytes: mib << 20, used_bytes: 10 << 20 }
