@@ -183,17 +183,18 @@ pub const HELD_REST_DIVISOR: u32 = 2;
 /// Least budget of what connections hold.
 pub const BUFFERS_BYTES_MIN: u64 = 16 * 1024 * 1024;
 
-/// Largest budget of what connections hold, unless two of the largest items need more: the memory of one front, which
-/// may hold all of it, has 4 GiB.
+/// Largest budget of what connections hold, unless one and a half of the largest items need more: the memory of one front,
+/// which may hold all of it, has 4 GiB.
 pub const BUFFERS_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 
-/// The budget of what the connections of a server hold together: a quarter of its memory, and room for two items of the
-/// largest size, so that one upload never has to wait for itself.
+/// The budget of what the connections of a server hold together: a quarter of its memory, less the largest item, which is
+/// there a second time while a shard stores it. At least one and a half of the largest items, so that an upload has room
+/// beside what is left to small requests.
 pub const fn buffers_bytes_max(memory_bytes: u64, item_bytes_max: u32) -> u64 {
-    let share = memory_bytes / 4;
+    let share = (memory_bytes / 4).saturating_sub(item_bytes_max as u64);
     let share = if share < BUFFERS_BYTES_MAX { share } else { BUFFERS_BYTES_MAX };
     let least = if share < BUFFERS_BYTES_MIN { BUFFERS_BYTES_MIN } else { share };
-    let items = 2 * item_bytes_max as u64;
+    let items = item_bytes_max as u64 * 3 / 2;
     if least < items { items } else { least }
 }
 

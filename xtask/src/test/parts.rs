@@ -11,7 +11,7 @@ use crate::{
 use std::{env, process::Command};
 
 /// How long each target of the fuzzer runs.
-const FUZZ_SECONDS: u32 = 30;
+const FUZZ_SECONDS: u32 = 20;
 /// How long the soak runs; by hand it runs longer.
 const SOAK_SECONDS: u32 = 20;
 /// How long random conversations are compared.
