@@ -188,8 +188,8 @@ mod tests {
         buffers_bytes: 16 << 20,
     };
 
-    /// With items of 1 MiB, replies of 256 KiB, and an eighth of the shard.
-    const COMPACT: MemoryLayout = MemoryLayout::Compact { growth_bytes: 17 << 20 };
+    /// With items of 1 MiB and replies of 256 KiB.
+    const COMPACT: MemoryLayout = MemoryLayout::Compact { growth_bytes: 13 << 20 };
 
     fn limit(kind: MemoryLimitKind, mib: u64) -> MemoryLimit {
         MemoryLimit { kind, bytes: mib << 20, used_bytes: 10 << 20 }
@@ -227,10 +227,10 @@ mod tests {
         let full = limits::SHARD_BYTES_MAX >> 20;
         assert_eq!(outcome(DEMAND, &address_space(20 << 10)), Ok((COMPACT, full)));
         assert_eq!(outcome(DEMAND, &address_space(2000)), Ok((COMPACT, 64)));
-        let plan = DEMAND.plan(&address_space(350)).unwrap();
+        let plan = DEMAND.plan(&address_space(340)).unwrap();
         assert_eq!((plan.layout, plan.capacity_bytes), (COMPACT, (32 << 20) + 1));
         let notice = plan.notice.unwrap();
-        assert!(notice.contains("(ulimit -v) is 358400 KiB"), "{notice}");
+        assert!(notice.contains("(ulimit -v) is 348160 KiB"), "{notice}");
         let enough = wanted(&notice);
         assert_eq!(outcome(DEMAND, &address_space(enough)), Ok((MemoryLayout::Reserved, full)));
         assert_eq!(outcome(DEMAND, &address_space(enough - 2)), Ok((COMPACT, full)));
