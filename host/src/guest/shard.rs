@@ -52,6 +52,11 @@ impl Shard {
         self.guest.sweep(&self.upkeep, now, steps)
     }
 
+    /// Returns the buffer of a long run to the system.
+    pub(crate) fn reclaim(&mut self) -> Result<bool, Fault> {
+        self.guest.reclaim(&self.upkeep)
+    }
+
     /// Changes the size of the pool; false if that is impossible.
     pub(crate) fn limit(&mut self, bytes: u64) -> Result<bool, Fault> {
         self.guest.call(&self.upkeep.limit, bytes).map(|done| done != 0)

@@ -23,6 +23,8 @@ use wasmcached_core::{
 pub(super) struct Shards {
     shards: Box<[Mutex<ShardState>]>,
     context: Context,
+    /// One long run at a time is in a shard: it is there a second time, beyond the limits of store and connections.
+    long_runs: Mutex<()>,
 }
 
 /// Everything that each shard uses besides its own state.
@@ -64,7 +66,8 @@ impl Shards {
             Ok(Mutex::new(ShardState { shard, config, memory_bytes_before: memory_bytes, tried_at: now, watched }))
         });
         let shards = shards.collect::<Result<_, Fault>>()?;
-        Ok(Self { shards, context: Context { module: module.clone(), watching, faults } })
+        let context = Context { module: module.clone(), watching, faults };
+        Ok(Self { shards, context, long_runs: Mutex::new(()) })
     }
 
     /// Number of shards.
@@ -120,14 +123,16 @@ impl Shards {
     ) -> Result<bool, Fault> {
         let context = &self.context;
         let shard = self.shards.get(shard).ok_or_else(|| invalid("a shard that does not exist"))?;
+        let (commands, tail) = (front.commands(run)?, front.tail(run)?);
+        let bytes = commands.len() + tail.len();
+        let is_long = bytes > limits::RUN_BYTES_KEPT_MAX;
+        let _turn = is_long.then(|| self.long_runs.lock());
         let mut state = shard.lock();
         if state.shard(context, now).is_none() {
             front.reply(index, RunOutcome::Lost, 0)?;
             return Ok(true);
         }
         let ShardState { shard: Some(shard), watched, .. } = &mut *state else { return Ok(true) };
-        let (commands, tail) = (front.commands(run)?, front.tail(run)?);
-        let bytes = commands.len() + tail.len();
         let kinds = context.watching.kinds();
         let watching = if kinds == *watched { Ok(()) } else { shard.watch(kinds) };
         *watched = kinds;
@@ -144,6 +149,10 @@ impl Shards {
                 *room = room.saturating_sub(replies.len());
                 front.reply(index, RunOutcome::Executed(executed), replies.len())?.copy_from_slice(replies);
                 let hands_over = shard.hands_over();
+                if is_long && let Err(fault) = shard.reclaim() {
+                    state.replace(context, now, &fault);
+                    return Ok(executed >= run.count);
+                }
                 state.post_events(context, now);
                 if hands_over {
                     // A thread that walks again and again would take the lock back before a waiting one has woken up.
