@@ -47,15 +47,21 @@ fn held_bytes(writer: &mut Client) -> usize {
     writer.statistic("held_value_bytes").parse().unwrap()
 }
 
+/// A server, a client that has replaced or deleted all values, and the clients that still read them.
+fn late_readers(name: &str, flags: &str) -> (Server, Client, Vec<Client>) {
+    let server = Server::start(name, flags);
+    let mut writer = Client::connect(server.address);
+    let readers = readers(&server, &mut writer);
+    replace_all(&mut writer);
+    let held = held_bytes(&mut writer);
+    assert!(held > READERS * VALUE_BYTES * 9 / 10, "{flags}: {held}");
+    (server, writer, readers)
+}
+
 #[test]
 fn late_readers_get_values_that_are_gone() {
     for flags in FLAGS {
-        let server = Server::start("late-readers", flags);
-        let mut writer = Client::connect(server.address);
-        let readers = readers(&server, &mut writer);
-        replace_all(&mut writer);
-        let held = held_bytes(&mut writer);
-        assert!(held > READERS * VALUE_BYTES * 9 / 10, "{flags}: {held}");
+        let (_server, mut writer, readers) = late_readers("late-readers", flags);
         for (number, mut reader) in readers.into_iter().enumerate() {
             let mut received = vec![0; VALUE_BYTES];
             reader.0.read_exact(&mut received).unwrap();
@@ -74,11 +80,7 @@ fn late_readers_get_values_that_are_gone() {
 #[test]
 fn clients_that_are_gone_hold_nothing() {
     for flags in FLAGS {
-        let server = Server::start("gone-readers", flags);
-        let mut writer = Client::connect(server.address);
-        let readers = readers(&server, &mut writer);
-        replace_all(&mut writer);
-        assert!(held_bytes(&mut writer) > READERS * VALUE_BYTES * 9 / 10, "{flags}");
+        let (_server, mut writer, readers) = late_readers("gone-readers", flags);
         drop(readers);
         wait_for("nothing is held", || (held_bytes(&mut writer) == 0).then_some(()));
         assert_eq!(writer.statistic("values_lost"), "0", "{flags}");

@@ -68,8 +68,8 @@ mod word {
 /// A larger window or scratch buffer is freed as soon as a smaller one suffices.
 const BUFFER_BYTES_KEPT_MAX: usize = 64 * 1024;
 
-/// Segments that the upkeep of one second visits.
-const SWEEP_STEPS: u32 = 4;
+/// Segments that the upkeep of one second visits: in 4 MiB, one in 128.
+const SWEEP_STEPS: u32 = 8;
 
 /// One cache.
 #[wasm_bindgen]

@@ -7,15 +7,17 @@ use std::{
     process::Command,
 };
 
-/// The profile of these programs, and the name of their folder.
-const PROFILE: &str = "cross";
+/// The profile of programs that run for a moment or not at all, and the name of their folder.
+pub(crate) const BRIEF: &str = "cross";
+/// The profile of the product, and the name of its folder.
+pub(crate) const PRODUCT: &str = "release";
 /// The build for macOS needs the feature; with it, all builds share one build script.
-const PRODUCT: [&str; 6] = ["--profile", PROFILE, "--package", "wasmcached", "--features", "cross"];
+const ARGUMENTS: [&str; 4] = ["--package", "wasmcached", "--features", "cross"];
 
 /// Arguments of a cargo of that toolchain that builds the server and its standard library for `target`.
-pub(crate) fn product_arguments(command: &mut Command, target: &str) {
-    command.args(["--target", target, "-Zbuild-std=std,panic_abort,panic_unwind"]);
-    command.arg("--target-dir").arg(target_directory()).args(PRODUCT);
+pub(crate) fn product_arguments(command: &mut Command, target: &str, profile: &str) {
+    command.args(["--target", target, "--profile", profile, "-Zbuild-std=std,panic_abort,panic_unwind"]);
+    command.arg("--target-dir").arg(target_directory()).args(ARGUMENTS);
 }
 
 /// Lets the workspace's crates be linted as they are compiled; a warning is an error. A lint of its own would check every
@@ -28,8 +30,8 @@ pub(crate) fn lint_while_compiling(command: &mut Command, toolchain: &Toolchain)
 }
 
 /// The folder of the program for `target`.
-pub(crate) fn program_folder(target: &str) -> PathBuf {
-    target_directory().join(target).join(PROFILE)
+pub(crate) fn program_folder(target: &str, profile: &str) -> PathBuf {
+    target_directory().join(target).join(profile)
 }
 
 /// Cargo, or a program that calls it, with the toolchain's compiler and these folders in the search path.

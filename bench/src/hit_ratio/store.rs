@@ -149,16 +149,19 @@ mod tests {
 
     #[test]
     fn weights_equal_the_bytes_of_the_store() {
-        let mut store = Replay::new(&STORES[0], 64 << 20).unwrap();
-        let sizes = [0, 1, 2, 3, 4, 100, 4095, 4096, 65_535, 65_536, 500_000];
-        let requests = (0..).zip(sizes).flat_map(|(key, value_bytes)| {
-            [0, 60].map(|ttl_s| Request { key: key * 2 + u32::from(ttl_s != 0), value_bytes, ttl_s, second: 0 })
-        });
-        let mut sum = 0;
-        for request in requests {
-            store.request(&request);
-            sum += log_bytes(&request);
+        // With `lru` an item has a word for its last use, which costs the memory of the cache that is compared.
+        for (kind, last_use_bytes) in [(&STORES[0], 4), (&STORES[1], 0)] {
+            let mut store = Replay::new(kind, 64 << 20).unwrap();
+            let sizes = [0, 1, 2, 3, 4, 100, 4095, 4096, 65_535, 65_536, 500_000];
+            let requests = (0..).zip(sizes).flat_map(|(key, value_bytes)| {
+                [0, 60].map(|ttl_s| Request { key: key * 2 + u32::from(ttl_s != 0), value_bytes, ttl_s, second: 0 })
+            });
+            let mut sum = 0;
+            for request in requests {
+                store.request(&request);
+                sum += log_bytes(&request) + last_use_bytes;
+            }
+            assert_eq!(store.counters().bytes, sum, "{}", kind.name);
         }
-        assert_eq!(store.counters().bytes, sum);
     }
 }

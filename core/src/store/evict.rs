@@ -308,7 +308,7 @@ impl Store {
         }
         let front = self.evictor.fronts[list.0 as usize].replace(victim);
         if front.map_or(self.log.oldest(list), |front| front.segment) != victim.segment {
-            self.pool.holds.note_passed();
+            self.pool.holds.has_passed = true;
         }
     }
 

@@ -33,7 +33,7 @@ pub(super) struct Holds {
     /// Holds that cover each held segment.
     pub(super) covered: BTreeMap<u32, u32>,
     sequence: u64,
-    /// Segments without live items.
+    /// Held segments that have left the log: they have no live items.
     pub(super) kept: u32,
     /// Eviction spares no segments: nothing else is left.
     pub(super) spares_nothing: bool,
@@ -50,19 +50,9 @@ impl Holds {
         self.holds.is_empty()
     }
 
-    /// Number of held segments that have left the log.
-    pub(super) fn kept(&self) -> u32 {
-        self.kept
-    }
-
     /// Whether the bytes of this segment must not change.
     pub(super) fn covers(&self, segment: SegmentId) -> bool {
         self.covered.contains_key(&segment.0)
-    }
-
-    /// Notes that eviction has passed over segments.
-    pub(super) fn note_passed(&mut self) {
-        self.has_passed = true;
     }
 
     /// The hold, if it is still there.

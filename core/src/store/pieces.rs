@@ -26,7 +26,7 @@ impl Store {
 
     /// Bytes of the pool that belong to no item any more, and are kept for readers of long values.
     pub fn held_bytes(&self) -> u64 {
-        u64::from(self.pool.holds.kept()) * u64::from(self.pool.segment_bytes())
+        u64::from(self.pool.holds.kept) * u64::from(self.pool.segment_bytes())
     }
 
     /// The addresses of all values. They never change.
