@@ -197,8 +197,9 @@ impl Scenario {
         // Each connection that was ended for others is counted: with its request, or with its replies.
         let refused = statistic(address, "read_buf_oom") + statistic(address, "response_obj_oom");
         assert_eq!(refused, statistic(address, "buffers_ended_connections"), "{}", self.name);
-        let has_uploads = self.patterns.iter().any(|pattern| matches!(pattern, Uploads { .. }));
-        assert!(!has_uploads || refused > 0, "{}", self.name);
+        // Uploads that fill the budget have to end for others. A budget of few large items may have room for the victims.
+        let fills = |pattern: &Pattern| matches!(pattern, Uploads { announced, .. } if *announced <= MB);
+        assert!(!self.patterns.iter().any(fills) || refused > 0, "{}", self.name);
     }
 }
 
