@@ -105,6 +105,7 @@ mod unix {
     };
     use nix::sys::signal::Signal;
     use std::{
+        io::ErrorKind,
         os::unix::net::UnixStream,
         process::{Command, Stdio},
         sync::atomic::{AtomicBool, AtomicUsize, Ordering},
