@@ -144,6 +144,17 @@ pub const STRIPE_BYTES: u64 = 8 << 20;
 /// Largest items that a stripe has room for.
 pub const STRIPE_ITEMS_MIN: u64 = 8;
 
+/// Bytes of orders, and of replies, that a desk in a shard keeps room for between two runs: as much as most runs have. There is
+/// a desk for each thread in each shard.
+pub const DESK_BYTES_KEPT_MAX: usize = 64 * 1024;
+
+/// The memory beyond that of its stores that a shard of stripes lends to those in which clients read values that are gone:
+/// one in so many bytes. Such values may take half of a stripe, and that is room for four of the largest items.
+pub const LOANS_DIVISOR: u64 = 4;
+
+/// The most of it, of all shards together. Stripes of larger stores have room of their own.
+pub const LOANS_BYTES_MAX: u64 = 32 << 20;
+
 /// Stripes of all shards of a server that are enough: of eight threads that are in a stripe for a third of their time, one in
 /// thirty meets another there. Each stripe writes to segments of its own, so more of them fit worse into caches.
 pub const STRIPES_ENOUGH: u32 = 64;

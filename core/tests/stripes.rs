@@ -21,7 +21,7 @@ use wasmcached_core::{
         ArithmeticOptions, Broadcast, Command, Direction, Extent, Operation, StoreMode, StoreOptions, Touched, Walk,
     },
     hash::Seed,
-    reply::Reply,
+    reply::{Reply, Unread},
     shard::Shard,
     statistics::{Classes, Counters, Prefixes, Sizes},
     stripes::{Batch, LimitChange, Processor, Stripes},
@@ -222,6 +222,63 @@ fn the_largest_item_is_stored_in_each_stripe() {
         assert!(matches!(batch::decode_reply(&mut r), Some(Reply::Stored { .. })), "{key}");
         assert!(matches!(batch::decode_reply(&mut r), Some(Reply::Found(_))), "{key}");
     }
+    stripes.check();
+}
+
+/// Stores versions of a key, and begins to read each. Then reads the rest of all of them; returns how many were whole.
+fn read_versions_late(stripes: &Stripes, versions: usize, bytes: usize) -> usize {
+    let key = b"versions";
+    let begin = |letter: u8| {
+        let mut orders = Vec::new();
+        batch::encode_command(&mut orders, &command(key, set(&vec![letter; bytes], None)));
+        batch::encode_command(&mut orders, &command(key, Operation::Get { touch: None }));
+        let replies = execute(stripes, 0, &orders, 2);
+        let mut r = Reader(&replies);
+        assert!(matches!(batch::decode_reply(&mut r), Some(Reply::Stored { .. })));
+        let Some(Reply::Found(found)) = batch::decode_reply(&mut r) else { panic!("not found") };
+        found.value.unread().expect("a long value")
+    };
+    let begun: Vec<_> = (0..versions as u8).map(|letter| (letter, begin(letter))).collect();
+    let whole = begun.into_iter().filter(|&(letter, Unread { cursor, mut position, value_bytes })| {
+        while position < value_bytes {
+            let length = (value_bytes - position).min(1 << 18);
+            let mut orders = Vec::new();
+            batch::encode_command(&mut orders, &command(key, Operation::Piece { cursor, position, length }));
+            let replies = execute(stripes, 0, &orders, 1);
+            let Some(Reply::Piece(value)) = batch::decode_reply(&mut Reader(&replies)) else { return false };
+            value.for_each_piece(|piece| assert!(piece.iter().all(|&byte| byte == letter), "another version"));
+            position += length;
+        }
+        let mut orders = Vec::new();
+        batch::encode_leave(&mut orders, SEED.hash(key), cursor);
+        execute(stripes, 0, &orders, 1);
+        true
+    });
+    whole.count()
+}
+
+/// All versions are in one stripe, which has 8 MiB. Beyond half of it, loans of a quarter of the shard are enough.
+#[test]
+fn readers_of_one_key_have_more_room_than_its_stripe() {
+    let with_capacity = |memory_bytes_capacity| {
+        let store = StoreConfig { memory_bytes_capacity, ..config(64 * MIB).store };
+        stripes(&Config { store, ..config(64 * MIB) }, 1)
+    };
+    let bytes = 1_000_000;
+    let stripes = with_capacity(256 * MIB);
+    for _ in 0..3 {
+        assert_eq!(read_versions_late(&stripes, 18, bytes), 18);
+        stripes.check();
+        let counters = Counters::decode_merged(&broadcast(&stripes, 0, Broadcast::Counters));
+        assert_eq!(counters.held_value_bytes, 0);
+    }
+    let whole = read_versions_late(&stripes, 30, bytes);
+    assert!((18..22).contains(&whole), "{whole}: readers hold half of a stripe, and the loans");
+    stripes.check();
+    // A pool that has no addresses beyond its limit gets no loans.
+    let stripes = with_capacity(64 * MIB);
+    let whole = read_versions_late(&stripes, 10, bytes);
+    assert!((4..6).contains(&whole), "{whole}: half of a stripe, and the version that is stored");
     stripes.check();
 }
 

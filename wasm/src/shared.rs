@@ -16,7 +16,7 @@ use core::{
 use spin::Once;
 use wasmcached_core::{
     boundary::{ABI_VERSION, config::Config, event::Kinds},
-    limits::RUN_BYTES_KEPT_MAX,
+    limits::DESK_BYTES_KEPT_MAX,
     stripes::{Batch, LimitChange, Processor, Stripes},
 };
 
@@ -24,7 +24,7 @@ use wasmcached_core::{
 const EVENTS_HEAD_BYTES: usize = 3 * 4;
 
 /// Bytes of the buffer for the orders of a run that a desk has from the start.
-const ORDERS_BYTES: usize = 64 * 1024;
+const ORDERS_BYTES: usize = 8 * 1024;
 
 /// The words through which verbs of the whole memory return more than one number.
 #[repr(C)]
@@ -171,9 +171,12 @@ pub extern "C" fn desk(desk: u32) -> u32 {
 pub extern "C" fn orders(desk: u32, bytes: u32) {
     let Some(desk) = STATE.get().and_then(|state| state.desks.get(desk as usize)) else { return };
     let mut buffers = desk.buffers.lock();
-    if buffers.orders.len() < bytes as usize {
+    let bytes = bytes as usize;
+    if buffers.orders.len() < bytes {
+        // A buffer that is kept grows in few steps.
+        let bytes = if bytes <= DESK_BYTES_KEPT_MAX { bytes.next_power_of_two() } else { bytes };
         buffers.orders = Vec::new();
-        buffers.orders.resize(bytes as usize, 0);
+        buffers.orders.resize(bytes, 0);
     }
     desk.show_orders(&mut buffers);
 }
@@ -188,7 +191,7 @@ pub extern "C" fn execute(desk: u32, from: u32, bytes: u32, count: u32, now: u32
     let mut buffers = buffers.lock();
     let DeskBuffers { orders, replies, .. } = &mut *buffers;
     replies.clear();
-    replies.shrink_to(RUN_BYTES_KEPT_MAX);
+    replies.shrink_to(DESK_BYTES_KEPT_MAX);
     let Some(orders) = orders.get(..bytes as usize) else { return 0 };
     let batch = Batch { orders, from: from as usize, count, now, room: room as usize };
     let executed = state.stripes.execute_batch(desk as usize, &batch, replies, &Machine);
@@ -204,11 +207,11 @@ pub extern "C" fn execute(desk: u32, from: u32, bytes: u32, count: u32, now: u32
 pub extern "C" fn trim(desk: u32) {
     let Some(desk) = STATE.get().and_then(|state| state.desks.get(desk as usize)) else { return };
     let mut buffers = desk.buffers.lock();
-    if buffers.orders.len() > RUN_BYTES_KEPT_MAX {
+    if buffers.orders.len() > DESK_BYTES_KEPT_MAX {
         buffers.orders = alloc::vec![0; ORDERS_BYTES];
         desk.show_orders(&mut buffers);
     }
-    if buffers.replies.capacity() > RUN_BYTES_KEPT_MAX {
+    if buffers.replies.capacity() > DESK_BYTES_KEPT_MAX {
         buffers.replies = Vec::new();
     }
 }

@@ -38,7 +38,8 @@ impl Store {
         assert_eq!(index, self.index.segments());
         assert_eq!(index + log + held, pool.used());
         pool.check_holds();
-        assert!(pool.used() <= pool.limit() && self.target <= pool.limit() && pool.limit() <= pool.capacity());
+        assert!(pool.used() <= pool.limit() + pool.lent() && pool.used() <= pool.capacity());
+        assert!(self.target <= pool.limit() && pool.limit() <= pool.capacity());
         let (lists, present) = pool.free_lists();
         let [kept, absent, leaving] = lists.map(|first| {
             let (mut id, mut listed) = (first, 0);

@@ -29,6 +29,28 @@ impl Store {
         u64::from(self.pool.holds.kept) * u64::from(self.pool.segment_bytes())
     }
 
+    /// Bytes that are lent beyond the limit of the pool.
+    pub fn lent_bytes(&self) -> u64 {
+        u64::from(self.pool.lent()) * u64::from(self.pool.segment_bytes())
+    }
+
+    /// Whether another loan than the present one would be right: as many bytes as are kept for readers.
+    #[inline]
+    pub(crate) fn needs_other_loan(&self) -> bool {
+        self.pool.holds.kept != self.pool.lent()
+    }
+
+    /// The loan that would be right, of at most `bytes_max`.
+    pub(crate) fn right_loan_bytes(&self, bytes_max: u64) -> u64 {
+        let segment_bytes = u64::from(self.pool.segment_bytes());
+        self.held_bytes().min(bytes_max / segment_bytes * segment_bytes)
+    }
+
+    /// Lends bytes beyond the limit of the pool, so that what clients still read takes no room from what is stored.
+    pub(crate) fn lend(&mut self, bytes: u64) {
+        self.pool.lend((bytes / u64::from(self.pool.segment_bytes())) as u32);
+    }
+
     /// The addresses of all values. They never change.
     pub fn addresses(&self) -> Range<usize> {
         self.pool.addresses()

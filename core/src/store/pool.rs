@@ -49,7 +49,9 @@ pub(super) struct Pool {
     used: u32,
     limit: u32,
     capacity: u32,
-    /// Segments that may be kept for readers.
+    /// Segments that may be taken beyond the limit, for those that are kept for readers.
+    lent: u32,
+    /// Segments that may be kept for readers, without those that are lent.
     held_max: u32,
     pub(super) holds: Holds,
 }
@@ -70,7 +72,7 @@ impl Pool {
         let segment_shift = segment_bytes.trailing_zeros();
         let [free, absent, leaving] = [SegmentId::NONE; 3];
         let (held_max, holds) = (held_max_of(limit), Holds::default());
-        let (present, used) = (0, 0);
+        let (present, used, lent) = (0, 0, 0);
         Some(Self {
             bytes,
             base,
@@ -83,6 +85,7 @@ impl Pool {
             used,
             limit,
             capacity,
+            lent,
             held_max,
             holds,
         })
@@ -117,10 +120,10 @@ impl Pool {
         self.segment_shift - QUARTERS.ilog2()
     }
 
-    /// Number of segments that can be taken below the limit.
+    /// Number of segments that can be taken below the limit, and of those that are lent.
     #[inline]
     pub(super) fn available(&self) -> u32 {
-        self.limit.saturating_sub(self.used)
+        (self.limit + self.beyond()).saturating_sub(self.used)
     }
 
     /// Segments taken.
@@ -142,6 +145,24 @@ impl Pool {
     pub(super) fn set_limit(&mut self, limit: u32) {
         assert!(limit <= self.capacity);
         self.limit = limit;
+    }
+
+    /// Segments that are lent beyond the limit.
+    #[inline]
+    pub(super) fn lent(&self) -> u32 {
+        self.lent
+    }
+
+    /// Lends so many segments beyond the limit. They cannot be taken where the limit is as high as possible.
+    pub(super) fn lend(&mut self, segments: u32) {
+        self.lent = segments;
+        self.bound_held();
+    }
+
+    /// The lent segments that can be taken.
+    #[inline]
+    fn beyond(&self) -> u32 {
+        self.lent.min(self.capacity - self.limit)
     }
 
     /// Takes a segment; `None` at the limit.
@@ -197,7 +218,7 @@ impl Pool {
 
     /// Number of segments that may be kept for readers.
     pub(super) fn held_max(&self) -> u32 {
-        self.held_max
+        self.held_max + self.beyond()
     }
 
     /// Sets the number of segments of which a part may be kept for readers.
@@ -213,7 +234,10 @@ impl Pool {
             self.segment_mut(self.leaving).next = self.absent;
             self.absent = core::mem::replace(&mut self.leaving, SegmentId::NONE);
         }
-        if self.present <= self.limit || self.free == SegmentId::NONE || (self.segment_bytes() as usize) < PAGE_BYTES {
+        if self.present <= self.limit + self.beyond()
+            || self.free == SegmentId::NONE
+            || (self.segment_bytes() as usize) < PAGE_BYTES
+        {
             return None;
         }
         let id = self.free;

@@ -10,6 +10,7 @@
 
 mod broadcast;
 mod desk;
+mod loans;
 mod shape;
 mod upkeep;
 
@@ -33,6 +34,7 @@ use core::{
     sync::atomic::{AtomicBool, AtomicU32, Ordering},
 };
 use desk::{Desk, DeskState};
+use loans::Loans;
 use shape::Shape;
 use spin::mutex::{SpinMutex, SpinMutexGuard};
 pub use upkeep::LimitChange;
@@ -53,6 +55,7 @@ pub trait Processor {
 /// See the module.
 pub struct Stripes {
     stripes: Box<[Stripe]>,
+    loans: Loans,
     desks: Box<[Desk]>,
     /// The position of this shard among all shards, and their number.
     place: (u32, u32),
@@ -101,6 +104,7 @@ pub struct Executed {
 struct Held<'s> {
     shard: SpinMutexGuard<'s, Shard>,
     shape: &'s Shape,
+    loans: &'s Loans,
     desk: &'s mut DeskState,
     is_watched: bool,
 }
@@ -111,6 +115,9 @@ impl Drop for Held<'_> {
         let store = self.shard.store_mut();
         store.exchange_counters(&mut self.desk.counters);
         self.shape.publish(store);
+        if store.needs_other_loan() {
+            self.loans.settle(store);
+        }
         if self.is_watched {
             self.desk.take_events(store);
         }
@@ -128,6 +135,7 @@ impl Stripes {
         };
         Some(Self {
             stripes: (0..count).map(stripe).collect::<Option<_>>()?,
+            loans: Loans::new(config, count),
             desks: (0..desks).map(|number| Desk::new(number, config.track_sizes)).collect(),
             place: (config.shard, config.shards),
             seed: config.store.seed,
@@ -149,8 +157,10 @@ impl Stripes {
     /// # Panics
     /// If one is broken.
     pub fn check(&self) {
-        let held = self.stripes.iter().map(|stripe| stripe.shard.lock().store().check_structure());
+        let stores = || self.stripes.iter().map(|stripe| stripe.shard.lock());
+        let held = stores().map(|shard| shard.store().check_structure());
         let held = held.fold((0, 0), |sum, (items, bytes)| (sum.0 + items, sum.1 + bytes));
+        self.loans.check(stores().map(|shard| shard.store().lent_bytes()).sum());
         let desks = self.desks.iter().map(|desk| desk.0.lock());
         let counted = desks.fold(0_u64, |sum, desk| sum.wrapping_add(desk.counters.totals.bytes));
         assert_eq!(counted, held.1, "bytes of {} items", held.0);
@@ -271,7 +281,7 @@ impl Stripes {
         store.exchange_counters(&mut desk.counters);
         store.set_piece_bytes(desk.limit.piece_bytes as usize);
         let is_watched = self.watched.load(Ordering::Relaxed) != Kinds::NONE.0;
-        Some(Held { shard, shape, desk, is_watched })
+        Some(Held { shard, shape, loans: &self.loans, desk, is_watched })
     }
 
     /// Takes a desk.

@@ -16,7 +16,7 @@ const IS_INTERRUPTED_WORD: usize = 20;
 const DESK_MAILBOX_BYTES: usize = 24;
 
 /// Bytes of orders above which the guest frees its buffer.
-const ORDERS_BYTES_KEPT_MAX: usize = wasmcached_core::limits::RUN_BYTES_KEPT_MAX;
+const ORDERS_BYTES_KEPT_MAX: usize = wasmcached_core::limits::DESK_BYTES_KEPT_MAX;
 
 /// A desk, with the instance of its thread. After a fault it must be dropped.
 pub(crate) struct Desk {
