@@ -149,6 +149,9 @@ pub(crate) const SHARED_STACK_GUARD_BYTES: usize = 16 << 10;
 /// longer run at a time is in all shards.
 pub(crate) const DESK_BYTES: u64 = 2 << 20;
 
+/// Bytes of a huge page. Each pool of a shard begins with one, so there may be so many unused addresses before it.
+pub(crate) const HUGE_PAGE_BYTES: u64 = 2 << 20;
+
 /// Memory of a front with the buffers of its connections, where memory is limited.
 pub(crate) const COMPACT_FRONT_BYTES: u64 = 8 << 20;
 

@@ -6,13 +6,17 @@ use core::ops::Range;
 /// Pages of the largest linear memory, which has 4 GiB: they have 4 KiB.
 const PAGES_MAX: usize = 1 << 20;
 
+/// Pages of a huge page: 2 MiB, as most processors have them.
+const HUGE_PAGE_PAGES: usize = 512;
+
+/// Pages of an allocation from which on it begins with a huge page, if it is new. The pages before it are free.
+const HUGE_ALLOCATION_PAGES: usize = 2 * HUGE_PAGE_PAGES;
+
 /// The state of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// It belongs to somebody else.
-    Foreign,
-    /// In a large allocation.
-    Used,
+    /// In a large allocation, or no page of ours.
+    Taken,
     /// Free, and perhaps resident.
     Written,
     /// The host was told that it may return it to the system: neither free nor used until the host has done so.
@@ -44,24 +48,35 @@ pub(crate) struct Pages<const COUNT: usize = PAGES_MAX> {
 
 impl<const COUNT: usize> Pages<COUNT> {
     pub(crate) const fn new() -> Self {
-        Self { states: [State::Foreign; COUNT], free: 0, written: 0, named: (0, 0), lowest: 0, end: 0 }
+        Self { states: [State::Taken; COUNT], free: 0, written: 0, named: (0, 0), lowest: 0, end: 0 }
     }
 
     /// Takes `count` neighbouring pages, the lowest that are free, or new ones from `grow`, which returns at least so many
     /// pages at the end of the memory. The number of the first page.
-    pub(crate) fn take(&mut self, count: usize, grow: impl FnOnce(usize) -> Option<Range<usize>>) -> Option<usize> {
-        let first = match self.find(count) {
-            Some(first) => first,
-            None => {
-                let grown = grow(count)?;
-                self.states.get_mut(grown.clone())?.fill(State::Absent);
-                self.free += grown.len();
-                self.lowest = self.lowest.min(grown.start);
-                self.end = self.end.max(grown.end);
-                grown.start
-            }
+    pub(crate) fn take(&mut self, count: usize, grow: impl Fn(usize) -> Option<Range<usize>>) -> Option<usize> {
+        if let Some(first) = self.find(count) {
+            self.mark_taken(first, count);
+            return Some(first);
+        }
+        let alignment = if count >= HUGE_ALLOCATION_PAGES { HUGE_PAGE_PAGES } else { 1 };
+        let (grown, alignment) = match grow(count + alignment - 1) {
+            Some(grown) => (grown, alignment),
+            None => (grow(count)?, 1),
         };
-        self.mark_used(first, count);
+        if grown.end > COUNT {
+            return None;
+        }
+        let first = grown.start.next_multiple_of(alignment);
+        // The states of new pages that are taken stay as they are: they are the most of a large memory's.
+        for rest in [grown.start..first, first + count..grown.end] {
+            let states = self.states.get_mut(rest.clone())?;
+            states.fill(State::Absent);
+            if !states.is_empty() {
+                self.lowest = self.lowest.min(rest.start);
+            }
+            self.free += states.len();
+        }
+        self.end = self.end.max(grown.end);
         Some(first)
     }
 
@@ -74,7 +89,7 @@ impl<const COUNT: usize> Pages<COUNT> {
         let following = self.states.get(first + old..first + new);
         let has_room = following.is_some_and(|states| states.iter().all(|state| state.is_free()));
         if has_room {
-            self.mark_used(first + old, new - old);
+            self.mark_taken(first + old, new - old);
         }
         has_room
     }
@@ -82,7 +97,7 @@ impl<const COUNT: usize> Pages<COUNT> {
     /// Frees pages that were taken.
     pub(crate) fn free(&mut self, first: usize, count: usize) {
         let Some(states) = self.states.get_mut(first..first + count) else { return };
-        debug_assert!(states.iter().all(|&state| state == State::Used));
+        debug_assert!(states.iter().all(|&state| state == State::Taken));
         states.fill(State::Written);
         self.free += count;
         self.written += count;
@@ -140,10 +155,10 @@ impl<const COUNT: usize> Pages<COUNT> {
         None
     }
 
-    fn mark_used(&mut self, first: usize, count: usize) {
+    fn mark_taken(&mut self, first: usize, count: usize) {
         for state in &mut self.states[first..first + count] {
             self.written -= usize::from(*state == State::Written);
-            *state = State::Used;
+            *state = State::Taken;
         }
         self.free -= count;
     }
@@ -152,34 +167,39 @@ impl<const COUNT: usize> Pages<COUNT> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::cell::Cell;
 
     /// A memory whose first ten pages belong to somebody else.
-    struct Memory {
-        pages: Pages<100>,
+    struct Memory<const COUNT: usize> {
+        pages: Pages<COUNT>,
         size: usize,
         /// It grows by multiples of this.
         step: usize,
     }
 
-    impl Memory {
+    impl<const COUNT: usize> Memory<COUNT> {
         fn new() -> Self {
             Self { pages: Pages::new(), size: 10, step: 1 }
         }
 
         fn take(&mut self, count: usize) -> usize {
-            let size = &mut self.size;
+            let size = Cell::new(self.size);
             let grow = |count: usize| {
-                let before = *size;
-                *size += count.next_multiple_of(self.step);
-                Some(before..*size)
+                let before = size.replace(size.get() + count.next_multiple_of(self.step));
+                (size.get() <= COUNT).then_some(before..size.get()).or_else(|| {
+                    size.set(before);
+                    None
+                })
             };
-            self.pages.take(count, grow).unwrap()
+            let first = self.pages.take(count, grow).unwrap();
+            self.size = size.get();
+            first
         }
     }
 
     #[test]
     fn free_pages_are_taken_before_new_ones() {
-        let mut memory = Memory::new();
+        let mut memory = Memory::<100>::new();
         assert_eq!([memory.take(3), memory.take(2), memory.take(1)], [10, 13, 15]);
         memory.pages.free(10, 3);
         assert_eq!(memory.take(4), 16, "three pages are no room for four");
@@ -191,7 +211,7 @@ mod tests {
 
     #[test]
     fn allocations_grow_and_shrink_in_place() {
-        let mut memory = Memory::new();
+        let mut memory = Memory::<100>::new();
         assert_eq!([memory.take(4), memory.take(4)], [10, 14]);
         assert!(!memory.pages.resize(10, 4, 5));
         assert!(memory.pages.resize(14, 4, 1) && memory.pages.resize(14, 1, 4) && !memory.pages.resize(14, 4, 5));
@@ -204,7 +224,7 @@ mod tests {
 
     #[test]
     fn every_free_page_is_reclaimed_once() {
-        let mut memory = Memory::new();
+        let mut memory = Memory::<100>::new();
         assert!(memory.pages.reclaim().is_none());
         for page in 10..20 {
             assert_eq!(memory.take(1), page);
@@ -224,7 +244,7 @@ mod tests {
 
     #[test]
     fn pages_that_the_host_returns_are_not_used_meanwhile() {
-        let mut memory = Memory::new();
+        let mut memory = Memory::<100>::new();
         assert_eq!([memory.take(2), memory.take(2), memory.take(2)], [10, 12, 14]);
         memory.pages.free(12, 2);
         assert_eq!(memory.pages.reclaim(), Some((12, 2)));
@@ -243,14 +263,24 @@ mod tests {
         let mut pages = Pages::<100>::new();
         assert_eq!(pages.take(1, |_| None), None);
         let beyond = 99..101;
-        assert_eq!(pages.take(2, |_| Some(beyond)), None, "no page lies beyond the largest memory");
+        assert_eq!(pages.take(2, |_| Some(beyond.clone())), None, "no page lies beyond the largest memory");
     }
 
     #[test]
     fn pages_that_were_not_asked_for_are_free() {
-        let mut memory = Memory { step: 16, ..Memory::new() };
+        let mut memory = Memory::<100> { step: 16, ..Memory::new() };
         assert_eq!([memory.take(3), memory.take(13), memory.take(1), memory.size], [10, 13, 26, 42]);
         assert!(memory.pages.reclaim().is_none(), "nobody has written there");
         assert_eq!((memory.pages.free, memory.take(16)), (15, 42));
+    }
+
+    #[test]
+    fn huge_allocations_begin_with_a_huge_page() {
+        let mut memory = Memory::<5200>::new();
+        assert_eq!([memory.take(1), memory.take(1024), memory.size], [10, 512, 1546]);
+        assert_eq!([memory.take(501), memory.take(10), memory.size], [11, 1536, 1546], "pages around it are free");
+        assert_eq!([memory.take(1023), memory.take(1024), memory.size], [1546, 3072, 4104]);
+        assert_eq!((memory.pages.free, memory.take(503)), (503 + 8, 2569));
+        assert_eq!([memory.take(1024), memory.size], [4104, 5128], "there is no room for an alignment");
     }
 }

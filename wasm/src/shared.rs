@@ -31,15 +31,15 @@ const ORDERS_BYTES: usize = 8 * 1024;
 struct Mailbox {
     message_at: AtomicU32,
     message_bytes: AtomicU32,
-    reclaimable_at: AtomicU32,
-    reclaimable_bytes: AtomicU32,
+    pages_at: AtomicU32,
+    pages_bytes: AtomicU32,
 }
 
 static MAILBOX: Mailbox = Mailbox {
     message_at: AtomicU32::new(0),
     message_bytes: AtomicU32::new(0),
-    reclaimable_at: AtomicU32::new(0),
-    reclaimable_bytes: AtomicU32::new(0),
+    pages_at: AtomicU32::new(0),
+    pages_bytes: AtomicU32::new(0),
 };
 
 /// The words through which verbs of a desk return more than one number.
@@ -138,7 +138,20 @@ pub extern "C" fn reserve(bytes: u32) -> u32 {
     at
 }
 
-/// Frees a buffer of [`reserve`].
+/// Memory of `bytes` bytes for the stack of an instance, which may be anything. 0 if there is none.
+#[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
+pub extern "C" fn stack(bytes: u32) -> u32 {
+    let mut buffer = Vec::new();
+    // No byte of it is written before the stack is so deep.
+    if buffer.try_reserve_exact(bytes as usize).is_err() || bytes == 0 {
+        return 0;
+    }
+    let at = address(&buffer);
+    BUFFERS.lock().insert(at, buffer);
+    at
+}
+
+/// Frees a buffer of [`reserve`] or [`stack`].
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn release(at: u32) {
     let buffer = BUFFERS.lock().remove(&at);
@@ -154,6 +167,14 @@ pub extern "C" fn create(config_at: u32, _now: u32, desks: u32) -> u32 {
     let Some(stripes) = config.and_then(|config| Stripes::new(&config, desks as usize)) else { return 0 };
     STATE.call_once(|| State { stripes, desks: (0..desks).map(|_| Desk::new()).collect() });
     (&raw const MAILBOX).addr() as u32
+}
+
+/// Puts the address and the length of the items and the index of a stripe, used or not, into the mailbox; 0 if there is no such
+/// stripe.
+#[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
+pub extern "C" fn pool(stripe: u32) -> u32 {
+    let addresses = STATE.get().and_then(|state| state.stripes.addresses(stripe as usize));
+    addresses.map_or(0, |addresses| name_pages(addresses.start as u32, addresses.len() as u32))
 }
 
 /// The address of the mailbox of desk number `desk`; 0 if there is none. One thread at a time uses a desk.
@@ -280,15 +301,19 @@ fn reclaimable_pages() -> (u32, u32) {
     (0, 0)
 }
 
+fn name_pages(at: u32, bytes: u32) -> u32 {
+    MAILBOX.pages_at.store(at, Ordering::Relaxed);
+    MAILBOX.pages_bytes.store(bytes, Ordering::Relaxed);
+    bytes
+}
+
 /// Puts a piece of unused memory into the mailbox; its length, or 0 if there is none. It stays unused until the next call:
 /// one thread at a time may call this, and returns the piece to the system before it calls again.
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn reclaimable(desk: u32) -> u32 {
     let of_store = STATE.get().and_then(|state| state.stripes.reclaimable(desk as usize));
     let (at, bytes) = of_store.map_or_else(reclaimable_pages, |(at, bytes)| (at as u32, bytes as u32));
-    MAILBOX.reclaimable_at.store(at, Ordering::Relaxed);
-    MAILBOX.reclaimable_bytes.store(bytes, Ordering::Relaxed);
-    bytes
+    name_pages(at, bytes)
 }
 
 /// Puts the message of the first panic of any instance into the mailbox; 0 if there is none. May be called after a trap.

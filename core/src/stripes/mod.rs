@@ -127,7 +127,7 @@ impl Drop for Held<'_> {
 impl Stripes {
     /// Empty stores and so many desks. `None` if there is not enough memory.
     pub fn new(config: &Config, desks: usize) -> Option<Self> {
-        let count = stripe_count(config);
+        let count = stripe_count(config.store.memory_bytes, config.store.item_bytes_max, config.shards);
         let stripe = |index| {
             let mut shard = Shard::new(&part_of(config, count, index))?;
             shard.store_mut().exchange_counters(&mut Box::new(desk::no_counters()));
@@ -331,12 +331,11 @@ fn try_lock<T>(lock: &SpinMutex<T>) -> Option<SpinMutexGuard<'_, T>> {
     None
 }
 
-/// How many stripes a shard has: as many as have [`limits::STRIPE_BYTES`] each, if items fit into them, but no more than
-/// threads need.
-fn stripe_count(config: &Config) -> u32 {
-    let StoreConfig { memory_bytes, item_bytes_max, .. } = config.store;
+/// How many stripes a shard of so much memory has, one of `shards`: as many as have [`limits::STRIPE_BYTES`] each, if items fit
+/// into them, but no more than threads need.
+pub fn stripe_count(memory_bytes: u64, item_bytes_max: u32, shards: u32) -> u32 {
     let bytes = limits::STRIPE_BYTES.max(u64::from(item_bytes_max) * limits::STRIPE_ITEMS_MIN);
-    let enough = (limits::STRIPES_ENOUGH / config.shards.max(1)).max(limits::STRIPES_OF_SHARD_ENOUGH);
+    let enough = (limits::STRIPES_ENOUGH / shards.max(1)).max(limits::STRIPES_OF_SHARD_ENOUGH);
     (memory_bytes / bytes).clamp(1, enough.into()) as u32
 }
 

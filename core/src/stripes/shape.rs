@@ -4,7 +4,14 @@
 use super::Processor;
 use crate::store::{LINE_BYTES, Store, candidates_in};
 use alloc::boxed::Box;
-use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use core::{
+    array,
+    sync::atomic::{AtomicU32, AtomicUsize, Ordering},
+};
+use spin::Once;
+
+/// Segments in a chunk of a directory.
+const CHUNK: usize = 256;
 
 /// See the module. In a line of its own, which all threads read and hardly any writes.
 #[repr(align(64))]
@@ -18,14 +25,14 @@ pub(super) struct Shape {
     /// Address of the first byte of the pool, and number of its bytes, used or not.
     pool: usize,
     pool_bytes: usize,
-    /// The addresses of the segments with main buckets.
-    directory: Box<[AtomicUsize]>,
+    /// The addresses of the segments with main buckets, in chunks: few are ever used of as many as the store could have.
+    directory: Box<[Once<Box<[AtomicUsize; CHUNK]>>]>,
 }
 
 impl Shape {
     pub(super) fn new(store: &Store) -> Self {
         let shape = store.index_shape();
-        let directory = (0..shape.segments_max).map(|_| AtomicUsize::new(shape.pool)).collect();
+        let directory = (0..shape.segments_max.div_ceil(CHUNK)).map(|_| Once::new()).collect();
         let (buckets, segments) = (AtomicU32::new(0), AtomicU32::new(0));
         let published = Self {
             buckets,
@@ -52,8 +59,10 @@ impl Shape {
     fn publish_growth(&self, store: &Store, buckets: u32) {
         let segments = store.index_segments();
         if self.segments.load(Ordering::Relaxed) != segments.len() as u32 {
-            for (published, segment) in self.directory.iter().zip(segments.clone()) {
-                published.store(segment, Ordering::Relaxed);
+            for (number, segment) in segments.clone().enumerate() {
+                let chunk = &self.directory[number / CHUNK];
+                let chunk = chunk.call_once(|| Box::new(array::from_fn(|_| AtomicUsize::new(self.pool))));
+                chunk[number % CHUNK].store(segment, Ordering::Relaxed);
             }
             self.segments.store(segments.len() as u32, Ordering::Relaxed);
         }
@@ -68,7 +77,8 @@ impl Shape {
         let wide = hash as u32 & mask;
         let number = if wide < buckets { wide } else { wide & (mask >> 1) };
         let segment = (number >> self.segment_shift) as usize;
-        let segment = self.directory.get(segment).map_or(self.pool, |segment| segment.load(Ordering::Relaxed));
+        let chunk = self.directory.get(segment / CHUNK).and_then(Once::get);
+        let segment = chunk.map_or(self.pool, |chunk| chunk[segment % CHUNK].load(Ordering::Relaxed));
         segment + (number as usize & ((1 << self.segment_shift) - 1)) * LINE_BYTES
     }
 

@@ -3,7 +3,7 @@
 use super::{Stripes, part};
 use crate::{boundary::event::Kinds, clock::Seconds};
 use alloc::vec::Vec;
-use core::sync::atomic::Ordering;
+use core::{ops::Range, sync::atomic::Ordering};
 
 /// How a change of the limit ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +43,11 @@ impl Stripes {
             }
         }
         LimitChange::Done
+    }
+
+    /// The addresses of the items and the index of a stripe, used or not. They never change.
+    pub fn addresses(&self, stripe: usize) -> Option<Range<usize>> {
+        self.stripes.get(stripe).map(|stripe| stripe.shard.lock().addresses())
     }
 
     /// A piece of memory that is free because the limit was lowered: its address and length. The caller may return it to

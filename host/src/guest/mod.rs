@@ -17,7 +17,7 @@ mod watchdog;
 pub(crate) use desk::{Attempt, Desk, ExecutedOrders, Orders};
 pub(crate) use front::{Front, OutputSlices};
 pub(crate) use settings::{MEMORY_GUARD_BYTES, MEMORY_RESERVATION_BYTES, MemoryLayout};
-pub(crate) use shared::{SharedGuest, SharedModule, desks_bytes};
+pub(crate) use shared::{SharedGuest, SharedModule, beside_store_bytes};
 pub(crate) use verbs::{ConnectionKind, EventBatch, FrontStatus, RecordedEvents, Run, RunOutcome};
 
 use crate::{

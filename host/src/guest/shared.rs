@@ -9,14 +9,17 @@ use super::{
     memory_bytes_max, message_text, out_of_memory, settings::engine_config, shared_memory::SharedMemory, watched_store,
 };
 use crate::{
-    limits::{DESK_BYTES, MESSAGE_BYTES_MAX, SHARED_STACK_BYTES, SHARED_STACK_GUARD_BYTES},
+    limits::{DESK_BYTES, HUGE_PAGE_BYTES, MESSAGE_BYTES_MAX, SHARED_STACK_BYTES, SHARED_STACK_GUARD_BYTES},
     options::HugePages,
     system::memory::Pages,
 };
 use parking_lot::Mutex;
-use wasmcached_core::boundary::{
-    ABI_VERSION,
-    config::{Config, Role},
+use wasmcached_core::{
+    boundary::{
+        ABI_VERSION,
+        config::{Config, Role},
+    },
+    stripes::stripe_count,
 };
 use wasmtime::{ExternType, Linker, Store, Val};
 
@@ -29,9 +32,9 @@ const STACK_ALIGNMENT: usize = 16;
 /// Bytes of a page of WebAssembly.
 const WASM_PAGE_BYTES: usize = 64 << 10;
 
-/// Words of the mailbox of a shared guest, as offsets: the message of a panic, and unused memory.
+/// Words of the mailbox of a shared guest, as offsets: the message of a panic, and pages.
 const MESSAGE_WORDS: [usize; 2] = [0, 4];
-const RECLAIMABLE_WORDS: [usize; 2] = [8, 12];
+const PAGES_WORDS: [usize; 2] = [8, 12];
 const MAILBOX_BYTES: usize = 16;
 
 /// The module whose instances share a memory, for guests of one configuration.
@@ -64,7 +67,9 @@ impl SharedModule {
             MemoryLayout::Reserved => MemoryLayout::Reserved,
             MemoryLayout::Compact { growth_bytes } => {
                 let store = config.store.memory_bytes_capacity.max(config.store.memory_bytes);
-                let reserved = store + growth_bytes + desks_bytes(desks);
+                let reserved = store
+                    + growth_bytes
+                    + beside_store_bytes(config.store.memory_bytes, config.store.item_bytes_max, config.shards, desks);
                 MemoryLayout::Compact { growth_bytes: reserved.min(bytes_max as u64) }
             }
         };
@@ -87,15 +92,17 @@ impl SharedModule {
     }
 }
 
-/// The maximum of a memory: that of any store, and its desks.
+/// The maximum of a memory: that of any store, and what is beside it.
 fn shared_bytes_max(config: &Config, desks: u32) -> usize {
     let shard = Config { role: Role::Shard, ..config.clone() };
-    memory_bytes_max(&shard).saturating_add(usize::try_from(desks_bytes(desks)).unwrap_or(usize::MAX))
+    let beside = beside_store_bytes(shard.store.memory_bytes, shard.store.item_bytes_max, shard.shards, desks);
+    memory_bytes_max(&shard).saturating_add(usize::try_from(beside).unwrap_or(usize::MAX))
 }
 
-/// Memory of the desks of a shard.
-pub(crate) fn desks_bytes(desks: u32) -> u64 {
-    u64::from(desks) * DESK_BYTES
+/// Memory of a shard, one of `shards`, beside what any store has: desks, and addresses before pools that begin with huge pages.
+pub(crate) fn beside_store_bytes(memory_bytes: u64, item_bytes_max: u32, shards: u32, desks: u32) -> u64 {
+    let stripes = stripe_count(memory_bytes, item_bytes_max, shards);
+    u64::from(desks) * DESK_BYTES + u64::from(stripes) * HUGE_PAGE_BYTES
 }
 
 /// A memory that instances share.
@@ -142,21 +149,32 @@ impl SharedGuest {
             return Err(Fault::new("the guest refused its configuration, or there is no memory for it"));
         }
         guest.memory.read(guest.mailbox_at, &mut [0; MAILBOX_BYTES])?;
-        guest.choose_pages()?;
+        guest.choose_pages(&mut first)?;
         Ok(guest)
     }
 
-    /// Advises the system about the pages of the store.
-    fn choose_pages(&self) -> Result<(), Fault> {
+    /// Advises the system about the pages of the stores. Stacks and buffers have small ones: a large page would be resident
+    /// for each few of them.
+    fn choose_pages(&self, first: &mut SharedInstance) -> Result<(), Fault> {
         let requested = self.module.huge_pages;
         let pages = if requested == HugePages::Never { Pages::Small } else { Pages::Huge };
-        let bytes = self.memory.bytes();
-        self.memory.advise(0, bytes, pages)?;
+        let pool = first.verb::<u32, u32>("pool")?;
+        let mut pools = Vec::new();
+        while first.call(&pool, pools.len() as u32)? != 0 {
+            let [at, bytes] = PAGES_WORDS.map(|word| self.memory.word(self.mailbox_at + word));
+            let (at, bytes) = (at? as usize, bytes? as usize);
+            let end = (at + bytes).min(self.memory.bytes());
+            self.memory.advise(at, end.saturating_sub(at), pages)?;
+            pools.push((at, bytes));
+        }
         if requested == HugePages::Now {
-            let used = bytes.min(usize::try_from(self.config.store.memory_bytes).unwrap_or(usize::MAX));
-            for at in (0..used).step_by(PAGE_BYTES) {
-                // The value stays, but the page is written. No other instance exists yet.
-                self.memory.set_word(at, self.memory.word(at)?)?;
+            let used = usize::try_from(self.config.store.memory_bytes).unwrap_or(usize::MAX) / pools.len().max(1);
+            for (at, bytes) in pools {
+                for at in (at..at + bytes.min(used)).step_by(PAGE_BYTES) {
+                    // The value stays, but the page is written. No other instance exists yet.
+                    let at = at.next_multiple_of(STACK_ALIGNMENT);
+                    self.memory.set_word(at, self.memory.word(at)?)?;
+                }
             }
         }
         Ok(())
@@ -170,7 +188,7 @@ impl SharedGuest {
         let entrance = self.entrance.lock();
         let mut instance = self.instantiate()?;
         let bytes = SHARED_STACK_GUARD_BYTES + SHARED_STACK_BYTES;
-        let stack_at = instance.reserve(bytes)?;
+        let stack_at = instance.stack(bytes)?;
         // Where pages cannot be guarded, a stack that is too deep harms this memory only.
         self.memory.guard(stack_at, SHARED_STACK_GUARD_BYTES)?;
         let top = stack_at + bytes;
@@ -243,7 +261,7 @@ impl SharedInstance {
 
     /// Returns the memory to the system that the last call of `reclaimable` has named.
     pub(super) fn return_reclaimable(&self) -> Result<(), Fault> {
-        let [at, bytes] = RECLAIMABLE_WORDS.map(|word| self.memory.word(self.mailbox_at + word));
+        let [at, bytes] = PAGES_WORDS.map(|word| self.memory.word(self.mailbox_at + word));
         self.memory.advise(at? as usize, bytes? as usize, Pages::Absent)?;
         Ok(())
     }
@@ -255,8 +273,17 @@ impl SharedInstance {
 
     /// A buffer in the memory: its address.
     fn reserve(&mut self, bytes: usize) -> Result<usize, Fault> {
-        let reserve = self.verb::<u32, u32>("reserve")?;
-        match self.call(&reserve, bytes as u32)? {
+        self.provide("reserve", bytes)
+    }
+
+    /// Memory for a stack: its address.
+    fn stack(&mut self, bytes: usize) -> Result<usize, Fault> {
+        self.provide("stack", bytes)
+    }
+
+    fn provide(&mut self, verb: &str, bytes: usize) -> Result<usize, Fault> {
+        let verb = self.verb::<u32, u32>(verb)?;
+        match self.call(&verb, bytes as u32)? {
             0 => Err(Fault::new("there is no memory for a buffer of the guest")),
             at => Ok(at as usize),
         }

@@ -6,7 +6,7 @@
 
 use crate::{
     exit::{self, ExitError},
-    guest::{MEMORY_GUARD_BYTES, MEMORY_RESERVATION_BYTES, MemoryLayout, desks_bytes},
+    guest::{MEMORY_GUARD_BYTES, MEMORY_RESERVATION_BYTES, MemoryLayout, beside_store_bytes},
     limits::{COMPACT_FRONT_BYTES, COMPACT_GROWTH_BYTES, HOST_BYTES, THREAD_BYTES},
     options::Options,
     stores::Stores,
@@ -127,8 +127,10 @@ impl Demand {
     /// Memory of all guests.
     fn memory_bytes(&self, capacity: u64) -> u64 {
         // A desk for each worker and for the upkeep.
-        let desks = self.shards * desks_bytes(self.workers as u32 + 1);
-        let apart = if self.is_solo { 0 } else { self.connections_bytes() + desks };
+        let desks = self.workers as u32 + 1;
+        let beside =
+            beside_store_bytes(self.shard_bytes, self.item_bytes_max as u32, self.shards as u32, desks) * self.shards;
+        let apart = if self.is_solo { 0 } else { self.connections_bytes() + beside };
         let growth = self.guests() * self.growth_bytes() + apart;
         self.fronts * COMPACT_FRONT_BYTES + self.shards * capacity + growth
     }
@@ -230,10 +232,10 @@ mod tests {
         let full = limits::SHARD_BYTES_MAX >> 20;
         assert_eq!(outcome(DEMAND, &address_space(20 << 10)), Ok((COMPACT, full)));
         assert_eq!(outcome(DEMAND, &address_space(2000)), Ok((COMPACT, 64)));
-        let plan = DEMAND.plan(&address_space(380)).unwrap();
+        let plan = DEMAND.plan(&address_space(396)).unwrap();
         assert_eq!((plan.layout, plan.capacity_bytes), (COMPACT, (32 << 20) + 1));
         let notice = plan.notice.unwrap();
-        assert!(notice.contains("(ulimit -v) is 389120 KiB"), "{notice}");
+        assert!(notice.contains("(ulimit -v) is 405504 KiB"), "{notice}");
         let enough = wanted(&notice);
         assert_eq!(outcome(DEMAND, &address_space(enough)), Ok((MemoryLayout::Reserved, full)));
         assert_eq!(outcome(DEMAND, &address_space(enough - 2)), Ok((COMPACT, full)));
