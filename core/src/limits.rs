@@ -162,6 +162,14 @@ pub const STRIPES_ENOUGH: u32 = 64;
 /// Stripes of each of many shards.
 pub const STRIPES_OF_SHARD_ENOUGH: u32 = 8;
 
+/// How many stripes a shard of so much memory has, one of `shards`: as many as have [`STRIPE_BYTES`] each, if items fit
+/// into them, but no more than threads need.
+pub fn stripe_count(memory_bytes: u64, item_bytes_max: u32, shards: u32) -> u32 {
+    let bytes = STRIPE_BYTES.max(u64::from(item_bytes_max) * STRIPE_ITEMS_MIN);
+    let enough = (STRIPES_ENOUGH / shards.max(1)).max(STRIPES_OF_SHARD_ENOUGH);
+    (memory_bytes / bytes).clamp(1, enough.into()) as u32
+}
+
 /// Tries to get the lock of a stripe before a call returns early: more than a command takes on another core. If the thread
 /// with the lock does not run, further tries would only keep a core from it.
 pub const LOCK_TRIES_MAX: u32 = 200;

@@ -229,7 +229,7 @@ mod unix {
         let server = Server::start("refusing", "-t 2");
         let mut slow = slow_upload(&server);
         server.signal(Signal::SIGTERM);
-        // Who is just connecting when the listener closes is reset. From then on, everybody is refused.
+        // A client that is just connecting when the listener closes is reset. All others are refused.
         wait_for("the refusal", || {
             slow.send("x");
             TcpStream::connect(server.address).err().filter(|error| error.kind() == ErrorKind::ConnectionRefused)

@@ -23,9 +23,9 @@ impl Loans {
         Self { bytes_max, left: AtomicU64::new(bytes_max) }
     }
 
-    /// Makes the loan of a store what it should be, as far as there are bytes left. Who calls has the lock of its stripe.
+    /// Makes the loan of a store what it should be, as far as there are bytes left. The caller has the lock of its stripe.
     #[cold]
-    pub(super) fn settle(&self, store: &mut Store) {
+    pub(super) fn adjust(&self, store: &mut Store) {
         let before = store.lent_bytes();
         let right = store.right_loan_bytes(before + self.left.load(Ordering::Relaxed));
         if right > before && !self.take(right - before) {

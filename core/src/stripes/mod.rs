@@ -116,7 +116,7 @@ impl Drop for Held<'_> {
         store.exchange_counters(&mut self.desk.counters);
         self.shape.publish(store);
         if store.needs_other_loan() {
-            self.loans.settle(store);
+            self.loans.adjust(store);
         }
         if self.is_watched {
             self.desk.take_events(store);
@@ -127,7 +127,7 @@ impl Drop for Held<'_> {
 impl Stripes {
     /// Empty stores and so many desks. `None` if there is not enough memory.
     pub fn new(config: &Config, desks: usize) -> Option<Self> {
-        let count = stripe_count(config.store.memory_bytes, config.store.item_bytes_max, config.shards);
+        let count = limits::stripe_count(config.store.memory_bytes, config.store.item_bytes_max, config.shards);
         let stripe = |index| {
             let mut shard = Shard::new(&part_of(config, count, index))?;
             shard.store_mut().exchange_counters(&mut Box::new(desk::no_counters()));
@@ -329,14 +329,6 @@ fn try_lock<T>(lock: &SpinMutex<T>) -> Option<SpinMutexGuard<'_, T>> {
         hint::spin_loop();
     }
     None
-}
-
-/// How many stripes a shard of so much memory has, one of `shards`: as many as have [`limits::STRIPE_BYTES`] each, if items fit
-/// into them, but no more than threads need.
-pub fn stripe_count(memory_bytes: u64, item_bytes_max: u32, shards: u32) -> u32 {
-    let bytes = limits::STRIPE_BYTES.max(u64::from(item_bytes_max) * limits::STRIPE_ITEMS_MIN);
-    let enough = (limits::STRIPES_ENOUGH / shards.max(1)).max(limits::STRIPES_OF_SHARD_ENOUGH);
-    (memory_bytes / bytes).clamp(1, enough.into()) as u32
 }
 
 /// The configuration of one of `count` stripes.

@@ -19,7 +19,7 @@ use wasmcached_core::{
         ABI_VERSION,
         config::{Config, Role},
     },
-    stripes::stripe_count,
+    limits,
 };
 use wasmtime::{ExternType, Linker, Store, Val};
 
@@ -101,7 +101,7 @@ fn shared_bytes_max(config: &Config, desks: u32) -> usize {
 
 /// Memory of a shard, one of `shards`, beside what any store has: desks, and addresses before pools that begin with huge pages.
 pub(crate) fn beside_store_bytes(memory_bytes: u64, item_bytes_max: u32, shards: u32, desks: u32) -> u64 {
-    let stripes = stripe_count(memory_bytes, item_bytes_max, shards);
+    let stripes = limits::stripe_count(memory_bytes, item_bytes_max, shards);
     u64::from(desks) * DESK_BYTES + u64::from(stripes) * HUGE_PAGE_BYTES
 }
 
