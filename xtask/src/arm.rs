@@ -50,11 +50,13 @@ pub(crate) fn check(toolchain: &Toolchain, report: &mut Report) -> Outcome {
 /// Builds the server and returns the program.
 fn program(toolchain: &Toolchain) -> Outcome<PathBuf> {
     let mut command = target::with_toolchain(target::programs(toolchain)?.0, toolchain, &[])?;
-    target::product_arguments(command.arg("build"), TARGET, target::PRODUCT);
+    target::product_arguments(command.arg("build"), TARGET);
     command.args(["--features", "fault-injection"]);
     command.env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", LINKER);
+    // QEMU is slow enough without a slow program.
+    command.env("CARGO_PROFILE_CROSS_OPT_LEVEL", "3");
     run_command(&mut command)?;
-    Ok(target::program_folder(TARGET, target::PRODUCT).join("wasmcached"))
+    Ok(target::program_folder(TARGET).join("wasmcached"))
 }
 
 /// A program that runs another one under QEMU: the tests start it like the server, and it becomes QEMU, so that signals

@@ -34,7 +34,7 @@ pub(crate) fn check(toolchain: &Toolchain, report: &mut Report) -> Outcome {
 }
 
 fn program() -> PathBuf {
-    target::program_folder(TARGET, target::BRIEF).join("wasmcached")
+    target::program_folder(TARGET).join("wasmcached")
 }
 
 /// Cargo with Zig as C compiler and linker.
@@ -44,7 +44,7 @@ fn cargo(zigbuild: &Path, toolchain: &Toolchain) -> Outcome<Command> {
     // The compiler asks for Apple's headers and libraries. Zig brings its own, so an empty folder is enough.
     command.env("SDKROOT", folder("sdk")?).env("MACOSX_DEPLOYMENT_TARGET", VERSION_MIN);
     command.env("CARGO_ZIGBUILD_CACHE_DIR", &cache).env("ZIG_GLOBAL_CACHE_DIR", cache.join("cache"));
-    target::product_arguments(command.arg("zigbuild"), TARGET, target::BRIEF);
+    target::product_arguments(command.arg("zigbuild"), TARGET);
     target::lint_while_compiling(&mut command, toolchain)?;
     Ok(command)
 }

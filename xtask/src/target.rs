@@ -7,16 +7,15 @@ use std::{
     process::Command,
 };
 
-/// The profile of programs that run for a moment or not at all, and the name of their folder.
-pub(crate) const BRIEF: &str = "cross";
-/// The profile of the product, and the name of its folder.
-pub(crate) const PRODUCT: &str = "release";
-/// The build for macOS needs the feature; with it, all builds share one build script.
+/// The profile, and the name of its folder.
+const PROFILE: &str = "cross";
+/// The build for macOS needs the feature; with it, and with one profile, all builds share one build script and its compiler of
+/// guests.
 const ARGUMENTS: [&str; 4] = ["--package", "wasmcached", "--features", "cross"];
 
 /// Arguments of a cargo of that toolchain that builds the server and its standard library for `target`.
-pub(crate) fn product_arguments(command: &mut Command, target: &str, profile: &str) {
-    command.args(["--target", target, "--profile", profile, "-Zbuild-std=std,panic_abort,panic_unwind"]);
+pub(crate) fn product_arguments(command: &mut Command, target: &str) {
+    command.args(["--target", target, "--profile", PROFILE, "-Zbuild-std=std,panic_abort,panic_unwind"]);
     command.arg("--target-dir").arg(target_directory()).args(ARGUMENTS);
 }
 
@@ -30,8 +29,8 @@ pub(crate) fn lint_while_compiling(command: &mut Command, toolchain: &Toolchain)
 }
 
 /// The folder of the program for `target`.
-pub(crate) fn program_folder(target: &str, profile: &str) -> PathBuf {
-    target_directory().join(target).join(profile)
+pub(crate) fn program_folder(target: &str) -> PathBuf {
+    target_directory().join(target).join(PROFILE)
 }
 
 /// Cargo, or a program that calls it, with the toolchain's compiler and these folders in the search path.

@@ -14,10 +14,10 @@ pub(crate) const TARGET: &str = "x86_64-pc-windows-gnu";
 /// Lints and builds the server, and returns the program.
 pub(crate) fn program(toolchain: &Toolchain) -> Outcome<PathBuf> {
     let mut command = target::with_toolchain(target::programs(toolchain)?.0, toolchain, &[])?;
-    target::product_arguments(command.arg("build"), TARGET, target::BRIEF);
+    target::product_arguments(command.arg("build"), TARGET);
     target::lint_while_compiling(&mut command, toolchain)?;
     run_command(&mut command)?;
-    let folder = target::program_folder(TARGET, target::BRIEF);
+    let folder = target::program_folder(TARGET);
     let library = folder.join("bcryptprimitives.dll");
     let source = machine::root().join("tests/data/windows/bcryptprimitives.c");
     let mut compiler = Command::new("x86_64-w64-mingw32-gcc");
