@@ -13,6 +13,7 @@ pub mod hit_ratio;
 pub mod load;
 pub mod outcome;
 mod page;
+mod picture;
 mod repository;
 pub mod server;
 pub mod tls;
