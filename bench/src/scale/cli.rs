@@ -11,7 +11,7 @@ use super::measure::{Field, ScaleMethod};
 use super::plan::{self, Stage};
 use super::report;
 use super::samples::{OURS, Samples, ScaleFindings, THEIRS};
-use crate::environment;
+use crate::environment::{self, Preference};
 use crate::load::cell::{Cell, short_count};
 use crate::load::cli::{parse_count, parse_operation, parse_seconds};
 use crate::load::workload::Operation;
@@ -85,6 +85,9 @@ pub struct Scale {
     /// Check one reply in so many byte by byte; 0: none
     #[arg(long, default_value_t = 61, value_name = "N")]
     check_every: u32,
+    /// Give servers and load priority over everything else on the machine (needs root), for less noise
+    #[arg(long)]
+    preferred: bool,
     #[command(flatten)]
     programs: Programs,
 }
@@ -133,6 +136,7 @@ pub fn run(arguments: &Scale) -> Outcome<()> {
     }
     let started = Instant::now();
     environment::raise_file_limit()?;
+    let _preference = if arguments.preferred { Some(Preference::take()?) } else { None };
     let mut findings =
         ScaleFindings { circumstances: arguments.circumstances(&method, &stages, &cores)?, ..Default::default() };
     findings.circumstances.iter().for_each(|(name, value)| eprintln!("{name}: {value}"));

@@ -14,8 +14,8 @@ pub const THREADS: &str = "THREADS";
 /// `-m` of the servers. The data takes a fifth of it.
 const MEMORY_MIB: u64 = 1024;
 
-/// Connections besides those of the load.
-const SPARE_CONNECTIONS: u32 = 100;
+/// Connections besides those of the load: a starved server has those of earlier runs for a while.
+const SPARE_CONNECTIONS: u32 = 4000;
 
 /// A server that can be started.
 #[derive(Clone, Debug)]

@@ -55,13 +55,13 @@ pub fn markdown(findings: &ScaleFindings, pictures: [&str; 2]) -> String {
     let mut text: String = findings.circumstances.iter().map(|(name, value)| format!("- {name}: {value}\n")).collect();
     if let Some(targets) = targets::rows(samples) {
         text += "\n### Targets\n\nThe bound, then what was measured.\n\n";
-        text += &piped(&targets);
+        text += &piped(&targets, targets[0].len());
     }
     text += "\n### Rates\n\nMillion keys a second.\n\n";
-    text += &piped(&matrix(samples, |sample| digits(sample.keys_per_second() / 1e6)));
+    text += &piped(&matrix(samples, |sample| digits(sample.keys_per_second() / 1e6)), 2);
     text += &format!("\n![Million keys a second by threads]({})\n", pictures[0]);
     text += "\n### Server CPU\n\nMicroseconds of all threads of the server a key, user and system.\n\n";
-    text += &piped(&matrix(samples, |sample| digits(sample.median.cpu_us_key)));
+    text += &piped(&matrix(samples, |sample| digits(sample.median.cpu_us_key)), 2);
     text += &format!("\n![Server CPU a key by threads]({})\n", pictures[1]);
     text += "\n### All numbers\n\nMedians of the rounds; behind CPU the rounds with the least and the most.\n\n";
     let mut rows = vec![COLUMNS.map(|(name, _)| name.to_owned()).into()];
@@ -72,7 +72,7 @@ pub fn markdown(findings: &ScaleFindings, pictures: [&str; 2]) -> String {
             row(samples, sample, format!("{} ({least} to {most})", digits(sample.median.cpu_us_key))).into()
         }));
     }
-    text += &piped(&rows);
+    text += &piped(&rows, 3);
     if samples.0.iter().any(|sample| sample.is_shared) {
         text += "\n`*`: server and load shared cores. Such rows compare processor time; their rates are limited by the load.\n";
     }
@@ -130,12 +130,13 @@ fn aligned(row: &[String; 13]) -> String {
     line.trim_end().to_owned()
 }
 
-fn piped(rows: &[Vec<String>]) -> String {
+/// A table whose first columns hold words, and the others numbers.
+fn piped(rows: &[Vec<String>], words: usize) -> String {
     let mut text = String::new();
     for (at, row) in rows.iter().enumerate() {
         text += &format!("| {} |\n", row.join(" | "));
         if at == 0 {
-            text += &format!("|{}\n", "---|".repeat(row.len()));
+            text += &format!("|{}{}\n", "---|".repeat(words), "--:|".repeat(row.len() - words));
         }
     }
     text
