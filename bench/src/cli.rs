@@ -8,8 +8,9 @@ use crate::hit_ratio::cli::HitRatio;
 use crate::load::cli::SideBySide;
 use crate::load::floor;
 use crate::outcome::Outcome;
+use crate::scale::cli::Scale;
 use crate::server::become_program;
-use crate::{hit_ratio, load};
+use crate::{hit_ratio, load, scale};
 
 const TEACHING: &str = "\
 Two servers are started with the same flags and filled with the same keys. Each cell is then measured on both in turn, \
@@ -55,6 +56,8 @@ struct Arguments {
 enum Inner {
     /// Miss ratios: exact LRU, this store and memcached on the same requests
     HitRatio(HitRatio),
+    /// Many cores: servers with 1, 2, 4 and 8 threads, beside their own one thread and beside each other
+    Scale(Scale),
     /// Replace this process by a server on some cores, which ends with the benchmark
     #[command(hide = true)]
     Launch {
@@ -75,6 +78,7 @@ pub fn main() -> ExitCode {
         Some(Inner::Launch { cores, program }) => become_program(cores, program),
         Some(Inner::Floor { port, value_bytes, keys_per_get }) => floor::serve(*port, *value_bytes, *keys_per_get),
         Some(Inner::HitRatio(arguments)) => hit_ratio::cli::run(arguments),
+        Some(Inner::Scale(arguments)) => scale::cli::run(arguments),
         None => load::cli::run(&arguments.side_by_side),
     };
     match result {

@@ -83,6 +83,20 @@ impl Placement {
     }
 }
 
+/// Groups of these processors that are hardware threads of one core, as the kernel writes them; none of a processor that has
+/// its core for itself.
+pub fn siblings(cores: &[usize]) -> Vec<String> {
+    let path = |core| format!("/sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list");
+    let mut groups: Vec<String> = Vec::new();
+    for group in cores.iter().filter_map(|core| fs::read_to_string(path(core)).ok()) {
+        let group = group.trim();
+        if group.contains([',', '-']) && !groups.iter().any(|known| known == group) {
+            groups.push(group.to_owned());
+        }
+    }
+    groups
+}
+
 /// Raises the limit of open files to the hard limit.
 pub fn raise_file_limit() -> Outcome<u64> {
     let mut limit = getrlimit(Resource::Nofile);

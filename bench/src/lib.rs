@@ -1,4 +1,4 @@
-//! The benchmarks: servers side by side under load, and miss ratios beside an exact LRU.
+//! The benchmarks: servers side by side under load and on many cores, and miss ratios beside an exact LRU.
 //!
 //! The loops of the store alone are the programs `store` and `engine`, and `examples/store_guest.rs` for the same loops
 //! inside a guest.
@@ -13,6 +13,8 @@ pub mod hit_ratio;
 pub mod load;
 pub mod outcome;
 mod page;
+mod picture;
 mod repository;
+pub mod scale;
 pub mod server;
 pub mod tls;

@@ -3,9 +3,11 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::ops::Range;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,6 +19,11 @@ use crate::tls::Certificate;
 
 /// Subcommand of the benchmark that replaces itself by a server.
 pub const LAUNCH: &str = "launch";
+
+/// Ports of servers.
+const PORTS: Range<u16> = 21_000..32_000;
+/// Counts ports, so that two servers do not get the same one while neither listens.
+static NEXT_PORT: AtomicU16 = AtomicU16::new(0);
 
 const START_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -109,6 +116,13 @@ impl Server {
         })
     }
 
+    /// Its version, as it answers `version`.
+    pub fn version(&self) -> Outcome<String> {
+        let mut line = String::new();
+        BufReader::new(ask(self.address, b"version\r\n")?).read_line(&mut line).context("version")?;
+        Ok(line.trim_end().trim_start_matches("VERSION ").to_owned())
+    }
+
     /// A number of `stats`.
     pub fn statistic(&self, name: &str) -> Outcome<u64> {
         self.statistic_of("stats", name)
@@ -174,10 +188,15 @@ pub fn become_program(cores: &[usize], program: &[String]) -> Outcome<()> {
     Err(format!("{path}: {}", Command::new(path).args(arguments).exec()))
 }
 
-/// A port that is free at the moment.
+/// A port that is free at the moment. The system gives clients ports from 32768 on, so no client takes it before the server
+/// listens.
 fn free_port() -> Outcome<u16> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("bind")?;
-    Ok(listener.local_addr().context("bind")?.port())
+    let range = PORTS.end - PORTS.start;
+    // Benchmarks that start at the same time begin at different ports.
+    let first = (std::process::id() % u32::from(range) * 97 % u32::from(range)) as u16;
+    let next = |_| PORTS.start + (first + NEXT_PORT.fetch_add(1, Ordering::Relaxed) % range) % range;
+    let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    (0..range).map(next).find(is_free).ok_or_else(|| format!("no port of {PORTS:?} is free"))
 }
 
 fn answers(address: SocketAddr) -> bool {

@@ -17,10 +17,13 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     if let Some(("store", items)) = flags.split_first().map(|(name, rest)| (name.as_str(), rest)) {
         return store(items);
     }
-    step("packages of the system", packages::system_packages)?;
-    // Miss ratios need the store and memcached, not the server.
-    if flags.first().is_none_or(|first| first != "hit-ratio") {
-        build::build(&[])?;
+    let is_help = flags.iter().any(|flag| flag == "-h" || flag == "--help");
+    if !is_help {
+        step("packages of the system", packages::system_packages)?;
+        // Miss ratios need the store and memcached, not the server.
+        if flags.first().is_none_or(|first| first != "hit-ratio") {
+            build::build(&[])?;
+        }
     }
     let mut command = machine::cargo();
     command.args(["run", "--release", "--package", "wasmcached-bench", "--bin", "bench", "--"]).args(flags);

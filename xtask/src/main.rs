@@ -56,8 +56,8 @@ const COMMANDS: [Command; 13] = [
     Command { name: "build", arguments: "", summary: "build target/release/wasmcached", run: build::build },
     Command {
         name: "bench",
-        arguments: "[store | FLAGS]",
-        summary: "benchmarks: beside memcached, or the store alone",
+        arguments: "[scale | store | FLAGS]",
+        summary: "benchmarks: beside memcached, on many cores (`scale`), the store alone",
         run: bench::run,
     },
     Command {

@@ -1,48 +1,28 @@
 //! The picture of miss-ratio curves, one panel per load.
 
-use plotters::coord::Shift;
 use plotters::prelude::*;
 
 use super::compare::{LoadResult, Row};
 use super::store::STORES;
-use crate::outcome::{Outcome, ResultExt as _};
-
-const COLUMNS: usize = 3;
-const PANEL: (u32, u32) = (330, 250);
-const HEAD_HEIGHT: u32 = 34;
-const BLACK_LINE: RGBColor = RGBColor(40, 40, 40);
-const RED: RGBColor = RGBColor(192, 74, 46);
-const GREENS: [RGBColor; 3] = [RGBColor(58, 125, 93), RGBColor(60, 110, 190), RGBColor(150, 100, 170)];
+use crate::outcome::Outcome;
+use crate::picture::{Area, BLACK_LINE, COLOURS, Drawn, RED, panels};
 
 const MEMCACHED: &str = "memcached (in what it held)";
-
-type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 /// A curve: its name, its colour, and its points (percent of the footprint, miss ratio).
 type Curve = (&'static str, RGBColor, fn(&Row, usize) -> Option<(f64, f64)>, usize);
 
 /// Draws all loads. memcached's points lie at the memory that it held, even if that is more than its limit.
 pub fn curves(results: &[LoadResult]) -> Outcome<String> {
-    let mut svg = String::new();
-    let rows = results.len().div_ceil(COLUMNS);
-    let size = (PANEL.0 * COLUMNS as u32, PANEL.1 * rows as u32 + HEAD_HEIGHT);
-    {
-        let root = SVGBackend::with_string(&mut svg, size).into_drawing_area();
-        root.fill(&WHITE).context("picture")?;
-        let (head, body) = root.split_vertically(HEAD_HEIGHT);
-        legend(&head).context("picture")?;
-        for (result, area) in results.iter().zip(body.split_evenly((rows, COLUMNS))) {
-            panel(result, &area).context("picture")?;
-        }
-        root.present().context("picture")?;
-    }
-    Ok(svg)
+    let curves: Vec<(&str, RGBColor)> = all_curves().iter().map(|(name, colour, ..)| (*name, *colour)).collect();
+    let remark = "miss ratio over cache size in % of the footprint";
+    panels(results.len(), &curves, remark, |at, area| panel(&results[at], area))
 }
 
 fn all_curves() -> Vec<Curve> {
     let mut curves: Vec<Curve> = vec![("exact LRU", BLACK_LINE, |row, _| Some((row.percent as f64, row.lru.ratio)), 0)];
     for (at, kind) in STORES.iter().enumerate() {
-        let colour = GREENS[at % GREENS.len()];
+        let colour = COLOURS[at % COLOURS.len()];
         curves.push((kind.name, colour, |row, at| Some((row.percent as f64, row.stores[at].miss.ratio)), at));
     }
     curves.push((MEMCACHED, RED, |row, _| memcached_point(row), 0));
@@ -53,19 +33,6 @@ fn memcached_point(row: &Row) -> Option<(f64, f64)> {
     let memcached = row.memcached.as_ref()?;
     let percent = row.percent as f64 * memcached.held.cache_bytes() as f64 / row.cache_bytes as f64;
     Some((percent, memcached.miss.ratio))
-}
-
-type Drawn<T = ()> = Result<T, DrawingAreaErrorKind<std::io::Error>>;
-
-fn legend(area: &Area<'_>) -> Drawn {
-    let style = ("sans-serif", 13).into_font().color(&BLACK_LINE);
-    let mut x = 20;
-    for (name, colour, ..) in all_curves() {
-        area.draw(&PathElement::new([(x, 18), (x + 24, 18)], colour.stroke_width(2)))?;
-        area.draw(&Text::new(name, (x + 30, 12), style.clone()))?;
-        x += 60 + 8 * name.len() as i32;
-    }
-    area.draw(&Text::new("miss ratio over cache size in % of the footprint", (x, 12), style))
 }
 
 fn panel(result: &LoadResult, area: &Area<'_>) -> Drawn {

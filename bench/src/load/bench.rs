@@ -165,7 +165,7 @@ fn memory_mib(cell: &Cell, dataset: &Dataset) -> u64 {
 
 /// Waits until a filled server is idle: a thread of memcached grows the hash table for seconds more, which is no cost of
 /// the measured requests. A server that stays busy is measured as it is.
-fn wait_until_idle(server: &Server) -> Outcome<()> {
+pub fn wait_until_idle(server: &Server) -> Outcome<()> {
     let started = Instant::now();
     let mut before = server.usage()?.cpu_ns;
     while started.elapsed() < IDLE_WAIT_MAX {

@@ -309,7 +309,7 @@ impl Measure {
     }
 }
 
-fn parse_operation(name: &str) -> Outcome<Operation> {
+pub(crate) fn parse_operation(name: &str) -> Outcome<Operation> {
     let names = Operation::ALL.map(Operation::name).join(", ");
     Operation::ALL.into_iter().find(|operation| operation.name() == name).ok_or(format!("one of {names}"))
 }
@@ -319,7 +319,7 @@ fn parse_protocol(name: &str) -> Outcome<Protocol> {
     Protocol::ALL.into_iter().find(|protocol| protocol.name() == name).ok_or(format!("one of {names}"))
 }
 
-fn parse_count(text: &str) -> Outcome<u32> {
+pub(crate) fn parse_count(text: &str) -> Outcome<u32> {
     let (digits, unit) = match text.strip_suffix(['k', 'M']) {
         Some(digits) if text.ends_with('k') => (digits, 1000),
         Some(digits) => (digits, 1_000_000),
@@ -328,7 +328,7 @@ fn parse_count(text: &str) -> Outcome<u32> {
     digits.parse::<u32>().context(text)?.checked_mul(unit).ok_or_else(|| format!("{text} is too much"))
 }
 
-fn parse_seconds(text: &str) -> Outcome<f64> {
+pub(crate) fn parse_seconds(text: &str) -> Outcome<f64> {
     let seconds: f64 = text.parse().context(text)?;
     if (0.05..=600.0).contains(&seconds) { Ok(seconds) } else { Err("between 0.05 and 600".into()) }
 }

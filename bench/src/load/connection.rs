@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use mio::net::TcpStream;
 use rustls::ClientConfig;
@@ -18,6 +19,9 @@ const OPEN_REQUESTS_MAX: usize = 256;
 
 /// An open loop also waits while the kernel has not accepted this many bytes of requests.
 const UNSENT_BYTES_MAX: usize = 4 << 20;
+
+/// A server that accepts nothing for so long ends the benchmark.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A connected, non-blocking client.
 #[derive(Debug)]
@@ -34,7 +38,7 @@ pub struct Connection {
 impl Connection {
     /// Connects and completes the handshakes of TCP and, with `tls`, of TLS.
     pub fn open(address: SocketAddr, tls: Option<&Arc<ClientConfig>>) -> Outcome<Self> {
-        let mut stream = std::net::TcpStream::connect(address).context("connect")?;
+        let mut stream = std::net::TcpStream::connect_timeout(&address, CONNECT_TIMEOUT).context("connect")?;
         stream.set_nodelay(true).context("TCP_NODELAY")?;
         let tls = tls.map(|config| Session::open(config, &mut stream)).transpose()?;
         stream.set_nonblocking(true).context("non-blocking")?;

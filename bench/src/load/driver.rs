@@ -101,7 +101,7 @@ impl<P> Counted<P> {
 /// # Errors
 /// The first wrong reply or lost connection ends the run.
 pub fn run<P>(run: &Run<'_>, mut probe: impl FnMut() -> Outcome<P>) -> Outcome<Counted<P>> {
-    let control = Control::default();
+    let control = Control::new(run.threads);
     thread::scope(|scope| {
         let workers: Vec<_> = (0..run.threads)
             .map(|index| {
@@ -141,13 +141,31 @@ const WARM_UP: u8 = 1;
 const COUNT: u8 = 2;
 const STOP: u8 = 3;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Control {
     phase: AtomicU8,
     ready: AtomicU64,
+    counts: Vec<Counts>,
+}
+
+/// Counts of one client thread, in cache lines of its own: clients share nothing that they write.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Counts {
     requests: AtomicU64,
     keys: AtomicU64,
     misses: AtomicU64,
+}
+
+impl Control {
+    fn new(threads: u32) -> Self {
+        let counts = (0..threads).map(|_| Counts::default()).collect();
+        Self { phase: AtomicU8::new(CONNECT), ready: AtomicU64::new(0), counts }
+    }
+
+    fn sum(&self, field: fn(&Counts) -> &AtomicU64) -> u64 {
+        self.counts.iter().map(|counts| field(counts).load(Ordering::Relaxed)).sum()
+    }
 }
 
 struct Moment<P> {
@@ -170,9 +188,9 @@ fn coordinate<P>(
     let mut moment = || -> Outcome<Moment<P>> {
         Ok(Moment {
             at: Instant::now(),
-            requests: control.requests.load(Ordering::Relaxed),
-            keys: control.keys.load(Ordering::Relaxed),
-            misses: control.misses.load(Ordering::Relaxed),
+            requests: control.sum(|counts| &counts.requests),
+            keys: control.sum(|counts| &counts.keys),
+            misses: control.sum(|counts| &counts.misses),
             probed: probe()?,
         })
     };
@@ -192,6 +210,7 @@ fn coordinate<P>(
 struct Worker<'r> {
     run: &'r Run<'r>,
     control: &'r Control,
+    counts: &'r Counts,
     shape: Shape<'r>,
     writer: RequestWriter<'r>,
     connections: Vec<Connection>,
@@ -219,6 +238,7 @@ impl<'r> Worker<'r> {
         Ok(Self {
             run,
             control,
+            counts: &control.counts[index as usize],
             shape: Shape::new(run.dataset, run.protocol),
             writer: RequestWriter::new(run.dataset, run.protocol, run.operation, keys, run.check_every),
             connections,
@@ -309,9 +329,9 @@ impl<'r> Worker<'r> {
             }
             connection.flush()?;
         }
-        self.control.requests.fetch_add(requests, Ordering::Relaxed);
-        self.control.keys.fetch_add(keys, Ordering::Relaxed);
-        self.control.misses.fetch_add(misses, Ordering::Relaxed);
+        self.counts.requests.fetch_add(requests, Ordering::Relaxed);
+        self.counts.keys.fetch_add(keys, Ordering::Relaxed);
+        self.counts.misses.fetch_add(misses, Ordering::Relaxed);
         Ok(())
     }
 }

@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::ops::Range;
+use std::time::Duration;
 
 use super::dataset::Dataset;
 use super::workload::text::{set_tail, write_set};
@@ -10,6 +11,8 @@ use crate::outcome::{Outcome, ResultExt as _};
 
 const BATCH_REQUESTS_MAX: usize = 128;
 const BATCH_BYTES_MAX: usize = 256 << 10;
+/// A server that answers nothing for so long ends the benchmark.
+const REPLY_TIMEOUT: Duration = Duration::from_secs(20);
 const STORED: &[u8] = b"STORED\r\n";
 
 /// memcached's reply when sets arrive faster than it evicts.
@@ -27,6 +30,8 @@ pub fn fill(address: SocketAddr, dataset: &Dataset, keys: Range<u32>) -> Outcome
 pub fn fill_counting_refused(address: SocketAddr, dataset: &Dataset, keys: Range<u32>) -> Outcome<u32> {
     let mut stream = TcpStream::connect(address).context("connect")?;
     stream.set_nodelay(true).context("TCP_NODELAY")?;
+    stream.set_read_timeout(Some(REPLY_TIMEOUT)).context("timeout")?;
+    stream.set_write_timeout(Some(REPLY_TIMEOUT)).context("timeout")?;
     let tail = set_tail(dataset.value_bytes);
     let mut replies = BufReader::new(stream.try_clone().context("clone")?);
     let (mut out, mut reply) = (Vec::with_capacity(2 * BATCH_BYTES_MAX), Vec::new());

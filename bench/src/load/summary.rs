@@ -45,7 +45,8 @@ impl Numbers {
         }
     }
 
-    fn medians(rounds: &[Self]) -> Self {
+    /// The medians of rounds.
+    pub fn medians(rounds: &[Self]) -> Self {
         let of = |field: fn(&Self) -> f64| median(rounds.iter().map(field));
         Self {
             rate: of(|n| n.rate),
