@@ -255,7 +255,7 @@ mod unix {
             stream.set_read_timeout(Some(Duration::from_millis(10))).unwrap();
             let is_open = |stream: &mut TcpStream| match stream.read(&mut [0]) {
                 Ok(bytes) => bytes > 0,
-                Err(error) => matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut),
+                Err(error) => matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
             };
             // While bytes arrive, a stop by one signal waits for the rest of the request.
             while is_open(stream) {
