@@ -54,7 +54,7 @@ pub(super) const NAMES: &[Extended] = &[
         ),
     )
     .shown(Setting::IdleTimeout, |o| o.idle_timeout_s.to_string()),
-    name("shards", Number(shards, "NUM", "engines that share the memory (default: by -m and -t)")),
+    name("shards", Number(shards, "NUM", "engines that share the memory (default: as many as -m needs)")),
     name("solo", Switch(|o| o.solo = true, "with one thread and one shard, use one engine (default)")),
     name("no_solo", Switch(|o| o.solo = false, "use two engines even then")),
     name("segment_size", Number(segment_kib, "KB", "unit of allocation and eviction (default: by -m)")),

@@ -195,17 +195,11 @@ impl Options {
         }
     }
 
-    /// Number of shards. A fault costs the items of one, so several workers have a few where each is large enough.
+    /// Number of shards: no more than the memory needs. All workers are inside a shard at the same time, and a request that is
+    /// cut into runs for several shards costs more.
     pub(crate) fn shard_count(&self) -> u32 {
-        const COMFORTABLE_BYTES: u64 = 64 << 20;
-        const COMFORTABLE_COUNT: u64 = 4;
-        let StoreConfig { memory_bytes, item_bytes_max, .. } = self.guest.store;
-        let needed = memory_bytes.div_ceil(limits::SHARD_BYTES_MAX).max(1);
-        let comfortable = if self.threads > 1 { (memory_bytes / COMFORTABLE_BYTES).min(COMFORTABLE_COUNT) } else { 1 };
-        // An item takes half of a shard at most.
-        let possible = (memory_bytes / (2 * u64::from(item_bytes_max))).max(1);
-        let count = needed.max(comfortable.min(possible)).min(u64::from(limits::SHARDS_MAX)) as u32;
-        self.shards.unwrap_or(count)
+        let needed = self.guest.store.memory_bytes.div_ceil(limits::SHARD_BYTES_MAX);
+        self.shards.unwrap_or(needed.clamp(1, u64::from(limits::SHARDS_MAX)) as u32)
     }
 
     /// Tells the user something that memcached does not say. Under its name, and without `-v`, standard error stays silent
