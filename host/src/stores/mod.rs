@@ -2,6 +2,7 @@
 //!
 //! No code outside this folder depends on which of the two it is.
 
+mod generations;
 mod shards;
 
 use crate::{
