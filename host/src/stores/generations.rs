@@ -165,11 +165,14 @@ impl<M: Memories> Generations<M> {
             return;
         }
         memories.record(&state.plan, fault);
-        // The old memory is freed first, so that there is room for the new one.
-        let old = state.memory.take().map(|memory| Arc::downgrade(&memory));
+        let old = state.memory.take();
         self.generation.fetch_add(1, Ordering::Release);
         memories.ask_to_leave();
-        memories.wait_until(|| old.as_ref().is_none_or(|old| old.strong_count() == 0));
+        if let Some(old) = old {
+            memories.wait_until(|| Arc::strong_count(&old) == 1);
+            // Freed before there is a new one, which may need its room, unless a thread is in it still.
+            drop(old);
+        }
         state.make(memories, now);
     }
 }
