@@ -38,6 +38,9 @@ pub(super) trait Memories {
     /// Asks every thread to call [`Generations::leave`].
     fn ask_to_leave(&self);
 
+    /// Lets other threads run for a moment.
+    fn pause(&self);
+
     /// Lets other threads run until they have left the memory, or have had time enough.
     fn wait_until(&self, have_left: impl Fn() -> bool);
 }
@@ -126,9 +129,25 @@ impl<M: Memories> Generations<M> {
         place.take_if(|seat| !self.is_at(seat));
     }
 
-    /// Reads or changes the plan.
-    pub(super) fn with_plan<T>(&self, work: impl FnOnce(&mut M::Plan) -> T) -> T {
-        work(&mut self.state.lock().plan)
+    /// Changes the plan as the memory at the seat was changed, and returns the result. `None`, and nothing is changed: the
+    /// memory was lost meanwhile.
+    pub(super) fn change_plan<T>(
+        &self,
+        memories: &M,
+        seat: &Seat<M>,
+        change: impl FnOnce(&mut M::Plan) -> T,
+    ) -> Option<T> {
+        loop {
+            let state = self.state.try_lock();
+            // Who replaces the memory has the lock, and waits until this thread leaves.
+            if !self.is_at(seat) {
+                return None;
+            }
+            if let Some(mut state) = state {
+                return Some(change(&mut state.plan));
+            }
+            memories.pause();
+        }
     }
 
     /// Takes the seat, in a new memory if there was no room for one when the last one was lost.

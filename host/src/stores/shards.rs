@@ -57,14 +57,6 @@ pub(super) struct Surroundings {
     pub(super) faults: Arc<FaultCounters>,
 }
 
-/// What the guest of a shard is made of.
-struct ShardPlan {
-    /// Of this shard, with its part of the memory.
-    config: Config,
-    /// `config.store.memory_bytes` before the last change.
-    memory_bytes_before: u64,
-}
-
 /// The desks of one thread, one in each shard.
 pub(crate) struct Desks {
     number: u32,
@@ -103,8 +95,7 @@ impl Shards {
         let shards = (0..config.shards).map(|index| {
             let config = config_of(config, index);
             let guest = SharedGuest::create(&guests.module, &config, now, desks)?;
-            let memory_bytes_before = config.store.memory_bytes;
-            Ok(Generations::new(ShardPlan { config, memory_bytes_before }, guest, now))
+            Ok(Generations::new(config, guest, now))
         });
         let shards = shards.collect::<Result<_, Fault>>()?;
         Ok(Self { shards, guests, long_runs: Mutex::new(()) })
@@ -144,29 +135,25 @@ impl Shards {
         if !(0..count).all(fits) {
             return false;
         }
+        let mut before = Vec::with_capacity(self.shards.len());
         for index in 0..self.shards.len() {
-            if !self.limit_one(desks, index, part(bytes, count, index as u32), now) {
-                for index in 0..index {
-                    let before = self.shards[index].with_plan(|plan| plan.memory_bytes_before);
-                    self.limit_one(desks, index, before, now);
+            let Some(bytes_before) = self.limit_one(desks, index, part(bytes, count, index as u32), now) else {
+                for (index, bytes_before) in before.into_iter().enumerate() {
+                    self.limit_one(desks, index, bytes_before, now);
                 }
                 return false;
-            }
+            };
+            before.push(bytes_before);
         }
         true
     }
 
-    fn limit_one(&self, desks: &mut Desks, index: usize, bytes: u64, now: u32) -> bool {
-        let done = self.at_desk(desks, index, now, |seat| {
-            let attempt = self.insist(index, seat, |desk| desk.limit(bytes))?;
-            Ok(attempt == Attempt::Done)
-        });
-        if done == Some(true) {
-            self.shards[index].with_plan(|plan| {
-                plan.memory_bytes_before = std::mem::replace(&mut plan.config.store.memory_bytes, bytes);
-            });
-        }
-        done == Some(true)
+    /// Gives a shard `bytes` of memory, and returns what it had; `None`, and nothing has changed, if that is impossible.
+    fn limit_one(&self, desks: &mut Desks, index: usize, bytes: u64, now: u32) -> Option<u64> {
+        let attempt = self.at_desk(desks, index, now, |seat| self.insist(index, seat, |desk| desk.limit(bytes)))?;
+        let seat = desks.seats[index].as_ref().filter(|_| attempt == Attempt::Done)?;
+        let change = |config: &mut Config| std::mem::replace(&mut config.store.memory_bytes, bytes);
+        self.shards[index].change_plan(&self.guests, seat, change)
     }
 
     /// Transfers a run to a shard and the replies back; true if the whole run was executed.
@@ -316,13 +303,13 @@ impl Shards {
 }
 
 impl Memories for SharedGuests {
-    type Plan = ShardPlan;
+    type Plan = Config;
     type Memory = SharedGuest;
     type Desk = Desk;
     type Fault = Fault;
 
-    fn make(&self, plan: &ShardPlan, now: u32) -> Option<SharedGuest> {
-        let made = SharedGuest::create(&self.module, &plan.config, now, self.desks);
+    fn make(&self, config: &Config, now: u32) -> Option<SharedGuest> {
+        let made = SharedGuest::create(&self.module, config, now, self.desks);
         made.inspect_err(|fault| tracing::error!("a shard cannot be replaced yet: {}", fault.message)).ok()
     }
 
@@ -330,9 +317,9 @@ impl Memories for SharedGuests {
         Desk::take(guest, desk)
     }
 
-    fn record(&self, plan: &ShardPlan, fault: &Fault) {
+    fn record(&self, config: &Config, fault: &Fault) {
         let faults = &self.surroundings.faults;
-        fault.record(faults, &faults.shard_traps, "shard", plan.config.shard as usize);
+        fault.record(faults, &faults.shard_traps, "shard", config.shard as usize);
     }
 
     fn ask_to_leave(&self) {
@@ -341,10 +328,14 @@ impl Memories for SharedGuests {
         self.replaced.1.notify_all();
     }
 
+    fn pause(&self) {
+        thread::sleep(LOCK_PAUSE);
+    }
+
     fn wait_until(&self, have_left: impl Fn() -> bool) {
         let began = Instant::now();
         while !have_left() && began.elapsed() < SHARD_LEAVING_TIME_MAX {
-            thread::sleep(LOCK_PAUSE);
+            self.pause();
         }
     }
 }
