@@ -131,6 +131,23 @@ fn memory_can_be_changed_at_run_time() {
     }
 }
 
+/// Clients of all workers change the limit at once: all stripes keep the same one.
+#[test]
+fn one_of_many_limits_at_once_holds() {
+    let server = Server::start("limits", "-t 4 -m 512 -o shards=8");
+    let mut clients = [(); 4].map(|()| server.client());
+    for round in 0..100 {
+        for (client, mebibytes) in clients.iter_mut().zip([512, 384, 448, 320]) {
+            client.send(format!("cache_memlimit {mebibytes}\r\n"));
+        }
+        for client in &mut clients {
+            assert_eq!(client.line(), "OK");
+        }
+        let [limit, pools] = ["limit_maxbytes", "pool_bytes"].map(|name| clients[0].statistic(name));
+        assert_eq!(limit, pools, "round {round}");
+    }
+}
+
 #[test]
 fn the_level_of_the_log_can_be_changed_at_run_time() {
     let server = Server::start("louder", "");

@@ -18,6 +18,7 @@ mod lint;
 mod machine;
 mod macos;
 mod packages;
+mod races;
 mod runners;
 mod shipped;
 mod step;

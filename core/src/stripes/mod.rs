@@ -415,6 +415,28 @@ mod tests {
         assert_eq!(Counters::decode_merged(&answer).pool_bytes, whole, "each stripe is counted once");
     }
 
+    /// Finds any words in memory, and checks their addresses.
+    struct Outdated {
+        pools: Vec<core::ops::Range<usize>>,
+    }
+
+    impl Processor for Outdated {
+        fn peek(&self, address: usize) -> u32 {
+            let is_inside = |pool: &core::ops::Range<usize>| pool.start <= address && address + 4 <= pool.end;
+            assert!(self.pools.iter().any(is_inside), "{address:#x} is not in {:x?}", self.pools);
+            (address as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29) as u32
+        }
+    }
+
+    #[test]
+    fn outdated_words_name_addresses_in_the_pools_only() {
+        let stripes = stripes();
+        let pools = stripes.stripes.iter().map(|stripe| stripe.shard.lock().store().addresses());
+        let processor = Outdated { pools: pools.collect() };
+        let hashes = (0..10_000_u32).map(|number| stripes.seed.hash(&number.to_le_bytes()));
+        stripes.touch_lines(hashes, &processor);
+    }
+
     /// Every command changes these fields.
     #[test]
     fn the_lock_lies_in_the_line_of_the_counters_and_the_unique() {

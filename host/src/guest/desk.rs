@@ -26,6 +26,8 @@ pub(crate) struct Desk {
     /// Place of the buffer for orders.
     orders: (usize, usize),
     verbs: DeskVerbs,
+    /// The kinds of events that this thread has asked for.
+    watched: Kinds,
     events: Vec<u8>,
 }
 
@@ -90,7 +92,8 @@ impl Desk {
             return Err(Fault::new(format!("the guest has no desk {number}")));
         }
         instance.memory().read(mailbox_at, &mut [0; DESK_MAILBOX_BYTES])?;
-        let mut desk = Self { instance, number, mailbox_at, orders: (0, 0), verbs, events: Vec::new() };
+        let (watched, events) = (Kinds::NONE, Vec::new());
+        let mut desk = Self { instance, number, mailbox_at, orders: (0, 0), verbs, watched, events };
         desk.orders = desk.named(ORDERS_WORDS)?;
         Ok(desk)
     }
@@ -163,8 +166,17 @@ impl Desk {
 
     /// Sets the kinds of events to record.
     pub(crate) fn watch(&mut self, kinds: Kinds) -> Result<Attempt, Fault> {
-        let done = self.instance.call(&self.verbs.watch, (self.number, kinds.0))? != 0;
-        Ok(if done { Attempt::Done } else { Attempt::Interrupted })
+        if self.instance.call(&self.verbs.watch, (self.number, kinds.0))? == 0 {
+            return Ok(Attempt::Interrupted);
+        }
+        self.watched = kinds;
+        Ok(Attempt::Done)
+    }
+
+    /// The kinds of events that are recorded, as far as this thread knows.
+    #[inline]
+    pub(crate) fn watched(&self) -> Kinds {
+        self.watched
     }
 
     /// Events that this desk has caused since the last call.

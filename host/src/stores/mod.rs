@@ -2,6 +2,7 @@
 //!
 //! No code outside this folder depends on which of the two it is.
 
+mod generations;
 mod shards;
 
 use crate::{
@@ -13,6 +14,7 @@ use crate::{
     options::Options,
     watching::Watching,
 };
+use parking_lot::Mutex;
 pub(crate) use shards::Desks;
 use shards::{Shards, Surroundings, Transfer};
 use std::{
@@ -36,6 +38,8 @@ pub(crate) struct Stores {
     location: Location,
     /// The limit of all stores together, which `cache_memlimit` changes.
     memory_bytes: AtomicU64,
+    /// One change of that limit at a time: of two at once, some stripes would keep one and some the other.
+    limit_changes: Mutex<()>,
     faults: Arc<FaultCounters>,
 }
 
@@ -74,7 +78,8 @@ impl Stores {
                 Location::Shards(Shards::create(module, config, now, desks, surroundings)?)
             }
         };
-        Ok(Self { location, memory_bytes: AtomicU64::new(config.store.memory_bytes), faults: Arc::clone(faults) })
+        let memory_bytes = AtomicU64::new(config.store.memory_bytes);
+        Ok(Self { location, memory_bytes, limit_changes: Mutex::new(()), faults: Arc::clone(faults) })
     }
 
     /// The desks of a thread, none of which is taken yet. Each thread has its own number: a worker its index.
@@ -127,6 +132,7 @@ impl Stores {
 
     /// Changes the limit of all stores together, on behalf of the worker of `front`; false if it cannot be changed.
     pub(crate) fn limit(&self, front: &mut Front, desks: &mut Desks, bytes: u64, now: u32) -> Result<bool, Fault> {
+        let _turn = self.limit_changes.lock();
         let done = match &self.location {
             Location::Worker => front.limit(bytes)?,
             Location::Shards(shards) => shards.limit(desks, bytes, now),

@@ -3,10 +3,13 @@
 //! All workers are inside a shard at the same time, each at a desk of its own; the guest locks what two of them use. The host
 //! does not read the bytes that it transfers.
 //!
-//! A trap poisons the memory of a shard. The thread that trapped replaces it by an empty one and counts up its *generation*:
-//! the others see that before and after each call, drop their instance, and take a desk in the new memory.
+//! A trap poisons the memory of a shard. The thread that trapped replaces it by an empty one, the next
+//! [generation](super::generations).
 
-use super::invalid;
+use super::{
+    generations::{Generations, Memories, Seat},
+    invalid,
+};
 use crate::{
     counters::FaultCounters,
     guest::{Attempt, Desk, ExecutedOrders, Fault, Front, Orders, Run, RunOutcome, SharedGuest, SharedModule},
@@ -16,10 +19,7 @@ use crate::{
 };
 use parking_lot::{Condvar, Mutex};
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
@@ -33,14 +33,19 @@ use wasmcached_core::{
 
 /// All shards.
 pub(super) struct Shards {
-    shards: Box<[Shard]>,
-    module: SharedModule,
-    /// Number of threads that use them.
-    desks: u32,
-    surroundings: Surroundings,
+    shards: Box<[Generations<SharedGuests>]>,
+    guests: SharedGuests,
     /// One long run at a time is in the buffers of a desk: it is there a second time, beyond the limits of store and
     /// connections.
     long_runs: Mutex<()>,
+}
+
+/// The guests of all shards.
+struct SharedGuests {
+    module: SharedModule,
+    /// Number of threads that use each.
+    desks: u32,
+    surroundings: Surroundings,
     /// Wakes the upkeep when a shard is replaced.
     replaced: (Mutex<()>, Condvar),
 }
@@ -52,37 +57,10 @@ pub(super) struct Surroundings {
     pub(super) faults: Arc<FaultCounters>,
 }
 
-/// A shard. The generation is read all the time and hardly ever written, so it is apart from everything else.
-#[repr(align(128))]
-struct Shard {
-    generation: AtomicU64,
-    state: Mutex<ShardState>,
-}
-
-struct ShardState {
-    /// Of this shard, with its part of the memory.
-    config: Config,
-    /// `config.store.memory_bytes` before the last change.
-    memory_bytes_before: u64,
-    /// `None`: it trapped, and there was no memory for a new one yet.
-    guest: Option<Arc<SharedGuest>>,
-    /// When a new one was last tried.
-    tried_at: u32,
-}
-
 /// The desks of one thread, one in each shard.
 pub(crate) struct Desks {
     number: u32,
-    seats: Box<[Option<Seat>]>,
-}
-
-/// A desk, the generation of the shard that it is in, and the kinds of events that this thread has asked for.
-struct Seat {
-    generation: u64,
-    desk: Desk,
-    /// Dropped after the desk: then this thread has left the memory.
-    _guest: Arc<SharedGuest>,
-    watched: Kinds,
+    seats: Box<[Option<Seat<SharedGuests>>]>,
 }
 
 /// A run of a front on its way to a shard.
@@ -112,16 +90,15 @@ impl Shards {
         desks: u32,
         surroundings: Surroundings,
     ) -> Result<Self, Fault> {
-        let count = config.shards;
-        let shards = (0..count).map(|index| {
+        let replaced = Default::default();
+        let guests = SharedGuests { module, desks, surroundings, replaced };
+        let shards = (0..config.shards).map(|index| {
             let config = config_of(config, index);
-            let memory_bytes = config.store.memory_bytes;
-            let guest = Some(Arc::new(SharedGuest::create(&module, &config, now, desks)?));
-            let state = ShardState { config, memory_bytes_before: memory_bytes, guest, tried_at: now };
-            Ok(Shard { generation: AtomicU64::new(0), state: Mutex::new(state) })
+            let guest = SharedGuest::create(&guests.module, &config, now, desks)?;
+            Ok(Generations::new(config, guest, now))
         });
         let shards = shards.collect::<Result<_, Fault>>()?;
-        Ok(Self { shards, module, desks, surroundings, long_runs: Mutex::new(()), replaced: Default::default() })
+        Ok(Self { shards, guests, long_runs: Mutex::new(()) })
     }
 
     /// Number of shards.
@@ -131,13 +108,13 @@ impl Shards {
 
     /// Reports that one tick has passed.
     pub(super) fn tick(&self) {
-        self.module.tick();
+        self.guests.module.tick();
     }
 
     /// Takes every desk of this thread that it does not have.
     pub(super) fn take_desks(&self, desks: &mut Desks, now: u32) {
-        for shard in 0..self.shards.len() {
-            let _ = self.seat(desks, shard, now);
+        for (seat, shard) in desks.seats.iter_mut().zip(&self.shards) {
+            let _ = shard.seat(&self.guests, seat, desks.number, now);
         }
     }
 
@@ -158,28 +135,25 @@ impl Shards {
         if !(0..count).all(fits) {
             return false;
         }
+        let mut before = Vec::with_capacity(self.shards.len());
         for index in 0..self.shards.len() {
-            if !self.limit_one(desks, index, part(bytes, count, index as u32), now) {
-                for index in 0..index {
-                    let before = self.shards[index].state.lock().memory_bytes_before;
-                    self.limit_one(desks, index, before, now);
+            let Some(bytes_before) = self.limit_one(desks, index, part(bytes, count, index as u32), now) else {
+                for (index, bytes_before) in before.into_iter().enumerate() {
+                    self.limit_one(desks, index, bytes_before, now);
                 }
                 return false;
-            }
+            };
+            before.push(bytes_before);
         }
         true
     }
 
-    fn limit_one(&self, desks: &mut Desks, index: usize, bytes: u64, now: u32) -> bool {
-        let done = self.at_desk(desks, index, now, |seat| {
-            let attempt = self.insist(index, seat, |desk| desk.limit(bytes))?;
-            Ok(attempt == Attempt::Done)
-        });
-        if done == Some(true) {
-            let mut state = self.shards[index].state.lock();
-            state.memory_bytes_before = std::mem::replace(&mut state.config.store.memory_bytes, bytes);
-        }
-        done == Some(true)
+    /// Gives a shard `bytes` of memory, and returns what it had; `None`, and nothing has changed, if that is impossible.
+    fn limit_one(&self, desks: &mut Desks, index: usize, bytes: u64, now: u32) -> Option<u64> {
+        let attempt = self.at_desk(desks, index, now, |seat| self.insist(index, seat, |desk| desk.limit(bytes)))?;
+        let seat = desks.seats[index].as_ref().filter(|_| attempt == Attempt::Done)?;
+        let change = |config: &mut Config| std::mem::replace(&mut config.store.memory_bytes, bytes);
+        self.shards[index].change_plan(&self.guests, seat, change)
     }
 
     /// Transfers a run to a shard and the replies back; true if the whole run was executed.
@@ -211,15 +185,14 @@ impl Shards {
     fn transfer(
         &self,
         transfer: &mut Transfer<'_>,
-        seat: &mut Seat,
+        seat: &mut Seat<SharedGuests>,
         shard: usize,
     ) -> Result<Result<bool, Fault>, Fault> {
         let Transfer { front, index, run, now, room } = transfer;
         let (index, run, now) = (*index, *run, *now);
-        let kinds = self.surroundings.watching.kinds();
-        if kinds != seat.watched {
+        let kinds = self.guests.surroundings.watching.kinds();
+        if kinds != seat.desk.watched() {
             self.insist(shard, seat, |desk| desk.watch(kinds))?;
-            seat.watched = kinds;
         }
         let (commands, tail) = match front.commands(run).and_then(|commands| Ok((commands, front.tail(run)?))) {
             Ok(parts) => parts,
@@ -239,7 +212,7 @@ impl Shards {
                 Ok(replies) => seat.desk.read_replies(replies)?,
                 Err(fault) => return Ok(Err(fault)),
             }
-            if seat.watched != Kinds::NONE {
+            if seat.desk.watched() != Kinds::NONE {
                 self.post_events(seat)?;
             }
             if !is_interrupted || count >= orders.count {
@@ -256,7 +229,7 @@ impl Shards {
     fn insist(
         &self,
         shard: usize,
-        seat: &mut Seat,
+        seat: &mut Seat<SharedGuests>,
         mut call: impl FnMut(&mut Desk) -> Result<Attempt, Fault>,
     ) -> Result<Attempt, Fault> {
         let mut interruptions = 0;
@@ -273,8 +246,8 @@ impl Shards {
 
     /// Lets the thread that has a lock run. An error if it will never give it back.
     #[cold]
-    fn wait(&self, shard: usize, seat: &Seat, interruptions: u32) -> Result<(), Fault> {
-        if self.shards[shard].generation.load(Ordering::Acquire) != seat.generation {
+    fn wait(&self, shard: usize, seat: &Seat<SharedGuests>, interruptions: u32) -> Result<(), Fault> {
+        if !self.shards[shard].is_at(seat) {
             return Err(Fault::new("another worker's instance has trapped"));
         }
         if interruptions <= LOCK_YIELDS_MAX {
@@ -292,85 +265,16 @@ impl Shards {
         desks: &mut Desks,
         shard: usize,
         now: u32,
-        work: impl FnOnce(&mut Seat) -> Result<T, Fault>,
+        work: impl FnOnce(&mut Seat<SharedGuests>) -> Result<T, Fault>,
     ) -> Option<T> {
-        let seat = self.seat(desks, shard, now)?;
-        let generation = seat.generation;
-        match work(seat) {
-            Ok(done) if self.shards[shard].generation.load(Ordering::Acquire) == generation => Some(done),
-            Ok(_) => None,
-            Err(fault) => {
-                desks.seats[shard] = None;
-                self.replace(shard, generation, &fault, now);
-                None
-            }
-        }
-    }
-
-    /// The desk of this thread in a shard.
-    #[inline]
-    fn seat<'d>(&self, desks: &'d mut Desks, shard: usize, now: u32) -> Option<&'d mut Seat> {
-        let generation = self.shards[shard].generation.load(Ordering::Acquire);
-        if desks.seats[shard].as_ref().is_none_or(|seat| seat.generation != generation) {
-            self.take_seat(desks, shard, now)?;
-        }
-        desks.seats[shard].as_mut()
-    }
-
-    /// Takes the desk, in a new memory if there was none for the shard when the last one trapped.
-    #[cold]
-    fn take_seat(&self, desks: &mut Desks, shard: usize, now: u32) -> Option<()> {
-        // The instance in the old memory is dropped first, so that its memory is free.
-        desks.seats[shard] = None;
-        let Shard { generation, state } = &self.shards[shard];
-        let mut state = state.lock();
-        // Once a second, or every request would pay for a guest that cannot be made.
-        if state.guest.is_none() && now != state.tried_at {
-            state.make(&self.module, self.desks, now);
-        }
-        let guest = Arc::clone(state.guest.as_ref()?);
-        let generation = generation.load(Ordering::Acquire);
-        drop(state);
-        match Desk::take(&guest, desks.number) {
-            Ok(desk) => {
-                desks.seats[shard] = Some(Seat { generation, desk, _guest: guest, watched: Kinds::NONE });
-                Some(())
-            }
-            Err(fault) => {
-                drop(guest);
-                self.replace(shard, generation, &fault, now);
-                None
-            }
-        }
-    }
-
-    /// Replaces a shard of that generation, unless another thread has done it.
-    #[cold]
-    fn replace(&self, shard: usize, of: u64, fault: &Fault, now: u32) {
-        let Shard { generation, state } = &self.shards[shard];
-        let mut state = state.lock();
-        if generation.load(Ordering::Acquire) != of {
-            return;
-        }
-        let Surroundings { inboxes, faults, .. } = &self.surroundings;
-        fault.record(faults, &faults.shard_traps, "shard", shard);
-        // The old memory is freed first, so that there is room for the new one.
-        let old = state.guest.take().map(|guest| Arc::downgrade(&guest));
-        generation.fetch_add(1, Ordering::Release);
-        inboxes.iter().for_each(Inbox::leave_shard);
-        drop(self.replaced.0.lock());
-        self.replaced.1.notify_all();
-        let began = Instant::now();
-        while old.as_ref().is_some_and(|old| old.strong_count() > 0) && began.elapsed() < SHARD_LEAVING_TIME_MAX {
-            thread::sleep(LOCK_PAUSE);
-        }
-        state.make(&self.module, self.desks, now);
+        let Desks { number, seats } = desks;
+        self.shards[shard].at_seat(&self.guests, &mut seats[shard], *number, now, work)
     }
 
     /// Lets the thread of the upkeep rest. Meanwhile it leaves shards that are replaced.
     pub(super) fn rest(&self, desks: &mut Desks, duration: Duration) {
         let end = Instant::now() + duration;
-        let (lock, woken) = &self.replaced;
+        let (lock, woken) = &self.guests.replaced;
         let mut guard = lock.lock();
         loop {
             self.leave_replaced(desks);
@@ -383,28 +287,55 @@ impl Shards {
     /// Drops the instances of this thread in memories of replaced shards. The last one frees the memory.
     pub(super) fn leave_replaced(&self, desks: &mut Desks) {
         for (seat, shard) in desks.seats.iter_mut().zip(&self.shards) {
-            let generation = shard.generation.load(Ordering::Acquire);
-            seat.take_if(|seat| seat.generation != generation);
+            shard.leave(seat);
         }
     }
 
     /// Posts the events that a desk has caused.
-    fn post_events(&self, seat: &mut Seat) -> Result<(), Fault> {
-        if seat.watched != Kinds::NONE
+    fn post_events(&self, seat: &mut Seat<SharedGuests>) -> Result<(), Fault> {
+        if seat.desk.watched() != Kinds::NONE
             && let Some(recorded) = seat.desk.events()?
         {
-            self.surroundings.watching.post(recorded);
+            self.guests.surroundings.watching.post(recorded);
         }
         Ok(())
     }
 }
 
-impl ShardState {
-    fn make(&mut self, module: &SharedModule, desks: u32, now: u32) {
-        self.tried_at = now;
-        match SharedGuest::create(module, &self.config, now, desks) {
-            Ok(guest) => self.guest = Some(Arc::new(guest)),
-            Err(fault) => tracing::error!("a shard cannot be replaced yet: {}", fault.message),
+impl Memories for SharedGuests {
+    type Plan = Config;
+    type Memory = SharedGuest;
+    type Desk = Desk;
+    type Fault = Fault;
+
+    fn make(&self, config: &Config, now: u32) -> Option<SharedGuest> {
+        let made = SharedGuest::create(&self.module, config, now, self.desks);
+        made.inspect_err(|fault| tracing::error!("a shard cannot be replaced yet: {}", fault.message)).ok()
+    }
+
+    fn enter(&self, guest: &SharedGuest, desk: u32) -> Result<Desk, Fault> {
+        Desk::take(guest, desk)
+    }
+
+    fn record(&self, config: &Config, fault: &Fault) {
+        let faults = &self.surroundings.faults;
+        fault.record(faults, &faults.shard_traps, "shard", config.shard as usize);
+    }
+
+    fn ask_to_leave(&self) {
+        self.surroundings.inboxes.iter().for_each(Inbox::leave_shard);
+        drop(self.replaced.0.lock());
+        self.replaced.1.notify_all();
+    }
+
+    fn pause(&self) {
+        thread::sleep(LOCK_PAUSE);
+    }
+
+    fn wait_until(&self, have_left: impl Fn() -> bool) {
+        let began = Instant::now();
+        while !have_left() && began.elapsed() < SHARD_LEAVING_TIME_MAX {
+            self.pause();
         }
     }
 }

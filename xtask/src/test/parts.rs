@@ -2,7 +2,7 @@
 
 use super::{Context, needs::Needs, targets::Executables};
 use crate::{
-    build, cross, dependencies, documentation, fuzz, instructions, js, lint, machine, packages,
+    build, cross, dependencies, documentation, fuzz, instructions, js, lint, machine, packages, races,
     runners::Report,
     shipped,
     step::{Outcome, run as run_command},
@@ -33,7 +33,7 @@ pub(super) struct Part {
 }
 
 /// Every part, cheap ones first.
-pub(super) const PARTS: [Part; 19] = [
+pub(super) const PARTS: [Part; 20] = [
     Part { name: "format", summary: "rustfmt", needs: Needs::NOTHING, run: |_, _| format() },
     Part {
         name: "tidy",
@@ -60,6 +60,12 @@ pub(super) const PARTS: [Part; 19] = [
         run: |_, report| dependencies::check(report),
     },
     Part { name: "clippy", summary: "lints, everywhere", needs: Needs::GUESTS, run: |_, _| lint::all() },
+    Part {
+        name: "races",
+        summary: "ThreadSanitizer on the threads of the core, where the compiler has it",
+        needs: Needs::NOTHING,
+        run: |_, report| races::check(report),
+    },
     Part {
         name: "docs",
         summary: "rustdoc without warnings, examples in comments",
