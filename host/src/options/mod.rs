@@ -33,7 +33,7 @@ use std::{
     path::{Path, PathBuf},
 };
 use wasmcached_core::{
-    boundary::config::{Authentication, Binding, Config, StoreConfig},
+    boundary::config::{Authentication, Binding, Config},
     limits,
     settings::Setting,
 };
