@@ -4,7 +4,8 @@
 //! makes a new one and counts up the *generation*. Every thread compares the generation before and after each use, so no
 //! answer counts of a memory that was replaced before the answer was complete.
 //!
-//! This file knows neither guests nor clients and imports nothing of this crate.
+//! This file knows neither guests nor clients and imports nothing of this crate: `interleavings/` checks a copy of it in every
+//! order of its threads.
 
 use parking_lot::Mutex;
 use std::sync::{
@@ -14,11 +15,11 @@ use std::sync::{
 
 /// How memories are made, entered and given up.
 pub(super) trait Memories {
-    /// What a memory is made of.
+    /// The configuration of a memory.
     type Plan;
     /// A memory. It is freed when it is dropped.
     type Memory;
-    /// What a thread has in a memory.
+    /// The part of a memory that a thread has for itself.
     type Desk;
     /// Why a memory is lost.
     type Fault;
@@ -139,7 +140,7 @@ impl<M: Memories> Generations<M> {
     ) -> Option<T> {
         loop {
             let state = self.state.try_lock();
-            // Who replaces the memory has the lock, and waits until this thread leaves.
+            // The thread that replaces the memory has the lock, and waits until this one leaves.
             if !self.is_at(seat) {
                 return None;
             }

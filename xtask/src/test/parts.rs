@@ -43,7 +43,7 @@ pub(super) const PARTS: [Part; 20] = [
     },
     Part {
         name: "core",
-        summary: "the engine: laws, models, transcripts natively",
+        summary: "the engine: laws, models, transcripts natively, every order of threads",
         needs: Needs::NOTHING,
         run: |context, report| rust("core", context, report),
     },

@@ -23,8 +23,9 @@ const fn row(folder: &'static str, target: &'static str, part: &'static str) -> 
     Row { folder, target, part }
 }
 
-const ROWS: [Row; 19] = [
+const ROWS: [Row; 20] = [
     row("core", "", "core"),
+    row("interleavings", "", "core"),
     row("wasm", "", "guest"),
     row("host", "", "host"),
     row("bench", "", "bench"),
@@ -142,7 +143,7 @@ impl Executables {
 
 /// The packages that a part builds when it runs alone, where those of the workspace would need a compiler for the guest.
 fn packages_alone(part: &str) -> Option<&'static [&'static str]> {
-    (part == "core").then_some(&["wasmcached-core", "wasmcached-tests"])
+    (part == "core").then_some(&["wasmcached-core", "wasmcached-interleavings", "wasmcached-tests"])
 }
 
 /// Builds test programs.

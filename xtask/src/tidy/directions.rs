@@ -64,10 +64,11 @@ const CORE_FOR_HOST: [&str; 9] =
     ["boundary", "clock", "command::Eviction", "hash", "limits", "settings", "statistics", "wire", "protocol::health"];
 
 /// The packages, and which of them each may build on. Tests of a package may use any.
-const PACKAGES: [(&str, &[&str]); 6] = [
+const PACKAGES: [(&str, &[&str]); 7] = [
     ("core", &[]),
     ("wasm", &["wasmcached-core"]),
     ("host", &["wasmcached-core"]),
+    ("interleavings", &[]),
     ("tests", &["wasmcached-core", "wasmcached-wasm"]),
     ("bench", &["wasmcached-core", "wasmcached-wasm", "wasmcached-tests"]),
     ("xtask", &[]),

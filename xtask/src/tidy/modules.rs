@@ -7,13 +7,14 @@ use super::{
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The crates whose inner order is checked: the folder of the sources, and the name in paths.
-pub(super) const CRATES: [(&str, &str); 6] = [
+pub(super) const CRATES: [(&str, &str); 7] = [
     ("core/src/", "wasmcached_core"),
     ("wasm/src/", "wasmcached_wasm"),
     ("host/src/", "wasmcached"),
     ("tests/src/", "wasmcached_tests"),
     ("bench/src/", "wasmcached_bench"),
     ("xtask/src/", "xtask"),
+    ("interleavings/src/", "wasmcached_interleavings"),
 ];
 
 /// An import from one file by another.
