@@ -17,8 +17,9 @@ use guest_build::{
 use settings::MemoryLayout;
 use std::{
     env, fs,
+    hash::{DefaultHasher, Hash, Hasher},
     path::{Path, PathBuf},
-    process::Command,
+    process::{self, Command},
     thread,
 };
 
@@ -54,7 +55,7 @@ fn main() {
     let out = PathBuf::from(variable("OUT_DIR"));
     if let Err(message) = EMBEDDED.iter().try_for_each(|embedded| embed(embedded, &out)) {
         println!("cargo::error={message}");
-        std::process::exit(1);
+        process::exit(1);
     }
 }
 
@@ -66,10 +67,14 @@ fn embed(embedded: &Embedded, out: &Path) -> Result<(), String> {
     let wasm = fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     let target = variable("TARGET");
     let layouts = [("reserved", MemoryLayout::Reserved), ("compact", MemoryLayout::Compact { growth_bytes: 0 })];
+    let faults = if has_faults() { "-fault-injection" } else { "" };
+    let guests = repository_root().ok().map(|root| root.join("target/guest/precompiled").join(&target));
     thread::scope(|scope| {
         let compilations = layouts.map(|(name, layout)| {
             let (wasm, target) = (&wasm, &target);
-            (name, scope.spawn(move || precompile(wasm, target, layout)))
+            let kept =
+                guests.as_ref().map(|folder| folder.join(format!("{}{faults}-{name}.cwasm", embedded.file_name)));
+            (name, scope.spawn(move || precompile(wasm, target, layout, kept.as_deref())))
         });
         for (name, compilation) in compilations {
             let machine_code = compilation.join().expect("the compiler does not panic")?;
@@ -85,8 +90,7 @@ fn find_guest(embedded: &Embedded, out: &Path) -> Result<PathBuf, String> {
     if let Some(path) = env::var_os(embedded.variable) {
         return Ok(path.into());
     }
-    let has_faults = env::var_os("CARGO_FEATURE_FAULT_INJECTION").is_some();
-    let guest = if has_faults { embedded.fault_injection } else { embedded.guest };
+    let guest = if has_faults() { embedded.fault_injection } else { embedded.guest };
     let root = repository_root()?;
     for path in inputs::SOURCE_FOLDERS.iter().chain(&["Cargo.toml", "Cargo.lock"]) {
         println!("cargo::rerun-if-changed={}", root.join(path).display());
@@ -103,6 +107,10 @@ fn find_guest(embedded: &Embedded, out: &Path) -> Result<PathBuf, String> {
     };
     let way = format!("run `cargo xtask build`, or `rustup target add {}`", guest::TARGETS.join(" "));
     Err(format!("the WebAssembly guest target/guest/{} {state}: {way}", guest.file_name()))
+}
+
+fn has_faults() -> bool {
+    env::var_os("CARGO_FEATURE_FAULT_INJECTION").is_some()
 }
 
 /// The repository that contains this crate.
@@ -134,14 +142,40 @@ fn sysroot(rustc: &str) -> Option<PathBuf> {
     Some(PathBuf::from(String::from_utf8(output.stdout).ok()?.trim()))
 }
 
-/// Compiles the guest to the machine code of `target`.
-fn precompile(wasm: &[u8], target: &str, layout: MemoryLayout) -> Result<Vec<u8>, String> {
+/// Compiles the guest to the machine code of `target`. The machine code is kept at `kept`, if there is such a place: each profile
+/// has a build script, whose compiler is not optimised, and the machine code is always the same.
+fn precompile(wasm: &[u8], target: &str, layout: MemoryLayout, kept: Option<&Path>) -> Result<Vec<u8>, String> {
     let mut config = settings::engine_config(layout);
     let hint = if cfg!(feature = "cross") { "" } else { " (for another processor: `--features cross`)" };
     let described = |error: wasmtime::Error| format!("the guest does not compile for {target}: {error:#}{hint}");
     processor::choose(&mut config, target).map_err(described)?;
     let engine = wasmtime::Engine::new(&config).map_err(described)?;
-    engine.precompile_module(wasm).map_err(described)
+    let key = key(wasm, &engine);
+    let found = kept.and_then(|kept| fs::read(kept).ok()).filter(|found| found.starts_with(&key));
+    if let Some(found) = found {
+        return Ok(found[key.len()..].to_vec());
+    }
+    let machine_code = engine.precompile_module(wasm).map_err(described)?;
+    if let Some(kept) = kept {
+        // Another build may read at the same time. Without the file, only time is lost.
+        let written = kept.with_extension(process::id().to_string());
+        let keep = || fs::write(&written, [&key[..], &machine_code].concat()).and_then(|()| fs::rename(&written, kept));
+        let _ = kept.parent().map(fs::create_dir_all);
+        let _ = keep();
+    }
+    Ok(machine_code)
+}
+
+/// Names the machine code that an engine makes of a module.
+fn key(wasm: &[u8], engine: &wasmtime::Engine) -> [u8; 16] {
+    let mut of_module = DefaultHasher::new();
+    wasm.hash(&mut of_module);
+    let mut of_engine = DefaultHasher::new();
+    engine.precompile_compatibility_hash().hash(&mut of_engine);
+    let mut key = [0; 16];
+    key[..8].copy_from_slice(&of_module.finish().to_le_bytes());
+    key[8..].copy_from_slice(&of_engine.finish().to_le_bytes());
+    key
 }
 
 fn variable(name: &str) -> String {
