@@ -184,11 +184,12 @@ fn a_storm_of_traps_is_survived() {
     assert_eq!(traps(&mut client), ["25", "25", "0"]);
 }
 
-/// Asks for the same few keys until `done`. Every answer is right or says that the shard was lost; how many said so.
+/// Asks for the same keys, of all stripes, until `done`. Every answer is right or says that the shard was lost; how many said
+/// so.
 fn work(client: &mut Client, done: &AtomicBool) -> usize {
     let mut lost = 0;
     while !done.load(Ordering::Relaxed) {
-        for key in 0..20 {
+        for key in 0..200 {
             client.send(format!("set key{key} 0 0 5\r\nvalue\r\nget key{key}\r\n"));
             match client.line().as_str() {
                 "STORED" => {}

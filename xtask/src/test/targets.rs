@@ -115,7 +115,7 @@ impl Executables {
                 own.push(target);
             }
         }
-        let flags: Vec<&str> = own.iter().flat_map(Target::flags).collect();
+        let flags = flags_of(&own);
         let Some(packages) = packages_alone(part) else {
             // With the features of the whole workspace, what all parts have built together is not built again.
             return Ok(Self { built: build(&["--workspace"], &flags)? });
@@ -139,6 +139,12 @@ impl Executables {
         }
         if commands.is_empty() { Err(format!("no test program belongs to `{part}`")) } else { Ok(commands) }
     }
+}
+
+/// Cargo's flags for these targets. The one for a library stands for those of all packages, and may be given once.
+fn flags_of(targets: &[Target]) -> Vec<&str> {
+    let (libraries, others): (Vec<&Target>, _) = targets.iter().partition(|target| target.kind == "lib");
+    libraries.into_iter().take(1).chain(others).flat_map(Target::flags).collect()
 }
 
 /// The packages that a part builds when it runs alone, where those of the workspace would need a compiler for the guest.
@@ -207,7 +213,7 @@ fn target(entry: &Value, manifest: Option<&str>, root: &Path) -> Option<Target> 
 
 #[cfg(test)]
 mod tests {
-    use super::{Target, executables, targets, targets_of};
+    use super::{Target, executables, flags_of, targets, targets_of};
     use std::path::Path;
 
     fn target(folder: &str, name: &str, kind: &str) -> Target {
@@ -258,5 +264,11 @@ mod tests {
         assert_eq!(target("a", "p", "lib").flags(), ["--lib"]);
         assert_eq!(target("a", "p", "bin").flags(), ["--bin", "p"]);
         assert_eq!(target("a", "laws", "test").flags(), ["--test", "laws"]);
+    }
+
+    #[test]
+    fn cargo_is_asked_once_for_libraries() {
+        let targets = [target("a", "p", "lib"), target("a", "laws", "test"), target("b", "q", "lib")];
+        assert_eq!(flags_of(&targets), ["--lib", "--test", "laws"]);
     }
 }
