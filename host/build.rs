@@ -15,9 +15,10 @@ use guest_build::{
     inputs,
 };
 use settings::MemoryLayout;
+use siphasher::sip128::{Hasher128, SipHasher13};
 use std::{
     env, fs,
-    hash::{DefaultHasher, Hash, Hasher},
+    hash::Hash,
     path::{Path, PathBuf},
     process::{self, Command},
     thread,
@@ -150,7 +151,7 @@ fn precompile(wasm: &[u8], target: &str, layout: MemoryLayout, kept: Option<&Pat
     let described = |error: wasmtime::Error| format!("the guest does not compile for {target}: {error:#}{hint}");
     processor::choose(&mut config, target).map_err(described)?;
     let engine = wasmtime::Engine::new(&config).map_err(described)?;
-    let key = key(wasm, &engine);
+    let key = key(wasm, target, layout);
     let found = kept.and_then(|kept| fs::read(kept).ok()).filter(|found| found.starts_with(&key));
     if let Some(found) = found {
         return Ok(found[key.len()..].to_vec());
@@ -166,16 +167,14 @@ fn precompile(wasm: &[u8], target: &str, layout: MemoryLayout, kept: Option<&Pat
     Ok(machine_code)
 }
 
-/// Names the machine code that an engine makes of a module.
-fn key(wasm: &[u8], engine: &wasmtime::Engine) -> [u8; 16] {
-    let mut of_module = DefaultHasher::new();
-    wasm.hash(&mut of_module);
-    let mut of_engine = DefaultHasher::new();
-    engine.precompile_compatibility_hash().hash(&mut of_engine);
-    let mut key = [0; 16];
-    key[..8].copy_from_slice(&of_module.finish().to_le_bytes());
-    key[8..].copy_from_slice(&of_engine.finish().to_le_bytes());
-    key
+/// Names the machine code of a module: by all that it depends on.
+fn key(wasm: &[u8], target: &str, layout: MemoryLayout) -> [u8; 16] {
+    let lock = repository_root().ok().and_then(|root| fs::read(root.join("Cargo.lock")).ok());
+    let sources = [include_str!("src/guest/settings.rs"), include_str!("build/processor.rs")];
+    let mut hasher = SipHasher13::new();
+    // The version of the compiler is in the lock file.
+    (wasm, target, format!("{layout:?}"), lock, sources).hash(&mut hasher);
+    hasher.finish128().as_bytes()
 }
 
 fn variable(name: &str) -> String {
