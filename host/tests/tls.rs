@@ -393,7 +393,9 @@ fn a_stop_finishes_pending_requests() {
 fn an_idle_connection_keeps_no_buffers() {
     const CONNECTIONS: u64 = 400;
     let (folder, root) = (common::Folder::new("tls-idle"), Authority::new());
-    let server = Server::start("tls-idle-server", &format!("{} -t 1", root.flags_in(&folder.0)));
+    // A huge page would be as much as hundreds of connections.
+    let flags = format!("{} -t 1 -o no_huge_pages", root.flags_in(&folder.0));
+    let server = Server::start("tls-idle-server", &flags);
     let configuration = Arc::new(configuration(&root, None, EVERY_VERSION));
     let open = || {
         let mut client = connect(server.address, &configuration);

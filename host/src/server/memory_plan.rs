@@ -232,18 +232,18 @@ mod tests {
         let full = limits::SHARD_BYTES_MAX >> 20;
         assert_eq!(outcome(DEMAND, &address_space(20 << 10)), Ok((COMPACT, full)));
         assert_eq!(outcome(DEMAND, &address_space(2000)), Ok((COMPACT, 64)));
-        let plan = DEMAND.plan(&address_space(396)).unwrap();
-        assert_eq!((plan.layout, plan.capacity_bytes), (COMPACT, (32 << 20) + 1));
-        let notice = plan.notice.unwrap();
-        assert!(notice.contains("(ulimit -v) is 405504 KiB"), "{notice}");
-        let enough = wanted(&notice);
-        assert_eq!(outcome(DEMAND, &address_space(enough)), Ok((MemoryLayout::Reserved, full)));
-        assert_eq!(outcome(DEMAND, &address_space(enough - 2)), Ok((COMPACT, full)));
         let refusal = outcome(DEMAND, &address_space(100)).unwrap_err();
         assert!(refusal.contains("(ulimit -v) is 102400 KiB, and 64 MB with -t 4 need "), "{refusal}");
         let least = wanted(&refusal);
         assert_eq!(outcome(DEMAND, &address_space(least)), Ok((COMPACT, 32)));
         assert!(outcome(DEMAND, &address_space(least - 2)).is_err());
+        let plan = DEMAND.plan(&address_space(least + 20)).unwrap();
+        assert_eq!((plan.layout, plan.capacity_bytes), (COMPACT, (32 << 20) + 1));
+        let notice = plan.notice.unwrap();
+        assert!(notice.contains(&format!("(ulimit -v) is {} KiB", (least + 20) << 10)), "{notice}");
+        let enough = wanted(&notice);
+        assert_eq!(outcome(DEMAND, &address_space(enough)), Ok((MemoryLayout::Reserved, full)));
+        assert_eq!(outcome(DEMAND, &address_space(enough - 2)), Ok((COMPACT, full)));
     }
 
     #[cfg(not(windows))]
