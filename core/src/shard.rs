@@ -58,9 +58,12 @@ impl Shard {
     pub fn execute<'s>(&'s mut self, command: &Command<'_>, now: Seconds) -> Reply<'s> {
         #[cfg(feature = "fault-injection")]
         crate::fault::inject(command.key, b"shard");
-        if !self.prefixes.enabled {
-            return self.store.execute(command, now);
-        }
+        if self.prefixes.enabled { self.execute_counted(command, now) } else { self.store.execute(command, now) }
+    }
+
+    /// Executes one command and counts it for the prefix of its key.
+    #[inline(never)]
+    fn execute_counted<'s>(&'s mut self, command: &Command<'_>, now: Seconds) -> Reply<'s> {
         let row = counts_prefix(&command.operation)
             .then(|| self.prefixes.entry(command.key, |bytes| self.store.reserve(bytes)))
             .flatten();

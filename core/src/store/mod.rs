@@ -349,21 +349,35 @@ impl Store {
     }
 
     /// The live item of that key, if there is one. Expired and flushed ones are removed on the way.
-    #[inline]
+    #[inline(never)]
     fn lookup(&mut self, hash: u64, key: &[u8], now: Seconds) -> Option<Hit> {
+        self.lookup_inlined(hash, key, now)
+    }
+
+    /// [`Store::lookup`] for the most frequent command. A result in memory is copied in words that are wider than its fields,
+    /// and a processor cannot load such a word before the stores of its parts have reached the cache.
+    #[inline(always)]
+    fn lookup_inlined(&mut self, hash: u64, key: &[u8], now: Seconds) -> Option<Hit> {
         let pool = &self.pool;
         let slot = self.index.find(pool, hash, |entry| Item::key_is(pool, entry.location(), key))?;
         let item = Item::parse(pool, self.index.entry(pool, slot).location());
-        let hit = Hit { slot, item };
+        if self.is_flushed(&item) || item.expiry(pool).has_passed(now) {
+            self.remove_ended(hash, slot);
+            return None;
+        }
+        Some(Hit { slot, item })
+    }
+
+    /// Removes an item that is flushed or has expired.
+    #[cold]
+    fn remove_ended(&mut self, hash: u64, slot: Slot) {
+        let item = Item::parse(&self.pool, self.index.entry(&self.pool, slot).location());
         if self.is_flushed(&item) {
             self.counters.totals.get_flushed += 1;
-        } else if item.expiry(pool).has_passed(now) {
-            self.counters.totals.get_expired += 1;
         } else {
-            return Some(hit);
+            self.counters.totals.get_expired += 1;
         }
-        self.remove(hash, hit);
-        None
+        self.remove(hash, Hit { slot, item });
     }
 
     /// Removes an item from the index. Its bytes are dead.
