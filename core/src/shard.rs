@@ -49,7 +49,7 @@ impl Shard {
 
     /// Loads the memory of these commands into the caches of the processor: first all index lines, then the items.
     #[inline]
-    pub fn touch_lines(&mut self, hashes: impl Iterator<Item = u64> + Clone) {
+    pub fn touch_lines(&mut self, hashes: impl Iterator<Item = u64>) {
         self.store.touch_lines(hashes);
     }
 
@@ -319,7 +319,6 @@ pub(crate) fn prefix_counts(operation: &Operation<'_>, reply: &Reply<'_>) -> Pre
 }
 
 /// The hashes of the commands of a batch.
-#[derive(Clone)]
 pub(crate) struct Hashes<'a>(pub(crate) Reader<'a>);
 
 impl Iterator for Hashes<'_> {

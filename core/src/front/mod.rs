@@ -368,7 +368,7 @@ impl Front {
     }
 
     /// The hashes of the pending commands, for [`crate::shard::Shard::touch_lines`].
-    pub fn pending_hashes(&self) -> impl Iterator<Item = u64> + Clone + '_ {
+    pub fn pending_hashes(&self) -> impl Iterator<Item = u64> + '_ {
         self.pending.iter().filter(|pending| pending.is_command()).map(|pending| pending.hash)
     }
 
