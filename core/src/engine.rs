@@ -190,11 +190,17 @@ fn execute(front: &mut Front, shard: &mut Shard, now: Seconds) {
         if front.borrows() && front.may_write(answered) {
             front.copy_borrowed(shard);
         }
-        let reply = front.command(answered).map(|command| shard.execute(&command, now));
-        let room = front.answer(answered, reply.as_ref());
-        if let (Some(descriptor), Some(reply)) = (watched_as, &reply) {
-            front.record_event(answered, reply, descriptor);
-        }
+        let room = match front.command(answered) {
+            Some(command) => {
+                let reply = shard.execute(&command, now);
+                let room = front.answer(answered, &reply);
+                if let Some(descriptor) = watched_as {
+                    front.record_event(answered, &reply, descriptor);
+                }
+                room
+            }
+            None => front.answer_fixed(answered),
+        };
         answered += 1;
         if !room {
             break;

@@ -184,10 +184,11 @@ impl<'a> Value<'a> {
         Self { length: bytes.len(), head: bytes, rest: None, unread: None }
     }
 
-    /// A value of `length` bytes that begins with `head` and continues at `position` of `owner`.
-    pub fn scattered(length: usize, head: &'a [u8], owner: &'a dyn Pieces, position: u32) -> Self {
-        debug_assert!(head.len() < length);
-        Self { length, head, rest: Some((owner, position)), unread: None }
+    /// A value of `length` bytes that begins with `head`. `rest`: the owner of the bytes that follow, and their position.
+    #[inline]
+    pub fn scattered(length: usize, head: &'a [u8], rest: Option<(&'a dyn Pieces, u32)>) -> Self {
+        debug_assert_eq!(rest.is_some(), head.len() < length);
+        Self { length, head, rest, unread: None }
     }
 
     /// The first bytes of a value of `length` bytes, in one piece.

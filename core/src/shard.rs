@@ -49,7 +49,7 @@ impl Shard {
 
     /// Loads the memory of these commands into the caches of the processor: first all index lines, then the items.
     #[inline]
-    pub fn touch_lines(&mut self, hashes: impl Iterator<Item = u64> + Clone) {
+    pub fn touch_lines(&mut self, hashes: impl Iterator<Item = u64>) {
         self.store.touch_lines(hashes);
     }
 
@@ -58,9 +58,12 @@ impl Shard {
     pub fn execute<'s>(&'s mut self, command: &Command<'_>, now: Seconds) -> Reply<'s> {
         #[cfg(feature = "fault-injection")]
         crate::fault::inject(command.key, b"shard");
-        if !self.prefixes.enabled {
-            return self.store.execute(command, now);
-        }
+        if self.prefixes.enabled { self.execute_counted(command, now) } else { self.store.execute(command, now) }
+    }
+
+    /// Executes one command and counts it for the prefix of its key.
+    #[inline(never)]
+    fn execute_counted<'s>(&'s mut self, command: &Command<'_>, now: Seconds) -> Reply<'s> {
         let row = counts_prefix(&command.operation)
             .then(|| self.prefixes.entry(command.key, |bytes| self.store.reserve(bytes)))
             .flatten();
@@ -316,7 +319,6 @@ pub(crate) fn prefix_counts(operation: &Operation<'_>, reply: &Reply<'_>) -> Pre
 }
 
 /// The hashes of the commands of a batch.
-#[derive(Clone)]
 pub(crate) struct Hashes<'a>(pub(crate) Reader<'a>);
 
 impl Iterator for Hashes<'_> {

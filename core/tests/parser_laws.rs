@@ -219,6 +219,17 @@ proptest! {
         }
     }
 
+    /// The parser of single gets finds the same retrieval as the parser of all requests.
+    #[test]
+    fn single_gets_are_retrievals(input in anything()) {
+        if let Some(text::SingleGet { key, consumed }) = text::parse_single_get(&input) {
+            let keys = Span { start: key.start - 1, length: key.length + 1 };
+            let request = TextRequest::Retrieve(Retrieve { cas: false, touch: None, keys, whole: true });
+            prop_assert_eq!(text::parse(&input, &CONTEXT), Verdict::Complete { request, consumed });
+            prop_assert!(!key.of(&input).contains(&b' '));
+        }
+    }
+
     /// The parser waits for exactly the bytes that it needs. With these, it is incomplete at most once for each byte of
     /// the line, and once for the data.
     #[test]
@@ -260,6 +271,27 @@ fn every_prefix_of_many_requests_is_incomplete() {
             assert!(matches!(verdict, Verdict::Incomplete { .. }), "{length}: {verdict:?}");
         }
     });
+}
+
+#[test]
+fn single_gets_are_recognized() {
+    let taken = |line: &[u8]| {
+        let text::SingleGet { key, consumed } = text::parse_single_get(line)?;
+        assert_eq!(consumed, line.len());
+        Some(key.of(line).to_vec())
+    };
+    let longest = [b'k'; limits::KEY_BYTES_MAX];
+    for (key, end) in
+        [(&b"a"[..], &b"\r\n"[..]), (b"a", b"\n"), (&longest, b"\r\n"), (&longest, b"\n"), (b"\xff", b"\n")]
+    {
+        assert_eq!(taken(&[b"get ", key, end].concat()).as_deref(), Some(key));
+    }
+    let too_long = [&b"get "[..], &longest, b"k\r\n"].concat();
+    for line in
+        [&b"get a"[..], b"get a\r", b"get  a\r\n", b"get a \r\n", b"get a b\r\n", b"get \r\n", b"gets a\r\n", &too_long]
+    {
+        assert_eq!(taken(line), None, "{line:?}");
+    }
 }
 
 #[test]

@@ -168,7 +168,13 @@ impl Collector<'_> {
         if meta::recognizes(rest) {
             return self.plain_meta_get().unwrap_or_else(|| self.meta());
         }
-        let verdict = text::parse(rest, self.context);
+        self.single_get().unwrap_or_else(|| self.text())
+    }
+
+    /// A request of the text protocol.
+    #[inline(never)]
+    fn text(&mut self) -> ControlFlow<()> {
+        let verdict = text::parse(self.unparsed(), self.context);
         self.verdict(verdict)
     }
 
@@ -216,6 +222,18 @@ impl Collector<'_> {
             }
         }
         CONTINUE
+    }
+
+    /// The usual form of `get`; `None` if it is another request.
+    #[inline]
+    fn single_get(&mut self) -> Option<ControlFlow<()>> {
+        let start = self.found.cursor;
+        let text::SingleGet { key, consumed } = text::parse_single_get(self.unparsed())?;
+        self.found.cursor = start + consumed;
+        *self.requests_left -= 1;
+        let format = ReplyFormat::Found { cas: false, last: true };
+        self.push(key.shifted(start), Span::default(), Task::Command(Operation::Get { touch: None }, format));
+        Some(CONTINUE)
     }
 
     /// The usual form of `mg`; `None` if it is another request.

@@ -85,9 +85,10 @@ pub enum Step {
 /// *An event* makes its connection the one at hand, in this order:
 /// 1. [`input`](Self::input) gives the space for a read, [`begin`](Self::begin) takes the bytes;
 /// 2. [`step`](Self::step) until it returns [`Step::Idle`];
-///    - after [`Step::Execute`] either [`command`](Self::command) and [`answer`](Self::answer) for each number from 0
-///      on, and [`retire`](Self::retire); or [`load_commands`](Self::load_commands), [`runs`](Self::runs),
-///      [`reply`](Self::reply) for each run, and [`answer_runs`](Self::answer_runs);
+///    - after [`Step::Execute`] either [`command`](Self::command) and [`answer`](Self::answer), without a command
+///      [`answer_fixed`](Self::answer_fixed), for each number from 0 on, and [`retire`](Self::retire); or
+///      [`load_commands`](Self::load_commands), [`runs`](Self::runs), [`reply`](Self::reply) for each run, and
+///      [`answer_runs`](Self::answer_runs);
 ///    - after [`Step::Barrier`] [`load_barrier`](Self::load_barrier), then [`reply`](Self::reply) for each run or
 ///      [`barrier_answer`](Self::barrier_answer) for each broadcast, and [`answer_barrier`](Self::answer_barrier);
 ///    - after [`Step::Leave`] either [`take_leaving`](Self::take_leaving); or [`load_leaving`](Self::load_leaving),
@@ -367,7 +368,7 @@ impl Front {
     }
 
     /// The hashes of the pending commands, for [`crate::shard::Shard::touch_lines`].
-    pub fn pending_hashes(&self) -> impl Iterator<Item = u64> + Clone + '_ {
+    pub fn pending_hashes(&self) -> impl Iterator<Item = u64> + '_ {
         self.pending.iter().filter(|pending| pending.is_command()).map(|pending| pending.hash)
     }
 
@@ -377,19 +378,27 @@ impl Front {
         self.pending.get(number)?.command(self.pending_input())
     }
 
-    /// Encodes a pending answer; without a reply, one that needs none. `false`: this is the last, because the output is
-    /// full or ends within a long value.
+    /// Encodes a pending answer from the reply to its command. `false`: this is the last, because the output is full or
+    /// ends within a long value.
     #[inline]
-    pub fn answer(&mut self, number: usize, reply: Option<&Reply<'_>>) -> bool {
-        if let Some(reply) = reply
-            && let Some(value) = reply.value()
+    pub fn answer(&mut self, number: usize, reply: &Reply<'_>) -> bool {
+        if let Some(value) = reply.value()
             && value.len() >= limits::LONG_VALUE_BYTES
         {
             return self.answer_long(number, reply, value);
         }
         let input =
             Input { bytes: self.inbound.bytes(&self.connections), decoded: &self.decoded, time: &self.context.time };
-        self.pending[number].answer(&mut self.output, input, reply, &mut self.refusals);
+        self.pending[number].answer(&mut self.output, input, Some(reply), &mut self.refusals);
+        self.output.len() < self.output_bytes_high
+    }
+
+    /// Encodes a pending answer that needs no command. `false`: this is the last, because the output is full.
+    #[inline(never)]
+    pub fn answer_fixed(&mut self, number: usize) -> bool {
+        let input =
+            Input { bytes: self.inbound.bytes(&self.connections), decoded: &self.decoded, time: &self.context.time };
+        self.pending[number].answer(&mut self.output, input, None, &mut self.refusals);
         self.output.len() < self.output_bytes_high
     }
 

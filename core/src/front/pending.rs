@@ -86,12 +86,10 @@ impl Pending {
     #[inline]
     pub(super) fn command<'i>(&self, input: Input<'i>) -> Option<Command<'i>> {
         let Task::Command(operation, format) = &self.task else { return None };
-        let operation = match *operation {
-            Operation::Store { mode, flags, expiry, compare, options, .. } => {
-                Operation::Store { mode, flags, expiry, compare, options, value: self.value.of(input.bytes) }
-            }
-            other => other,
-        };
+        let mut operation: Operation<'i> = *operation;
+        if let Operation::Store { value, .. } = &mut operation {
+            *value = self.value.of(input.bytes);
+        }
         Some(Command { hash: self.hash, key: self.key(format, input), operation })
     }
 

@@ -17,11 +17,22 @@ use core::num::NonZeroU64;
 
 impl Store {
     /// Executes one command at `now`.
+    #[inline]
     pub fn execute<'s>(&'s mut self, command: &Command<'_>, now: Seconds) -> Reply<'s> {
         self.apply_due_flush(now);
+        match command.operation {
+            Operation::Get { touch: None } => self.read(command, now),
+            _ => self.execute_other(command, now),
+        }
+    }
+
+    /// Executes any command. It is a function of its own because a function with many parts spends its time on its own
+    /// variables.
+    #[inline(never)]
+    fn execute_other<'s>(&'s mut self, command: &Command<'_>, now: Seconds) -> Reply<'s> {
         let key = (command.hash, command.key);
         match command.operation {
-            Operation::Get { touch: None } => self.read(key, now),
+            Operation::Get { touch: None } => self.read(command, now),
             Operation::Get { touch: Some(expiry) } => self.read_and_touch(key, expiry, now),
             Operation::Fetch(fetch) => self.fetch(key, &fetch, now),
             Operation::Inspect => self.inspect(key, now),
@@ -45,24 +56,25 @@ impl Store {
         }
     }
 
-    #[inline]
-    fn read(&mut self, key: Key<'_>, now: Seconds) -> Reply<'_> {
+    /// Reads an item. It has few parameters: WebAssembly's compiler passes the fifth and further ones in memory.
+    #[inline(never)]
+    fn read<'s>(&'s mut self, command: &Command<'_>, now: Seconds) -> Reply<'s> {
         self.counters.totals.cmd_get += 1;
-        let Some(hit) = self.lookup(key.0, key.1, now) else {
+        let Some(hit) = self.lookup_inlined(command.hash, command.key, now) else {
             self.counters.totals.get_misses += 1;
             return Reply::Missing;
         };
         self.counters.totals.get_hits += 1;
         self.counters.class(hit.item.total_bytes()).get_hits += 1;
         self.record_use(hit, now);
-        Reply::Found(self.found(&hit.item, now))
+        self.found(&hit.item, now)
     }
 
     fn read_and_touch(&mut self, key: Key<'_>, expiry: Expiry, now: Seconds) -> Reply<'_> {
         self.counters.totals.cmd_touch += 1;
         match self.lookup_and_touch(key, expiry, now) {
             // Without room for the expiry, the item is read all the same.
-            Some((item, _)) => Reply::Found(self.found(&item, now)),
+            Some((item, _)) => self.found(&item, now),
             None => Reply::Missing,
         }
     }
@@ -74,7 +86,7 @@ impl Store {
             Touched::Nothing if is_touched => Reply::Touched,
             Touched::Nothing => Reply::OutOfMemory,
             Touched::Attributes => Reply::Found(self.attributes(&item)),
-            Touched::Value => Reply::Found(self.found(&item, now)),
+            Touched::Value => self.found(&item, now),
         }
     }
 

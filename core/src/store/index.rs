@@ -187,8 +187,9 @@ impl Index {
         matches(&pool.chunk(bucket), tag_of(hash)).map(move |number| Entry(pool.word(Slot { bucket, number }.at())))
     }
 
-    /// The slot for which `is_it` holds, among the slots with the tag of `hash`.
-    #[inline]
+    /// The slot for which `is_it` holds, among the slots with the tag of `hash`. Always inlined, as `lookup_inlined` of the
+    /// store is.
+    #[inline(always)]
     pub(super) fn find(&self, pool: &Pool, hash: u64, is_it: impl Fn(Entry) -> bool) -> Option<Slot> {
         let mut bucket = self.bucket(pool, hash);
         let tag = tag_of(hash);

@@ -71,7 +71,7 @@ use ghost::Ghosts;
 use index::{Index, Slot};
 use item::Item;
 use log::Log;
-pub(crate) use peek::candidates_in;
+pub(crate) use peek::{candidates_in, gather};
 pub(crate) use pool::LINE_BYTES;
 use pool::{Pool, SEGMENT_BYTES_MIN, SEGMENTS_MIN};
 use reclaim::Reclaim;
@@ -158,13 +158,20 @@ impl Store {
         })
     }
 
-    /// Reads the memory that commands with these keys will need: first all bucket lines, then the first lines of all
-    /// items. The batch then runs from the caches of the processor.
-    pub fn touch_lines(&mut self, hashes: impl Iterator<Item = u64> + Clone) {
-        let buckets = hashes.clone().map(|hash| self.pool.word(self.index.bucket(&self.pool, hash)));
-        core::hint::black_box(buckets.fold(0, |folded, word| folded ^ word));
-        let items = hashes.flat_map(|hash| Index::candidates(&self.pool, self.index.bucket(&self.pool, hash), hash));
-        core::hint::black_box(items.fold(0, |folded, entry| folded ^ self.pool.two_lines(entry.location().byte())));
+    /// Reads the memory that the commands of a batch with these keys will need: first all bucket lines, then the first lines
+    /// of all items. The batch then runs from the caches of the processor.
+    ///
+    /// The loops that read do nothing else: a processor waits for many lines at once only if few instructions lie between
+    /// their reads.
+    #[inline(never)]
+    pub fn touch_lines(&mut self, hashes: impl Iterator<Item = u64>) {
+        let mut keys = [(0, 0); limits::BATCH_COMMANDS_MAX];
+        let keys = gather(&mut keys, hashes.map(|hash| (hash, self.index.bucket(&self.pool, hash))));
+        core::hint::black_box(keys.iter().fold(0, |folded, &(_, bucket)| folded ^ self.pool.word(bucket)));
+        let mut items = [0; limits::BATCH_COMMANDS_MAX];
+        let candidates = keys.iter().flat_map(|&(hash, bucket)| Index::candidates(&self.pool, bucket, hash));
+        let items = gather(&mut items, candidates.map(|entry| entry.location().byte()));
+        core::hint::black_box(items.iter().fold(0, |folded, &item| folded ^ self.pool.two_lines(item)));
     }
 
     /// Executes an operation on the whole store; appends the answer that [`Broadcast`] names.
@@ -342,21 +349,35 @@ impl Store {
     }
 
     /// The live item of that key, if there is one. Expired and flushed ones are removed on the way.
-    #[inline]
+    #[inline(never)]
     fn lookup(&mut self, hash: u64, key: &[u8], now: Seconds) -> Option<Hit> {
+        self.lookup_inlined(hash, key, now)
+    }
+
+    /// [`Store::lookup`] for the most frequent command. A result in memory is copied in words that are wider than its fields,
+    /// and a processor cannot load such a word before the stores of its parts have reached the cache.
+    #[inline(always)]
+    fn lookup_inlined(&mut self, hash: u64, key: &[u8], now: Seconds) -> Option<Hit> {
         let pool = &self.pool;
         let slot = self.index.find(pool, hash, |entry| Item::key_is(pool, entry.location(), key))?;
         let item = Item::parse(pool, self.index.entry(pool, slot).location());
-        let hit = Hit { slot, item };
+        if self.is_flushed(&item) || item.expiry(pool).has_passed(now) {
+            self.remove_ended(hash, slot);
+            return None;
+        }
+        Some(Hit { slot, item })
+    }
+
+    /// Removes an item that is flushed or has expired.
+    #[cold]
+    fn remove_ended(&mut self, hash: u64, slot: Slot) {
+        let item = Item::parse(&self.pool, self.index.entry(&self.pool, slot).location());
         if self.is_flushed(&item) {
             self.counters.totals.get_flushed += 1;
-        } else if item.expiry(pool).has_passed(now) {
-            self.counters.totals.get_expired += 1;
         } else {
-            return Some(hit);
+            self.counters.totals.get_expired += 1;
         }
-        self.remove(hash, hit);
-        None
+        self.remove(hash, Hit { slot, item });
     }
 
     /// Removes an item from the index. Its bytes are dead.

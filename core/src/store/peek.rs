@@ -60,3 +60,10 @@ pub(crate) fn candidates_in(word: impl Fn(usize) -> u32 + Copy, hash: u64) -> im
     let at = move |number: u32| Entry(word(SLOTS_AT / 4 + number as usize)).location().byte();
     slots_with_tag_of(&head, hash).map(at)
 }
+
+/// Puts what `found` gives into `places`, as far as there is room. Returns the places that are filled.
+#[inline]
+pub(crate) fn gather<T>(places: &mut [T], found: impl Iterator<Item = T>) -> &[T] {
+    let count = places.iter_mut().zip(found).map(|(place, found)| *place = found).count();
+    &places[..count]
+}

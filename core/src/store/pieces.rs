@@ -56,13 +56,24 @@ impl Store {
         self.pool.addresses()
     }
 
-    #[inline]
-    pub(super) fn found(&mut self, item: &Item, now: Seconds) -> Found<'_> {
-        let (flags, cas) = (item.flags(&self.pool), item.unique(&self.pool));
-        Found { flags, cas, value: self.value_or_beginning(item, now) }
+    /// The reply to a read that found `item`. Always inlined, as [`Store::lookup_inlined`] is:
+    /// the fields go where the reply is.
+    #[inline(always)]
+    pub(super) fn found(&mut self, item: &Item, now: Seconds) -> Reply<'_> {
+        if item.value_bytes as usize > self.piece_bytes {
+            return self.found_long(item, now);
+        }
+        Reply::Found(Found { value: self.value(item), ..self.attributes(item) })
+    }
+
+    #[cold]
+    fn found_long(&mut self, item: &Item, now: Seconds) -> Reply<'_> {
+        let found = self.attributes(item);
+        Reply::Found(Found { value: self.beginning(item, now), ..found })
     }
 
     /// An item without its value.
+    #[inline(always)]
     pub(super) fn attributes(&self, item: &Item) -> Found<'static> {
         Found { flags: item.flags(&self.pool), cas: item.unique(&self.pool), value: Value::whole(&[]) }
     }
@@ -86,16 +97,13 @@ impl Store {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn value(&self, item: &Item) -> Value<'_> {
         let (length, inline) = (item.value_bytes as usize, item.inline_bytes());
         let at = item.location.byte() + inline as usize;
-        let here = (self.pool.segment_bytes() - self.pool.offset_of(item.location) - inline) as usize;
-        if length <= here {
-            return Value::whole(self.pool.slice(at, length));
-        }
-        let next = self.pool.segment(self.pool.segment_of(item.location)).continued;
-        Value::scattered(length, self.pool.slice(at, here), &self.pool, next.0)
+        let here = length.min((self.pool.segment_bytes() - self.pool.offset_of(item.location) - inline) as usize);
+        let rest = (here < length).then(|| self.pool.after(self.pool.segment_of(item.location)));
+        Value::scattered(length, self.pool.slice(at, here), rest)
     }
 
     /// Holds an item for one reader.
@@ -113,12 +121,10 @@ impl Store {
             return Reply::Missing;
         };
         let pool = &self.pool;
-        let (at, here) = (pool.start(segment) + offset, pool.segment_bytes() as usize - offset);
         let length = length as usize;
-        if length <= here {
-            return Reply::Piece(Value::whole(pool.slice(at, length)));
-        }
-        Reply::Piece(Value::scattered(length, pool.slice(at, here), pool, pool.segment(segment).continued.0))
+        let here = length.min(pool.segment_bytes() as usize - offset);
+        let rest = (here < length).then(|| pool.after(segment));
+        Reply::Piece(Value::scattered(length, pool.slice(pool.start(segment) + offset, here), rest))
     }
 
     /// A reader needs the rest of a value no longer.
@@ -135,6 +141,13 @@ fn hold_of(cursor: ValueCursor) -> HoldId {
 impl Lender for Store {
     fn lent(&self, place: Range<usize>) -> &[u8] {
         self.pool.at_addresses(place)
+    }
+}
+
+impl Pool {
+    /// Where a value that fills the rest of `segment` continues.
+    fn after(&self, segment: SegmentId) -> (&dyn Pieces, u32) {
+        (self, self.segment(segment).continued.0)
     }
 }
 

@@ -26,6 +26,7 @@ use crate::{
     limits,
     shard::{self, Shard},
     statistics::PrefixCounts,
+    store::{LINE_BYTES, gather},
     wire::Reader,
 };
 use alloc::{boxed::Box, vec::Vec};
@@ -296,14 +297,18 @@ impl Stripes {
         others.map(|(_, desk)| try_lock(&desk.0))
     }
 
-    /// Loads the memory of these commands into the caches of the processor, without locks: first all index lines, then the
-    /// items.
-    fn touch_lines(&self, hashes: impl Iterator<Item = u64> + Clone, processor: &impl Processor) {
-        let buckets = hashes.clone().map(|hash| (hash, self.stripes[self.stripe_of(hash)].shape.bucket(hash)));
-        let words = buckets.clone().map(|(_, bucket)| processor.peek(bucket));
-        hint::black_box(words.fold(0, |folded, word| folded ^ word));
-        let words =
-            buckets.map(|(hash, bucket)| self.stripes[self.stripe_of(hash)].shape.touch_items(hash, bucket, processor));
+    /// Loads the memory of the commands of a batch into the caches of the processor, without locks: first all index lines,
+    /// then the items. See [`Store::touch_lines`](crate::store::Store::touch_lines).
+    #[inline(never)]
+    fn touch_lines(&self, hashes: impl Iterator<Item = u64>, processor: &impl Processor) {
+        let shape = |hash| &self.stripes[self.stripe_of(hash)].shape;
+        let mut keys = [(0, 0); limits::BATCH_COMMANDS_MAX];
+        let keys = gather(&mut keys, hashes.map(|hash| (hash, shape(hash).bucket(hash))));
+        hint::black_box(keys.iter().fold(0, |folded, &(_, bucket)| folded ^ processor.peek(bucket)));
+        let mut items = [0; limits::BATCH_COMMANDS_MAX];
+        let found = keys.iter().flat_map(|&(hash, bucket)| shape(hash).items(hash, bucket, processor));
+        let items = gather(&mut items, found);
+        let words = items.iter().map(|&item| processor.peek(item) ^ processor.peek(item + LINE_BYTES));
         hint::black_box(words.fold(0, |folded, word| folded ^ word));
     }
 }
@@ -433,8 +438,9 @@ mod tests {
         let stripes = stripes();
         let pools = stripes.stripes.iter().map(|stripe| stripe.shard.lock().store().addresses());
         let processor = Outdated { pools: pools.collect() };
-        let hashes = (0..10_000_u32).map(|number| stripes.seed.hash(&number.to_le_bytes()));
-        stripes.touch_lines(hashes, &processor);
+        for number in 0..10_000_u32 {
+            stripes.touch_lines(core::iter::once(stripes.seed.hash(&number.to_le_bytes())), &processor);
+        }
     }
 
     /// Every command changes these fields.

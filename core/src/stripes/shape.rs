@@ -82,14 +82,11 @@ impl Shape {
         segment + (number as usize & ((1 << self.segment_shift) - 1)) * LINE_BYTES
     }
 
-    /// Reads the first two lines of each item that may have this hash.
+    /// The addresses of the items that may have this hash. The two lines there are in the pool.
     #[inline]
-    pub(super) fn touch_items(&self, hash: u64, bucket: usize, processor: &impl Processor) -> u32 {
-        let word = |number: usize| processor.peek(bucket + 4 * number);
-        candidates_in(word, hash).fold(0, |folded, location| {
-            // An outdated bucket may say anything.
-            let item = self.pool + location.min(self.pool_bytes - 2 * LINE_BYTES);
-            folded ^ processor.peek(item) ^ processor.peek(item + LINE_BYTES)
-        })
+    pub(super) fn items(&self, hash: u64, bucket: usize, processor: &impl Processor) -> impl Iterator<Item = usize> {
+        let word = move |number: usize| processor.peek(bucket + 4 * number);
+        // An outdated bucket may say anything.
+        candidates_in(word, hash).map(|location| self.pool + location.min(self.pool_bytes - 2 * LINE_BYTES))
     }
 }

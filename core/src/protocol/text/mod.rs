@@ -28,7 +28,7 @@ pub mod words;
 pub use encode::{answer_found, answer_refusal, answer_status};
 pub use listing::answer_listed;
 pub use login::{TextLogin, parse_login};
-pub use parse::{continue_retrieval, parse};
+pub use parse::{SingleGet, continue_retrieval, parse, parse_single_get};
 pub use statistics::{
     answer_classes, answer_connection, answer_general, answer_prefix, answer_settings, answer_size,
     answer_sizes_disabled, answer_slabs,

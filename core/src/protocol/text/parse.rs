@@ -15,6 +15,33 @@ use crate::{
     },
 };
 
+/// See [`parse_single_get`].
+#[derive(Clone, Copy, Debug)]
+pub struct SingleGet {
+    /// Place of the key.
+    pub key: Span,
+    /// The line's bytes with its end.
+    pub consumed: usize,
+}
+
+/// Parses the usual form of `get`: one key behind one space. [`parse`] gives the same request, but takes longer. `None`: the
+/// line has another form, for `parse`.
+#[inline]
+pub fn parse_single_get(input: &[u8]) -> Option<SingleGet> {
+    let [b'g', b'e', b't', b' ', rest @ ..] = input else { return None };
+    let key_bytes = token::until_blank(rest.get(..=limits::KEY_BYTES_MAX).unwrap_or(rest));
+    if key_bytes == 0 || key_bytes > limits::KEY_BYTES_MAX {
+        return None;
+    }
+    let end_bytes = match rest.get(key_bytes..)? {
+        [b'\r', b'\n', ..] => 2,
+        [b'\n', ..] => 1,
+        _ => return None,
+    };
+    let (start, end) = (4, key_bytes.saturating_add(4));
+    Some(SingleGet { key: Span::new(start, end), consumed: end.saturating_add(end_bytes) })
+}
+
 /// Parses the first request of `input`.
 #[inline(never)]
 pub fn parse(input: &[u8], context: &Context) -> Verdict<TextRequest> {
