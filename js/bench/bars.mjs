@@ -20,8 +20,8 @@ export function limit({ most, least, unit = '' }) {
   return most !== undefined ? `at most ${most} ${unit}`.trim() : `at least ${least} ${unit}`.trim();
 }
 
-/** The value with three figures that count. */
+/** The value with the figures that count. */
 export function shown({ value, unit = '' }) {
   if (value === undefined || Number.isNaN(value)) return 'not there';
-  return `${value >= 100 ? value.toFixed(0) : value.toPrecision(3)} ${unit}`.trim();
+  return `${value >= 100 ? value.toFixed(0) : value.toFixed(value >= 10 ? 1 : 3)} ${unit}`.trim();
 }

@@ -3,18 +3,25 @@
 import { contestant, NAMES, OURS } from './contestant.mjs';
 import { median } from './measure.mjs';
 import { collect, inProcess, residentBytes } from './processes.mjs';
-import { key, value } from './workload.mjs';
+import { KEYS, value } from './workload.mjs';
 
 const COLLECTIONS = 7;
 /** Room for an entry of the measurement in this package: more than it needs, so that nothing is evicted. */
 const ENTRY_BYTES_MAX = 256;
 
+const FLAT = ', flat keys';
+
+/** The two that are also measured with keys of the least memory that V8 can hold them in. */
+export const FLAT_NAMES = ['lru-cache', OURS].map((name) => name + FLAT);
+
 /** In a process of its own: fills a cache and measures. */
-export async function fill({ name, kind, count }) {
+export async function fill({ name, kind, count, keys = 'built' }) {
+  const key = KEYS[keys];
   const warm = await contestant(name, kind, { count: 1000, bytes: 1 << 20 });
   for (let i = 0; i < 2000; i++) warm.set(key(i), value(kind, i));
-  const cache = await contestant(name, kind, { count, bytes: count * ENTRY_BYTES_MAX });
   const before = { rss: await residentBytes(), heap: heapBytes() };
+  // Some libraries take memory for all entries at once.
+  const cache = await contestant(name, kind, { count, bytes: count * ENTRY_BYTES_MAX });
   for (let i = 0; i < count; i++) cache.set(key(i), value(kind, i));
   const after = { rss: await residentBytes(), heap: heapBytes() };
   const gcMs = [];
@@ -31,13 +38,14 @@ export async function fill({ name, kind, count }) {
 }
 
 /** All libraries, one after the other; with `names` only those. */
-export async function measureMemory(progress, { count = 1_000_000, names = NAMES } = {}) {
+export async function measureMemory(progress, { count = 1_000_000, names = [...NAMES, ...FLAT_NAMES] } = {}) {
   const rows = [];
   for (const name of names) {
     const row = { name };
+    const keys = name.endsWith(FLAT) ? 'flat' : 'built';
     for (const kind of ['bytes', 'strings']) {
       progress(`memory: ${name}, ${kind}`);
-      row[kind] = await inProcess('memory', { name, kind, count });
+      row[kind] = await inProcess('memory', { name: name.replace(FLAT, ''), kind, count, keys });
     }
     rows.push(row);
   }

@@ -8,7 +8,7 @@ import { isMet, table } from './bars.mjs';
 import { chromium, chromiumBars, measureChromium } from './browser.mjs';
 import { OURS } from './contestant.mjs';
 import { hitRatioBars, measureHitRatio } from './hit-ratio.mjs';
-import { measureMemory, memoryBars } from './memory.mjs';
+import { FLAT_NAMES, measureMemory, memoryBars } from './memory.mjs';
 import { writeBlock } from './page.mjs';
 import { collectionPicture, hitRatioPicture, memoryPicture, timePicture } from './pictures.mjs';
 import { RUNTIME } from './processes.mjs';
@@ -24,7 +24,7 @@ const progress = (text) => console.error(`  ${text}`);
 const PARTS = {
   time: { measure: () => measureTime(progress), bars: timeBars, table: timeTable, pictures: { time: timePicture } },
   memory: {
-    measure: ({ check, write }) => measureMemory(progress, check && !write ? { names: ['lru-cache', OURS] } : {}),
+    measure: ({ check, write }) => measureMemory(progress, check && !write ? { names: ['lru-cache', FLAT_NAMES[0], OURS] } : {}),
     bars: memoryBars,
     table: (result) => memoryTable(result, versions()),
     pictures: { memory: memoryPicture, collection: collectionPicture },
@@ -96,11 +96,15 @@ function writeHeadline({ hits, memory, time }) {
   writeBlock(root, 'headline', headlineTable({ hits, memory, time }, versions()['lru-cache']));
 }
 
-/** lru-cache's resident bytes an entry: from the part memory if it ran, else measured. */
+/** lru-cache's resident bytes an entry by form of the keys: from the part memory if it ran whole, else measured. */
 async function residentBytesOfLru(memory) {
-  const { rows } = memory ?? (await measureMemory(progress, { names: ['lru-cache'] }));
-  const { bytes, strings } = rows.find((row) => row.name === 'lru-cache');
-  return { bytes: bytes.rss, strings: strings.rss };
+  const isWhole = memory?.rows.some((row) => row.name === FLAT_NAMES[0]);
+  const { rows } = isWhole ? memory : await measureMemory(progress, { names: ['lru-cache', FLAT_NAMES[0]] });
+  const of = (name) => {
+    const { bytes, strings } = rows.find((row) => row.name === name);
+    return { bytes: bytes.rss, strings: strings.rss };
+  };
+  return { built: of('lru-cache'), flat: of(FLAT_NAMES[0]) };
 }
 
 /** Date, commit, runtime, machine and load in one line. */

@@ -49,9 +49,12 @@ export function barTable(bars) {
 /** Hit ratios for the same memory. */
 export function hitRatioTable({ rss, rows }) {
   const lru = ({ count, hitRatio, held }) => [percent(hitRatio), String(count), mib(held)];
+  const [first] = rows;
+  const flat = ['bytes', 'strings'].map((kind) => percent(first[`lru ${kind}, flat keys`].hitRatio)).join(' and ');
   return [
-    `lru-cache has as many entries as its resident bytes an entry allow: ${whole(rss.bytes)} with bytes, ${whole(rss.strings)} with strings.`,
+    `lru-cache has as many entries as its resident bytes an entry allow: ${whole(rss.built.bytes)} with bytes, ${whole(rss.built.strings)} with strings.`,
     'The columns `held` are the resident MiB by which the process grew during the replay.',
+    `With flat keys, its best case (${whole(rss.flat.bytes)} and ${whole(rss.flat.strings)} bytes), lru-cache has ${flat} in the first row.`,
     '',
     markdown(
       ['memory, load', 'lru-cache, bytes', 'entries', 'held', 'lru-cache, strings', 'entries', 'held', 'exact LRU of our item size', 'wasmcached', 'held'],

@@ -20,7 +20,7 @@ export function measureTrace(progress, path) {
   const { keys, sizes } = read(path);
   const footprint = sizes.reduce((sum, size) => sum + (size >= 0 ? itemBytes(KEY_BYTES, size) : 0), 0);
   const names = Array.from(sizes, (_, number) => String(number).padStart(KEY_BYTES, '0'));
-  const largest = new Uint8Array(Math.max(...sizes)).fill(120);
+  const largest = new Uint8Array(sizes.reduce((most, size) => Math.max(most, size), 0)).fill(120);
   const rows = PARTS.map((part) => {
     const budget = Math.floor(footprint * part);
     const hits = { ours: replay(new Cache({ maxSize: budget }), keys, names, sizes, largest), exact: 0 };
