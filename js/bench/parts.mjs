@@ -21,7 +21,7 @@ const root = new URL('../../', import.meta.url);
 const progress = (text) => console.error(`  ${text}`);
 
 /** A part: `measure`, then `bars`, `table` and `pictures` of its result. `lacks` says why it cannot run. */
-const PARTS = {
+export const PARTS = {
   time: { measure: () => measureTime(progress), bars: timeBars, table: timeTable, pictures: { time: timePicture } },
   memory: {
     measure: ({ check, write }) => measureMemory(progress, check && !write ? { names: ['lru-cache', FLAT_NAMES[0], OURS] } : {}),
