@@ -3,6 +3,7 @@
 import { isMet, limit, shown } from './bars.mjs';
 import { OURS } from './contestant.mjs';
 import { median, ratio } from './measure.mjs';
+import { FLAT_NAMES } from './memory.mjs';
 import { markdown } from './page.mjs';
 import { pairs } from './time.mjs';
 
@@ -20,6 +21,8 @@ export function headlineTable({ hits, memory, time }, version) {
   const hotText = times('ten thousand', 'strings');
   const two = (field, text) => `${text(theirs.bytes[field])} / ${text(theirs.strings[field])}`;
   const mine = (field, text) => `${text(ours.bytes[field])} / ${text(ours.strings[field])}`;
+  const flat = of(FLAT_NAMES[0]);
+  const flatHits = ['bytes', 'strings'].map((kind) => percent(first[`lru ${kind}, flat keys`].hitRatio)).join(' / ');
   const ns = (all) => whole(median(all));
   return markdown(
     ['20-byte keys, 100-byte values: bytes / strings', `lru-cache ${version}`, 'wasmcached'],
@@ -29,7 +32,9 @@ export function headlineTable({ hits, memory, time }, version) {
         `${percent(first['lru bytes'].hitRatio)} / ${percent(first['lru strings'].hitRatio)}`,
         `**${percent(first.ours.hitRatio)}**`,
       ],
+      ['the same, with keys that V8 holds in the least memory', flatHits, `**${percent(first.ours.hitRatio)}**`],
       ['resident bytes an entry, a million entries', two('rss', whole), `**${mine('rss', whole)}**`],
+      ['the same, with such keys', `${whole(flat.bytes.rss)} / ${whole(flat.strings.rss)}`, `**${mine('rss', whole)}**`],
       ['full garbage collection with them, ms', two('gcMs', short), `**${mine('gcMs', short)}**`],
       ['`get` with a key built in the loop, a million entries, ns', ns(many['lru-cache get, key built']), ns(many['get, key built'])],
       ['`set` of a copy, ten thousand entries, ns', ns(hot['lru-cache set, copied']), ns(hot.set)],
