@@ -11,6 +11,7 @@ export class Connection {
   readonly #number: number;
   #isClosed = false;
 
+  /** @internal */
   constructor(guest: Guest, now: () => number, isInternal = false) {
     this.#guest = guest;
     this.#now = now;
