@@ -30,7 +30,7 @@ export function buildEngines(input) {
     writeFileSync(join(dist, `data/${name}.js`), script(globals[name], encode(wasm)));
     console.log(`${name}.wasm: ${wasm.length} bytes, ${gzipSync(wasm, { level: 9 }).length} gzipped`);
   }
-  writeFileSync(join(generated, 'engine.js'), glue(readFileSync(join(input, 'engine.js'), 'utf8')));
+  writeFileSync(join(generated, 'engine.js'), glue(readFileSync(join(dist, 'protocol.wasm'))));
   writeFileSync(join(generated, 'engine.d.ts'), types(readFileSync(join(input, 'engine.d.ts'), 'utf8')));
   return globals;
 }
@@ -62,23 +62,31 @@ function refuseBuildPaths(wasm, name) {
 }
 
 /**
- * wasm-bindgen's glue keeps one instance in variables of its module, and asks `instanceof WebAssembly.Module`, which is
- * false for a module of another realm. This turns the glue into a function that makes an instance of a compiled module.
+ * A function that makes an instance. wasm-bindgen's own glue keeps one instance in variables of its module, asks `instanceof`,
+ * which is false for a module of another realm, and wants a TextDecoder, which jest's jsdom has not.
  */
-function glue(text) {
-  const ending = 'export { initSync, __wbg_init as default };';
-  const test = /if \(!\(module instanceof WebAssembly\.Module\)\) \{\s*module = new WebAssembly\.Module\(module\);\s*\}\s*/;
-  const loader = /^async function __wbg_load\(.*?^\}\n+(?=function initSync)/ms;
-  const init = /^let __wbg_init_promise;.*(?=^export \{ initSync)/ms;
-  const classes = text.match(/^export class /gm) ?? [];
-  const expected = [ending, test, loader, init].every((part) => (typeof part === 'string' ? text.includes(part) : part.test(text)));
-  if (!expected || classes.length !== 1 || text.includes('import.meta')) {
-    throw new Error('the glue of wasm-bindgen has another form than scripts/engines.mjs expects');
-  }
-  const body = text.replace(init, '').replace(loader, '').replace(test, '');
-  const made = body.replace(ending, 'return initSync({ module });').replace(/^export class /m, 'class ');
-  return `export function instantiate(module) {\n${made}\n}\n`;
+function glue(wasm) {
+  const imports = WebAssembly.Module.imports(new WebAssembly.Module(wasm));
+  const from = [...new Set(imports.map(({ module }) => module))];
+  const names = { __wbg___wbindgen_throw: THROW, __wbindgen_init_externref_table: EXTERNREFS };
+  const functions = imports.map(({ name }) => {
+    const body = names[name.replace(/_[0-9a-f]{16}$/, '')];
+    if (body === undefined) throw new Error(`the engine imports ${name}, which scripts/engines.mjs does not know`);
+    return `${name}: ${body}`;
+  });
+  return `export function instantiate(module) {
+  const imports = { ${JSON.stringify(from[0])}: { ${functions.join(', ')} } };
+  const { exports } = new WebAssembly.Instance(module, imports);
+  exports.__wbindgen_start();
+  return exports;
 }
+`;
+}
+
+/** Throws the text of a panic, which is ASCII. */
+const THROW = '(at, length) => { throw new Error(String.fromCharCode(...new Uint8Array(exports.memory.buffer, at >>> 0, length >>> 0))); }';
+/** Fills the table of JavaScript values, which the engine does not use. */
+const EXTERNREFS = '() => {}';
 
 /** Keeps only the types of the exports. */
 function types(text) {
