@@ -23,5 +23,8 @@ pub(crate) fn build(node: &Path) -> Outcome {
         generator.arg(machine::target_directory().join("bindgen")).arg("--");
         run_command(generator.arg(guests::file(Guest::JavaScript)).arg(&generated))
     })?;
+    let store = generated.join("store.wasm");
+    let copied = std::fs::copy(guests::file(Guest::Cache), &store);
+    copied.map_err(|error| format!("{}: {error}", store.display()))?;
     step("js/dist", || run_command(packages::in_js(node).args(["run", "build", "--"]).arg(&generated)))
 }
