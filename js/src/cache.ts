@@ -3,7 +3,7 @@
 import { Connection } from './connection.js';
 import type { EngineModule } from './entry/modules.js';
 import { Guest, SetOutcome, Switch } from './guest.js';
-import { parseStatistics, summarize, type CacheStatistics } from './statistics.js';
+import { parseStatistics, summarize, type ProtocolStatistics } from './statistics.js';
 
 /** The type of keys and values. */
 export type Text = string | Uint8Array;
@@ -26,13 +26,13 @@ export interface CacheOptions {
   /** `false`: entries have no CAS unique, so the protocol's `gets` and `cas` do not work. Saves 8 bytes an entry. */
   cas?: boolean;
   /** Options of the protocol. */
-  protocol?: ProtocolOptions;
+  protocol?: CacheProtocolOptions;
   /** An engine compiled by the caller (`wasmcached/protocol.wasm`), for runtimes that load modules themselves. */
   module?: EngineModule;
 }
 
 /** Options of memcached that affect only clients of the protocol. */
-export interface ProtocolOptions {
+export interface CacheProtocolOptions {
   /** `false`: `flush_all` is refused (memcached's `-F`). */
   flush?: boolean;
   /** `true`: `shutdown` closes the connection instead of being refused (`-A`). */
@@ -143,7 +143,7 @@ export class Cache {
   }
 
   /** The most important statistics as numbers. */
-  stats(): CacheStatistics {
+  stats(): ProtocolStatistics {
     return summarize(this.statistics(), this.#live().memoryBytes);
   }
 
