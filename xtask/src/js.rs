@@ -15,7 +15,7 @@ pub(crate) fn run(_: &[String]) -> Outcome {
 
 /// Builds the package in `js/dist` with the Node in the folder `node`.
 pub(crate) fn build(node: &Path) -> Outcome {
-    guests::build(&[Guest::JavaScript])?;
+    guests::build(&[Guest::JavaScript, Guest::Cache])?;
     let generated = machine::root().join("target/js");
     step("engine for JavaScript", || {
         let mut generator = machine::cargo();
