@@ -24,19 +24,19 @@ export function isModule(value: unknown): value is WebAssembly.Module {
 export function compile(source: EngineModule | EngineBytes): WebAssembly.Module {
   if (isModule(source)) return source;
   if (!isBuffer(source)) throw new TypeError(`an engine is a WebAssembly.Module or its bytes, not ${describe(source)}`);
-  return new WebAssembly.Module(source);
+  return compileBytes(source);
 }
 
 /** Compiles a module, bytes or a response. */
 export async function compileAny(source: EngineModule | EngineBytes | EngineResponse): Promise<WebAssembly.Module> {
   if (isModule(source)) return source;
-  if (isBuffer(source)) return WebAssembly.compile(source);
+  if (isBuffer(source)) return compileBytesLater(source);
   const response = source as Partial<EngineResponse> | null | undefined;
   if (typeof response?.arrayBuffer !== 'function') {
     throw new TypeError(`an engine is a WebAssembly.Module, its bytes or a Response, not ${describe(source)}`);
   }
   if (response.ok === false) throw new Error(`the engine could not be fetched: ${response.status} ${response.url}`);
-  return WebAssembly.compile(await response.arrayBuffer());
+  return compileBytesLater(await response.arrayBuffer());
 }
 
 /** The module that a bundler made of an import, or an error that tells what to do. */
@@ -78,7 +78,7 @@ export class Slot {
 /** The engine whose text `data/*.js` has registered, compiled at the first call. */
 export function inlined(name: symbol): () => WebAssembly.Module {
   let compiled: WebAssembly.Module | undefined;
-  return () => (compiled ??= new WebAssembly.Module(decode((globalThis as Record<symbol, unknown>)[name] as EngineText)));
+  return () => (compiled ??= compileBytes(decode((globalThis as Record<symbol, unknown>)[name] as EngineText)));
 }
 
 /** An engine as text (`scripts/encoding.mjs`): a letter for each frequent byte, two letters for each other one. */
@@ -107,6 +107,35 @@ export function decode({ length, bytes, letters, escapes, text }: EngineText): U
     result[to] = values[page * letters.length + positions[text.charCodeAt(from++)]];
   }
   return result;
+}
+
+function compileBytes(bytes: BufferSource): WebAssembly.Module {
+  try {
+    return new WebAssembly.Module(bytes);
+  } catch (error) {
+    throw refused(error);
+  }
+}
+
+async function compileBytesLater(bytes: BufferSource): Promise<WebAssembly.Module> {
+  try {
+    return await WebAssembly.compile(bytes);
+  } catch (error) {
+    throw refused(error);
+  }
+}
+
+/** The error for an engine that the runtime does not compile. */
+function refused(cause: unknown): Error {
+  const { message } = cause as Error;
+  if (typeof WebAssembly === 'undefined') {
+    return new Error(`this runtime has no WebAssembly (Node has none with --jitless): ${message}`, { cause });
+  }
+  return new Error(
+    `this runtime does not compile the engine. A page needs 'wasm-unsafe-eval' in the script-src of its content security ` +
+      `policy; Cloudflare Workers need wasmcached/workerd, Next.js edge routes wasmcached/edge-light. It says: ${message}`,
+    { cause },
+  );
 }
 
 const tagOf = (value: unknown): string => Object.prototype.toString.call(value);
