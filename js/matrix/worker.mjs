@@ -1,6 +1,6 @@
 // Scripts in workerd, by miniflare and without network.
 
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { PROBE } from './probe.mjs';
 import { output } from './process.mjs';
@@ -32,7 +32,26 @@ export async function answerOfWorker(folder, script) {
     mkdirSync(dirname(engine), { recursive: true });
     cpSync(join(folder, 'node_modules/wasmcached/dist', basename(engine)), engine);
   }
-  const modules = [{ type: 'ESModule', path: script }, ...engines.map((path) => ({ type: 'CompiledWasm', path }))];
+  return answerOfModules(folder, [{ type: 'ESModule', path: script }, ...engines.map((path) => ({ type: 'CompiledWasm', path }))]);
+}
+
+/** Runs the package's own files, without a bundler: as ES modules, or as CommonJS. */
+export async function answerOfFiles(folder, isCommonJs) {
+  const dist = 'node_modules/wasmcached/dist';
+  const ending = isCommonJs ? 'cjs' : 'js';
+  const entry = `./${dist}/workerd.${ending}`;
+  const main = join(folder, 'worker.mjs');
+  const modules = [{ type: 'ESModule', path: main }];
+  for (const path of readdirSync(join(folder, dist), { recursive: true })) {
+    if (path.endsWith(`.${ending}`) && !path.startsWith('data')) modules.push({ type: isCommonJs ? 'CommonJS' : 'ESModule', path: join(folder, dist, path) });
+    if (path.endsWith('.wasm')) modules.push({ type: 'CompiledWasm', path: join(folder, dist, path) });
+  }
+  const head = isCommonJs ? `import entry from '${entry}';\nconst { Cache } = entry;\n` : `import { Cache } from '${entry}';\n`;
+  writeFileSync(main, head + WORKER.split('\n').slice(1).join('\n'));
+  return answerOfModules(folder, modules);
+}
+
+async function answerOfModules(folder, modules) {
   const program = `import { createRequire } from 'node:module';
 const { Miniflare } = createRequire(${JSON.stringify(join(await tool('miniflare'), 'package.json'))})('miniflare');
 const miniflare = new Miniflare({ modules: ${JSON.stringify(modules)}, modulesRoot: ${JSON.stringify(folder)}, compatibilityDate: "2026-01-01", cf: false, host: "127.0.0.1" });

@@ -6,7 +6,7 @@ import { ANSWER, PROBE } from '../probe.mjs';
 import { output, start, stop, until } from '../process.mjs';
 import { project } from '../project.mjs';
 import { pathOfNode, tool, version } from '../tools.mjs';
-import { WORKER } from '../worker.mjs';
+import { WORKER, answerOfFiles } from '../worker.mjs';
 
 const CONFIG = JSON.stringify({ name: 'probe', main: 'worker.mjs', compatibility_date: '2026-01-01' });
 const QUIET = { WRANGLER_SEND_METRICS: 'false', CLOUDFLARE_CF_FETCH_ENABLED: 'false' };
@@ -35,9 +35,8 @@ const miniflare = {
   version: () => version('miniflare'),
   async run({ part }) {
     const folder = await project('miniflare', 'miniflare', {});
-    const dist = join(folder, 'node_modules/wasmcached/dist');
-    await part('ES modules', () => answerOfFiles(folder, dist, 'import'));
-    await part('CommonJS', () => answerOfFiles(folder, dist, 'require'));
+    await part('ES modules', () => answerOfFiles(folder, false));
+    await part('CommonJS', () => answerOfFiles(folder, true));
   },
 };
 
@@ -104,4 +103,4 @@ const workersVitest = {
   },
 };
 
-export const rows = [wrangler, vitePlugin, workersVitest];
+export const rows = [miniflare, wrangler, vitePlugin, workersVitest];
