@@ -21,6 +21,8 @@ const TOOLS = {
   node26: { node: '26' },
   deno: { deno: '2' },
   bun: { bun: '1' },
+  // The last stable line; the newest wrangler brings a beta with another interface.
+  miniflare: { miniflare: '4' },
   workers: { wrangler: '4', vite: '8', '@cloudflare/vite-plugin': '1' },
   'workers-vitest': { vitest: '5', '@cloudflare/vitest-plugin': '1' },
   next: { next: '16', react: '19', 'react-dom': '19' },

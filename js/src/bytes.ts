@@ -27,6 +27,7 @@ export function describe(value: unknown): string {
 }
 
 function hasLoneSurrogate(text: string): boolean {
+<<<<<<< HEAD
   return !isWellFormed(text);
 }
 
@@ -34,4 +35,8 @@ function hasLoneSurrogate(text: string): boolean {
 export function isWellFormed(text: string): boolean {
   const { isWellFormed: method } = String.prototype as { isWellFormed?: () => boolean };
   return method === undefined ? !/\p{Surrogate}/u.test(text) : method.call(text);
+=======
+  const { isWellFormed } = String.prototype as { isWellFormed?: () => boolean };
+  return isWellFormed === undefined ? /\p{Surrogate}/u.test(text) : !isWellFormed.call(text);
+>>>>>>> w-npm-protocol
 }
