@@ -102,7 +102,7 @@ export abstract class Entries {
 
   /** The values of several keys, in their order. */
   getMany(keys: Iterable<Key>): (Uint8Array | undefined)[] {
-    return this.#read(this.core.store.getMany(this.#space, [...keys]));
+    return this.#read(this.core.store.getMany(this.#space, Array.isArray(keys) ? keys : [...keys]));
   }
 
   /** A key whose bytes are made once, for keys that are used again and again. */
@@ -323,7 +323,8 @@ export abstract class Entries {
 }
 
 function flagsOf(options: SetOptions | undefined): number {
-  const flags = options?.flags ?? 0;
+  const flags = options?.flags;
+  if (flags === undefined) return 0;
   if (Number.isInteger(flags) && flags >= 0 && flags <= FLAGS_MAX) return flags;
   throw new RangeError(`flags are ${String(flags)}; give a number of 32 bits, 0 to ${FLAGS_MAX}`);
 }

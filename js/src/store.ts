@@ -4,7 +4,7 @@
 
 import { bytesOf, describe, hasLoneSurrogate, type BytesLike } from './bytes.js';
 import { Mode, Outcome, SCAN_END, SEED_WORDS, Word, type EngineExports } from './engine.js';
-import { keyBytes, KEY_BYTES_MAX, ROOT, SPACE_BYTES, SPACE_TAG, wrongLength, type Key } from './keys.js';
+import { HELD_BYTES_MAX, keyBytes, KEY_BYTES_MAX, KeyHandle, ROOT, SPACE_BYTES, SPACE_TAG, wrongLength, type Key } from './keys.js';
 import { Views } from './memory.js';
 import { parseRecords, parseDepartures, type Departed, type ScannedEntry } from './records.js';
 import { explain } from './runtime-errors.js';
@@ -176,7 +176,6 @@ export class Store {
     this.#canExpire ||= expires !== 0;
     if (expires !== 0 || --this.#storesLeft <= 0 || (mode !== Mode.set && this.#canExpire)) this.#tick();
     if (ready.length > this.#itemBytesMax) return this.#refuse(space, key, mode);
-    if (typeof ready !== 'string') this.#reserve(keyBytesMost(key) + ready.length);
     const keyLength = this.#putKey(space, key, ready.length * (typeof ready === 'string' ? 3 : 1));
     const valueLength = this.#putValue(ready, this.#windowAt + keyLength);
     let outcome;
@@ -269,7 +268,10 @@ export class Store {
       }
       const keyLength = this.#writeKey(space, key, at + ROW_BYTES);
       const valueLength = this.#putValue(ready, at + ROW_BYTES + keyLength);
-      this.#putWords(at, valueLength, flags, expires, keyLength);
+      this.#putWord(at, valueLength);
+      this.#putWord(at + WORD_BYTES, flags);
+      this.#putWord(at + 2 * WORD_BYTES, expires);
+      this.#putWord(at + 3 * WORD_BYTES, keyLength);
       at += ROW_BYTES + keyLength + valueLength;
       count++;
     }
@@ -396,8 +398,19 @@ export class Store {
 
   /** Writes the key at the start of the window, which then has room for `more` bytes behind it; returns its length. */
   #putKey(space: number, key: Key, more: number): number {
-    const most = (typeof key === 'string' ? 3 * key.length : KEY_BYTES_MAX) + SPACE_BYTES + more;
-    if (most > this.#windowBytes) this.#reserve(keyBytesMost(key) + more);
+    if (typeof key !== 'string') return this.#putOther(space, key, more);
+    const most = 3 * key.length + SPACE_BYTES + more;
+    if (most > this.#windowBytes || this.#windowBytes > WINDOW_BYTES_KEPT) this.#reserve(keyBytesMost(key) + more);
+    return this.#writeKey(space, key, this.#windowAt);
+  }
+
+  /** As {@link Store.#putKey}, for a key that is no text. */
+  #putOther(space: number, key: Exclude<Key, string>, more: number): number {
+    if (key instanceof KeyHandle && space === ROOT && HELD_BYTES_MAX + more <= this.#windowBytes && this.#windowBytes <= WINDOW_BYTES_KEPT) {
+      const length = key.write(this.#views.words, this.#windowAt >>> 2);
+      if (length > 0) return length;
+    }
+    this.#reserve(keyBytesMost(key) + more);
     return this.#writeKey(space, key, this.#windowAt);
   }
 
@@ -443,16 +456,17 @@ export class Store {
     let at = this.#windowAt - WORD_BYTES;
     for (let i = from; i < end; i++) {
       const length = this.#writeKey(space, keys[i]!, at + WORD_BYTES);
-      this.#putWords(at, length);
+      this.#putWord(at, length);
       at += WORD_BYTES + length;
     }
   }
 
-  #putWords(at: number, ...words: number[]): void {
+  #putWord(at: number, word: number): void {
     const { bytes } = this.#views;
-    for (const word of words) {
-      for (let i = 0; i < WORD_BYTES; i++) bytes[at++] = word >>> (8 * i);
-    }
+    bytes[at] = word;
+    bytes[at + 1] = word >>> 8;
+    bytes[at + 2] = word >>> 16;
+    bytes[at + 3] = word >>> 24;
   }
 
   /** A value whose bytes are known, or text short enough to be encoded in the window. */
