@@ -62,6 +62,8 @@ const LOOP_LENGTH_MAX = 24;
 const STORES_PER_TICK = 256;
 /** Keys that cross at a time in `getMany`. */
 const MANY_KEYS = 256;
+/** Longest value that the engine copies together with others. */
+const PACKED_BYTES_MAX = 4096;
 /** The length of the value of an entry that is not there. */
 const MISSING = -1;
 
@@ -233,12 +235,14 @@ export class Store {
     this.#call(() => this.#exports.get_many(end - from));
     const { words } = this.#views;
     const rows = this.#word(Word.recordsAt) >>> 2;
+    const packed = this.#views.pack(this.#word(Word.valueAt), this.#word(Word.recordsBytes));
     let now: number | undefined;
     for (let row = rows; row < rows + 4 * (end - from); row += 4) {
       const [at, length, expires] = [words[row]!, words[row + 1]! | 0, words[row + 2]!];
       const isOver = length >= 0 && expires !== 0 && expires <= (now ??= this.#now());
       if (isOver) this.#expiredHits++;
-      values.push(length < 0 || isOver ? undefined : this.#views.copy(at, length));
+      if (length < 0 || isOver) values.push(undefined);
+      else values.push(length > PACKED_BYTES_MAX ? this.#views.copy(at, length) : packed.take(at, length));
     }
   }
 
