@@ -2,7 +2,7 @@
 
 import type { BytesLike } from './bytes.js';
 import type { Core } from './core.js';
-import { Mode, Outcome } from './engine.js';
+import { Mode, Outcome, SCAN_END } from './engine.js';
 import { KeyHandle, ROOT, type Key } from './keys.js';
 import type { SetOptions } from './options.js';
 import { pages, prefixBytes, type Listed } from './scan.js';
@@ -212,6 +212,10 @@ export abstract class Entries {
   /** A page of keys that begin with `prefix`. Each call takes a bounded time; it is no use of the entries. */
   scan(options: { prefix?: BytesLike; count?: number; cursor?: number | undefined } = {}): ScanResult {
     const { prefix = '', count = 1000, cursor = 0 } = options;
+    if (!Number.isInteger(cursor) || cursor < 0 || cursor > SCAN_END) {
+      throw new RangeError(`cursor is ${String(cursor)}; pass that of the page before, or none`);
+    }
+    if (!Number.isInteger(count) || count < 1) throw new RangeError(`count is ${String(count)}; give a number of keys, from 1 on`);
     const space = this.#space;
     const page = this.core.store.scan(cursor, prefixBytes(space, prefix), count, false);
     return { keys: page.entries.filter((entry) => entry.space === space).map(({ key }) => key), cursor: page.cursor };

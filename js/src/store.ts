@@ -62,6 +62,10 @@ const LOOP_LENGTH_MAX = 24;
 const STORES_PER_TICK = 256;
 /** Keys that cross at a time in `getMany`. */
 const MANY_KEYS = 256;
+/** A key of more bytes is stored under its hash. */
+const SHORT_KEY_BYTES_MAX = 250;
+/** A longer value is no number. */
+const COUNTER_BYTES_MAX = 40;
 /** The length of the value of an entry that is not there. */
 const MISSING = -1;
 
@@ -174,7 +178,7 @@ export class Store {
   store(space: number, key: Key, value: BytesLike, mode: number, flags: number, expires: number, unique?: bigint): number {
     const ready = this.#ready(value);
     this.#canExpire ||= expires !== 0;
-    if (expires !== 0 || --this.#storesLeft <= 0 || (mode !== Mode.set && this.#canExpire)) this.#tick();
+    if (expires !== 0 || --this.#storesLeft <= 0 || (this.#canExpire && (mode !== Mode.set || unique !== undefined))) this.#tick();
     if (ready.length > this.#itemBytesMax) return this.#refuse(space, key, mode);
     if (typeof ready !== 'string') this.#reserve(keyBytesMost(key) + ready.length);
     const keyLength = this.#putKey(space, key, ready.length * (typeof ready === 'string' ? 3 : 1));
@@ -215,10 +219,23 @@ export class Store {
   /** Adds to a number, or subtracts; the number, or an {@link Outcome} that says why not. */
   add(space: number, key: Key, delta: bigint, subtracts: boolean): bigint | number {
     this.#tickIfNeeded();
+    if (this.#putKey(space, key, 0) > SHORT_KEY_BYTES_MAX) return this.#addLong(space, key, delta, subtracts);
     const [low, high] = halves(delta);
     const add = (length: number): number => this.#exports.add(length, low, high, subtracts ? 1 : 0);
     const outcome = this.#change(space, key, add);
     return outcome === Outcome.done ? this.#wide(Word.number) : outcome;
+  }
+
+  /** The engine finds no number behind a long key, which lies in front of its value. */
+  #addLong(space: number, key: Key, delta: bigint, subtracts: boolean): bigint | number {
+    const found = this.read(space, key, true);
+    if (found === undefined) return Outcome.missing;
+    const old = counterOf(found.value);
+    if (old === undefined) return Outcome.nonNumeric;
+    const rest = old > delta ? old - delta : 0n;
+    const sum = subtracts ? rest : BigInt.asUintN(64, old + delta);
+    const outcome = this.store(space, key, String(sum), Mode.set, found.flags, found.expires);
+    return outcome === Outcome.done ? sum : outcome;
   }
 
   /** The values of several keys, in one crossing for each 256. */
@@ -510,6 +527,13 @@ function keyBytesMost(key: Key): number {
 function refuseIllFormed(text: string, name: string): void {
   if (!hasLoneSurrogate(text)) return;
   throw new TypeError(`${name} has half of a surrogate pair, which UTF-8 cannot express; use well-formed text or bytes`);
+}
+
+/** The number that a value is, as memcached reads it: blanks may follow. */
+function counterOf(value: Uint8Array): bigint | undefined {
+  const text = value.length > COUNTER_BYTES_MAX ? '' : String.fromCharCode(...value);
+  const number = /^\d+(?= *$)/.exec(text);
+  return number === null || BigInt(number[0]) >= 2n ** 64n ? undefined : BigInt(number[0]);
 }
 
 function halves(value: bigint): [number, number] {
