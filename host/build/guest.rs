@@ -41,6 +41,9 @@ pub(crate) enum Guest {
     /// The guest of the npm package.
     #[allow(dead_code, reason = "the host's build script never embeds it")]
     JavaScript,
+    /// The guest of the playground in a page: that of the npm package, with a map of the memory.
+    #[allow(dead_code, reason = "the host's build script never embeds it")]
+    Playground,
     /// The guest that measures the store from inside.
     #[allow(dead_code, reason = "the host's build script never embeds it")]
     Bench,
@@ -55,6 +58,7 @@ impl Guest {
             Self::Shared => "wasmcached-shared.wasm",
             Self::SharedFaultInjection => "wasmcached-shared-fault-injection.wasm",
             Self::JavaScript => "wasmcached-javascript.wasm",
+            Self::Playground => "wasmcached-playground.wasm",
             Self::Bench => "wasmcached-bench.wasm",
         }
     }
@@ -67,8 +71,14 @@ impl Guest {
             Self::Shared => "shared",
             Self::SharedFaultInjection => "shared,fault-injection",
             Self::JavaScript => "bindgen",
+            Self::Playground => "playground",
             Self::Bench => "bench",
         }
+    }
+
+    /// Whether wasm-bindgen's generator reads it.
+    fn is_for_javascript(self) -> bool {
+        matches!(self, Self::JavaScript | Self::Playground)
     }
 
     /// Whether its instances share one memory.
@@ -85,7 +95,7 @@ impl Guest {
     pub(crate) fn flags(self) -> Vec<String> {
         let mut flags = vec![self.features().to_owned()];
         flags.extend(rustc_flags(self));
-        if self == Self::JavaScript {
+        if self.is_for_javascript() {
             flags.push(JAVASCRIPT_FLAG.to_owned());
         }
         flags
@@ -182,7 +192,7 @@ pub(crate) fn cargo_command(
             flags.push(ATOMICS_FLAG.to_owned());
         }
     }
-    if guest == Guest::JavaScript {
+    if guest.is_for_javascript() {
         command.args(["--", JAVASCRIPT_FLAG]);
     }
     command.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));

@@ -33,7 +33,7 @@ pub(super) struct Part {
 }
 
 /// Every part, cheap ones first.
-pub(super) const PARTS: [Part; 20] = [
+pub(super) const PARTS: [Part; 21] = [
     Part { name: "format", summary: "rustfmt", needs: Needs::NOTHING, run: |_, _| format() },
     Part {
         name: "tidy",
@@ -115,6 +115,12 @@ pub(super) const PARTS: [Part; 20] = [
         run: javascript,
     },
     Part {
+        name: "playground",
+        summary: "the playground in Chromium and Firefox",
+        needs: Needs { node: true, ..Needs::NOTHING },
+        run: playground,
+    },
+    Part {
         name: "soak",
         summary: "every answer while the server evicts, for seconds",
         needs: Needs::SERVER,
@@ -155,6 +161,13 @@ fn javascript(context: &Context, report: &mut Report) -> Outcome {
     let node = context.tools.node.as_deref().ok_or("Node was not set up")?;
     js::build(node)?;
     report.run(packages::in_js(node).arg("test"))
+}
+
+fn playground(context: &Context, report: &mut Report) -> Outcome {
+    let node = context.tools.node.as_deref().ok_or("Node was not set up")?;
+    packages::browsers(node)?;
+    js::build_playground(node)?;
+    report.run(packages::in_playground(node).arg("test"))
 }
 
 /// Runs the test programs that belong to the part.
