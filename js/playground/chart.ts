@@ -13,6 +13,9 @@ const LABEL_PIXELS = 15;
 /** Least number of windows for an axis that does not begin at 0. */
 const WINDOWS_FOR_RANGE = 10;
 
+/** Most marks of the axis of reads, besides 0. */
+const TICKS_MAX = 5;
+
 type Side = 'ours' | 'lru';
 
 /** See the first line. */
@@ -38,7 +41,7 @@ export class Chart {
     this.#svg.setAttribute('aria-label', description(series));
     const parts: SVGElement[] = [clip(width), ...grid(width, [low, high], y)];
     if (windows.length > 0) {
-      for (const at of [0, series.total.reads / 2, series.total.reads]) parts.push(tick(x(at), at));
+      for (const at of ticks(series.total.reads)) parts.push(tick(x(at), at));
       for (const side of ['lru', 'ours'] as const) parts.push(line(windows, side, x, y));
       parts.push(...ends(windows, x(sumOf(windows)), y));
     } else {
@@ -82,8 +85,15 @@ function clip(width: number): SVGElement {
   return path;
 }
 
+/** Round numbers of reads, at most five. */
+function ticks(reads: number): number[] {
+  const power = 10 ** Math.floor(Math.log10(reads));
+  const step = [power / 5, power / 2, power, power * 2].find((size) => reads / size <= TICKS_MAX) ?? power * 5;
+  return Array.from({ length: Math.floor(reads / step) + 1 }, (_, i) => i * step).filter(Number.isInteger);
+}
+
 function tick(x: number, reads: number): SVGElement {
-  return svg('text', { x, y: HEIGHT - 6, 'text-anchor': 'middle' }, reads === 0 ? '0' : `${short(Math.round(reads))} reads`);
+  return svg('text', { x, y: HEIGHT - 6, 'text-anchor': 'middle' }, reads === 0 ? '0 reads' : short(reads));
 }
 
 function line(windows: readonly HitWindow[], side: Side, x: (at: number) => number, y: (part: number) => number): SVGElement {

@@ -27,10 +27,24 @@ export interface LruItem {
   readonly expiresAt: number;
 }
 
-/** A `Map` is in the order of insertion: an item that is used is inserted again. */
+/** An item between its neighbours in the order of use. */
+interface Entry {
+  readonly key: string;
+  item: LruItem;
+  bytes: number;
+  older: Entry;
+  younger: Entry;
+}
+
+/**
+ * A `Map` with a list in the order of use. The order of the `Map` itself would do, but to find its first key a browser walks
+ * over all that were removed before it.
+ */
 export class ExactLru {
   readonly maxBytes: number;
-  readonly #items = new Map<string, LruItem>();
+  readonly #entries = new Map<string, Entry>();
+  /** Closes the list to a ring: its younger neighbour is the oldest item. */
+  readonly #end: Entry = ring();
   #bytes = 0;
   #evictions = 0;
 
@@ -40,7 +54,7 @@ export class ExactLru {
 
   /** Number of items. */
   get items(): number {
-    return this.#items.size;
+    return this.#entries.size;
   }
 
   /** Items that were removed to make room. */
@@ -50,40 +64,66 @@ export class ExactLru {
 
   /** The item of the key, which becomes the most recently used one. An expired one is removed. */
   use(key: string, now: number): LruItem | undefined {
-    const item = this.#items.get(key);
-    if (item === undefined) return undefined;
-    if (item.expiresAt !== 0 && item.expiresAt <= now) {
-      this.delete(key);
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return undefined;
+    if (entry.item.expiresAt !== 0 && entry.item.expiresAt <= now) {
+      this.#remove(entry);
       return undefined;
     }
-    this.#items.delete(key);
-    this.#items.set(key, item);
-    return item;
+    unlink(entry);
+    this.#link(entry);
+    return entry.item;
   }
 
   /** Stores an item and evicts the least recently used ones. */
   set(key: string, item: LruItem): void {
     this.delete(key);
-    this.#items.set(key, item);
-    this.#bytes += itemBytes(item.size);
-    for (const oldest of this.#items.keys()) {
-      if (this.#bytes <= this.maxBytes) return;
-      this.delete(oldest);
+    const entry: Entry = { ...ring(), key, item, bytes: itemBytes(item.size) };
+    this.#entries.set(key, entry);
+    this.#link(entry);
+    this.#bytes += entry.bytes;
+    while (this.#bytes > this.maxBytes) {
+      this.#remove(this.#end.younger);
       this.#evictions++;
     }
   }
 
   /** Removes an item. */
   delete(key: string): void {
-    const item = this.#items.get(key);
-    if (item === undefined) return;
-    this.#items.delete(key);
-    this.#bytes -= itemBytes(item.size);
+    const entry = this.#entries.get(key);
+    if (entry !== undefined) this.#remove(entry);
   }
 
   /** Removes all items. */
   clear(): void {
-    this.#items.clear();
-    this.#bytes = 0;
+    for (const entry of [...this.#entries.values()]) this.#remove(entry);
   }
+
+  #remove(entry: Entry): void {
+    this.#entries.delete(entry.key);
+    this.#bytes -= entry.bytes;
+    unlink(entry);
+  }
+
+  /** Makes the entry the youngest. */
+  #link(entry: Entry): void {
+    const end = this.#end;
+    entry.older = end.older;
+    entry.younger = end;
+    end.older.younger = entry;
+    end.older = entry;
+  }
+}
+
+function unlink(entry: Entry): void {
+  entry.older.younger = entry.younger;
+  entry.younger.older = entry.older;
+}
+
+/** An entry alone. */
+function ring(): Entry {
+  const entry = { key: '', item: { size: { keyBytes: 0, valueBytes: 0 }, expiresAt: 0 }, bytes: 0 } as unknown as Entry;
+  entry.older = entry;
+  entry.younger = entry;
+  return entry;
 }

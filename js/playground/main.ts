@@ -14,6 +14,8 @@ import { Terminal } from './terminal.js';
 const WORK_MS = 10;
 /** Requests between two looks at the time. */
 const PIECE = 200;
+/** Time between two pictures of a load. */
+const PICTURE_MS = 80;
 /** Time between two pictures for people who asked for less motion. */
 const STILL_MS = 1_000;
 /** Time between two changes of the line about progress. */
@@ -95,7 +97,7 @@ function frame(): void {
   let goesOn = true;
   while (goesOn && performance.now() - begun < WORK_MS) goesOn = session.advance(PIECE);
   if (!goesOn) return finish();
-  if (performance.now() - drawn >= (prefersStillness() ? STILL_MS : 0)) draw();
+  if (performance.now() - drawn >= (prefersStillness() ? STILL_MS : PICTURE_MS)) draw();
   if (performance.now() - told >= PROGRESS_MS) tell();
   requestAnimationFrame(frame);
 }

@@ -4,9 +4,12 @@ import { element, made, setText } from './dom.js';
 import { contentOf, deadBytesOf, liveBytesOf, type Content, type MemoryMap } from './engine.js';
 import { bytes } from './format.js';
 
+/** Height of the map, and on a phone. */
+const HEIGHT_PIXELS = 180;
+const HEIGHT_PIXELS_NARROW = 290;
+const NARROW_PIXELS = 480;
 /** Least width of a square with its gap. */
-const SQUARE_PIXELS_MIN = 9;
-const COLUMNS = [64, 32] as const;
+const SQUARE_PIXELS_MIN = 4;
 
 const LEGEND = [
   ['main', 'Main queue'],
@@ -60,9 +63,10 @@ export class MemoryView {
 
   #paint(): void {
     const width = this.#canvas.clientWidth;
-    const [wide, narrow] = COLUMNS;
-    this.#columns = width / wide >= SQUARE_PIXELS_MIN ? wide : narrow;
-    this.#square = width / this.#columns;
+    const room = width * (width < NARROW_PIXELS ? HEIGHT_PIXELS_NARROW : HEIGHT_PIXELS);
+    const square = Math.floor(Math.sqrt(room / Math.max(1, this.#map.words.length)));
+    this.#square = Math.max(SQUARE_PIXELS_MIN, square);
+    this.#columns = Math.max(1, Math.floor((width + 1) / this.#square));
     const height = Math.ceil(this.#map.words.length / this.#columns) * this.#square;
     const scale = devicePixelRatio;
     const [pixels, lines] = [Math.round(width * scale), Math.round(height * scale)];

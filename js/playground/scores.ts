@@ -8,11 +8,12 @@ import type { Session } from './session.js';
 
 const NOTES: Record<Policy, string> = {
   s3fifo:
-    'Why more hits: an LRU lets every new key travel through all of its memory. S3-FIFO first puts it on probation, in a small ' +
-    'part; only keys that are read again there enter the main queue, so keys that come once push out little.',
+    'An LRU lets every new key travel through all of its memory before it leaves. S3-FIFO puts it on probation first, in a small ' +
+    'part; only keys that are read again there enter the main queue. So keys that come once push out little, and more of those ' +
+    'that come again are found.',
   lru:
-    'The engine now evicts in the order of use, to within a 72nd of its items, so the lines nearly meet. What remains is the memory ' +
-    'of a word for each item and of segments that are partly empty.',
+    'The engine now evicts in the order of use, to within a 72nd of its items, so the lines nearly meet. The rest is memory: a word ' +
+    'more for each item, and segments that are partly empty.',
 };
 
 /** See the first line. */

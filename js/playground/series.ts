@@ -8,9 +8,9 @@ export interface HitWindow {
 }
 
 /** When there are more windows than this, two become one. */
-const WINDOWS_MAX = 240;
+const WINDOWS_MAX = 100;
 /** Reads of a window at the beginning. */
-const READS_MIN = 1_000;
+const READS_MIN = 2_000;
 
 /** See the first line. */
 export class HitSeries {

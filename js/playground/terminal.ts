@@ -20,6 +20,8 @@ export interface Executor {
 const REPLY_LINES_MAX = 120;
 /** Entries of the log that are kept. */
 const LOG_ENTRIES_MAX = 600;
+/** Longest value that the prompt waits for. */
+const TYPED_BYTES_MAX = 4096;
 /** Completions that are shown below the prompt. */
 const SHOWN_MAX = 8;
 
@@ -91,8 +93,12 @@ export class Terminal {
 
   /** Asks for the data, unless the engine refuses the line already. */
   #offer(request: Request): void {
-    if (request.dataBytes === 0) return this.#execute({ ...request, data: '' });
-    this.#await(request);
+    const bytes = request.dataBytes ?? 0;
+    if (bytes === 0) return this.#execute({ ...request, data: '' });
+    if (bytes <= TYPED_BYTES_MAX) return this.#await(request);
+    this.#execute(request);
+    this.#executor.reconnect();
+    this.note(`Nobody types ${bytes} bytes: the command is sent without them, and cancelled.`);
   }
 
   #submitData(request: Request, typed: string): void {
