@@ -45,7 +45,7 @@ export class Chart {
       for (const side of ['lru', 'ours'] as const) parts.push(line(windows, side, x, y));
       parts.push(...ends(windows, x(sumOf(windows)), y));
     } else {
-      parts.push(svg('text', { x: LEFT + 12, y: HEIGHT / 2 - 4 }, 'Run the load, or read keys in the terminal.'));
+      parts.push(svg('text', { x: LEFT + 12, y: y(0.625) + 4 }, 'Run the load, or read keys in the terminal.'));
     }
     this.#svg.replaceChildren(...parts);
   }

@@ -70,7 +70,7 @@ export const EXAMPLES: readonly Example[] = [
   { title: 'Count', text: 'ma visits N0 J1 v' },
   { title: 'Only if unchanged', text: 'gets greeting' },
   { title: 'Statistics', text: 'stats' },
-  { title: 'Evict in order of use', text: 'lru mode flat' },
+  { title: 'Become an LRU', text: 'lru mode flat' },
 ];
 
 const BY_NAME = new Map(COMMANDS.map((command) => [command.name, command]));

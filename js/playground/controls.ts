@@ -39,6 +39,11 @@ export class Controls {
       if (name === 'memory') events.resized();
       if (name === 'policy') events.policyChosen(this.policy);
     });
+    // On a phone the pictures should lie beside the button, so that the settings are closed.
+    const phone = matchMedia('(max-width: 800px)');
+    const open = (): void => void element('settings').toggleAttribute('open', !phone.matches);
+    phone.addEventListener('change', open);
+    open();
     // A browser that restores the form after a reload restores the texts beside it as well, or not.
     for (const name of Object.keys(RANGES)) this.#showRange(name as keyof typeof RANGES);
   }

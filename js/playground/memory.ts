@@ -12,7 +12,7 @@ const NARROW_PIXELS = 480;
 const SQUARE_PIXELS_MIN = 4;
 
 const LEGEND = [
-  ['main', 'Main queue'],
+  ['main', 'Main'],
   ['probation', 'Probation'],
   ['dead', 'Dead'],
   ['index', 'Index'],
@@ -22,7 +22,7 @@ const LEGEND = [
 const NAMES: Record<Content, string> = {
   free: 'free',
   index: 'index',
-  main: 'main queue',
+  main: 'main',
   probation: 'probation',
   held: 'held for a reader',
 };
@@ -131,7 +131,7 @@ export class MemoryView {
     const content = contentOf(word);
     const live = `${bytes(liveBytesOf(word))} live, ${bytes(deadBytesOf(word))} dead`;
     const rest = content === 'main' || content === 'probation' ? `: ${live}` : '';
-    setText(this.#readout, `Segment ${this.#selected}, ${NAMES[content]}${rest}`);
+    setText(this.#readout, `No. ${this.#selected}, ${NAMES[content]}${rest}`);
   }
 
   #select(index: number): void {

@@ -9,7 +9,7 @@ import type { Session } from './session.js';
 const NOTES: Record<Policy, string> = {
   s3fifo:
     'An LRU lets every new key travel through all of its memory before it leaves. S3-FIFO puts it on probation first, in a small ' +
-    'part; only keys that are read again there enter the main queue. So keys that come once push out little, and more of those ' +
+    'part; only keys that are read again there enter the main part. So keys that come once push out little, and more of those ' +
     'that come again are found.',
   lru:
     'The engine now evicts in the order of use, to within a 72nd of its items, so the lines nearly meet. The rest is memory: a word ' +
