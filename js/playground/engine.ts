@@ -12,7 +12,7 @@ export type Policy = 's3fifo' | 'lru';
 /** Contents of a segment, by their numbers in the engine. */
 export const CONTENTS = ['free', 'index', 'main', 'probation', 'held'] as const;
 
-/** What a segment holds. */
+/** The content of a segment. */
 export type Content = (typeof CONTENTS)[number];
 
 /** The map of the memory. Each word is a segment, which {@link contentOf} and its kin take apart. */
@@ -21,7 +21,7 @@ export interface MemoryMap {
   readonly words: Uint32Array;
 }
 
-/** What the segment holds. */
+/** The content of the segment. */
 export function contentOf(word: number): Content {
   return CONTENTS[word >>> 28];
 }

@@ -1,4 +1,4 @@
-// What a terse reply of memcached means, in a sentence.
+// Explanations of memcached's terse replies, in a sentence.
 
 import { helpOf, similar } from './commands.js';
 import { bytesOf } from './engine.js';

@@ -1,4 +1,4 @@
-// What was typed before. The text that is not sent yet is kept below it.
+// The history of the prompt: texts that were typed before. The text that is not sent yet is kept below it.
 
 const ENTRIES_MAX = 200;
 

@@ -8,7 +8,7 @@ import type { HitSeries } from './series.js';
 /** A longer expiry is a time since 1970, memcached says. */
 const RELATIVE_SECONDS_MAX = 60 * 60 * 24 * 30;
 
-/** What a request changes. */
+/** Places that a request changes. */
 export interface Mirrored {
   readonly lru: ExactLru;
   readonly series: HitSeries;

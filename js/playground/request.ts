@@ -1,4 +1,4 @@
-// What was typed, as requests: a command line, and the data behind it if the command has some.
+// Typed text as requests: a command line, and the data behind it if the command has some.
 
 import { helpOf } from './commands.js';
 import { bytesOf } from './engine.js';
