@@ -239,9 +239,14 @@ fn map_shows_every_byte_of_the_items() {
     }
     let map: Vec<_> = (0..store.segments()).map(|number| store.segment_use(number)).collect();
     let counters = store.counters();
-    assert_eq!(map.len() as u64 * u64::from(store.segment_bytes()), MIB);
+    // The table of the segments is a part of the budget.
+    let table = MIB - map.len() as u64 * u64::from(store.segment_bytes());
+    assert!(table < MIB / 32, "{table}");
     assert_eq!(map.iter().map(|part| u64::from(part.live_bytes)).sum::<u64>(), counters.bytes);
-    assert_eq!(map.iter().map(|part| u64::from(part.dead_bytes)).sum::<u64>(), counters.pool_dead_bytes);
+    let dead = map.iter().map(|part| u64::from(part.dead_bytes)).sum::<u64>();
+    // Header and key lie in one segment, so the end of a closed one may be too short for them.
+    let ends = counters.pool_dead_bytes - dead - table;
+    assert!(dead > 0 && ends < map.len() as u64 * 32, "{dead} dead, {ends} at ends");
     let count = |content| map.iter().filter(|part| part.content == content).count() as u64;
     let index = count(SegmentContent::Index) * u64::from(store.segment_bytes());
     assert!((counters.hash_bytes..counters.hash_bytes + MIB / 8).contains(&index), "{index} for {counters:?}");

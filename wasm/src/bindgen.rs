@@ -274,7 +274,7 @@ impl Solo {
     pub fn segment(&mut self, number: u32) -> u32 {
         let Some(shard) = self.engine.shard() else { return 0 };
         let part = shard.store().segment_use(number);
-        (part.content as u32) << 28 | (part.live_bytes / 8) << 14 | part.dead_bytes / 8
+        (part.content as u32) << 28 | (part.live_bytes / 8) << 14 | (part.dead_bytes / 8)
     }
 }
 
