@@ -232,17 +232,20 @@ export class Terminal {
     const copy = made('button', 'copy', 'Copy');
     copy.type = 'button';
     copy.setAttribute('aria-label', `Copy: ${text}`);
-    copy.addEventListener('click', () => void this.#copy(copy, text));
+    copy.addEventListener('click', () => void this.#copy(copy, use));
     item.append(use, copy);
     return item;
   }
 
-  async #copy(button: HTMLButtonElement, text: string): Promise<void> {
+  /** Where a page may not write to the clipboard, the text is selected instead. */
+  async #copy(button: HTMLButtonElement, use: HTMLElement): Promise<void> {
+    const code = use.lastElementChild ?? use;
     let result = 'Copied';
     try {
-      await navigator.clipboard.writeText(text);
+      await navigator.clipboard.writeText(code.textContent ?? '');
     } catch {
-      result = 'Refused';
+      getSelection()?.selectAllChildren(code);
+      result = 'Selected';
     }
     button.textContent = result;
     setTimeout(() => (button.textContent = 'Copy'), 1500);

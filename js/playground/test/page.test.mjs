@@ -156,6 +156,22 @@ for (const browser of BROWSERS) {
       await page.close();
     });
 
+    test('an example can be copied, pasted and sent', async () => {
+      const { page, wrong } = await open(started);
+      await page.bringToFront();
+      await page.click('#examples .copy');
+      await page.waitForFunction(() => document.querySelector('#examples .copy').textContent === 'Copied');
+      await page.focus('#prompt');
+      await page.keyboard.down('Control');
+      await page.keyboard.press('v');
+      await page.keyboard.up('Control');
+      assert.equal(await page.$eval('#prompt', (prompt) => prompt.value), 'set greeting 0 60 5\\r\\nhello');
+      await page.keyboard.press('Enter');
+      assert.match(await text(page, '#log'), /STORED/);
+      assert.deepEqual(wrong, []);
+      await page.close();
+    });
+
     test('fits on a phone of 360 pixels', async () => {
       const { page, wrong } = await open(started, { width: 360, height: 740, scale: 2 });
       assert.equal(await page.$eval('#settings', (settings) => settings.open), false);
