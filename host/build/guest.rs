@@ -41,12 +41,12 @@ pub(crate) enum Guest {
     /// The guest of the npm package.
     #[allow(dead_code, reason = "the host's build script never embeds it")]
     JavaScript,
-    /// The guest of the playground in a page: that of the npm package, with a map of the memory.
-    #[allow(dead_code, reason = "the host's build script never embeds it")]
-    Playground,
     /// The guest that measures the store from inside.
     #[allow(dead_code, reason = "the host's build script never embeds it")]
     Bench,
+    /// The guest of the playground in a page: that of the npm package, with a map of the memory.
+    #[allow(dead_code, reason = "the host's build script never embeds it")]
+    Playground,
 }
 
 impl Guest {
@@ -58,8 +58,8 @@ impl Guest {
             Self::Shared => "wasmcached-shared.wasm",
             Self::SharedFaultInjection => "wasmcached-shared-fault-injection.wasm",
             Self::JavaScript => "wasmcached-javascript.wasm",
-            Self::Playground => "wasmcached-playground.wasm",
             Self::Bench => "wasmcached-bench.wasm",
+            Self::Playground => "wasmcached-playground.wasm",
         }
     }
 
@@ -71,8 +71,8 @@ impl Guest {
             Self::Shared => "shared",
             Self::SharedFaultInjection => "shared,fault-injection",
             Self::JavaScript => "bindgen",
-            Self::Playground => "playground",
             Self::Bench => "bench",
+            Self::Playground => "playground",
         }
     }
 

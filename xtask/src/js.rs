@@ -5,7 +5,7 @@ use crate::{
     guests, machine, packages,
     step::{Outcome, run as run_command, step},
 };
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// `cargo xtask js`.
 pub(crate) fn run(_: &[String]) -> Outcome {
@@ -21,27 +21,28 @@ pub(crate) fn run_playground(_: &[String]) -> Outcome {
 
 /// Builds the package in `js/dist` with the Node in the folder `node`.
 pub(crate) fn build(node: &Path) -> Outcome {
-    let generated = generate(Guest::JavaScript, "target/js")?;
+    guests::build(&[Guest::JavaScript])?;
+    let generated = machine::root().join("target/js");
+    generate(Guest::JavaScript, &generated)?;
     step("js/dist", || run_command(packages::in_js(node).args(["run", "build", "--"]).arg(&generated)))
 }
 
 /// Builds the page `target/playground/index.html` with the Node in the folder `node`.
 pub(crate) fn build_playground(node: &Path) -> Outcome {
-    let generated = generate(Guest::Playground, "target/js-playground")?;
+    guests::build(&[Guest::Playground])?;
+    let generated = machine::root().join("target/js-playground");
+    generate(Guest::Playground, &generated)?;
     step("target/playground", || {
         run_command(packages::in_playground(node).args(["run", "build", "--"]).arg(&generated))
     })
 }
 
-/// Builds the guest, and its glue in a folder.
-fn generate(guest: Guest, folder: &str) -> Outcome<PathBuf> {
-    guests::build(&[guest])?;
-    let generated = machine::root().join(folder);
+/// Generates the skin of a guest in a folder.
+fn generate(guest: Guest, folder: &Path) -> Outcome {
     step("engine for JavaScript", || {
         let mut generator = machine::cargo();
         generator.args(["run", "--quiet", "--manifest-path", "js/bindgen/Cargo.toml", "--target-dir"]);
         generator.arg(machine::target_directory().join("bindgen")).arg("--");
-        run_command(generator.arg(guests::file(guest)).arg(&generated))
-    })?;
-    Ok(generated)
+        run_command(generator.arg(guests::file(guest)).arg(folder))
+    })
 }
