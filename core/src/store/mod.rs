@@ -31,6 +31,7 @@
 //! | `held` | the segments that are kept for them |
 //! | `number` | the text of `incr` and `decr` |
 //! | `peek` | places of lines, for reads without a lock |
+//! | `map` | the content of each segment, for pictures |
 //! | `check` | the invariants |
 
 mod check;
@@ -47,6 +48,7 @@ mod holds;
 mod index;
 mod item;
 mod log;
+mod map;
 mod number;
 mod order;
 mod overflow;
@@ -78,6 +80,7 @@ use ghost::Ghosts;
 use index::{Index, Slot};
 use item::Item;
 use log::Log;
+pub use map::{SegmentContent, SegmentUse};
 pub(crate) use peek::{candidates_in, gather};
 pub(crate) use pool::LINE_BYTES;
 use pool::{Pool, SEGMENT_BYTES_MIN, SEGMENTS_MIN};
