@@ -103,8 +103,7 @@ export class Core {
     if (onEvict === undefined || this.#isReporting || this.started === undefined) return;
     this.#isReporting = true;
     try {
-      // Entries that leave while the callback runs are told of after the next call, so that a callback which stores cannot go on
-      // for ever.
+      // The next call reports entries that leave while the callback runs: a callback that stores would go on for ever.
       for (const { space, key, value, reason } of this.store.departures()) {
         if (!spaces.isCleared(space)) onEvict(key, value, reason);
       }

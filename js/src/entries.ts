@@ -8,7 +8,7 @@ import type { SetOptions } from './options.js';
 import { pages, prefixBytes, type Listed } from './scan.js';
 import type { Spaces } from './spaces.js';
 
-/** What is known of an entry. */
+/** An entry with everything that is known of it. */
 export interface EntryInfo {
   value: Uint8Array;
   /** The number that was stored with it. */
@@ -33,7 +33,7 @@ export interface CountOptions {
 export interface ScanResult {
   /** The keys of the page: at most `count` and those in the same bucket, sometimes none. */
   keys: (string | Uint8Array)[];
-  /** What to pass for the next page; `undefined` after the last. */
+  /** The cursor for the next page; `undefined` after the last. */
   cursor: number | undefined;
 }
 
@@ -313,13 +313,13 @@ export abstract class Entries {
     throw new Error(`the cache is full (${maxSize} bytes): ${advice}`);
   }
 
-  /** What follows a read: an entry that had expired was perhaps removed. */
+  /** Must follow a read: an entry that had expired was perhaps removed. */
   #read<T>(result: T): T {
     if (this.#hasCallback) this.core.report(this.spaces);
     return result;
   }
 
-  /** What follows a change. */
+  /** Must follow a change. */
   #after(): void {
     if (this.#hasCallback) this.core.report(this.spaces);
     if (this.spaces.isUsed) this.spaces.maintain(this.core.store);

@@ -29,7 +29,7 @@ export interface StoredEntry {
   readonly expires: number;
 }
 
-/** What a store counts. */
+/** Counts of a store. */
 export interface StoreSummary {
   items: number;
   usedBytes: number;
@@ -119,7 +119,7 @@ export class Store {
 
   /** Bytes of linear memory. The system provides most of them only when they are first written. */
   get memoryBytes(): number {
-    return this.#exports.memory.buffer.byteLength;
+    return this.#views.size;
   }
 
   /** Number of entries, expired ones that were not removed yet among them. */
@@ -324,7 +324,7 @@ export class Store {
     return bytes === 0 ? [] : parseDepartures(this.#views.copyOf(this.#word(Word.recordsAt), bytes));
   }
 
-  /** What the store counts. */
+  /** The counts. */
   summary(): StoreSummary {
     this.#exports.summarize();
     const count = (number: number): number => Number(this.#wide(Word.summary + 2 * number));

@@ -1,4 +1,4 @@
-// Limits: bytes, entries, sizes of entries; and what is told of entries that left.
+// Limits: bytes, entries, sizes of entries; and the callback for entries that left.
 
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';

@@ -74,7 +74,7 @@ use alloc::{boxed::Box, vec::Vec};
 pub(crate) use counters::{ClassAges, NO_AGES, StoreCounters};
 pub use departures::Departure;
 use departures::Departures;
-pub use direct::{Entry, Summary, WALK_BEGIN, WALK_END};
+pub use direct::{EntryView, Summary, WALK_BEGIN, WALK_END};
 use evict::Evictor;
 use ghost::Ghosts;
 use index::{Index, Slot};

@@ -21,7 +21,7 @@ const DIFFERENTIAL_SECONDS: u32 = 20;
 const MEMCACHED: Needs = Needs { system: true, ..Needs::SERVER };
 
 /// Parts that run only if they are named: they need more time or downloads than every run should.
-const BY_NAME_ONLY: [&str; 1] = ["matrix"];
+const BY_NAME_ONLY: [&str; 2] = ["matrix", "playground"];
 
 /// A part of the tests.
 pub(super) struct Part {
