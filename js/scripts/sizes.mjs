@@ -45,7 +45,7 @@ export async function measure() {
   };
 }
 
-/** What grew beyond the recorded sizes and the limits, in words. */
+/** Sizes beyond the recorded ones and the limits, in words. */
 export function excess(sizes, recorded = JSON.parse(readFileSync(FILE, 'utf8'))) {
   return Object.entries(sizes).flatMap(([name, size]) => {
     const limit = LIMITS[name];
