@@ -6,10 +6,16 @@ export const SCRIPTS = {
   workerd: 'entry/workerd.ts',
   'edge-light': 'entry/edge-light.ts',
   bare: 'entry/bare.ts',
+  protocol: 'entry/protocol/inline.ts',
+  'protocol-workerd': 'entry/protocol/workerd.ts',
+  'protocol-edge-light': 'entry/protocol/edge-light.ts',
+  'protocol-bare': 'entry/protocol/bare.ts',
 };
 
 /** Declarations by name: the source, and the script that has the values. The entries of the runtimes share one face. */
 export const DECLARATIONS = {
   index: { source: 'entry/inline', script: 'inline' },
   bare: { source: 'entry/bare', script: 'bare' },
+  protocol: { source: 'entry/protocol/inline', script: 'protocol' },
+  'protocol-bare': { source: 'entry/protocol/bare', script: 'protocol-bare' },
 };

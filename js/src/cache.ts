@@ -1,13 +1,52 @@
 // The cache as JavaScript programs use it, with the names of lru-cache for concepts that both have.
 
+<<<<<<< HEAD
+import { Core, type Host } from './core.js';
+import { Entries } from './entries.js';
+import { Namespace } from './namespace.js';
+import { checkOptions, type CacheOptions } from './options.js';
+import { Spaces } from './spaces.js';
+=======
 import { Connection } from './connection.js';
 import type { EngineModule } from './entry/modules.js';
 import { Guest, SetOutcome, Switch } from './guest.js';
-import { parseStatistics, summarize, type CacheStatistics } from './statistics.js';
+import { parseStatistics, summarize, type ProtocolStatistics } from './statistics.js';
+>>>>>>> w-npm-protocol
 
-/** The type of keys and values. */
-export type Text = string | Uint8Array;
+export type { Host };
 
+<<<<<<< HEAD
+/** The most important numbers of a cache. */
+export interface CacheStatistics {
+  /** Entries, expired ones that were not removed yet among them. */
+  items: number;
+  /** Reads that found an entry. */
+  hits: number;
+  /** Reads that found none. */
+  misses: number;
+  /** Entries that were stored. */
+  sets: number;
+  /** Entries that were evicted. */
+  evictions: number;
+  /** Entries that had expired when they were removed. */
+  expirations: number;
+  /** Bytes of entries, their bookkeeping and the index. */
+  usedBytes: number;
+  /** Bytes of the engine's memory. The system provides most of them only when they are first written. */
+  memoryBytes: number;
+}
+
+const NO_STATISTICS: CacheStatistics = {
+  items: 0,
+  hits: 0,
+  misses: 0,
+  sets: 0,
+  evictions: 0,
+  expirations: 0,
+  usedBytes: 0,
+  memoryBytes: 0,
+};
+=======
 /** Options of {@link Cache}. */
 export interface CacheOptions {
   /**
@@ -26,13 +65,13 @@ export interface CacheOptions {
   /** `false`: entries have no CAS unique, so the protocol's `gets` and `cas` do not work. Saves 8 bytes an entry. */
   cas?: boolean;
   /** Options of the protocol. */
-  protocol?: ProtocolOptions;
+  protocol?: CacheProtocolOptions;
   /** An engine compiled by the caller (`wasmcached/protocol.wasm`), for runtimes that load modules themselves. */
   module?: EngineModule;
 }
 
 /** Options of memcached that affect only clients of the protocol. */
-export interface ProtocolOptions {
+export interface CacheProtocolOptions {
   /** `false`: `flush_all` is refused (memcached's `-F`). */
   flush?: boolean;
   /** `true`: `shutdown` closes the connection instead of being refused (`-A`). */
@@ -60,77 +99,50 @@ const MAX_SIZE_MIN = 64 * 1024;
 const MAX_SIZE_MAX = 4096 * MIB - 128 * MIB;
 const ENTRY_SIZE_MIN = 1024;
 const SECONDS_MAX = 0xffff_ffff;
+>>>>>>> w-npm-protocol
 
 /**
  * A cache of bytes with an exact budget. A new cache has no memory: the first use instantiates the engine. A cache can
  * therefore be a global of a module, where edge workers allow no randomness.
  */
-export class Cache {
-  /** The budget in bytes. */
-  readonly maxSize: number;
-  /** Largest entry in bytes. */
-  readonly maxEntrySize: number;
-  /** Default time to live in milliseconds; 0: none. */
-  readonly ttl: number;
-  readonly #clock: () => number;
-  readonly #module: () => EngineModule;
-  readonly #switches: number;
-  #guest: Guest | undefined;
-  #main: Connection | undefined;
-  #isDisposed = false;
-
-  /** @internal */
+export class Cache extends Entries {
   constructor(options: CacheOptions, host: Host) {
-    if (typeof options !== 'object' || options === null) {
-      throw new TypeError(`new Cache takes an object like { maxSize: ${64 * MIB} }`);
-    }
-    const { maxSize = host.maxSize, ttl = 0, clock = Date.now, module } = options;
-    this.maxSize = size('maxSize', maxSize, MAX_SIZE_MIN, MAX_SIZE_MAX);
-    const entrySize = options.maxEntrySize ?? Math.min(MIB, Math.floor(this.maxSize / 2));
-    this.maxEntrySize = size('maxEntrySize', entrySize, ENTRY_SIZE_MIN, Math.floor(this.maxSize / 2));
-    this.ttl = duration(ttl);
-    if (typeof clock !== 'function') throw new TypeError('clock is a function that returns milliseconds, like Date.now');
-    this.#clock = clock;
-    this.#module = module === undefined ? host.module : () => module;
-    this.#switches = switches(options);
+    super(new Core(checkOptions(options, host.maxSize), host), new Spaces(), '');
   }
 
-  /** A copy of the value, or `undefined`. */
-  get(key: Text): Uint8Array<ArrayBuffer> | undefined {
-    return this.#live().get(key, this.#now());
+  /** The budget in bytes. */
+  get maxSize(): number {
+    return this.core.options.maxSize;
   }
 
-  /** The value as text (UTF-8), or `undefined`. */
-  getText(key: Text): string | undefined {
-    return this.#live().getText(key, this.#now());
+  /** Most entries at a time. */
+  get maxItems(): number {
+    return this.core.options.maxItems;
   }
 
-  /** Whether the key has a value. Counts as a use of the entry. */
-  has(key: Text): boolean {
-    return this.#live().has(key, this.#now());
+  /** Largest entry in bytes. */
+  get maxEntrySize(): number {
+    return this.core.options.maxEntrySize;
   }
 
-  /**
-   * Stores a copy of the value. Throws a `RangeError` if the entry is larger than `maxEntrySize`; the old value, which
-   * would be stale, is removed.
-   */
-  set(key: Text, value: Text, options?: SetOptions): this {
-    const outcome = this.#live().set(key, value, this.#end(options?.ttl), this.#now());
-    if (outcome === SetOutcome.stored) return this;
-    if (outcome === SetOutcome.tooLarge) {
-      throw new RangeError(
-        `the entry is larger than maxEntrySize (${this.maxEntrySize} bytes with 59 of bookkeeping); ` +
-          'raise maxEntrySize, or split the value',
-      );
-    }
-    throw new Error(`the cache is full (${this.maxSize} bytes) and may not evict; raise maxSize, or allow evictions`);
+  /** Default time to live in milliseconds; 0: none. */
+  get ttl(): number {
+    return this.core.options.ttl;
   }
 
-  /** Removes an entry; returns whether there was one. */
-  delete(key: Text): boolean {
-    return this.#live().delete(key, this.#now());
+  /** A part of the cache with keys of its own, which is cleared at once. */
+  namespace(name: string): Namespace {
+    return new Namespace(this.core, this.spaces, '', name);
   }
 
+<<<<<<< HEAD
+  /** The most important statistics as numbers, since the cache was made or cleared. */
+  stats(): CacheStatistics {
+    const { started } = this.core;
+    if (started === undefined) return { ...NO_STATISTICS };
+    this.spaces.finish(started);
+    return { ...started.summary(), memoryBytes: started.memoryBytes };
+=======
   /** Gives an entry a new time to live (default: the cache's) without reading it; returns whether there is one. */
   touch(key: Text, options?: SetOptions): boolean {
     return this.#live().touch(key, this.#end(options?.ttl), this.#now());
@@ -143,7 +155,7 @@ export class Cache {
   }
 
   /** The most important statistics as numbers. */
-  stats(): CacheStatistics {
+  stats(): ProtocolStatistics {
     return summarize(this.statistics(), this.#live().memoryBytes);
   }
 
@@ -170,12 +182,12 @@ export class Cache {
   /** Opens another connection for the protocol, independent of {@link Cache.execute}. */
   connect(): Connection {
     return new Connection(this.#live(), () => this.#now());
+>>>>>>> w-npm-protocol
   }
 
   /** Frees the memory; any further use throws. An unreachable cache is garbage-collected without this call. */
   dispose(): void {
-    this.#isDisposed = true;
-    this.#drop();
+    this.core.dispose();
   }
 
   [Symbol.dispose](): void {
@@ -186,63 +198,11 @@ export class Cache {
     return 'Cache';
   }
 
-  #drop(): void {
-    this.#main = undefined;
-    this.#guest?.retire();
-    this.#guest = undefined;
+  /** Frees the memory and resets statistics. */
+  protected override clearAll(): void {
+    // A disposed cache says so.
+    void this.core.store;
+    this.core.drop();
+    this.spaces.forget();
   }
-
-  #live(): Guest {
-    const guest = this.#guest;
-    return guest !== undefined && !guest.isRetired ? guest : this.#start();
-  }
-
-  #start(): Guest {
-    if (this.#isDisposed) throw new Error('the cache is disposed; make a new one');
-    const options = { memoryBytes: this.maxSize, itemBytesMax: this.maxEntrySize, switches: this.#switches };
-    this.#main = undefined;
-    this.#guest = new Guest(this.#module() as WebAssembly.Module, options, this.#now());
-    return this.#guest;
-  }
-
-  #now(): number {
-    const seconds = this.#clock() / 1000;
-    return seconds > 0 ? Math.min(Math.floor(seconds), SECONDS_MAX) : 0;
-  }
-
-  /** The Unix second at which an entry expires, rounded up: an entry never lives shorter than `ttl`. */
-  #end(ttl: number | undefined): number {
-    const milliseconds = ttl === undefined ? this.ttl : duration(ttl);
-    if (milliseconds === 0) return 0;
-    return Math.min(Math.ceil((this.#clock() + milliseconds) / 1000), SECONDS_MAX);
-  }
-}
-
-function size(name: string, value: number, least: number, most: number): number {
-  if (typeof value !== 'number') throw new TypeError(`${name} is a number of bytes, not a ${typeof value}`);
-  if (!(value >= least && value <= most)) {
-    throw new RangeError(`${name} is ${value}; give ${least} to ${most} bytes`);
-  }
-  return Math.floor(value);
-}
-
-function duration(ttl: number): number {
-  if (typeof ttl !== 'number') throw new TypeError(`ttl is a number of milliseconds, not a ${typeof ttl}`);
-  if (!(ttl >= 0)) throw new RangeError(`ttl is ${ttl}; give milliseconds, or 0 for no end`);
-  return ttl === Infinity ? 0 : ttl;
-}
-
-function switches(options: CacheOptions): number {
-  const { flush = true, shutdown = false, prefixDelimiter = '' } = options.protocol ?? {};
-  const delimiter = prefixDelimiter === '' ? 0 : prefixDelimiter.charCodeAt(0);
-  if (prefixDelimiter.length > 1 || delimiter > 127) {
-    throw new RangeError('protocol.prefixDelimiter is one ASCII character, like ":"');
-  }
-  return (
-    (options.evictions === false ? Switch.noEvictions : 0) |
-    (options.cas === false ? Switch.noCas : 0) |
-    (flush ? 0 : Switch.noFlush) |
-    (shutdown ? Switch.shutdown : 0) |
-    (delimiter << Switch.prefixShift)
-  );
 }
