@@ -1,14 +1,9 @@
 // Any other runtime: the package brings no engine, so the program provides one before the first use.
 
-<<<<<<< HEAD
 import { Cache as AnyCache } from '../cache.js';
 import type { CacheOptions } from '../options.js';
-import { Slot, type EngineBytes, type EngineModule, type EngineResponse } from './modules.js';
-=======
-import { Cache as AnyCache, type CacheOptions } from '../cache.js';
 import { Slot } from './compile.js';
 import type { EngineBytes, EngineModule, EngineResponse } from './modules.js';
->>>>>>> w-npm-protocol
 
 export type * from '../types.js';
 export type { EngineBytes, EngineModule, EngineResponse };
