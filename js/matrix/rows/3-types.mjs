@@ -1,5 +1,6 @@
 // TypeScript of several ages, and the checkers of packages.
 
+import { cpSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { output } from '../process.mjs';
 import { project, write } from '../project.mjs';
@@ -67,4 +68,23 @@ const checkers = {
   },
 };
 
-export const rows = [...['5.4', '5.6', '5.9', '7'].map(row), checkers];
+const jsr = {
+  id: 'jsr',
+  title: 'JSR, by Deno',
+  parts: ['publish --dry-run'],
+  version: () => version('deno'),
+  async run({ part }) {
+    const folder = await project('jsr', undefined, { 'jsr.json': readFileSync(join(js, 'jsr.json'), 'utf8') });
+    cpSync(join(folder, 'node_modules/wasmcached'), folder, { recursive: true });
+    rmSync(join(folder, 'package.json'));
+    const program = join(await tool('deno'), 'node_modules/.bin/deno');
+    const env = { DENO_NO_UPDATE_CHECK: '1', DENO_DIR: join(folder, 'cache') };
+    await part('publish --dry-run', async () => {
+      const text = await output(program, ['publish', '--dry-run', '--allow-dirty'], { cwd: folder, env });
+      if (/warning\[/.test(text)) throw new Error(text);
+      return text;
+    }, 'Dry run complete');
+  },
+};
+
+export const rows = [...['5.4', '5.6', '5.9', '7'].map(row), checkers, jsr];
