@@ -25,13 +25,18 @@ export async function textOf(browser, url) {
   try {
     const page = await opened.newPage();
     const errors = [];
-    page.on('pageerror', (error) => errors.push(error.message));
+    let isBroken = false;
+    page.on('pageerror', (error) => {
+      isBroken = true;
+      errors.push(error.message);
+    });
+    // A missing icon is such a line, too: it explains a failure, but is none.
     page.on('console', (line) => line.type() === 'error' && errors.push(line.text()));
     await page.goto(url, { timeout: PAGE_MS });
     for (const end = Date.now() + PAGE_MS; Date.now() < end; await new Promise((resolve) => setTimeout(resolve, 100))) {
       const text = await page.evaluate('document.body.innerText.trim()');
       if (text !== '' && text !== '…') return text;
-      if (errors.length > 0) break;
+      if (isBroken) break;
     }
     throw new Error(`the page wrote nothing${errors.map((error) => `\n${error}`).join('')}`);
   } finally {
