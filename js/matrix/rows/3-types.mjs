@@ -1,10 +1,10 @@
 // TypeScript of several ages, and the checkers of packages.
 
-import { cpSync, readFileSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { output } from '../process.mjs';
 import { project, write } from '../project.mjs';
-import { js, tool, version } from '../tools.mjs';
+import { cache, js, tool, version } from '../tools.mjs';
 
 /** A program that uses types of every kind: it must compile, and its commented twin must not. */
 const USE = `import { Cache, type CacheOptions } from 'wasmcached';
@@ -74,9 +74,9 @@ const jsr = {
   parts: ['publish --dry-run'],
   version: () => version('deno'),
   async run({ part }) {
-    const folder = await project('jsr', undefined, { 'jsr.json': readFileSync(join(js, 'jsr.json'), 'utf8') });
-    cpSync(join(folder, 'node_modules/wasmcached'), folder, { recursive: true });
-    rmSync(join(folder, 'package.json'));
+    const folder = join(cache, 'jsr');
+    rmSync(folder, { recursive: true, force: true });
+    await output(process.execPath, [join(js, 'scripts/jsr.mjs'), folder], { cwd: js });
     const program = join(await tool('deno'), 'node_modules/.bin/deno');
     const env = { DENO_NO_UPDATE_CHECK: '1', DENO_DIR: join(folder, 'cache') };
     await part('publish --dry-run', async () => {
