@@ -19,3 +19,9 @@ export const DECLARATIONS = {
   protocol: { source: 'entry/protocol/inline', script: 'protocol' },
   'protocol-bare': { source: 'entry/protocol/bare', script: 'protocol-bare' },
 };
+
+/** The declarations of a script: its own, or those of the entry that has the same face. */
+export function declarationOf(script) {
+  const own = Object.keys(DECLARATIONS).find((name) => DECLARATIONS[name].script === script);
+  return own ?? (script.startsWith('protocol') ? 'protocol' : 'index');
+}
