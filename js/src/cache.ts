@@ -1,6 +1,7 @@
 // The cache as JavaScript programs use it, with the names of lru-cache for concepts that both have.
 
 import { Connection } from './connection.js';
+import type { EngineModule } from './entry/modules.js';
 import { Guest, SetOutcome, Switch } from './guest.js';
 import { parseStatistics, summarize, type CacheStatistics } from './statistics.js';
 
@@ -26,8 +27,8 @@ export interface CacheOptions {
   cas?: boolean;
   /** Options of the protocol. */
   protocol?: ProtocolOptions;
-  /** An engine compiled by the caller (`wasmcached/engine.wasm`), for runtimes that load modules themselves. */
-  module?: WebAssembly.Module;
+  /** An engine compiled by the caller (`wasmcached/protocol.wasm`), for runtimes that load modules themselves. */
+  module?: EngineModule;
 }
 
 /** Options of memcached that affect only clients of the protocol. */
@@ -49,7 +50,7 @@ export interface SetOptions {
 /** The values that the entry file of a runtime provides. */
 export interface Host {
   /** The compiled engine; called when the first entry is stored or looked for. */
-  module: () => WebAssembly.Module;
+  module: () => EngineModule;
   /** Default of {@link CacheOptions.maxSize}. */
   maxSize: number;
 }
@@ -72,12 +73,13 @@ export class Cache {
   /** Default time to live in milliseconds; 0: none. */
   readonly ttl: number;
   readonly #clock: () => number;
-  readonly #module: () => WebAssembly.Module;
+  readonly #module: () => EngineModule;
   readonly #switches: number;
   #guest: Guest | undefined;
   #main: Connection | undefined;
   #isDisposed = false;
 
+  /** @internal */
   constructor(options: CacheOptions, host: Host) {
     if (typeof options !== 'object' || options === null) {
       throw new TypeError(`new Cache takes an object like { maxSize: ${64 * MIB} }`);
@@ -199,7 +201,7 @@ export class Cache {
     if (this.#isDisposed) throw new Error('the cache is disposed; make a new one');
     const options = { memoryBytes: this.maxSize, itemBytesMax: this.maxEntrySize, switches: this.#switches };
     this.#main = undefined;
-    this.#guest = new Guest(this.#module(), options, this.#now());
+    this.#guest = new Guest(this.#module() as WebAssembly.Module, options, this.#now());
     return this.#guest;
   }
 

@@ -1,8 +1,7 @@
 // A connection that speaks memcached's protocol with a cache in this process.
 
 import { type Guest, isBytes } from './guest.js';
-
-const encoder = new TextEncoder();
+import { utf8 } from './text.js';
 
 /** Opened by `Cache.connect`. */
 export class Connection {
@@ -11,6 +10,7 @@ export class Connection {
   readonly #number: number;
   #isClosed = false;
 
+  /** @internal */
   constructor(guest: Guest, now: () => number, isInternal = false) {
     this.#guest = guest;
     this.#now = now;
@@ -36,7 +36,7 @@ export class Connection {
     if (typeof input !== 'string' && !isBytes(input)) {
       throw new TypeError(`execute takes a string or a Uint8Array, not ${input === null ? 'null' : typeof input}`);
     }
-    const bytes = typeof input === 'string' ? encoder.encode(input) : input;
+    const bytes = typeof input === 'string' ? utf8().encode(input) : input;
     const { output, closed } = this.#guest.exchange(this.#number, bytes, this.#now());
     this.#isClosed = closed;
     return output;

@@ -3,6 +3,7 @@
 // No view on that memory leaves this file: any call may grow the memory, which detaches the views.
 
 import { instantiate, type InitOutput } from './generated/engine.js';
+import { utf8 } from './text.js';
 
 /** Longest key, in bytes. */
 export const KEY_BYTES_MAX = 250;
@@ -44,9 +45,6 @@ const OUTPUT_BYTES = 4;
 
 /** A larger window is freed after use. */
 const WINDOW_BYTES_KEPT = 64 * 1024;
-
-const encoder = new TextEncoder();
-const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** Whether the value is a `Uint8Array`, of this or another realm. */
 export function isBytes(value: unknown): value is Uint8Array {
@@ -116,7 +114,7 @@ export class Guest {
     const length = this.#find(key, now);
     if (length < 0) return undefined;
     const at = this.#words[this.#mailbox + VALUE_AT];
-    return decoder.decode(this.#bytes.subarray(at, at + length));
+    return utf8().decode(this.#bytes.subarray(at, at + length));
   }
 
   /** Whether the key has a value. */
@@ -272,8 +270,8 @@ export class Guest {
 
   /** Refuses text that is not well-formed: two such keys could encode to the same bytes and share one value. */
   #encodeKey(key: string): Uint8Array {
-    const bytes = encoder.encode(key);
-    if (decoder.decode(bytes) !== key) {
+    const bytes = utf8().encode(key);
+    if (utf8().decode(bytes) !== key) {
       throw new TypeError('a key has half of a surrogate pair; use well-formed text or a Uint8Array');
     }
     return bytes;
@@ -285,12 +283,12 @@ export class Guest {
       this.#bytes.set(value, at);
       return value.length;
     }
-    return encoder.encodeInto(value, this.#bytes.subarray(at, this.#windowAt + this.#windowBytes)).written;
+    return utf8().encodeInto(value, this.#bytes.subarray(at, this.#windowAt + this.#windowBytes)).written;
   }
 
   #encode(value: string): Uint8Array {
     // A text with too many code units has too many bytes as well, so it is not encoded.
-    return value.length > this.#itemBytesMax ? new Uint8Array(this.#itemBytesMax + 1) : encoder.encode(value);
+    return value.length > this.#itemBytesMax ? new Uint8Array(this.#itemBytesMax + 1) : utf8().encode(value);
   }
 
   #call<T>(work: () => T): T {

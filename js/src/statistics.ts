@@ -1,5 +1,7 @@
 // Turns memcached's statistics into an object.
 
+import { utf8 } from './text.js';
+
 /** The result of `Cache.stats`. Sizes are in bytes. */
 export interface CacheStatistics {
   /** Number of entries. */
@@ -20,12 +22,10 @@ export interface CacheStatistics {
   readonly evictions: number;
 }
 
-const decoder = new TextDecoder();
-
 /** Parses `STAT name value` lines. */
 export function parseStatistics(output: Uint8Array): Record<string, string> {
   const statistics: Record<string, string> = {};
-  for (const line of decoder.decode(output).split('\r\n')) {
+  for (const line of utf8().decode(output).split('\r\n')) {
     const [, name, value] = /^STAT (\S+) ?(.*)$/.exec(line) ?? [];
     if (name !== undefined) statistics[name] = value ?? '';
   }

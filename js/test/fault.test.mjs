@@ -7,7 +7,7 @@ import binaryen from 'binaryen';
 import { Cache } from 'wasmcached';
 import * as bare from 'wasmcached/bare';
 
-const wasm = readFileSync(new URL('../dist/engine.wasm', import.meta.url));
+const wasm = readFileSync(new URL('../dist/protocol.wasm', import.meta.url));
 
 /** The engine with one of its exports replaced by a trap. */
 function broken(verb) {

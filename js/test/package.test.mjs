@@ -33,7 +33,7 @@ test('both licences are in the package', () => {
 });
 
 test('the engine imports its glue alone', () => {
-  const module = new WebAssembly.Module(readFileSync(join(root, 'dist/engine.wasm')));
+  const module = new WebAssembly.Module(readFileSync(join(root, 'dist/protocol.wasm')));
   const imports = WebAssembly.Module.imports(module);
   assert.deepEqual([...new Set(imports.map((one) => one.module))], ['./engine_bg.js']);
   for (const { name } of imports) assert.match(name, /^__wb\w+(throw|externref_table)/);

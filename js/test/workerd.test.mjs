@@ -26,11 +26,11 @@ suite('workerd', () => {
       external: ['*.wasm'],
       plugins: [{ name: 'transcripts', setup: provideTranscripts }],
     });
-    cpSync(new URL('../dist/engine.wasm', import.meta.url), join(folder, 'engine.wasm'));
+    cpSync(new URL('../dist/protocol.wasm', import.meta.url), join(folder, 'protocol.wasm'));
     miniflare = new Miniflare({
       modules: [
         { type: 'ESModule', path: join(folder, 'worker.mjs') },
-        { type: 'CompiledWasm', path: join(folder, 'engine.wasm') },
+        { type: 'CompiledWasm', path: join(folder, 'protocol.wasm') },
       ],
       modulesRoot: folder,
       compatibilityDate: '2026-01-01',

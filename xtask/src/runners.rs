@@ -111,6 +111,10 @@ impl Report {
         let plain = without_colours(line);
         let plain = plain.trim();
         self.read_details(plain);
+        if plain.starts_with("– ") {
+            // The matrix of the npm package could not try something.
+            self.summaries.push(plain.to_owned());
+        }
         let Some((passed, failed)) = libtest(plain).or_else(|| node(plain)).or_else(|| vitest(plain)) else { return };
         self.passed += passed;
         self.failed += failed;
