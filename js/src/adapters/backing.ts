@@ -7,9 +7,12 @@ export interface Backing {
   has(key: string): boolean;
   set(key: string, value: string | Uint8Array, options?: { ttl?: number }): unknown;
   delete(key: string): boolean;
-  keys(): Iterable<string | Uint8Array>;
-  clear(): void;
+  keys(prefix?: string): Iterable<string | Uint8Array>;
+  clear(prefix?: string): void;
 }
+
+/** The type of the instances of a global class, or `any` in a project whose libraries do not declare it. */
+export type Global<Name extends string> = typeof globalThis extends { [K in Name]: { prototype: infer T } } ? T : any;
 
 /** A cache that can be divided: its namespaces have keys of their own and are cleared alone. */
 export interface Divisible extends Backing {
@@ -24,9 +27,9 @@ export function backing<T extends Backing>(cache: T): T {
   return cache;
 }
 
-/** The keys that are text. Keys of bytes were not stored by an adapter. */
-export function* textKeys(cache: Backing): Generator<string> {
-  for (const key of cache.keys()) if (typeof key === 'string') yield key;
+/** The keys that are text and begin with `prefix`. Keys of bytes were not stored by an adapter. */
+export function textKeys(cache: Backing, prefix = ''): string[] {
+  return [...cache.keys(prefix)].filter((key) => typeof key === 'string');
 }
 
 /** Milliseconds to live until the time `end`, or `undefined` if it has come. */

@@ -1,8 +1,11 @@
 // The Cache API of browsers and Workers (`caches`) on a cache with a budget. Like the caches of Workers it honours what a
 // response says about its lifetime; like the standard it keeps responses that say nothing, by method, URL and Vary.
 
-import { backing, textKeys, type Backing, type Divisible } from './backing.js';
+import { backing, textKeys, type Backing, type Divisible, type Global } from './backing.js';
 import { lifetime, packResponse, unpackRequest, unpackResponse, varyNames } from './cache-api-record.js';
+
+/** A request, or its URL. */
+export type Asked = Global<'Request'> | Global<'URL'> | string;
 
 /** Options of {@link ResponseCache.match} and its kin. */
 export interface ResponseQuery {
@@ -16,6 +19,8 @@ type Variant = [header: string, value: string | null][];
 
 /** More variants of one URL remove the oldest: `Vary: user-agent` would otherwise fill the cache with one page. */
 const VARIANTS_MAX = 64;
+/** Longer URLs are not kept. */
+const URL_LENGTH_MAX = 32 * 1024;
 /** No URL contains this character. It stands before the variant in a key. */
 const SEPARATOR = '\n';
 
@@ -28,13 +33,13 @@ export class ResponseCache {
   }
 
   /** The first response that was stored for such a request, or `undefined`. */
-  async match(request: RequestInfo | URL, query: ResponseQuery = {}): Promise<Response | undefined> {
+  async match(request: Asked, query: ResponseQuery = {}): Promise<Global<'Response'> | undefined> {
     for (const [, stored] of this.#find(toRequest(request), query)) return unpackResponse(stored);
     return undefined;
   }
 
   /** All responses for such a request, or all of the cache. */
-  async matchAll(request?: RequestInfo | URL, query: ResponseQuery = {}): Promise<readonly Response[]> {
+  async matchAll(request?: Asked, query: ResponseQuery = {}): Promise<readonly Global<'Response'>[]> {
     const found = request === undefined ? this.#all() : this.#find(toRequest(request), query);
     return Object.freeze(Array.from(found, ([, stored]) => unpackResponse(stored)));
   }
@@ -43,7 +48,7 @@ export class ResponseCache {
    * Stores a response. One that forbids storage (`no-store`, `private`, `Set-Cookie`) or has ended is not kept, and what
    * it would replace is removed.
    */
-  async put(request: RequestInfo | URL, response: Response): Promise<void> {
+  async put(request: Asked, response: Global<'Response'>): Promise<void> {
     const asked = toRequest(request);
     if (!/^https?:/.test(asked.url)) throw new TypeError(`a cache keeps responses for http and https, not for ${asked.url}`);
     if (asked.method !== 'GET') throw new TypeError(`a cache keeps responses to GET, not to ${asked.method}`);
@@ -55,7 +60,7 @@ export class ResponseCache {
     const ttl = lifetime(response);
     const body = response.body === null ? null : new Uint8Array(await response.arrayBuffer());
     for (const [key] of [...this.#find(asked, {})]) this.#remove(key);
-    if (ttl === undefined) return;
+    if (ttl === undefined || asked.url.length > URL_LENGTH_MAX) return;
     const variant: Variant = names.map((name) => [name, asked.headers.get(name)]);
     const key = variantKey(withoutHash(asked.url), variant);
     this.#cache.set(key, packResponse(asked, response, body), { ttl });
@@ -63,25 +68,25 @@ export class ResponseCache {
   }
 
   /** Removes responses for such a request; returns whether there were any. */
-  async delete(request: RequestInfo | URL, query: ResponseQuery = {}): Promise<boolean> {
+  async delete(request: Asked, query: ResponseQuery = {}): Promise<boolean> {
     const keys = Array.from(this.#find(toRequest(request), query), ([key]) => key);
     for (const key of keys) this.#remove(key);
     return keys.length > 0;
   }
 
   /** The requests that have a response. */
-  async keys(request?: RequestInfo | URL, query: ResponseQuery = {}): Promise<readonly Request[]> {
+  async keys(request?: Asked, query: ResponseQuery = {}): Promise<readonly Global<'Request'>[]> {
     const found = request === undefined ? this.#all() : this.#find(toRequest(request), query);
     return Object.freeze(Array.from(found, ([key, stored]) => new Request(urlOf(key), { headers: unpackRequest(stored) })));
   }
 
   /** Fetches a URL and stores the response. */
-  async add(request: RequestInfo | URL): Promise<void> {
+  async add(request: Asked): Promise<void> {
     await this.addAll([request]);
   }
 
   /** Fetches URLs and stores the responses; stores none if one fails. */
-  async addAll(requests: (RequestInfo | URL)[]): Promise<void> {
+  async addAll(requests: Asked[]): Promise<void> {
     const asked = requests.map(toRequest);
     const responses = await Promise.all(asked.map((request) => fetch(request)));
     const bad = responses.findIndex(({ ok, status }) => !ok || status === 206);
@@ -92,14 +97,14 @@ export class ResponseCache {
   }
 
   *#all(): Generator<[string, Uint8Array]> {
-    for (const key of [...textKeys(this.#cache)]) {
+    for (const key of textKeys(this.#cache)) {
       const stored = key.includes(SEPARATOR) ? this.#cache.get(key) : undefined;
       if (stored !== undefined) yield [key, stored];
     }
   }
 
   *#find(request: Request, query: ResponseQuery): Generator<[string, Uint8Array]> {
-    if (request.method !== 'GET' && !query.ignoreMethod) return;
+    if ((request.method !== 'GET' && !query.ignoreMethod) || request.url.length > URL_LENGTH_MAX) return;
     const url = withoutHash(request.url);
     for (const candidate of query.ignoreSearch ? this.#urlsLike(url) : [url]) {
       for (const variant of this.#variants(candidate)) {
@@ -113,7 +118,7 @@ export class ResponseCache {
 
   #urlsLike(url: string): string[] {
     const path = withoutSearch(url);
-    return [...textKeys(this.#cache)].filter((key) => !key.includes(SEPARATOR) && withoutSearch(key) === path);
+    return textKeys(this.#cache, path).filter((key) => !key.includes(SEPARATOR) && withoutSearch(key) === path);
   }
 
   #variants(url: string): Variant[] {
@@ -178,7 +183,7 @@ export class ResponseCaches {
   }
 
   /** Looks in one cache, or in all in the order in which they were opened. */
-  async match(request: RequestInfo | URL, query: ResponseQuery & { cacheName?: string } = {}): Promise<Response | undefined> {
+  async match(request: Asked, query: ResponseQuery & { cacheName?: string } = {}): Promise<Global<'Response'> | undefined> {
     const { cacheName } = query;
     const caches = cacheName === undefined ? [...this.#opened.values()] : [this.#opened.get(cacheName)];
     for (const cache of caches) {
@@ -189,7 +194,7 @@ export class ResponseCaches {
   }
 }
 
-function toRequest(request: RequestInfo | URL): Request {
+function toRequest(request: Asked): Request {
   return typeof request === 'object' && 'headers' in request ? request : new Request(request);
 }
 

@@ -46,7 +46,7 @@ export class CacheManager5Store {
   }
 
   async keys(): Promise<string[]> {
-    return [...textKeys(this.#cache)];
+    return textKeys(this.#cache);
   }
 
   /** Milliseconds to live: 0 without an entry, `Infinity` for an entry without end. */

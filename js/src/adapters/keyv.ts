@@ -152,19 +152,14 @@ export class Keyv5Store {
   async clear(): Promise<void> {
     const name = this.#namespace;
     const home = this.#home(name);
-    if (name === undefined || name === '' || home === name) {
-      division(this.#cache, home).clear();
-      return;
-    }
     const scope = division(this.#cache, home);
-    for (const key of [...textKeys(scope)]) if (key.startsWith(`${name}:`)) scope.delete(key);
+    if (home === name) scope.clear();
+    else scope.clear(`${name}:`);
   }
 
   async *iterator(namespace: string | undefined = this.#namespace): AsyncGenerator<any[], void> {
     const home = this.#home(namespace);
-    for (const entry of entries(division(this.#cache, home))) {
-      if (home === namespace || entry[0].startsWith(`${namespace}:`)) yield entry;
-    }
+    yield* entries(division(this.#cache, home), home === namespace ? '' : `${namespace}:`);
   }
 
   /**
@@ -224,8 +219,8 @@ function attempt(action: () => boolean): boolean {
   }
 }
 
-function* entries(scope: Backing): Generator<[string, string]> {
-  for (const key of textKeys(scope)) {
+function* entries(scope: Backing, prefix = ''): Generator<[string, string]> {
+  for (const key of textKeys(scope, prefix)) {
     const value = scope.getText(key);
     if (value !== undefined) yield [key, value];
   }

@@ -1,7 +1,7 @@
 // A cache with the interface of a Workers KV namespace: as a first level before the real one, or in its place in tests.
 // Limits, errors and order are those of Workers KV.
 
-import { backing, textKeys, type Backing } from './backing.js';
+import { backing, textKeys, type Backing, type Global } from './backing.js';
 
 /** How {@link KvNamespace.get} returns a value. */
 export type KvType = 'text' | 'json' | 'arrayBuffer' | 'stream';
@@ -103,7 +103,7 @@ export class KvNamespace {
   /** Stores text or bytes. A value that is larger than the cache allows is refused like one over 25 MiB. */
   async put(
     key: string,
-    value: string | ArrayBuffer | ArrayBufferView | ReadableStream,
+    value: string | ArrayBuffer | ArrayBufferView | Global<'ReadableStream'>,
     options: KvPutOptions = {},
   ): Promise<void> {
     const name = checkKey('PUT', key);
@@ -147,8 +147,8 @@ export class KvNamespace {
     }
     const limit = asked >= 1 ? asked : LIST_KEYS_MAX;
     const after = options.cursor ? fromCursor(options.cursor) : undefined;
-    const names = [...textKeys(this.#cache)]
-      .filter((name) => name.startsWith(prefix) && (after === undefined || compareUtf8(name, after) > 0))
+    const names = textKeys(this.#cache, prefix)
+      .filter((name) => after === undefined || compareUtf8(name, after) > 0)
       .sort(compareUtf8);
     const keys: KvListKey[] = [];
     let index = 0;

@@ -1,8 +1,7 @@
 // What the two cache handlers for Next.js share: one cache and one record of revalidated tags in a process, however often
 // Next.js loads the modules.
 
-import { Cache } from 'wasmcached';
-import type { CacheOptions } from '../cache.js';
+import { Cache, type CacheOptions } from 'wasmcached';
 
 /** When a tag was revalidated, in milliseconds since 1970. */
 interface TagTimes {

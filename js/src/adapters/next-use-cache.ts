@@ -1,11 +1,12 @@
 // A handler for `cacheHandlers` of Next.js 16, which keeps the results of functions and components with 'use cache'.
 
-import type { CacheOptions } from '../cache.js';
+import type { CacheOptions } from 'wasmcached';
+import type { Global } from './backing.js';
 import { nextCache, nextTags, type NextDurations } from './next-shared.js';
 
 /** An entry as Next.js hands it over; `stale`, `expire` and `revalidate` are in seconds, `timestamp` in milliseconds. */
 export interface NextUseCacheEntry {
-  value: ReadableStream<Uint8Array>;
+  value: Global<'ReadableStream'>;
   tags: string[];
   stale: number;
   timestamp: number;
@@ -66,7 +67,7 @@ export function nextUseCacheHandler(options: CacheOptions = {}, name = 'default'
     let value: Uint8Array;
     try {
       entry = await pending;
-      value = new Uint8Array(await new Response(entry.value as ReadableStream).arrayBuffer());
+      value = new Uint8Array(await new Response(entry.value).arrayBuffer());
     } catch {
       return;
     }

@@ -1,6 +1,6 @@
 // A `cacheHandler` for Next.js 14 to 16: pages, route handlers, responses of `fetch`, optimised images.
 
-import type { CacheOptions } from '../cache.js';
+import type { CacheOptions } from 'wasmcached';
 import { packRecord, unpackRecord, type NextRecord } from './next-record.js';
 import { nextCache, NEXT_MAX_SIZE, nextTags, type NextDurations } from './next-shared.js';
 

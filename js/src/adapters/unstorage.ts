@@ -1,7 +1,6 @@
 // A driver for unstorage, and so for Nitro and Nuxt: `createStorage({ driver: driver({ maxSize: 64 * 1024 * 1024 }) })`.
 
-import { Cache } from 'wasmcached';
-import type { CacheOptions } from '../cache.js';
+import { Cache, type CacheOptions } from 'wasmcached';
 import { backing, textKeys, type Backing } from './backing.js';
 
 /** Options of the driver: those of a cache of its own, or a cache that it shares. */
@@ -47,7 +46,7 @@ export default function driver(options: UnstorageOptions = {}): UnstorageDriver 
   const life = (item?: UnstorageItemOptions) => ({ ttl: (item?.ttl ?? ttl ?? 0) * 1000 });
   const keys = (base = '', depth?: number) => {
     const isShallow = (key: string) => depth === undefined || key.split(':').length - 1 <= depth;
-    return [...textKeys(cache)].filter((key) => key.startsWith(base) && isShallow(key));
+    return textKeys(cache, base).filter(isShallow);
   };
   return {
     name: 'wasmcached',
@@ -71,10 +70,7 @@ export default function driver(options: UnstorageOptions = {}): UnstorageDriver 
       return left === Infinity ? { size } : { ttl: Math.ceil(left / 1000), size };
     },
     getKeys: (base, { maxDepth } = {}) => keys(base, maxDepth),
-    clear: (base) => {
-      if (base === undefined || base === '') cache.clear();
-      else for (const key of keys(base)) cache.delete(key);
-    },
+    clear: (base) => (base === undefined || base === '' ? cache.clear() : cache.clear(base)),
     dispose: () => own?.dispose(),
   };
 }
