@@ -6,10 +6,24 @@ export const SCRIPTS = {
   workerd: 'entry/workerd.ts',
   'edge-light': 'entry/edge-light.ts',
   bare: 'entry/bare.ts',
+  keyv: 'adapters/keyv.ts',
+  unstorage: 'adapters/unstorage.ts',
+  'cache-manager': 'adapters/cache-manager.ts',
+  next: 'adapters/next.ts',
+  'next-use-cache': 'adapters/next-use-cache.ts',
+  kv: 'adapters/kv.ts',
+  'cache-api': 'adapters/cache-api.ts',
 };
 
 /** Declarations by name: the source, and the script that has the values. The entries of the runtimes share one face. */
 export const DECLARATIONS = {
   index: { source: 'entry/inline', script: 'inline' },
   bare: { source: 'entry/bare', script: 'bare' },
+  keyv: { source: 'adapters/keyv', script: 'keyv' },
+  unstorage: { source: 'adapters/unstorage', script: 'unstorage' },
+  'cache-manager': { source: 'adapters/cache-manager', script: 'cache-manager' },
+  next: { source: 'adapters/next', script: 'next' },
+  'next-use-cache': { source: 'adapters/next-use-cache', script: 'next-use-cache' },
+  kv: { source: 'adapters/kv', script: 'kv' },
+  'cache-api': { source: 'adapters/cache-api', script: 'cache-api' },
 };

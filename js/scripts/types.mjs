@@ -9,8 +9,8 @@ import { dts } from 'rollup-plugin-dts';
 import { DECLARATIONS } from './entries.mjs';
 import { dist, modules, root } from './paths.mjs';
 
-/** Names that only `dom` or a newer library declares: they must not be in a published type. */
-const FOREIGN = /\b(?:WebAssembly|BufferSource|AllowSharedBufferSource|Response|Request|AbortSignal|Disposable|NodeJS)\b/;
+/** Names that only `dom` or a newer library declares: they must not be in a published type, unless as text for `Global`. */
+const FOREIGN = /(?<!')\b(?:WebAssembly|BufferSource|AllowSharedBufferSource|Response|Request|AbortSignal|Disposable|NodeJS)\b/;
 
 /** The type of the engines' files, where a bundler makes modules of them. */
 const WASM = '/** A compiled engine: a `WebAssembly.Module`. */\ndeclare const module: object;\nexport default module;\n';
