@@ -41,6 +41,9 @@ pub(crate) enum Guest {
     /// The guest of the npm package.
     #[allow(dead_code, reason = "the host's build script never embeds it")]
     JavaScript,
+    /// The guest of a cache in JavaScript: the store alone.
+    #[allow(dead_code, reason = "the host's build script never embeds it")]
+    Cache,
     /// The guest that measures the store from inside.
     #[allow(dead_code, reason = "the host's build script never embeds it")]
     Bench,
@@ -55,6 +58,7 @@ impl Guest {
             Self::Shared => "wasmcached-shared.wasm",
             Self::SharedFaultInjection => "wasmcached-shared-fault-injection.wasm",
             Self::JavaScript => "wasmcached-javascript.wasm",
+            Self::Cache => "wasmcached-cache.wasm",
             Self::Bench => "wasmcached-bench.wasm",
         }
     }
@@ -67,6 +71,7 @@ impl Guest {
             Self::Shared => "shared",
             Self::SharedFaultInjection => "shared,fault-injection",
             Self::JavaScript => "bindgen",
+            Self::Cache => "cache",
             Self::Bench => "bench",
         }
     }

@@ -9,7 +9,10 @@ import { encode } from './encoding.mjs';
 import { dist, generated, modules } from './paths.mjs';
 
 /** Each engine: its name in the package, and the file that the build of the guest leaves. */
-const ENGINES = [{ name: 'protocol', file: 'engine_bg.wasm', level: '-O3' }];
+const ENGINES = [
+  { name: 'store', file: 'store.wasm', level: '-O3' },
+  { name: 'protocol', file: 'engine_bg.wasm', level: '-O3' },
+];
 
 const FEATURES = ['bulk-memory', 'nontrapping-float-to-int', 'sign-ext', 'mutable-globals', 'multivalue', 'reference-types', 'simd'];
 

@@ -1,5 +1,6 @@
-// The types that every entry file shares.
-
-export type { CacheOptions, ProtocolOptions, SetOptions, Text } from './cache.js';
-export type { Connection } from './connection.js';
-export type { CacheStatistics } from './statistics.js';
+export type { BytesLike } from './bytes.js';
+export type { Cache, CacheStatistics } from './cache.js';
+export type { CountOptions, EntryInfo, ScanResult } from './entries.js';
+export type { Key, KeyHandle } from './keys.js';
+export type { Namespace } from './namespace.js';
+export type { CacheOptions, EvictionReason, SetOptions } from './options.js';

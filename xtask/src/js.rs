@@ -15,7 +15,7 @@ pub(crate) fn run(_: &[String]) -> Outcome {
 
 /// Builds the package in `js/dist` with the Node in the folder `node`.
 pub(crate) fn build(node: &Path) -> Outcome {
-    guests::build(&[Guest::JavaScript])?;
+    guests::build(&[Guest::JavaScript, Guest::Cache])?;
     let generated = machine::root().join("target/js");
     step("engine for JavaScript", || {
         let mut generator = machine::cargo();
@@ -23,5 +23,8 @@ pub(crate) fn build(node: &Path) -> Outcome {
         generator.arg(machine::target_directory().join("bindgen")).arg("--");
         run_command(generator.arg(guests::file(Guest::JavaScript)).arg(&generated))
     })?;
+    let store = generated.join("store.wasm");
+    let copied = std::fs::copy(guests::file(Guest::Cache), &store);
+    copied.map_err(|error| format!("{}: {error}", store.display()))?;
     step("js/dist", || run_command(packages::in_js(node).args(["run", "build", "--"]).arg(&generated)))
 }

@@ -1,0 +1,340 @@
+// The operations on entries, which a cache and its namespaces have.
+
+import type { BytesLike } from './bytes.js';
+import type { Core } from './core.js';
+import { Mode, Outcome } from './engine.js';
+import { KeyHandle, ROOT, type Key } from './keys.js';
+import type { SetOptions } from './options.js';
+import { pages, prefixBytes, type Listed } from './scan.js';
+import type { Spaces } from './spaces.js';
+
+/** What is known of an entry. */
+export interface EntryInfo {
+  value: Uint8Array;
+  /** The number that was stored with it. */
+  flags: number;
+  /** Changes whenever the entry is written; for {@link Entries.cas}. 0n without the option `cas`. */
+  cas: bigint;
+  /** Milliseconds to live; `Infinity` if it does not expire. */
+  ttl: number;
+}
+
+/** Options of {@link Entries.incr} and {@link Entries.decr}. */
+export interface CountOptions {
+  /** How much to add or to subtract; default 1. */
+  by?: number | bigint | undefined;
+  /** The number to store if there is no entry. Without it, nothing happens then. */
+  initial?: number | bigint | undefined;
+  /** Time to live of an entry that is made, in milliseconds. */
+  ttl?: number | undefined;
+}
+
+/** A page of {@link Entries.scan}. */
+export interface ScanResult {
+  /** The keys of the page: at most `count` and those in the same bucket, sometimes none. */
+  keys: (string | Uint8Array)[];
+  /** What to pass for the next page; `undefined` after the last. */
+  cursor: number | undefined;
+}
+
+/** The largest number that a counter can have. */
+const COUNTER_MAX = 2n ** 64n - 1n;
+const FLAGS_MAX = 0xffff_ffff;
+
+/** See the first lines of this file. */
+export abstract class Entries {
+  /** @internal */
+  protected readonly core: Core;
+  /** @internal */
+  protected readonly spaces: Spaces;
+  /** The name among the namespaces of the cache; empty for the cache itself. */
+  readonly #name: string;
+  readonly #hasCallback: boolean;
+
+  /** @internal */
+  constructor(core: Core, spaces: Spaces, name: string) {
+    this.core = core;
+    this.spaces = spaces;
+    this.#name = name;
+    this.#hasCallback = core.options.onEvict !== undefined;
+  }
+
+  /** A copy of the value, or `undefined`. Small copies share buffers: `slice()` one before you transfer its buffer. */
+  get(key: Key): Uint8Array | undefined {
+    return this.#read(this.core.store.get(this.#space, key));
+  }
+
+  /** The value as text (UTF-8), or `undefined`. */
+  getText(key: Key): string | undefined {
+    return this.#read(this.core.store.getText(this.#space, key));
+  }
+
+  /** Whether the key has a value. Counts as a use of the entry. */
+  has(key: Key): boolean {
+    return this.#read(this.core.store.has(this.#space, key));
+  }
+
+  /** As {@link Entries.get}, but not a use of the entry. */
+  peek(key: Key): Uint8Array | undefined {
+    return this.#read(this.core.store.read(this.#space, key, false)?.value);
+  }
+
+  /** Value, flags, unique and time to live of an entry; a use of it. */
+  gets(key: Key): EntryInfo | undefined {
+    const found = this.#read(this.core.store.read(this.#space, key, true));
+    if (found === undefined) return undefined;
+    const { value, flags, unique, expires } = found;
+    return { value, flags, cas: unique, ttl: this.core.remaining(expires) };
+  }
+
+  /** Copies the value into `into`, without making anything; returns its length. Throws if `into` is too small. */
+  getInto(key: Key, into: Uint8Array): number | undefined {
+    return this.#read(this.core.store.getInto(this.#space, key, into));
+  }
+
+  /**
+   * Calls `work` with the value where it lies, without a copy, and returns its result. The view is valid until `work` returns or
+   * calls the cache; writing to it would damage the cache.
+   */
+  use<T>(key: Key, work: (view: Uint8Array) => T): T | undefined {
+    return this.core.store.use(this.#space, key, work);
+  }
+
+  /** The values of several keys, in their order. */
+  getMany(keys: Iterable<Key>): (Uint8Array | undefined)[] {
+    return this.#read(this.core.store.getMany(this.#space, [...keys]));
+  }
+
+  /** A key whose bytes are made once, for keys that are used again and again. */
+  key(key: BytesLike): KeyHandle {
+    return new KeyHandle(key);
+  }
+
+  /**
+   * Stores a copy of the value. Throws a `RangeError` if the entry is larger than `maxEntrySize`; the old value, which
+   * would be stale, is removed.
+   */
+  set(key: Key, value: BytesLike, options?: SetOptions): this {
+    this.#check(this.#store(key, value, Mode.set, options));
+    return this;
+  }
+
+  /** Stores several values. */
+  setMany(entries: Iterable<readonly [Key, BytesLike]>, options?: SetOptions): this {
+    const { store } = this.core;
+    const outcome = store.setMany(this.#space, entries, flagsOf(options), this.core.expiryOf(options?.ttl));
+    this.#after();
+    this.#check(outcome);
+    return this;
+  }
+
+  /** Stores the value if the key has none; returns whether it was stored. */
+  add(key: Key, value: BytesLike, options?: SetOptions): boolean {
+    return this.#isStored(this.#store(key, value, Mode.add, options));
+  }
+
+  /** Stores the value if the key has one; returns whether it was stored. */
+  replace(key: Key, value: BytesLike, options?: SetOptions): boolean {
+    return this.#isStored(this.#store(key, value, Mode.replace, options));
+  }
+
+  /** Adds bytes at the end of a value, which keeps its time to live; returns whether there is one. */
+  append(key: Key, value: BytesLike): boolean {
+    return this.#isStored(this.#store(key, value, Mode.append));
+  }
+
+  /** Adds bytes at the start of a value, which keeps its time to live; returns whether there is one. */
+  prepend(key: Key, value: BytesLike): boolean {
+    return this.#isStored(this.#store(key, value, Mode.prepend));
+  }
+
+  /** Stores the value if the entry was not written since {@link Entries.gets} returned this `cas`. */
+  cas(key: Key, value: BytesLike, cas: bigint, options?: SetOptions): 'stored' | 'exists' | 'missing' {
+    const outcome = this.#store(key, value, Mode.set, options, cas);
+    if (outcome === Outcome.exists) return 'exists';
+    if (outcome === Outcome.missing || outcome === Outcome.notStored) return 'missing';
+    this.#check(outcome);
+    return 'stored';
+  }
+
+  /** Adds to a decimal number of 64 bits, which wraps at its end. Returns the sum: a bigint if it is no safe integer. */
+  incr(key: Key, options: CountOptions | number | bigint = {}): number | bigint | undefined {
+    return this.#count(key, options, false);
+  }
+
+  /** Subtracts from a decimal number, down to zero. Returns the rest. */
+  decr(key: Key, options: CountOptions | number | bigint = {}): number | bigint | undefined {
+    return this.#count(key, options, true);
+  }
+
+  /** Removes an entry; returns whether there was one. */
+  delete(key: Key): boolean {
+    const isDeleted = this.core.store.delete(this.#space, key);
+    this.#after();
+    return isDeleted;
+  }
+
+  /** Removes several entries; returns how many there were. */
+  deleteMany(keys: Iterable<Key>): number {
+    const deleted = this.core.store.deleteMany(this.#space, [...keys]);
+    this.#after();
+    return deleted;
+  }
+
+  /** Gives an entry a new time to live (default: the cache's) without reading it; returns whether there is one. */
+  touch(key: Key, options?: { ttl?: number | undefined }): boolean {
+    const isTouched = this.core.store.touch(this.#space, key, this.core.expiryOf(options?.ttl));
+    this.#after();
+    return isTouched;
+  }
+
+  /** {@link Entries.touch} and {@link Entries.get}. */
+  getAndTouch(key: Key, options?: { ttl?: number | undefined }): Uint8Array | undefined {
+    return this.touch(key, options) ? this.get(key) : undefined;
+  }
+
+  /** Milliseconds that an entry has to live; `Infinity` if it does not expire, 0 if there is none. */
+  getRemainingTTL(key: Key): number {
+    const expires = this.#read(this.core.store.expiryOf(this.#space, key));
+    return expires === undefined ? 0 : this.core.remaining(expires);
+  }
+
+  /** Number of entries, expired ones that were not removed yet among them. With namespaces it is counted, which takes time. */
+  get size(): number {
+    const { started } = this.core;
+    if (started === undefined) return 0;
+    if (this.#name === '' && !this.spaces.isUsed) return started.items;
+    let size = 0;
+    for (const _ of pages(started, this.#space, '', false)) size += _.length;
+    return size;
+  }
+
+  /** A page of keys that begin with `prefix`. Each call takes a bounded time; it is no use of the entries. */
+  scan(options: { prefix?: BytesLike; count?: number; cursor?: number | undefined } = {}): ScanResult {
+    const { prefix = '', count = 1000, cursor = 0 } = options;
+    const space = this.#space;
+    const page = this.core.store.scan(cursor, prefixBytes(space, prefix), count, false);
+    return { keys: page.entries.filter((entry) => entry.space === space).map(({ key }) => key), cursor: page.cursor };
+  }
+
+  /** The keys. An entry that exists all the while appears once, whatever is stored meanwhile; it is no use of it. */
+  *keys(prefix: BytesLike = ''): Generator<string | Uint8Array, void, undefined> {
+    for (const { key } of this.#listed(prefix, false)) yield key;
+  }
+
+  /** The values; see {@link Entries.keys}. */
+  *values(prefix: BytesLike = ''): Generator<Uint8Array, void, undefined> {
+    for (const { value } of this.#listed(prefix, true)) yield value!;
+  }
+
+  /** The entries; see {@link Entries.keys}. */
+  *entries(prefix: BytesLike = ''): Generator<[string | Uint8Array, Uint8Array], void, undefined> {
+    for (const { key, value } of this.#listed(prefix, true)) yield [key, value!];
+  }
+
+  [Symbol.iterator](): Generator<[string | Uint8Array, Uint8Array], void, undefined> {
+    return this.entries();
+  }
+
+  /** Calls `work` with each value and key. */
+  forEach(work: (value: Uint8Array, key: string | Uint8Array, cache: this) => void): void {
+    for (const [key, value] of this.entries()) work(value, key, this);
+  }
+
+  /** Removes all entries, or those whose keys begin with `prefix`. */
+  clear(prefix?: BytesLike): void {
+    if (prefix === undefined) return this.clearAll();
+    for (const page of pages(this.core.store, this.#space, prefix, false)) {
+      for (const { key } of page) this.core.store.delete(this.#space, key);
+    }
+  }
+
+  /** @internal */
+  protected abstract clearAll(): void;
+
+  /** @internal */
+  protected get spaceName(): string {
+    return this.#name;
+  }
+
+  get #space(): number {
+    return this.#name === '' ? ROOT : this.spaces.numberOf(this.#name);
+  }
+
+  *#listed(prefix: BytesLike, withValues: boolean): Generator<Listed, void, undefined> {
+    const { started } = this.core;
+    if (started === undefined) return;
+    for (const page of pages(started, this.#space, prefix, withValues)) yield* page;
+  }
+
+  #store(key: Key, value: BytesLike, mode: number, options?: SetOptions, unique?: bigint): number {
+    const { core } = this;
+    const expires = mode === Mode.append || mode === Mode.prepend ? 0 : core.expiryOf(options?.ttl);
+    const outcome = core.store.store(this.#space, key, value, mode, flagsOf(options), expires, unique);
+    this.#after();
+    return outcome;
+  }
+
+  #isStored(outcome: number): boolean {
+    if (outcome === Outcome.notStored || outcome === Outcome.missing) return false;
+    this.#check(outcome);
+    return true;
+  }
+
+  #count(key: Key, options: CountOptions | number | bigint, subtracts: boolean): number | bigint | undefined {
+    const { by = 1, initial, ttl } = typeof options === 'object' ? options : { by: options };
+    const { store } = this.core;
+    const result = store.add(this.#space, key, counter('by', by), subtracts);
+    this.#after();
+    if (typeof result === 'bigint') return safe(result);
+    if (result === Outcome.nonNumeric) {
+      throw new TypeError('the entry is not a decimal number of 64 bits; set it to one, like "0", before it counts');
+    }
+    if (result !== Outcome.missing) this.#check(result);
+    if (initial === undefined) return undefined;
+    const first = counter('initial', initial);
+    this.#check(this.#store(key, String(first), Mode.set, { ttl }));
+    return safe(first);
+  }
+
+  #check(outcome: number): void {
+    if (outcome === Outcome.done) return;
+    const { maxEntrySize, maxSize, evictions } = this.core.options;
+    if (outcome === Outcome.tooLarge) {
+      throw new RangeError(
+        `the entry is larger than maxEntrySize (${maxEntrySize} bytes with 59 of bookkeeping); raise maxEntrySize, or split the value`,
+      );
+    }
+    const advice = evictions ? 'raise maxSize' : 'it may not evict; raise maxSize, or allow evictions';
+    throw new Error(`the cache is full (${maxSize} bytes): ${advice}`);
+  }
+
+  /** What follows a read: an entry that had expired was perhaps removed. */
+  #read<T>(result: T): T {
+    if (this.#hasCallback) this.core.report(this.spaces);
+    return result;
+  }
+
+  /** What follows a change. */
+  #after(): void {
+    if (this.#hasCallback) this.core.report(this.spaces);
+    if (this.spaces.isUsed) this.spaces.maintain(this.core.store);
+  }
+}
+
+function flagsOf(options: SetOptions | undefined): number {
+  const flags = options?.flags ?? 0;
+  if (Number.isInteger(flags) && flags >= 0 && flags <= FLAGS_MAX) return flags;
+  throw new RangeError(`flags are ${String(flags)}; give a number of 32 bits, 0 to ${FLAGS_MAX}`);
+}
+
+function counter(name: string, value: number | bigint): bigint {
+  const isInteger = typeof value === 'bigint' || Number.isInteger(value);
+  const exact = isInteger ? BigInt(value) : -1n;
+  if (exact >= 0n && exact <= COUNTER_MAX) return exact;
+  throw new RangeError(`${name} is ${String(value)}; give an integer from 0 to 2^64 - 1`);
+}
+
+function safe(value: bigint): number | bigint {
+  return value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
+}

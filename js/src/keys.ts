@@ -1,0 +1,70 @@
+// Keys: the bytes under which the store keeps an entry, and back.
+//
+// A key of the cache itself is stored as it is. In a namespace the tag and the namespace's number stand in front of it. A key of
+// bytes that begins like a tag belongs to number 0, so that no key can be mistaken for another.
+
+import { bytesOf, describe, type BytesLike } from './bytes.js';
+import { utf8 } from './text.js';
+
+/** Longest key in bytes. */
+export const KEY_BYTES_MAX = 64 * 1024;
+/** The first byte of a key in a namespace. The store uses the byte above for long keys. UTF-8 has neither. */
+export const SPACE_TAG = 0xfe;
+/** Bytes in front of a key in a namespace. */
+export const SPACE_BYTES = 5;
+/** The number of the cache itself, as a namespace. */
+export const ROOT = 0;
+
+/** A key whose bytes are made once: made by `cache.key(text)`, faster than text where one key is used again and again. */
+export class KeyHandle {
+  /** The bytes. They must not change. */
+  readonly bytes: Uint8Array;
+
+  constructor(key: BytesLike) {
+    const bytes = bytesOf(key, 'a key').slice();
+    if (bytes.length === 0 || bytes.length > KEY_BYTES_MAX) throw wrongLength(bytes.length);
+    this.bytes = bytes;
+  }
+
+  toString(): string {
+    return utf8().decode(this.bytes);
+  }
+}
+
+/** A key as callers pass it: text (UTF-8), bytes, or a handle. */
+export type Key = BytesLike | KeyHandle;
+
+/** The bytes of a key that is no text. */
+export function keyBytes(key: Exclude<Key, string>): Uint8Array {
+  if (key instanceof KeyHandle) return key.bytes;
+  if (typeof key !== 'object' || key === null) throw new TypeError(`a key is text, bytes or a handle of cache.key(), not ${describe(key)}`);
+  const bytes = bytesOf(key, 'a key');
+  if (bytes.length === 0 || bytes.length > KEY_BYTES_MAX) throw wrongLength(bytes.length);
+  return bytes;
+}
+
+/** The number of the namespace of a stored key. */
+export function spaceOf(stored: Uint8Array): number {
+  if (stored[0] !== SPACE_TAG) return ROOT;
+  return new DataView(stored.buffer, stored.byteOffset).getUint32(1, true);
+}
+
+/** The key as callers know it: text if it is UTF-8, else bytes. */
+export function keyOf(stored: Uint8Array): string | Uint8Array {
+  const bytes = stored[0] === SPACE_TAG ? stored.subarray(SPACE_BYTES) : stored;
+  let isAscii = true;
+  for (let i = 0; i < bytes.length && isAscii; i++) isAscii = bytes[i]! < 0x80;
+  const text = utf8().decode(bytes);
+  // Bytes that are no UTF-8 are decoded to replacement characters, which encode to other bytes.
+  return isAscii || same(utf8().encode(text), bytes) ? text : bytes.slice();
+}
+
+function same(one: Uint8Array, other: Uint8Array): boolean {
+  return one.length === other.length && one.every((byte, i) => byte === other[i]);
+}
+
+/** The error for a key of a length that none may have. */
+export function wrongLength(length: number): RangeError {
+  if (length === 0) return new RangeError('a key is empty; use at least one byte');
+  return new RangeError(`a key has ${length} bytes, ${KEY_BYTES_MAX} are the limit; use a hash of it as the key`);
+}

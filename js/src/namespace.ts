@@ -1,0 +1,33 @@
+// Namespaces: parts of a cache with keys of their own.
+
+import type { Core } from './core.js';
+import { Entries } from './entries.js';
+import type { Spaces } from './spaces.js';
+
+/** A part of a cache. It is cleared at once, however many entries it has; their memory is reclaimed little by little. */
+export class Namespace extends Entries {
+  /** The name that it was made with. */
+  readonly name: string;
+
+  /** @internal */
+  constructor(core: Core, spaces: Spaces, parent: string, name: string) {
+    if (typeof name !== 'string') throw new TypeError(`the name of a namespace is text, not a ${typeof name}`);
+    // The length in front keeps `a` in `b` apart from `ab`.
+    super(core, spaces, `${parent}${name.length}:${name}`);
+    this.name = name;
+  }
+
+  /** A namespace in this namespace. */
+  namespace(name: string): Namespace {
+    return new Namespace(this.core, this.spaces, this.spaceName, name);
+  }
+
+  get [Symbol.toStringTag](): string {
+    return 'Namespace';
+  }
+
+  protected override clearAll(): void {
+    const own = this.spaceName;
+    this.spaces.clear((name) => name.startsWith(own));
+  }
+}
