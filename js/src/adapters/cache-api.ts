@@ -86,8 +86,8 @@ export class ResponseCache {
   }
 
   /** Fetches URLs and stores the responses; stores none if one fails. */
-  async addAll(requests: Asked[]): Promise<void> {
-    const asked = requests.map(toRequest);
+  async addAll(requests: Iterable<Asked>): Promise<void> {
+    const asked = Array.from(requests, toRequest);
     const responses = await Promise.all(asked.map((request) => fetch(request)));
     const bad = responses.findIndex(({ ok, status }) => !ok || status === 206);
     if (bad >= 0) throw new TypeError(`${asked[bad]!.url} answered ${responses[bad]!.status}`);

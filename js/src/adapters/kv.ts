@@ -39,12 +39,9 @@ export interface KvListKey {
 }
 
 /** A page of keys. */
-export interface KvList {
-  keys: KvListKey[];
-  list_complete: boolean;
-  cursor?: string;
-  cacheStatus: string | null;
-}
+export type KvList =
+  | { keys: KvListKey[]; list_complete: true; cacheStatus: string | null }
+  | { keys: KvListKey[]; list_complete: false; cursor: string; cacheStatus: string | null };
 
 /** A value with what was stored beside it. */
 export interface KvValueWithMetadata {
@@ -87,9 +84,9 @@ export class KvNamespace {
     return (await this.getWithMetadata(key, options)).value;
   }
 
-  /** The value and its metadata; for a list of keys a `Map` of them. */
+  /** The value and its metadata; for a list of keys a `Map` of them, with `null` for a key without a value. */
   async getWithMetadata(key: string, options?: KvType | KvGetOptions): Promise<KvValueWithMetadata>;
-  async getWithMetadata(key: string[], options?: KvType | KvGetOptions): Promise<Map<string, KvValueWithMetadata | null>>;
+  async getWithMetadata(key: string[], options?: KvType | KvGetOptions): Promise<Map<string, any>>;
   async getWithMetadata(key: string | string[], options?: KvType | KvGetOptions): Promise<any> {
     if (Array.isArray(key)) return new Map(bulk(key, options).map(([name, type]) => [name, this.#bulkValue(name, type)]));
     const name = checkKey('GET', key);

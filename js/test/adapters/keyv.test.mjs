@@ -140,6 +140,33 @@ describe('Keyv 6', () => {
     expect(await keyv.get('big')).toEqual({ value: 9223372036854775807n });
   });
 
+  it('finds in the store what its contract asks for', async () => {
+    const store = new KeyvStore(new Cache({ maxSize: MIB }));
+    const all = async () => {
+      const found = [];
+      for await (const entry of store.iterator()) found.push(entry);
+      return found.sort();
+    };
+    expect([store.namespace, await store.get('k'), await store.has('k'), await store.delete('k')]).toEqual([undefined, undefined, false, false]);
+    expect([await store.getMany([]), await store.hasMany([]), await store.deleteMany([]), await store.setMany([])]).toEqual([[], [], [], []]);
+    expect(await store.set('k', 'v')).toBe(true);
+    expect(await store.set('past', 'v')).toBe(true);
+    // A value that has ended already is accepted, and replaces what was there.
+    expect(await store.set('past', 'v', Date.now() - 1)).toBe(true);
+    expect(await store.setMany([{ key: 'l', value: 'w', expires: Date.now() + 150 }, { key: 'm', value: 'x' }])).toEqual([true, true]);
+    expect(await store.getMany(['k', 'l', 'm', 'past'])).toEqual(['v', 'w', 'x', undefined]);
+    await new Promise((done) => setTimeout(done, 250));
+    expect(await store.hasMany(['k', 'l', 'm'])).toEqual([true, false, true]);
+    expect(await all()).toEqual([['k', 'v'], ['m', 'x']]);
+    store.namespace = 'other';
+    expect([await store.has('k'), await all()]).toEqual([false, []]);
+    await store.set('n', 'y');
+    expect(await all()).toEqual([['n', 'y']]);
+    await store.clear();
+    store.namespace = undefined;
+    expect(await store.deleteMany(['k', 'n', 'm'])).toEqual([true, false, true]);
+  });
+
   it('uses the store itself, without a bridge', () => {
     const store = new KeyvStore(new Cache());
     expect(new Keyv6({ store }).store).toBe(store);
