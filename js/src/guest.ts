@@ -3,6 +3,7 @@
 // No view on that memory leaves this file: any call may grow the memory, which detaches the views.
 
 import { instantiate, type InitOutput } from './generated/engine.js';
+import { explained } from './runtime-errors.js';
 import { utf8 } from './text.js';
 
 /** Longest key, in bytes. */
@@ -48,7 +49,6 @@ const WINDOW_BYTES_KEPT = 64 * 1024;
 
 /** Whether the value is a `Uint8Array`, of this or another realm. */
 export function isBytes(value: unknown): value is Uint8Array {
-  if (value instanceof Uint8Array) return true;
   return ArrayBuffer.isView(value) && Object.prototype.toString.call(value) === '[object Uint8Array]';
 }
 
@@ -66,16 +66,21 @@ export class Guest {
   #windowAt = 0;
   #windowBytes = 0;
   #isRetired = false;
+  /** Older edge runtimes have no registry: a forgotten connection stays open there. */
+  readonly #forgotten =
+    typeof FinalizationRegistry === 'undefined'
+      ? undefined
+      : new FinalizationRegistry<number>((number) => this.#closeForgotten(number));
 
   /** Throws a `RangeError` if the runtime does not grant the memory. */
   constructor(module: WebAssembly.Module, options: GuestOptions, now: number) {
     const { memoryBytes, itemBytesMax, switches } = options;
-    const [a, b, c, d] = crypto.getRandomValues(new Uint32Array(4)) as unknown as [number, number, number, number];
-    this.#exports = instantiate(module);
+    const [a, b, c, d] = explained(() => crypto.getRandomValues(new Uint32Array(4)));
+    this.#exports = explained(() => instantiate(module));
     this.#solo = this.#exports.solo_create(memoryBytes, itemBytesMax, switches, a, b, c, d, now);
     if (this.#solo === 0) {
       throw new RangeError(
-        `no cache of ${memoryBytes} bytes: this runtime does not grant so much memory; use a smaller maxSize`,
+        `no memory for ${memoryBytes} bytes: this runtime does not grant so much; use a smaller maxSize`,
       );
     }
     this.#itemBytesMax = itemBytesMax;
@@ -157,13 +162,33 @@ export class Guest {
   open(now: number, isInternal = false): number {
     if (isInternal) return this.#call(() => this.#exports.solo_open_internal(this.#solo));
     const connection = this.#call(() => this.#exports.solo_open(this.#solo, now)) | 0;
-    if (connection < 0) throw new Error('1024 connections of this cache are open; close some with connection.close()');
+    if (connection < 0) {
+      throw new Error('1024 connections are open, the limit of one engine; close some with connection.close()');
+    }
     return connection;
+  }
+
+  /** Closes the connection `number` when `owner` is garbage-collected. */
+  track(owner: object, number: number): void {
+    this.#forgotten?.register(owner, number, owner);
+  }
+
+  /** Ends {@link Guest.track}. A number is used again, so this is called before the connection closes. */
+  untrack(owner: object): void {
+    this.#forgotten?.unregister(owner);
   }
 
   /** Closes a connection. */
   close(connection: number): void {
     this.#call(() => this.#exports.solo_close(this.#solo, connection));
+  }
+
+  #closeForgotten(connection: number): void {
+    try {
+      if (!this.#isRetired) this.close(connection);
+    } catch {
+      // The engine failed and is replaced. Nobody called, so nobody could catch the error.
+    }
   }
 
   /** Whether the rest of a request has no room. */
@@ -302,7 +327,7 @@ export class Guest {
   #fail(error: unknown): Error {
     this.retire();
     const text = error instanceof Error ? error.message : String(error);
-    return new Error(`the cache's engine failed and is replaced by an empty one: ${text}`, { cause: error });
+    return new Error(`the engine failed and is replaced by an empty one: ${text}`, { cause: error });
   }
 }
 

@@ -2,7 +2,7 @@
 //
 // No view on that memory leaves this file but for `use`: any call may grow the memory, which detaches the views.
 
-import { bytesOf, describe, isWellFormed, type BytesLike } from './bytes.js';
+import { bytesOf, describe, hasLoneSurrogate, type BytesLike } from './bytes.js';
 import { Mode, Outcome, SCAN_END, SEED_WORDS, Word, type EngineExports } from './engine.js';
 import { keyBytes, KEY_BYTES_MAX, ROOT, SPACE_BYTES, SPACE_TAG, wrongLength, type Key } from './keys.js';
 import { Views } from './memory.js';
@@ -508,7 +508,7 @@ function keyBytesMost(key: Key): number {
 }
 
 function refuseIllFormed(text: string, name: string): void {
-  if (isWellFormed(text)) return;
+  if (!hasLoneSurrogate(text)) return;
   throw new TypeError(`${name} has half of a surrogate pair, which UTF-8 cannot express; use well-formed text or bytes`);
 }
 

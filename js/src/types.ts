@@ -1,3 +1,5 @@
+// The types that every entry file of the cache shares.
+
 export type { BytesLike } from './bytes.js';
 export type { Cache, CacheStatistics } from './cache.js';
 export type { CountOptions, EntryInfo, ScanResult } from './entries.js';
