@@ -94,7 +94,8 @@ function pack({ tags, stale, timestamp, expire, revalidate }: NextUseCacheEntry,
 function unpack(packed: Uint8Array): NextUseCacheEntry {
   const end = HEAD_BYTES + new DataView(packed.buffer, packed.byteOffset).getUint32(0);
   const [tags, stale, timestamp, expire, revalidate] = JSON.parse(new TextDecoder().decode(packed.subarray(HEAD_BYTES, end)));
-  const bytes = packed.subarray(end);
+  // A copy of its own, because whoever reads the stream may transfer the buffer.
+  const bytes = packed.slice(end);
   const value = new ReadableStream<Uint8Array>({
     start(controller) {
       if (bytes.length > 0) controller.enqueue(bytes);

@@ -9,6 +9,8 @@ export interface UnstorageOptions extends Omit<CacheOptions, 'ttl'> {
   cache?: Backing & { getRemainingTTL(key: string): number };
   /** Default time to live in seconds, as in other drivers of unstorage. */
   ttl?: number;
+  /** The name of the driver, which Nitro hands over with the options. */
+  driver?: string;
 }
 
 /** Options of one operation. */
@@ -40,7 +42,7 @@ export interface UnstorageDriver {
 
 /** Makes a driver. Without `cache` it has a cache of its own, which `dispose` frees. */
 export default function driver(options: UnstorageOptions = {}): UnstorageDriver {
-  const { cache: shared, ttl, ...rest } = options;
+  const { cache: shared, ttl, driver: _name, ...rest } = options;
   const own = shared === undefined ? new Cache(rest) : undefined;
   const cache = shared === undefined ? own! : backing(shared);
   const life = (item?: UnstorageItemOptions) => ({ ttl: (item?.ttl ?? ttl ?? 0) * 1000 });

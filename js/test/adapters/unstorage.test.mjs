@@ -151,6 +151,13 @@ describe('unstorage', () => {
     expect(await root.getKeys()).toEqual(['other']);
   });
 
+  it('takes the options of a mount of Nitro, and refuses those that it does not know', async () => {
+    const storage = createStorage({ driver: driver({ driver: 'wasmcached/unstorage', maxSize: MIB, ttl: 5 }) });
+    await storage.setItem('k', 1);
+    expect(await storage.getItem('k')).toBe(1);
+    expect(() => driver({ driver: 'wasmcached/unstorage', max: 5 })).toThrow(/no option `max`; use `maxItems`/);
+  });
+
   it('shares a cache, and leaves it alone when it is disposed', async () => {
     const cache = new Cache({ maxSize: MIB });
     const storage = createStorage({ driver: driver({ cache: cache.namespace('shared') }) });

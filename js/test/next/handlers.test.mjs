@@ -1,6 +1,7 @@
 // The handlers beside Next.js's own: the built-in handler of 'use cache' answers the same steps.
 
 import assert from 'node:assert/strict';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { suite, test } from 'node:test';
 import NextHandler, { nextCacheHandler } from 'wasmcached/next';
@@ -77,6 +78,8 @@ suite('use cache', () => {
       await handler.updateTags([expired]);
       await handler.updateTags([stale], { expire: 3600 });
     }
+    // Next.js rounds the time, which may lie half a millisecond ahead.
+    await new Promise((done) => setTimeout(done, 3));
     assert.equal(await both(handlers, (handler) => handler.get('e', [])), undefined);
     assert.equal((await both(handlers, async (handler) => read(await handler.get('s', [])))).revalidate, -1);
     assert.equal((await both(handlers, async (handler) => read(await handler.get('n', [])))).revalidate, 900);
@@ -92,6 +95,23 @@ suite('use cache', () => {
     await handler.set('k'.repeat(100_000), Promise.resolve(entry(['x'])));
     assert.equal(await handler.get('k'.repeat(100_000), []), undefined);
   });
+});
+
+test('the configuration in the README names files with the interfaces', async () => {
+  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+  const [, code] = /^```js next\n(.*?)^```/ms.exec(readme);
+  // The file must lie here for the package to be found.
+  const file = new URL('readme.config.mjs', import.meta.url);
+  writeFileSync(file, code);
+  try {
+    const { default: config } = await import(file);
+    const { default: Handler } = await import(config.cacheHandler);
+    for (const name of ['get', 'set', 'revalidateTag', 'resetRequestCache']) assert.equal(typeof new Handler({})[name], 'function');
+    const { default: handler } = await import(config.cacheHandlers.default);
+    for (const name of ['get', 'set', 'refreshTags', 'getExpiration', 'updateTags']) assert.equal(typeof handler[name], 'function');
+  } finally {
+    rmSync(file);
+  }
 });
 
 suite('the incremental cache', () => {
