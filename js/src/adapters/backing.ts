@@ -1,4 +1,4 @@
-// What adapters need of a cache, as a structure: a `Cache`, one of its namespaces, or a double of it in a test.
+// The part of a cache that adapters need, as a structure: a `Cache`, one of its namespaces, or a double in a test.
 
 /** The methods of a cache or of a namespace that adapters call. */
 export interface Backing {

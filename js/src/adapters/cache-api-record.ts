@@ -1,6 +1,6 @@
 // A response as bytes, and what its headers say about how long it may be kept.
 
-/** What stands before the body, in JSON. */
+/** The part before the body, in JSON. */
 interface ResponseHeader {
   status: number;
   statusText: string;
@@ -16,7 +16,13 @@ const HEAD_BYTES = 4;
 export function packResponse(request: Request, response: Response, body: Uint8Array | null): Uint8Array {
   const { status, statusText } = response;
   const headers = [...response.headers].filter(([name]) => name !== 'set-cookie') as [string, string][];
-  const header: ResponseHeader = { status, statusText, headers, request: [...request.headers] as [string, string][], hasBody: body !== null };
+  const header: ResponseHeader = {
+    status,
+    statusText,
+    headers,
+    request: [...request.headers] as [string, string][],
+    hasBody: body !== null,
+  };
   const text = new TextEncoder().encode(JSON.stringify(header));
   const packed = new Uint8Array(HEAD_BYTES + text.length + (body?.length ?? 0));
   new DataView(packed.buffer).setUint32(0, text.length);
@@ -54,7 +60,8 @@ export function lifetime({ headers }: Response): number | undefined {
   const control = directives(headers.get('cache-control') ?? '');
   const mayDropCookie = control.get('private')?.toLowerCase() === 'set-cookie';
   if (headers.has('set-cookie') && !mayDropCookie) return undefined;
-  if (control.has('no-store') || control.has('no-cache') || (control.has('private') && !mayDropCookie)) return undefined;
+  if (control.has('no-store') || control.has('no-cache') || (control.has('private') && !mayDropCookie))
+    return undefined;
   const seconds = fresh(control, headers);
   if (seconds === undefined) return 0;
   const left = (seconds - (Number(headers.get('age')) || 0)) * 1000;

@@ -50,13 +50,15 @@ export class ResponseCache {
    */
   async put(request: Asked, response: Global<'Response'>): Promise<void> {
     const asked = toRequest(request);
-    if (!/^https?:/.test(asked.url)) throw new TypeError(`a cache keeps responses for http and https, not for ${asked.url}`);
+    if (!/^https?:/.test(asked.url))
+      throw new TypeError(`a cache keeps responses for http and https, not for ${asked.url}`);
     if (asked.method !== 'GET') throw new TypeError(`a cache keeps responses to GET, not to ${asked.method}`);
     if (response.status < 200) throw new TypeError('an error response cannot be kept');
     if (response.status === 206) throw new TypeError('a cache keeps whole responses, not one with status 206');
     const names = varyNames(response.headers);
     if (names.includes('*')) throw new TypeError('a response with Vary: * matches no request, so a cache refuses it');
-    if (response.bodyUsed || response.body?.locked) throw new TypeError('the body of the response is used or locked; put a clone');
+    if (response.bodyUsed || response.body?.locked)
+      throw new TypeError('the body of the response is used or locked; put a clone');
     const ttl = lifetime(response);
     const body = response.body === null ? null : new Uint8Array(await response.arrayBuffer());
     for (const [key] of [...this.#find(asked, {})]) this.#remove(key);
@@ -77,7 +79,9 @@ export class ResponseCache {
   /** The requests that have a response. */
   async keys(request?: Asked, query: ResponseQuery = {}): Promise<readonly Global<'Request'>[]> {
     const found = request === undefined ? this.#all() : this.#find(toRequest(request), query);
-    return Object.freeze(Array.from(found, ([key, stored]) => new Request(urlOf(key), { headers: unpackRequest(stored) })));
+    return Object.freeze(
+      Array.from(found, ([key, stored]) => new Request(urlOf(key), { headers: unpackRequest(stored) })),
+    );
   }
 
   /** Fetches a URL and stores the response. */
@@ -183,7 +187,10 @@ export class ResponseCaches {
   }
 
   /** Looks in one cache, or in all in the order in which they were opened. */
-  async match(request: Asked, query: ResponseQuery & { cacheName?: string } = {}): Promise<Global<'Response'> | undefined> {
+  async match(
+    request: Asked,
+    query: ResponseQuery & { cacheName?: string } = {},
+  ): Promise<Global<'Response'> | undefined> {
     const { cacheName } = query;
     const caches = cacheName === undefined ? [...this.#opened.values()] : [this.#opened.get(cacheName)];
     for (const cache of caches) {

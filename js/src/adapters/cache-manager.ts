@@ -21,7 +21,8 @@ export class CacheManager5Store {
   /** `ttl` is in milliseconds. */
   async set(key: string, value: unknown, ttl?: number): Promise<void> {
     const text = JSON.stringify(value);
-    if (text === undefined) throw new TypeError(`a value of type ${typeof value} has no JSON; give null, or delete the key`);
+    if (text === undefined)
+      throw new TypeError(`a value of type ${typeof value} has no JSON; give null, or delete the key`);
     this.#cache.set(key, text, ttl === undefined ? undefined : { ttl });
   }
 

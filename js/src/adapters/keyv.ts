@@ -17,7 +17,18 @@ export interface Keyv5StoreEntry {
   ttl?: number | undefined;
 }
 
-const METHODS = ['get', 'getMany', 'has', 'hasMany', 'set', 'setMany', 'delete', 'deleteMany', 'clear', 'iterator'] as const;
+const METHODS = [
+  'get',
+  'getMany',
+  'has',
+  'hasMany',
+  'set',
+  'setMany',
+  'delete',
+  'deleteMany',
+  'clear',
+  'iterator',
+] as const;
 
 /** Storage for Keyv 6: `new Keyv({ store: new KeyvStore(cache), namespace: 'users' })`. */
 export class KeyvStore {

@@ -50,7 +50,7 @@ export interface KvValueWithMetadata {
   cacheStatus: string | null;
 }
 
-/** What stands before the bytes of a value. */
+/** A value with the fields that are stored before its bytes. */
 interface KvRecord {
   expiration: number | undefined;
   metadata: string | undefined;
@@ -78,7 +78,9 @@ export class KvNamespace {
   /** The value, or `null`; for a list of keys a `Map` of them. */
   async get(key: string | string[], options?: KvType | KvGetOptions): Promise<any> {
     if (Array.isArray(key)) {
-      const found = bulk(key, options).map(([name, type]) => [name, this.#bulkValue(name, type)?.value ?? null] as const);
+      const found = bulk(key, options).map(
+        ([name, type]) => [name, this.#bulkValue(name, type)?.value ?? null] as const,
+      );
       return new Map(found);
     }
     return (await this.getWithMetadata(key, options)).value;
@@ -88,7 +90,8 @@ export class KvNamespace {
   async getWithMetadata(key: string, options?: KvType | KvGetOptions): Promise<KvValueWithMetadata>;
   async getWithMetadata(key: string[], options?: KvType | KvGetOptions): Promise<Map<string, any>>;
   async getWithMetadata(key: string | string[], options?: KvType | KvGetOptions): Promise<any> {
-    if (Array.isArray(key)) return new Map(bulk(key, options).map(([name, type]) => [name, this.#bulkValue(name, type)]));
+    if (Array.isArray(key))
+      return new Map(bulk(key, options).map(([name, type]) => [name, this.#bulkValue(name, type)]));
     const name = checkKey('GET', key);
     checkCacheTtl('GET', options);
     const record = this.#read(name);
@@ -106,7 +109,8 @@ export class KvNamespace {
     const name = checkKey('PUT', key);
     const bytes = await toBytes(value);
     const expiration = endOf(options);
-    const metadata = options.metadata === undefined || options.metadata === null ? undefined : JSON.stringify(options.metadata);
+    const metadata =
+      options.metadata === undefined || options.metadata === null ? undefined : JSON.stringify(options.metadata);
     const metadataBytes = encoder().encode(metadata ?? '');
     if (metadataBytes.length > METADATA_BYTES_MAX) {
       throw failure('PUT', 413, `Metadata length of ${metadataBytes.length} exceeds limit of ${METADATA_BYTES_MAX}.`);
@@ -251,7 +255,8 @@ async function toBytes(value: unknown): Promise<Uint8Array> {
   if (value === undefined) throw new TypeError('put takes a key and a value');
   if (typeof value !== 'object' || value === null) {
     const text = String(value);
-    if (isIllFormed(text)) throw new TypeError('the value has half a surrogate pair, which would come back as another character');
+    if (isIllFormed(text))
+      throw new TypeError('the value has half a surrogate pair, which would come back as another character');
     return encoder().encode(text);
   }
   if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);

@@ -26,7 +26,8 @@ export function packRecord(record: NextRecord): Uint8Array {
   };
   const encoder = new TextEncoder();
   for (const [field, value] of Object.entries(record.value ?? {})) {
-    if (ArrayBuffer.isView(value)) add(field, 'bytes', new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
+    if (ArrayBuffer.isView(value))
+      add(field, 'bytes', new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
     else if (typeof value === 'string' && value.length >= TEXT_LENGTH_MIN) add(field, 'text', encoder.encode(value));
     else if (value instanceof Map) {
       fields[field] = null;
@@ -34,7 +35,9 @@ export function packRecord(record: NextRecord): Uint8Array {
     } else if (value !== undefined) fields[field] = value;
   }
   const { lastModified, cacheControl } = record;
-  const maps = Object.entries(record.value ?? {}).filter(([, value]) => value instanceof Map).map(([field]) => field);
+  const maps = Object.entries(record.value ?? {})
+    .filter(([, value]) => value instanceof Map)
+    .map(([field]) => field);
   const header = { lastModified, cacheControl, fields: record.value === null ? null : fields, maps, parts };
   const text = encoder.encode(JSON.stringify(header));
   const packed = new Uint8Array(blocks.reduce((sum, block) => sum + block.length, HEAD_BYTES + text.length));
@@ -67,6 +70,8 @@ export function unpackRecord(packed: Uint8Array): NextRecord {
 
 /** Next.js expects a `Buffer` in Node; edge runtimes have none. */
 function toBuffer(bytes: Uint8Array): Uint8Array {
-  const { Buffer } = globalThis as { Buffer?: { from(memory: ArrayBufferLike, at: number, length: number): Uint8Array } };
+  const { Buffer } = globalThis as {
+    Buffer?: { from(memory: ArrayBufferLike, at: number, length: number): Uint8Array };
+  };
   return Buffer === undefined ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

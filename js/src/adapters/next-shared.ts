@@ -1,5 +1,5 @@
-// What the two cache handlers for Next.js share: one cache and one record of revalidated tags in a process, however often
-// Next.js loads the modules.
+// The state of the cache handlers for Next.js: their caches and the record of revalidated tags, one in a process, however
+// often Next.js loads the modules.
 
 import { Cache, type CacheOptions } from 'wasmcached';
 

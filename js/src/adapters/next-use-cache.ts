@@ -93,8 +93,10 @@ function pack({ tags, stale, timestamp, expire, revalidate }: NextUseCacheEntry,
 
 function unpack(packed: Uint8Array): NextUseCacheEntry {
   const end = HEAD_BYTES + new DataView(packed.buffer, packed.byteOffset).getUint32(0);
-  const [tags, stale, timestamp, expire, revalidate] = JSON.parse(new TextDecoder().decode(packed.subarray(HEAD_BYTES, end)));
-  // A copy of its own, because whoever reads the stream may transfer the buffer.
+  const [tags, stale, timestamp, expire, revalidate] = JSON.parse(
+    new TextDecoder().decode(packed.subarray(HEAD_BYTES, end)),
+  );
+  // A copy of its own, because the reader of the stream may transfer the buffer.
   const bytes = packed.slice(end);
   const value = new ReadableStream<Uint8Array>({
     start(controller) {

@@ -4,7 +4,7 @@ import type { CacheOptions } from 'wasmcached';
 import { packRecord, unpackRecord, type NextRecord } from './next-record.js';
 import { nextCache, NEXT_MAX_SIZE, nextTags, type NextDurations } from './next-shared.js';
 
-/** What Next.js hands to the constructor of a cache handler. */
+/** The argument of the constructor that Next.js calls. */
 export interface NextHandlerContext {
   /** `cacheMaxMemorySize` of `next.config`; 0, which turns Next.js's own cache off, leaves the default of 50 MB. */
   maxMemoryCacheSize?: number;
@@ -12,7 +12,7 @@ export interface NextHandlerContext {
   revalidatedTags?: string[];
 }
 
-/** What Next.js hands to `get` and `set`. */
+/** The context of an entry that Next.js passes to `get` and `set`. */
 export interface NextEntryContext {
   kind?: string;
   tags?: string[];
@@ -58,7 +58,9 @@ export function nextCacheHandler(options: CacheOptions = {}): NextCacheHandlerCl
       const stored = value?.kind === 'FETCH' && tags !== undefined ? { ...value, tags } : value;
       const packed = packRecord({ lastModified: Date.now(), cacheControl, value: stored });
       const expire = cacheControl?.expire;
-      attempt(() => this.#cache().set(key, packed, { ttl: typeof expire === 'number' ? Math.max(expire, 1) * 1000 : 0 }));
+      attempt(() =>
+        this.#cache().set(key, packed, { ttl: typeof expire === 'number' ? Math.max(expire, 1) * 1000 : 0 }),
+      );
     }
 
     async revalidateTag(tags: string | string[], durations?: NextDurations): Promise<void> {

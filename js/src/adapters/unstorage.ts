@@ -31,7 +31,10 @@ export interface UnstorageDriver {
   getItems: (items: { key: string }[]) => { key: string; value: string | null }[];
   getItemRaw: (key: string) => Uint8Array | null;
   setItem: (key: string, value: string, options?: UnstorageItemOptions) => void;
-  setItems: (items: { key: string; value: string; options?: UnstorageItemOptions }[], options?: UnstorageItemOptions) => void;
+  setItems: (
+    items: { key: string; value: string; options?: UnstorageItemOptions }[],
+    options?: UnstorageItemOptions,
+  ) => void;
   setItemRaw: (key: string, value: unknown, options?: UnstorageItemOptions) => void;
   removeItem: (key: string) => void;
   getMeta: (key: string) => { ttl?: number; size: number } | null;
@@ -81,6 +84,7 @@ function raw(value: unknown): string | Uint8Array {
   if (typeof value === 'string') return value;
   if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
   const kind = Object.prototype.toString.call(value);
-  if (kind === '[object ArrayBuffer]' || kind === '[object SharedArrayBuffer]') return new Uint8Array(value as ArrayBuffer);
+  if (kind === '[object ArrayBuffer]' || kind === '[object SharedArrayBuffer]')
+    return new Uint8Array(value as ArrayBuffer);
   throw new TypeError('setItemRaw takes text or bytes with this driver; setItem stores objects as JSON');
 }

@@ -11,78 +11,143 @@ import { startWorkers } from './workers.mjs';
 
 const MIB = 1024 * 1024;
 const URL_ = 'http://host.test/path';
-const fresh = (headers = {}, body = 'body', init = {}) => [body, { ...init, headers: { 'cache-control': 'max-age=60', ...headers } }];
+const fresh = (headers = {}, body = 'body', init = {}) => [
+  body,
+  { ...init, headers: { 'cache-control': 'max-age=60', ...headers } },
+];
 const en = [URL_, { headers: { 'accept-language': 'en' } }];
 const de = [URL_, { headers: { 'accept-language': 'de' } }];
 
 /** Conversations with an empty cache. A step is followed by whom it follows where the two differ. */
 const CONVERSATIONS = {
   'stores and finds': [
-    [['match', URL_]], [['put', URL_, fresh()]], [['match', URL_]], [['match', `${URL_}#hash`]], [['match', `${URL_}?q`]],
-    [['match', 'http://host.test/other']], [['match', 'https://host.test/path']], [['match', [URL_, { headers: { a: 'b' } }]]],
-    [['put', URL_, fresh({ 'x-a': '1', 'content-type': 'text/html' }, 'new', { status: 404 })]], [['match', URL_]],
-    [['delete', URL_]], [['delete', URL_]], [['match', URL_]],
+    [['match', URL_]],
+    [['put', URL_, fresh()]],
+    [['match', URL_]],
+    [['match', `${URL_}#hash`]],
+    [['match', `${URL_}?q`]],
+    [['match', 'http://host.test/other']],
+    [['match', 'https://host.test/path']],
+    [['match', [URL_, { headers: { a: 'b' } }]]],
+    [['put', URL_, fresh({ 'x-a': '1', 'content-type': 'text/html' }, 'new', { status: 404 })]],
+    [['match', URL_]],
+    [['delete', URL_]],
+    [['delete', URL_]],
+    [['match', URL_]],
   ],
   'bodies and statuses': [
-    [['put', URL_, fresh({}, '')]], [['match', URL_]], [['put', URL_, fresh({}, { $bytes: [0, 255, 10] })]], [['match', URL_]],
-    [['put', URL_, fresh({}, { $stream: 'streamed' })]], [['match', URL_]],
-    [['put', URL_, fresh({}, 'x', { status: 203, statusText: 'Other' })], 'standard'], [['match', URL_], 'standard'],
-    [['put', URL_, fresh({}, null, { status: 204 })]], [['match', URL_], 'standard'],
-    [['put', URL_, fresh({ location: '/x' }, null, { status: 301 })]], [['match', URL_]],
-    [['put', URL_, fresh({}, 'x', { status: 500 })], 'standard'], [['match', URL_], 'standard'],
+    [['put', URL_, fresh({}, '')]],
+    [['match', URL_]],
+    [['put', URL_, fresh({}, { $bytes: [0, 255, 10] })]],
+    [['match', URL_]],
+    [['put', URL_, fresh({}, { $stream: 'streamed' })]],
+    [['match', URL_]],
+    [['put', URL_, fresh({}, 'x', { status: 203, statusText: 'Other' })], 'standard'],
+    [['match', URL_], 'standard'],
+    [['put', URL_, fresh({}, null, { status: 204 })]],
+    [['match', URL_], 'standard'],
+    [['put', URL_, fresh({ location: '/x' }, null, { status: 301 })]],
+    [['match', URL_]],
+    [['put', URL_, fresh({}, 'x', { status: 500 })], 'standard'],
+    [['match', URL_], 'standard'],
   ],
-  'methods': [
-    [['put', [URL_, { method: 'POST', body: 'x' }], fresh()]], [['put', [URL_, { method: 'HEAD' }], fresh()]],
-    [['put', URL_, fresh()]], [['match', [URL_, { method: 'POST', body: 'x' }]]], [['match', [URL_, { method: 'PUT', body: 'x' }], { ignoreMethod: true }]],
-    [['delete', [URL_, { method: 'POST', body: 'x' }]]], [['match', URL_]],
-    [['delete', [URL_, { method: 'POST', body: 'x' }], { ignoreMethod: true }]], [['match', URL_]],
+  methods: [
+    [['put', [URL_, { method: 'POST', body: 'x' }], fresh()]],
+    [['put', [URL_, { method: 'HEAD' }], fresh()]],
+    [['put', URL_, fresh()]],
+    [['match', [URL_, { method: 'POST', body: 'x' }]]],
+    [['match', [URL_, { method: 'PUT', body: 'x' }], { ignoreMethod: true }]],
+    [['delete', [URL_, { method: 'POST', body: 'x' }]]],
+    [['match', URL_]],
+    [['delete', [URL_, { method: 'POST', body: 'x' }], { ignoreMethod: true }]],
+    [['match', URL_]],
   ],
   'refuses what cannot be matched': [
-    [['put', URL_, ['part', { status: 206, headers: { 'content-range': 'bytes 0-3/9', 'cache-control': 'max-age=60' } }]]],
-    [['put', URL_, fresh({ vary: '*' })]], [['put', URL_, fresh({ vary: 'a, *' })]], [['match', URL_]],
+    [
+      [
+        'put',
+        URL_,
+        ['part', { status: 206, headers: { 'content-range': 'bytes 0-3/9', 'cache-control': 'max-age=60' } }],
+      ],
+    ],
+    [['put', URL_, fresh({ vary: '*' })]],
+    [['put', URL_, fresh({ vary: 'a, *' })]],
+    [['match', URL_]],
     [['put', 'ftp://host.test/', fresh()], 'standard'],
   ],
   'a part of the URL': [
-    [['put', `${URL_}?a=1`, fresh({}, 'one')]], [['match', URL_]], [['match', `${URL_}?a=2`]],
-    [['match', `${URL_}?a=2`, { ignoreSearch: true }], 'standard'], [['match', URL_, { ignoreSearch: true }], 'standard'],
-    [['match', 'http://host.test/', { ignoreSearch: true }], 'standard'], [['delete', URL_, { ignoreSearch: true }], 'standard'],
+    [['put', `${URL_}?a=1`, fresh({}, 'one')]],
+    [['match', URL_]],
+    [['match', `${URL_}?a=2`]],
+    [['match', `${URL_}?a=2`, { ignoreSearch: true }], 'standard'],
+    [['match', URL_, { ignoreSearch: true }], 'standard'],
+    [['match', 'http://host.test/', { ignoreSearch: true }], 'standard'],
+    [['delete', URL_, { ignoreSearch: true }], 'standard'],
     [['match', `${URL_}?a=1`], 'standard'],
   ],
   Vary: [
-    [['put', en, fresh({ vary: 'Accept-Language' }, 'english')]], [['match', en]], [['match', de], 'standard'],
-    [['match', URL_], 'standard'], [['match', de, { ignoreVary: true }], 'standard'], [['put', de, fresh({ vary: 'accept-language' }, 'deutsch')]],
-    [['match', en], 'standard'], [['match', de]], [['delete', en], 'standard'], [['match', en], 'standard'], [['match', de], 'standard'],
-    [['put', en, fresh({}, 'for all')]], [['match', en]],
+    [['put', en, fresh({ vary: 'Accept-Language' }, 'english')]],
+    [['match', en]],
+    [['match', de], 'standard'],
+    [['match', URL_], 'standard'],
+    [['match', de, { ignoreVary: true }], 'standard'],
+    [['put', de, fresh({ vary: 'accept-language' }, 'deutsch')]],
+    [['match', en], 'standard'],
+    [['match', de]],
+    [['delete', en], 'standard'],
+    [['match', en], 'standard'],
+    [['match', de], 'standard'],
+    [['put', en, fresh({}, 'for all')]],
+    [['match', en]],
   ],
   lifetimes: [
-    [['put', URL_, ['x', { headers: { 'cache-control': 'no-store' } }]], 'workers'], [['match', URL_], 'workers'],
-    [['put', URL_, ['x', { headers: { 'cache-control': 'private, max-age=60' } }]], 'workers'], [['match', URL_], 'workers'],
-    [['put', URL_, ['x', { headers: { 'cache-control': 'no-cache' } }]], 'workers'], [['match', URL_], 'workers'],
-    [['put', URL_, ['x', { headers: { 'cache-control': 'max-age=0' } }]], 'workers'], [['match', URL_], 'workers'],
-    [['put', URL_, ['x', { headers: { 'cache-control': 's-maxage=0, max-age=60' } }]], 'workers'], [['match', URL_], 'workers'],
+    [['put', URL_, ['x', { headers: { 'cache-control': 'no-store' } }]], 'workers'],
+    [['match', URL_], 'workers'],
+    [['put', URL_, ['x', { headers: { 'cache-control': 'private, max-age=60' } }]], 'workers'],
+    [['match', URL_], 'workers'],
+    [['put', URL_, ['x', { headers: { 'cache-control': 'no-cache' } }]], 'workers'],
+    [['match', URL_], 'workers'],
+    [['put', URL_, ['x', { headers: { 'cache-control': 'max-age=0' } }]], 'workers'],
+    [['match', URL_], 'workers'],
+    [['put', URL_, ['x', { headers: { 'cache-control': 's-maxage=0, max-age=60' } }]], 'workers'],
+    [['match', URL_], 'workers'],
     [['put', URL_, ['x', { headers: { 'cache-control': 'public, S-MaxAge=60, max-age=0' } }]], 'workers'],
-    [['put', URL_, ['x', { headers: { 'cache-control': 'public, s-maxage="60", max-age=0' } }]], 'workers'], [['match', URL_], 'workers'],
-    [['put', URL_, ['x', { headers: { expires: 'Thu, 01 Jan 1970 00:00:00 GMT' } }]], 'workers'], [['match', URL_], 'workers'],
-    [['put', URL_, ['x', { headers: { expires: '0' } }]], 'workers'], [['match', URL_], 'workers'],
-    [['put', URL_, ['x', { headers: { expires: 'Fri, 01 Jan 2100 00:00:00 GMT' } }]]], [['match', URL_]],
-    [['put', URL_, ['x', { headers: { expires: 'Thu, 01 Jan 1970 00:00:00 GMT', 'cache-control': 'max-age=60' } }]]], [['match', URL_]],
-    [['put', URL_, ['x', { headers: { age: '100', 'cache-control': 'max-age=60' } }]], 'workers'], [['match', URL_], 'workers'],
-    [['delete', URL_], 'workers'], [['put', URL_, ['x', {}]], 'standard'], [['match', URL_], 'standard'],
+    [['put', URL_, ['x', { headers: { 'cache-control': 'public, s-maxage="60", max-age=0' } }]], 'workers'],
+    [['match', URL_], 'workers'],
+    [['put', URL_, ['x', { headers: { expires: 'Thu, 01 Jan 1970 00:00:00 GMT' } }]], 'workers'],
+    [['match', URL_], 'workers'],
+    [['put', URL_, ['x', { headers: { expires: '0' } }]], 'workers'],
+    [['match', URL_], 'workers'],
+    [['put', URL_, ['x', { headers: { expires: 'Fri, 01 Jan 2100 00:00:00 GMT' } }]]],
+    [['match', URL_]],
+    [['put', URL_, ['x', { headers: { expires: 'Thu, 01 Jan 1970 00:00:00 GMT', 'cache-control': 'max-age=60' } }]]],
+    [['match', URL_]],
+    [['put', URL_, ['x', { headers: { age: '100', 'cache-control': 'max-age=60' } }]], 'workers'],
+    [['match', URL_], 'workers'],
+    [['delete', URL_], 'workers'],
+    [['put', URL_, ['x', {}]], 'standard'],
+    [['match', URL_], 'standard'],
   ],
   cookies: [
-    [['put', URL_, fresh({ 'set-cookie': 'a=b' })], 'workers'], [['match', URL_], 'workers'],
+    [['put', URL_, fresh({ 'set-cookie': 'a=b' })], 'workers'],
+    [['match', URL_], 'workers'],
   ],
 };
 
-describe('Cache API', () => {
+afterEach(() => void vi.useRealTimers());
+
+describe('the same steps elsewhere', () => {
   let workers;
   beforeAll(async () => void (workers = await startWorkers()));
   afterAll(() => workers.stop());
-  afterEach(() => void vi.useRealTimers());
 
   it.each(Object.keys(CONVERSATIONS))('%s', async (name) => {
     const conversation = CONVERSATIONS[name];
-    const theirs = await workers.perform('cache', conversation.map(([step]) => step), name);
+    const theirs = await workers.perform(
+      'cache',
+      conversation.map(([step]) => step),
+      name,
+    );
     const standardCache = await undici.caches.open(name);
     const ours = new ResponseCache(new Cache({ maxSize: MIB }));
     for (const [index, [step, followed]] of conversation.entries()) {
@@ -96,10 +161,16 @@ describe('Cache API', () => {
 
   /** Each runtime has texts of its own for errors; their class is the standard's. */
   const comparable = ({ value, error }) => JSON.parse(JSON.stringify(error === undefined ? { value } : { error }));
+});
 
+describe('a cache', () => {
   it('lists requests and responses', async () => {
     const cache = new ResponseCache(new Cache({ maxSize: MIB }));
-    for (const asked of [en, de]) await cache.put(new Request(...asked), new Response(asked[1].headers['accept-language'], { headers: { vary: 'accept-language' } }));
+    for (const asked of [en, de])
+      await cache.put(
+        new Request(...asked),
+        new Response(asked[1].headers['accept-language'], { headers: { vary: 'accept-language' } }),
+      );
     await cache.put(`${URL_}?a=1`, new Response('search'));
     await cache.put('https://other.test/', new Response('other'));
     const urls = async (...parameters) => (await cache.keys(...parameters)).map(({ url }) => url).sort();
@@ -109,7 +180,8 @@ describe('Cache API', () => {
     expect(await urls(URL_, { ignoreVary: true, ignoreSearch: true })).toEqual([URL_, URL_, `${URL_}?a=1`]);
     const [first] = await cache.keys(new Request(...de));
     expect(first.headers.get('accept-language')).toBe('de');
-    const texts = async (...parameters) => Promise.all((await cache.matchAll(...parameters)).map((response) => response.text()));
+    const texts = async (...parameters) =>
+      Promise.all((await cache.matchAll(...parameters)).map((response) => response.text()));
     expect((await texts()).sort()).toEqual(['de', 'en', 'other', 'search']);
     expect(await texts(URL_, { ignoreVary: true })).toEqual(['en', 'de']);
     expect(await cache.delete(URL_, { ignoreVary: true, ignoreSearch: true })).toBe(true);
@@ -131,7 +203,11 @@ describe('Cache API', () => {
     await cache.put('http://a.test/', new Response('a', { headers: { 'cache-control': 's-maxage=10, max-age=100' } }));
     await cache.put('http://b.test/', new Response('b', { headers: { date, expires } }));
     await cache.put('http://c.test/', new Response('c', { headers: { age: '50', 'cache-control': 'max-age=60' } }));
-    const found = async () => (await cache.keys()).map(({ url }) => new URL(url).host[0]).sort().join('');
+    const found = async () =>
+      (await cache.keys())
+        .map(({ url }) => new URL(url).host[0])
+        .sort()
+        .join('');
     expect(await found()).toBe('abc');
     vi.advanceTimersByTime(10_100);
     expect(await found()).toBe('b');
@@ -147,11 +223,14 @@ describe('Cache API', () => {
     expect([found.status, found.statusText, await found.text()]).toEqual([203, 'Other', 'body']);
     expect([found.headers.get('set-cookie'), found.headers.get('x-kept')]).toEqual([null, '1']);
   });
+});
 
+describe('the limits', () => {
   it('keeps at most 64 variants of a URL', async () => {
     const cache = new ResponseCache(new Cache({ maxSize: MIB }));
     const ask = (index) => new Request(URL_, { headers: { 'user-agent': `agent ${index}` } });
-    for (let index = 0; index < 70; index++) await cache.put(ask(index), new Response(`${index}`, { headers: { vary: 'user-agent' } }));
+    for (let index = 0; index < 70; index++)
+      await cache.put(ask(index), new Response(`${index}`, { headers: { vary: 'user-agent' } }));
     expect((await cache.keys()).length).toBe(64);
     expect([await cache.match(ask(5)), await (await cache.match(ask(69))).text()]).toEqual([undefined, '69']);
   });

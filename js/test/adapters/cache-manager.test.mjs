@@ -18,15 +18,28 @@ afterEach(() => void vi.useRealTimers());
 describe.each([
   ['its own store', () => createCache({ ttl: 10_000 })],
   ['Keyv5Store', () => createCache({ ttl: 10_000, stores: [new Keyv({ store: new Keyv5Store(cache()) })] })],
-  ['KeyvAdapter', () => createCache({ ttl: 10_000, stores: [new Keyv({ store: new KeyvAdapter(new CacheManager5Store(cache())) })] })],
+  [
+    'KeyvAdapter',
+    () => createCache({ ttl: 10_000, stores: [new Keyv({ store: new KeyvAdapter(new CacheManager5Store(cache())) })] }),
+  ],
 ])('cache-manager 7 with %s', (_, make) => {
   it('stores, reads, deletes and clears', async () => {
     const manager = make();
     expect(await manager.set('a', { b: [1, null, 'x'] })).toEqual({ b: [1, null, 'x'] });
     expect(await manager.get('a')).toEqual({ b: [1, null, 'x'] });
     expect(await manager.get('nothing')).toBe(undefined);
-    await manager.mset([{ key: 'c', value: 0 }, { key: 'd', value: false }, { key: 'e', value: '' }]);
-    expect(await manager.mget(['a', 'c', 'nothing', 'd', 'e'])).toEqual([{ b: [1, null, 'x'] }, 0, undefined, false, '']);
+    await manager.mset([
+      { key: 'c', value: 0 },
+      { key: 'd', value: false },
+      { key: 'e', value: '' },
+    ]);
+    expect(await manager.mget(['a', 'c', 'nothing', 'd', 'e'])).toEqual([
+      { b: [1, null, 'x'] },
+      0,
+      undefined,
+      false,
+      '',
+    ]);
     expect(await manager.del('a')).toBe(true);
     expect(await manager.mdel(['c', 'nothing'])).toBe(true);
     expect(await manager.mget(['a', 'c', 'd'])).toEqual([undefined, undefined, false]);
@@ -66,7 +79,13 @@ describe.each([
   it('has the whole interface of a store', async () => {
     const { store, wrap } = make();
     await store.set('a', { b: 1 });
-    await store.mset([['c', 0], ['d', 'x']], 30_000);
+    await store.mset(
+      [
+        ['c', 0],
+        ['d', 'x'],
+      ],
+      30_000,
+    );
     expect(await store.mget('a', 'nothing', 'c', 'd')).toEqual([{ b: 1 }, undefined, 0, 'x']);
     expect((await store.keys()).sort()).toEqual(['a', 'c', 'd']);
     expect(Math.abs((await store.ttl('d')) - 30_000)).toBeLessThanOrEqual(50);
@@ -104,7 +123,11 @@ describe.each([
   it('stores, reads, takes and deletes', async () => {
     const cacheable = make();
     await cacheable.set('a', { b: 1 });
-    await cacheable.setMany([{ key: 'c', value: 0 }, { key: 'd', value: null }, { key: 'e', value: 'x', ttl: '1h' }]);
+    await cacheable.setMany([
+      { key: 'c', value: 0 },
+      { key: 'd', value: null },
+      { key: 'e', value: 'x', ttl: '1h' },
+    ]);
     expect(await cacheable.get('a')).toEqual({ b: 1 });
     expect(await cacheable.getMany(['a', 'nothing', 'c', 'e'])).toEqual([{ b: 1 }, undefined, 0, 'x']);
     expect(await cacheable.has('a')).toBe(true);

@@ -7,7 +7,8 @@ export default {
     const { kind, name, steps } = await request.json();
     const cache = kind === 'cache' ? await caches.open(name) : undefined;
     const outcomes = [];
-    for (const step of steps) outcomes.push(await (kind === 'kv' ? performKv(env.KV, step) : performCache(cache, step)));
+    for (const step of steps)
+      outcomes.push(await (kind === 'kv' ? performKv(env.KV, step) : performCache(cache, step)));
     return Response.json(outcomes);
   },
 };

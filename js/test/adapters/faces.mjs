@@ -44,7 +44,8 @@ function revive(value) {
 async function plain(value) {
   if (value instanceof ReadableStream) return { $stream: [...new Uint8Array(await new Response(value).arrayBuffer())] };
   if (value instanceof ArrayBuffer) return { $buffer: [...new Uint8Array(value)] };
-  if (value instanceof Map) return { $map: await Promise.all([...value].map(async ([key, item]) => [key, await plain(item)])) };
+  if (value instanceof Map)
+    return { $map: await Promise.all([...value].map(async ([key, item]) => [key, await plain(item)])) };
   if (value === undefined) return { $undefined: true };
   if (typeof value === 'object' && value !== null && 'metadata' in value && 'value' in value) {
     return { ...value, value: await plain(value.value) };

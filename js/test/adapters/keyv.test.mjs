@@ -20,6 +20,14 @@ const DIFFERENT_IN_6 = new Set([
   'value can be BigInt using other serializer/deserializer',
 ]);
 
+/** A Keyv on a cache, and the errors that it emits. */
+function connect(Keyv, Store, options, cache) {
+  const keyv = new Keyv({ store: new Store(cache), ...options });
+  const errors = [];
+  keyv.on('error', (error) => errors.push(error));
+  return { keyv, cache, errors };
+}
+
 for (const [name, Keyv, Store] of [
   ['Keyv 5', Keyv5, Keyv5Store],
   ['Keyv 6', Keyv6, KeyvStore],
@@ -27,7 +35,8 @@ for (const [name, Keyv, Store] of [
   describe(`${name}, its suite`, () => {
     const cache = new Cache({ maxSize: MIB });
     const store = () => new Store(cache);
-    const without = (title, body) => (name === 'Keyv 6' && DIFFERENT_IN_6.has(title) ? it.skip(title, body) : it(title, body));
+    const without = (title, body) =>
+      name === 'Keyv 6' && DIFFERENT_IN_6.has(title) ? it.skip(title, body) : it(title, body);
     const api = { ...test, it: without };
     suite.default(api, Keyv, store);
     suite.keyvIteratorTests(api, Keyv, store);
@@ -36,16 +45,15 @@ for (const [name, Keyv, Store] of [
   describe(name, () => {
     afterEach(() => void vi.useRealTimers());
 
-    const make = (options, cache = new Cache({ maxSize: MIB })) => {
-      const keyv = new Keyv({ store: new Store(cache), ...options });
-      const errors = [];
-      keyv.on('error', (error) => errors.push(error));
-      return { keyv, cache, errors };
-    };
+    const make = (options, cache = new Cache({ maxSize: MIB })) => connect(Keyv, Store, options, cache);
 
     it('sets, gets, looks for and deletes many', async () => {
       const { keyv } = make({ namespace: 'many' });
-      const entries = [{ key: 'a', value: 1 }, { key: 'b', value: { c: 2 } }, { key: 'd', value: 'text', ttl: 60_000 }];
+      const entries = [
+        { key: 'a', value: 1 },
+        { key: 'b', value: { c: 2 } },
+        { key: 'd', value: 'text', ttl: 60_000 },
+      ];
       expect(await keyv.setMany(entries)).toEqual([true, true, true]);
       expect(await keyv.getMany(['a', 'nothing', 'b', 'd'])).toEqual([1, undefined, { c: 2 }, 'text']);
       expect(await keyv.hasMany(['a', 'nothing', 'd'])).toEqual([true, false, true]);
@@ -81,9 +89,23 @@ for (const [name, Keyv, Store] of [
       expect(await keyv.hasMany(['own', 'many'])).toEqual([false, false]);
     });
 
+  });
+
+  describe(`${name}, keys and sizes`, () => {
+    const make = (options) => connect(Keyv, Store, options, new Cache({ maxSize: MIB }));
+
     it('takes keys of any text up to 64 KiB', async () => {
       const { keyv, errors } = make({ namespace: 'keys' });
-      const keys = ['x'.repeat(300), 'x'.repeat(301), 'a\r\nb c', '__proto__', 'ключ😀', ':', 'a:b:c', 'y'.repeat(60_000)];
+      const keys = [
+        'x'.repeat(300),
+        'x'.repeat(301),
+        'a\r\nb c',
+        '__proto__',
+        'ключ😀',
+        ':',
+        'a:b:c',
+        'y'.repeat(60_000),
+      ];
       for (const [index, key] of keys.entries()) expect(await keyv.set(key, index)).toBe(true);
       expect(await keyv.getMany(keys)).toEqual(keys.map((_, index) => index));
       const found = [];
@@ -97,7 +119,10 @@ for (const [name, Keyv, Store] of [
       expect(await keyv.set('large', 'x'.repeat(2 * MIB))).toBe(false);
       expect(errors.map(({ name }) => name)).toEqual(['RangeError']);
       expect(await keyv.get('large')).toBe(undefined);
-      const entries = [{ key: 'large', value: 'x'.repeat(2 * MIB) }, { key: 'small', value: 1 }];
+      const entries = [
+        { key: 'large', value: 'x'.repeat(2 * MIB) },
+        { key: 'small', value: 1 },
+      ];
       expect(await keyv.setMany(entries)).toEqual([false, true]);
     });
   });
@@ -147,17 +172,35 @@ describe('Keyv 6', () => {
       for await (const entry of store.iterator()) found.push(entry);
       return found.sort();
     };
-    expect([store.namespace, await store.get('k'), await store.has('k'), await store.delete('k')]).toEqual([undefined, undefined, false, false]);
-    expect([await store.getMany([]), await store.hasMany([]), await store.deleteMany([]), await store.setMany([])]).toEqual([[], [], [], []]);
+    expect([store.namespace, await store.get('k'), await store.has('k'), await store.delete('k')]).toEqual([
+      undefined,
+      undefined,
+      false,
+      false,
+    ]);
+    expect([
+      await store.getMany([]),
+      await store.hasMany([]),
+      await store.deleteMany([]),
+      await store.setMany([]),
+    ]).toEqual([[], [], [], []]);
     expect(await store.set('k', 'v')).toBe(true);
     expect(await store.set('past', 'v')).toBe(true);
     // A value that has ended already is accepted, and replaces what was there.
     expect(await store.set('past', 'v', Date.now() - 1)).toBe(true);
-    expect(await store.setMany([{ key: 'l', value: 'w', expires: Date.now() + 150 }, { key: 'm', value: 'x' }])).toEqual([true, true]);
+    expect(
+      await store.setMany([
+        { key: 'l', value: 'w', expires: Date.now() + 150 },
+        { key: 'm', value: 'x' },
+      ]),
+    ).toEqual([true, true]);
     expect(await store.getMany(['k', 'l', 'm', 'past'])).toEqual(['v', 'w', 'x', undefined]);
     await new Promise((done) => setTimeout(done, 250));
     expect(await store.hasMany(['k', 'l', 'm'])).toEqual([true, false, true]);
-    expect(await all()).toEqual([['k', 'v'], ['m', 'x']]);
+    expect(await all()).toEqual([
+      ['k', 'v'],
+      ['m', 'x'],
+    ]);
     store.namespace = 'other';
     expect([await store.has('k'), await all()]).toEqual([false, []]);
     await store.set('n', 'y');

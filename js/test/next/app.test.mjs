@@ -27,7 +27,12 @@ suite('an app of Next.js', { timeout: 240_000 }, () => {
       response.end(`${request.url} ${counts[request.url]}`);
     });
     await new Promise((done) => origin.listen(0, '127.0.0.1', done));
-    const env = { ...process.env, ORIGIN: `http://127.0.0.1:${origin.address().port}`, NEXT_TELEMETRY_DISABLED: '1', NODE_ENV: 'production' };
+    const env = {
+      ...process.env,
+      ORIGIN: `http://127.0.0.1:${origin.address().port}`,
+      NEXT_TELEMETRY_DISABLED: '1',
+      NODE_ENV: 'production',
+    };
     const next = join(folder, 'node_modules/next/dist/bin/next');
     execFileSync(process.execPath, [next, 'build'], { cwd: folder, env, stdio: ['ignore', 'ignore', 'inherit'] });
     writeFileSync(logFile, '');
@@ -51,7 +56,10 @@ suite('an app of Next.js', { timeout: 240_000 }, () => {
     return new RegExp(`<p id="${id}">([^<]*)</p>`).exec(await response.text())?.[1] ?? '(missing)';
   };
   const revalidate = async (path) => assert.equal((await fetch(base + path)).status, 200);
-  const logged = (pattern) => readFileSync(logFile, 'utf8').split('\n').filter((line) => pattern.test(line)).length;
+  const logged = (pattern) =>
+    readFileSync(logFile, 'utf8')
+      .split('\n')
+      .filter((line) => pattern.test(line)).length;
 
   /** Asks until the answer is another one, as a stale answer is served while a new one is made. */
   async function changed(ask, old) {
@@ -74,7 +82,10 @@ suite('an app of Next.js', { timeout: 240_000 }, () => {
       await revalidate(revalidation);
       const second = await changed(() => page(path, id), first);
       assert.equal(await page(path, id), second);
-      assert.ok(logged(new RegExp(`^${kind} set`)) > 0 && logged(new RegExp(`^${kind} hit`)) > 0, readFileSync(logFile, 'utf8'));
+      assert.ok(
+        logged(new RegExp(`^${kind} set`)) > 0 && logged(new RegExp(`^${kind} hit`)) > 0,
+        readFileSync(logFile, 'utf8'),
+      );
     });
   }
 
@@ -82,7 +93,10 @@ suite('an app of Next.js', { timeout: 240_000 }, () => {
     const ask = async () => {
       const response = await fetch(`${base}/bytes`);
       const bytes = new Uint8Array(await response.arrayBuffer());
-      assert.deepEqual(bytes, Uint8Array.from({ length: 256 }, (_, index) => index));
+      assert.deepEqual(
+        bytes,
+        Uint8Array.from({ length: 256 }, (_, index) => index),
+      );
       assert.equal(response.headers.get('content-type'), 'application/octet-stream');
       return response.headers.get('x-made');
     };
@@ -117,9 +131,16 @@ suite('an app of Next.js', { timeout: 240_000 }, () => {
 function installApp(folder) {
   cpSync(here('app'), folder, { recursive: true });
   const modules = join(folder, 'node_modules');
-  cpSync(here('node_modules'), modules, { recursive: true, filter: (path) => !path.endsWith('node_modules/wasmcached') });
+  cpSync(here('node_modules'), modules, {
+    recursive: true,
+    filter: (path) => !path.endsWith('node_modules/wasmcached'),
+  });
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
-  const [{ filename }] = JSON.parse(execFileSync(npm, ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], { cwd: process.env.WASMCACHED_PACKAGE ?? here('../..') }));
+  const [{ filename }] = JSON.parse(
+    execFileSync(npm, ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], {
+      cwd: process.env.WASMCACHED_PACKAGE ?? here('../..'),
+    }),
+  );
   execFileSync('tar', ['-xzf', filename], { cwd: folder });
   cpSync(join(folder, 'package'), join(modules, 'wasmcached'), { recursive: true });
 }

@@ -20,7 +20,15 @@ suite('use cache', () => {
         controller.close();
       },
     });
-  const entry = (text, more = {}) => ({ value: stream(...text), tags: ['a', 'b'], stale: 300, timestamp: now(), expire: 3600, revalidate: 900, ...more });
+  const entry = (text, more = {}) => ({
+    value: stream(...text),
+    tags: ['a', 'b'],
+    stale: 300,
+    timestamp: now(),
+    expire: 3600,
+    revalidate: 900,
+    ...more,
+  });
   const read = async (found) => found && { ...found, value: await new Response(found.value).text() };
   let names = 0;
   const make = () => [createDefaultCacheHandler(MIB), nextUseCacheHandler({ maxSize: MIB }, `test ${names++}`)];
@@ -36,10 +44,19 @@ suite('use cache', () => {
     const handlers = make();
     const timestamp = now();
     assert.equal(await both(handlers, (handler) => handler.get('k', [])), undefined);
-    await both(handlers, (handler) => handler.set('k', Promise.resolve(entry(['one', ' ', 'é😀'], { timestamp, expire: Infinity }))));
+    await both(handlers, (handler) =>
+      handler.set('k', Promise.resolve(entry(['one', ' ', 'é😀'], { timestamp, expire: Infinity }))),
+    );
     for (const _ of [1, 2]) {
       const found = await both(handlers, async (handler) => read(await handler.get('k', [])));
-      assert.deepEqual(found, { value: 'one é😀', tags: ['a', 'b'], stale: 300, timestamp, expire: Infinity, revalidate: 900 });
+      assert.deepEqual(found, {
+        value: 'one é😀',
+        tags: ['a', 'b'],
+        stale: 300,
+        timestamp,
+        expire: Infinity,
+        revalidate: 900,
+      });
     }
     await both(handlers, (handler) => handler.set('empty', Promise.resolve(entry([], { timestamp }))));
     assert.equal((await both(handlers, async (handler) => read(await handler.get('empty', [])))).value, '');
@@ -61,7 +78,10 @@ suite('use cache', () => {
     const handlers = make();
     await both(handlers, (handler) => handler.set('k', Promise.resolve(entry([], { value: failing() }))));
     await both(handlers, (handler) => handler.set('z', Promise.resolve(entry(['x'], { expire: 0 }))));
-    assert.deepEqual(await both(handlers, async (handler) => [await handler.get('k', []), await handler.get('z', [])]), [undefined, undefined]);
+    assert.deepEqual(
+      await both(handlers, async (handler) => [await handler.get('k', []), await handler.get('z', [])]),
+      [undefined, undefined],
+    );
     await handlers[1].set('r', Promise.reject(new Error('rejected')));
     assert.equal(await handlers[1].get('r', []), undefined);
   });
@@ -70,7 +90,11 @@ suite('use cache', () => {
     const handlers = make();
     const [expired, stale] = [`expired ${names}`, `stale ${names}`];
     const timestamp = now() - 1;
-    for (const [key, tags] of [['e', [expired]], ['s', [stale]], ['n', []]]) {
+    for (const [key, tags] of [
+      ['e', [expired]],
+      ['s', [stale]],
+      ['n', []],
+    ]) {
       await both(handlers, (handler) => handler.set(key, Promise.resolve(entry(['x'], { tags, timestamp }))));
     }
     assert.equal(await both(handlers, (handler) => handler.getExpiration([expired])), 0);
@@ -83,8 +107,11 @@ suite('use cache', () => {
     assert.equal(await both(handlers, (handler) => handler.get('e', [])), undefined);
     assert.equal((await both(handlers, async (handler) => read(await handler.get('s', [])))).revalidate, -1);
     assert.equal((await both(handlers, async (handler) => read(await handler.get('n', [])))).revalidate, 900);
-    for (const handler of handlers) assert.ok(Math.abs((await handler.getExpiration([expired, 'other'])) - now()) < 5000);
-    await both(handlers, (handler) => handler.set('e', Promise.resolve(entry(['new'], { tags: [expired], timestamp: timestamp + 10_000 }))));
+    for (const handler of handlers)
+      assert.ok(Math.abs((await handler.getExpiration([expired, 'other'])) - now()) < 5000);
+    await both(handlers, (handler) =>
+      handler.set('e', Promise.resolve(entry(['new'], { tags: [expired], timestamp: timestamp + 10_000 }))),
+    );
     assert.equal((await both(handlers, async (handler) => read(await handler.get('e', [])))).value, 'new');
   });
 
@@ -106,9 +133,11 @@ test('the configuration in the README names files with the interfaces', async ()
   try {
     const { default: config } = await import(file);
     const { default: Handler } = await import(config.cacheHandler);
-    for (const name of ['get', 'set', 'revalidateTag', 'resetRequestCache']) assert.equal(typeof new Handler({})[name], 'function');
+    for (const name of ['get', 'set', 'revalidateTag', 'resetRequestCache'])
+      assert.equal(typeof new Handler({})[name], 'function');
     const { default: handler } = await import(config.cacheHandlers.default);
-    for (const name of ['get', 'set', 'refreshTags', 'getExpiration', 'updateTags']) assert.equal(typeof handler[name], 'function');
+    for (const name of ['get', 'set', 'refreshTags', 'getExpiration', 'updateTags'])
+      assert.equal(typeof handler[name], 'function');
   } finally {
     rmSync(file);
   }
@@ -119,10 +148,25 @@ suite('the incremental cache', () => {
   const long = 'é😀\u2028'.repeat(1000);
   const bytes = Buffer.from(Uint8Array.from({ length: 256 }, (_, index) => index));
   const values = {
-    APP_PAGE: { kind: 'APP_PAGE', html: long, rscData: bytes, postponed: undefined, status: 200, headers: { 'x-next-cache-tags': 'p,q', 'set-cookie': ['a', 'b'] }, segmentData: new Map([['/_tree', bytes], ['/a', Buffer.from('')]]) },
+    APP_PAGE: {
+      kind: 'APP_PAGE',
+      html: long,
+      rscData: bytes,
+      postponed: undefined,
+      status: 200,
+      headers: { 'x-next-cache-tags': 'p,q', 'set-cookie': ['a', 'b'] },
+      segmentData: new Map([
+        ['/_tree', bytes],
+        ['/a', Buffer.from('')],
+      ]),
+    },
     PAGES: { kind: 'PAGES', html: '<p>short</p>', pageData: { a: [1, null, { b: 'é' }] }, headers: {}, status: 404 },
     APP_ROUTE: { kind: 'APP_ROUTE', body: bytes, status: 201, headers: { 'content-type': 'a/b' } },
-    FETCH: { kind: 'FETCH', data: { headers: { a: 'b' }, body: bytes.toString('base64'), url: 'http://x/', status: 200 }, revalidate: 60 },
+    FETCH: {
+      kind: 'FETCH',
+      data: { headers: { a: 'b' }, body: bytes.toString('base64'), url: 'http://x/', status: 200 },
+      revalidate: 60,
+    },
     IMAGE: { kind: 'IMAGE', etag: 'e', upstreamEtag: 'u', buffer: bytes, extension: 'webp', revalidate: 60 },
     REDIRECT: { kind: 'REDIRECT', props: { pageProps: { __N_REDIRECT: '/x' } } },
     'not found': null,
@@ -136,7 +180,8 @@ suite('the incremental cache', () => {
       assert.deepEqual(found.cacheControl, cacheControl);
       assert.ok(Math.abs(found.lastModified - Date.now()) < 10_000);
       assert.deepEqual(found.value, value === null ? null : clean(value));
-      for (const field of ['rscData', 'body', 'buffer']) assert.equal(Buffer.isBuffer(found.value?.[field]), Buffer.isBuffer(value?.[field]));
+      for (const field of ['rscData', 'body', 'buffer'])
+        assert.equal(Buffer.isBuffer(found.value?.[field]), Buffer.isBuffer(value?.[field]));
     });
   }
 
@@ -149,10 +194,20 @@ suite('the incremental cache', () => {
       await handler.set('fetch', values.FETCH, { fetchCache: true, tags: ['stored'] });
       await new Promise((done) => setTimeout(done, 3));
     };
-    const found = async () => [await handler.get('page', { kind: 'APP_PAGE' }), await handler.get('fetch', { kind: 'FETCH', tags: ['asked'], softTags: ['soft'] })].map((record) => record !== null);
+    const found = async () =>
+      [
+        await handler.get('page', { kind: 'APP_PAGE' }),
+        await handler.get('fetch', { kind: 'FETCH', tags: ['asked'], softTags: ['soft'] }),
+      ].map((record) => record !== null);
     await fill();
     assert.deepEqual(await found(), [true, true]);
-    for (const [tag, expected] of [['q', [false, true]], ['stored', [true, false]], ['asked', [true, false]], ['soft', [true, false]], ['none', [true, true]]]) {
+    for (const [tag, expected] of [
+      ['q', [false, true]],
+      ['stored', [true, false]],
+      ['asked', [true, false]],
+      ['soft', [true, false]],
+      ['none', [true, true]],
+    ]) {
       await handler.revalidateTag(tag);
       assert.deepEqual(await found(), expected, tag);
       await new Promise((done) => setTimeout(done, 3));

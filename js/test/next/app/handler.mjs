@@ -1,3 +1,5 @@
+// The incremental cache of the app, with a log.
+
 import { nextCacheHandler } from 'wasmcached/next';
 import { log } from './log.mjs';
 

@@ -1,3 +1,5 @@
+// The configuration of the app: both of its caches are ours.
+
 import { fileURLToPath } from 'node:url';
 
 const path = (name) => fileURLToPath(new URL(name, import.meta.url));

@@ -1,3 +1,5 @@
+// The cache of 'use cache' of the app, with a log.
+
 import { nextUseCacheHandler } from 'wasmcached/next/use-cache';
 import { log } from './log.mjs';
 
