@@ -61,5 +61,5 @@ export async function served(files, work, policy) {
 /** A page that shows what a script of its own writes. */
 export const PAGE = '<!doctype html><meta charset="utf-8"><title>probe</title><body>…</body><script type="module" src="/main.js"></script>';
 
-/** The end of such a script: needs `probe` and `Cache`. */
-export const SHOW = "document.body.textContent = (() => { try { return probe(Cache); } catch (error) { return String(error); } })();\n";
+/** The end of such a script: needs `probe`, `Cache` and `Protocol`. */
+export const SHOW = "document.body.textContent = (() => { try { return probe(Cache, Protocol); } catch (error) { return String(error); } })();\n";

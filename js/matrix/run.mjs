@@ -54,7 +54,7 @@ async function run(row) {
   let version = '';
   try {
     version = await row.version();
-    await Promise.race([row.run({ part, engine: 'protocol.wasm' }), late]);
+    await Promise.race([row.run({ part }), late]);
   } catch (error) {
     rest = { state: error instanceof Unavailable ? 'not available' : 'fails', reason: error.message };
   }

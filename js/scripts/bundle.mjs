@@ -29,8 +29,18 @@ export async function buildScripts(globals) {
     plugins: [{ name: 'engines', setup: (plugin) => engines(plugin, globals) }],
     logLevel: 'warning',
   });
+  for (const path of Object.keys(metafile.outputs)) withoutEmptyImports(join(dist, path));
   await toCommonJs(entries.map(([name]) => `${name}.js`));
   return Object.fromEntries(entries.map(([name]) => [name, metafile.outputs[`${name}.js`].exports]));
+}
+
+/**
+ * Removes imports of chunks from which nothing is imported. They keep the order of side effects, which the chunks do not
+ * have, and bundlers warn of them.
+ */
+function withoutEmptyImports(file) {
+  const text = readFileSync(file, 'utf8');
+  writeFileSync(file, text.replace(/^import "\.\/(?:chunks\/)?[A-Z0-9]{8}\.js";\n/gm, ''));
 }
 
 /** Leaves engines outside the scripts, beside them. */

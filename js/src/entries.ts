@@ -10,7 +10,7 @@ import type { Spaces } from './spaces.js';
 
 /** What is known of an entry. */
 export interface EntryInfo {
-  value: Uint8Array;
+  value: Uint8Array<ArrayBuffer>;
   /** The number that was stored with it. */
   flags: number;
   /** Changes whenever the entry is written; for {@link Entries.cas}. 0n without the option `cas`. */
@@ -32,7 +32,7 @@ export interface CountOptions {
 /** A page of {@link Entries.scan}. */
 export interface ScanResult {
   /** The keys of the page: at most `count` and those in the same bucket, sometimes none. */
-  keys: (string | Uint8Array)[];
+  keys: (string | Uint8Array<ArrayBuffer>)[];
   /** What to pass for the next page; `undefined` after the last. */
   cursor: number | undefined;
 }
@@ -60,7 +60,7 @@ export abstract class Entries {
   }
 
   /** A copy of the value, or `undefined`. Small copies share buffers: `slice()` one before you transfer its buffer. */
-  get(key: Key): Uint8Array | undefined {
+  get(key: Key): Uint8Array<ArrayBuffer> | undefined {
     return this.#read(this.core.store.get(this.#space, key));
   }
 
@@ -75,7 +75,7 @@ export abstract class Entries {
   }
 
   /** As {@link Entries.get}, but not a use of the entry. */
-  peek(key: Key): Uint8Array | undefined {
+  peek(key: Key): Uint8Array<ArrayBuffer> | undefined {
     return this.#read(this.core.store.read(this.#space, key, false)?.value);
   }
 
@@ -101,7 +101,7 @@ export abstract class Entries {
   }
 
   /** The values of several keys, in their order. */
-  getMany(keys: Iterable<Key>): (Uint8Array | undefined)[] {
+  getMany(keys: Iterable<Key>): (Uint8Array<ArrayBuffer> | undefined)[] {
     return this.#read(this.core.store.getMany(this.#space, [...keys]));
   }
 
@@ -189,7 +189,7 @@ export abstract class Entries {
   }
 
   /** {@link Entries.touch} and {@link Entries.get}. */
-  getAndTouch(key: Key, options?: { ttl?: number | undefined }): Uint8Array | undefined {
+  getAndTouch(key: Key, options?: { ttl?: number | undefined }): Uint8Array<ArrayBuffer> | undefined {
     return this.touch(key, options) ? this.get(key) : undefined;
   }
 
@@ -218,26 +218,26 @@ export abstract class Entries {
   }
 
   /** The keys. An entry that exists all the while appears once, whatever is stored meanwhile; it is no use of it. */
-  *keys(prefix: BytesLike = ''): Generator<string | Uint8Array, void, undefined> {
+  *keys(prefix: BytesLike = ''): Generator<string | Uint8Array<ArrayBuffer>, void, undefined> {
     for (const { key } of this.#listed(prefix, false)) yield key;
   }
 
   /** The values; see {@link Entries.keys}. */
-  *values(prefix: BytesLike = ''): Generator<Uint8Array, void, undefined> {
+  *values(prefix: BytesLike = ''): Generator<Uint8Array<ArrayBuffer>, void, undefined> {
     for (const { value } of this.#listed(prefix, true)) yield value!;
   }
 
   /** The entries; see {@link Entries.keys}. */
-  *entries(prefix: BytesLike = ''): Generator<[string | Uint8Array, Uint8Array], void, undefined> {
+  *entries(prefix: BytesLike = ''): Generator<[string | Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>], void, undefined> {
     for (const { key, value } of this.#listed(prefix, true)) yield [key, value!];
   }
 
-  [Symbol.iterator](): Generator<[string | Uint8Array, Uint8Array], void, undefined> {
+  [Symbol.iterator](): Generator<[string | Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>], void, undefined> {
     return this.entries();
   }
 
   /** Calls `work` with each value and key. */
-  forEach(work: (value: Uint8Array, key: string | Uint8Array, cache: this) => void): void {
+  forEach(work: (value: Uint8Array<ArrayBuffer>, key: string | Uint8Array<ArrayBuffer>, cache: this) => void): void {
     for (const [key, value] of this.entries()) work(value, key, this);
   }
 

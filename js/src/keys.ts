@@ -50,7 +50,7 @@ export function spaceOf(stored: Uint8Array): number {
 }
 
 /** The key as callers know it: text if it is UTF-8, else bytes. */
-export function keyOf(stored: Uint8Array): string | Uint8Array {
+export function keyOf(stored: Uint8Array<ArrayBuffer>): string | Uint8Array<ArrayBuffer> {
   const bytes = stored[0] === SPACE_TAG ? stored.subarray(SPACE_BYTES) : stored;
   let isAscii = true;
   for (let i = 0; i < bytes.length && isAscii; i++) isAscii = bytes[i]! < 0x80;

@@ -18,8 +18,9 @@ export { bytes, text };
 const WITH_DOM = 'export const response = new Response(cache.get("a") ?? null);\n';
 const WRONG = "import { Cache } from 'wasmcached';\nexport const wrong: number = new Cache({ maxSize: '1' }).getText('a');\n";
 
-const entries = ['wasmcached/inline', 'wasmcached/workerd', 'wasmcached/edge-light', 'wasmcached/bare'];
-const ENTRIES = entries.map((entry, i) => `export { Cache as Cache${i} } from '${entry}';\n`).join('');
+const RUNTIMES = ['inline', 'workerd', 'edge-light', 'bare'];
+const entries = ['', ...RUNTIMES].flatMap((one) => [`wasmcached/${one}`, `wasmcached/protocol/${one}`]).map((one) => one.replace(/\/$/, ''));
+const ENTRIES = entries.map((entry, i) => `export * as entry${i} from '${entry}';\n`).join('');
 
 const row = (release) => ({
   id: `typescript${release}`,
