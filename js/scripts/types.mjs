@@ -19,7 +19,8 @@ const WASM = '/** A compiled engine: a `WebAssembly.Module`. */\ndeclare const m
 export async function buildTypes(exports) {
   const folder = mkdtempSync(join(tmpdir(), 'wasmcached-types-'));
   try {
-    const flags = ['-p', root, '--emitDeclarationOnly', '--outDir', folder];
+    // The adapters import the package by its name, which bundlers must not resolve to a source.
+    const flags = ['-p', join(root, 'tsconfig.types.json'), '--emitDeclarationOnly', '--outDir', folder];
     execFileSync(process.execPath, [join(modules, 'typescript/bin/tsc'), ...flags], { stdio: 'inherit' });
     for (const [name, { source: file, script }] of Object.entries(DECLARATIONS)) {
       const bundle = await rollup({ input: join(folder, `${file}.d.ts`), external: [/^[^./]/], plugins: [dts()] });

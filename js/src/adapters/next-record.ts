@@ -29,14 +29,14 @@ export function packRecord(record: NextRecord): Uint8Array {
     if (ArrayBuffer.isView(value))
       add(field, 'bytes', new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
     else if (typeof value === 'string' && value.length >= TEXT_LENGTH_MIN) add(field, 'text', encoder.encode(value));
-    else if (value instanceof Map) {
+    else if (isMap(value)) {
       fields[field] = null;
-      for (const [key, block] of value as Map<string, Uint8Array>) add(field, 'map', block, key);
+      for (const [key, block] of value) add(field, 'map', block, key);
     } else if (value !== undefined) fields[field] = value;
   }
   const { lastModified, cacheControl } = record;
   const maps = Object.entries(record.value ?? {})
-    .filter(([, value]) => value instanceof Map)
+    .filter(([, value]) => isMap(value))
     .map(([field]) => field);
   const header = { lastModified, cacheControl, fields: record.value === null ? null : fields, maps, parts };
   const text = encoder.encode(JSON.stringify(header));
@@ -66,6 +66,11 @@ export function unpackRecord(packed: Uint8Array): NextRecord {
     at += size;
   }
   return cacheControl === undefined ? { lastModified, value: fields } : { lastModified, cacheControl, value: fields };
+}
+
+/** Whether it is a `Map`, of this realm or of another. */
+function isMap(value: unknown): value is Map<string, Uint8Array> {
+  return Object.prototype.toString.call(value) === '[object Map]';
 }
 
 /** Next.js expects a `Buffer` in Node; edge runtimes have none. */

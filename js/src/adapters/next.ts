@@ -1,4 +1,4 @@
-// A `cacheHandler` for Next.js 14 to 16: pages, route handlers, responses of `fetch`, optimised images.
+// A `cacheHandler` for Next.js: pages, route handlers, responses of `fetch`, optimised images.
 
 import type { CacheOptions } from 'wasmcached';
 import { packRecord, unpackRecord, type NextRecord } from './next-record.js';
