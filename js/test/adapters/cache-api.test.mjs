@@ -143,11 +143,8 @@ describe('the same steps elsewhere', () => {
 
   it.each(Object.keys(CONVERSATIONS))('%s', async (name) => {
     const conversation = CONVERSATIONS[name];
-    const theirs = await workers.perform(
-      'cache',
-      conversation.map(([step]) => step),
-      name,
-    );
+    const steps = conversation.map(([step]) => step);
+    const [theirs, there] = [await workers.perform('cache', steps, name), await workers.perform('our cache', steps)];
     const standardCache = await undici.caches.open(name);
     const ours = new ResponseCache(new Cache({ maxSize: MIB }));
     for (const [index, [step, followed]] of conversation.entries()) {
@@ -155,7 +152,9 @@ describe('the same steps elsewhere', () => {
       const standard = comparable(await performCache(standardCache, step, undici));
       const our = comparable(await performCache(ours, step));
       if (followed === undefined) expect([step, worker]).toEqual([step, standard]);
-      expect([step, our]).toEqual([step, followed === 'workers' ? worker : standard]);
+      const expected = followed === 'workers' ? worker : standard;
+      expect([step, our]).toEqual([step, expected]);
+      expect([step, comparable(there[index])]).toEqual([step, expected]);
     }
   });
 

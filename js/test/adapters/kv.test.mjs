@@ -154,10 +154,11 @@ describe('KV', () => {
       'kv',
       clean[0].value.keys.map((key) => ['delete', key.name]),
     );
-    const theirs = await workers.perform('kv', steps);
+    const [theirs, there] = [await workers.perform('kv', steps), await workers.perform('our kv', steps)];
     for (const [index, step] of steps.entries()) {
       const our = JSON.parse(JSON.stringify(await performKv(ours, step)));
       expect([step, seconds(our)]).toEqual([step, seconds(theirs[index])]);
+      expect([step, seconds(there[index])]).toEqual([step, seconds(theirs[index])]);
     }
   });
 

@@ -1,15 +1,30 @@
-// Starts workerd with the worker of faces-worker.mjs.
+// Starts workerd with the worker of faces-worker.mjs, bundled as by wrangler.
 
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
 import { Miniflare } from 'miniflare';
-
-const path = (name) => fileURLToPath(new URL(name, import.meta.url));
 
 /** Returns a function that performs steps in workerd, and one that ends it. */
 export async function startWorkers() {
+  const folder = mkdtempSync(join(tmpdir(), 'wasmcached-faces-'));
+  await build({
+    entryPoints: [fileURLToPath(new URL('faces-worker.mjs', import.meta.url))],
+    outfile: join(folder, 'worker.mjs'),
+    bundle: true,
+    format: 'esm',
+    conditions: ['workerd', 'worker', 'browser'],
+    external: ['*.wasm'],
+  });
+  cpSync(fileURLToPath(import.meta.resolve('wasmcached/store.wasm')), join(folder, 'store.wasm'));
   const miniflare = new Miniflare({
-    modules: ['faces-worker.mjs', 'faces.mjs'].map((name) => ({ type: 'ESModule', path: path(name) })),
-    modulesRoot: path('.'),
+    modules: [
+      { type: 'ESModule', path: join(folder, 'worker.mjs') },
+      { type: 'CompiledWasm', path: join(folder, 'store.wasm') },
+    ],
+    modulesRoot: folder,
     kvNamespaces: ['KV'],
     compatibilityDate: '2026-01-01',
     cf: false,
@@ -20,5 +35,9 @@ export async function startWorkers() {
     const body = JSON.stringify({ kind, name, steps });
     return (await miniflare.dispatchFetch('http://worker/', { method: 'POST', body })).json();
   };
-  return { perform, stop: () => miniflare.dispose() };
+  const stop = async () => {
+    await miniflare.dispose();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  return { perform, stop };
 }
