@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 
-suite('an app of Next.js', { timeout: 240_000 }, () => {
+suite('an app of Next.js', { timeout: 600_000 }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'wasmcached-next-'));
   const logFile = join(folder, 'handler.log');
   const counts = {};
@@ -82,10 +82,8 @@ suite('an app of Next.js', { timeout: 240_000 }, () => {
       await revalidate(revalidation);
       const second = await changed(() => page(path, id), first);
       assert.equal(await page(path, id), second);
-      assert.ok(
-        logged(new RegExp(`^${kind} set`)) > 0 && logged(new RegExp(`^${kind} hit`)) > 0,
-        readFileSync(logFile, 'utf8'),
-      );
+      // Pages of the build are not asked for: the first request misses.
+      for (const event of ['miss', 'set', 'hit']) assert.ok(logged(new RegExp(`^${kind} ${event}`)) > 0, `${kind} ${event}`);
     });
   }
 
