@@ -1,12 +1,16 @@
 // The operations on entries, which a cache and its namespaces have.
 
-import type { BytesLike } from './bytes.js';
+import { bytesOf, type BytesLike } from './bytes.js';
+import { codecOf, type BytesCodec, type Codec, type TextCodec } from './codec.js';
 import type { Core } from './core.js';
 import { Mode, Outcome } from './engine.js';
-import { KeyHandle, ROOT, type Key } from './keys.js';
-import type { SetOptions } from './options.js';
+import { fetchArguments, type FetchedOptions, type FetchForm, type FetchOptions, type FetchSource, type Loader } from './fetch.js';
+import { BYTES_TAG, KeyHandle, nameOf, ROOT, type Key } from './keys.js';
+import type { Namespace, NamespaceOptions } from './namespace.js';
+import { duration, type SetOptions } from './options.js';
 import { pages, prefixBytes, type Listed } from './scan.js';
 import type { Spaces } from './spaces.js';
+import { CacheView } from './view.js';
 
 /** What is known of an entry. */
 export interface EntryInfo {
@@ -29,6 +33,16 @@ export interface CountOptions {
   ttl?: number | undefined;
 }
 
+/** Options of {@link Entries.scan}. */
+export interface ScanOptions {
+  /** Only keys that begin with it. */
+  prefix?: BytesLike;
+  /** Keys of a page; default 1000. */
+  count?: number;
+  /** That of the page before. */
+  cursor?: number | undefined;
+}
+
 /** A page of {@link Entries.scan}. */
 export interface ScanResult {
   /** The keys of the page: at most `count` and those in the same bucket, sometimes none. */
@@ -49,13 +63,16 @@ export abstract class Entries {
   protected readonly spaces: Spaces;
   /** The name among the namespaces of the cache; empty for the cache itself. */
   readonly #name: string;
+  /** Default time to live; that of the cache if it is undefined. */
+  readonly #ttl: number | undefined;
   readonly #hasCallback: boolean;
 
   /** @internal */
-  constructor(core: Core, spaces: Spaces, name: string) {
+  constructor(core: Core, spaces: Spaces, name: string, ttl: number | undefined) {
     this.core = core;
     this.spaces = spaces;
     this.#name = name;
+    this.#ttl = ttl === undefined ? undefined : duration(ttl);
     this.#hasCallback = core.options.onEvict !== undefined;
   }
 
@@ -122,7 +139,10 @@ export abstract class Entries {
   /** Stores several values. */
   setMany(entries: Iterable<readonly [Key, BytesLike]>, options?: SetOptions): this {
     const { store } = this.core;
-    const outcome = store.setMany(this.#space, entries, flagsOf(options), this.core.expiryOf(options?.ttl));
+    // The store keeps them in its window meanwhile, which code of the iterable could use.
+    const pairs = Array.from(entries, ([key, value]) => [key, value] as const);
+    for (const [key] of pairs) this.#outdate(key);
+    const outcome = store.setMany(this.#spaceToStore, pairs, flagsOf(options), this.#expiryOf(options));
     this.#after();
     this.#check(outcome);
     return this;
@@ -157,6 +177,49 @@ export abstract class Entries {
     return 'stored';
   }
 
+  /**
+   * The value; on a miss, that which `loader` loads, and which is then stored. Callers of the same key at the same time share one
+   * call of the loader; its error reaches all of them and is not stored. With `stale`, an entry lives `ttl` + `stale`: in its last
+   * `stale` milliseconds each caller gets the old value at once, and one of them loads a new one in the background.
+   */
+  fetch(key: Key, loader: Loader<Uint8Array, BytesLike>): Promise<Uint8Array | undefined>;
+  fetch(key: Key, options: FetchOptions, loader: Loader<Uint8Array, BytesLike>): Promise<Uint8Array | undefined>;
+  async fetch(
+    key: Key,
+    ...rest: [Loader<Uint8Array, BytesLike>] | [FetchOptions, Loader<Uint8Array, BytesLike>]
+  ): Promise<Uint8Array | undefined> {
+    return this.fetchAs<Uint8Array, BytesLike>(
+      { get: (at) => this.get(at), encode: (loaded) => bytesOf(loaded, 'a loaded value').slice(), decode: (bytes) => bytes.slice() },
+      key,
+      ...fetchArguments(rest),
+    );
+  }
+
+  /** @internal */
+  fetchAs<V, L>(form: FetchForm<V, L>, key: Key, options: FetchOptions, loader: Loader<V, L>): Promise<V | undefined> {
+    // A namespace has a number from now on, so that its being cleared meanwhile shows.
+    void this.#spaceToStore;
+    const source: FetchSource<V, L> = {
+      ...form,
+      idOf: (at) => this.#idOf(at),
+      getRemainingTTL: (at) => this.getRemainingTTL(at),
+      store: (at, bytes, fetched) => this.#storeFetched(at, bytes, fetched),
+      delete: (at) => this.delete(at),
+    };
+    return this.core.flights.fetch(source, key, options, loader);
+  }
+
+  /**
+   * The same entries with values of another type: `json`, `text`, `v8` (what `structuredClone` can copy, with `node:v8`), or by a
+   * codec of yours: `{ encode, decode }`, or `{ stringify, parse }` as superjson and devalue have it.
+   */
+  as(codec: 'text'): CacheView<string>;
+  as<V = unknown>(codec: 'json' | 'v8'): CacheView<V>;
+  as<V>(codec: BytesCodec<V> | TextCodec<V>): CacheView<V>;
+  as<V>(codec: Codec<V>): CacheView<V> {
+    return new CacheView<V>(this, codecOf(codec));
+  }
+
   /** Adds to a decimal number of 64 bits, which wraps at its end. Returns the sum: a bigint if it is no safe integer. */
   incr(key: Key, options: CountOptions | number | bigint = {}): number | bigint | undefined {
     return this.#count(key, options, false);
@@ -169,6 +232,7 @@ export abstract class Entries {
 
   /** Removes an entry; returns whether there was one. */
   delete(key: Key): boolean {
+    this.#outdate(key);
     const isDeleted = this.core.store.delete(this.#space, key);
     this.#after();
     return isDeleted;
@@ -176,14 +240,16 @@ export abstract class Entries {
 
   /** Removes several entries; returns how many there were. */
   deleteMany(keys: Iterable<Key>): number {
-    const deleted = this.core.store.deleteMany(this.#space, [...keys]);
+    const all = [...keys];
+    for (const key of all) this.#outdate(key);
+    const deleted = this.core.store.deleteMany(this.#space, all);
     this.#after();
     return deleted;
   }
 
   /** Gives an entry a new time to live (default: the cache's) without reading it; returns whether there is one. */
   touch(key: Key, options?: { ttl?: number | undefined }): boolean {
-    const isTouched = this.core.store.touch(this.#space, key, this.core.expiryOf(options?.ttl));
+    const isTouched = this.core.store.touch(this.#space, key, this.#expiryOf(options));
     this.#after();
     return isTouched;
   }
@@ -210,7 +276,7 @@ export abstract class Entries {
   }
 
   /** A page of keys that begin with `prefix`. Each call takes a bounded time; it is no use of the entries. */
-  scan(options: { prefix?: BytesLike; count?: number; cursor?: number | undefined } = {}): ScanResult {
+  scan(options: ScanOptions = {}): ScanResult {
     const { prefix = '', count = 1000, cursor = 0 } = options;
     const space = this.#space;
     const page = this.core.store.scan(cursor, prefixBytes(space, prefix), count, false);
@@ -244,10 +310,14 @@ export abstract class Entries {
   /** Removes all entries, or those whose keys begin with `prefix`. */
   clear(prefix?: BytesLike): void {
     if (prefix === undefined) return this.clearAll();
+    this.#outdatePrefix(prefix);
     for (const page of pages(this.core.store, this.#space, prefix, false)) {
       for (const { key } of page) this.core.store.delete(this.#space, key);
     }
   }
+
+  /** A part with keys of its own, which is cleared at once. */
+  abstract namespace(name: string, options?: NamespaceOptions): Namespace;
 
   /** @internal */
   protected abstract clearAll(): void;
@@ -257,22 +327,71 @@ export abstract class Entries {
     return this.#name;
   }
 
+  /** @internal */
+  protected get defaultTtl(): number | undefined {
+    return this.#ttl;
+  }
+
   get #space(): number {
     return this.#name === '' ? ROOT : this.spaces.numberOf(this.#name);
   }
 
+  get #spaceToStore(): number {
+    return this.#name === '' ? ROOT : this.spaces.numberFor(this.#name);
+  }
+
+  #expiryOf(options: { ttl?: number | undefined } | undefined): number {
+    return this.core.expiryOf(options?.ttl ?? this.#ttl);
+  }
+
+  /** The entries as they are when they are listed: a page may be older. */
   *#listed(prefix: BytesLike, withValues: boolean): Generator<Listed, void, undefined> {
     const { started } = this.core;
     if (started === undefined) return;
-    for (const page of pages(started, this.#space, prefix, withValues)) yield* page;
+    const space = this.#space;
+    for (const page of pages(started, space, prefix, withValues)) {
+      const { changes } = started;
+      for (const listed of page) {
+        if (started.isRetired || space !== this.#space) return;
+        if (started.changes === changes && listed.expires === 0) yield listed;
+        else {
+          const value = started.read(space, listed.key, false)?.value;
+          if (value !== undefined) yield { ...listed, value };
+        }
+      }
+    }
   }
 
   #store(key: Key, value: BytesLike, mode: number, options?: SetOptions, unique?: bigint): number {
     const { core } = this;
-    const expires = mode === Mode.append || mode === Mode.prepend ? 0 : core.expiryOf(options?.ttl);
-    const outcome = core.store.store(this.#space, key, value, mode, flagsOf(options), expires, unique);
+    const expires = mode === Mode.append || mode === Mode.prepend ? 0 : this.#expiryOf(options);
+    const outcome = core.store.store(this.#spaceToStore, key, value, mode, flagsOf(options), expires, unique);
+    if (outcome === Outcome.done || outcome === Outcome.tooLarge) this.#outdate(key);
     this.#after();
     return outcome;
+  }
+
+  #storeFetched(key: Key, bytes: Uint8Array, { ttl, stale = 0, flags }: FetchedOptions): boolean {
+    const life = duration(ttl ?? this.#ttl ?? this.core.options.ttl);
+    const outcome = this.#store(key, bytes, Mode.set, { ttl: life === 0 ? 0 : life + duration(stale), flags });
+    return outcome === Outcome.done;
+  }
+
+  #idOf(key: Key): string {
+    return `${this.#space}:${nameOf(key)}`;
+  }
+
+  /** What is being loaded for this key is older than its entry from now on. */
+  #outdate(key: Key): void {
+    const { flights } = this.core;
+    if (flights.areSome) flights.outdate(this.#idOf(key));
+  }
+
+  #outdatePrefix(prefix: BytesLike): void {
+    const head = `${this.#space}:`;
+    // Keys and prefixes that are no text may or may not match.
+    const fits = (name: string): boolean => typeof prefix !== 'string' || name.startsWith(prefix) || name.startsWith(BYTES_TAG);
+    this.core.flights.outdateAll((id) => id.startsWith(head) && fits(id.slice(head.length)));
   }
 
   #isStored(outcome: number): boolean {
@@ -285,6 +404,7 @@ export abstract class Entries {
     const { by = 1, initial, ttl } = typeof options === 'object' ? options : { by: options };
     const { store } = this.core;
     const result = store.add(this.#space, key, counter('by', by), subtracts);
+    if (typeof result === 'bigint') this.#outdate(key);
     this.#after();
     if (typeof result === 'bigint') return safe(result);
     if (result === Outcome.nonNumeric) {

@@ -1,7 +1,7 @@
 // Walks over the entries of a cache or of a namespace, page by page.
 
 import { bytesOf, type BytesLike } from './bytes.js';
-import { ROOT } from './keys.js';
+import { ROOT, SPACE_TAG } from './keys.js';
 import type { ScannedEntry } from './records.js';
 import { prefixOf } from './spaces.js';
 import type { Store } from './store.js';
@@ -17,7 +17,7 @@ const PAGE_ENTRIES_WITH_VALUES = 64;
 /** The beginning of the stored keys that begin with `prefix` in a namespace. */
 export function prefixBytes(space: number, prefix: BytesLike): Uint8Array {
   const own = bytesOf(prefix, 'a prefix');
-  if (space === ROOT) return own;
+  if (space === ROOT && !(own[0]! >= SPACE_TAG)) return own;
   const head = prefixOf(space);
   const both = new Uint8Array(head.length + own.length);
   both.set(head);

@@ -83,6 +83,7 @@ export class Store {
   /** Reads that the engine counted as hits, and whose entry had expired. */
   #expiredHits = 0;
   #isRetired = false;
+  #changes = 0;
 
   /** Throws a `RangeError` if the runtime does not grant the memory. */
   constructor(module: WebAssembly.Module, options: StoreOptions) {
@@ -111,6 +112,11 @@ export class Store {
   /** Marks the instance as unusable. */
   retire(): void {
     this.#isRetired = true;
+  }
+
+  /** Grows with each call that may change an entry. */
+  get changes(): number {
+    return this.#changes;
   }
 
   /** Bytes of linear memory. The system provides most of them only when they are first written. */
@@ -173,6 +179,7 @@ export class Store {
   /** Stores a value; an {@link Outcome}. `unique` stores only if the entry has that one. */
   store(space: number, key: Key, value: BytesLike, mode: number, flags: number, expires: number, unique?: bigint): number {
     const ready = this.#ready(value);
+    this.#changes++;
     this.#canExpire ||= expires !== 0;
     if (expires !== 0 || --this.#storesLeft <= 0 || (mode !== Mode.set && this.#canExpire)) this.#tick();
     if (ready.length > this.#itemBytesMax) return this.#refuse(space, key, mode);
@@ -201,6 +208,7 @@ export class Store {
 
   /** Removes the key; returns whether it had a value. */
   delete(space: number, key: Key): boolean {
+    this.#changes++;
     this.#tickIfNeeded();
     return this.#change(space, key, this.#exports.remove) === Outcome.done;
   }
@@ -214,6 +222,7 @@ export class Store {
 
   /** Adds to a number, or subtracts; the number, or an {@link Outcome} that says why not. */
   add(space: number, key: Key, delta: bigint, subtracts: boolean): bigint | number {
+    this.#changes++;
     this.#tickIfNeeded();
     const [low, high] = halves(delta);
     const add = (length: number): number => this.#exports.add(length, low, high, subtracts ? 1 : 0);
@@ -245,6 +254,7 @@ export class Store {
 
   /** Stores several values, in one crossing for each window full; an {@link Outcome}, of the first that was not stored. */
   setMany(space: number, entries: Iterable<readonly [Key, BytesLike]>, flags: number, expires: number): number {
+    this.#changes++;
     this.#canExpire ||= expires !== 0;
     this.#tick();
     let [at, count] = [this.#windowAt - WORD_BYTES, 0];
@@ -278,6 +288,7 @@ export class Store {
 
   /** Removes several keys, in one crossing for each 256; returns how many had a value. */
   deleteMany(space: number, keys: readonly Key[]): number {
+    this.#changes++;
     this.#tick();
     let removed = 0;
     for (let from = 0; from < keys.length; from += MANY_KEYS) {
