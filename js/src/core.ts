@@ -17,7 +17,7 @@ export interface Host {
 }
 
 /** Milliseconds of a tick, the unit of time in the engine. */
-const TICK_MS = 50;
+export const TICK_MS = 50;
 const TICKS_MAX = 0xffff_ffff;
 
 /** See the first lines of this file. A new one has no memory: the first use instantiates the engine. */
@@ -86,8 +86,12 @@ export class Core {
     if (milliseconds === 0) return 0;
     // The origin is that of the store.
     void this.store;
-    const ticks = Math.ceil((this.#milliseconds() + milliseconds - this.#origin) / TICK_MS);
-    return Math.min(Math.max(ticks, 1), TICKS_MAX);
+    return Math.min(Math.max(Math.ceil((this.age + milliseconds) / TICK_MS), 1), TICKS_MAX);
+  }
+
+  /** Milliseconds since tick 0. */
+  get age(): number {
+    return this.#milliseconds() - this.#origin;
   }
 
   /** Milliseconds until a tick; `Infinity` if it is 0. */

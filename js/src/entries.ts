@@ -9,7 +9,10 @@ import { BYTES_TAG, KeyHandle, nameOf, ROOT, type Key } from './keys.js';
 import type { Namespace, NamespaceOptions } from './namespace.js';
 import { duration, type SetOptions } from './options.js';
 import { pages, prefixBytes, type Listed } from './scan.js';
+import { parseRecords } from './records.js';
+import { Dump, joined, Loading, type LoadResult } from './snapshot.js';
 import type { Spaces } from './spaces.js';
+import type { Store } from './store.js';
 import { CacheView } from './view.js';
 
 /** What is known of an entry. */
@@ -280,22 +283,26 @@ export abstract class Entries {
     const { prefix = '', count = 1000, cursor = 0 } = options;
     const space = this.#space;
     const page = this.core.store.scan(cursor, prefixBytes(space, prefix), count, false);
-    return { keys: page.entries.filter((entry) => entry.space === space).map(({ key }) => key), cursor: page.cursor };
+    const entries = parseRecords(page.records, page.count, false).filter((entry) => entry.space === space);
+    return { keys: entries.map(({ key }) => key), cursor: page.cursor };
   }
 
-  /** The keys. An entry that exists all the while appears once, whatever is stored meanwhile; it is no use of it. */
-  *keys(prefix: BytesLike = ''): Generator<string | Uint8Array, void, undefined> {
-    for (const { key } of this.#listed(prefix, false)) yield key;
+  /**
+   * The keys. An entry that exists all the while appears once, whatever is stored meanwhile; what was deleted meanwhile does not
+   * appear. It is no use of the entries.
+   */
+  keys(prefix: BytesLike = ''): Generator<string | Uint8Array, void, undefined> {
+    return this.#listed(prefix, false, ({ key }) => key);
   }
 
   /** The values; see {@link Entries.keys}. */
-  *values(prefix: BytesLike = ''): Generator<Uint8Array, void, undefined> {
-    for (const { value } of this.#listed(prefix, true)) yield value!;
+  values(prefix: BytesLike = ''): Generator<Uint8Array, void, undefined> {
+    return this.#listed(prefix, true, ({ value }) => value!);
   }
 
   /** The entries; see {@link Entries.keys}. */
-  *entries(prefix: BytesLike = ''): Generator<[string | Uint8Array, Uint8Array], void, undefined> {
-    for (const { key, value } of this.#listed(prefix, true)) yield [key, value!];
+  entries(prefix: BytesLike = ''): Generator<[string | Uint8Array, Uint8Array], void, undefined> {
+    return this.#listed(prefix, true, ({ key, value }) => [key, value!]);
   }
 
   [Symbol.iterator](): Generator<[string | Uint8Array, Uint8Array], void, undefined> {
@@ -318,6 +325,46 @@ export abstract class Entries {
 
   /** A part with keys of its own, which is cleared at once. */
   abstract namespace(name: string, options?: NamespaceOptions): Namespace;
+
+  /** All entries and those of the namespaces in it as one snapshot, for {@link Entries.load}. */
+  dump(): Uint8Array {
+    return joined([...this.dumpChunks()]);
+  }
+
+  /** {@link Entries.dump} in pieces, for large caches: an entry that exists all the while is in one of them. */
+  *dumpChunks(): Generator<Uint8Array, void, undefined> {
+    yield* new Dump(this.core, this.spaces, this.#name).chunks();
+  }
+
+  /**
+   * Adds the entries of a snapshot to those that are there. Times to live go on while nobody has loaded it. A damaged snapshot is
+   * refused as a whole.
+   */
+  load(snapshot: ArrayBuffer | ArrayBufferView): LoadResult {
+    const loading = new Loading(this.core, this.spaces, this.#name);
+    const frames = [...loading.frames(bytesOf(noText(snapshot), 'a snapshot'))];
+    loading.end();
+    for (const frame of frames) this.#loadFrame(loading, frame);
+    return loading.result;
+  }
+
+  /** {@link Entries.load} of pieces of any length. The pieces before a damaged one are loaded. */
+  async loadChunks(
+    chunks: Iterable<ArrayBuffer | ArrayBufferView> | AsyncIterable<ArrayBuffer | ArrayBufferView>,
+  ): Promise<LoadResult> {
+    const loading = new Loading(this.core, this.spaces, this.#name);
+    for await (const chunk of chunks) {
+      for (const frame of loading.frames(bytesOf(noText(chunk), 'a snapshot'))) this.#loadFrame(loading, frame);
+    }
+    loading.end();
+    return loading.result;
+  }
+
+  #loadFrame(loading: Loading, frame: Uint8Array): void {
+    this.core.flights.outdateAll(() => true);
+    loading.load(frame);
+    this.#after();
+  }
 
   /** @internal */
   protected abstract clearAll(): void;
@@ -344,8 +391,8 @@ export abstract class Entries {
     return this.core.expiryOf(options?.ttl ?? this.#ttl);
   }
 
-  /** The entries as they are when they are listed: a page may be older. */
-  *#listed(prefix: BytesLike, withValues: boolean): Generator<Listed, void, undefined> {
+  /** Parts of the entries as they are when they are listed: a page may be older. */
+  *#listed<T>(prefix: BytesLike, withValues: boolean, part: (entry: Listed) => T): Generator<T, void, undefined> {
     const { started } = this.core;
     if (started === undefined) return;
     const space = this.#space;
@@ -353,13 +400,15 @@ export abstract class Entries {
       const { changes } = started;
       for (const listed of page) {
         if (started.isRetired || space !== this.#space) return;
-        if (started.changes === changes && listed.expires === 0) yield listed;
-        else {
-          const value = started.read(space, listed.key, false)?.value;
-          if (value !== undefined) yield { ...listed, value };
-        }
+        const current = started.changes === changes && listed.expires === 0 ? listed : this.#current(started, listed);
+        if (current !== undefined) yield part(current);
       }
     }
+  }
+
+  #current(store: Store, listed: Listed): Listed | undefined {
+    const value = store.read(listed.space, listed.key, false)?.value;
+    return value === undefined ? undefined : { ...listed, value };
   }
 
   #store(key: Key, value: BytesLike, mode: number, options?: SetOptions, unique?: bigint): number {
@@ -440,6 +489,11 @@ export abstract class Entries {
     if (this.#hasCallback) this.core.report(this.spaces);
     if (this.spaces.isUsed) this.spaces.maintain(this.core.store);
   }
+}
+
+function noText<T>(snapshot: T): T {
+  if (typeof snapshot === 'string') throw new TypeError('a snapshot is bytes, not text; read the file without an encoding');
+  return snapshot;
 }
 
 function flagsOf(options: SetOptions | undefined): number {

@@ -67,11 +67,15 @@ export function nameOf(key: Key): string {
 
 /** The bytes as text, if they are UTF-8. */
 function textOf(bytes: Uint8Array): string | undefined {
-  let isAscii = true;
-  for (let i = 0; i < bytes.length && isAscii; i++) isAscii = bytes[i]! < 0x80;
   const text = utf8().decode(bytes);
   // Bytes that are no UTF-8 are decoded to replacement characters, which encode to other bytes.
-  return isAscii || same(utf8().encode(text), bytes) ? text : undefined;
+  return isAscii(bytes, 0, bytes.length) || same(utf8().encode(text), bytes) ? text : undefined;
+}
+
+/** Whether all of these bytes are ASCII. */
+export function isAscii(bytes: Uint8Array, from: number, to: number): boolean {
+  for (let i = from; i < to; i++) if (bytes[i]! >= 0x80) return false;
+  return true;
 }
 
 function same(one: Uint8Array, other: Uint8Array): boolean {

@@ -1,6 +1,7 @@
 // The numbers of namespaces. A cleared namespace loses its number; entries of that number are removed piece by piece.
 
 import { ROOT, SPACE_BYTES, SPACE_TAG } from './keys.js';
+import { parseRecords } from './records.js';
 import type { Store } from './store.js';
 
 /** Entries that one piece of the removal looks at. */
@@ -87,7 +88,7 @@ export class Spaces {
       this.#cursor = 0;
     }
     const page = store.scan(this.#cursor, TAG, PIECE_ENTRIES, false);
-    for (const { space, key } of page.entries) if (this.#leaving.has(space)) store.delete(space, key);
+    for (const { space, key } of parseRecords(page.records, page.count, false)) if (this.#leaving.has(space)) store.delete(space, key);
     if (page.cursor === undefined) this.#leaving.clear();
     else this.#cursor = page.cursor;
   }

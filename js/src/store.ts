@@ -6,7 +6,7 @@ import { bytesOf, describe, hasLoneSurrogate, type BytesLike } from './bytes.js'
 import { Mode, Outcome, SCAN_END, SEED_WORDS, Word, type EngineExports } from './engine.js';
 import { keyBytes, KEY_BYTES_MAX, ROOT, SPACE_BYTES, SPACE_TAG, wrongLength, type Key } from './keys.js';
 import { Views } from './memory.js';
-import { parseRecords, parseDepartures, type Departed, type ScannedEntry } from './records.js';
+import { parseDepartures, type Departed } from './records.js';
 import { explain } from './runtime-errors.js';
 
 /** The arguments that create an instance. */
@@ -42,7 +42,9 @@ export interface StoreSummary {
 
 /** A page of a scan. */
 export interface ScanPage {
-  readonly entries: ScannedEntry[];
+  /** The records of the entries; see {@link parseRecords}. */
+  readonly records: Uint8Array<ArrayBuffer>;
+  readonly count: number;
   /** The cursor for the next page, or `undefined` after the last. */
   readonly cursor: number | undefined;
 }
@@ -54,8 +56,8 @@ type Value = string | Uint8Array;
 const WINDOW_BYTES_KEPT = 64 * 1024;
 /** A word in front of the window takes the length of a key. */
 const WORD_BYTES = 4;
-/** Bytes in front of each key of `setMany`. */
-const ROW_BYTES = 16;
+/** Bytes in front of each key of `setMany`: the length of the value, flags, expiry, and the length of the key. */
+export const ROW_BYTES = 16;
 /** Keys of this length and more are written by the encoder: for shorter ones a loop is faster. */
 const LOOP_LENGTH_MAX = 24;
 /** Stores without a time to live between two looks at the clock. */
@@ -286,6 +288,20 @@ export class Store {
     return flush();
   }
 
+  /**
+   * Stores entries that lie one behind the other in the form of `set_many`; returns how many were stored. Those behind one that is
+   * refused are not tried.
+   */
+  setRows(rows: Uint8Array, count: number): number {
+    if (count === 0) return 0;
+    this.#changes++;
+    this.#canExpire = true;
+    this.#tick();
+    this.#reserve(rows.length);
+    this.#views.bytes.set(rows, this.#windowAt - WORD_BYTES);
+    return this.#call(() => this.#exports.set_many(count)) >>> 0;
+  }
+
   /** Removes several keys, in one crossing for each 256; returns how many had a value. */
   deleteMany(space: number, keys: readonly Key[]): number {
     this.#changes++;
@@ -308,7 +324,7 @@ export class Store {
     const found = this.#call(() => this.#exports.scan(low, high, prefix.length, count, withValues ? 1 : 0)) >>> 0;
     const records = this.#views.copyOf(this.#word(Word.recordsAt), this.#word(Word.recordsBytes));
     const next = this.#word(Word.cursor) + this.#word(Word.cursor + 1) * SCAN_END;
-    return { entries: parseRecords(records, found, withValues), cursor: next >= SCAN_END ? undefined : next };
+    return { records, count: found, cursor: next >= SCAN_END ? undefined : next };
   }
 
   /** Entries that were evicted or found to be expired since the last call. */

@@ -8,4 +8,5 @@ export type { FetchOptions, FetchStatus, Loader, LoaderContext, LoaderSignal, Si
 export type { Key, KeyHandle } from './keys.js';
 export type { Namespace, NamespaceOptions } from './namespace.js';
 export type { CacheOptions, EvictionReason, SetOptions } from './options.js';
+export type { LoadResult } from './snapshot.js';
 export type { CacheView, ViewEntryInfo } from './view.js';
