@@ -47,6 +47,9 @@ pub(crate) enum Guest {
     /// The guest that measures the store from inside.
     #[allow(dead_code, reason = "the host's build script never embeds it")]
     Bench,
+    /// The guest of the playground in a page: that of the npm package, with a map of the memory.
+    #[allow(dead_code, reason = "the host's build script never embeds it")]
+    Playground,
 }
 
 impl Guest {
@@ -60,6 +63,7 @@ impl Guest {
             Self::JavaScript => "wasmcached-javascript.wasm",
             Self::Cache => "wasmcached-cache.wasm",
             Self::Bench => "wasmcached-bench.wasm",
+            Self::Playground => "wasmcached-playground.wasm",
         }
     }
 
@@ -73,7 +77,13 @@ impl Guest {
             Self::JavaScript => "bindgen",
             Self::Cache => "cache",
             Self::Bench => "bench",
+            Self::Playground => "playground",
         }
+    }
+
+    /// Whether wasm-bindgen's generator reads it.
+    fn is_for_javascript(self) -> bool {
+        matches!(self, Self::JavaScript | Self::Playground)
     }
 
     /// Whether its instances share one memory.
@@ -90,7 +100,7 @@ impl Guest {
     pub(crate) fn flags(self) -> Vec<String> {
         let mut flags = vec![self.features().to_owned()];
         flags.extend(rustc_flags(self));
-        if self == Self::JavaScript {
+        if self.is_for_javascript() {
             flags.push(JAVASCRIPT_FLAG.to_owned());
         }
         flags
@@ -187,7 +197,7 @@ pub(crate) fn cargo_command(
             flags.push(ATOMICS_FLAG.to_owned());
         }
     }
-    if guest == Guest::JavaScript {
+    if guest.is_for_javascript() {
         command.args(["--", JAVASCRIPT_FLAG]);
     }
     command.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));

@@ -110,8 +110,9 @@ export class Core {
     if (onEvict === undefined || this.#isReporting || this.started === undefined) return;
     this.#isReporting = true;
     try {
-      for (let left = this.store.departures(); left.length > 0; left = this.started?.departures() ?? []) {
-        for (const { space, key, value, reason } of left) if (!spaces.isCleared(space)) onEvict(key, value, reason);
+      // The next call reports entries that leave while the callback runs: a callback that stores would go on for ever.
+      for (const { space, key, value, reason } of this.store.departures()) {
+        if (!spaces.isCleared(space)) onEvict(key, value, reason);
       }
     } finally {
       this.#isReporting = false;

@@ -3,7 +3,7 @@
 import { bytesOf, type BytesLike } from './bytes.js';
 import { codecOf, type BytesCodec, type Codec, type TextCodec } from './codec.js';
 import type { Core } from './core.js';
-import { Mode, Outcome } from './engine.js';
+import { Mode, Outcome, SCAN_END } from './engine.js';
 import { fetchArguments, type FetchedOptions, type FetchForm, type FetchOptions, type FetchSource, type Loader } from './fetch.js';
 import { BYTES_TAG, KeyHandle, nameOf, ROOT, type Key } from './keys.js';
 import type { Namespace, NamespaceOptions } from './namespace.js';
@@ -15,7 +15,7 @@ import type { Spaces } from './spaces.js';
 import type { Store } from './store.js';
 import { CacheView } from './view.js';
 
-/** What is known of an entry. */
+/** An entry with everything that is known of it. */
 export interface EntryInfo {
   value: Uint8Array;
   /** The number that was stored with it. */
@@ -50,7 +50,7 @@ export interface ScanOptions {
 export interface ScanResult {
   /** The keys of the page: at most `count` and those in the same bucket, sometimes none. */
   keys: (string | Uint8Array)[];
-  /** What to pass for the next page; `undefined` after the last. */
+  /** The cursor for the next page; `undefined` after the last. */
   cursor: number | undefined;
 }
 
@@ -281,6 +281,10 @@ export abstract class Entries {
   /** A page of keys that begin with `prefix`. Each call takes a bounded time; it is no use of the entries. */
   scan(options: ScanOptions = {}): ScanResult {
     const { prefix = '', count = 1000, cursor = 0 } = options;
+    if (!Number.isInteger(cursor) || cursor < 0 || cursor > SCAN_END) {
+      throw new RangeError(`cursor is ${String(cursor)}; pass that of the page before, or none`);
+    }
+    if (!Number.isInteger(count) || count < 1) throw new RangeError(`count is ${String(count)}; give a number of keys, from 1 on`);
     const space = this.#space;
     const page = this.core.store.scan(cursor, prefixBytes(space, prefix), count, false);
     const entries = parseRecords(page.records, page.count, false).filter((entry) => entry.space === space);
@@ -478,13 +482,13 @@ export abstract class Entries {
     throw new Error(`the cache is full (${maxSize} bytes): ${advice}`);
   }
 
-  /** What follows a read: an entry that had expired was perhaps removed. */
+  /** Must follow a read: an entry that had expired was perhaps removed. */
   #read<T>(result: T): T {
     if (this.#hasCallback) this.core.report(this.spaces);
     return result;
   }
 
-  /** What follows a change. */
+  /** Must follow a change. */
   #after(): void {
     if (this.#hasCallback) this.core.report(this.spaces);
     if (this.spaces.isUsed) this.spaces.maintain(this.core.store);

@@ -63,6 +63,11 @@ export class Views {
     this.#buffer = isNode() && Buffer !== undefined ? Buffer.from(buffer) : undefined;
   }
 
+  /** Bytes of the memory. */
+  get size(): number {
+    return this.#memory.buffer.byteLength;
+  }
+
   /** A copy of these bytes. */
   copy(at: number, length: number): Uint8Array<ArrayBuffer> {
     if (this.#slab === undefined || length > SLAB_COPY_BYTES_MAX) return this.bytes.slice(at, at + length);

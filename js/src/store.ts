@@ -29,7 +29,7 @@ export interface StoredEntry {
   readonly expires: number;
 }
 
-/** What a store counts. */
+/** Counts of a store. */
 export interface StoreSummary {
   items: number;
   usedBytes: number;
@@ -64,6 +64,10 @@ const LOOP_LENGTH_MAX = 24;
 const STORES_PER_TICK = 256;
 /** Keys that cross at a time in `getMany`. */
 const MANY_KEYS = 256;
+/** A key of more bytes is stored under its hash. */
+const SHORT_KEY_BYTES_MAX = 250;
+/** A longer value is no number. */
+const COUNTER_BYTES_MAX = 40;
 /** The length of the value of an entry that is not there. */
 const MISSING = -1;
 
@@ -123,7 +127,7 @@ export class Store {
 
   /** Bytes of linear memory. The system provides most of them only when they are first written. */
   get memoryBytes(): number {
-    return this.#exports.memory.buffer.byteLength;
+    return this.#views.size;
   }
 
   /** Number of entries, expired ones that were not removed yet among them. */
@@ -183,7 +187,7 @@ export class Store {
     const ready = this.#ready(value);
     this.#changes++;
     this.#canExpire ||= expires !== 0;
-    if (expires !== 0 || --this.#storesLeft <= 0 || (mode !== Mode.set && this.#canExpire)) this.#tick();
+    if (expires !== 0 || --this.#storesLeft <= 0 || (this.#canExpire && (mode !== Mode.set || unique !== undefined))) this.#tick();
     if (ready.length > this.#itemBytesMax) return this.#refuse(space, key, mode);
     if (typeof ready !== 'string') this.#reserve(keyBytesMost(key) + ready.length);
     const keyLength = this.#putKey(space, key, ready.length * (typeof ready === 'string' ? 3 : 1));
@@ -226,10 +230,23 @@ export class Store {
   add(space: number, key: Key, delta: bigint, subtracts: boolean): bigint | number {
     this.#changes++;
     this.#tickIfNeeded();
+    if (this.#putKey(space, key, 0) > SHORT_KEY_BYTES_MAX) return this.#addLong(space, key, delta, subtracts);
     const [low, high] = halves(delta);
     const add = (length: number): number => this.#exports.add(length, low, high, subtracts ? 1 : 0);
     const outcome = this.#change(space, key, add);
     return outcome === Outcome.done ? this.#wide(Word.number) : outcome;
+  }
+
+  /** The engine finds no number behind a long key, which lies in front of its value. */
+  #addLong(space: number, key: Key, delta: bigint, subtracts: boolean): bigint | number {
+    const found = this.read(space, key, true);
+    if (found === undefined) return Outcome.missing;
+    const old = counterOf(found.value);
+    if (old === undefined) return Outcome.nonNumeric;
+    const rest = old > delta ? old - delta : 0n;
+    const sum = subtracts ? rest : BigInt.asUintN(64, old + delta);
+    const outcome = this.store(space, key, String(sum), Mode.set, found.flags, found.expires);
+    return outcome === Outcome.done ? sum : outcome;
   }
 
   /** The values of several keys, in one crossing for each 256. */
@@ -334,7 +351,7 @@ export class Store {
     return bytes === 0 ? [] : parseDepartures(this.#views.copyOf(this.#word(Word.recordsAt), bytes));
   }
 
-  /** What the store counts. */
+  /** The counts. */
   summary(): StoreSummary {
     this.#exports.summarize();
     const count = (number: number): number => Number(this.#wide(Word.summary + 2 * number));
@@ -537,6 +554,13 @@ function keyBytesMost(key: Key): number {
 function refuseIllFormed(text: string, name: string): void {
   if (!hasLoneSurrogate(text)) return;
   throw new TypeError(`${name} has half of a surrogate pair, which UTF-8 cannot express; use well-formed text or bytes`);
+}
+
+/** The number that a value is, as memcached reads it: blanks may follow. */
+function counterOf(value: Uint8Array): bigint | undefined {
+  const text = value.length > COUNTER_BYTES_MAX ? '' : String.fromCharCode(...value);
+  const number = /^\d+(?= *$)/.exec(text);
+  return number === null || BigInt(number[0]) >= 2n ** 64n ? undefined : BigInt(number[0]);
 }
 
 function halves(value: bigint): [number, number] {

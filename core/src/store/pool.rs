@@ -260,6 +260,11 @@ impl Pool {
         &mut self.segments[id.0 as usize]
     }
 
+    /// The table entry with this number; `None` if the segment was never taken.
+    pub(super) fn segment_at(&self, number: u32) -> Option<&Segment> {
+        self.segments.get(number as usize)
+    }
+
     /// Number of segments in the table, taken or free.
     pub(super) fn segments(&self) -> u32 {
         self.segments.len() as u32
