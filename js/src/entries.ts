@@ -122,7 +122,7 @@ export abstract class Entries {
 
   /** The values of several keys, in their order. */
   getMany(keys: Iterable<Key>): (Uint8Array<ArrayBuffer> | undefined)[] {
-    return this.#read(this.core.store.getMany(this.#space, [...keys]));
+    return this.#read(this.core.store.getMany(this.#space, Array.isArray(keys) ? keys : [...keys]));
   }
 
   /** A key whose bytes are made once, for keys that are used again and again. */
@@ -501,7 +501,8 @@ function noText<T>(snapshot: T): T {
 }
 
 function flagsOf(options: SetOptions | undefined): number {
-  const flags = options?.flags ?? 0;
+  const flags = options?.flags;
+  if (flags === undefined) return 0;
   if (Number.isInteger(flags) && flags >= 0 && flags <= FLAGS_MAX) return flags;
   throw new RangeError(`flags are ${String(flags)}; give a number of 32 bits, 0 to ${FLAGS_MAX}`);
 }
