@@ -26,7 +26,8 @@ export function describe(value: unknown): string {
   return Object.prototype.toString.call(value).slice(8, -1);
 }
 
-function hasLoneSurrogate(text: string): boolean {
+/** Whether the text has half of a surrogate pair alone. */
+export function hasLoneSurrogate(text: string): boolean {
   const { isWellFormed } = String.prototype as { isWellFormed?: () => boolean };
   return isWellFormed === undefined ? /\p{Surrogate}/u.test(text) : !isWellFormed.call(text);
 }

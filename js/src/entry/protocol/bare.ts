@@ -1,7 +1,8 @@
 // Any other runtime: the package brings no engine, so the program provides one before the first use.
 
 import { Protocol as AnyProtocol, type ProtocolOptions } from '../../protocol.js';
-import { Slot, type EngineBytes, type EngineModule, type EngineResponse } from '../modules.js';
+import { Slot } from '../compile.js';
+import type { EngineBytes, EngineModule, EngineResponse } from '../modules.js';
 
 export type { EngineBytes, EngineModule, EngineResponse };
 

@@ -2,7 +2,7 @@
 
 import { Protocol as AnyProtocol, type ProtocolOptions } from '../../protocol.js';
 import { protocolEngine } from 'engine-data/protocol';
-import { inlined } from '../modules.js';
+import { inlined } from '../compile.js';
 
 const host = { module: /* @__PURE__ */ inlined(protocolEngine), maxSize: 64 * 1024 * 1024 };
 
