@@ -226,7 +226,7 @@ suite('options', () => {
   test('switch what memcached’s flags switch', () => {
     const ask = (options, request) => text(new Protocol(options).execute(request));
     assert.equal(ask({ flush: false }, 'flush_all\r\n'), 'CLIENT_ERROR flush_all not allowed\r\n');
-    assert.equal(ask({}, 'shutdown\r\n'), 'ERROR: shutdown not enabled\r\n');
+    assert.equal(ask({}, 'shutdown\r\n'), 'SERVER_ERROR: shutdown not enabled\r\n');
     assert.match(ask({ cas: false }, 'set a 0 0 1\r\n1\r\ngets a\r\n'), /VALUE a 0 1 0\r\n/);
     const full = new Protocol({ maxSize: 64 * 1024, evictions: false });
     let answer;
