@@ -29,6 +29,11 @@ export async function buildScripts(globals) {
     plugins: [{ name: 'engines', setup: (plugin) => engines(plugin, globals) }],
     logLevel: 'warning',
   });
+  // A chunk that several entries share lies in a folder of its own.
+  for (const file of Object.keys(metafile.outputs).filter((name) => name.startsWith('chunks/'))) {
+    const text = readFileSync(join(dist, file), 'utf8');
+    writeFileSync(join(dist, file), text.replaceAll('"./data/', '"../data/'));
+  }
   for (const path of Object.keys(metafile.outputs)) withoutEmptyImports(join(dist, path));
   for (const [name] of entries) nameTypes(join(dist, `${name}.js`), declarationOf(name));
   await toCommonJs(entries.map(([name]) => `${name}.js`));

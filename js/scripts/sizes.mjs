@@ -14,7 +14,7 @@ const FILE = join(root, 'sizes.json');
 const TOLERANCE = 1.02;
 
 /** Limits in bytes, whatever sizes.json says. */
-export const LIMITS = { tarball: 450_000, 'wasmcached, gzipped': 55_000, 'store.wasm, gzipped': 36_000 };
+export const LIMITS = { tarball: 450_000, 'wasmcached, gzipped': 55_000, 'store.wasm, gzipped': 36_000, 'protocol.wasm, gzipped': 115_000 };
 
 const BEGIN = '<!-- sizes: begin (npm run sizes -- --write) -->';
 const END = '<!-- sizes: end -->';

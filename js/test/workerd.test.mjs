@@ -55,6 +55,12 @@ suite('workerd', () => {
     assert.equal((await ask('cache')).count, 2);
   });
 
+  test('a protocol may be made at the top of a module, but its first use there says what to do', async () => {
+    const { early, later } = await ask('early');
+    assert.match(early, /no randomness at module level.*first inside a request handler/);
+    assert.equal(later, 'none');
+  });
+
   for (const name of names) {
     test(`transcript ${name}`, async (t) => {
       const { error, skipped, cases } = await ask(name);
