@@ -9,7 +9,7 @@ import { encode } from './encoding.mjs';
 import { dist, generated, modules } from './paths.mjs';
 
 /** Inlines what is about as long as its call: the compiler was told to write the smallest code (decision 0083). */
-const SMALL = ['-O3', '--always-inline-max-function-size', '20'];
+const SMALL = ['-O3', '--always-inline-max-function-size', '15'];
 
 /** Each engine: its name in the package, and the file that the build of the guest leaves. */
 const ENGINES = [
