@@ -392,7 +392,7 @@ export abstract class Entries {
   }
 
   #expiryOf(options: { ttl?: number | undefined } | undefined): number {
-    return this.core.expiryOf(options?.ttl ?? this.#ttl);
+    return this.core.expiryOf(options?.ttl === undefined ? this.#ttl : options.ttl);
   }
 
   /** Parts of the entries as they are when they are listed: a page may be older. */
@@ -425,7 +425,7 @@ export abstract class Entries {
   }
 
   #storeFetched(key: Key, bytes: Uint8Array, { ttl, stale = 0, flags }: FetchedOptions): boolean {
-    const life = duration(ttl ?? this.#ttl ?? this.core.options.ttl);
+    const life = duration(ttl === undefined ? (this.#ttl ?? this.core.options.ttl) : ttl);
     const outcome = this.#store(key, bytes, Mode.set, { ttl: life === 0 ? 0 : life + duration(stale), flags });
     return outcome === Outcome.done;
   }
