@@ -392,8 +392,7 @@ export abstract class Entries {
   }
 
   #expiryOf(options: { ttl?: number | undefined } | undefined): number {
-    const ttl = options?.ttl;
-    return this.core.expiryOf(ttl === undefined ? this.#ttl : ttl);
+    return this.core.expiryOf(options?.ttl === undefined ? this.#ttl : options.ttl);
   }
 
   /** Parts of the entries as they are when they are listed: a page may be older. */
