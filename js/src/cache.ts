@@ -2,7 +2,7 @@
 
 import { Core, type Host } from './core.js';
 import { Entries } from './entries.js';
-import { Namespace } from './namespace.js';
+import { Namespace, type NamespaceOptions } from './namespace.js';
 import { checkOptions, type CacheOptions } from './options.js';
 import { Spaces } from './spaces.js';
 
@@ -45,7 +45,7 @@ const NO_STATISTICS: CacheStatistics = {
  */
 export class Cache extends Entries {
   constructor(options: CacheOptions, host: Host) {
-    super(new Core(checkOptions(options, host.maxSize), host), new Spaces(), '');
+    super(new Core(checkOptions(options, host.maxSize), host), new Spaces(), '', undefined);
   }
 
   /** The budget in bytes. */
@@ -69,8 +69,8 @@ export class Cache extends Entries {
   }
 
   /** A part of the cache with keys of its own, which is cleared at once. */
-  namespace(name: string): Namespace {
-    return new Namespace(this.core, this.spaces, '', name);
+  namespace(name: string, options: NamespaceOptions = {}): Namespace {
+    return new Namespace(this.core, this.spaces, '', name, options.ttl);
   }
 
   /** The most important statistics as numbers, since the cache was made or cleared. */
@@ -99,6 +99,7 @@ export class Cache extends Entries {
     // A disposed cache says so.
     void this.core.store;
     this.core.drop();
+    this.core.flights.outdateAll(() => true);
     this.spaces.forget();
   }
 }

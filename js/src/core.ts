@@ -2,6 +2,7 @@
 
 import type { EngineModule } from './entry/modules.js';
 import { Switch } from './engine.js';
+import { Flights } from './fetch.js';
 import { duration, type CheckedOptions } from './options.js';
 import { explained } from './runtime-errors.js';
 import { Store } from './store.js';
@@ -16,12 +17,13 @@ export interface Host {
 }
 
 /** Milliseconds of a tick, the unit of time in the engine. */
-const TICK_MS = 50;
+export const TICK_MS = 50;
 const TICKS_MAX = 0xffff_ffff;
 
 /** See the first lines of this file. A new one has no memory: the first use instantiates the engine. */
 export class Core {
   readonly options: CheckedOptions;
+  readonly flights = new Flights();
   readonly #host: Host;
   /** The time of tick 0. */
   #origin = 0;
@@ -46,7 +48,7 @@ export class Core {
   }
 
   #start(): Store {
-    if (this.#isDisposed) throw new Error('the cache is disposed; make a new one');
+    if (this.#isDisposed) throw disposed();
     const { maxSize, maxItems, maxEntrySize, evictions, cas, onEvict, module } = this.options;
     const switches =
       (evictions ? 0 : Switch.noEvictions) | (cas ? 0 : Switch.noCas) | (onEvict === undefined ? 0 : Switch.departures);
@@ -69,6 +71,7 @@ export class Core {
   dispose(): void {
     this.#isDisposed = true;
     this.drop();
+    this.flights.abort(disposed());
   }
 
   /** The time in ticks. */
@@ -83,8 +86,12 @@ export class Core {
     if (milliseconds === 0) return 0;
     // The origin is that of the store.
     void this.store;
-    const ticks = Math.ceil((this.#milliseconds() + milliseconds - this.#origin) / TICK_MS);
-    return Math.min(Math.max(ticks, 1), TICKS_MAX);
+    return Math.min(Math.max(Math.ceil((this.age + milliseconds) / TICK_MS), 1), TICKS_MAX);
+  }
+
+  /** Milliseconds since tick 0. */
+  get age(): number {
+    return this.#milliseconds() - this.#origin;
   }
 
   /** Milliseconds until a tick; `Infinity` if it is 0. */
@@ -103,11 +110,16 @@ export class Core {
     if (onEvict === undefined || this.#isReporting || this.started === undefined) return;
     this.#isReporting = true;
     try {
-      for (let left = this.store.departures(); left.length > 0; left = this.started?.departures() ?? []) {
-        for (const { space, key, value, reason } of left) if (!spaces.isCleared(space)) onEvict(key, value, reason);
+      // The next call reports entries that leave while the callback runs: a callback that stores would go on for ever.
+      for (const { space, key, value, reason } of this.store.departures()) {
+        if (!spaces.isCleared(space)) onEvict(key, value, reason);
       }
     } finally {
       this.#isReporting = false;
     }
   }
+}
+
+function disposed(): Error {
+  return new Error('the cache is disposed; make a new one');
 }

@@ -1,6 +1,6 @@
-// The exports of the store engine (`wasm/src/cache.rs`), and the numbers that both sides know.
+// The exports of the store engine (`wasm/src/cache/mod.rs`), and the numbers that both sides know.
 
-/** See `wasm/src/cache.rs`. Arguments and results are 32-bit numbers. */
+/** See `wasm/src/cache/mod.rs`. Arguments and results are 32-bit numbers. */
 export interface EngineExports {
   readonly memory: WebAssembly.Memory;
   create(memoryBytes: number, itemBytesMax: number, itemsMax: number, switches: number): number;

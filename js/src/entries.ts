@@ -1,16 +1,23 @@
 // The operations on entries, which a cache and its namespaces have.
 
-import type { BytesLike } from './bytes.js';
+import { bytesOf, type BytesLike } from './bytes.js';
+import { codecOf, type BytesCodec, type Codec, type TextCodec } from './codec.js';
 import type { Core } from './core.js';
-import { Mode, Outcome } from './engine.js';
-import { KeyHandle, ROOT, type Key } from './keys.js';
-import type { SetOptions } from './options.js';
+import { Mode, Outcome, SCAN_END } from './engine.js';
+import { fetchArguments, type FetchedOptions, type FetchForm, type FetchOptions, type FetchSource, type Loader } from './fetch.js';
+import { BYTES_TAG, KeyHandle, nameOf, ROOT, type Key } from './keys.js';
+import type { Namespace, NamespaceOptions } from './namespace.js';
+import { duration, type SetOptions } from './options.js';
 import { pages, prefixBytes, type Listed } from './scan.js';
+import { parseRecords } from './records.js';
+import { Dump, joined, Loading, type LoadResult } from './snapshot.js';
 import type { Spaces } from './spaces.js';
+import type { Store } from './store.js';
+import { CacheView } from './view.js';
 
-/** What is known of an entry. */
+/** An entry with everything that is known of it. */
 export interface EntryInfo {
-  value: Uint8Array;
+  value: Uint8Array<ArrayBuffer>;
   /** The number that was stored with it. */
   flags: number;
   /** Changes whenever the entry is written; for {@link Entries.cas}. 0n without the option `cas`. */
@@ -29,11 +36,21 @@ export interface CountOptions {
   ttl?: number | undefined;
 }
 
+/** Options of {@link Entries.scan}. */
+export interface ScanOptions {
+  /** Only keys that begin with it. */
+  prefix?: BytesLike;
+  /** Keys of a page; default 1000. */
+  count?: number;
+  /** That of the page before. */
+  cursor?: number | undefined;
+}
+
 /** A page of {@link Entries.scan}. */
 export interface ScanResult {
   /** The keys of the page: at most `count` and those in the same bucket, sometimes none. */
-  keys: (string | Uint8Array)[];
-  /** What to pass for the next page; `undefined` after the last. */
+  keys: (string | Uint8Array<ArrayBuffer>)[];
+  /** The cursor for the next page; `undefined` after the last. */
   cursor: number | undefined;
 }
 
@@ -49,18 +66,21 @@ export abstract class Entries {
   protected readonly spaces: Spaces;
   /** The name among the namespaces of the cache; empty for the cache itself. */
   readonly #name: string;
+  /** Default time to live; that of the cache if it is undefined. */
+  readonly #ttl: number | undefined;
   readonly #hasCallback: boolean;
 
   /** @internal */
-  constructor(core: Core, spaces: Spaces, name: string) {
+  constructor(core: Core, spaces: Spaces, name: string, ttl: number | undefined) {
     this.core = core;
     this.spaces = spaces;
     this.#name = name;
+    this.#ttl = ttl === undefined ? undefined : duration(ttl);
     this.#hasCallback = core.options.onEvict !== undefined;
   }
 
   /** A copy of the value, or `undefined`. Small copies share buffers: `slice()` one before you transfer its buffer. */
-  get(key: Key): Uint8Array | undefined {
+  get(key: Key): Uint8Array<ArrayBuffer> | undefined {
     return this.#read(this.core.store.get(this.#space, key));
   }
 
@@ -75,7 +95,7 @@ export abstract class Entries {
   }
 
   /** As {@link Entries.get}, but not a use of the entry. */
-  peek(key: Key): Uint8Array | undefined {
+  peek(key: Key): Uint8Array<ArrayBuffer> | undefined {
     return this.#read(this.core.store.read(this.#space, key, false)?.value);
   }
 
@@ -101,7 +121,7 @@ export abstract class Entries {
   }
 
   /** The values of several keys, in their order. */
-  getMany(keys: Iterable<Key>): (Uint8Array | undefined)[] {
+  getMany(keys: Iterable<Key>): (Uint8Array<ArrayBuffer> | undefined)[] {
     return this.#read(this.core.store.getMany(this.#space, Array.isArray(keys) ? keys : [...keys]));
   }
 
@@ -122,7 +142,10 @@ export abstract class Entries {
   /** Stores several values. */
   setMany(entries: Iterable<readonly [Key, BytesLike]>, options?: SetOptions): this {
     const { store } = this.core;
-    const outcome = store.setMany(this.#space, entries, flagsOf(options), this.core.expiryOf(options?.ttl));
+    // The store keeps them in its window meanwhile, which code of the iterable could use.
+    const pairs = Array.from(entries, ([key, value]) => [key, value] as const);
+    for (const [key] of pairs) this.#outdate(key);
+    const outcome = store.setMany(this.#spaceToStore, pairs, flagsOf(options), this.#expiryOf(options));
     this.#after();
     this.#check(outcome);
     return this;
@@ -157,6 +180,49 @@ export abstract class Entries {
     return 'stored';
   }
 
+  /**
+   * The value; on a miss, that which `loader` loads, and which is then stored. Callers of the same key at the same time share one
+   * call of the loader; its error reaches all of them and is not stored. With `stale`, an entry lives `ttl` + `stale`: in its last
+   * `stale` milliseconds each caller gets the old value at once, and one of them loads a new one in the background.
+   */
+  fetch(key: Key, loader: Loader<Uint8Array, BytesLike>): Promise<Uint8Array | undefined>;
+  fetch(key: Key, options: FetchOptions, loader: Loader<Uint8Array, BytesLike>): Promise<Uint8Array | undefined>;
+  async fetch(
+    key: Key,
+    ...rest: [Loader<Uint8Array, BytesLike>] | [FetchOptions, Loader<Uint8Array, BytesLike>]
+  ): Promise<Uint8Array | undefined> {
+    return this.fetchAs<Uint8Array, BytesLike>(
+      { get: (at) => this.get(at), encode: (loaded) => bytesOf(loaded, 'a loaded value').slice(), decode: (bytes) => bytes.slice() },
+      key,
+      ...fetchArguments(rest),
+    );
+  }
+
+  /** @internal */
+  fetchAs<V, L>(form: FetchForm<V, L>, key: Key, options: FetchOptions, loader: Loader<V, L>): Promise<V | undefined> {
+    // A namespace has a number from now on, so that its being cleared meanwhile shows.
+    void this.#spaceToStore;
+    const source: FetchSource<V, L> = {
+      ...form,
+      idOf: (at) => this.#idOf(at),
+      getRemainingTTL: (at) => this.getRemainingTTL(at),
+      store: (at, bytes, fetched) => this.#storeFetched(at, bytes, fetched),
+      delete: (at) => this.delete(at),
+    };
+    return this.core.flights.fetch(source, key, options, loader);
+  }
+
+  /**
+   * The same entries with values of another type: `json`, `text`, `v8` (what `structuredClone` can copy, with `node:v8`), or by a
+   * codec of yours: `{ encode, decode }`, or `{ stringify, parse }` as superjson and devalue have it.
+   */
+  as(codec: 'text'): CacheView<string>;
+  as<V = unknown>(codec: 'json' | 'v8'): CacheView<V>;
+  as<V>(codec: BytesCodec<V> | TextCodec<V>): CacheView<V>;
+  as<V>(codec: Codec<V>): CacheView<V> {
+    return new CacheView<V>(this, codecOf(codec));
+  }
+
   /** Adds to a decimal number of 64 bits, which wraps at its end. Returns the sum: a bigint if it is no safe integer. */
   incr(key: Key, options: CountOptions | number | bigint = {}): number | bigint | undefined {
     return this.#count(key, options, false);
@@ -169,6 +235,7 @@ export abstract class Entries {
 
   /** Removes an entry; returns whether there was one. */
   delete(key: Key): boolean {
+    this.#outdate(key);
     const isDeleted = this.core.store.delete(this.#space, key);
     this.#after();
     return isDeleted;
@@ -176,20 +243,22 @@ export abstract class Entries {
 
   /** Removes several entries; returns how many there were. */
   deleteMany(keys: Iterable<Key>): number {
-    const deleted = this.core.store.deleteMany(this.#space, [...keys]);
+    const all = [...keys];
+    for (const key of all) this.#outdate(key);
+    const deleted = this.core.store.deleteMany(this.#space, all);
     this.#after();
     return deleted;
   }
 
   /** Gives an entry a new time to live (default: the cache's) without reading it; returns whether there is one. */
   touch(key: Key, options?: { ttl?: number | undefined }): boolean {
-    const isTouched = this.core.store.touch(this.#space, key, this.core.expiryOf(options?.ttl));
+    const isTouched = this.core.store.touch(this.#space, key, this.#expiryOf(options));
     this.#after();
     return isTouched;
   }
 
   /** {@link Entries.touch} and {@link Entries.get}. */
-  getAndTouch(key: Key, options?: { ttl?: number | undefined }): Uint8Array | undefined {
+  getAndTouch(key: Key, options?: { ttl?: number | undefined }): Uint8Array<ArrayBuffer> | undefined {
     return this.touch(key, options) ? this.get(key) : undefined;
   }
 
@@ -210,43 +279,95 @@ export abstract class Entries {
   }
 
   /** A page of keys that begin with `prefix`. Each call takes a bounded time; it is no use of the entries. */
-  scan(options: { prefix?: BytesLike; count?: number; cursor?: number | undefined } = {}): ScanResult {
+  scan(options: ScanOptions = {}): ScanResult {
     const { prefix = '', count = 1000, cursor = 0 } = options;
+    if (!Number.isInteger(cursor) || cursor < 0 || cursor > SCAN_END) {
+      throw new RangeError(`cursor is ${String(cursor)}; pass that of the page before, or none`);
+    }
+    if (!Number.isInteger(count) || count < 1) throw new RangeError(`count is ${String(count)}; give a number of keys, from 1 on`);
     const space = this.#space;
     const page = this.core.store.scan(cursor, prefixBytes(space, prefix), count, false);
-    return { keys: page.entries.filter((entry) => entry.space === space).map(({ key }) => key), cursor: page.cursor };
+    const entries = parseRecords(page.records, page.count, false).filter((entry) => entry.space === space);
+    return { keys: entries.map(({ key }) => key), cursor: page.cursor };
   }
 
-  /** The keys. An entry that exists all the while appears once, whatever is stored meanwhile; it is no use of it. */
-  *keys(prefix: BytesLike = ''): Generator<string | Uint8Array, void, undefined> {
-    for (const { key } of this.#listed(prefix, false)) yield key;
+  /**
+   * The keys. An entry that exists all the while appears once, whatever is stored meanwhile; what was deleted meanwhile does not
+   * appear. It is no use of the entries.
+   */
+  keys(prefix: BytesLike = ''): Generator<string | Uint8Array<ArrayBuffer>, void, undefined> {
+    return this.#listed(prefix, false, ({ key }) => key);
   }
 
   /** The values; see {@link Entries.keys}. */
-  *values(prefix: BytesLike = ''): Generator<Uint8Array, void, undefined> {
-    for (const { value } of this.#listed(prefix, true)) yield value!;
+  values(prefix: BytesLike = ''): Generator<Uint8Array<ArrayBuffer>, void, undefined> {
+    return this.#listed(prefix, true, ({ value }) => value!);
   }
 
   /** The entries; see {@link Entries.keys}. */
-  *entries(prefix: BytesLike = ''): Generator<[string | Uint8Array, Uint8Array], void, undefined> {
-    for (const { key, value } of this.#listed(prefix, true)) yield [key, value!];
+  entries(prefix: BytesLike = ''): Generator<[string | Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>], void, undefined> {
+    return this.#listed(prefix, true, ({ key, value }) => [key, value!]);
   }
 
-  [Symbol.iterator](): Generator<[string | Uint8Array, Uint8Array], void, undefined> {
+  [Symbol.iterator](): Generator<[string | Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>], void, undefined> {
     return this.entries();
   }
 
   /** Calls `work` with each value and key. */
-  forEach(work: (value: Uint8Array, key: string | Uint8Array, cache: this) => void): void {
+  forEach(work: (value: Uint8Array<ArrayBuffer>, key: string | Uint8Array<ArrayBuffer>, cache: this) => void): void {
     for (const [key, value] of this.entries()) work(value, key, this);
   }
 
   /** Removes all entries, or those whose keys begin with `prefix`. */
   clear(prefix?: BytesLike): void {
     if (prefix === undefined) return this.clearAll();
+    this.#outdatePrefix(prefix);
     for (const page of pages(this.core.store, this.#space, prefix, false)) {
       for (const { key } of page) this.core.store.delete(this.#space, key);
     }
+  }
+
+  /** A part with keys of its own, which is cleared at once. */
+  abstract namespace(name: string, options?: NamespaceOptions): Namespace;
+
+  /** All entries and those of the namespaces in it as one snapshot, for {@link Entries.load}. */
+  dump(): Uint8Array {
+    return joined([...this.dumpChunks()]);
+  }
+
+  /** {@link Entries.dump} in pieces, for large caches: an entry that exists all the while is in one of them. */
+  *dumpChunks(): Generator<Uint8Array, void, undefined> {
+    yield* new Dump(this.core, this.spaces, this.#name).chunks();
+  }
+
+  /**
+   * Adds the entries of a snapshot to those that are there. Times to live go on while nobody has loaded it. A damaged snapshot is
+   * refused as a whole.
+   */
+  load(snapshot: ArrayBuffer | ArrayBufferView): LoadResult {
+    const loading = new Loading(this.core, this.spaces, this.#name);
+    const frames = [...loading.frames(bytesOf(noText(snapshot), 'a snapshot'))];
+    loading.end();
+    for (const frame of frames) this.#loadFrame(loading, frame);
+    return loading.result;
+  }
+
+  /** {@link Entries.load} of pieces of any length. The pieces before a damaged one are loaded. */
+  async loadChunks(
+    chunks: Iterable<ArrayBuffer | ArrayBufferView> | AsyncIterable<ArrayBuffer | ArrayBufferView>,
+  ): Promise<LoadResult> {
+    const loading = new Loading(this.core, this.spaces, this.#name);
+    for await (const chunk of chunks) {
+      for (const frame of loading.frames(bytesOf(noText(chunk), 'a snapshot'))) this.#loadFrame(loading, frame);
+    }
+    loading.end();
+    return loading.result;
+  }
+
+  #loadFrame(loading: Loading, frame: Uint8Array): void {
+    this.core.flights.outdateAll(() => true);
+    loading.load(frame);
+    this.#after();
   }
 
   /** @internal */
@@ -257,22 +378,73 @@ export abstract class Entries {
     return this.#name;
   }
 
+  /** @internal */
+  protected get defaultTtl(): number | undefined {
+    return this.#ttl;
+  }
+
   get #space(): number {
     return this.#name === '' ? ROOT : this.spaces.numberOf(this.#name);
   }
 
-  *#listed(prefix: BytesLike, withValues: boolean): Generator<Listed, void, undefined> {
+  get #spaceToStore(): number {
+    return this.#name === '' ? ROOT : this.spaces.numberFor(this.#name);
+  }
+
+  #expiryOf(options: { ttl?: number | undefined } | undefined): number {
+    return this.core.expiryOf(options?.ttl === undefined ? this.#ttl : options.ttl);
+  }
+
+  /** Parts of the entries as they are when they are listed: a page may be older. */
+  *#listed<T>(prefix: BytesLike, withValues: boolean, part: (entry: Listed) => T): Generator<T, void, undefined> {
     const { started } = this.core;
     if (started === undefined) return;
-    for (const page of pages(started, this.#space, prefix, withValues)) yield* page;
+    const space = this.#space;
+    for (const page of pages(started, space, prefix, withValues)) {
+      const { changes } = started;
+      for (const listed of page) {
+        if (started.isRetired || space !== this.#space) return;
+        const current = started.changes === changes && listed.expires === 0 ? listed : this.#current(started, listed);
+        if (current !== undefined) yield part(current);
+      }
+    }
+  }
+
+  #current(store: Store, listed: Listed): Listed | undefined {
+    const value = store.read(listed.space, listed.key, false)?.value;
+    return value === undefined ? undefined : { ...listed, value };
   }
 
   #store(key: Key, value: BytesLike, mode: number, options?: SetOptions, unique?: bigint): number {
     const { core } = this;
-    const expires = mode === Mode.append || mode === Mode.prepend ? 0 : core.expiryOf(options?.ttl);
-    const outcome = core.store.store(this.#space, key, value, mode, flagsOf(options), expires, unique);
+    const expires = mode === Mode.append || mode === Mode.prepend ? 0 : this.#expiryOf(options);
+    const outcome = core.store.store(this.#spaceToStore, key, value, mode, flagsOf(options), expires, unique);
+    if (outcome === Outcome.done || outcome === Outcome.tooLarge) this.#outdate(key);
     this.#after();
     return outcome;
+  }
+
+  #storeFetched(key: Key, bytes: Uint8Array, { ttl, stale = 0, flags }: FetchedOptions): boolean {
+    const life = duration(ttl === undefined ? (this.#ttl ?? this.core.options.ttl) : ttl);
+    const outcome = this.#store(key, bytes, Mode.set, { ttl: life === 0 ? 0 : life + duration(stale), flags });
+    return outcome === Outcome.done;
+  }
+
+  #idOf(key: Key): string {
+    return `${this.#space}:${nameOf(key)}`;
+  }
+
+  /** What is being loaded for this key is older than its entry from now on. */
+  #outdate(key: Key): void {
+    const { flights } = this.core;
+    if (flights.areSome) flights.outdate(this.#idOf(key));
+  }
+
+  #outdatePrefix(prefix: BytesLike): void {
+    const head = `${this.#space}:`;
+    // Keys and prefixes that are no text may or may not match.
+    const fits = (name: string): boolean => typeof prefix !== 'string' || name.startsWith(prefix) || name.startsWith(BYTES_TAG);
+    this.core.flights.outdateAll((id) => id.startsWith(head) && fits(id.slice(head.length)));
   }
 
   #isStored(outcome: number): boolean {
@@ -285,6 +457,7 @@ export abstract class Entries {
     const { by = 1, initial, ttl } = typeof options === 'object' ? options : { by: options };
     const { store } = this.core;
     const result = store.add(this.#space, key, counter('by', by), subtracts);
+    if (typeof result === 'bigint') this.#outdate(key);
     this.#after();
     if (typeof result === 'bigint') return safe(result);
     if (result === Outcome.nonNumeric) {
@@ -309,17 +482,22 @@ export abstract class Entries {
     throw new Error(`the cache is full (${maxSize} bytes): ${advice}`);
   }
 
-  /** What follows a read: an entry that had expired was perhaps removed. */
+  /** Must follow a read: an entry that had expired was perhaps removed. */
   #read<T>(result: T): T {
     if (this.#hasCallback) this.core.report(this.spaces);
     return result;
   }
 
-  /** What follows a change. */
+  /** Must follow a change. */
   #after(): void {
     if (this.#hasCallback) this.core.report(this.spaces);
     if (this.spaces.isUsed) this.spaces.maintain(this.core.store);
   }
+}
+
+function noText<T>(snapshot: T): T {
+  if (typeof snapshot === 'string') throw new TypeError('a snapshot is bytes, not text; read the file without an encoding');
+  return snapshot;
 }
 
 function flagsOf(options: SetOptions | undefined): number {

@@ -95,13 +95,32 @@ export function spaceOf(stored: Uint8Array): number {
 }
 
 /** The key as callers know it: text if it is UTF-8, else bytes. */
-export function keyOf(stored: Uint8Array): string | Uint8Array {
+export function keyOf(stored: Uint8Array<ArrayBuffer>): string | Uint8Array<ArrayBuffer> {
   const bytes = stored[0] === SPACE_TAG ? stored.subarray(SPACE_BYTES) : stored;
-  let isAscii = true;
-  for (let i = 0; i < bytes.length && isAscii; i++) isAscii = bytes[i]! < 0x80;
+  return textOf(bytes) ?? bytes.slice();
+}
+
+/** The first letter of the {@link nameOf} of a key that is no text. No well-formed text has it. */
+export const BYTES_TAG = '\udc00';
+
+/** Text that differs for all keys: the key itself, if it is text. */
+export function nameOf(key: Key): string {
+  if (typeof key === 'string') return key;
+  const bytes = keyBytes(key);
+  return textOf(bytes) ?? BYTES_TAG + String(bytes);
+}
+
+/** The bytes as text, if they are UTF-8. */
+function textOf(bytes: Uint8Array): string | undefined {
   const text = utf8().decode(bytes);
   // Bytes that are no UTF-8 are decoded to replacement characters, which encode to other bytes.
-  return isAscii || same(utf8().encode(text), bytes) ? text : bytes.slice();
+  return isAscii(bytes, 0, bytes.length) || same(utf8().encode(text), bytes) ? text : undefined;
+}
+
+/** Whether all of these bytes are ASCII. */
+export function isAscii(bytes: Uint8Array, from: number, to: number): boolean {
+  for (let i = from; i < to; i++) if (bytes[i]! >= 0x80) return false;
+  return true;
 }
 
 function same(one: Uint8Array, other: Uint8Array): boolean {

@@ -3,12 +3,13 @@
 import { utf8 } from './text.js';
 
 interface NodeBuffer extends Uint8Array {
+  latin1Slice(from: number, to: number): string;
   utf8Slice(from: number, to: number): string;
   utf8Write(text: string, at: number, bytesMax: number): number;
 }
 
 interface Runtime {
-  Buffer?: { from(buffer: ArrayBufferLike): NodeBuffer };
+  Buffer?: { from(buffer: ArrayBufferLike, at?: number, length?: number): NodeBuffer };
   process?: { versions?: Record<string, string | undefined> };
   Bun?: unknown;
   Deno?: unknown;
@@ -25,6 +26,14 @@ const runtime = (): Runtime => globalThis as Runtime;
 /** Whether this is Node, whose Buffer reads and writes text several times faster than the encoders of the web. */
 const isNode = (): boolean =>
   runtime().process?.versions?.node !== undefined && runtime().Bun === undefined && runtime().Deno === undefined;
+
+/** A function that reads ASCII from these bytes. */
+export function asciiReader(bytes: Uint8Array): (from: number, to: number) => string {
+  const { Buffer } = runtime();
+  if (!isNode() || Buffer === undefined) return (from, to) => utf8().decode(bytes.subarray(from, to));
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  return (from, to) => buffer.latin1Slice(from, to);
+}
 
 /** Reads and writes a memory that may grow. `refresh` must follow each call that may have grown it. */
 export class Views {
@@ -52,6 +61,11 @@ export class Views {
     this.words = new Uint32Array(buffer);
     const { Buffer } = runtime();
     this.#buffer = isNode() && Buffer !== undefined ? Buffer.from(buffer) : undefined;
+  }
+
+  /** Bytes of the memory. */
+  get size(): number {
+    return this.#memory.buffer.byteLength;
   }
 
   /** A copy of these bytes. */

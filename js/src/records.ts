@@ -1,14 +1,15 @@
 // Records that the store engine lists: entries of a scan, and entries that left.
 
-import { keyOf, spaceOf } from './keys.js';
+import { isAscii, keyOf, ROOT, SPACE_BYTES, SPACE_TAG, spaceOf } from './keys.js';
+import { asciiReader } from './memory.js';
 import type { EvictionReason } from './options.js';
 
 /** An entry of a scan. */
 export interface ScannedEntry {
   readonly space: number;
-  readonly key: string | Uint8Array;
+  readonly key: string | Uint8Array<ArrayBuffer>;
   /** The value, if it was asked for. */
-  readonly value: Uint8Array | undefined;
+  readonly value: Uint8Array<ArrayBuffer> | undefined;
   readonly valueBytes: number;
   readonly flags: number;
   /** The tick at which it expires; 0 is never. */
@@ -18,8 +19,8 @@ export interface ScannedEntry {
 /** An entry that was evicted or had expired. */
 export interface Departed {
   readonly space: number;
-  readonly key: string | Uint8Array;
-  readonly value: Uint8Array;
+  readonly key: string | Uint8Array<ArrayBuffer>;
+  readonly value: Uint8Array<ArrayBuffer>;
   readonly reason: EvictionReason;
 }
 
@@ -29,16 +30,21 @@ const LONG_KEY_TAG = 0xff;
 /** Lengths of key and value, flags, expiry; the key, and perhaps the value. */
 export function parseRecords(records: Uint8Array<ArrayBuffer>, count: number, withValues: boolean): ScannedEntry[] {
   const view = new DataView(records.buffer, records.byteOffset);
+  const ascii = asciiReader(records);
   const entries: ScannedEntry[] = [];
   for (let at = 0; entries.length < count; ) {
     const [keyBytes, valueBytes] = [view.getUint32(at, true), view.getUint32(at + 4, true)];
     const [flags, expires] = [view.getUint32(at + 8, true), view.getUint32(at + 12, true)];
     at += 16;
-    const stored = records.subarray(at, at + keyBytes);
+    const keyAt = at;
     at += keyBytes;
     const value = withValues ? records.slice(at, at + valueBytes) : undefined;
     at += withValues ? valueBytes : 0;
-    entries.push({ space: spaceOf(stored), key: keyOf(stored), value, valueBytes, flags, expires });
+    const tagBytes = records[keyAt] === SPACE_TAG ? SPACE_BYTES : 0;
+    const space = tagBytes === 0 ? ROOT : view.getUint32(keyAt + 1, true);
+    const [from, to] = [keyAt + tagBytes, keyAt + keyBytes];
+    const key = isAscii(records, from, to) ? ascii(from, to) : keyOf(records.subarray(keyAt, to));
+    entries.push({ space, key, value, valueBytes, flags, expires });
   }
   return entries;
 }

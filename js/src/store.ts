@@ -6,7 +6,7 @@ import { bytesOf, describe, hasLoneSurrogate, type BytesLike } from './bytes.js'
 import { Mode, Outcome, SCAN_END, SEED_WORDS, Word, type EngineExports } from './engine.js';
 import { HELD_BYTES_MAX, keyBytes, KEY_BYTES_MAX, KeyHandle, ROOT, SPACE_BYTES, SPACE_TAG, wrongLength, type Key } from './keys.js';
 import { Views } from './memory.js';
-import { parseRecords, parseDepartures, type Departed, type ScannedEntry } from './records.js';
+import { parseDepartures, type Departed } from './records.js';
 import { explain } from './runtime-errors.js';
 
 /** The arguments that create an instance. */
@@ -29,7 +29,7 @@ export interface StoredEntry {
   readonly expires: number;
 }
 
-/** What a store counts. */
+/** Counts of a store. */
 export interface StoreSummary {
   items: number;
   usedBytes: number;
@@ -42,7 +42,9 @@ export interface StoreSummary {
 
 /** A page of a scan. */
 export interface ScanPage {
-  readonly entries: ScannedEntry[];
+  /** The records of the entries; see {@link parseRecords}. */
+  readonly records: Uint8Array<ArrayBuffer>;
+  readonly count: number;
   /** The cursor for the next page, or `undefined` after the last. */
   readonly cursor: number | undefined;
 }
@@ -54,14 +56,18 @@ type Value = string | Uint8Array;
 const WINDOW_BYTES_KEPT = 64 * 1024;
 /** A word in front of the window takes the length of a key. */
 const WORD_BYTES = 4;
-/** Bytes in front of each key of `setMany`. */
-const ROW_BYTES = 16;
+/** Bytes in front of each key of `setMany`: the length of the value, flags, expiry, and the length of the key. */
+export const ROW_BYTES = 16;
 /** Keys of this length and more are written by the encoder: for shorter ones a loop is faster. */
 const LOOP_LENGTH_MAX = 24;
 /** Stores without a time to live between two looks at the clock. */
 const STORES_PER_TICK = 256;
 /** Keys that cross at a time in `getMany`. */
 const MANY_KEYS = 256;
+/** A key of more bytes is stored under its hash. */
+const SHORT_KEY_BYTES_MAX = 250;
+/** A longer value is no number. */
+const COUNTER_BYTES_MAX = 40;
 /** Longest value that the engine copies together with others. */
 const PACKED_BYTES_MAX = 4096;
 /** The length of the value of an entry that is not there. */
@@ -85,6 +91,7 @@ export class Store {
   /** Reads that the engine counted as hits, and whose entry had expired. */
   #expiredHits = 0;
   #isRetired = false;
+  #changes = 0;
 
   /** Throws a `RangeError` if the runtime does not grant the memory. */
   constructor(module: WebAssembly.Module, options: StoreOptions) {
@@ -115,9 +122,14 @@ export class Store {
     this.#isRetired = true;
   }
 
+  /** Grows with each call that may change an entry. */
+  get changes(): number {
+    return this.#changes;
+  }
+
   /** Bytes of linear memory. The system provides most of them only when they are first written. */
   get memoryBytes(): number {
-    return this.#exports.memory.buffer.byteLength;
+    return this.#views.size;
   }
 
   /** Number of entries, expired ones that were not removed yet among them. */
@@ -175,8 +187,9 @@ export class Store {
   /** Stores a value; an {@link Outcome}. `unique` stores only if the entry has that one. */
   store(space: number, key: Key, value: BytesLike, mode: number, flags: number, expires: number, unique?: bigint): number {
     const ready = this.#ready(value);
+    this.#changes++;
     this.#canExpire ||= expires !== 0;
-    if (expires !== 0 || --this.#storesLeft <= 0 || (mode !== Mode.set && this.#canExpire)) this.#tick();
+    if (expires !== 0 || --this.#storesLeft <= 0 || (this.#canExpire && (mode !== Mode.set || unique !== undefined))) this.#tick();
     if (ready.length > this.#itemBytesMax) return this.#refuse(space, key, mode);
     const keyLength = this.#putKey(space, key, ready.length * (typeof ready === 'string' ? 3 : 1));
     const valueLength = this.#putValue(ready, this.#windowAt + keyLength);
@@ -202,6 +215,7 @@ export class Store {
 
   /** Removes the key; returns whether it had a value. */
   delete(space: number, key: Key): boolean {
+    this.#changes++;
     this.#tickIfNeeded();
     return this.#change(space, key, this.#exports.remove) === Outcome.done;
   }
@@ -215,11 +229,25 @@ export class Store {
 
   /** Adds to a number, or subtracts; the number, or an {@link Outcome} that says why not. */
   add(space: number, key: Key, delta: bigint, subtracts: boolean): bigint | number {
+    this.#changes++;
     this.#tickIfNeeded();
+    if (this.#putKey(space, key, 0) > SHORT_KEY_BYTES_MAX) return this.#addLong(space, key, delta, subtracts);
     const [low, high] = halves(delta);
     const add = (length: number): number => this.#exports.add(length, low, high, subtracts ? 1 : 0);
     const outcome = this.#change(space, key, add);
     return outcome === Outcome.done ? this.#wide(Word.number) : outcome;
+  }
+
+  /** The engine finds no number behind a long key, which lies in front of its value. */
+  #addLong(space: number, key: Key, delta: bigint, subtracts: boolean): bigint | number {
+    const found = this.read(space, key, true);
+    if (found === undefined) return Outcome.missing;
+    const old = counterOf(found.value);
+    if (old === undefined) return Outcome.nonNumeric;
+    const rest = old > delta ? old - delta : 0n;
+    const sum = subtracts ? rest : BigInt.asUintN(64, old + delta);
+    const outcome = this.store(space, key, String(sum), Mode.set, found.flags, found.expires);
+    return outcome === Outcome.done ? sum : outcome;
   }
 
   /** The values of several keys, in one crossing for each 256. */
@@ -248,6 +276,7 @@ export class Store {
 
   /** Stores several values, in one crossing for each window full; an {@link Outcome}, of the first that was not stored. */
   setMany(space: number, entries: Iterable<readonly [Key, BytesLike]>, flags: number, expires: number): number {
+    this.#changes++;
     this.#canExpire ||= expires !== 0;
     this.#tick();
     let [at, count] = [this.#windowAt - WORD_BYTES, 0];
@@ -282,8 +311,23 @@ export class Store {
     return flush();
   }
 
+  /**
+   * Stores entries that lie one behind the other in the form of `set_many`; returns how many were stored. Those behind one that is
+   * refused are not tried.
+   */
+  setRows(rows: Uint8Array, count: number): number {
+    if (count === 0) return 0;
+    this.#changes++;
+    this.#canExpire = true;
+    this.#tick();
+    this.#reserve(rows.length);
+    this.#views.bytes.set(rows, this.#windowAt - WORD_BYTES);
+    return this.#call(() => this.#exports.set_many(count)) >>> 0;
+  }
+
   /** Removes several keys, in one crossing for each 256; returns how many had a value. */
   deleteMany(space: number, keys: readonly Key[]): number {
+    this.#changes++;
     this.#tick();
     let removed = 0;
     for (let from = 0; from < keys.length; from += MANY_KEYS) {
@@ -303,7 +347,7 @@ export class Store {
     const found = this.#call(() => this.#exports.scan(low, high, prefix.length, count, withValues ? 1 : 0)) >>> 0;
     const records = this.#views.copyOf(this.#word(Word.recordsAt), this.#word(Word.recordsBytes));
     const next = this.#word(Word.cursor) + this.#word(Word.cursor + 1) * SCAN_END;
-    return { entries: parseRecords(records, found, withValues), cursor: next >= SCAN_END ? undefined : next };
+    return { records, count: found, cursor: next >= SCAN_END ? undefined : next };
   }
 
   /** Entries that were evicted or found to be expired since the last call. */
@@ -313,7 +357,7 @@ export class Store {
     return bytes === 0 ? [] : parseDepartures(this.#views.copyOf(this.#word(Word.recordsAt), bytes));
   }
 
-  /** What the store counts. */
+  /** The counts. */
   summary(): StoreSummary {
     this.#exports.summarize();
     const count = (number: number): number => Number(this.#wide(Word.summary + 2 * number));
@@ -528,6 +572,13 @@ function keyBytesMost(key: Key): number {
 function refuseIllFormed(text: string, name: string): void {
   if (!hasLoneSurrogate(text)) return;
   throw new TypeError(`${name} has half of a surrogate pair, which UTF-8 cannot express; use well-formed text or bytes`);
+}
+
+/** The number that a value is, as memcached reads it: blanks may follow. */
+function counterOf(value: Uint8Array): bigint | undefined {
+  const text = value.length > COUNTER_BYTES_MAX ? '' : String.fromCharCode(...value);
+  const number = /^\d+(?= *$)/.exec(text);
+  return number === null || BigInt(number[0]) >= 2n ** 64n ? undefined : BigInt(number[0]);
 }
 
 function halves(value: bigint): [number, number] {

@@ -10,7 +10,7 @@ use crate::{
 
 /// An entry as its readers see it.
 #[derive(Clone, Copy, Debug)]
-pub struct Entry<'a> {
+pub struct EntryView<'a> {
     /// Flags, unique and value.
     pub found: Found<'a>,
     /// When it expires.
@@ -50,7 +50,7 @@ impl Store {
 
     /// Reads an entry, as the command `get` does.
     #[inline]
-    pub fn get(&mut self, hash: u64, key: &[u8], now: Seconds) -> Option<Entry<'_>> {
+    pub fn get(&mut self, hash: u64, key: &[u8], now: Seconds) -> Option<EntryView<'_>> {
         self.counters.totals.cmd_get += 1;
         let Some(hit) = self.lookup(hash, key, now) else {
             self.counters.totals.get_misses += 1;
@@ -82,15 +82,15 @@ impl Store {
     }
 
     /// Reads an entry without counting that as a use.
-    pub fn peek(&mut self, hash: u64, key: &[u8], now: Seconds) -> Option<Entry<'_>> {
+    pub fn peek(&mut self, hash: u64, key: &[u8], now: Seconds) -> Option<EntryView<'_>> {
         let item = self.lookup(hash, key, now)?.item;
         Some(self.entry_of(&item))
     }
 
     #[inline]
-    pub(super) fn entry_of(&self, item: &Item) -> Entry<'_> {
+    pub(super) fn entry_of(&self, item: &Item) -> EntryView<'_> {
         let found = Found { value: self.value(item), ..self.attributes(item) };
-        Entry { found, expiry: item.expiry(&self.pool) }
+        EntryView { found, expiry: item.expiry(&self.pool) }
     }
 
     /// Evicts entries, in the order of eviction, until there are at most `items_max`.
@@ -106,7 +106,7 @@ impl Store {
         cursor: u64,
         count: u32,
         now: Seconds,
-        mut visit: impl FnMut(&[u8], &Entry<'_>) -> bool,
+        mut visit: impl FnMut(&[u8], &EntryView<'_>) -> bool,
     ) -> u64 {
         let (mut cursor, mut visited, mut steps) = (cursor, 0, 0);
         while cursor < WALK_END && visited < count && steps < limits::VISIT_STEPS_MAX {

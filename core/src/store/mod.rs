@@ -31,6 +31,7 @@
 //! | `held` | the segments that are kept for them |
 //! | `number` | the text of `incr` and `decr` |
 //! | `peek` | places of lines, for reads without a lock |
+//! | `map` | the content of each segment, for pictures |
 //! | `check` | the invariants |
 
 mod check;
@@ -47,6 +48,7 @@ mod holds;
 mod index;
 mod item;
 mod log;
+mod map;
 mod number;
 mod order;
 mod overflow;
@@ -72,12 +74,13 @@ use alloc::{boxed::Box, vec::Vec};
 pub(crate) use counters::{ClassAges, NO_AGES, StoreCounters};
 pub use departures::Departure;
 use departures::Departures;
-pub use direct::{Entry, Summary, WALK_BEGIN, WALK_END};
+pub use direct::{EntryView, Summary, WALK_BEGIN, WALK_END};
 use evict::Evictor;
 use ghost::Ghosts;
 use index::{Index, Slot};
 use item::Item;
 use log::Log;
+pub use map::{SegmentContent, SegmentUse};
 pub(crate) use peek::{candidates_in, gather};
 pub(crate) use pool::LINE_BYTES;
 use pool::{Pool, SEGMENT_BYTES_MIN, SEGMENTS_MIN};

@@ -21,7 +21,7 @@ const DIFFERENTIAL_SECONDS: u32 = 20;
 const MEMCACHED: Needs = Needs { system: true, ..Needs::SERVER };
 
 /// Parts that run only if they are named: they need more time or downloads than every run should.
-const BY_NAME_ONLY: [&str; 1] = ["matrix"];
+const BY_NAME_ONLY: [&str; 2] = ["matrix", "playground"];
 
 /// A part of the tests.
 pub(super) struct Part {
@@ -43,7 +43,7 @@ impl Part {
 }
 
 /// Every part, cheap ones first.
-pub(super) const PARTS: [Part; 21] = [
+pub(super) const PARTS: [Part; 22] = [
     Part { name: "format", summary: "rustfmt", needs: Needs::NOTHING, run: |_, _| format() },
     Part {
         name: "tidy",
@@ -131,6 +131,12 @@ pub(super) const PARTS: [Part; 21] = [
         run: whole_matrix,
     },
     Part {
+        name: "playground",
+        summary: "the playground in Chromium and Firefox",
+        needs: Needs { node: true, ..Needs::NOTHING },
+        run: playground,
+    },
+    Part {
         name: "soak",
         summary: "every answer while the server evicts, for seconds",
         needs: Needs::SERVER,
@@ -187,6 +193,13 @@ fn matrix(node: &Path, report: &mut Report, flags: &[&str]) -> Outcome {
         return Ok(());
     }
     report.run(packages::in_js(node).args(["run", "--silent", "matrix", "--"]).args(flags))
+}
+
+fn playground(context: &Context, report: &mut Report) -> Outcome {
+    let node = context.tools.node.as_deref().ok_or("Node was not set up")?;
+    packages::browsers(node)?;
+    js::build_playground(node)?;
+    report.run(packages::in_playground(node).arg("test"))
 }
 
 /// Runs the test programs that belong to the part.

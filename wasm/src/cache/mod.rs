@@ -6,28 +6,23 @@
 //!
 //! A key of more than 250 bytes is stored under its hash, and lies as a whole in front of the value ([`name`]).
 
+mod keys;
+mod values;
+
 use alloc::{vec, vec::Vec};
 use core::{cell::UnsafeCell, mem, slice};
+use keys::{LONG_KEY_BYTES_MAX, LONG_KEY_TAG, LONG_NAME_BYTES, Place, Places, WORD_BYTES};
+use values::{BUFFER_BYTES_KEPT_MAX, Bytes, address, append, append_record, value_behind};
 use wasmcached_core::{
     boundary::config::StoreConfig,
     clock::{Expiry, Seconds},
     command::{ArithmeticOptions, Command, Direction, Eviction, Operation, StoreMode, StoreOptions, Touched},
     hash::Seed,
-    limits::{BATCH_COMMANDS_MAX, KEY_BYTES_MAX},
-    reply::{Reply, Value},
-    store::{Entry, Store, Summary},
+    limits::BATCH_COMMANDS_MAX,
+    reply::Reply,
+    store::{Store, Summary},
 };
 
-/// The longest key.
-const LONG_KEY_BYTES_MAX: usize = 64 * 1024;
-/// The first byte of the name of a long key. No other key begins with it.
-const LONG_KEY_TAG: u8 = 0xff;
-/// Bytes of that name: the tag and two hashes.
-const LONG_NAME_BYTES: usize = 17;
-/// Bytes of a word.
-const WORD_BYTES: usize = 4;
-/// A larger window or scratch buffer is freed as soon as a smaller one suffices.
-const BUFFER_BYTES_KEPT_MAX: usize = 64 * 1024;
 /// Longest value that a read of many keys copies.
 const PACKED_BYTES_MAX: u32 = 4096;
 /// The copies begin at multiples of it.
@@ -125,89 +120,13 @@ fn put_wide(at: usize, number: u64) {
     words()[at + 1] = (number >> 32) as u32;
 }
 
-fn address(bytes: &[u8]) -> u32 {
-    bytes.as_ptr().addr() as u32
-}
-
 fn wide(low: u32, high: u32) -> u64 {
     u64::from(low) | u64::from(high) << 32
 }
 
-/// The place of a key in the window, behind the word for its length.
-#[derive(Clone, Copy)]
-struct Place {
-    at: usize,
-    key_bytes: usize,
-}
-
-impl Place {
-    /// The key of a call with one key.
-    #[inline]
-    fn first(key_bytes: u32) -> Self {
-        Self { at: WORD_BYTES, key_bytes: key_bytes as usize }
-    }
-
-    /// The end of the key.
-    fn end(self) -> usize {
-        self.at.saturating_add(self.key_bytes)
-    }
-}
-
-impl Place {
-    /// Whether the entry has another name than the key.
-    #[inline]
-    fn is_long(self) -> bool {
-        self.key_bytes > KEY_BYTES_MAX
-    }
-
-    /// The name under which the entry is stored.
-    #[inline]
-    fn name<'a>(self, window: &'a [u8], long_name: &'a [u8; LONG_NAME_BYTES]) -> Option<&'a [u8]> {
-        if self.is_long() { Some(long_name) } else { window.get(self.at..self.end()).filter(|key| !key.is_empty()) }
-    }
-
-    /// The bytes that lie in front of the value: of a long key, its length and the key itself.
-    #[inline]
-    fn head(self, window: &[u8]) -> &[u8] {
-        if self.is_long() { window.get(self.at - WORD_BYTES..self.end()).unwrap_or_default() } else { &[] }
-    }
-}
-
-/// Bytes of memory.
-#[derive(Clone, Copy, Default)]
-struct Bytes {
-    at: u32,
-    length: u32,
-}
-
-/// The value behind `head`, which must be there. A value in several pieces is copied to `scratch`.
-#[inline]
-fn value_behind(value: &Value<'_>, head: &[u8], scratch: &mut Vec<u8>) -> Option<Bytes> {
-    match value.as_slice() {
-        Some(whole) if head.is_empty() => Some(Bytes { at: address(whole), length: whole.len() as u32 }),
-        Some(whole) => rest_behind(whole, head),
-        None => {
-            scratch.clear();
-            scratch.shrink_to(BUFFER_BYTES_KEPT_MAX);
-            append(scratch, value);
-            rest_behind(scratch, head)
-        }
-    }
-}
-
-fn rest_behind(bytes: &[u8], head: &[u8]) -> Option<Bytes> {
-    let rest = bytes.strip_prefix(head)?;
-    Some(Bytes { at: address(rest), length: rest.len() as u32 })
-}
-
-fn append(bytes: &mut Vec<u8>, value: &Value<'_>) {
-    bytes.reserve_exact(value.len());
-    value.for_each_piece(|piece| bytes.extend_from_slice(piece));
-}
-
 /// A store of a value.
 #[derive(Clone, Copy)]
-struct StoreRequest {
+struct Request {
     mode: StoreMode,
     flags: u32,
     expiry: Expiry,
@@ -263,7 +182,7 @@ impl Cache {
 
     /// Stores the value behind a key, which begins where the key ends.
     #[inline]
-    fn store(&mut self, place: Place, value_bytes: u32, request: StoreRequest) -> Outcome {
+    fn store(&mut self, place: Place, value_bytes: u32, request: Request) -> Outcome {
         if !self.prepare(place) {
             return Outcome::Refused;
         }
@@ -271,7 +190,7 @@ impl Cache {
             return self.prepend_long(place, value_bytes, request);
         }
         let Self { store, seeds, now, window, long_name, .. } = self;
-        let StoreRequest { mode, flags, expiry, compare } = request;
+        let Request { mode, flags, expiry, compare } = request;
         let end = place.end();
         let begin = if place.is_long() && mode != StoreMode::Append { place.at - WORD_BYTES } else { end };
         let value = end.checked_add(value_bytes as usize).and_then(|end| window.get(begin..end));
@@ -286,7 +205,7 @@ impl Cache {
 
     /// Writes the entry of a long key anew, with more bytes in front of its value.
     #[cold]
-    fn prepend_long(&mut self, place: Place, value_bytes: u32, request: StoreRequest) -> Outcome {
+    fn prepend_long(&mut self, place: Place, value_bytes: u32, request: Request) -> Outcome {
         let Some(old) = self.peek_to_scratch(place) else { return Outcome::NotStored };
         let Some(value) = self.window.get(place.end()..place.end() + value_bytes as usize) else {
             return Outcome::Refused;
@@ -450,7 +369,7 @@ fn stored(key_bytes: u32, value_bytes: u32, mode: u32, flags: u32, expires: u32,
     const MODES: [StoreMode; 5] =
         [StoreMode::Set, StoreMode::Add, StoreMode::Replace, StoreMode::Append, StoreMode::Prepend];
     let (Some(cache), Some(&mode)) = (cache(), MODES.get(mode as usize)) else { return Outcome::Refused as u32 };
-    let request = StoreRequest { mode, flags, expiry: Expiry(expires), compare };
+    let request = Request { mode, flags, expiry: Expiry(expires), compare };
     cache.store(Place::first(key_bytes), value_bytes, request) as u32
 }
 
@@ -538,7 +457,7 @@ pub extern "C" fn set_many(count: u32) -> u32 {
         let row = cache.window.get(at..).and_then(<[u8]>::first_chunk::<16>);
         let Some([value_bytes, flags, expires, key_bytes]) = row.map(words_of) else { return done };
         let place = Place { at: at + 16, key_bytes: key_bytes as usize };
-        let request = StoreRequest { mode: StoreMode::Set, flags, expiry: Expiry(expires), compare: None };
+        let request = Request { mode: StoreMode::Set, flags, expiry: Expiry(expires), compare: None };
         let outcome = cache.store(place, value_bytes, request);
         if outcome != Outcome::Done {
             words()[word::NUMBER] = outcome as u32;
@@ -559,26 +478,6 @@ pub extern "C" fn remove_many(count: u32) -> u32 {
         removed += u32::from(matches!(cache.execute(place, Operation::Delete), Some(Reply::Deleted)));
     }
     removed
-}
-
-/// The places of several keys in the window.
-struct Places {
-    at: usize,
-    left: u32,
-}
-
-impl Places {
-    fn new(count: u32) -> Self {
-        Self { at: 0, left: count }
-    }
-
-    fn next(&mut self, window: &[u8]) -> Option<Place> {
-        self.left = self.left.checked_sub(1)?;
-        let key_bytes = u32::from_le_bytes(*window.get(self.at..)?.first_chunk()?);
-        let place = Place { at: self.at + WORD_BYTES, key_bytes: key_bytes as usize };
-        self.at = place.end();
-        (self.at <= window.len()).then_some(place)
-    }
 }
 
 fn words_of<const WORDS: usize>(bytes: &[u8; 16]) -> [u32; WORDS] {
@@ -619,43 +518,6 @@ pub extern "C" fn scan(cursor_low: u32, cursor_high: u32, prefix_bytes: u32, cou
     words[word::RECORDS_BYTES] = scratch.len() as u32;
     put_wide(word::CURSOR, next);
     found
-}
-
-/// Appends a record, if the key begins with `prefix`.
-fn append_record(records: &mut Vec<u8>, prefix: &[u8], name: &[u8], entry: &Entry<'_>, with_value: bool) -> bool {
-    let (begin, value) = (records.len(), &entry.found.value);
-    let is_long = name.first() == Some(&LONG_KEY_TAG);
-    records.extend_from_slice(&[0; 16]);
-    if is_long {
-        value.for_each_piece(|piece| records.extend_from_slice(piece));
-    } else {
-        records.extend_from_slice(name);
-    }
-    // Of a long key, the value begins with the length and the key.
-    let mut key_bytes = name.len();
-    if is_long {
-        let at = begin + 16;
-        key_bytes =
-            records.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |word| u32::from_le_bytes(*word)) as usize;
-        records.drain(at..at + WORD_BYTES);
-        if !with_value {
-            records.truncate(at + key_bytes);
-        }
-    } else if with_value {
-        append(records, value);
-    }
-    let key = records.get(begin + 16..begin + 16 + key_bytes);
-    if !key.is_some_and(|key| key.starts_with(prefix)) {
-        records.truncate(begin);
-        return false;
-    }
-    let value_bytes = value.len() - if is_long { key_bytes + WORD_BYTES } else { 0 };
-    let head = [key_bytes as u32, value_bytes as u32, entry.found.flags, entry.expiry.0];
-    for (number, word) in head.iter().enumerate() {
-        let at = begin + number * WORD_BYTES;
-        records[at..at + WORD_BYTES].copy_from_slice(&word.to_le_bytes());
-    }
-    true
 }
 
 /// Takes the records of entries that were evicted or expired: their number of bytes; the mailbox has the address.
