@@ -434,7 +434,7 @@ export abstract class Entries {
     return `${this.#space}:${nameOf(key)}`;
   }
 
-  /** What is being loaded for this key is older than its entry from now on. */
+  /** The entry is newer from now on than a value that is being loaded for it. */
   #outdate(key: Key): void {
     const { flights } = this.core;
     if (flights.areSome) flights.outdate(this.#idOf(key));
