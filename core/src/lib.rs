@@ -15,6 +15,7 @@ pub mod authentication;
 pub mod boundary;
 pub mod clock;
 pub mod command;
+mod decimal;
 pub mod engine;
 #[cfg(feature = "fault-injection")]
 mod fault;

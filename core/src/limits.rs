@@ -306,6 +306,10 @@ pub const WALK_ITEMS_MAX: u32 = 64;
 /// Buckets of the index that one piece of a walk looks at: most are empty in an index that has grown and lost its items.
 pub const WALK_BUCKETS_MAX: u32 = 64;
 
+/// Buckets and items that one [`crate::store::Store::visit`] looks at, but for the rest of the last bucket: a tenth of a
+/// millisecond.
+pub const VISIT_STEPS_MAX: u32 = 4096;
+
 /// Items at the old end of each list that are searched for the age of the oldest of each size class.
 pub const AGE_ITEMS_MAX: usize = 256;
 

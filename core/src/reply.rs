@@ -213,6 +213,12 @@ impl<'a> Value<'a> {
         Self { head, rest, unread: Some(unread), ..self }
     }
 
+    /// All bytes, if they lie in one piece.
+    #[inline]
+    pub fn as_slice(&self) -> Option<&'a [u8]> {
+        (self.head.len() == self.length).then_some(self.head)
+    }
+
     /// Number of bytes in all.
     pub fn len(&self) -> usize {
         self.length

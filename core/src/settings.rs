@@ -1,5 +1,6 @@
 //! The settings that `stats settings` shows.
 
+use crate::decimal;
 use alloc::string::String;
 
 macro_rules! settings {
@@ -39,9 +40,7 @@ impl Setting {
             Self::LruCrawler | Self::LruSegmented | Self::DetailEnabled | Self::TempLru => {
                 if value == 0 { "no" } else { "yes" }.into()
             }
-            Self::SlabAutomoveRatio | Self::HotMaxFactor | Self::WarmMaxFactor => {
-                alloc::format!("{:.2}", f64::from_bits(value))
-            }
+            Self::SlabAutomoveRatio | Self::HotMaxFactor | Self::WarmMaxFactor => decimal::show(f64::from_bits(value)),
             _ => alloc::format!("{value}"),
         }
     }

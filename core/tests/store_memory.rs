@@ -5,7 +5,7 @@ use wasmcached_core::{
     command::{Broadcast, Command, Eviction, Operation},
     hash::Seed,
     reply::Reply,
-    store::{Store, StoreConfig},
+    store::{SegmentContent, Store, StoreConfig},
 };
 
 const NOW: Seconds = 1_800_000_000;
@@ -227,4 +227,31 @@ fn the_index_follows_the_number_of_items_down() {
     let few = store.counters();
     assert!(few.hash_bytes * 20 < full.hash_bytes, "{} of {}", few.hash_bytes, full.hash_bytes);
     assert!(few.bytes > 8 * MIB * 97 / 100, "{}", few.bytes);
+}
+
+#[test]
+fn map_shows_every_byte_of_the_items() {
+    let mut store = new_store(MIB, MIB, true);
+    for number in 0..20_000 {
+        assert!(set(&mut store, number % 9_000, &[b'v'; 100], Expiry::NEVER, NOW));
+        assert!(!has(&mut store, number + 20_000, NOW));
+        has(&mut store, number / 2, NOW);
+    }
+    let map: Vec<_> = (0..store.segments()).map(|number| store.segment_use(number)).collect();
+    let counters = store.counters();
+    // The table of the segments is a part of the budget.
+    let table = MIB - map.len() as u64 * u64::from(store.segment_bytes());
+    assert!(table < MIB / 32, "{table}");
+    assert_eq!(map.iter().map(|part| u64::from(part.live_bytes)).sum::<u64>(), counters.bytes);
+    let dead = map.iter().map(|part| u64::from(part.dead_bytes)).sum::<u64>();
+    // Header and key lie in one segment, so the end of a closed one may be too short for them.
+    let ends = counters.pool_dead_bytes - dead - table;
+    assert!(dead > 0 && ends < map.len() as u64 * 32, "{dead} dead, {ends} at ends");
+    let count = |content| map.iter().filter(|part| part.content == content).count() as u64;
+    let index = count(SegmentContent::Index) * u64::from(store.segment_bytes());
+    assert!((counters.hash_bytes..counters.hash_bytes + MIB / 8).contains(&index), "{index} for {counters:?}");
+    assert!(count(SegmentContent::Main) > 0 && count(SegmentContent::Probation) > 0);
+    assert_eq!(count(SegmentContent::Held), 0);
+    let beyond = store.segment_use(store.segments());
+    assert_eq!((beyond.content, beyond.live_bytes, beyond.dead_bytes), (SegmentContent::Free, 0, 0));
 }

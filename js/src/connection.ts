@@ -1,23 +1,27 @@
-// A connection that speaks memcached's protocol with a cache in this process.
+// A connection that speaks memcached's protocol with an engine in this process.
 
-import { type Guest, isBytes } from './guest.js';
+import { bytesOf, type BytesLike } from './bytes.js';
+import { type Guest } from './guest.js';
 
-const encoder = new TextEncoder();
-
-/** Opened by `Cache.connect`. */
+/**
+ * Opened by `Protocol.connect`. One engine has at most 1024. A connection that is garbage-collected without `close` is closed
+ * then; a program that opens many closes them itself, because nobody knows when that is.
+ */
 export class Connection {
   readonly #guest: Guest;
   readonly #now: () => number;
   readonly #number: number;
   #isClosed = false;
 
+  /** @internal */
   constructor(guest: Guest, now: () => number, isInternal = false) {
     this.#guest = guest;
     this.#now = now;
     this.#number = guest.open(now(), isInternal);
+    guest.track(this, this.#number);
   }
 
-  /** `true` after `quit`, a fatal protocol error, {@link Connection.close}, or the end of the cache. */
+  /** `true` after `quit`, a fatal protocol error, {@link Connection.close}, or the end of the engine. */
   get isClosed(): boolean {
     return this.#isClosed || this.#guest.isRetired;
   }
@@ -31,24 +35,26 @@ export class Connection {
   }
 
   /** Processes bytes of a client and returns the reply of a server. Keeps an incomplete request for the next call. */
-  execute(input: string | Uint8Array): Uint8Array<ArrayBuffer> {
-    if (this.isClosed) throw new Error('the connection is closed; open another one with cache.connect()');
-    if (typeof input !== 'string' && !isBytes(input)) {
-      throw new TypeError(`execute takes a string or a Uint8Array, not ${input === null ? 'null' : typeof input}`);
-    }
-    const bytes = typeof input === 'string' ? encoder.encode(input) : input;
-    const { output, closed } = this.#guest.exchange(this.#number, bytes, this.#now());
-    this.#isClosed = closed;
+  execute(input: BytesLike): Uint8Array<ArrayBuffer> {
+    if (this.isClosed) throw new Error('the connection is closed; open another one with connect()');
+    const { output, closed } = this.#guest.exchange(this.#number, bytesOf(input, 'the input'), this.#now());
+    if (closed) this.#end();
     return output;
   }
 
   /** Closes the connection and discards an incomplete request. */
   close(): void {
-    if (!this.isClosed) this.#guest.close(this.#number);
-    this.#isClosed = true;
+    if (this.isClosed) return;
+    this.#end();
+    this.#guest.close(this.#number);
   }
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  #end(): void {
+    this.#isClosed = true;
+    this.#guest.untrack(this);
   }
 }

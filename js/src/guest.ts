@@ -3,6 +3,8 @@
 // No view on that memory leaves this file: any call may grow the memory, which detaches the views.
 
 import { instantiate, type InitOutput } from './generated/engine.js';
+import { explained } from './runtime-errors.js';
+import { utf8 } from './text.js';
 
 /** Longest key, in bytes. */
 export const KEY_BYTES_MAX = 250;
@@ -45,12 +47,8 @@ const OUTPUT_BYTES = 4;
 /** A larger window is freed after use. */
 const WINDOW_BYTES_KEPT = 64 * 1024;
 
-const encoder = new TextEncoder();
-const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-
 /** Whether the value is a `Uint8Array`, of this or another realm. */
 export function isBytes(value: unknown): value is Uint8Array {
-  if (value instanceof Uint8Array) return true;
   return ArrayBuffer.isView(value) && Object.prototype.toString.call(value) === '[object Uint8Array]';
 }
 
@@ -68,16 +66,21 @@ export class Guest {
   #windowAt = 0;
   #windowBytes = 0;
   #isRetired = false;
+  /** Older edge runtimes have no registry: a forgotten connection stays open there. */
+  readonly #forgotten =
+    typeof FinalizationRegistry === 'undefined'
+      ? undefined
+      : new FinalizationRegistry<number>((number) => this.#closeForgotten(number));
 
   /** Throws a `RangeError` if the runtime does not grant the memory. */
   constructor(module: WebAssembly.Module, options: GuestOptions, now: number) {
     const { memoryBytes, itemBytesMax, switches } = options;
-    const [a, b, c, d] = crypto.getRandomValues(new Uint32Array(4)) as unknown as [number, number, number, number];
-    this.#exports = instantiate(module);
+    const [a, b, c, d] = explained(() => crypto.getRandomValues(new Uint32Array(4)));
+    this.#exports = explained(() => instantiate(module));
     this.#solo = this.#exports.solo_create(memoryBytes, itemBytesMax, switches, a, b, c, d, now);
     if (this.#solo === 0) {
       throw new RangeError(
-        `no cache of ${memoryBytes} bytes: this runtime does not grant so much memory; use a smaller maxSize`,
+        `no memory for ${memoryBytes} bytes: this runtime does not grant so much; use a smaller maxSize`,
       );
     }
     this.#itemBytesMax = itemBytesMax;
@@ -116,7 +119,7 @@ export class Guest {
     const length = this.#find(key, now);
     if (length < 0) return undefined;
     const at = this.#words[this.#mailbox + VALUE_AT];
-    return decoder.decode(this.#bytes.subarray(at, at + length));
+    return utf8().decode(this.#bytes.subarray(at, at + length));
   }
 
   /** Whether the key has a value. */
@@ -159,13 +162,33 @@ export class Guest {
   open(now: number, isInternal = false): number {
     if (isInternal) return this.#call(() => this.#exports.solo_open_internal(this.#solo));
     const connection = this.#call(() => this.#exports.solo_open(this.#solo, now)) | 0;
-    if (connection < 0) throw new Error('1024 connections of this cache are open; close some with connection.close()');
+    if (connection < 0) {
+      throw new Error('1024 connections are open, the limit of one engine; close some with connection.close()');
+    }
     return connection;
+  }
+
+  /** Closes the connection `number` when `owner` is garbage-collected. */
+  track(owner: object, number: number): void {
+    this.#forgotten?.register(owner, number, owner);
+  }
+
+  /** Ends {@link Guest.track}. A number is used again, so this is called before the connection closes. */
+  untrack(owner: object): void {
+    this.#forgotten?.unregister(owner);
   }
 
   /** Closes a connection. */
   close(connection: number): void {
     this.#call(() => this.#exports.solo_close(this.#solo, connection));
+  }
+
+  #closeForgotten(connection: number): void {
+    try {
+      if (!this.#isRetired) this.close(connection);
+    } catch {
+      // The engine failed and is replaced. Nobody called, so nobody could catch the error.
+    }
   }
 
   /** Whether the rest of a request has no room. */
@@ -272,8 +295,8 @@ export class Guest {
 
   /** Refuses text that is not well-formed: two such keys could encode to the same bytes and share one value. */
   #encodeKey(key: string): Uint8Array {
-    const bytes = encoder.encode(key);
-    if (decoder.decode(bytes) !== key) {
+    const bytes = utf8().encode(key);
+    if (utf8().decode(bytes) !== key) {
       throw new TypeError('a key has half of a surrogate pair; use well-formed text or a Uint8Array');
     }
     return bytes;
@@ -285,12 +308,12 @@ export class Guest {
       this.#bytes.set(value, at);
       return value.length;
     }
-    return encoder.encodeInto(value, this.#bytes.subarray(at, this.#windowAt + this.#windowBytes)).written;
+    return utf8().encodeInto(value, this.#bytes.subarray(at, this.#windowAt + this.#windowBytes)).written;
   }
 
   #encode(value: string): Uint8Array {
     // A text with too many code units has too many bytes as well, so it is not encoded.
-    return value.length > this.#itemBytesMax ? new Uint8Array(this.#itemBytesMax + 1) : encoder.encode(value);
+    return value.length > this.#itemBytesMax ? new Uint8Array(this.#itemBytesMax + 1) : utf8().encode(value);
   }
 
   #call<T>(work: () => T): T {
@@ -304,7 +327,7 @@ export class Guest {
   #fail(error: unknown): Error {
     this.retire();
     const text = error instanceof Error ? error.message : String(error);
-    return new Error(`the cache's engine failed and is replaced by an empty one: ${text}`, { cause: error });
+    return new Error(`the engine failed and is replaced by an empty one: ${text}`, { cause: error });
   }
 }
 

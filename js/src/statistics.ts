@@ -1,7 +1,9 @@
-// Turns memcached's statistics into an object.
+// memcached's statistics: the request for a group, and the answer as an object.
 
-/** The result of `Cache.stats`. Sizes are in bytes. */
-export interface CacheStatistics {
+import { utf8 } from './text.js';
+
+/** The result of `Protocol.stats`. Sizes are in bytes. */
+export interface ProtocolStatistics {
   /** Number of entries. */
   readonly items: number;
   /** Bytes of the entries: keys, values, bookkeeping. */
@@ -20,12 +22,28 @@ export interface CacheStatistics {
   readonly evictions: number;
 }
 
-const decoder = new TextDecoder();
+const GROUPS = ['settings', 'items', 'slabs', 'sizes', 'conns'] as const;
+
+/** A group of memcached's statistics; without one there are the general ones. */
+export type StatisticsGroup = (typeof GROUPS)[number];
+
+/**
+ * The request for a group. The list is closed: the name becomes a part of the request, and what follows a line's end in it
+ * would be another request.
+ */
+export function statisticsRequest(group: StatisticsGroup | undefined): string {
+  if (group === undefined) return 'stats\r\n';
+  if (!GROUPS.includes(group)) {
+    const shown = typeof group === 'string' ? JSON.stringify((group as string).slice(0, 40)) : typeof group;
+    throw new TypeError(`no statistics ${shown}; the groups are ${GROUPS.join(', ')}. Other requests go through execute()`);
+  }
+  return `stats ${group}\r\n`;
+}
 
 /** Parses `STAT name value` lines. */
 export function parseStatistics(output: Uint8Array): Record<string, string> {
   const statistics: Record<string, string> = {};
-  for (const line of decoder.decode(output).split('\r\n')) {
+  for (const line of utf8().decode(output).split('\r\n')) {
     const [, name, value] = /^STAT (\S+) ?(.*)$/.exec(line) ?? [];
     if (name !== undefined) statistics[name] = value ?? '';
   }
@@ -33,7 +51,7 @@ export function parseStatistics(output: Uint8Array): Record<string, string> {
 }
 
 /** Selects the statistics that programs use most. */
-export function summarize(statistics: Record<string, string>, memory: number): CacheStatistics {
+export function summarize(statistics: Record<string, string>, memory: number): ProtocolStatistics {
   const number = (name: string): number => Number(statistics[name] ?? 0);
   return {
     items: number('curr_items'),

@@ -1,5 +1,12 @@
-// The types that every entry file shares.
+// The types that every entry file of the cache shares.
 
-export type { CacheOptions, ProtocolOptions, SetOptions, Text } from './cache.js';
-export type { Connection } from './connection.js';
-export type { CacheStatistics } from './statistics.js';
+export type { BytesLike } from './bytes.js';
+export type { Cache, CacheStatistics } from './cache.js';
+export type { BytesCodec, Codec, TextCodec } from './codec.js';
+export type { CountOptions, EntryInfo, ScanOptions, ScanResult } from './entries.js';
+export type { FetchOptions, FetchStatus, Loader, LoaderContext, LoaderSignal, Signal } from './fetch.js';
+export type { Key, KeyHandle } from './keys.js';
+export type { Namespace, NamespaceOptions } from './namespace.js';
+export type { CacheOptions, EvictionReason, SetOptions } from './options.js';
+export type { LoadResult } from './snapshot.js';
+export type { CacheView, ViewEntryInfo } from './view.js';

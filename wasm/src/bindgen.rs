@@ -255,6 +255,29 @@ impl Solo {
     }
 }
 
+/// The map of the memory, for the playground.
+#[cfg(feature = "playground")]
+#[wasm_bindgen]
+impl Solo {
+    /// Number of segments.
+    pub fn segments(&mut self) -> u32 {
+        self.engine.shard().map_or(0, |shard| shard.store().segments())
+    }
+
+    /// Size of a segment, in bytes.
+    pub fn segment_bytes(&mut self) -> u32 {
+        self.engine.shard().map_or(0, |shard| shard.store().segment_bytes())
+    }
+
+    /// The use of a segment: its content in bits 28 to 31, live bytes in bits 14 to 27 and dead bytes in bits 0 to 13, in
+    /// units of eight bytes.
+    pub fn segment(&mut self, number: u32) -> u32 {
+        let Some(shard) = self.engine.shard() else { return 0 };
+        let part = shard.store().segment_use(number);
+        (part.content as u32) << 28 | (part.live_bytes / 8) << 14 | (part.dead_bytes / 8)
+    }
+}
+
 impl Solo {
     /// A little upkeep in the first call of each second, in place of a timer.
     #[inline]

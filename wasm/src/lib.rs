@@ -14,6 +14,8 @@ mod allocator;
 pub mod bench;
 #[cfg(feature = "bindgen")]
 pub mod bindgen;
+#[cfg(any(feature = "cache", test))]
+pub mod cache;
 #[cfg(any(all(target_os = "wasi", feature = "shared"), test))]
 mod compare;
 pub mod local_host;
@@ -26,13 +28,13 @@ mod pages;
 #[cfg(any(feature = "shared", test))]
 pub mod shared;
 
-#[cfg(all(target_family = "wasm", any(feature = "abi", feature = "bindgen", feature = "shared")))]
+#[cfg(all(target_family = "wasm", any(feature = "abi", feature = "bindgen", feature = "cache", feature = "shared")))]
 mod runtime {
-    #[cfg(not(feature = "bindgen"))]
+    #[cfg(not(any(feature = "bindgen", feature = "cache")))]
     #[global_allocator]
     pub(crate) static ALLOCATOR: crate::allocator::Allocator = crate::allocator::Allocator;
 
-    #[cfg(feature = "bindgen")]
+    #[cfg(any(feature = "bindgen", feature = "cache"))]
     #[global_allocator]
     static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
@@ -42,7 +44,14 @@ mod runtime {
         crate::bindgen::throw(&info.message())
     }
 
-    #[cfg(not(feature = "bindgen"))]
+    /// Without the message, whose formatting would be a quarter of the module.
+    #[cfg(feature = "cache")]
+    #[panic_handler]
+    fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+        core::arch::wasm32::unreachable()
+    }
+
+    #[cfg(not(any(feature = "bindgen", feature = "cache")))]
     #[panic_handler]
     fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
         #[cfg(feature = "abi")]

@@ -40,7 +40,7 @@ struct Command {
     run: fn(&[String]) -> Outcome,
 }
 
-const COMMANDS: [Command; 13] = [
+const COMMANDS: [Command; 14] = [
     Command { name: "run", arguments: "[-- FLAGS]", summary: "build what is missing, then serve", run: build::run },
     Command {
         name: "test",
@@ -87,6 +87,12 @@ const COMMANDS: [Command; 13] = [
     },
     Command { name: "guest", arguments: "", summary: "build the WebAssembly guests only", run: guests::run },
     Command { name: "js", arguments: "", summary: "build the npm package in js/dist", run: js::run },
+    Command {
+        name: "playground",
+        arguments: "",
+        summary: "build the playground, target/playground/index.html",
+        run: js::run_playground,
+    },
     Command { name: "cross", arguments: "", summary: "check the other operating systems", run: cross::run },
     Command { name: "setup", arguments: "", summary: "install what the tests need", run: packages::run },
 ];

@@ -56,6 +56,12 @@ const JAVA: &str = "default-jre-headless";
 /// Folders with packages of Node: the npm package, and the clients of the tests.
 const NODE_FOLDERS: [&str; 2] = ["js", "tests/clients/node"];
 
+/// Browsers for the tests of the playground. A test whose browser is missing says so.
+const BROWSERS: [&str; 2] = ["chromium", "firefox-esr"];
+
+/// The playground, with drivers of browsers.
+const PLAYGROUND: &str = "js/playground";
+
 /// A compiler and linker of C for other systems, and its driver for cargo.
 const ZIG_PACKAGES: [&str; 2] = ["cargo-zigbuild==0.24.0", "ziglang==0.17.1"];
 
@@ -206,6 +212,19 @@ fn install_locked(node: &Path, packages: &str) -> Outcome {
 /// `npm` in `js/`, with the Node in the folder.
 pub(crate) fn in_js(folder: &Path) -> Command {
     npm_in(folder, "js")
+}
+
+/// `npm` in the folder of the playground, with the Node in the folder.
+pub(crate) fn in_playground(folder: &Path) -> Command {
+    npm_in(folder, PLAYGROUND)
+}
+
+/// The browsers of Debian and their drivers. Other systems may have browsers, which the tests find themselves.
+pub(crate) fn browsers(node: &Path) -> Outcome {
+    if machine::has_apt() {
+        install_debian(&BROWSERS)?;
+    }
+    install_locked(node, PLAYGROUND)
 }
 
 fn npm_in(folder: &Path, packages: &str) -> Command {

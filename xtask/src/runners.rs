@@ -22,6 +22,9 @@ pub(crate) struct Report {
     details_left: usize,
 }
 
+/// Reason that tests of Node give if something is missing on this machine. A total without them would look complete.
+const NOT_AVAILABLE: &str = "# not available: ";
+
 /// Longest collected message of a test that failed.
 const DETAIL_LINES_MAX: usize = 40;
 
@@ -111,6 +114,10 @@ impl Report {
         let plain = without_colours(line);
         let plain = plain.trim();
         self.read_details(plain);
+        if plain.contains(NOT_AVAILABLE) || plain.starts_with("– ") {
+            // The matrix of the npm package could not try something.
+            self.summaries.push(plain.to_owned());
+        }
         let Some((passed, failed)) = libtest(plain).or_else(|| node(plain)).or_else(|| vitest(plain)) else { return };
         self.passed += passed;
         self.failed += failed;
@@ -247,6 +254,15 @@ mod tests {
         }
         assert_eq!((report.passed, report.failed, report.summaries.len()), (19, 7, 5));
         assert_eq!(report.details, ["---- one stdout ----", "expected 1"]);
+    }
+
+    #[test]
+    fn tests_that_are_not_available_are_named() {
+        let mut report = Report::default();
+        report.read("﹣ firefox (0.09ms) # not available: no firefox on this machine");
+        report.read("﹣ other (0.01ms) # SKIP");
+        assert_eq!(report.summaries, ["﹣ firefox (0.09ms) # not available: no firefox on this machine"]);
+        assert_eq!((report.passed, report.failed), (0, 0));
     }
 
     #[test]

@@ -240,7 +240,7 @@ impl Events {
     /// Whether one of `kinds` is watched.
     #[inline]
     pub fn wants(&self, kinds: Kinds) -> bool {
-        self.kinds.any(kinds)
+        cfg!(feature = "server") && self.kinds.any(kinds)
     }
 
     /// Records an event, if its kind is watched.

@@ -23,7 +23,7 @@ impl Sizes {
     /// Counts an item of `bytes` bytes that was added (1) or removed (-1).
     #[inline]
     pub fn add(&mut self, bytes: u32, change: i64) {
-        if self.0.is_some() {
+        if cfg!(feature = "server") && self.0.is_some() {
             self.count(bytes, change);
         }
     }

@@ -13,7 +13,7 @@ use super::{
     segment::{List, Location, Part, SegmentId},
     victim::{Mode, Victim},
 };
-use crate::{clock::Seconds, command::Eviction};
+use crate::clock::Seconds;
 
 /// Times the work of an append where the order of use is exact: fewer used items are evicted.
 const LRU_PACE: u64 = 4;
@@ -41,6 +41,8 @@ pub(super) struct Evictor {
     reinserts: bool,
     /// Whether items are only moved now: a walk stops at the first item that would be evicted.
     only_moves: bool,
+    /// Whether a walk has one item.
+    is_single: bool,
     /// Such a walk has stopped, so the item that is evicted next is known.
     is_clean: bool,
     /// Target size of probation.
@@ -65,6 +67,7 @@ impl Evictor {
             credit,
             reinserts: true,
             only_moves: false,
+            is_single: false,
             is_clean: false,
             probation_bytes: 0,
             young_from: [0; 2],
@@ -153,7 +156,11 @@ impl Store {
         let (list, age_max, front) = self.next_of_run().or_else(|| self.begin_run())?;
         self.pass_held(list, front);
         // In a walk that may stop, an item at a time.
-        let end = if self.evictor.only_moves { front.offset } else { self.end_of_age(front, age_max) };
+        let end = if self.evictor.only_moves || self.evictor.is_single {
+            front.offset
+        } else {
+            self.end_of_age(front, age_max)
+        };
         self.evictor.is_clean = false;
         let (walked, rest) = self.walk(front, end, now);
         if self.evictor.is_clean {
@@ -171,6 +178,14 @@ impl Store {
             });
         }
         Some(walked)
+    }
+
+    /// Walks over the next item in the order of eviction, and evicts it if it is its turn. False if there is none.
+    pub(super) fn evict_next(&mut self, now: Seconds) -> bool {
+        self.evictor.is_single = true;
+        let is_walked = self.config.evictions && self.evict_batch(false, now).is_some();
+        self.evictor.is_single = false;
+        is_walked
     }
 
     /// Moves the items that eviction would meet but not evict, until it would evict one or after `bytes`. So the next
@@ -213,7 +228,7 @@ impl Store {
                 break chosen;
             }
         };
-        if self.config.eviction == Eviction::Lru {
+        if self.orders_by_use() {
             self.uses.drop_before(age);
             age_max = age_max.min(self.uses.oldest_age_max());
         }
@@ -273,7 +288,7 @@ impl Store {
     /// quarter, that of the next one in another list of the part, and the place of the first.
     fn eviction_front(&mut self) -> Option<(List, u64, u64, Victim)> {
         // After a change to exact recency, items on probation have no privilege.
-        let in_order = self.config.eviction == Eviction::Lru;
+        let in_order = self.orders_by_use();
         let from = if !in_order && self.is_probation_large() { Part::Probation } else { Part::Main };
         let mut oldest: Option<((bool, u64), List, Victim)> = None;
         let mut second = (true, u64::MAX);
@@ -354,7 +369,7 @@ impl Store {
 
     /// Bytes walked for each byte appended while room is short. Of these bytes, at least one is freed.
     pub(super) fn pace(&self) -> u64 {
-        if self.config.eviction == Eviction::Lru { PACE * LRU_PACE } else { PACE }
+        if self.orders_by_use() { PACE * LRU_PACE } else { PACE }
     }
 
     /// Adds the credit for walking over `walked` bytes.

@@ -80,13 +80,23 @@ impl Store {
     }
 
     fn touch(&mut self, key: Key<'_>, expiry: Expiry, touched: Touched, now: Seconds) -> Reply<'_> {
+        if touched == Touched::Nothing {
+            return self.change_expiry(key, expiry, now);
+        }
         self.counters.totals.cmd_touch += 1;
-        let Some((item, is_touched)) = self.lookup_and_touch(key, expiry, now) else { return Reply::Missing };
+        let Some((item, _)) = self.lookup_and_touch(key, expiry, now) else { return Reply::Missing };
         match touched {
-            Touched::Nothing if is_touched => Reply::Touched,
-            Touched::Nothing => Reply::OutOfMemory,
-            Touched::Attributes => Reply::Found(self.attributes(&item)),
             Touched::Value => self.found(&item, now),
+            _ => Reply::Found(self.attributes(&item)),
+        }
+    }
+
+    pub(super) fn change_expiry(&mut self, key: Key<'_>, expiry: Expiry, now: Seconds) -> Reply<'_> {
+        self.counters.totals.cmd_touch += 1;
+        match self.lookup_and_touch(key, expiry, now) {
+            Some((_, true)) => Reply::Touched,
+            Some((_, false)) => Reply::OutOfMemory,
+            None => Reply::Missing,
         }
     }
 
@@ -107,7 +117,7 @@ impl Store {
         }
     }
 
-    fn refuse_large(&mut self, key: Key<'_>, unlink: bool, now: Seconds) -> Reply<'_> {
+    pub(super) fn refuse_large(&mut self, key: Key<'_>, unlink: bool, now: Seconds) -> Reply<'_> {
         self.counters.totals.store_too_large += 1;
         let present = if unlink { self.lookup(key.0, key.1, now) } else { None };
         if let Some(hit) = present {
@@ -116,7 +126,7 @@ impl Store {
         Reply::TooLarge
     }
 
-    fn delete(&mut self, key: Key<'_>, now: Seconds) -> Reply<'_> {
+    pub(super) fn delete(&mut self, key: Key<'_>, now: Seconds) -> Reply<'_> {
         let Some(hit) = self.lookup(key.0, key.1, now) else {
             self.counters.totals.delete_misses += 1;
             return Reply::Missing;
@@ -128,7 +138,7 @@ impl Store {
         Reply::Deleted
     }
 
-    fn store(&mut self, key: Key<'_>, request: &StoreRequest<'_>, now: Seconds) -> Reply<'_> {
+    pub(super) fn store(&mut self, key: Key<'_>, request: &StoreRequest<'_>, now: Seconds) -> Reply<'_> {
         let present = self.lookup(key.0, key.1, now);
         if self.is_too_large(key.1.len(), request.value.len(), request.flags) {
             return self.refuse(key.0, request, present, Reply::TooLarge);
@@ -248,7 +258,7 @@ impl Store {
         reply
     }
 
-    fn arithmetic(
+    pub(super) fn arithmetic(
         &mut self,
         key: Key<'_>,
         direction: Direction,
@@ -403,13 +413,13 @@ impl Store {
 pub(super) type Key<'a> = (u64, &'a [u8]);
 
 /// The fields of [`Operation::Store`].
-struct StoreRequest<'a> {
-    mode: StoreMode,
-    flags: u32,
-    expiry: Expiry,
-    compare: Option<u64>,
-    options: StoreOptions,
-    value: &'a [u8],
+pub(super) struct StoreRequest<'a> {
+    pub(super) mode: StoreMode,
+    pub(super) flags: u32,
+    pub(super) expiry: Expiry,
+    pub(super) compare: Option<u64>,
+    pub(super) options: StoreOptions,
+    pub(super) value: &'a [u8],
 }
 
 /// How a request whose conditions hold is stored.

@@ -79,7 +79,10 @@ impl Pool {
     /// Whether eviction passes over a segment: it is held, so that nothing would be gained, and enough of the pool is not.
     #[inline]
     pub(super) fn spares(&self, id: SegmentId) -> bool {
-        self.is_held(id) && !self.holds.spares_nothing && self.holds.covered.len() <= self.held_max() as usize
+        !self.holds.is_empty()
+            && self.is_held(id)
+            && !self.holds.spares_nothing
+            && self.holds.covered.len() <= self.held_max() as usize
     }
 
     /// Sets whether eviction may pass over held segments. True if it did before, and there are any.
@@ -116,6 +119,9 @@ impl Pool {
     /// Drops the hold that was read longest ago, of those for which segments are kept. `false`: there is none.
     #[cold]
     pub(super) fn drop_oldest_hold(&mut self) -> bool {
+        if self.holds.is_empty() {
+            return false;
+        }
         let keeping = self.holds.holds.iter().filter(|(_, hold)| self.keeps_for(hold));
         let Some((oldest, _)) = keeping.min_by_key(|(_, hold)| (hold.read_at, hold.sequence)) else { return false };
         self.drop_hold(oldest as u32);

@@ -1,7 +1,10 @@
 //! Holds: values that clients still read, piece by piece, and the segments that these values lie in. [`super::held`] has what
 //! the pool does with them.
 
-use super::segment::{Location, SegmentId};
+use super::{
+    SERVES,
+    segment::{Location, SegmentId},
+};
 use crate::clock::Seconds;
 use alloc::collections::BTreeMap;
 use slab::Slab;
@@ -47,12 +50,12 @@ impl Holds {
     /// Whether there are none.
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
-        self.holds.is_empty()
+        !SERVES || self.holds.is_empty()
     }
 
     /// Whether the bytes of this segment must not change.
     pub(super) fn covers(&self, segment: SegmentId) -> bool {
-        self.covered.contains_key(&segment.0)
+        SERVES && self.covered.contains_key(&segment.0)
     }
 
     /// The hold, if it is still there.

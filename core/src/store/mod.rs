@@ -24,16 +24,21 @@
 //! | `victim` | the walk over a segment |
 //! | `counters` | statistics |
 //! | `walk` | listings of items |
+//! | `direct` | operations for skins without a protocol |
+//! | `departures` | entries that eviction and expiry removed, for those who ask |
 //! | `pieces` | long values that are read in pieces |
 //! | `holds` | values that stay readable while clients read them |
 //! | `held` | the segments that are kept for them |
 //! | `number` | the text of `incr` and `decr` |
 //! | `peek` | places of lines, for reads without a lock |
+//! | `map` | the content of each segment, for pictures |
 //! | `check` | the invariants |
 
 mod check;
 mod compact;
 mod counters;
+mod departures;
+mod direct;
 mod evict;
 mod execute;
 mod fetch;
@@ -43,6 +48,7 @@ mod holds;
 mod index;
 mod item;
 mod log;
+mod map;
 mod number;
 mod order;
 mod overflow;
@@ -60,17 +66,21 @@ pub use crate::boundary::config::StoreConfig;
 use crate::{
     boundary::event::{Event, Events, Kinds},
     clock::Seconds,
-    command::Broadcast,
+    command::{Broadcast, Eviction},
     limits,
     statistics::{Counters, Sizes, class_of},
 };
 use alloc::{boxed::Box, vec::Vec};
 pub(crate) use counters::{ClassAges, NO_AGES, StoreCounters};
+pub use departures::Departure;
+use departures::Departures;
+pub use direct::{EntryView, Summary, WALK_BEGIN, WALK_END};
 use evict::Evictor;
 use ghost::Ghosts;
 use index::{Index, Slot};
 use item::Item;
 use log::Log;
+pub use map::{SegmentContent, SegmentUse};
 pub(crate) use peek::{candidates_in, gather};
 pub(crate) use pool::LINE_BYTES;
 use pool::{Pool, SEGMENT_BYTES_MIN, SEGMENTS_MIN};
@@ -109,7 +119,13 @@ pub struct Store {
     /// Whether the sweep removes expired items.
     expires: bool,
     events: Events,
+    /// See [`Store::keep_departures`].
+    departures: Option<Departures>,
 }
+
+/// Whether the store has what only servers need: eviction in the order of use, held values, events, flushes, counts by size. Without
+/// it, the module of the npm package is half as large.
+const SERVES: bool = cfg!(feature = "server");
 
 /// Maximum number of buckets that one removal merges.
 const SHRINKING_STEPS_MAX: u32 = 2;
@@ -154,6 +170,7 @@ impl Store {
             flush_at: None,
             expires: true,
             events: Events::default(),
+            departures: None,
             piece_bytes: usize::MAX,
         })
     }
@@ -332,10 +349,16 @@ impl Store {
         core::mem::swap(&mut self.counters, counters);
     }
 
+    /// Whether items are evicted in the order of their last uses.
+    #[inline]
+    fn orders_by_use(&self) -> bool {
+        SERVES && self.config.eviction == Eviction::Lru
+    }
+
     /// Executes a flush whose time has come.
     #[inline]
     fn apply_due_flush(&mut self, now: Seconds) {
-        if self.flush_at.is_some_and(|at| at <= now) {
+        if SERVES && self.flush_at.is_some_and(|at| at <= now) {
             self.flush_at = None;
             self.flushed = Some(self.log.seal(&mut self.pool));
             self.reclaim.restart_sweep();
@@ -345,7 +368,10 @@ impl Store {
     /// Whether the item was written before the last flush.
     #[inline]
     fn is_flushed(&self, item: &Item) -> bool {
-        self.flushed.is_some_and(|flushed| self.pool.segment(self.pool.segment_of(item.location)).sequence() <= flushed)
+        SERVES
+            && self
+                .flushed
+                .is_some_and(|flushed| self.pool.segment(self.pool.segment_of(item.location)).sequence() <= flushed)
     }
 
     /// The live item of that key, if there is one. Expired and flushed ones are removed on the way.
@@ -372,6 +398,7 @@ impl Store {
     #[cold]
     fn remove_ended(&mut self, hash: u64, slot: Slot) {
         let item = Item::parse(&self.pool, self.index.entry(&self.pool, slot).location());
+        self.note_departure(&item, false);
         if self.is_flushed(&item) {
             self.counters.totals.get_flushed += 1;
         } else {

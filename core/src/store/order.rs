@@ -4,16 +4,13 @@
 //! item that eviction meets moves to the bucket of the epoch of its last use, as if it had been written then.
 
 use super::{
-    Store,
+    SERVES, Store,
     item::Item,
     log::End,
     segment::{List, Part},
     uses::UseLabel,
 };
-use crate::{
-    clock::{Expiry, Seconds},
-    command::Eviction,
-};
+use crate::clock::{Expiry, Seconds};
 
 /// Open buckets for which segments are kept free.
 const BUCKETS_MAX: u32 = 9;
@@ -34,13 +31,13 @@ impl Store {
     /// The label of an item that is written now, if the order of use matters.
     #[inline]
     pub(super) fn use_label(&self) -> Option<UseLabel> {
-        (self.config.eviction == Eviction::Lru).then(|| self.uses.label())
+        self.orders_by_use().then(|| self.uses.label())
     }
 
     /// Records a use in an item that has a word for it.
     #[inline]
     pub(super) fn note_use(&mut self, item: &Item) {
-        if item.has_last_use() {
+        if SERVES && item.has_last_use() {
             self.note_new_use(item);
         }
     }
@@ -91,7 +88,7 @@ impl Store {
 
     /// The course of an item that eviction meets.
     pub(super) fn course(&mut self, item: &Item, used: bool, expiry: Expiry, now: Seconds) -> Course {
-        let label = item.last_use(&self.pool).filter(|_| self.config.eviction == Eviction::Lru);
+        let label = item.last_use(&self.pool).filter(|_| self.orders_by_use());
         let Some(label) = label else {
             let moves = used && self.evictor.has_credit(item.total_bytes().into());
             return if moves { Course::Moves(End::of(List::of(Part::Main, expiry, now))) } else { Course::Leaves };
@@ -121,7 +118,7 @@ impl Store {
 
     /// The bucket of the epoch in which the item was last used, if it has a label.
     pub(super) fn bucket_for(&mut self, item: &Item) -> Option<List> {
-        let label = item.last_use(&self.pool).filter(|_| self.config.eviction == Eviction::Lru)?;
+        let label = item.last_use(&self.pool).filter(|_| self.orders_by_use())?;
         Some(self.bucket_of(self.uses.find(label)))
     }
 

@@ -98,7 +98,7 @@ impl Store {
     }
 
     #[inline(always)]
-    fn value(&self, item: &Item) -> Value<'_> {
+    pub(super) fn value(&self, item: &Item) -> Value<'_> {
         let (length, inline) = (item.value_bytes as usize, item.inline_bytes());
         let at = item.location.byte() + inline as usize;
         let here = length.min((self.pool.segment_bytes() - self.pool.offset_of(item.location) - inline) as usize);

@@ -12,7 +12,7 @@ use super::{
     segment::{SegmentId, SegmentKind},
     victim::{BATCH_BYTES, Mode, Victim},
 };
-use crate::{clock::Seconds, command::Eviction};
+use crate::clock::Seconds;
 
 /// Bytes walked for each byte appended while room is short.
 pub(super) const PACE: u64 = 4;
@@ -205,17 +205,17 @@ impl Store {
 
     /// Free segments below which reclaiming begins.
     pub(super) fn segments_kept_free(&self) -> u32 {
-        let buckets = match self.config.eviction {
-            Eviction::Lru => self.buckets_max().saturating_sub(self.log.open_buckets()).max(AHEAD_BUCKETS_MIN),
-            Eviction::S3Fifo => 0,
-        };
-        self.segments_reserved() + AHEAD_SEGMENTS + buckets
+        let kept = self.segments_reserved() + AHEAD_SEGMENTS;
+        if !self.orders_by_use() {
+            return kept;
+        }
+        kept + self.buckets_max().saturating_sub(self.log.open_buckets()).max(AHEAD_BUCKETS_MIN)
     }
 
     /// Whether items will soon be evicted in the order of use.
     #[inline]
     fn places_matter(&self) -> bool {
-        self.config.eviction == Eviction::Lru
+        self.orders_by_use()
             && self.config.evictions
             && self.pool.available() < self.segments_kept_free() + self.target / RENEWAL_DENOMINATOR
     }

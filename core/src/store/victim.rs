@@ -11,7 +11,6 @@ use super::{
 use crate::{
     boundary::event::{Event, Kinds},
     clock::{Expiry, Seconds},
-    command::Eviction,
     statistics::class_of,
 };
 
@@ -100,6 +99,7 @@ impl Store {
         if self.is_gone(&hit.item, now) {
             let by_sweep = mode == Mode::Expire;
             self.counters.reclaimed(&hit.item, by_sweep, !fetched && expiry.has_passed(now));
+            self.note_departure(&hit.item, false);
             self.reclaim.note_move();
             self.remove(hash, hit);
             return true;
@@ -141,10 +141,11 @@ impl Store {
                     let key = item.key(&self.pool);
                     self.events.record(&Event::Evicted { key, fetched, expiry, now, idle_s, class, bytes });
                 }
+                self.note_departure(&hit.item, true);
                 self.reclaim.note_move();
                 let part = self.part_of(&hit.item);
                 self.remove(hash, hit);
-                if self.config.eviction != Eviction::Lru {
+                if !self.orders_by_use() {
                     self.ghosts.remember(&self.index, &mut self.pool, hash, part);
                 }
                 true

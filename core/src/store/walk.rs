@@ -16,7 +16,7 @@ use crate::{
 use alloc::vec::Vec;
 
 /// Number of places of keys: see [`place_of`].
-const PLACES: u64 = 1 << 32;
+pub(super) const PLACES: u64 = 1 << 32;
 
 impl Store {
     /// Appends a [`Piece`]: the live items of the requested classes from the cursor on, up to the limits of room and
@@ -30,24 +30,32 @@ impl Store {
             if cursor >= PLACES || answer.len() > room || items >= limits::WALK_ITEMS_MAX {
                 break;
             }
-            let from = cursor as u32;
-            let bucket_range = self.index.bucket_range(&self.pool, from);
-            // A part of a bucket that was merged meanwhile was visited already.
-            let is_whole = bucket_range.begin == from;
-            self.index.for_each_in(&self.pool, bucket_range.bucket, |entry| {
+            cursor = self.for_each_from(cursor as u32, |item, fetched| {
                 items += 1;
-                let item = Item::parse(&self.pool, entry.location());
                 #[cfg(feature = "fault-injection")]
                 crate::fault::inject(item.key(&self.pool), b"walk");
                 let class = class_of(item.total_bytes() as usize);
-                let is_next = || is_whole || place_of(self.index.hash(item.key(&self.pool))) >= from;
-                if walk.classes >> class & 1 != 0 && !self.is_gone(&item, now) && is_next() {
-                    self.append_listed(&item, class as u32, entry.has(FETCHED), answer);
+                if walk.classes >> class & 1 != 0 && !self.is_gone(&item, now) {
+                    self.append_listed(&item, class as u32, fetched, answer);
                 }
             });
-            cursor = bucket_range.end;
         }
         Piece::end(answer, at, if cursor < PLACES { cursor } else { END });
+    }
+
+    /// Calls `visit` with each item of the bucket at `from`, but for those before `from`, and whether it was read. Returns
+    /// where the next bucket begins.
+    pub(super) fn for_each_from(&self, from: u32, mut visit: impl FnMut(Item, bool)) -> u64 {
+        let bucket_range = self.index.bucket_range(&self.pool, from);
+        // A part of a bucket that was merged meanwhile was visited already.
+        let is_whole = bucket_range.begin == from;
+        self.index.for_each_in(&self.pool, bucket_range.bucket, |entry| {
+            let item = Item::parse(&self.pool, entry.location());
+            if is_whole || place_of(self.index.hash(item.key(&self.pool))) >= from {
+                visit(item, entry.has(FETCHED));
+            }
+        });
+        bucket_range.end
     }
 
     fn append_listed(&self, item: &Item, class: u32, fetched: bool, answer: &mut Vec<u8>) {

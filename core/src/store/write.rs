@@ -7,10 +7,7 @@ use super::{
     log::{End, Log},
     segment::{List, Location, Part},
 };
-use crate::{
-    clock::{Expiry, Seconds},
-    command::Eviction,
-};
+use crate::clock::{Expiry, Seconds};
 
 /// Maximum number of buckets that one insertion adds.
 const GROWTH_STEPS_MAX: u32 = 2;
@@ -141,7 +138,7 @@ impl Store {
     /// The part of the log for a new item. A replaced item keeps its part; an item that was evicted too early skips
     /// probation.
     fn part_for(&mut self, hash: u64, present: Option<Hit>, bytes: u32) -> Part {
-        if self.config.eviction == Eviction::Lru {
+        if self.orders_by_use() {
             return Part::Main;
         }
         if let Some(old) = present {

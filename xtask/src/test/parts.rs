@@ -8,7 +8,7 @@ use crate::{
     step::{Outcome, run as run_command},
     tidy, trials,
 };
-use std::{env, process::Command};
+use std::{env, path::Path, process::Command};
 
 /// How long each target of the fuzzer runs.
 const FUZZ_SECONDS: u32 = 20;
@@ -19,6 +19,9 @@ const DIFFERENTIAL_SECONDS: u32 = 20;
 
 /// Needs of the tests that compare with memcached.
 const MEMCACHED: Needs = Needs { system: true, ..Needs::SERVER };
+
+/// Parts that run only if they are named: they need more time or downloads than every run should.
+const BY_NAME_ONLY: [&str; 2] = ["matrix", "playground"];
 
 /// A part of the tests.
 pub(super) struct Part {
@@ -32,8 +35,15 @@ pub(super) struct Part {
     pub(super) run: fn(&Context, &mut Report) -> Outcome,
 }
 
+impl Part {
+    /// Whether a run without names leaves it out.
+    pub(super) fn is_by_name_only(&self) -> bool {
+        BY_NAME_ONLY.contains(&self.name)
+    }
+}
+
 /// Every part, cheap ones first.
-pub(super) const PARTS: [Part; 20] = [
+pub(super) const PARTS: [Part; 22] = [
     Part { name: "format", summary: "rustfmt", needs: Needs::NOTHING, run: |_, _| format() },
     Part {
         name: "tidy",
@@ -115,6 +125,18 @@ pub(super) const PARTS: [Part; 20] = [
         run: javascript,
     },
     Part {
+        name: "matrix",
+        summary: "the npm package in every runtime, bundler and test runner: a quarter of an hour and 3 GB of packages",
+        needs: Needs { node: true, ..Needs::NOTHING },
+        run: whole_matrix,
+    },
+    Part {
+        name: "playground",
+        summary: "the playground in Chromium and Firefox",
+        needs: Needs { node: true, ..Needs::NOTHING },
+        run: playground,
+    },
+    Part {
         name: "soak",
         summary: "every answer while the server evicts, for seconds",
         needs: Needs::SERVER,
@@ -154,7 +176,30 @@ fn format() -> Outcome {
 fn javascript(context: &Context, report: &mut Report) -> Outcome {
     let node = context.tools.node.as_deref().ok_or("Node was not set up")?;
     js::build(node)?;
-    report.run(packages::in_js(node).arg("test"))
+    report.run(packages::in_js(node).arg("test"))?;
+    matrix(node, report, &["--quick"])
+}
+
+fn whole_matrix(context: &Context, report: &mut Report) -> Outcome {
+    let node = context.tools.node.as_deref().ok_or("Node was not set up")?;
+    js::build(node)?;
+    matrix(node, report, &[])
+}
+
+/// Runs programs with the packed npm package.
+fn matrix(node: &Path, report: &mut Report, flags: &[&str]) -> Outcome {
+    if cfg!(windows) {
+        report.not_run("the matrix of the npm package needs Unix: not run");
+        return Ok(());
+    }
+    report.run(packages::in_js(node).args(["run", "--silent", "matrix", "--"]).args(flags))
+}
+
+fn playground(context: &Context, report: &mut Report) -> Outcome {
+    let node = context.tools.node.as_deref().ok_or("Node was not set up")?;
+    packages::browsers(node)?;
+    js::build_playground(node)?;
+    report.run(packages::in_playground(node).arg("test"))
 }
 
 /// Runs the test programs that belong to the part.

@@ -25,7 +25,7 @@ const fn room(name: &'static str, modules: &'static [&'static str], uses: &'stat
 
 /// The engine: from bounds and bytes up to the whole.
 const CORE: [Room; 11] = [
-    room("ground", &["limits", "clock", "hash", "wire", "settings", "fault"], &[]),
+    room("ground", &["limits", "clock", "decimal", "hash", "wire", "settings", "fault"], &[]),
     room("nouns", &["command", "reply"], &["ground"]),
     room("boundary", &["boundary"], &["ground", "nouns"]),
     room("statistics", &["statistics"], &["ground", "nouns", "boundary"]),

@@ -6,6 +6,7 @@ use super::{TextRequest, parse::TextLine, watch, words};
 use crate::{
     boundary::{event::Kinds, host::ClockOrder},
     command::Eviction,
+    decimal,
     protocol::{
         Verdict,
         control::{Control, Crawler, Dump, ListingFormat, ServerControl, Tune},
@@ -52,7 +53,7 @@ impl TextLine<'_> {
 
     fn lru_tune(&self) -> Option<Verdict<TextRequest>> {
         let percent = |number| token::digits_u32(self.argument(number));
-        let factor = |number| core::str::from_utf8(self.argument(number)).ok()?.parse::<f64>().ok();
+        let factor = |number| decimal::parse(self.argument(number));
         let (hot_percent, warm_percent, hot_age, warm_age) = (percent(1)?, percent(2)?, factor(3)?, factor(4)?);
         Some(if hot_percent.saturating_add(warm_percent) > 80 {
             self.answer_unless_noreply(words::LRU_TOO_MUCH)
@@ -162,7 +163,7 @@ impl TextLine<'_> {
     }
 
     fn automove(&self) -> Verdict<TextRequest> {
-        let ratio = || core::str::from_utf8(self.argument(2)).ok()?.parse::<f64>().ok().filter(|ratio| !ratio.is_nan());
+        let ratio = || decimal::parse(self.argument(2)).filter(|ratio| !ratio.is_nan());
         let refusal = match (self.argument(1), self.arguments_count()) {
             (b"ratio", 3..) => match ratio() {
                 Some(ratio) => {

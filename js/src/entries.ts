@@ -1,0 +1,519 @@
+// The operations on entries, which a cache and its namespaces have.
+
+import { bytesOf, type BytesLike } from './bytes.js';
+import { codecOf, type BytesCodec, type Codec, type TextCodec } from './codec.js';
+import type { Core } from './core.js';
+import { Mode, Outcome, SCAN_END } from './engine.js';
+import { fetchArguments, type FetchedOptions, type FetchForm, type FetchOptions, type FetchSource, type Loader } from './fetch.js';
+import { BYTES_TAG, KeyHandle, nameOf, ROOT, type Key } from './keys.js';
+import type { Namespace, NamespaceOptions } from './namespace.js';
+import { duration, type SetOptions } from './options.js';
+import { pages, prefixBytes, type Listed } from './scan.js';
+import { parseRecords } from './records.js';
+import { Dump, joined, Loading, type LoadResult } from './snapshot.js';
+import type { Spaces } from './spaces.js';
+import type { Store } from './store.js';
+import { CacheView } from './view.js';
+
+/** An entry with everything that is known of it. */
+export interface EntryInfo {
+  value: Uint8Array<ArrayBuffer>;
+  /** The number that was stored with it. */
+  flags: number;
+  /** Changes whenever the entry is written; for {@link Entries.cas}. 0n without the option `cas`. */
+  cas: bigint;
+  /** Milliseconds to live; `Infinity` if it does not expire. */
+  ttl: number;
+}
+
+/** Options of {@link Entries.incr} and {@link Entries.decr}. */
+export interface CountOptions {
+  /** How much to add or to subtract; default 1. */
+  by?: number | bigint | undefined;
+  /** The number to store if there is no entry. Without it, nothing happens then. */
+  initial?: number | bigint | undefined;
+  /** Time to live of an entry that is made, in milliseconds. */
+  ttl?: number | undefined;
+}
+
+/** Options of {@link Entries.scan}. */
+export interface ScanOptions {
+  /** Only keys that begin with it. */
+  prefix?: BytesLike;
+  /** Keys of a page; default 1000. */
+  count?: number;
+  /** That of the page before. */
+  cursor?: number | undefined;
+}
+
+/** A page of {@link Entries.scan}. */
+export interface ScanResult {
+  /** The keys of the page: at most `count` and those in the same bucket, sometimes none. */
+  keys: (string | Uint8Array<ArrayBuffer>)[];
+  /** The cursor for the next page; `undefined` after the last. */
+  cursor: number | undefined;
+}
+
+/** The largest number that a counter can have. */
+const COUNTER_MAX = 2n ** 64n - 1n;
+const FLAGS_MAX = 0xffff_ffff;
+
+/** See the first lines of this file. */
+export abstract class Entries {
+  /** @internal */
+  protected readonly core: Core;
+  /** @internal */
+  protected readonly spaces: Spaces;
+  /** The name among the namespaces of the cache; empty for the cache itself. */
+  readonly #name: string;
+  /** Default time to live; that of the cache if it is undefined. */
+  readonly #ttl: number | undefined;
+  readonly #hasCallback: boolean;
+
+  /** @internal */
+  constructor(core: Core, spaces: Spaces, name: string, ttl: number | undefined) {
+    this.core = core;
+    this.spaces = spaces;
+    this.#name = name;
+    this.#ttl = ttl === undefined ? undefined : duration(ttl);
+    this.#hasCallback = core.options.onEvict !== undefined;
+  }
+
+  /** A copy of the value, or `undefined`. Small copies share buffers: `slice()` one before you transfer its buffer. */
+  get(key: Key): Uint8Array<ArrayBuffer> | undefined {
+    return this.#read(this.core.store.get(this.#space, key));
+  }
+
+  /** The value as text (UTF-8), or `undefined`. */
+  getText(key: Key): string | undefined {
+    return this.#read(this.core.store.getText(this.#space, key));
+  }
+
+  /** Whether the key has a value. Counts as a use of the entry. */
+  has(key: Key): boolean {
+    return this.#read(this.core.store.has(this.#space, key));
+  }
+
+  /** As {@link Entries.get}, but not a use of the entry. */
+  peek(key: Key): Uint8Array<ArrayBuffer> | undefined {
+    return this.#read(this.core.store.read(this.#space, key, false)?.value);
+  }
+
+  /** Value, flags, unique and time to live of an entry; a use of it. */
+  gets(key: Key): EntryInfo | undefined {
+    const found = this.#read(this.core.store.read(this.#space, key, true));
+    if (found === undefined) return undefined;
+    const { value, flags, unique, expires } = found;
+    return { value, flags, cas: unique, ttl: this.core.remaining(expires) };
+  }
+
+  /** Copies the value into `into`, without making anything; returns its length. Throws if `into` is too small. */
+  getInto(key: Key, into: Uint8Array): number | undefined {
+    return this.#read(this.core.store.getInto(this.#space, key, into));
+  }
+
+  /**
+   * Calls `work` with the value where it lies, without a copy, and returns its result. The view is valid until `work` returns or
+   * calls the cache; writing to it would damage the cache.
+   */
+  use<T>(key: Key, work: (view: Uint8Array) => T): T | undefined {
+    return this.core.store.use(this.#space, key, work);
+  }
+
+  /** The values of several keys, in their order. */
+  getMany(keys: Iterable<Key>): (Uint8Array<ArrayBuffer> | undefined)[] {
+    return this.#read(this.core.store.getMany(this.#space, Array.isArray(keys) ? keys : [...keys]));
+  }
+
+  /** A key whose bytes are made once, for keys that are used again and again. */
+  key(key: BytesLike): KeyHandle {
+    return new KeyHandle(key);
+  }
+
+  /**
+   * Stores a copy of the value. Throws a `RangeError` if the entry is larger than `maxEntrySize`; the old value, which
+   * would be stale, is removed.
+   */
+  set(key: Key, value: BytesLike, options?: SetOptions): this {
+    this.#check(this.#store(key, value, Mode.set, options));
+    return this;
+  }
+
+  /** Stores several values. */
+  setMany(entries: Iterable<readonly [Key, BytesLike]>, options?: SetOptions): this {
+    const { store } = this.core;
+    // The store keeps them in its window meanwhile, which code of the iterable could use.
+    const pairs = Array.from(entries, ([key, value]) => [key, value] as const);
+    for (const [key] of pairs) this.#outdate(key);
+    const outcome = store.setMany(this.#spaceToStore, pairs, flagsOf(options), this.#expiryOf(options));
+    this.#after();
+    this.#check(outcome);
+    return this;
+  }
+
+  /** Stores the value if the key has none; returns whether it was stored. */
+  add(key: Key, value: BytesLike, options?: SetOptions): boolean {
+    return this.#isStored(this.#store(key, value, Mode.add, options));
+  }
+
+  /** Stores the value if the key has one; returns whether it was stored. */
+  replace(key: Key, value: BytesLike, options?: SetOptions): boolean {
+    return this.#isStored(this.#store(key, value, Mode.replace, options));
+  }
+
+  /** Adds bytes at the end of a value, which keeps its time to live; returns whether there is one. */
+  append(key: Key, value: BytesLike): boolean {
+    return this.#isStored(this.#store(key, value, Mode.append));
+  }
+
+  /** Adds bytes at the start of a value, which keeps its time to live; returns whether there is one. */
+  prepend(key: Key, value: BytesLike): boolean {
+    return this.#isStored(this.#store(key, value, Mode.prepend));
+  }
+
+  /** Stores the value if the entry was not written since {@link Entries.gets} returned this `cas`. */
+  cas(key: Key, value: BytesLike, cas: bigint, options?: SetOptions): 'stored' | 'exists' | 'missing' {
+    const outcome = this.#store(key, value, Mode.set, options, cas);
+    if (outcome === Outcome.exists) return 'exists';
+    if (outcome === Outcome.missing || outcome === Outcome.notStored) return 'missing';
+    this.#check(outcome);
+    return 'stored';
+  }
+
+  /**
+   * The value; on a miss, that which `loader` loads, and which is then stored. Callers of the same key at the same time share one
+   * call of the loader; its error reaches all of them and is not stored. With `stale`, an entry lives `ttl` + `stale`: in its last
+   * `stale` milliseconds each caller gets the old value at once, and one of them loads a new one in the background.
+   */
+  fetch(key: Key, loader: Loader<Uint8Array, BytesLike>): Promise<Uint8Array | undefined>;
+  fetch(key: Key, options: FetchOptions, loader: Loader<Uint8Array, BytesLike>): Promise<Uint8Array | undefined>;
+  async fetch(
+    key: Key,
+    ...rest: [Loader<Uint8Array, BytesLike>] | [FetchOptions, Loader<Uint8Array, BytesLike>]
+  ): Promise<Uint8Array | undefined> {
+    return this.fetchAs<Uint8Array, BytesLike>(
+      { get: (at) => this.get(at), encode: (loaded) => bytesOf(loaded, 'a loaded value').slice(), decode: (bytes) => bytes.slice() },
+      key,
+      ...fetchArguments(rest),
+    );
+  }
+
+  /** @internal */
+  fetchAs<V, L>(form: FetchForm<V, L>, key: Key, options: FetchOptions, loader: Loader<V, L>): Promise<V | undefined> {
+    // A namespace has a number from now on, so that its being cleared meanwhile shows.
+    void this.#spaceToStore;
+    const source: FetchSource<V, L> = {
+      ...form,
+      idOf: (at) => this.#idOf(at),
+      getRemainingTTL: (at) => this.getRemainingTTL(at),
+      store: (at, bytes, fetched) => this.#storeFetched(at, bytes, fetched),
+      delete: (at) => this.delete(at),
+    };
+    return this.core.flights.fetch(source, key, options, loader);
+  }
+
+  /**
+   * The same entries with values of another type: `json`, `text`, `v8` (what `structuredClone` can copy, with `node:v8`), or by a
+   * codec of yours: `{ encode, decode }`, or `{ stringify, parse }` as superjson and devalue have it.
+   */
+  as(codec: 'text'): CacheView<string>;
+  as<V = unknown>(codec: 'json' | 'v8'): CacheView<V>;
+  as<V>(codec: BytesCodec<V> | TextCodec<V>): CacheView<V>;
+  as<V>(codec: Codec<V>): CacheView<V> {
+    return new CacheView<V>(this, codecOf(codec));
+  }
+
+  /** Adds to a decimal number of 64 bits, which wraps at its end. Returns the sum: a bigint if it is no safe integer. */
+  incr(key: Key, options: CountOptions | number | bigint = {}): number | bigint | undefined {
+    return this.#count(key, options, false);
+  }
+
+  /** Subtracts from a decimal number, down to zero. Returns the rest. */
+  decr(key: Key, options: CountOptions | number | bigint = {}): number | bigint | undefined {
+    return this.#count(key, options, true);
+  }
+
+  /** Removes an entry; returns whether there was one. */
+  delete(key: Key): boolean {
+    this.#outdate(key);
+    const isDeleted = this.core.store.delete(this.#space, key);
+    this.#after();
+    return isDeleted;
+  }
+
+  /** Removes several entries; returns how many there were. */
+  deleteMany(keys: Iterable<Key>): number {
+    const all = [...keys];
+    for (const key of all) this.#outdate(key);
+    const deleted = this.core.store.deleteMany(this.#space, all);
+    this.#after();
+    return deleted;
+  }
+
+  /** Gives an entry a new time to live (default: the cache's) without reading it; returns whether there is one. */
+  touch(key: Key, options?: { ttl?: number | undefined }): boolean {
+    const isTouched = this.core.store.touch(this.#space, key, this.#expiryOf(options));
+    this.#after();
+    return isTouched;
+  }
+
+  /** {@link Entries.touch} and {@link Entries.get}. */
+  getAndTouch(key: Key, options?: { ttl?: number | undefined }): Uint8Array<ArrayBuffer> | undefined {
+    return this.touch(key, options) ? this.get(key) : undefined;
+  }
+
+  /** Milliseconds that an entry has to live; `Infinity` if it does not expire, 0 if there is none. */
+  getRemainingTTL(key: Key): number {
+    const expires = this.#read(this.core.store.expiryOf(this.#space, key));
+    return expires === undefined ? 0 : this.core.remaining(expires);
+  }
+
+  /** Number of entries, expired ones that were not removed yet among them. With namespaces it is counted, which takes time. */
+  get size(): number {
+    const { started } = this.core;
+    if (started === undefined) return 0;
+    if (this.#name === '' && !this.spaces.isUsed) return started.items;
+    let size = 0;
+    for (const _ of pages(started, this.#space, '', false)) size += _.length;
+    return size;
+  }
+
+  /** A page of keys that begin with `prefix`. Each call takes a bounded time; it is no use of the entries. */
+  scan(options: ScanOptions = {}): ScanResult {
+    const { prefix = '', count = 1000, cursor = 0 } = options;
+    if (!Number.isInteger(cursor) || cursor < 0 || cursor > SCAN_END) {
+      throw new RangeError(`cursor is ${String(cursor)}; pass that of the page before, or none`);
+    }
+    if (!Number.isInteger(count) || count < 1) throw new RangeError(`count is ${String(count)}; give a number of keys, from 1 on`);
+    const space = this.#space;
+    const page = this.core.store.scan(cursor, prefixBytes(space, prefix), count, false);
+    const entries = parseRecords(page.records, page.count, false).filter((entry) => entry.space === space);
+    return { keys: entries.map(({ key }) => key), cursor: page.cursor };
+  }
+
+  /**
+   * The keys. An entry that exists all the while appears once, whatever is stored meanwhile; what was deleted meanwhile does not
+   * appear. It is no use of the entries.
+   */
+  keys(prefix: BytesLike = ''): Generator<string | Uint8Array<ArrayBuffer>, void, undefined> {
+    return this.#listed(prefix, false, ({ key }) => key);
+  }
+
+  /** The values; see {@link Entries.keys}. */
+  values(prefix: BytesLike = ''): Generator<Uint8Array<ArrayBuffer>, void, undefined> {
+    return this.#listed(prefix, true, ({ value }) => value!);
+  }
+
+  /** The entries; see {@link Entries.keys}. */
+  entries(prefix: BytesLike = ''): Generator<[string | Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>], void, undefined> {
+    return this.#listed(prefix, true, ({ key, value }) => [key, value!]);
+  }
+
+  [Symbol.iterator](): Generator<[string | Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>], void, undefined> {
+    return this.entries();
+  }
+
+  /** Calls `work` with each value and key. */
+  forEach(work: (value: Uint8Array<ArrayBuffer>, key: string | Uint8Array<ArrayBuffer>, cache: this) => void): void {
+    for (const [key, value] of this.entries()) work(value, key, this);
+  }
+
+  /** Removes all entries, or those whose keys begin with `prefix`. */
+  clear(prefix?: BytesLike): void {
+    if (prefix === undefined) return this.clearAll();
+    this.#outdatePrefix(prefix);
+    for (const page of pages(this.core.store, this.#space, prefix, false)) {
+      for (const { key } of page) this.core.store.delete(this.#space, key);
+    }
+  }
+
+  /** A part with keys of its own, which is cleared at once. */
+  abstract namespace(name: string, options?: NamespaceOptions): Namespace;
+
+  /** All entries and those of the namespaces in it as one snapshot, for {@link Entries.load}. */
+  dump(): Uint8Array {
+    return joined([...this.dumpChunks()]);
+  }
+
+  /** {@link Entries.dump} in pieces, for large caches: an entry that exists all the while is in one of them. */
+  *dumpChunks(): Generator<Uint8Array, void, undefined> {
+    yield* new Dump(this.core, this.spaces, this.#name).chunks();
+  }
+
+  /**
+   * Adds the entries of a snapshot to those that are there. Times to live go on while nobody has loaded it. A damaged snapshot is
+   * refused as a whole.
+   */
+  load(snapshot: ArrayBuffer | ArrayBufferView): LoadResult {
+    const loading = new Loading(this.core, this.spaces, this.#name);
+    const frames = [...loading.frames(bytesOf(noText(snapshot), 'a snapshot'))];
+    loading.end();
+    for (const frame of frames) this.#loadFrame(loading, frame);
+    return loading.result;
+  }
+
+  /** {@link Entries.load} of pieces of any length. The pieces before a damaged one are loaded. */
+  async loadChunks(
+    chunks: Iterable<ArrayBuffer | ArrayBufferView> | AsyncIterable<ArrayBuffer | ArrayBufferView>,
+  ): Promise<LoadResult> {
+    const loading = new Loading(this.core, this.spaces, this.#name);
+    for await (const chunk of chunks) {
+      for (const frame of loading.frames(bytesOf(noText(chunk), 'a snapshot'))) this.#loadFrame(loading, frame);
+    }
+    loading.end();
+    return loading.result;
+  }
+
+  #loadFrame(loading: Loading, frame: Uint8Array): void {
+    this.core.flights.outdateAll(() => true);
+    loading.load(frame);
+    this.#after();
+  }
+
+  /** @internal */
+  protected abstract clearAll(): void;
+
+  /** @internal */
+  protected get spaceName(): string {
+    return this.#name;
+  }
+
+  /** @internal */
+  protected get defaultTtl(): number | undefined {
+    return this.#ttl;
+  }
+
+  get #space(): number {
+    return this.#name === '' ? ROOT : this.spaces.numberOf(this.#name);
+  }
+
+  get #spaceToStore(): number {
+    return this.#name === '' ? ROOT : this.spaces.numberFor(this.#name);
+  }
+
+  #expiryOf(options: { ttl?: number | undefined } | undefined): number {
+    return this.core.expiryOf(options?.ttl === undefined ? this.#ttl : options.ttl);
+  }
+
+  /** Parts of the entries as they are when they are listed: a page may be older. */
+  *#listed<T>(prefix: BytesLike, withValues: boolean, part: (entry: Listed) => T): Generator<T, void, undefined> {
+    const { started } = this.core;
+    if (started === undefined) return;
+    const space = this.#space;
+    for (const page of pages(started, space, prefix, withValues)) {
+      const { changes } = started;
+      for (const listed of page) {
+        if (started.isRetired || space !== this.#space) return;
+        const current = started.changes === changes && listed.expires === 0 ? listed : this.#current(started, listed);
+        if (current !== undefined) yield part(current);
+      }
+    }
+  }
+
+  #current(store: Store, listed: Listed): Listed | undefined {
+    const value = store.read(listed.space, listed.key, false)?.value;
+    return value === undefined ? undefined : { ...listed, value };
+  }
+
+  #store(key: Key, value: BytesLike, mode: number, options?: SetOptions, unique?: bigint): number {
+    const { core } = this;
+    const expires = mode === Mode.append || mode === Mode.prepend ? 0 : this.#expiryOf(options);
+    const outcome = core.store.store(this.#spaceToStore, key, value, mode, flagsOf(options), expires, unique);
+    if (outcome === Outcome.done || outcome === Outcome.tooLarge) this.#outdate(key);
+    this.#after();
+    return outcome;
+  }
+
+  #storeFetched(key: Key, bytes: Uint8Array, { ttl, stale = 0, flags }: FetchedOptions): boolean {
+    const life = duration(ttl === undefined ? (this.#ttl ?? this.core.options.ttl) : ttl);
+    const outcome = this.#store(key, bytes, Mode.set, { ttl: life === 0 ? 0 : life + duration(stale), flags });
+    return outcome === Outcome.done;
+  }
+
+  #idOf(key: Key): string {
+    return `${this.#space}:${nameOf(key)}`;
+  }
+
+  /** The entry is newer from now on than a value that is being loaded for it. */
+  #outdate(key: Key): void {
+    const { flights } = this.core;
+    if (flights.areSome) flights.outdate(this.#idOf(key));
+  }
+
+  #outdatePrefix(prefix: BytesLike): void {
+    const head = `${this.#space}:`;
+    // Keys and prefixes that are no text may or may not match.
+    const fits = (name: string): boolean => typeof prefix !== 'string' || name.startsWith(prefix) || name.startsWith(BYTES_TAG);
+    this.core.flights.outdateAll((id) => id.startsWith(head) && fits(id.slice(head.length)));
+  }
+
+  #isStored(outcome: number): boolean {
+    if (outcome === Outcome.notStored || outcome === Outcome.missing) return false;
+    this.#check(outcome);
+    return true;
+  }
+
+  #count(key: Key, options: CountOptions | number | bigint, subtracts: boolean): number | bigint | undefined {
+    const { by = 1, initial, ttl } = typeof options === 'object' ? options : { by: options };
+    const { store } = this.core;
+    const result = store.add(this.#space, key, counter('by', by), subtracts);
+    if (typeof result === 'bigint') this.#outdate(key);
+    this.#after();
+    if (typeof result === 'bigint') return safe(result);
+    if (result === Outcome.nonNumeric) {
+      throw new TypeError('the entry is not a decimal number of 64 bits; set it to one, like "0", before it counts');
+    }
+    if (result !== Outcome.missing) this.#check(result);
+    if (initial === undefined) return undefined;
+    const first = counter('initial', initial);
+    this.#check(this.#store(key, String(first), Mode.set, { ttl }));
+    return safe(first);
+  }
+
+  #check(outcome: number): void {
+    if (outcome === Outcome.done) return;
+    const { maxEntrySize, maxSize, evictions } = this.core.options;
+    if (outcome === Outcome.tooLarge) {
+      throw new RangeError(
+        `the entry is larger than maxEntrySize (${maxEntrySize} bytes with 59 of bookkeeping); raise maxEntrySize, or split the value`,
+      );
+    }
+    const advice = evictions ? 'raise maxSize' : 'it may not evict; raise maxSize, or allow evictions';
+    throw new Error(`the cache is full (${maxSize} bytes): ${advice}`);
+  }
+
+  /** Must follow a read: an entry that had expired was perhaps removed. */
+  #read<T>(result: T): T {
+    if (this.#hasCallback) this.core.report(this.spaces);
+    return result;
+  }
+
+  /** Must follow a change. */
+  #after(): void {
+    if (this.#hasCallback) this.core.report(this.spaces);
+    if (this.spaces.isUsed) this.spaces.maintain(this.core.store);
+  }
+}
+
+function noText<T>(snapshot: T): T {
+  if (typeof snapshot === 'string') throw new TypeError('a snapshot is bytes, not text; read the file without an encoding');
+  return snapshot;
+}
+
+function flagsOf(options: SetOptions | undefined): number {
+  const flags = options?.flags;
+  if (flags === undefined) return 0;
+  if (Number.isInteger(flags) && flags >= 0 && flags <= FLAGS_MAX) return flags;
+  throw new RangeError(`flags are ${String(flags)}; give a number of 32 bits, 0 to ${FLAGS_MAX}`);
+}
+
+function counter(name: string, value: number | bigint): bigint {
+  const isInteger = typeof value === 'bigint' || Number.isInteger(value);
+  const exact = isInteger ? BigInt(value) : -1n;
+  if (exact >= 0n && exact <= COUNTER_MAX) return exact;
+  throw new RangeError(`${name} is ${String(value)}; give an integer from 0 to 2^64 - 1`);
+}
+
+function safe(value: bigint): number | bigint {
+  return value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
+}

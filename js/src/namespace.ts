@@ -1,0 +1,38 @@
+// Namespaces: parts of a cache with keys of their own.
+
+import type { Core } from './core.js';
+import { Entries } from './entries.js';
+import type { Spaces } from './spaces.js';
+
+/** Options of `namespace`. */
+export interface NamespaceOptions {
+  /** Default time to live in milliseconds, for entries that are stored through this object. Default: that of what it is in. */
+  ttl?: number | undefined;
+}
+
+/** A part of a cache. It is cleared at once, however many entries it has; their memory is reclaimed little by little. */
+export class Namespace extends Entries {
+  /** The name that it was made with. */
+  readonly name: string;
+
+  /** @internal */
+  constructor(core: Core, spaces: Spaces, parent: string, name: string, ttl: number | undefined) {
+    if (typeof name !== 'string') throw new TypeError(`the name of a namespace is text, not a ${typeof name}`);
+    // The length in front keeps `a` in `b` apart from `ab`.
+    super(core, spaces, `${parent}${name.length}:${name}`, ttl);
+    this.name = name;
+  }
+
+  /** A namespace in this namespace. */
+  namespace(name: string, options: NamespaceOptions = {}): Namespace {
+    return new Namespace(this.core, this.spaces, this.spaceName, name, options.ttl ?? this.defaultTtl);
+  }
+
+  get [Symbol.toStringTag](): string {
+    return 'Namespace';
+  }
+
+  protected override clearAll(): void {
+    this.spaces.clear(this.spaceName);
+  }
+}

@@ -1,0 +1,53 @@
+// Walks over the entries of a cache or of a namespace, page by page.
+
+import { bytesOf, type BytesLike } from './bytes.js';
+import { ROOT, SPACE_TAG } from './keys.js';
+import { parseRecords, type ScannedEntry } from './records.js';
+import { prefixOf } from './spaces.js';
+import type { ScanPage, Store } from './store.js';
+
+/** An entry of a walk. */
+export type Listed = ScannedEntry;
+
+/** Entries of a page of keys. */
+const PAGE_ENTRIES = 1000;
+/** Entries of the first page with values; later pages have about {@link PAGE_BYTES}. */
+const PAGE_ENTRIES_WITH_VALUES = 16;
+const PAGE_BYTES = 256 * 1024;
+
+/** The beginning of the stored keys that begin with `prefix` in a namespace. */
+export function prefixBytes(space: number, prefix: BytesLike): Uint8Array {
+  const own = bytesOf(prefix, 'a prefix');
+  if (space === ROOT && !(own[0]! >= SPACE_TAG)) return own;
+  const head = prefixOf(space);
+  const both = new Uint8Array(head.length + own.length);
+  both.set(head);
+  both.set(own, head.length);
+  return both;
+}
+
+/** Pages of the entries whose stored keys begin with `prefix`. */
+export function* rawPages(store: Store, prefix: Uint8Array, withValues: boolean): Generator<ScanPage, void, undefined> {
+  let count = withValues ? PAGE_ENTRIES_WITH_VALUES : PAGE_ENTRIES;
+  for (let cursor: number | undefined = 0; cursor !== undefined && !store.isRetired; ) {
+    const page = store.scan(cursor, prefix, count, withValues);
+    if (page.count > 0) yield page;
+    if (withValues && page.count > 0) {
+      const fitting = Math.floor((PAGE_BYTES * page.count) / page.records.length);
+      count = Math.max(1, Math.min(fitting, PAGE_ENTRIES));
+    }
+    cursor = page.cursor;
+  }
+}
+
+/** The entries of a namespace, in pages. */
+export function* pages(
+  store: Store,
+  space: number,
+  prefix: BytesLike,
+  withValues: boolean,
+): Generator<Listed[], void, undefined> {
+  for (const { records, count } of rawPages(store, prefixBytes(space, prefix), withValues)) {
+    yield parseRecords(records, count, withValues).filter((entry) => entry.space === space);
+  }
+}
