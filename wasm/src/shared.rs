@@ -204,19 +204,21 @@ pub extern "C" fn orders(desk: u32, bytes: u32) {
     state.show_orders();
 }
 
-/// Executes up to `count` of the orders behind the first `from` bytes of `bytes` bytes in the buffer of a desk; returns the
-/// number of executed orders. Puts the replies, the end of the executed orders, and whether a lock has interrupted them into
+/// Executes up to `count` of the orders behind the first `from` bytes of `bytes` bytes in the buffer of a desk, of which the
+/// last `tail_bytes` are the tail; returns the number of executed orders. Puts the replies, the end of the executed orders, and whether a lock has interrupted them into
 /// the mailbox of the desk.
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
-pub extern "C" fn execute(desk: u32, from: u32, bytes: u32, count: u32, now: u32, room: u32) -> u32 {
+pub extern "C" fn execute(desk: u32, from: u32, bytes: u32, tail_bytes: u32, count: u32, now: u32, room: u32) -> u32 {
     let Some(State { stripes, desks }) = STATE.get() else { return 0 };
     let Some(Desk(state)) = desks.get(desk as usize) else { return 0 };
     let mut state = state.write();
     let DeskState { mailbox, orders, replies, .. } = &mut *state;
     replies.clear();
     replies.shrink_to(DESK_BYTES_KEPT_MAX);
-    let Some(orders) = orders.get(..bytes as usize) else { return 0 };
-    let batch = Batch { orders, from: from as usize, count, now, room: room as usize };
+    let run = orders.get(..bytes as usize);
+    let run = run.and_then(|run| run.split_at_checked(run.len().checked_sub(tail_bytes as usize)?));
+    let Some((orders, tail)) = run else { return 0 };
+    let batch = Batch { orders, tail, from: from as usize, count, now, room: room as usize };
     let executed = stripes.execute_batch(desk as usize, &batch, replies, &Machine);
     mailbox.replies_at = address(replies);
     mailbox.replies_bytes = replies.len() as u32;

@@ -82,6 +82,8 @@ struct Stripe {
 pub struct Batch<'a> {
     /// The orders.
     pub orders: &'a [u8],
+    /// The bytes that keys and values of orders may be in.
+    pub tail: &'a [u8],
     /// Bytes of orders that an interrupted call has executed.
     pub from: usize,
     /// Number of orders behind those.
@@ -178,7 +180,7 @@ impl Stripes {
         replies: &mut Vec<u8>,
         processor: &impl Processor,
     ) -> Executed {
-        let &Batch { orders, from, count, now, room } = batch;
+        let &Batch { orders, tail, from, count, now, room } = batch;
         let mut executed = Executed { count: 0, end: from, is_interrupted: false };
         let rest = orders.get(from..).unwrap_or_default();
         let Some(mut desk) = self.desk(desk) else { return Executed { is_interrupted: true, ..executed } };
@@ -190,24 +192,12 @@ impl Stripes {
         }
         let mut r = Reader(rest);
         while executed.count < count {
-            let Some(order) = batch::decode_order(&mut r) else { break };
-            let step = match order {
-                Order::Command(command) => self.execute(&mut desk, &command, now, replies, processor),
-                Order::RepeatedRead(command) => self.repeat_read(&mut desk, &command, now, replies),
-                Order::Limit(limit) => {
-                    desk.limit = limit;
-                    Step::Next
-                }
-                Order::Leave(hash, cursor) => match self.held(self.stripe_of(hash), &mut desk) {
-                    Some(mut held) => {
-                        held.shard.leave(cursor);
-                        Step::Next
-                    }
-                    None => Step::Interrupted,
-                },
-                Order::Broadcast(broadcast) => match self.broadcast(&mut desk, broadcast, now, replies) {
-                    true => Step::Next,
-                    false => Step::Interrupted,
+            let step = match batch::decode_read(&mut r, tail) {
+                Some(read) => self.execute(&mut desk, &read, now, replies, processor),
+                None => match batch::decode_order(&mut r, tail) {
+                    Some(Order::Command(command)) => self.execute_other(&mut desk, &command, now, replies, processor),
+                    Some(order) => self.execute_rare(&mut desk, &order, now, replies),
+                    None => break,
                 },
             };
             if step != Step::Next {
@@ -221,6 +211,43 @@ impl Stripes {
             }
         }
         executed
+    }
+
+    /// Executes an order that is no command.
+    #[inline(never)]
+    fn execute_rare(&self, desk: &mut DeskState, order: &Order<'_>, now: Seconds, replies: &mut Vec<u8>) -> Step {
+        match *order {
+            Order::Command(_) => Step::End,
+            Order::RepeatedRead(command) => self.repeat_read(desk, &command, now, replies),
+            Order::Limit(limit) => {
+                desk.limit = limit;
+                Step::Next
+            }
+            Order::Leave(hash, cursor) => match self.held(self.stripe_of(hash), desk) {
+                Some(mut held) => {
+                    held.shard.leave(cursor);
+                    Step::Next
+                }
+                None => Step::Interrupted,
+            },
+            Order::Broadcast(broadcast) => match self.broadcast(desk, broadcast, now, replies) {
+                true => Step::Next,
+                false => Step::Interrupted,
+            },
+        }
+    }
+
+    /// Executes a command that is no plain read. A function of its own, so that the other has few variables.
+    #[inline(never)]
+    fn execute_other(
+        &self,
+        desk: &mut DeskState,
+        command: &Command<'_>,
+        now: Seconds,
+        replies: &mut Vec<u8>,
+        processor: &impl Processor,
+    ) -> Step {
+        self.execute(desk, command, now, replies, processor)
     }
 
     /// Executes one command.
@@ -379,7 +406,7 @@ mod tests {
 
     fn execute(stripes: &Stripes, orders: &[u8], count: u32) -> (u32, Vec<u8>) {
         let mut replies = Vec::new();
-        let batch = Batch { orders, from: 0, count, now: 1, room: 1 << 20 };
+        let batch = Batch { orders, tail: &[], from: 0, count, now: 1, room: 1 << 20 };
         let executed = stripes.execute_batch(0, &batch, &mut replies, &Plain);
         assert_eq!(executed.is_interrupted, executed.count < count);
         (executed.count, replies)

@@ -26,12 +26,18 @@ const ORDERS_BYTES: usize = 4;
 const REPLIES_AT: usize = 8;
 const REPLIES_BYTES: usize = 12;
 
+/// Most bytes of the replies to a run.
+const ROOM: u32 = 256 << 10;
+
+/// The desk, `from`, `bytes`, `tail_bytes`, `count`, `now` and `room`.
+type ExecuteArguments = (u32, u32, u32, u32, u32, u32, u32);
+
 /// See the module.
 pub(crate) struct Shard {
     store: Store<()>,
     instance: Instance,
     memory: SharedMemory,
-    execute: TypedFunc<(u32, u32, u32, u32, u32, u32), u32>,
+    execute: TypedFunc<ExecuteArguments, u32>,
     mailbox_at: usize,
     orders_at: usize,
     orders_bytes: usize,
@@ -65,17 +71,19 @@ impl Shard {
         shard
     }
 
-    /// Writes orders into the buffer of the desk.
+    /// Writes orders and their tail into the buffer of the desk.
     #[inline(never)]
-    pub(crate) fn write(&mut self, orders: &[u8]) {
-        assert!(orders.len() <= self.orders_bytes, "the buffer holds the orders of a request");
+    pub(crate) fn write(&mut self, orders: &[u8], tail: &[u8]) {
+        assert!(orders.len() + tail.len() <= self.orders_bytes, "the buffer holds the orders of a request");
         self.memory.write(self.orders_at, orders).expect("a buffer");
+        self.memory.write(self.orders_at + orders.len(), tail).expect("a buffer");
     }
 
     /// Executes the orders, and returns the number of bytes of their replies.
     #[inline(never)]
-    pub(crate) fn execute(&mut self, bytes: u32, count: u32, now: u32, room: u32) -> u32 {
-        let executed = self.execute.call(&mut self.store, (0, 0, bytes, count, now, room)).expect("no trap");
+    pub(crate) fn execute(&mut self, bytes: u32, tail_bytes: u32, count: u32) -> u32 {
+        let arguments = (0, 0, bytes, tail_bytes, count, crate::NOW, ROOM);
+        let executed = self.execute.call(&mut self.store, arguments).expect("no trap");
         assert_eq!(executed, count, "nobody else has a lock");
         self.word(REPLIES_BYTES)
     }

@@ -235,8 +235,6 @@ const SLICES_AT: usize = 17;
 
 /// Bytes of the record of a run.
 const RUN_BYTES: usize = 6 * 4;
-/// Most bytes of the replies to the runs of a request.
-const ROOM: u32 = 256 << 10;
 
 impl Guest {
     fn solo() -> Self {
@@ -324,9 +322,10 @@ impl Guest {
         for run in 0..count {
             let record = runs_at as usize + run as usize * RUN_BYTES;
             let data = self.memory.data(&self.store);
-            let [at, bytes, count] = [4, 8, 12].map(|offset| word(data, record + offset));
-            shard.write(&data[at as usize..][..bytes as usize]);
-            let replies_bytes = shard.execute(bytes, count, NOW, ROOM);
+            let [at, bytes, count, tail_at, tail_bytes] = [4, 8, 12, 16, 20].map(|offset| word(data, record + offset));
+            let part = |at: u32, bytes: u32| &data[at as usize..][..bytes as usize];
+            shard.write(part(at, bytes), part(tail_at, tail_bytes));
+            let replies_bytes = shard.execute(bytes + tail_bytes, tail_bytes, count);
             let arguments = (run, count, replies_bytes);
             let at = reply(&self.reply, &mut self.store, arguments);
             shard.read(&mut self.memory.data_mut(&mut self.store)[at as usize..][..replies_bytes as usize]);
