@@ -66,6 +66,17 @@ pub struct Found<'a> {
     pub value: Value<'a>,
 }
 
+/// An item as a read returns it, with a value in one piece.
+#[derive(Clone, Copy, Debug)]
+pub struct FoundWhole<'a> {
+    /// The client's flags.
+    pub flags: u32,
+    /// The item's unique; 0 where CAS is disabled.
+    pub cas: u64,
+    /// The bytes.
+    pub value: &'a [u8],
+}
+
 /// An item with its details, as they were before the command, but for `cas`.
 #[derive(Clone, Copy, Debug)]
 pub struct Fetched<'a> {

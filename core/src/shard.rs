@@ -136,14 +136,14 @@ impl Shard {
         None
     }
 
-    /// Executes the `count` orders in `orders` and appends a reply for each (broadcasts: their answer) to `replies`,
+    /// Executes the `count` orders in `orders`, whose keys and values may be in `tail`, and appends a reply for each (broadcasts: their answer) to `replies`,
     /// but stops when that holds more than `room` bytes, before a read that has to be sent again in order
     /// ([`Reply::Contended`]), and with the beginning of a long value. Returns how many were executed: at least one, if
     /// the first is no such read. The beginning of a value does not count as executed, so that the host carries no
     /// further run.
     pub fn execute_batch(
         &mut self,
-        orders: &[u8],
+        (orders, tail): (&[u8], &[u8]),
         count: u32,
         now: Seconds,
         mut room: usize,
@@ -155,7 +155,7 @@ impl Shard {
         let mut r = Reader(orders);
         let mut executed = 0;
         while executed < count {
-            match batch::decode_order(&mut r) {
+            match batch::decode_order(&mut r, tail) {
                 Some(Order::Command(command)) => {
                     if !append_reply(replies, &self.execute(&command, now)) {
                         break;
@@ -318,7 +318,7 @@ pub(crate) fn prefix_counts(operation: &Operation<'_>, reply: &Reply<'_>) -> Pre
     }
 }
 
-/// The hashes of the commands of a batch.
+/// The hashes of the commands of a batch, up to a broadcast.
 pub(crate) struct Hashes<'a>(pub(crate) Reader<'a>);
 
 impl Iterator for Hashes<'_> {
@@ -327,10 +327,8 @@ impl Iterator for Hashes<'_> {
     #[inline]
     fn next(&mut self) -> Option<u64> {
         loop {
-            match batch::decode_order(&mut self.0)? {
-                Order::Command(command) | Order::RepeatedRead(command) => return Some(command.hash),
-                Order::Broadcast(_) => return None,
-                Order::Limit(_) | Order::Leave(..) => {}
+            if let Some(hash) = batch::decode_hash(&mut self.0)? {
+                return Some(hash);
             }
         }
     }

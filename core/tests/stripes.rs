@@ -72,7 +72,7 @@ fn execute(stripes: &Stripes, desk: usize, orders: &[u8], count: u32) -> Vec<u8>
     let mut replies = Vec::new();
     let (mut from, mut left) = (0, count);
     loop {
-        let batch = Batch { orders, from, count: left, now: NOW, room: ROOM };
+        let batch = Batch { orders, tail: &[], from, count: left, now: NOW, room: ROOM };
         let executed = stripes.execute_batch(desk, &batch, &mut replies, &Outdated);
         if !executed.is_interrupted {
             return replies;
@@ -143,7 +143,7 @@ fn every_answer_is_that_of_one_store() {
             batch::encode_command(&mut orders, &command(key.as_bytes(), random_operation(&mut random, value)));
         }
         let mut expected = Vec::new();
-        shard.execute_batch(&orders, count, NOW, ROOM, &mut expected);
+        shard.execute_batch((&orders, &[]), count, NOW, ROOM, &mut expected);
         assert_eq!(execute(&stripes, round % 3, &orders, count), expected, "round {round}");
         if round % 500 == 499 {
             compare_state(&stripes, &mut shard);

@@ -61,7 +61,7 @@ fn ranks(load: &Load, seed: u64) -> impl Iterator<Item = usize> {
 
 fn execute(stripes: &Stripes, orders: &[u8], replies: &mut Vec<u8>) {
     replies.clear();
-    let batch = Batch { orders, from: 0, count: 1, now: NOW, room: limits::REPLY_BYTES_HIGH };
+    let batch = Batch { orders, tail: &[], from: 0, count: 1, now: NOW, room: limits::REPLY_BYTES_HIGH };
     assert_eq!(stripes.execute_batch(0, &batch, replies, &Plain).count, 1);
 }
 

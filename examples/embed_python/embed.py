@@ -33,7 +33,7 @@ def execute(request):  # At most 64 KiB, the size of the window.
 
 store = wasmtime.Store()
 guest = wasmtime.Instance(store, wasmtime.Module.from_file(store.engine, sys.argv[1]), []).exports(store)
-assert call("abi_version") == 4, "the module has another boundary"
+assert call("abi_version") == 5, "the module has another boundary"
 memory, mailbox, connection = guest["memory"], call("create", 0, int(time.time())), call("open", 0)
 requests = b"set greeting 0 0 5\r\nhello\r\n", b"get greeting\r\n", b"cache_memlimit 32\r\n", b"stats\r\n"
 print(*map(execute, requests), sep="", end="")

@@ -9,7 +9,7 @@ use crate::{
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
-        spin::SpinMutex,
+        spin::RwLock,
     },
 };
 use loom::thread;
@@ -52,7 +52,7 @@ struct Inside {
     /// Counted from 0.
     number: u64,
     /// Two words that are equal whenever nobody has the lock.
-    stripe: SpinMutex<(usize, usize)>,
+    stripe: RwLock<(usize, usize)>,
     /// The limit of its size.
     limit: AtomicU64,
     instances: Cell<usize>,
@@ -95,7 +95,7 @@ impl Server {
         self.witness.made.set(number + 1);
         self.witness.present.set(others + 1);
         self.witness.demand(others == 0 || self.is_impatient, "a memory is made after the old one is freed");
-        let (stripe, limit) = (SpinMutex::new((0, 0)), AtomicU64::new(limit));
+        let (stripe, limit) = (RwLock::new((0, 0)), AtomicU64::new(limit));
         let inside = Rc::new(Inside { number, stripe, limit, instances: Cell::new(0) });
         Memory { inside, witness: Rc::clone(&self.witness) }
     }
@@ -164,7 +164,7 @@ impl Shared {
     fn in_stripe<T>(&self, seat: &Seat<Server>, work: impl FnOnce(&mut (usize, usize)) -> T) -> Answer<(T, u64)> {
         let Instance(inside) = &seat.desk;
         for _ in 0..TURNS_MAX {
-            if let Some(mut stripe) = inside.stripe.try_lock() {
+            if let Some(mut stripe) = inside.stripe.try_write() {
                 self.server.witness.demand(stripe.0 == stripe.1, "nobody sees half of a change");
                 let done = work(&mut stripe);
                 if stripe.0 != stripe.1 {

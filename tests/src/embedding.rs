@@ -34,8 +34,10 @@ const SENT_BYTES_MAX: usize = 50_000;
 pub struct Run {
     /// Shard number, or one of the special targets.
     pub target: u32,
-    /// The commands as bytes.
+    /// The commands as bytes, and the tail.
     pub commands: Vec<u8>,
+    /// Bytes of the tail.
+    pub tail_bytes: u32,
     /// Number of commands.
     pub count: u32,
 }
@@ -61,7 +63,7 @@ pub trait Verbs {
     /// `reply`, then copies the replies.
     fn reply(&mut self, run: u32, executed: u32, replies: &[u8]);
     /// `commands`, the copy, `execute`; returns the number of executed commands, and the replies.
-    fn execute(&mut self, commands: &[u8], count: u32, now: u32, room: u32) -> (u32, Vec<u8>);
+    fn execute(&mut self, run: &Run, now: u32, room: u32) -> (u32, Vec<u8>);
     /// See the boundary.
     fn sweep(&mut self, now: u32, steps: u32) -> u32;
     /// See the boundary: `reserve`, the copy, `users`.
@@ -216,7 +218,7 @@ impl Embedding {
                 if !every && index as u32 != run.target {
                     continue;
                 }
-                let (executed, replies) = shard.execute(&run.commands, run.count, self.now, room);
+                let (executed, replies) = shard.execute(&run, self.now, room);
                 room = room.saturating_sub(replies.len() as u32);
                 self.guests.front.reply(number, executed, &replies);
                 executed_last = executed;

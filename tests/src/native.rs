@@ -82,6 +82,7 @@ impl Verbs for Native {
             .map(|run| Run {
                 target: run.target.0,
                 commands: [&bytes[run.start..run.start + run.bytes], front.tail(run)].concat(),
+                tail_bytes: run.tail.length,
                 count: run.count,
             })
             .collect()
@@ -93,9 +94,10 @@ impl Verbs for Native {
         }
     }
 
-    fn execute(&mut self, commands: &[u8], count: u32, now: u32, room: u32) -> (u32, Vec<u8>) {
+    fn execute(&mut self, run: &Run, now: u32, room: u32) -> (u32, Vec<u8>) {
         let mut replies = Vec::new();
-        let executed = self.shard().execute_batch(commands, count, now, room as usize, &mut replies);
+        let run_bytes = run.commands.split_at(run.commands.len() - run.tail_bytes as usize);
+        let executed = self.shard().execute_batch(run_bytes, run.count, now, room as usize, &mut replies);
         (executed, replies)
     }
 

@@ -99,7 +99,7 @@ impl Shard {
         commands.iter().for_each(|command| batch::encode_command(&mut orders, command));
         self.write(self.orders_at, &orders);
         let (bytes, count) = (orders.len() as u32, commands.len() as u32);
-        let executed: u32 = self.call("execute", (0_u32, 0_u32, bytes, count, NOW, 1_u32 << 20));
+        let executed: u32 = self.call("execute", (0_u32, 0_u32, bytes, 0_u32, count, NOW, 1_u32 << 20));
         assert_eq!(executed, count);
     }
 

@@ -354,16 +354,18 @@ pub extern "C" fn commands(bytes: u32) -> u32 {
     address(&guest.commands)
 }
 
-/// Executes up to `count` orders of the run; puts the replies, the number of executed orders and whether the lock is to
+/// Executes up to `count` orders of the run, which has `bytes` bytes, the last `tail_bytes` of them its tail; puts the replies, the number of executed orders and whether the lock is to
 /// be handed over into the mailbox.
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
-pub extern "C" fn execute(bytes: u32, count: u32, now: u32, room: u32) {
+pub extern "C" fn execute(bytes: u32, tail_bytes: u32, count: u32, now: u32, room: u32) {
     let guest = guest();
     guest.replies.clear();
     guest.replies.shrink_to(RUN_BYTES_KEPT_MAX);
     let mut shard = guest.engine.as_mut().and_then(Engine::shard);
-    guest.mailbox.executed = match (&mut shard, guest.commands.get(..bytes as usize)) {
-        (Some(shard), Some(orders)) => shard.execute_batch(orders, count, now, room as usize, &mut guest.replies),
+    let run = guest.commands.get(..bytes as usize);
+    let run = run.and_then(|run| run.split_at_checked(run.len().checked_sub(tail_bytes as usize)?));
+    guest.mailbox.executed = match (&mut shard, run) {
+        (Some(shard), Some(run)) => shard.execute_batch(run, count, now, room as usize, &mut guest.replies),
         _ => 0,
     };
     guest.mailbox.hands_over = shard.map_or(0, |shard| u32::from(shard.hands_over()));

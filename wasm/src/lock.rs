@@ -1,7 +1,7 @@
 //! The lock of a guest with many threads, which never waits for an instance that has trapped.
 
 use core::sync::atomic::{AtomicU32, Ordering};
-use spin::{RelaxStrategy, mutex::SpinMutex};
+use spin::{RelaxStrategy, mutex::SpinMutex, rwlock::RwLock};
 
 /// Not 0: an instance has trapped, so nothing in this memory is trusted any more. The host sets it after a trap; a panic sets
 /// it before.
@@ -9,6 +9,10 @@ static POISONED: AtomicU32 = AtomicU32::new(0);
 
 /// A spin lock. A thread that finds it held traps once the memory is poisoned: its holder may never release it.
 pub(crate) type Lock<T> = SpinMutex<T, TrapWhenPoisoned>;
+
+/// The same for values that may be shared: nobody takes it for reading. A mutex is given back by a store, which the guest's
+/// compiler follows by a fence of memory; this one by a single atomic operation, which takes a tenth of the time.
+pub(crate) type QuickLock<T> = RwLock<T, TrapWhenPoisoned>;
 
 /// See [`Lock`].
 pub(crate) struct TrapWhenPoisoned;

@@ -5,7 +5,7 @@
 //! instance sees the same ones: each is an atomic or behind a [`Lock`]. A call with invalid arguments does nothing.
 
 use crate::{
-    lock::{self, Lock},
+    lock::{self, Lock, QuickLock},
     message::Message,
 };
 use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
@@ -42,27 +42,28 @@ static MAILBOX: Mailbox = Mailbox {
     pages_bytes: AtomicU32::new(0),
 };
 
-/// The words through which verbs of a desk return more than one number.
+/// The words through which verbs of a desk return more than one number. No atomics, which are stored with a fence: the host
+/// reads them on the thread of the desk, between two calls.
 #[derive(Default)]
 #[repr(C)]
 struct DeskMailbox {
-    orders_at: AtomicU32,
-    orders_bytes: AtomicU32,
-    replies_at: AtomicU32,
-    replies_bytes: AtomicU32,
-    executed_end: AtomicU32,
-    is_interrupted: AtomicU32,
+    orders_at: u32,
+    orders_bytes: u32,
+    replies_at: u32,
+    replies_bytes: u32,
+    executed_end: u32,
+    is_interrupted: u32,
 }
 
 /// The part of the memory that one thread has for itself. Aligned to two lines, because some processors load lines in pairs.
-#[repr(C, align(128))]
-struct Desk {
-    mailbox: DeskMailbox,
+#[repr(align(128))]
+struct Desk(
     /// No other thread takes the lock.
-    buffers: Lock<DeskBuffers>,
-}
+    QuickLock<DeskState>,
+);
 
-struct DeskBuffers {
+struct DeskState {
+    mailbox: DeskMailbox,
     orders: Vec<u8>,
     replies: Vec<u8>,
     events: Vec<u8>,
@@ -181,59 +182,62 @@ pub extern "C" fn pool(stripe: u32) -> u32 {
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn desk(desk: u32) -> u32 {
     let desk = STATE.get().and_then(|state| state.desks.get(desk as usize));
-    desk.map_or(0, |desk| {
-        desk.show_orders(&mut desk.buffers.lock());
-        (&raw const desk.mailbox).addr() as u32
+    desk.map_or(0, |Desk(state)| {
+        let mut state = state.write();
+        state.show_orders();
+        (&raw const state.mailbox).addr() as u32
     })
 }
 
 /// Makes the buffer for orders at a desk `bytes` bytes long at least, and puts it into the mailbox.
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn orders(desk: u32, bytes: u32) {
-    let Some(desk) = STATE.get().and_then(|state| state.desks.get(desk as usize)) else { return };
-    let mut buffers = desk.buffers.lock();
+    let Some(Desk(state)) = STATE.get().and_then(|state| state.desks.get(desk as usize)) else { return };
+    let mut state = state.write();
     let bytes = bytes as usize;
-    if buffers.orders.len() < bytes {
+    if state.orders.len() < bytes {
         // A buffer that is kept grows in few steps.
         let bytes = if bytes <= DESK_BYTES_KEPT_MAX { bytes.next_power_of_two() } else { bytes };
-        buffers.orders = Vec::new();
-        buffers.orders.resize(bytes, 0);
+        state.orders = Vec::new();
+        state.orders.resize(bytes, 0);
     }
-    desk.show_orders(&mut buffers);
+    state.show_orders();
 }
 
-/// Executes up to `count` of the orders behind the first `from` bytes of `bytes` bytes in the buffer of a desk; returns the
-/// number of executed orders. Puts the replies, the end of the executed orders, and whether a lock has interrupted them into
+/// Executes up to `count` of the orders behind the first `from` bytes of `bytes` bytes in the buffer of a desk, of which the
+/// last `tail_bytes` are the tail; returns the number of executed orders. Puts the replies, the end of the executed orders, and whether a lock has interrupted them into
 /// the mailbox of the desk.
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
-pub extern "C" fn execute(desk: u32, from: u32, bytes: u32, count: u32, now: u32, room: u32) -> u32 {
-    let Some(state) = STATE.get() else { return 0 };
-    let Some(Desk { mailbox, buffers }) = state.desks.get(desk as usize) else { return 0 };
-    let mut buffers = buffers.lock();
-    let DeskBuffers { orders, replies, .. } = &mut *buffers;
+pub extern "C" fn execute(desk: u32, from: u32, bytes: u32, tail_bytes: u32, count: u32, now: u32, room: u32) -> u32 {
+    let Some(State { stripes, desks }) = STATE.get() else { return 0 };
+    let Some(Desk(state)) = desks.get(desk as usize) else { return 0 };
+    let mut state = state.write();
+    let DeskState { mailbox, orders, replies, .. } = &mut *state;
     replies.clear();
     replies.shrink_to(DESK_BYTES_KEPT_MAX);
-    let Some(orders) = orders.get(..bytes as usize) else { return 0 };
-    let batch = Batch { orders, from: from as usize, count, now, room: room as usize };
-    let executed = state.stripes.execute_batch(desk as usize, &batch, replies, &Machine);
-    mailbox.replies_at.store(address(replies), Ordering::Relaxed);
-    mailbox.replies_bytes.store(replies.len() as u32, Ordering::Relaxed);
-    mailbox.executed_end.store(executed.end as u32, Ordering::Relaxed);
-    mailbox.is_interrupted.store(executed.is_interrupted.into(), Ordering::Relaxed);
+    let run = orders.get(..bytes as usize);
+    let run = run.and_then(|run| run.split_at_checked(run.len().checked_sub(tail_bytes as usize)?));
+    let Some((orders, tail)) = run else { return 0 };
+    let batch = Batch { orders, tail, from: from as usize, count, now, room: room as usize };
+    let executed = stripes.execute_batch(desk as usize, &batch, replies, &Machine);
+    mailbox.replies_at = address(replies);
+    mailbox.replies_bytes = replies.len() as u32;
+    mailbox.executed_end = executed.end as u32;
+    mailbox.is_interrupted = executed.is_interrupted.into();
     executed.count
 }
 
 /// Frees the buffers of a desk that a large run has made large.
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn trim(desk: u32) {
-    let Some(desk) = STATE.get().and_then(|state| state.desks.get(desk as usize)) else { return };
-    let mut buffers = desk.buffers.lock();
-    if buffers.orders.len() > DESK_BYTES_KEPT_MAX {
-        buffers.orders = alloc::vec![0; ORDERS_BYTES];
-        desk.show_orders(&mut buffers);
+    let Some(Desk(state)) = STATE.get().and_then(|state| state.desks.get(desk as usize)) else { return };
+    let mut state = state.write();
+    if state.orders.len() > DESK_BYTES_KEPT_MAX {
+        state.orders = alloc::vec![0; ORDERS_BYTES];
+        state.show_orders();
     }
-    if buffers.replies.capacity() > DESK_BYTES_KEPT_MAX {
-        buffers.replies = Vec::new();
+    if state.replies.capacity() > DESK_BYTES_KEPT_MAX {
+        state.replies = Vec::new();
     }
 }
 
@@ -265,12 +269,12 @@ pub extern "C" fn watch(desk: u32, kinds: u32) -> u32 {
 /// events, events dropped for lack of room) and the records; 0 if there are none.
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn events(desk: u32) -> u32 {
-    let Some(state) = STATE.get() else { return 0 };
-    let Some(buffers) = state.desks.get(desk as usize) else { return 0 };
-    let out = &mut buffers.buffers.lock().events;
+    let Some(State { stripes, desks }) = STATE.get() else { return 0 };
+    let Some(Desk(state)) = desks.get(desk as usize) else { return 0 };
+    let out = &mut state.write().events;
     out.clear();
     out.resize(EVENTS_HEAD_BYTES, 0);
-    let (count, dropped) = state.stripes.take_events(desk as usize, out);
+    let (count, dropped) = stripes.take_events(desk as usize, out);
     let bytes = (out.len() - EVENTS_HEAD_BYTES) as u32;
     for (word, value) in out.chunks_exact_mut(4).zip([bytes, count, dropped]) {
         word.copy_from_slice(&value.to_le_bytes());
@@ -280,13 +284,15 @@ pub extern "C" fn events(desk: u32) -> u32 {
 
 impl Desk {
     fn new() -> Self {
-        let buffers = DeskBuffers { orders: alloc::vec![0; ORDERS_BYTES], replies: Vec::new(), events: Vec::new() };
-        Self { mailbox: DeskMailbox::default(), buffers: Lock::new(buffers) }
+        let (orders, replies, events) = (alloc::vec![0; ORDERS_BYTES], Vec::new(), Vec::new());
+        Self(QuickLock::new(DeskState { mailbox: DeskMailbox::default(), orders, replies, events }))
     }
+}
 
-    fn show_orders(&self, buffers: &mut DeskBuffers) {
-        self.mailbox.orders_at.store(address(&buffers.orders), Ordering::Relaxed);
-        self.mailbox.orders_bytes.store(buffers.orders.len() as u32, Ordering::Relaxed);
+impl DeskState {
+    fn show_orders(&mut self) {
+        self.mailbox.orders_at = address(&self.orders);
+        self.mailbox.orders_bytes = self.orders.len() as u32;
     }
 }
 

@@ -25,7 +25,7 @@ const GUEST_PREFIX: &str = "guest: ";
 const HEADER: &str = "\
 # Instructions an operation, counted by callgrind. `cargo xtask instructions` compares with them,
 # `cargo xtask instructions --update` writes them. Names are those of core/examples/instructions.rs, and behind `guest: `
-# those of host/examples/guest_instructions.rs. However many keys are asked for or set at once, it is one that counts.
+# those of host/examples/guest_instructions/. However many keys are asked for or set at once, it is one that counts.
 ";
 
 /// Counts, and the compilers behind them.

@@ -23,4 +23,4 @@ pub mod rows;
 pub mod status;
 
 /// The version of the verbs and of all records, for hosts that load a module from elsewhere.
-pub const ABI_VERSION: u32 = 4;
+pub const ABI_VERSION: u32 = 5;

@@ -4,6 +4,7 @@
 //! into a list of [`Pending`] answers. The store executes their commands: in a solo engine that of the same guest, else
 //! those of other guests through [`Run`]s. Then the front answers in order. It knows neither sockets nor the store.
 
+mod answers;
 mod barrier;
 mod borrowed;
 mod budget;
@@ -537,55 +538,6 @@ impl Front {
     /// The buffer for the answer to a barrier's broadcast in a solo engine.
     pub fn barrier_answer(&mut self, slot: ReplySlot) -> &mut Vec<u8> {
         self.runs.reply_buffer(slot)
-    }
-
-    /// Answers the pending commands from the replies to their runs.
-    pub fn answer_runs(&mut self) {
-        let (mut answered, mut executed, mut unread) = (0, 0, None);
-        let watched_as = self.watched_as();
-        let mut replies = self.runs.replies();
-        let leaving = &mut self.leaving;
-        let input =
-            Input { bytes: self.inbound.bytes(&self.connections), decoded: &self.decoded, time: &self.context.time };
-        for (number, pending) in self.pending.iter().enumerate() {
-            let reply = if pending.is_command() {
-                match replies.next(number) {
-                    Some(reply) => Some(reply),
-                    None => {
-                        executed = replies.executed_from(number, &self.pending, leaving);
-                        break;
-                    }
-                }
-            } else {
-                None
-            };
-            pending.answer(&mut self.output, input, reply.as_ref(), &mut self.refusals);
-            if let (Some(descriptor), Some(reply)) = (watched_as, &reply) {
-                watch::record(&mut self.events, pending, input, reply, descriptor);
-            }
-            answered += 1;
-            unread = reply.as_ref().and_then(Reply::unread);
-            if unread.is_some() {
-                executed = replies.executed_from(answered, &self.pending, leaving);
-                break;
-            }
-        }
-        let lost = replies.lost;
-        if lost > 0 {
-            self.refusals.add(RefusalKind::LostRequest, lost);
-        }
-        let is_whole = answered == self.pending.len();
-        self.runs.finish(is_whole);
-        if !is_whole || self.runs.repeated != 0 {
-            let repeated = self.runs.repeated_after(answered, executed);
-            if let Some(connection) = self.connections.get_mut(self.inbound.connection) {
-                connection.keep_repeated_reads(repeated);
-            }
-        }
-        if let Some(unread) = unread {
-            self.begin_stream(answered - 1, unread);
-        }
-        self.retire(answered);
     }
 
     fn pending_input(&self) -> Input<'_> {

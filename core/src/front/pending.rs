@@ -2,13 +2,13 @@
 
 use super::state::State;
 use crate::{
-    clock::Time,
-    command::{Command, Operation},
+    clock::{Expiry, Time},
+    command::{Command, Operation, StoreMode, StoreOptions},
     protocol::{
         Span, binary, meta,
         text::{self, words},
     },
-    reply::Reply,
+    reply::{FoundWhole, Reply},
     statistics::{RefusalKind, Refusals},
 };
 use alloc::vec::Vec;
@@ -57,6 +57,24 @@ pub(super) enum ReplyFormat {
     Piece,
 }
 
+/// A key of a retrieval.
+#[derive(Clone, Copy)]
+pub(super) struct Retrieval {
+    key: Span,
+    cas: bool,
+    last: bool,
+}
+
+impl Retrieval {
+    #[inline]
+    pub(super) fn answer(self, out: &mut Vec<u8>, input: Input<'_>, found: &FoundWhole<'_>) {
+        text::answer_found_whole(out, self.key.of(input.bytes), found, self.cas);
+        if self.last {
+            out.extend_from_slice(words::END);
+        }
+    }
+}
+
 impl ReplyFormat {
     /// The bytes that the span of a key points into: those of the client, or the keys that came in base64.
     pub(super) fn key_source<'i>(&self, bytes: &'i [u8], decoded: &'i [u8]) -> &'i [u8] {
@@ -79,6 +97,10 @@ impl Pending {
         matches!(self.task, Task::Command(..))
     }
 
+    pub(super) fn is_read(&self) -> bool {
+        matches!(&self.task, Task::Command(operation, _) if operation.is_read())
+    }
+
     pub(super) fn may_write(&self) -> bool {
         matches!(&self.task, Task::Command(operation, _) if !operation.is_read())
     }
@@ -96,6 +118,47 @@ impl Pending {
     #[inline]
     pub(super) fn key<'i>(&self, format: &ReplyFormat, input: Input<'i>) -> &'i [u8] {
         self.key.of(format.key_source(input.bytes, input.decoded))
+    }
+
+    /// A key of a retrieval.
+    #[inline]
+    pub(super) fn retrieval(&self) -> Option<Retrieval> {
+        match self.task {
+            Task::Command(_, ReplyFormat::Found { cas, last }) => Some(Retrieval { key: self.key, cas, last }),
+            _ => None,
+        }
+    }
+
+    /// Whether the key is among those that came in base64.
+    pub(super) fn is_key_decoded(&self) -> bool {
+        matches!(self.task, Task::Command(_, ReplyFormat::Meta(meta::MetaFormat { encoded_key: true, .. })))
+    }
+
+    /// Whether this is the plain read of a key in the client's bytes.
+    #[inline]
+    pub(super) fn is_plain_read(&self) -> bool {
+        matches!(
+            self.task,
+            Task::Command(Operation::Get { touch: None }, ReplyFormat::Found { .. } | ReplyFormat::Packet(_))
+        )
+    }
+
+    /// Flags and expiry, if this is a `set` without conditions or options.
+    #[inline]
+    pub(super) fn plain_set(&self) -> Option<(u32, Expiry)> {
+        match self.task {
+            Task::Command(
+                Operation::Store { mode: StoreMode::Set, flags, expiry, compare: None, options, .. },
+                ReplyFormat::Status | ReplyFormat::Silent | ReplyFormat::Packet(_),
+            ) if options == StoreOptions::default() => Some((flags, expiry)),
+            _ => None,
+        }
+    }
+
+    /// Whether the answer to a command that stores is a status line.
+    #[inline]
+    pub(super) fn is_status(&self) -> bool {
+        matches!(self.task, Task::Command(_, ReplyFormat::Status))
     }
 
     /// The bytes behind the value in an answer that has one.

@@ -5,10 +5,14 @@ use super::{
     runs::Runs,
 };
 use crate::{
-    boundary::{batch, host::Target},
-    command::{Command, Operation},
+    boundary::{
+        batch::{self, Places, SetInTail},
+        host::Target,
+    },
+    command::Operation,
     hash::shard_of,
     limits,
+    protocol::Span,
     reply::ValueCursor,
 };
 use alloc::vec::Vec;
@@ -25,11 +29,12 @@ impl Runs {
         self.run_of.resize(pending.len(), 0);
         let mut number = 0;
         while number < pending.len() {
-            let Some(command) = pending[number].command(input) else {
+            let one = &pending[number];
+            if !one.is_command() {
                 number += 1;
                 continue;
-            };
-            number = if command.operation.is_read() && self.shards > 1 && !self.in_order {
+            }
+            number = if self.shards > 1 && !self.in_order && one.is_read() {
                 self.group_reads(pending, input, number)
             } else {
                 self.single_run(pending, input, number)
@@ -40,29 +45,29 @@ impl Runs {
     /// Commands from `first` on that go to its shard; returns the number after them.
     fn single_run(&mut self, pending: &[Pending], input: Input<'_>, first: usize) -> usize {
         let shard = shard_of(pending[first].hash, self.shards);
+        let groups_reads = self.shards > 1 && !self.in_order;
         let start = self.orders.len();
         let run = self.runs.len() as u16;
+        let mut tail = Tail::default();
         let (mut number, mut count) = (first, self.emit_limit());
         for (at, one) in pending.iter().enumerate().skip(first) {
-            let Some(command) = one.command(input) else { continue };
-            let grouped_elsewhere = command.operation.is_read() && self.shards > 1 && !self.in_order;
-            if grouped_elsewhere || shard_of(one.hash, self.shards) != shard {
-                return self.end_run(shard, start, count, number);
+            if !one.is_command() {
+                continue;
+            }
+            if groups_reads && one.is_read() || self.shards > 1 && shard_of(one.hash, self.shards) != shard {
+                break;
             }
             self.run_of[at] = run;
             count += 1;
             number = at + 1;
-            if one.value.bytes() >= limits::TAIL_BYTES_MIN {
-                batch::encode_head(&mut self.orders, &command);
-                let next = self.end_run(shard, start, count, number);
-                if let Some(run) = self.runs.last_mut() {
-                    run.tail = one.value;
-                }
-                return next;
+            let form = OrderForm { input, is_repeated: self.repeated >> at & 1 != 0, is_tentative: false };
+            encode(&mut self.orders, &mut tail, one, &form);
+            if one.value_bytes() as usize >= limits::TAIL_BYTES_MIN {
+                break;
             }
-            encode(&mut self.orders, &command, self.repeated, at);
         }
-        self.end_run(shard, start, count, pending.len())
+        self.add_run_with(Target(shard), start, count, tail.0);
+        number
     }
 
     /// A run for each shard of readers that have left, by the hash of the key.
@@ -85,11 +90,6 @@ impl Runs {
         1
     }
 
-    fn end_run(&mut self, shard: u32, start: usize, count: u32, next: usize) -> usize {
-        self.add_run(Target(shard), start, count);
-        next
-    }
-
     /// The reads from `first` up to the next write; returns the number after them.
     fn group_reads(&mut self, pending: &[Pending], input: Input<'_>, first: usize) -> usize {
         let mut counts = [0u32; limits::SHARDS_MAX as usize];
@@ -97,14 +97,15 @@ impl Runs {
         let mut order = [0u32; limits::BATCH_COMMANDS_MAX];
         let mut shards = 0;
         let mut next = pending.len();
+        // One tail for all: it is short, since reads have no values.
+        let mut tail = Tail::default();
         for (at, one) in pending.iter().enumerate().skip(first) {
-            let Some(mut command) = one.command(input) else { continue };
-            if !command.operation.is_read() {
+            if !one.is_command() {
+                continue;
+            }
+            if !one.is_read() {
                 next = at;
                 break;
-            }
-            if let Operation::Fetch(fetch) = &mut command.operation {
-                fetch.tentative = true;
             }
             let shard = shard_of(one.hash, self.shards) as usize;
             if counts[shard] == 0 {
@@ -114,7 +115,8 @@ impl Runs {
             }
             counts[shard] += 1;
             self.run_of[at] = runs[shard];
-            encode(&mut self.grouped[shard], &command, self.repeated, at);
+            let form = OrderForm { input, is_repeated: self.repeated >> at & 1 != 0, is_tentative: true };
+            encode(&mut self.grouped[shard], &mut tail, one, &form);
         }
         for &shard in &order[..shards] {
             let start = self.orders.len();
@@ -122,18 +124,62 @@ impl Runs {
             let mut grouped = core::mem::take(&mut self.grouped[shard as usize]);
             self.orders.append(&mut grouped);
             self.grouped[shard as usize] = grouped;
-            self.add_run(Target(shard), start, count);
+            self.add_run_with(Target(shard), start, count, tail.0);
         }
         next
     }
 }
 
-/// Appends the command of pending answer `at`.
+/// The bytes of the client's input that follow the orders of a run: from the first key or value to the last.
+#[derive(Default)]
+struct Tail(Span);
+
+impl Tail {
+    /// Makes the bytes of `span` a part, which lie behind all others or are none. Returns their place.
+    #[inline]
+    fn place(&mut self, span: Span) -> u32 {
+        if self.0.length == 0 {
+            self.0.start = span.start;
+        }
+        let at = span.start.saturating_sub(self.0.start);
+        self.0.length = self.0.length.max(at + span.length);
+        at
+    }
+}
+
+/// The form of an order besides its command.
+struct OrderForm<'i> {
+    input: Input<'i>,
+    is_repeated: bool,
+    is_tentative: bool,
+}
+
+/// Appends the command of a pending answer.
 #[inline]
-fn encode(orders: &mut Vec<u8>, command: &Command<'_>, repeated: u64, at: usize) {
-    if repeated >> at & 1 == 0 {
-        batch::encode_command(orders, command);
+fn encode(orders: &mut Vec<u8>, tail: &mut Tail, one: &Pending, form: &OrderForm<'_>) {
+    if one.is_plain_read() && !form.is_repeated {
+        batch::encode_read(orders, one.hash, tail.place(one.key), one.key.bytes());
+    } else if let Some((flags, expiry)) = one.plain_set() {
+        let mut place = |span: Span| (tail.place(span), span.length);
+        let (key, value) = (place(one.key), place(one.value));
+        batch::encode_set(orders, &SetInTail { hash: one.hash, key, value, flags, expiry });
     } else {
-        batch::encode_repeated_read(orders, command);
+        encode_other(orders, tail, one, form);
+    }
+}
+
+#[inline(never)]
+fn encode_other(orders: &mut Vec<u8>, tail: &mut Tail, one: &Pending, form: &OrderForm<'_>) {
+    let Some(mut command) = one.command(form.input) else { return };
+    if let Operation::Fetch(fetch) = &mut command.operation {
+        fetch.tentative |= form.is_tentative;
+    }
+    let key = (!one.is_key_decoded() && !command.key.is_empty()).then(|| tail.place(one.key));
+    let value = (one.value_bytes() > 0).then(|| tail.place(one.value));
+    let places = Places { key, value };
+    if form.is_repeated {
+        batch::encode_repeated_read(orders, &command, places);
+    } else {
+        batch::encode_placed(orders, &command, places);
     }
 }

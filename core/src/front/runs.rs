@@ -1,13 +1,16 @@
 //! Runs: a front's commands for shards and host in other guests, and their replies.
 
-use super::{leaving::Leaving, pending::Pending};
+use super::{
+    leaving::Leaving,
+    pending::{Input, Pending},
+};
 use crate::{
     boundary::{
         batch::{self, ReplyLimit},
         host::Target,
     },
     limits,
-    protocol::Span,
+    protocol::{Span, text::words},
     reply::Reply,
     wire::Reader,
 };
@@ -24,7 +27,7 @@ pub struct Run {
     pub bytes: usize,
     /// Number of orders.
     pub count: u32,
-    /// The bytes of the client's input that follow those of the orders: a long value.
+    /// The bytes of the client's input that follow those of the orders: keys and values are in them.
     pub tail: Span,
 }
 
@@ -50,6 +53,8 @@ pub(super) struct Runs {
     pub(super) runs: Vec<Run>,
     /// One for each run, or for each [`ReplySlot`] of a barrier; kept for their capacity.
     replies: Vec<Vec<u8>>,
+    /// Bytes of the replies to each run that were read.
+    read: Vec<usize>,
     /// Whether each run's shard was lost.
     lost: Vec<bool>,
     /// The slot of each run of a barrier.
@@ -75,6 +80,7 @@ impl Runs {
             orders: Vec::new(),
             runs: Vec::new(),
             replies: vec![Vec::new(); 3],
+            read: Vec::new(),
             lost: Vec::new(),
             slots: Vec::new(),
             run_of: Vec::new(),
@@ -110,7 +116,10 @@ impl Runs {
     }
 
     pub(super) fn add_run(&mut self, target: Target, start: usize, count: u32) {
-        let tail = Span::default();
+        self.add_run_with(target, start, count, Span::default());
+    }
+
+    pub(super) fn add_run_with(&mut self, target: Target, start: usize, count: u32, tail: Span) {
         self.runs.push(Run { target, start, bytes: self.orders.len() - start, count, tail });
         self.lost.push(false);
         if self.replies.len() < self.runs.len() {
@@ -142,12 +151,11 @@ impl Runs {
         self.lost.contains(&true)
     }
 
-    pub(super) fn replies(&self) -> Replies<'_> {
-        Replies {
-            readers: self.replies.iter().take(self.runs.len()).map(|replies| Reader(replies)).collect(),
-            runs: self,
-            lost: 0,
-        }
+    pub(super) fn replies(&mut self) -> Replies<'_> {
+        let Self { runs, replies, read, lost: lost_runs, run_of, .. } = self;
+        read.clear();
+        read.resize(runs.len(), 0);
+        Replies { replies, read, lost_runs, run_of, lost: 0 }
     }
 
     /// Ends the batch; `whole`: every reply was there.
@@ -164,8 +172,10 @@ impl Runs {
 
 /// The replies of all runs, in the order of the pending answers.
 pub(super) struct Replies<'c> {
-    readers: Vec<Reader<'c>>,
-    runs: &'c Runs,
+    replies: &'c [Vec<u8>],
+    read: &'c mut [usize],
+    lost_runs: &'c [bool],
+    run_of: &'c [u16],
     /// Replies that a lost shard did not give.
     pub(super) lost: u32,
 }
@@ -174,14 +184,45 @@ impl<'c> Replies<'c> {
     /// The reply to pending answer `number`; `None`: not executed yet.
     #[inline]
     pub(super) fn next(&mut self, number: usize) -> Option<Reply<'c>> {
-        let run = usize::from(self.runs.run_of[number]);
-        match batch::decode_reply(self.readers.get_mut(run)?) {
-            None if self.runs.lost[run] => {
+        let run = usize::from(self.run_of[number]);
+        match self.decode(run, batch::decode_reply) {
+            None if *self.lost_runs.get(run)? => {
                 self.lost += 1;
                 Some(Reply::Lost)
             }
             reply => reply,
         }
+    }
+
+    /// Answers with the reply to pending answer `number`, if both have the usual form: an item and its value, or `STORED`.
+    /// It is not made a [`Reply`] of any form first.
+    #[inline(always)]
+    pub(super) fn answer_usual(
+        &mut self,
+        number: usize,
+        pending: &Pending,
+        input: Input<'_>,
+        out: &mut Vec<u8>,
+    ) -> bool {
+        let run = usize::from(self.run_of[number]);
+        if let Some(retrieval) = pending.retrieval() {
+            let found = self.decode(run, batch::decode_found);
+            found.map(|found| retrieval.answer(out, input, &found)).is_some()
+        } else if pending.is_status() {
+            let stored = self.decode(run, batch::decode_stored);
+            stored.map(|()| out.extend_from_slice(words::STORED)).is_some()
+        } else {
+            false
+        }
+    }
+
+    #[inline]
+    fn decode<T>(&mut self, run: usize, decode: impl FnOnce(&mut Reader<'c>) -> Option<T>) -> Option<T> {
+        let (replies, read) = (self.replies.get(run)?, self.read.get_mut(run)?);
+        let mut r = Reader(replies.get(*read..)?);
+        let decoded = decode(&mut r)?;
+        *read = replies.len() - r.0.len();
+        Some(decoded)
     }
 
     /// Bit `n`: pending answer `n` was executed, of those from `first` on, which has no reply. Replies to those behind it

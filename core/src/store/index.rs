@@ -536,22 +536,27 @@ fn link_of(head: &[u8; 16]) -> Option<usize> {
 
 /// The numbers of the slots of a bucket, which begins with `head`, that have the tag of `hash`.
 #[inline]
-pub(super) fn slots_with_tag_of(head: &[u8; SLOTS_AT], hash: u64) -> impl Iterator<Item = u32> + use<> {
-    matches(head, tag_of(hash))
+pub(super) fn slots_with_tag_of(head: u128, hash: u64) -> impl Iterator<Item = u32> + use<> {
+    matches_in(head, tag_of(hash))
 }
 
-/// The numbers of the slots whose tag is `tag`. All tags are compared at once.
+/// The numbers of the slots whose tag is `tag`.
 #[inline]
 fn matches(head: &[u8; 16], tag: u8) -> impl Iterator<Item = u32> + use<> {
+    matches_in(u128::from_le_bytes(*head), tag)
+}
+
+/// The same of a head as a number. All tags are compared at once.
+#[inline]
+fn matches_in(head: u128, tag: u8) -> impl Iterator<Item = u32> + use<> {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
     let equal = |tags: u64| {
         let differing = tags ^ (ONES * u64::from(tag));
         !(((differing & LOW) + LOW) | differing | LOW)
     };
-    let word = u128::from_le_bytes(*head);
-    let first = equal(word as u64);
-    let second = equal((word >> 64) as u64) & 0xffff_ffff;
+    let first = equal(head as u64);
+    let second = equal((head >> 64) as u64) & 0xffff_ffff;
     // The marks of the first eight slots go to bits 0, 8, ..., those of the last four to bits 1, 9, ...
     let mut marks = first >> 7 | second >> 6;
     core::iter::from_fn(move || {

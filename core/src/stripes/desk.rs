@@ -6,11 +6,11 @@ use crate::{
     store::{ClassAges, NO_AGES, Store, StoreCounters},
 };
 use alloc::{boxed::Box, vec::Vec};
-use spin::mutex::SpinMutex;
+use spin::rwlock::RwLock;
 
 /// A desk. Its own thread has the lock during a call, others for a moment when they add up the counters.
 #[repr(align(128))]
-pub(super) struct Desk(pub(super) SpinMutex<DeskState>);
+pub(super) struct Desk(pub(super) RwLock<DeskState>);
 
 /// See the module.
 pub(super) struct DeskState {
@@ -46,7 +46,7 @@ impl Progress {
 
 impl Desk {
     pub(super) fn new(number: usize, track_sizes: bool) -> Self {
-        Self(SpinMutex::new(DeskState {
+        Self(RwLock::new(DeskState {
             number,
             counters: Box::new(StoreCounters::new(track_sizes)),
             limit: ReplyLimit { piece_bytes: u32::MAX, reply_bytes: u32::MAX },

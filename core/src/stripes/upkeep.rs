@@ -47,7 +47,7 @@ impl Stripes {
 
     /// The addresses of the items and the index of a stripe, used or not. They never change.
     pub fn addresses(&self, stripe: usize) -> Option<Range<usize>> {
-        self.stripes.get(stripe).map(|stripe| stripe.shard.lock().addresses())
+        self.stripes.get(stripe).map(|stripe| stripe.shard.write().addresses())
     }
 
     /// A piece of memory that is free because the limit was lowered: its address and length. The caller may return it to

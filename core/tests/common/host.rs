@@ -178,7 +178,7 @@ impl Server {
     fn execute(&mut self, shard: usize, orders: &[u8], run: &Run, room: usize) -> (u32, Vec<u8>) {
         let mut replies = Vec::new();
         let shard = self.shards[shard].shard().expect("it is a shard");
-        let executed = shard.execute_batch(orders, run.count, self.now, room, &mut replies);
+        let executed = shard.execute_batch(orders.split_at(run.bytes), run.count, self.now, room, &mut replies);
         // 0 is possible: the first read has to be sent again, in order.
         assert!(executed <= run.count);
         (executed, replies)

@@ -1,4 +1,4 @@
-//! The guests as machine code, and their loading. Also included by `examples/guest_instructions.rs`, which counts the
+//! The guests as machine code, and their loading. Also included by `examples/guest_instructions/`, which counts the
 //! instructions of the shipped code.
 
 use super::settings::MemoryLayout;

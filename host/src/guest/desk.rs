@@ -31,9 +31,12 @@ pub(crate) struct Desk {
     events: Vec<u8>,
 }
 
+/// The desk, `from`, `bytes`, `tail_bytes`, `count`, `now` and `room`.
+type ExecuteArguments = (u32, u32, u32, u32, u32, u32, u32);
+
 struct DeskVerbs {
     orders: Verb<(u32, u32), ()>,
-    execute: Verb<(u32, u32, u32, u32, u32, u32), u32>,
+    execute: Verb<ExecuteArguments, u32>,
     trim: Verb<u32, ()>,
     sweep: Verb<(u32, u32, u32), u32>,
     limit: Verb<(u32, u64), u32>,
@@ -42,11 +45,12 @@ struct DeskVerbs {
     reclaimable: Verb<u32, u32>,
 }
 
-/// Orders to execute: those behind the first `from` bytes of `bytes` bytes in the buffer.
+/// Orders to execute: those behind the first `from` bytes of `bytes` bytes in the buffer, of which the last are the tail.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Orders {
     pub(crate) from: u32,
     pub(crate) bytes: u32,
+    pub(crate) tail_bytes: u32,
     pub(crate) count: u32,
 }
 
@@ -116,8 +120,8 @@ impl Desk {
     /// Executes orders, up to about `room` bytes of replies.
     #[inline]
     pub(crate) fn execute(&mut self, orders: Orders, now: u32, room: u32) -> Result<ExecutedOrders, Fault> {
-        let Orders { from, bytes, count } = orders;
-        let arguments = (self.number, from, bytes, count, now, room);
+        let Orders { from, bytes, tail_bytes, count } = orders;
+        let arguments = (self.number, from, bytes, tail_bytes, count, now, room);
         let count = self.instance.call_with(&self.verbs.execute, arguments, CallBytes(bytes.into()))?;
         Ok(ExecutedOrders {
             count,

@@ -201,7 +201,7 @@ impl Shards {
         let bytes = commands.len() + tail.len();
         let _turn = (bytes > limits::RUN_BYTES_KEPT_MAX).then(|| self.long_runs.lock());
         seat.desk.write(commands, tail)?;
-        let mut orders = Orders { from: 0, bytes: bytes as u32, count: run.count };
+        let mut orders = Orders { from: 0, bytes: bytes as u32, tail_bytes: run.tail_bytes, count: run.count };
         let (mut interruptions, mut replies_bytes_most) = (0, 0);
         loop {
             let executed = seat.desk.execute(orders, now, **room as u32)?;

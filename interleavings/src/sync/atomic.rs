@@ -42,6 +42,7 @@ macro_rules! atomic {
         #[derive(Default)]
         pub(crate) struct $name(loom::sync::atomic::$name);
 
+        #[allow(dead_code, reason = "locks do without a part")]
         impl $name {
             pub(crate) fn new(value: $value) -> Self {
                 Self(loom::sync::atomic::$name::new(value))
@@ -73,6 +74,14 @@ macro_rules! atomic {
 
 atomic!(AtomicBool, bool);
 atomic!(AtomicU64, u64);
+atomic!(AtomicUsize, usize);
+
+impl AtomicUsize {
+    pub(crate) fn fetch_and(&self, value: usize, ordering: Ordering) -> usize {
+        step();
+        self.0.fetch_and(value, ordering)
+    }
+}
 
 impl AtomicU64 {
     pub(crate) fn fetch_add(&self, value: u64, ordering: Ordering) -> u64 {

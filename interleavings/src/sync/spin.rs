@@ -1,7 +1,7 @@
-//! The spin lock of `spin` 0.12, step by step with its orderings, and the way in which the core uses it. `spin` itself cannot
+//! The spin locks of `spin` 0.12, step by step with their orderings, and the way in which the core uses it. `spin` itself cannot
 //! be given other atomics.
 
-use super::atomic::{AtomicBool, Ordering};
+use super::atomic::{AtomicBool, AtomicUsize, Ordering};
 use loom::cell::{MutPtr, UnsafeCell};
 use std::{
     marker::PhantomData,
@@ -28,34 +28,80 @@ pub(crate) mod mutex {
     pub(crate) use super::SpinMutex;
 }
 
-/// `spin::mutex::SpinMutex`
-pub(crate) struct SpinMutex<T, R = Spin> {
-    lock: AtomicBool,
+/// `spin::rwlock`
+pub(crate) mod rwlock {
+    pub(crate) use super::RwLock;
+}
+
+/// The value behind a lock.
+struct Locked<T> {
     /// Finds accesses that nothing keeps apart.
     access: UnsafeCell<()>,
     /// Never contended: the threads of the model run in turn, and only one has the lock.
     value: sync::Mutex<T>,
-    strategy: PhantomData<R>,
 }
 
-/// `spin::mutex::SpinMutexGuard`
-pub(crate) struct SpinMutexGuard<'l, T> {
-    lock: &'l AtomicBool,
+/// The word of a lock.
+pub(crate) trait LockWord {
+    fn give_back(&self, ordering: Ordering);
+}
+
+impl LockWord for AtomicBool {
+    fn give_back(&self, ordering: Ordering) {
+        self.store(false, ordering);
+    }
+}
+
+/// The bits that a writer sets, and gives back.
+const WRITER: usize = 1;
+const UPGRADED: usize = 1 << 1;
+
+impl LockWord for AtomicUsize {
+    fn give_back(&self, ordering: Ordering) {
+        self.fetch_and(!(WRITER | UPGRADED), ordering);
+    }
+}
+
+/// The guard of a lock with such a word.
+pub(crate) struct LockGuard<'l, T, W: LockWord> {
+    lock: &'l W,
     value: Option<sync::MutexGuard<'l, T>>,
     access: Option<MutPtr<()>>,
 }
 
+/// `spin::mutex::SpinMutexGuard`
+pub(crate) type SpinMutexGuard<'l, T> = LockGuard<'l, T, AtomicBool>;
+
+/// `spin::rwlock::RwLockWriteGuard`
+pub(crate) type RwLockWriteGuard<'l, T> = LockGuard<'l, T, AtomicUsize>;
+
+impl<T> Locked<T> {
+    fn new(value: T) -> Self {
+        Self { access: UnsafeCell::new(()), value: sync::Mutex::new(value) }
+    }
+
+    fn guard<'l, W: LockWord>(&'l self, lock: &'l W) -> LockGuard<'l, T, W> {
+        let access = Some(self.access.get_mut());
+        let value = Some(self.value.try_lock().expect("one thread at a time"));
+        LockGuard { lock, value, access }
+    }
+}
+
+/// `spin::mutex::SpinMutex`
+pub(crate) struct SpinMutex<T, R = Spin> {
+    lock: AtomicBool,
+    value: Locked<T>,
+    strategy: PhantomData<R>,
+}
+
 impl<T, R> SpinMutex<T, R> {
     pub(crate) fn new(value: T) -> Self {
-        let (lock, access) = (AtomicBool::new(false), UnsafeCell::new(()));
-        Self { lock, access, value: sync::Mutex::new(value), strategy: PhantomData }
+        Self { lock: AtomicBool::new(false), value: Locked::new(value), strategy: PhantomData }
     }
 
     pub(crate) fn try_lock(&self) -> Option<SpinMutexGuard<'_, T>> {
         self.lock.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).ok()?;
-        let access = Some(self.access.get_mut());
-        let value = Some(self.value.try_lock().expect("one thread at a time"));
-        Some(SpinMutexGuard { lock: &self.lock, value, access })
+        Some(self.value.guard(&self.lock))
     }
 }
 
@@ -72,7 +118,36 @@ impl<T, R: RelaxStrategy> SpinMutex<T, R> {
     }
 }
 
-impl<T> Deref for SpinMutexGuard<'_, T> {
+/// `spin::rwlock::RwLock`, which nobody takes for reading.
+pub(crate) struct RwLock<T, R = Spin> {
+    lock: AtomicUsize,
+    value: Locked<T>,
+    strategy: PhantomData<R>,
+}
+
+impl<T, R> RwLock<T, R> {
+    pub(crate) fn new(value: T) -> Self {
+        Self { lock: AtomicUsize::new(0), value: Locked::new(value), strategy: PhantomData }
+    }
+
+    pub(crate) fn try_write(&self) -> Option<RwLockWriteGuard<'_, T>> {
+        self.lock.compare_exchange(0, WRITER, Ordering::Acquire, Ordering::Relaxed).ok()?;
+        Some(self.value.guard(&self.lock))
+    }
+}
+
+impl<T, R: RelaxStrategy> RwLock<T, R> {
+    pub(crate) fn write(&self) -> RwLockWriteGuard<'_, T> {
+        loop {
+            match self.try_write() {
+                Some(guard) => return guard,
+                None => R::relax(),
+            }
+        }
+    }
+}
+
+impl<T, W: LockWord> Deref for LockGuard<'_, T, W> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -80,17 +155,17 @@ impl<T> Deref for SpinMutexGuard<'_, T> {
     }
 }
 
-impl<T> DerefMut for SpinMutexGuard<'_, T> {
+impl<T, W: LockWord> DerefMut for LockGuard<'_, T, W> {
     fn deref_mut(&mut self) -> &mut T {
         self.value.as_mut().expect("until it is dropped")
     }
 }
 
-impl<T> Drop for SpinMutexGuard<'_, T> {
+impl<T, W: LockWord> Drop for LockGuard<'_, T, W> {
     fn drop(&mut self) {
         self.value = None;
         self.access = None;
         let ordering = if seeded!(LockGivenBackRelaxed) { Ordering::Relaxed } else { Ordering::Release };
-        self.lock.store(false, ordering);
+        self.lock.give_back(ordering);
     }
 }

@@ -231,6 +231,7 @@ impl Verbs for Guest {
                 target: word(record, 0),
                 commands: [self.bytes(word(record, 1), word(record, 2)), self.bytes(word(record, 4), word(record, 5))]
                     .concat(),
+                tail_bytes: word(record, 5),
                 count: word(record, 3),
             })
             .collect()
@@ -243,11 +244,11 @@ impl Verbs for Guest {
         }
     }
 
-    fn execute(&mut self, commands: &[u8], count: u32, now: u32, room: u32) -> (u32, Vec<u8>) {
-        let length = commands.len() as u32;
+    fn execute(&mut self, run: &Run, now: u32, room: u32) -> (u32, Vec<u8>) {
+        let length = run.commands.len() as u32;
         let at: u32 = self.call("commands", length);
-        self.write(at, commands);
-        self.call::<_, ()>("execute", (length, count, now, room));
+        self.write(at, &run.commands);
+        self.call::<_, ()>("execute", (length, run.tail_bytes, run.count, now, room));
         (self.word(Word::Executed), self.read(Word::RepliesAt, Word::RepliesBytes))
     }
 

@@ -8,14 +8,15 @@ mod order;
 mod reply;
 
 pub use order::{
-    Order, ReplyLimit, decode_order, decode_tuned, encode_broadcast, encode_command, encode_head, encode_leave,
-    encode_limit, encode_repeated_read, encode_tuning,
+    Order, Places, ReplyLimit, SetInTail, decode_hash, decode_order, decode_read, decode_tuned, encode_broadcast,
+    encode_command, encode_leave, encode_limit, encode_placed, encode_read, encode_repeated_read, encode_set,
+    encode_tuning,
 };
-pub use reply::{decode_reply, encode_reply};
+pub use reply::{decode_found, decode_reply, decode_stored, encode_reply};
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{order::HEAD_BYTES, *};
     use crate::{
         clock::Expiry,
         command::{
@@ -128,16 +129,72 @@ mod tests {
         let mut r = Reader(&bytes);
         for operation in operations() {
             let command = Command { hash: 1 << 63 | 5, key: b"key", operation };
-            assert_eq!(decode_order(&mut r), Some(Order::Command(command)));
+            assert_eq!(decode_order(&mut r, &[]), Some(Order::Command(command)));
         }
         for broadcast in broadcasts {
-            assert_eq!(decode_order(&mut r), Some(Order::Broadcast(broadcast)));
+            assert_eq!(decode_order(&mut r, &[]), Some(Order::Broadcast(broadcast)));
         }
-        assert_eq!(decode_order(&mut r), Some(Order::Limit(limit)));
-        assert_eq!(decode_order(&mut r), Some(Order::Leave(7, cursor())));
-        assert_eq!(decode_order(&mut r), None);
+        assert_eq!(decode_order(&mut r, &[]), Some(Order::Limit(limit)));
+        assert_eq!(decode_order(&mut r, &[]), Some(Order::Leave(7, cursor())));
+        assert_eq!(decode_order(&mut r, &[]), None);
         for cut in 0..40 {
-            assert!(cut < 35 || decode_order(&mut Reader(&bytes[..cut])).is_some());
+            // The first is a plain read, whose head is 16 bytes, and the key.
+            assert_eq!(decode_order(&mut Reader(&bytes[..cut]), &[]).is_some(), cut >= 19);
+        }
+    }
+
+    #[test]
+    fn keys_and_values_may_be_in_the_tail() {
+        let tail = b"get key value\r\n";
+        let placed = |operation: &Operation<'_>, key, value| {
+            let mut bytes = Vec::new();
+            let command = Command { hash: 7 << 60 | 3, key: b"key", operation: *operation };
+            encode_placed(&mut bytes, &command, Places { key, value });
+            bytes
+        };
+        for operation in operations() {
+            let command = Command { hash: 7 << 60 | 3, key: b"key", operation };
+            for (key, value) in [(Some(4), Some(8)), (Some(4), None), (None, Some(8)), (None, None)] {
+                let mut bytes = placed(&operation, key, value);
+                let mut r = Reader(&bytes);
+                assert_eq!(decode_order(&mut r, tail), Some(Order::Command(command)), "{operation:?}");
+                assert!(r.is_empty());
+                bytes.extend([0; HEAD_BYTES]);
+                let mut r = Reader(&bytes);
+                assert_eq!((decode_hash(&mut r), r.0.len()), (Some(Some(command.hash)), HEAD_BYTES), "{operation:?}");
+            }
+            let cut = placed(&operation, Some(tail.len() as u32 - 2), None);
+            assert_eq!(decode_order(&mut Reader(&cut), tail), None, "a key that ends behind the tail");
+        }
+    }
+
+    #[test]
+    fn a_plain_set_is_encoded_directly() {
+        let (hash, key) = (1 << 63 | 9, b"key");
+        let options = StoreOptions::default();
+        let (flags, expiry) = (5, Expiry(u32::MAX - 1));
+        let operation =
+            Operation::Store { mode: StoreMode::Set, flags, expiry, compare: None, options, value: b"value" };
+        let (mut bytes, mut placed) = (Vec::new(), Vec::new());
+        encode_set(&mut bytes, &SetInTail { hash, key: (4, 3), value: (90, 5), flags, expiry });
+        encode_placed(&mut placed, &Command { hash, key, operation }, Places { key: Some(4), value: Some(90) });
+        assert_eq!(bytes, placed);
+    }
+
+    #[test]
+    fn a_plain_read_has_a_form_of_its_own() {
+        let (tail, read) = (b"get key", Operation::Get { touch: None });
+        let command = Command { hash: 1 << 63, key: b"key", operation: read };
+        let (mut bytes, mut placed) = (Vec::new(), Vec::new());
+        encode_read(&mut bytes, command.hash, 4, 3);
+        encode_placed(&mut placed, &command, Places { key: Some(4), value: None });
+        assert_eq!(bytes, placed);
+        assert_eq!(decode_read(&mut Reader(&bytes), tail), Some(command));
+        assert_eq!(decode_read(&mut Reader(&bytes), &tail[..6]), None);
+        for operation in operations().filter(|operation| *operation != read) {
+            let mut bytes = Vec::new();
+            encode_command(&mut bytes, &Command { operation, ..command });
+            assert_eq!(decode_read(&mut Reader(&bytes), tail), None, "{operation:?}");
         }
     }
 
@@ -175,8 +232,15 @@ mod tests {
         replies.iter().for_each(|reply| encode_reply(&mut bytes, reply));
         let mut r = Reader(&bytes);
         for reply in replies {
+            let before = r.clone();
             let decoded = decode_reply(&mut r).unwrap();
             assert_eq!(alloc::format!("{decoded:?}"), alloc::format!("{reply:?}"));
+            let mut found = Reader(before.0);
+            let is_whole = matches!(reply, Reply::Found(found) if found.value.unread().is_none());
+            assert_eq!(decode_found(&mut found).is_some(), is_whole);
+            assert_eq!(found.0.len(), if is_whole { r.0.len() } else { before.0.len() });
+            let is_stored = matches!(reply, Reply::Stored { .. });
+            assert_eq!(decode_stored(&mut Reader(before.0)).is_some(), is_stored);
         }
         assert!(decode_reply(&mut r).is_none());
     }

@@ -45,19 +45,68 @@ const REPEATED_READ: u8 = 0x7e;
 /// The number among broadcasts of [`Order::Leave`].
 const LEAVE: u8 = 0x7d;
 
-/// Appends a command: tag, mode, key length, switches, value length, hash, three numbers, three long numbers if the
-/// command has any, key and value.
-#[inline]
+/// Where the key and the value of a command are in the tail of its run: the bytes of the client's input that the host copies
+/// behind the orders. `None`: they follow the order itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Places {
+    /// Of the key.
+    pub key: Option<u32>,
+    /// Of the value.
+    pub value: Option<u32>,
+}
+
+/// The place of a key or value that follows its order.
+const HERE: u32 = u32::MAX;
+
+/// Appends a command with its key and value.
 pub fn encode_command(out: &mut Vec<u8>, command: &Command<'_>) {
-    encode_head(out, command);
-    if let Operation::Store { value, .. } = command.operation {
-        out.extend_from_slice(value);
+    encode_placed(out, command, Places::default());
+}
+
+/// Appends a plain read whose key is in the tail. It is all of its head.
+#[inline]
+pub fn encode_read(out: &mut Vec<u8>, hash: u64, key_at: u32, key_bytes: usize) {
+    let head = u128::from(key_bytes as u8) << 16 | u128::from(key_at) << 32 | u128::from(hash) << 64;
+    out.extend_from_slice(&head.to_le_bytes());
+}
+
+/// A plain `set`, with places and lengths of its key and value in the tail.
+pub struct SetInTail {
+    /// Of the key.
+    pub hash: u64,
+    /// The key.
+    pub key: (u32, u32),
+    /// The value.
+    pub value: (u32, u32),
+    /// The client's flags.
+    pub flags: u32,
+    /// When the item expires.
+    pub expiry: Expiry,
+}
+
+/// Appends a plain `set`.
+#[inline(always)]
+pub fn encode_set(out: &mut Vec<u8>, set: &SetInTail) {
+    let (key_at, key_bytes) = set.key;
+    let head = 1 | u128::from(key_bytes as u8) << 16 | u128::from(key_at) << 32 | u128::from(set.hash) << 64;
+    let numbers = u64::from(set.flags) | u64::from(set.expiry.0) << 32;
+    let value = u64::from(set.value.0) | u64::from(set.value.1) << 32;
+    out.reserve(HEAD_BYTES + BODY_BYTES);
+    out.extend_from_slice(&head.to_le_bytes());
+    for word in [numbers, 0, value] {
+        out.extend_from_slice(&word.to_le_bytes());
     }
 }
 
-/// Appends a command without its value, which has to follow.
+/// Appends a command. The head: tag, mode, key length, switches, place of the key, hash. All but plain reads have a body: two
+/// numbers, a long one, place and length of the value; and three more long numbers if the command has any.
+pub fn encode_placed(out: &mut Vec<u8>, command: &Command<'_>, places: Places) {
+    let r = record_of(command);
+    r.emit(out, command, places);
+}
+
 #[inline]
-pub fn encode_head(out: &mut Vec<u8>, command: &Command<'_>) {
+fn record_of<'a>(command: &Command<'a>) -> Record<'a> {
     let mut r = Record::default();
     match command.operation {
         Operation::Get { touch: None } => {}
@@ -101,17 +150,22 @@ pub fn encode_head(out: &mut Vec<u8>, command: &Command<'_>) {
             r.long(0, Some(place_of(cursor)));
         }
     }
-    r.emit(out, command);
+    r
 }
 
 /// Appends a read that was executed before, whose reply was not used.
 #[cold]
-pub fn encode_repeated_read(out: &mut Vec<u8>, command: &Command<'_>) {
+pub fn encode_repeated_read(out: &mut Vec<u8>, command: &Command<'_>, places: Places) {
     out.push(BROADCAST | REPEATED_READ);
-    encode_command(out, command);
+    encode_placed(out, command, places);
 }
 
-const HEAD_BYTES: usize = 32;
+/// Bytes of the head of a command.
+pub(super) const HEAD_BYTES: usize = 16;
+/// The bits of a head that are 0 in one of a plain read: tag, mode, switches.
+const READ_MARKS: u64 = 0xff00_ffff;
+/// Bytes of the body of all commands but plain reads.
+const BODY_BYTES: usize = 24;
 const LONGS: usize = 3;
 
 /// Switch: `first` is a new expiry.
@@ -202,24 +256,35 @@ impl<'a> Record<'a> {
         }
     }
 
+    /// A plain read has a head and nothing else.
+    fn has_body(&self) -> bool {
+        self.tag != 0 || self.mode != 0
+    }
+
+    /// Each field is stored as it will be loaded: a processor waits when it loads more than was stored at once.
     #[inline]
-    fn emit(&self, out: &mut Vec<u8>, command: &Command<'_>) {
-        out.reserve(HEAD_BYTES + 8 * LONGS + command.key.len());
-        let mut head = [0; HEAD_BYTES];
-        head[0] = self.tag;
-        head[1] = self.mode;
-        head[2] = command.key.len() as u8;
-        head[3] = self.switches;
-        head[4..8].copy_from_slice(&(self.value.len() as u32).to_le_bytes());
-        head[8..16].copy_from_slice(&command.hash.to_le_bytes());
-        head[16..20].copy_from_slice(&self.first.to_le_bytes());
-        head[20..24].copy_from_slice(&self.second.to_le_bytes());
-        head[24..32].copy_from_slice(&self.number.to_le_bytes());
-        out.extend_from_slice(&head);
+    fn emit(&self, out: &mut Vec<u8>, command: &Command<'_>, places: Places) {
+        out.reserve(HEAD_BYTES + BODY_BYTES + 8 * LONGS + command.key.len());
+        let key_at = places.key.unwrap_or(HERE);
+        let marks = [self.tag, self.mode, command.key.len() as u8, self.switches];
+        let head = u128::from(u32::from_le_bytes(marks)) | u128::from(key_at) << 32 | u128::from(command.hash) << 64;
+        out.extend_from_slice(&head.to_le_bytes());
+        if self.has_body() {
+            let numbers = u64::from(self.first) | u64::from(self.second) << 32;
+            let value = u64::from(places.value.unwrap_or(HERE)) | (self.value.len() as u64) << 32;
+            for word in [numbers, self.number, value] {
+                out.extend_from_slice(&word.to_le_bytes());
+            }
+        }
         if self.switches >> LONG != 0 {
             self.longs.iter().for_each(|long| out.extend_from_slice(&long.to_le_bytes()));
         }
-        out.extend_from_slice(command.key);
+        if places.key.is_none() {
+            out.extend_from_slice(command.key);
+        }
+        if places.value.is_none() {
+            out.extend_from_slice(self.value);
+        }
     }
 }
 
@@ -297,35 +362,95 @@ pub fn decode_tuned(r: &mut Reader<'_>) -> Option<(Setting, u64)> {
     Some((setting, r.u64()?))
 }
 
-/// Takes one order from the front of `r`.
+/// Takes one order from the front of `r`. Keys and values may be in `tail`.
 #[inline]
-pub fn decode_order<'a>(r: &mut Reader<'a>) -> Option<Order<'a>> {
+pub fn decode_order<'a>(r: &mut Reader<'a>, tail: &'a [u8]) -> Option<Order<'a>> {
     let &tag = r.0.first()?;
     if tag & BROADCAST != 0 {
-        return decode_rare(r);
+        return decode_rare(r, tail);
     }
-    decode_command(r).map(Order::Command)
+    decode_command(r, tail).map(Order::Command)
+}
+
+/// Takes a plain read of a key in `tail` from the front of `r`. `None`: something else stands there.
+#[inline]
+pub fn decode_read<'a>(r: &mut Reader<'a>, tail: &'a [u8]) -> Option<Command<'a>> {
+    let (head, rest) = r.0.split_first_chunk::<HEAD_BYTES>()?;
+    let head = u128::from_le_bytes(*head);
+    let (marks, hash) = (head as u64, (head >> 64) as u64);
+    if marks & READ_MARKS != 0 {
+        return None;
+    }
+    let key = piece(tail, (marks >> 32) as u32, u32::from((marks >> 16) as u8))?;
+    r.0 = rest;
+    Some(Command { hash, key, operation: Operation::Get { touch: None } })
+}
+
+/// Takes one order from the front of `r`, of which only the hash of the key is needed, if it is a command.
+#[inline]
+pub fn decode_hash(r: &mut Reader<'_>) -> Option<Option<u64>> {
+    let (head, rest) = r.0.split_first_chunk::<HEAD_BYTES>()?;
+    let head = u128::from_le_bytes(*head);
+    if head as u64 & READ_MARKS == 0 && (head >> 32) as u32 != HERE {
+        r.0 = rest;
+        return Some(Some((head >> 64) as u64));
+    }
+    decode_other_hash(r)
+}
+
+#[inline(never)]
+fn decode_other_hash(r: &mut Reader<'_>) -> Option<Option<u64>> {
+    let &tag = r.0.first()?;
+    if tag == BROADCAST | REPEATED_READ {
+        r.u8()?;
+    } else if tag & BROADCAST != 0 {
+        return decode_rare(r, &[]).map(|_| None);
+    }
+    let word = |at: usize| Some(u32::from_le_bytes(*r.0.get(at..)?.first_chunk()?));
+    let [tag, mode, key_bytes, switches] = word(0)?.to_le_bytes();
+    let hash = u64::from(word(8)?) | u64::from(word(12)?) << 32;
+    let mut bytes = HEAD_BYTES;
+    if word(4)? == HERE {
+        bytes += usize::from(key_bytes);
+    }
+    if (tag, mode) != (0, 0) {
+        let (value_at, value_bytes) = (word(HEAD_BYTES + 16)?, word(HEAD_BYTES + 20)?);
+        bytes += BODY_BYTES + if value_at == HERE { value_bytes as usize } else { 0 };
+    }
+    if switches >> LONG != 0 {
+        bytes += 8 * LONGS;
+    }
+    r.take(bytes)?;
+    Some(Some(hash))
+}
+
+/// The bytes at a place in the tail.
+#[inline]
+fn piece(tail: &[u8], at: u32, bytes: u32) -> Option<&[u8]> {
+    tail.get(at as usize..(at as usize).checked_add(bytes as usize)?)
 }
 
 #[inline]
-fn decode_command<'a>(r: &mut Reader<'a>) -> Option<Command<'a>> {
-    let (head, mut rest) = r.0.split_first_chunk::<HEAD_BYTES>()?;
-    let word = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
-    let wide = |at: usize| u64::from(word(at)) | u64::from(word(at + 4)) << 32;
-    let mut longs = [0; LONGS];
-    if head[3] >> LONG != 0 {
-        for long in &mut longs {
-            let (bytes, after) = rest.split_first_chunk()?;
-            *long = u64::from_le_bytes(*bytes);
-            rest = after;
-        }
-    }
-    let (key, rest) = rest.split_at_checked(usize::from(head[2]))?;
-    let (value, rest) = rest.split_at_checked(word(4) as usize)?;
+fn decode_command<'a>(r: &mut Reader<'a>, tail: &'a [u8]) -> Option<Command<'a>> {
+    let (head, rest) = r.0.split_first_chunk::<HEAD_BYTES>()?;
+    let head = u128::from_le_bytes(*head);
     r.0 = rest;
-    let (tag, mode, switches) = (head[0], head[1], head[3]);
-    let record = Record { tag, mode, switches, first: word(16), second: word(20), number: wide(24), longs, value };
-    Some(Command { hash: wide(8), key, operation: operation_of(&record)? })
+    let [tag, mode, key_bytes, switches] = (head as u32).to_le_bytes();
+    let (key_at, hash) = ((head >> 32) as u32, (head >> 64) as u64);
+    let mut record = Record { tag, mode, switches, ..Record::default() };
+    let (mut value_at, mut value_bytes) = (HERE, 0);
+    if record.has_body() {
+        let (numbers, number, value) = (r.u64()?, r.u64()?, r.u64()?);
+        (record.first, record.second, record.number) = (numbers as u32, (numbers >> 32) as u32, number);
+        (value_at, value_bytes) = (value as u32, (value >> 32) as u32);
+    }
+    if switches >> LONG != 0 {
+        record.longs = [r.u64()?, r.u64()?, r.u64()?];
+    }
+    let mut bytes = |at, bytes: u32| if at == HERE { r.take(bytes as usize) } else { piece(tail, at, bytes) };
+    let key = bytes(key_at, key_bytes.into())?;
+    record.value = bytes(value_at, value_bytes)?;
+    Some(Command { hash, key, operation: operation_of(&record)? })
 }
 
 #[inline]
@@ -394,14 +519,14 @@ fn operation_of<'a>(r: &Record<'a>) -> Option<Operation<'a>> {
 
 /// An order that does not begin as a command.
 #[inline(never)]
-fn decode_rare<'a>(r: &mut Reader<'a>) -> Option<Order<'a>> {
+fn decode_rare<'a>(r: &mut Reader<'a>, tail: &'a [u8]) -> Option<Order<'a>> {
     let tag = r.0.first()? & !BROADCAST;
     if !matches!(tag, LIMIT | REPEATED_READ | LEAVE) {
         return decode_broadcast(r).map(Order::Broadcast);
     }
     r.u8()?;
     match tag {
-        REPEATED_READ => decode_command(r).map(Order::RepeatedRead),
+        REPEATED_READ => decode_command(r, tail).map(Order::RepeatedRead),
         LEAVE => {
             let hash = r.u64()?;
             Some(Order::Leave(hash, cursor_of(r.u64()?, r.u64()?)?))

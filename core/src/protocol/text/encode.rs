@@ -1,30 +1,44 @@
 //! From replies to the words of the text protocol.
 
 use super::words;
-use crate::reply::{Found, Reply};
+use crate::reply::{Found, FoundWhole, Reply};
 use alloc::vec::Vec;
 
 /// The answer to one key of a retrieval: `VALUE <key> <flags> <bytes>[ <cas>]`, data; a miss is silent.
 #[inline]
 pub fn answer_found(out: &mut Vec<u8>, key: &[u8], found: &Found<'_>, cas: bool) {
-    let mut number = itoa::Buffer::new();
     out.reserve(key.len() + found.value.bytes_here() + 64);
+    value_line(out, key, (found.flags, found.value.len()), cas.then_some(found.cas));
+    found.value.for_each_piece(|piece| out.extend_from_slice(piece));
+    out.extend_from_slice(b"\r\n");
+}
+
+/// The same of an item whose value is in one piece.
+#[inline]
+pub fn answer_found_whole(out: &mut Vec<u8>, key: &[u8], found: &FoundWhole<'_>, cas: bool) {
+    out.reserve(key.len() + found.value.len() + 64);
+    value_line(out, key, (found.flags, found.value.len()), cas.then_some(found.cas));
+    out.extend_from_slice(found.value);
+    out.extend_from_slice(b"\r\n");
+}
+
+#[inline(always)]
+fn value_line(out: &mut Vec<u8>, key: &[u8], (flags, bytes): (u32, usize), cas: Option<u64>) {
+    let mut number = itoa::Buffer::new();
     out.extend_from_slice(b"VALUE ");
     out.extend_from_slice(key);
-    if found.flags == 0 {
+    if flags == 0 {
         out.extend_from_slice(b" 0 ");
     } else {
         out.push(b' ');
-        out.extend_from_slice(number.format(found.flags).as_bytes());
+        out.extend_from_slice(number.format(flags).as_bytes());
         out.push(b' ');
     }
-    out.extend_from_slice(number.format(found.value.len()).as_bytes());
-    if cas {
+    out.extend_from_slice(number.format(bytes).as_bytes());
+    if let Some(cas) = cas {
         out.push(b' ');
-        out.extend_from_slice(number.format(found.cas).as_bytes());
+        out.extend_from_slice(number.format(cas).as_bytes());
     }
-    out.extend_from_slice(b"\r\n");
-    found.value.for_each_piece(|piece| out.extend_from_slice(piece));
     out.extend_from_slice(b"\r\n");
 }
 

@@ -25,7 +25,7 @@ mod statistics;
 mod watch;
 pub mod words;
 
-pub use encode::{answer_found, answer_refusal, answer_status};
+pub use encode::{answer_found, answer_found_whole, answer_refusal, answer_status};
 pub use listing::answer_listed;
 pub use login::{TextLogin, parse_login};
 pub use parse::{SingleGet, continue_retrieval, parse, parse_single_get};

@@ -3,20 +3,24 @@
 //!
 //! Without an argument it lists its cases, one a line, with the number of operations of each; with an index in that list it
 //! runs a case. It calls the verbs of `docs/internals/boundary.md` as the server does, without sockets: it writes into the window, calls
-//! `advance`, reads the output.
+//! `advance`, reads the output. Cases are those of a server with one worker, and some again with runs that are carried to a
+//! shard in shared memory, as with several workers.
 
 #![deny(unsafe_code)]
 
-#[path = "../src/guest/code.rs"]
+mod carried;
+#[path = "../../src/guest/code.rs"]
 mod code;
-#[path = "../src/guest/settings.rs"]
+#[path = "../../src/guest/settings.rs"]
 mod settings;
+mod system;
 
+use carried::Shard;
 use settings::MemoryLayout;
 use std::{env, hint::black_box, iter};
 use wasmcached_core::{
     boundary::{
-        config::{Config, StoreConfig},
+        config::{Config, Role, StoreConfig},
         status::ConnectionStatus,
     },
     hash::Seed,
@@ -156,12 +160,24 @@ const CASES: [Case; 14] = [
     Case { name: "set of 100 kB", batch: 1, request: long_set, begins: b"STORED\r\n", bytes: STORED, long: true },
 ];
 
+/// The cases that are also carried.
+const CARRIED: [&str; 4] = ["get", "get of 50 keys", "16 gets in one read", "8 sets in one read"];
+
+/// All cases, and whether they are carried.
+fn cases() -> impl Iterator<Item = (&'static Case, bool)> {
+    let carried = CASES.iter().filter(|case| CARRIED.contains(&case.name));
+    CASES.iter().map(|case| (case, false)).chain(carried.map(|case| (case, true)))
+}
+
 fn main() {
     match env::args().nth(1) {
-        None => CASES.iter().for_each(|case| println!("{}\t{}", case.name, case.operations())),
+        None => cases().for_each(|(case, is_carried)| {
+            println!("{}{}\t{}", if is_carried { "carried " } else { "" }, case.name, case.operations());
+        }),
         Some(place) => {
-            let place: usize = place.parse().expect("the place of a case in the list");
-            run(CASES.get(place).expect("the place of a case in the list"));
+            let place = place.parse().ok().and_then(|place| cases().nth(place));
+            let (case, is_carried) = place.expect("the place of a case in the list");
+            run(case, if is_carried { Guest::carried() } else { Guest::solo() });
         }
     }
 }
@@ -174,8 +190,7 @@ fn counted(work: &mut dyn FnMut()) {
     black_box(());
 }
 
-fn run(case: &Case) {
-    let mut guest = Guest::new();
+fn run(case: &Case, mut guest: Guest) {
     let filler = guest.open();
     let exchange = if case.long { Guest::exchange_long } else { Guest::exchange };
     for number in 0..case.items() {
@@ -195,7 +210,7 @@ fn run(case: &Case) {
     assert_eq!(bytes, requests.len() * case.bytes);
 }
 
-/// A solo guest.
+/// A guest with connections: a solo, or a front with its shard.
 struct Guest {
     store: Store<()>,
     instance: Instance,
@@ -207,15 +222,31 @@ struct Guest {
     window_at: usize,
     /// The last status after a long request.
     status: ConnectionStatus,
+    resume: TypedFunc<u32, u32>,
+    reply: TypedFunc<(u32, u32, u32), u32>,
+    shard: Option<Shard>,
 }
 
 /// Indices of words in the mailbox.
 const WINDOW_AT: usize = 0;
 const OUTPUT_AT: usize = 2;
+const RUNS_AT: usize = 4;
 const SLICES_AT: usize = 17;
 
+/// Bytes of the record of a run.
+const RUN_BYTES: usize = 6 * 4;
+
 impl Guest {
-    fn new() -> Self {
+    fn solo() -> Self {
+        Self::new(&Config { output_slices: true, ..config() }, None)
+    }
+
+    fn carried() -> Self {
+        let shard = Shard::new(&Config { role: Role::Shard, ..config() });
+        Self::new(&Config { role: Role::Front, ..config() }, Some(shard))
+    }
+
+    fn new(config: &Config, shard: Option<Shard>) -> Self {
         let engine =
             Engine::new(&settings::engine_config(MemoryLayout::Reserved)).expect("this machine runs the engine");
         let module = code::module(&engine, MemoryLayout::Reserved).expect("this machine runs the guest");
@@ -226,6 +257,8 @@ impl Guest {
         let memory = instance.get_memory(&mut store, "memory").expect("the guest's memory");
         let advance = instance.get_typed_func(&mut store, "advance").expect("the guest's verb");
         let input = instance.get_typed_func(&mut store, "input").expect("the guest's verb");
+        let resume = instance.get_typed_func(&mut store, "resume").expect("the guest's verb");
+        let reply = instance.get_typed_func(&mut store, "reply").expect("the guest's verb");
         let mut guest = Self {
             store,
             instance,
@@ -235,11 +268,9 @@ impl Guest {
             mailbox_at: 0,
             window_at: 0,
             status: ConnectionStatus::default(),
-        };
-        let config = Config {
-            store: StoreConfig { seed: Seed(1, 2), ..StoreConfig::default() },
-            output_slices: true,
-            ..Config::default()
+            resume,
+            reply,
+            shard,
         };
         let config = config.encode();
         let at: u32 = guest.call("reserve", config.len() as u32);
@@ -262,9 +293,43 @@ impl Guest {
     /// Sends a request and reads the whole reply; returns its length.
     fn exchange(&mut self, connection: u32, request: &[u8]) -> usize {
         self.memory.data_mut(&mut self.store)[self.window_at..][..request.len()].copy_from_slice(request);
-        let status = self.advance.call(&mut self.store, (connection, request.len() as u32, NOW)).expect("no trap");
+        let mut status = self.advance(connection, request.len());
+        while status == ConnectionStatus::RUNS.0 {
+            self.carry();
+            status = self.resume();
+        }
         assert_eq!(status, ConnectionStatus::OUTPUT.0, "an answer, and nothing more to do");
         black_box(self.output()).len()
+    }
+
+    #[inline(never)]
+    fn advance(&mut self, connection: u32, received: usize) -> u32 {
+        self.advance.call(&mut self.store, (connection, received as u32, NOW)).expect("no trap")
+    }
+
+    #[inline(never)]
+    fn resume(&mut self) -> u32 {
+        self.resume.call(&mut self.store, NOW).expect("no trap")
+    }
+
+    /// Carries the runs of a front to the shard and the replies back.
+    fn carry(&mut self) {
+        let shard = self.shard.as_mut().expect("a front has a shard");
+        let mailbox_at = self.mailbox_at;
+        let word = |data: &[u8], at: usize| u32::from_le_bytes(*data[at..].first_chunk().expect("four bytes"));
+        let data = self.memory.data(&self.store);
+        let [runs_at, count] = [RUNS_AT, RUNS_AT + 1].map(|place| word(data, mailbox_at + 4 * place));
+        for run in 0..count {
+            let record = runs_at as usize + run as usize * RUN_BYTES;
+            let data = self.memory.data(&self.store);
+            let [at, bytes, count, tail_at, tail_bytes] = [4, 8, 12, 16, 20].map(|offset| word(data, record + offset));
+            let part = |at: u32, bytes: u32| &data[at as usize..][..bytes as usize];
+            shard.write(part(at, bytes), part(tail_at, tail_bytes));
+            let replies_bytes = shard.execute(bytes + tail_bytes, tail_bytes, count);
+            let arguments = (run, count, replies_bytes);
+            let at = reply(&self.reply, &mut self.store, arguments);
+            shard.read(&mut self.memory.data_mut(&mut self.store)[at as usize..][..replies_bytes as usize]);
+        }
     }
 
     fn output(&self) -> &[u8] {
@@ -315,6 +380,16 @@ impl Guest {
         let word = self.memory.data(&self.store)[self.mailbox_at + 4 * place..].first_chunk().expect("four bytes");
         u32::from_le_bytes(*word) as usize
     }
+}
+
+#[inline(never)]
+fn reply(verb: &TypedFunc<(u32, u32, u32), u32>, store: &mut Store<()>, arguments: (u32, u32, u32)) -> u32 {
+    verb.call(store, arguments).expect("no trap")
+}
+
+/// The configuration of every role.
+fn config() -> Config {
+    Config { store: StoreConfig { seed: Seed(1, 2), ..StoreConfig::default() }, ..Config::default() }
 }
 
 fn key(number: usize) -> String {
