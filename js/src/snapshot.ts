@@ -16,7 +16,7 @@ import { prefixOf, type Spaces } from './spaces.js';
 import { ROW_BYTES } from './store.js';
 import { utf8 } from './text.js';
 
-/** What {@link Loading} did. */
+/** The result of {@link Loading}. */
 export interface LoadResult {
   /** Entries that were stored. */
   loaded: number;
@@ -61,7 +61,7 @@ export class Dump {
     yield frame(Kind.end, double(entries));
   }
 
-  /** What the stored keys of these namespaces have in common. */
+  /** The common beginning of the stored keys of these namespaces. */
   #prefix(names: ReadonlyMap<number, string>): Uint8Array {
     if (this.#own === '') return new Uint8Array(0);
     const [first = ROOT] = names.keys();

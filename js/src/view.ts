@@ -8,7 +8,7 @@ import type { Key, KeyHandle } from './keys.js';
 import type { NamespaceOptions } from './namespace.js';
 import type { SetOptions } from './options.js';
 
-/** What is known of an entry of a view. */
+/** An entry of a view with everything that is known of it. */
 export interface ViewEntryInfo<V> extends Omit<EntryInfo, 'value'> {
   value: V;
 }
