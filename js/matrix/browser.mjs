@@ -25,13 +25,18 @@ export async function textOf(browser, url) {
   try {
     const page = await opened.newPage();
     const errors = [];
-    page.on('pageerror', (error) => errors.push(error.message));
+    let isBroken = false;
+    page.on('pageerror', (error) => {
+      isBroken = true;
+      errors.push(error.message);
+    });
+    // A missing icon is such a line, too: it explains a failure, but is none.
     page.on('console', (line) => line.type() === 'error' && errors.push(line.text()));
     await page.goto(url, { timeout: PAGE_MS });
     for (const end = Date.now() + PAGE_MS; Date.now() < end; await new Promise((resolve) => setTimeout(resolve, 100))) {
       const text = await page.evaluate('document.body.innerText.trim()');
       if (text !== '' && text !== '…') return text;
-      if (errors.length > 0) break;
+      if (isBroken) break;
     }
     throw new Error(`the page wrote nothing${errors.map((error) => `\n${error}`).join('')}`);
   } finally {
@@ -61,5 +66,5 @@ export async function served(files, work, policy) {
 /** A page that shows what a script of its own writes. */
 export const PAGE = '<!doctype html><meta charset="utf-8"><title>probe</title><body>…</body><script type="module" src="/main.js"></script>';
 
-/** The end of such a script: needs `probe` and `Cache`. */
-export const SHOW = "document.body.textContent = (() => { try { return probe(Cache); } catch (error) { return String(error); } })();\n";
+/** The end of such a script: needs `probe`, `Cache` and `Protocol`. */
+export const SHOW = "document.body.textContent = (() => { try { return probe(Cache, Protocol); } catch (error) { return String(error); } })();\n";

@@ -2,9 +2,9 @@
 
 export const ANSWER = 'wasmcached answers';
 
-/** Source of a function `probe(Cache)`, for projects of any kind: no import, no syntax newer than 2020. */
+/** Source of a function `probe(Cache, Protocol)`, for projects of any kind: no import, no syntax newer than 2020. */
 export const PROBE = `
-function probe(Cache) {
+function probe(Cache, Protocol) {
   const cache = new Cache({ maxSize: 1024 * 1024 });
   const check = (what, found, expected) => {
     if (found !== expected) throw new Error(what + ': ' + String(found) + ' instead of ' + String(expected));
@@ -27,6 +27,8 @@ function probe(Cache) {
     check('a value', value, ('value ' + i + ' ').repeat(40));
   }
   check('a full cache', kept > 1000 && kept < 4000, true);
+  const reply = new Protocol({ maxSize: 1024 * 1024 }).execute('set a 0 0 1\\r\\nb\\r\\nget a\\r\\n');
+  check('the protocol', String.fromCharCode(...reply), 'STORED\\r\\nVALUE a 0 1\\r\\nb\\r\\nEND\\r\\n');
   return '${ANSWER}';
 }
 `;
@@ -34,12 +36,16 @@ function probe(Cache) {
 /** A module that exports `probe`. */
 export const PROBE_MODULE = `${PROBE}export { probe };\n`;
 
-/** Files of a program that prints the answer, as an ES module. */
-export const importing = (entry = 'wasmcached') => ({
-  'main.mjs': `import { Cache } from '${entry}';\n${PROBE}console.log(probe(Cache));\n`,
-});
+/** The head of an ES module that uses both engines. */
+export const IMPORTS = "import { Cache } from 'wasmcached';\nimport { Protocol } from 'wasmcached/protocol';\n";
+/** The head of a CommonJS module that uses both engines. */
+export const REQUIRES = "const { Cache } = require('wasmcached');\nconst { Protocol } = require('wasmcached/protocol');\n";
+
+/** The end of a program that prints the answer. */
+export const PRINT = `${PROBE}console.log(probe(Cache, Protocol));\n`;
+
+/** Files of such a program, as an ES module. */
+export const importing = () => ({ 'main.mjs': IMPORTS + PRINT });
 
 /** The same as CommonJS. */
-export const requiring = (entry = 'wasmcached') => ({
-  'main.cjs': `const { Cache } = require('${entry}');\n${PROBE}console.log(probe(Cache));\n`,
-});
+export const requiring = () => ({ 'main.cjs': REQUIRES + PRINT });

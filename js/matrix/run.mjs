@@ -26,6 +26,8 @@ if (flags.has('--list') || wrong !== undefined) {
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => void stopAll().then(() => process.exit(1)));
 
 const chosen = all.filter(({ id, isQuick }) => (names.length > 0 ? names.includes(id) : isQuick || !flags.has('--quick')));
+// Commits may follow while rows run.
+const stamp = { date: new Date().toISOString().slice(0, 10), commit: commitOf('src', 'scripts', 'package.json') };
 const size = await install();
 console.log(`the tarball has ${size} bytes`);
 const results = [];
@@ -54,7 +56,7 @@ async function run(row) {
   let version = '';
   try {
     version = await row.version();
-    await Promise.race([row.run({ part, engine: 'protocol.wasm' }), late]);
+    await Promise.race([row.run({ part }), late]);
   } catch (error) {
     rest = { state: error instanceof Unavailable ? 'not available' : 'fails', reason: error.message };
   }
@@ -70,15 +72,19 @@ async function run(row) {
   return { id: row.id, title: row.title, version, seconds, parts: answers };
 }
 
+/** The commit, and whether these paths differ from it. */
+function commitOf(...paths) {
+  const git = (...command) => execFileSync('git', command, { cwd: js, encoding: 'utf8' }).trim();
+  const isClean = git('status', '--porcelain', '--', ...paths) === '';
+  return git('rev-parse', '--short=10', 'HEAD') + (isClean ? '' : ' with changes');
+}
+
 /** Writes the results and the sum, in the words of Node's test runner. */
 function report(rows) {
-  const git = (...command) => execFileSync('git', command, { cwd: js, encoding: 'utf8' }).trim();
-  const date = new Date().toISOString().slice(0, 10);
   const file = join(cache, 'results.json');
   const before = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')).rows : [];
   const merged = all.map(({ id }) => rows.find((row) => row.id === id) ?? before.find((row) => row.id === id)).filter(Boolean);
-  const commit = git('rev-parse', '--short=10', 'HEAD') + (git('status', '--porcelain', '--', 'src', 'scripts', 'package.json') === '' ? '' : ' with changes');
-  const stamped = merged.map((row) => (rows.includes(row) ? { ...row, date, commit } : row));
+  const stamped = merged.map((row) => (rows.includes(row) ? { ...row, ...stamp } : row));
   mkdirSync(cache, { recursive: true });
   writeFileSync(file, `${JSON.stringify({ rows: stamped }, undefined, 2)}\n`);
   if (flags.has('--readme')) writeTable(stamped);

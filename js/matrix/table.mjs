@@ -20,7 +20,7 @@ export function writeTable(rows) {
 function table(rows) {
   const stamps = new Set(rows.map(({ date, commit }) => `${date}, commit ${commit}`));
   const lines = rows.map(({ title, version, parts }) => {
-    const by = (state) => Object.entries(parts).filter(([, part]) => part.state === state).map(([name]) => name).join(', ');
+    const by = (state) => Object.entries(parts).filter(([, part]) => part.state === state).map(([name]) => name).join(' · ');
     const others = [by('fails') && `**fails**: ${by('fails')}`, by('not available') && `not tried (not in the registry): ${by('not available')}`];
     return `| ${title} ${version.split('.').slice(0, 2).join('.')} | ${[by('answers'), ...others].filter(Boolean).join('; ')} |`;
   });

@@ -10,7 +10,7 @@ export const js = fileURLToPath(new URL('..', import.meta.url));
 /** Downloads and results; reruns find them here. */
 export const cache = process.env.WASMCACHED_MATRIX ?? join(js, '../target/matrix');
 
-/** What an installation may take; the largest has a thousand packages. */
+/** Limit of an installation; the largest has a thousand packages. */
 const INSTALL_MS = 300_000;
 
 /** Packages by the name of their folder. Versions are ranges: the matrix tries what a user gets today. */

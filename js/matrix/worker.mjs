@@ -2,20 +2,19 @@
 
 import { cpSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { PROBE } from './probe.mjs';
+import { IMPORTS, PROBE } from './probe.mjs';
 import { output } from './process.mjs';
 import { pathOfNode, tool } from './tools.mjs';
 
 /** A worker that answers each request by the probe. */
-export const WORKER = `import { Cache } from 'wasmcached';
-${PROBE}
+export const WORKER = `${IMPORTS}${PROBE}
 // A global of the module, where Workers allow no randomness.
 const cache = new Cache();
 export default {
   fetch() {
     try {
       cache.set('a', 'b');
-      return new Response(cache.getText('a') === 'b' ? probe(Cache) : 'the global cache is empty');
+      return new Response(cache.getText('a') === 'b' ? probe(Cache, Protocol) : 'the global cache is empty');
     } catch (error) {
       return new Response(String(error.stack));
     }
@@ -39,15 +38,17 @@ export async function answerOfWorker(folder, script) {
 export async function answerOfFiles(folder, isCommonJs) {
   const dist = 'node_modules/wasmcached/dist';
   const ending = isCommonJs ? 'cjs' : 'js';
-  const entry = `./${dist}/workerd.${ending}`;
+  const [cache, protocol] = ['workerd', 'protocol-workerd'].map((name) => `./${dist}/${name}.${ending}`);
   const main = join(folder, 'worker.mjs');
   const modules = [{ type: 'ESModule', path: main }];
   for (const path of readdirSync(join(folder, dist), { recursive: true })) {
     if (path.endsWith(`.${ending}`) && !path.startsWith('data')) modules.push({ type: isCommonJs ? 'CommonJS' : 'ESModule', path: join(folder, dist, path) });
     if (path.endsWith('.wasm')) modules.push({ type: 'CompiledWasm', path: join(folder, dist, path) });
   }
-  const head = isCommonJs ? `import entry from '${entry}';\nconst { Cache } = entry;\n` : `import { Cache } from '${entry}';\n`;
-  writeFileSync(main, head + WORKER.split('\n').slice(1).join('\n'));
+  const head = isCommonJs
+    ? `import one from '${cache}';\nimport two from '${protocol}';\nconst { Cache } = one;\nconst { Protocol } = two;\n`
+    : `import { Cache } from '${cache}';\nimport { Protocol } from '${protocol}';\n`;
+  writeFileSync(main, WORKER.replace(IMPORTS, head));
   return answerOfModules(folder, modules);
 }
 

@@ -3,7 +3,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { build, transform } from 'esbuild';
-import { SCRIPTS } from './entries.mjs';
+import { SCRIPTS, declarationOf } from './entries.mjs';
 import { dist, source } from './paths.mjs';
 
 /** Newest syntax in the scripts: that of Node 20 and of browsers of 2022. */
@@ -29,8 +29,29 @@ export async function buildScripts(globals) {
     plugins: [{ name: 'engines', setup: (plugin) => engines(plugin, globals) }],
     logLevel: 'warning',
   });
+  // A chunk that several entries share lies in a folder of its own.
+  for (const file of Object.keys(metafile.outputs).filter((name) => name.startsWith('chunks/'))) {
+    const text = readFileSync(join(dist, file), 'utf8');
+    writeFileSync(join(dist, file), text.replaceAll('"./data/', '"../data/'));
+  }
+  for (const path of Object.keys(metafile.outputs)) withoutEmptyImports(join(dist, path));
+  for (const [name] of entries) nameTypes(join(dist, `${name}.js`), declarationOf(name));
   await toCommonJs(entries.map(([name]) => `${name}.js`));
   return Object.fromEntries(entries.map(([name]) => [name, metafile.outputs[`${name}.js`].exports]));
+}
+
+/**
+ * Removes imports of chunks from which nothing is imported. They keep the order of side effects, which the chunks do not
+ * have, and bundlers warn of them.
+ */
+function withoutEmptyImports(file) {
+  const text = readFileSync(file, 'utf8');
+  writeFileSync(file, text.replace(/^import "\.\/(?:chunks\/)?[A-Z0-9]{8}\.js";\n/gm, ''));
+}
+
+/** Names the declarations of an entry in its first line: registries that read no package.json look there. */
+function nameTypes(file, declaration) {
+  writeFileSync(file, `/* @ts-self-types="./${declaration}.d.ts" */\n${readFileSync(file, 'utf8')}`);
 }
 
 /** Leaves engines outside the scripts, beside them. */

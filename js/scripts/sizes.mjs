@@ -14,7 +14,7 @@ const FILE = join(root, 'sizes.json');
 const TOLERANCE = 1.02;
 
 /** Limits in bytes, whatever sizes.json says. */
-export const LIMITS = { tarball: 450_000 };
+export const LIMITS = { tarball: 450_000, 'wasmcached, gzipped': 55_000, 'store.wasm, gzipped': 36_000, 'protocol.wasm, gzipped': 115_000 };
 
 const BEGIN = '<!-- sizes: begin (npm run sizes -- --write) -->';
 const END = '<!-- sizes: end -->';
@@ -40,12 +40,14 @@ export async function measure() {
     tarball: packed.size,
     unpacked: packed.unpackedSize,
     'wasmcached, gzipped': await imported('wasmcached'),
-    'wasmcached in a Worker, gzipped': (await imported('wasmcached', workers)) + gzipped(engine('protocol')),
+    'wasmcached in a Worker, gzipped': (await imported('wasmcached', workers)) + gzipped(engine('store')),
+    'wasmcached/protocol, gzipped': await imported('wasmcached/protocol'),
+    'store.wasm, gzipped': gzipped(engine('store')),
     'protocol.wasm, gzipped': gzipped(engine('protocol')),
   };
 }
 
-/** What grew beyond the recorded sizes and the limits, in words. */
+/** Sizes beyond the recorded ones and the limits, in words. */
 export function excess(sizes, recorded = JSON.parse(readFileSync(FILE, 'utf8'))) {
   return Object.entries(sizes).flatMap(([name, size]) => {
     const limit = LIMITS[name];

@@ -9,8 +9,8 @@ import { dts } from 'rollup-plugin-dts';
 import { DECLARATIONS } from './entries.mjs';
 import { dist, modules, root } from './paths.mjs';
 
-/** Names that only `dom` or a newer library declares: they must not be in a published type. */
-const FOREIGN = /\b(?:WebAssembly|BufferSource|AllowSharedBufferSource|Response|Request|AbortSignal|Disposable|NodeJS)\b/;
+/** Names that only `dom` or a newer library declares: they must not be in a published type, unless as text for `Global`. */
+const FOREIGN = /(?<!')\b(?:WebAssembly|BufferSource|AllowSharedBufferSource|Response|Request|AbortSignal|Disposable|NodeJS)\b/;
 
 /** The type of the engines' files, where a bundler makes modules of them. */
 const WASM = '/** A compiled engine: a `WebAssembly.Module`. */\ndeclare const module: object;\nexport default module;\n';
@@ -19,7 +19,8 @@ const WASM = '/** A compiled engine: a `WebAssembly.Module`. */\ndeclare const m
 export async function buildTypes(exports) {
   const folder = mkdtempSync(join(tmpdir(), 'wasmcached-types-'));
   try {
-    const flags = ['-p', root, '--emitDeclarationOnly', '--outDir', folder];
+    // The adapters import the package by its name, which bundlers must not resolve to a source.
+    const flags = ['-p', join(root, 'tsconfig.types.json'), '--emitDeclarationOnly', '--outDir', folder];
     execFileSync(process.execPath, [join(modules, 'typescript/bin/tsc'), ...flags], { stdio: 'inherit' });
     for (const [name, { source: file, script }] of Object.entries(DECLARATIONS)) {
       const bundle = await rollup({ input: join(folder, `${file}.d.ts`), external: [/^[^./]/], plugins: [dts()] });

@@ -17,7 +17,7 @@ import { CacheView } from './view.js';
 
 /** An entry with everything that is known of it. */
 export interface EntryInfo {
-  value: Uint8Array;
+  value: Uint8Array<ArrayBuffer>;
   /** The number that was stored with it. */
   flags: number;
   /** Changes whenever the entry is written; for {@link Entries.cas}. 0n without the option `cas`. */
@@ -49,7 +49,7 @@ export interface ScanOptions {
 /** A page of {@link Entries.scan}. */
 export interface ScanResult {
   /** The keys of the page: at most `count` and those in the same bucket, sometimes none. */
-  keys: (string | Uint8Array)[];
+  keys: (string | Uint8Array<ArrayBuffer>)[];
   /** The cursor for the next page; `undefined` after the last. */
   cursor: number | undefined;
 }
@@ -80,7 +80,7 @@ export abstract class Entries {
   }
 
   /** A copy of the value, or `undefined`. Small copies share buffers: `slice()` one before you transfer its buffer. */
-  get(key: Key): Uint8Array | undefined {
+  get(key: Key): Uint8Array<ArrayBuffer> | undefined {
     return this.#read(this.core.store.get(this.#space, key));
   }
 
@@ -95,7 +95,7 @@ export abstract class Entries {
   }
 
   /** As {@link Entries.get}, but not a use of the entry. */
-  peek(key: Key): Uint8Array | undefined {
+  peek(key: Key): Uint8Array<ArrayBuffer> | undefined {
     return this.#read(this.core.store.read(this.#space, key, false)?.value);
   }
 
@@ -121,8 +121,8 @@ export abstract class Entries {
   }
 
   /** The values of several keys, in their order. */
-  getMany(keys: Iterable<Key>): (Uint8Array | undefined)[] {
-    return this.#read(this.core.store.getMany(this.#space, [...keys]));
+  getMany(keys: Iterable<Key>): (Uint8Array<ArrayBuffer> | undefined)[] {
+    return this.#read(this.core.store.getMany(this.#space, Array.isArray(keys) ? keys : [...keys]));
   }
 
   /** A key whose bytes are made once, for keys that are used again and again. */
@@ -258,7 +258,7 @@ export abstract class Entries {
   }
 
   /** {@link Entries.touch} and {@link Entries.get}. */
-  getAndTouch(key: Key, options?: { ttl?: number | undefined }): Uint8Array | undefined {
+  getAndTouch(key: Key, options?: { ttl?: number | undefined }): Uint8Array<ArrayBuffer> | undefined {
     return this.touch(key, options) ? this.get(key) : undefined;
   }
 
@@ -295,26 +295,26 @@ export abstract class Entries {
    * The keys. An entry that exists all the while appears once, whatever is stored meanwhile; what was deleted meanwhile does not
    * appear. It is no use of the entries.
    */
-  keys(prefix: BytesLike = ''): Generator<string | Uint8Array, void, undefined> {
+  keys(prefix: BytesLike = ''): Generator<string | Uint8Array<ArrayBuffer>, void, undefined> {
     return this.#listed(prefix, false, ({ key }) => key);
   }
 
   /** The values; see {@link Entries.keys}. */
-  values(prefix: BytesLike = ''): Generator<Uint8Array, void, undefined> {
+  values(prefix: BytesLike = ''): Generator<Uint8Array<ArrayBuffer>, void, undefined> {
     return this.#listed(prefix, true, ({ value }) => value!);
   }
 
   /** The entries; see {@link Entries.keys}. */
-  entries(prefix: BytesLike = ''): Generator<[string | Uint8Array, Uint8Array], void, undefined> {
+  entries(prefix: BytesLike = ''): Generator<[string | Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>], void, undefined> {
     return this.#listed(prefix, true, ({ key, value }) => [key, value!]);
   }
 
-  [Symbol.iterator](): Generator<[string | Uint8Array, Uint8Array], void, undefined> {
+  [Symbol.iterator](): Generator<[string | Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>], void, undefined> {
     return this.entries();
   }
 
   /** Calls `work` with each value and key. */
-  forEach(work: (value: Uint8Array, key: string | Uint8Array, cache: this) => void): void {
+  forEach(work: (value: Uint8Array<ArrayBuffer>, key: string | Uint8Array<ArrayBuffer>, cache: this) => void): void {
     for (const [key, value] of this.entries()) work(value, key, this);
   }
 
@@ -434,7 +434,7 @@ export abstract class Entries {
     return `${this.#space}:${nameOf(key)}`;
   }
 
-  /** What is being loaded for this key is older than its entry from now on. */
+  /** The entry is newer from now on than a value that is being loaded for it. */
   #outdate(key: Key): void {
     const { flights } = this.core;
     if (flights.areSome) flights.outdate(this.#idOf(key));
@@ -503,7 +503,8 @@ function snapshotBytes(snapshot: ArrayBuffer | ArrayBufferView): Uint8Array {
 }
 
 function flagsOf(options: SetOptions | undefined): number {
-  const flags = options?.flags ?? 0;
+  const flags = options?.flags;
+  if (flags === undefined) return 0;
   if (Number.isInteger(flags) && flags >= 0 && flags <= FLAGS_MAX) return flags;
   throw new RangeError(`flags are ${String(flags)}; give a number of 32 bits, 0 to ${FLAGS_MAX}`);
 }

@@ -17,7 +17,7 @@ export interface Signal {
 /** The runtime's own `AbortSignal`, where its types are known. */
 export type LoaderSignal = typeof globalThis extends { AbortController: new () => { readonly signal: infer Own } } ? Own : Signal;
 
-/** What `fetch` tells about a call, in the words of lru-cache. */
+/** The course of a call of `fetch`, in the words of lru-cache. */
 export interface FetchStatus {
   /**
    * `hit`: there was a value. `stale`: there was one in its stale time, which is loaded anew. `inflight`: another call was loading it
@@ -42,7 +42,7 @@ export interface FetchOptions extends SetOptions {
   status?: FetchStatus | undefined;
 }
 
-/** What a loader is called with. */
+/** The argument of a loader. */
 export interface LoaderContext<V> {
   /** The key as it was passed to `fetch`. */
   readonly key: Key;
@@ -57,7 +57,7 @@ export interface LoaderContext<V> {
 /** Loads the value of a key; `undefined`: there is none. */
 export type Loader<V, L = V> = (context: LoaderContext<V>) => L | undefined | PromiseLike<L | undefined>;
 
-/** What a loader decides about an entry. */
+/** The options of an entry that a loader may choose. */
 export type FetchedOptions = LoaderContext<unknown>['options'];
 
 /** The entries that a flight is for, in the form in which callers see them. */
@@ -138,7 +138,7 @@ export class Flights {
     for (const id of this.#current.keys()) if (is(id)) this.#current.delete(id);
   }
 
-  /** Ends all flights: whoever waits gets this error. */
+  /** Ends all flights: all waiting callers get this error. */
   abort(error: Error): void {
     this.#current.clear();
     for (const flight of this.#all) end(flight, error);

@@ -74,6 +74,11 @@ export class Views {
     return this.#slab.copy(this.bytes.buffer, at, length);
   }
 
+  /** A copy of these bytes, of which parts are taken. */
+  pack(at: number, length: number): Pack {
+    return this.#slab === undefined ? new SlicedPack(this.bytes, at) : new SharedPack(this.copy(at, length));
+  }
+
   /** A copy of these bytes with a buffer of its own. */
   copyOf(at: number, length: number): Uint8Array<ArrayBuffer> {
     return this.bytes.slice(at, at + length);
@@ -93,6 +98,41 @@ export class Views {
   write(text: string, at: number, bytesMax: number): number {
     if (this.#buffer !== undefined) return this.#buffer.utf8Write(text, at, bytesMax);
     return utf8().encodeInto(text, this.view(at, bytesMax)).written;
+  }
+}
+
+/** Bytes that are copied together. */
+export interface Pack {
+  /** A copy of a part. */
+  take(at: number, length: number): Uint8Array<ArrayBuffer>;
+}
+
+class SharedPack implements Pack {
+  readonly #buffer: ArrayBuffer;
+  readonly #at: number;
+
+  constructor({ buffer, byteOffset }: Uint8Array<ArrayBuffer>) {
+    this.#buffer = buffer;
+    this.#at = byteOffset;
+  }
+
+  take(at: number, length: number): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(this.#buffer, this.#at + at, length);
+  }
+}
+
+/** Copies each part by itself, where a view costs more than a copy. */
+class SlicedPack implements Pack {
+  readonly #bytes: Uint8Array<ArrayBuffer>;
+  readonly #at: number;
+
+  constructor(bytes: Uint8Array<ArrayBuffer>, at: number) {
+    this.#bytes = bytes;
+    this.#at = at;
+  }
+
+  take(at: number, length: number): Uint8Array<ArrayBuffer> {
+    return this.#bytes.slice(this.#at + at, this.#at + at + length);
   }
 }
 

@@ -25,7 +25,7 @@ export interface CacheOptions {
   /** `false`: entries have no unique for `cas`. Saves 8 bytes an entry. */
   cas?: boolean | undefined;
   /** Called after an entry was evicted or found to be expired, with a copy of what it held. */
-  onEvict?: ((key: string | Uint8Array, value: Uint8Array, reason: EvictionReason) => void) | undefined;
+  onEvict?: ((key: string | Uint8Array<ArrayBuffer>, value: Uint8Array<ArrayBuffer>, reason: EvictionReason) => void) | undefined;
   /** An engine compiled by the caller (`wasmcached/store.wasm`), for runtimes that load modules themselves. */
   module?: EngineModule | undefined;
 }

@@ -7,9 +7,9 @@ import type { EvictionReason } from './options.js';
 /** An entry of a scan. */
 export interface ScannedEntry {
   readonly space: number;
-  readonly key: string | Uint8Array;
+  readonly key: string | Uint8Array<ArrayBuffer>;
   /** The value, if it was asked for. */
-  readonly value: Uint8Array | undefined;
+  readonly value: Uint8Array<ArrayBuffer> | undefined;
   readonly valueBytes: number;
   readonly flags: number;
   /** The tick at which it expires; 0 is never. */
@@ -19,8 +19,8 @@ export interface ScannedEntry {
 /** An entry that was evicted or had expired. */
 export interface Departed {
   readonly space: number;
-  readonly key: string | Uint8Array;
-  readonly value: Uint8Array;
+  readonly key: string | Uint8Array<ArrayBuffer>;
+  readonly value: Uint8Array<ArrayBuffer>;
   readonly reason: EvictionReason;
 }
 

@@ -56,8 +56,9 @@ const EXPLANATIONS: readonly Explanation[] = [
 /** An error of ours for one of the runtime that this file knows, or the same value. */
 export function explain(thrown: unknown): unknown {
   // Not by `instanceof`: the error may be of another realm.
-  const { message } = (thrown ?? {}) as { message?: unknown };
-  if (typeof message !== 'string') return thrown;
+  const { message, cause } = (thrown ?? {}) as { message?: unknown; cause?: unknown };
+  // An error with a cause is one of ours already.
+  if (typeof message !== 'string' || cause !== undefined) return thrown;
   const found = EXPLANATIONS.find(({ sign }) => sign.test(message));
   return found === undefined ? thrown : found.make(`${found.text} (${message})`, { cause: thrown });
 }

@@ -4,7 +4,7 @@
 
 import { bytesOf, describe, hasLoneSurrogate, type BytesLike } from './bytes.js';
 import { Mode, Outcome, SCAN_END, SEED_WORDS, Word, type EngineExports } from './engine.js';
-import { keyBytes, KEY_BYTES_MAX, ROOT, SPACE_BYTES, SPACE_TAG, wrongLength, type Key } from './keys.js';
+import { HELD_BYTES_MAX, keyBytes, KEY_BYTES_MAX, KeyHandle, ROOT, SPACE_BYTES, SPACE_TAG, wrongLength, type Key } from './keys.js';
 import { Views } from './memory.js';
 import { parseDepartures, type Departed } from './records.js';
 import { explain } from './runtime-errors.js';
@@ -68,6 +68,8 @@ const MANY_KEYS = 256;
 const SHORT_KEY_BYTES_MAX = 250;
 /** Bytes at the start of a value that are looked at for a number, as the engine does. */
 const NUMBER_TEXT_BYTES = 256;
+/** Longest value that the engine copies together with others. */
+const PACKED_BYTES_MAX = 4096;
 /** The length of the value of an entry that is not there. */
 const MISSING = -1;
 
@@ -189,7 +191,6 @@ export class Store {
     this.#canExpire ||= expires !== 0;
     if (expires !== 0 || --this.#storesLeft <= 0 || (this.#canExpire && (mode !== Mode.set || unique !== undefined))) this.#tick();
     if (ready.length > this.#itemBytesMax) return this.#refuse(space, key, mode);
-    if (typeof ready !== 'string') this.#reserve(keyBytesMost(key) + ready.length);
     const keyLength = this.#putKey(space, key, ready.length * (typeof ready === 'string' ? 3 : 1));
     const valueLength = this.#putValue(ready, this.#windowAt + keyLength);
     let outcome;
@@ -263,12 +264,14 @@ export class Store {
     this.#call(() => this.#exports.get_many(end - from));
     const { words } = this.#views;
     const rows = this.#word(Word.recordsAt) >>> 2;
+    const packed = this.#views.pack(this.#word(Word.valueAt), this.#word(Word.recordsBytes));
     let now: number | undefined;
     for (let row = rows; row < rows + 4 * (end - from); row += 4) {
       const [at, length, expires] = [words[row]!, words[row + 1]! | 0, words[row + 2]!];
       const isOver = length >= 0 && expires !== 0 && expires <= (now ??= this.#now());
       if (isOver) this.#expiredHits++;
-      values.push(length < 0 || isOver ? undefined : this.#views.copy(at, length));
+      if (length < 0 || isOver) values.push(undefined);
+      else values.push(length > PACKED_BYTES_MAX ? this.#views.copy(at, length) : packed.take(at, length));
     }
   }
 
@@ -301,7 +304,10 @@ export class Store {
       }
       const keyLength = this.#writeKey(space, key, at + ROW_BYTES);
       const valueLength = this.#putValue(ready, at + ROW_BYTES + keyLength);
-      this.#putWords(at, valueLength, flags, expires, keyLength);
+      this.#putWord(at, valueLength);
+      this.#putWord(at + WORD_BYTES, flags);
+      this.#putWord(at + 2 * WORD_BYTES, expires);
+      this.#putWord(at + 3 * WORD_BYTES, keyLength);
       at += ROW_BYTES + keyLength + valueLength;
       count++;
     }
@@ -443,8 +449,19 @@ export class Store {
 
   /** Writes the key at the start of the window, which then has room for `more` bytes behind it; returns its length. */
   #putKey(space: number, key: Key, more: number): number {
-    const most = (typeof key === 'string' ? 3 * key.length : KEY_BYTES_MAX) + SPACE_BYTES + more;
-    if (most > this.#windowBytes) this.#reserve(keyBytesMost(key) + more);
+    if (typeof key !== 'string') return this.#putOther(space, key, more);
+    const most = 3 * key.length + SPACE_BYTES + more;
+    if (most > this.#windowBytes || this.#windowBytes > WINDOW_BYTES_KEPT) this.#reserve(keyBytesMost(key) + more);
+    return this.#writeKey(space, key, this.#windowAt);
+  }
+
+  /** As {@link Store.#putKey}, for a key that is no text. */
+  #putOther(space: number, key: Exclude<Key, string>, more: number): number {
+    if (key instanceof KeyHandle && space === ROOT && HELD_BYTES_MAX + more <= this.#windowBytes && this.#windowBytes <= WINDOW_BYTES_KEPT) {
+      const length = key.write(this.#views.words, this.#windowAt >>> 2);
+      if (length > 0) return length;
+    }
+    this.#reserve(keyBytesMost(key) + more);
     return this.#writeKey(space, key, this.#windowAt);
   }
 
@@ -490,16 +507,17 @@ export class Store {
     let at = this.#windowAt - WORD_BYTES;
     for (let i = from; i < end; i++) {
       const length = this.#writeKey(space, keys[i]!, at + WORD_BYTES);
-      this.#putWords(at, length);
+      this.#putWord(at, length);
       at += WORD_BYTES + length;
     }
   }
 
-  #putWords(at: number, ...words: number[]): void {
+  #putWord(at: number, word: number): void {
     const { bytes } = this.#views;
-    for (const word of words) {
-      for (let i = 0; i < WORD_BYTES; i++) bytes[at++] = word >>> (8 * i);
-    }
+    bytes[at] = word;
+    bytes[at + 1] = word >>> 8;
+    bytes[at + 2] = word >>> 16;
+    bytes[at + 3] = word >>> 24;
   }
 
   /** A value whose bytes are known, or text short enough to be encoded in the window. */

@@ -8,7 +8,8 @@ import { createContext, runInContext } from 'node:vm';
 import { encode } from '../scripts/encoding.mjs';
 import { Cache, init, initSync } from 'wasmcached/bare';
 
-const wasm = readFileSync(new URL('../dist/protocol.wasm', import.meta.url));
+const engine = (name) => readFileSync(new URL(`../dist/${name}.wasm`, import.meta.url));
+const wasm = engine('store');
 
 /** The bytes of a text, by a reader of its own. */
 function plainly({ bytes, letters, escapes, text }) {
@@ -22,12 +23,14 @@ function plainly({ bytes, letters, escapes, text }) {
   return Buffer.from(result);
 }
 
-test('an engine in a script is the engine beside it', () => {
-  createRequire(import.meta.url)('../dist/data/protocol.js');
-  const texts = Object.getOwnPropertySymbols(globalThis).filter((name) => name.description?.startsWith('wasmcached protocol'));
-  assert.equal(texts.length, 1);
-  assert.ok(plainly(globalThis[texts[0]]).equals(wasm));
-});
+for (const name of ['store', 'protocol']) {
+  test(`the engine ${name} in a script is the engine beside it`, () => {
+    createRequire(import.meta.url)(`../dist/data/${name}.js`);
+    const texts = Object.getOwnPropertySymbols(globalThis).filter(({ description }) => description?.startsWith(`wasmcached ${name} `));
+    assert.equal(texts.length, 1);
+    assert.ok(plainly(globalThis[texts[0]]).equals(engine(name)));
+  });
+}
 
 test('every byte has a text of its own, of plain letters', () => {
   for (const bytes of [Buffer.from(Array.from({ length: 256 }, (_, i) => i)), Buffer.alloc(0), Buffer.alloc(9, 255), wasm]) {
@@ -40,7 +43,7 @@ test('every byte has a text of its own, of plain letters', () => {
 
 test('an engine is a module, bytes or a response, of any realm', async () => {
   const works = () => assert.equal(new Cache().set('a', 'b').getText('a'), 'b');
-  assert.throws(() => new Cache().set('a', 'b'), /await init\(fetch\(url of wasmcached\/protocol\.wasm\)\) first/);
+  assert.throws(() => new Cache().set('a', 'b'), /await init\(fetch\(url of wasmcached\/store\.wasm\)\) first/);
   const context = createContext({ wasm });
   const foreign = [runInContext('new WebAssembly.Module(wasm)', context), runInContext('new Uint8Array(wasm).buffer', context)];
   assert.ok(!(foreign[0] instanceof WebAssembly.Module) && !(foreign[1] instanceof ArrayBuffer));
@@ -58,6 +61,6 @@ test('a wrong engine is refused with advice', async () => {
   await assert.rejects(init(new Response('', { status: 404 })), /could not be fetched: 404/);
   await assert.rejects(init(undefined), /a WebAssembly.Module, its bytes or a Response, not undefined/);
   await assert.rejects(init(new Uint8Array([1, 2])), /does not compile the engine/);
-  assert.throws(() => initSync('protocol.wasm'), /or its bytes, not protocol.wasm/);
+  assert.throws(() => initSync('store.wasm'), /or its bytes, not store.wasm/);
   assert.throws(() => initSync(new Uint8Array([1, 2])), /does not compile the engine.*wasm-unsafe-eval/);
 });

@@ -1,13 +1,15 @@
-// An engine that fails: the cache throws once and is empty afterwards. Also: engines that the program provides.
+// An engine of the protocol that fails: the call throws once, and the next one has an empty engine. Also: engines that the
+// program provides.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { suite, test } from 'node:test';
 import binaryen from 'binaryen';
-import { Cache } from 'wasmcached';
-import * as bare from 'wasmcached/bare';
+import { Protocol } from 'wasmcached/protocol';
+import * as bare from 'wasmcached/protocol/bare';
 
 const wasm = readFileSync(new URL('../dist/protocol.wasm', import.meta.url));
+const text = (output) => new TextDecoder().decode(output);
 
 /** The engine with one of its exports replaced by a trap. */
 function broken(verb) {
@@ -22,28 +24,28 @@ function broken(verb) {
 }
 
 suite('an engine that fails', () => {
-  const uses = { get: (cache) => cache.get('a'), set: (cache) => cache.set('a', '2') };
-  uses.delete = (cache) => cache.delete('a');
-  uses.touch = (cache) => cache.touch('a');
-  uses.advance = (cache) => cache.execute('version\r\n');
+  const uses = { advance: (protocol) => protocol.execute('version\r\n'), input: (protocol) => protocol.execute('version\r\n') };
+  uses.open = (protocol) => protocol.connect();
+  uses.open_internal = (protocol) => protocol.stats();
   for (const [verb, use] of Object.entries(uses)) {
     test(verb, () => {
-      const cache = new Cache({ module: broken(`solo_${verb}`) });
-      if (verb !== 'set') cache.set('a', '1');
-      const connection = cache.connect();
-      assert.throws(() => use(cache), { message: /engine failed and is replaced by an empty one: unreachable/ });
-      assert.equal(connection.isClosed, true);
-      if (verb !== 'get') assert.equal(cache.has('a'), false);
-      if (verb !== 'set') assert.equal(cache.set('b', '2'), cache);
+      const protocol = new Protocol({ module: broken(`solo_${verb}`) });
+      const connection = verb === 'open' ? undefined : protocol.connect();
+      assert.throws(() => use(protocol), { message: /engine failed and is replaced by an empty one: unreachable/ });
+      assert.ok(connection === undefined || connection.isClosed);
+      if (verb === 'open_internal') assert.match(text(protocol.execute('version\r\n')), /^VERSION/);
+      else assert.throws(() => use(protocol), /engine failed/);
     });
   }
 });
 
 suite('an engine from elsewhere', () => {
-  test('none', () => assert.throws(() => new bare.Cache().get('a'), /await init\(fetch/));
+  test('none', () => assert.throws(() => new bare.Protocol().execute('version\r\n'), /await init\(fetch/));
 
   test('as an option', () => {
-    assert.equal(new bare.Cache({ module: new WebAssembly.Module(wasm) }).set('a', '1').getText('a'), '1');
+    const module = new WebAssembly.Module(wasm);
+    assert.match(text(new bare.Protocol({ module }).execute('version\r\n')), /^VERSION/);
+    assert.throws(() => new Protocol({ module: wasm }), /compiled WebAssembly.Module, not Uint8Array; compile bytes/);
   });
 
   for (const [name, make] of Object.entries({
@@ -54,11 +56,7 @@ suite('an engine from elsewhere', () => {
   })) {
     test(name, async () => {
       await make();
-      assert.equal(new bare.Cache().set('a', '1').getText('a'), '1');
+      assert.match(text(new bare.Protocol().execute('version\r\n')), /^VERSION/);
     });
   }
-
-  test('a response without an engine', async () => {
-    await assert.rejects(bare.init(new Response('', { status: 404 })), /could not be fetched: 404/);
-  });
 });

@@ -20,6 +20,11 @@ test('types resolve in every mode of TypeScript', () => {
   execFileSync(npm, ['run', '--silent', 'types'], { cwd: root, shell: process.platform === 'win32' });
 });
 
+test('npm and JSR have the same version and licence', () => {
+  const [npm, jsr] = ['package.json', 'jsr.json'].map((file) => JSON.parse(readFileSync(join(root, file), 'utf8')));
+  assert.deepEqual([jsr.version, jsr.license], [npm.version, npm.license]);
+});
+
 test('both licences are in the package', () => {
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
   const flags = ['pack', '--dry-run', '--json', '--ignore-scripts'];
@@ -32,7 +37,12 @@ test('both licences are in the package', () => {
   }
 });
 
-test('the engine imports its glue alone', () => {
+test('the engine of the cache imports nothing', () => {
+  const module = new WebAssembly.Module(readFileSync(join(root, 'dist/store.wasm')));
+  assert.deepEqual(WebAssembly.Module.imports(module), []);
+});
+
+test('the engine of the protocol imports its glue alone', () => {
   const module = new WebAssembly.Module(readFileSync(join(root, 'dist/protocol.wasm')));
   const imports = WebAssembly.Module.imports(module);
   assert.deepEqual([...new Set(imports.map((one) => one.module))], ['./engine_bg.js']);

@@ -1,4 +1,4 @@
-// The shared transcripts (tests/transcripts/README.md has the format) against a cache's protocol. Imports nothing of a
+// The shared transcripts (tests/transcripts/README.md has the format) against the package's protocol. Imports nothing of a
 // runtime, so it runs in any. Bytes are strings of characters 0 to 255, to which patterns apply directly.
 
 import * as packets from './packets.mjs';
@@ -127,16 +127,16 @@ class Parser {
 /** Names of `-o` that change what a client sees; the others are for real memcached. */
 const SERVER_NAMES = new Set(['track_sizes', 'no_slab_reassign']);
 
-/** The options of a cache for memcached's flags. Throws at the first flag without an option. */
+/** The options of a `Protocol` for memcached's flags. Throws at the first flag without an option. */
 export function options(flags) {
-  const made = { maxSize: 64 * 1024 * 1024, protocol: {} };
+  const made = { maxSize: 64 * 1024 * 1024 };
   for (let i = 0; i < flags.length; i++) {
     const flag = flags[i];
     if (flag === '-M') made.evictions = false;
     else if (flag === '-C') made.cas = false;
-    else if (flag === '-F') made.protocol.flush = false;
-    else if (flag === '-A') made.protocol.shutdown = true;
-    else if (flag === '-D') made.protocol.prefixDelimiter = flags[++i];
+    else if (flag === '-F') made.flush = false;
+    else if (flag === '-A') made.shutdown = true;
+    else if (flag === '-D') made.prefixDelimiter = flags[++i];
     else if (flag === '-m') made.maxSize = Number(flags[++i]) * 1024 * 1024;
     else if (flag === '-I') made.maxEntrySize = bytes(flags[++i]);
     else if (flag === '-o' && SERVER_NAMES.has(flags[++i])) throw new Error(`-o ${flags[i]} needs a server`);
@@ -147,7 +147,7 @@ export function options(flags) {
 }
 
 /** Expectations in which the package differs from a server, by file name. */
-const OTHERWISE = { memory_limit: 'a cache never takes more than its maxSize, so cache_memlimit cannot raise it' };
+const OTHERWISE = { memory_limit: 'an engine never takes more than its maxSize, so cache_memlimit cannot raise it' };
 
 /** The reason to skip the file, if there is one. */
 export function refusal(file) {
@@ -162,21 +162,21 @@ export function refusal(file) {
 }
 
 /** Replays the file; `split`: 'whole', 'bytes', or a number, the seed of random pieces. Returns the number of cases. */
-export function replay(file, Cache, split) {
+export function replay(file, Protocol, split) {
   let target;
   let count = 0;
   for (const one of file.cases) {
     if (one.serverOnly !== undefined || (split !== 'whole' && one.whole !== undefined)) continue;
     if (target === undefined || one.isFresh) {
-      target?.cache.dispose();
+      target?.protocol.dispose();
       const made = { now: START_MS };
-      made.cache = new Cache({ ...options(file.flags), clock: () => made.now });
+      made.protocol = new Protocol({ ...options(file.flags), clock: () => made.now });
       target = made;
     }
     new Run(file.name, one, target, split).play();
     count++;
   }
-  target?.cache.dispose();
+  target?.protocol.dispose();
   return count;
 }
 
@@ -262,7 +262,7 @@ class Run {
   }
 
   open(name) {
-    this.connections.set(name, { connection: this.target.cache.connect(), inbox: '' });
+    this.connections.set(name, { connection: this.target.protocol.connect(), inbox: '' });
     this.current = name;
   }
 

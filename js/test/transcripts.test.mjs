@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { Cache } from 'wasmcached';
+import { Protocol } from 'wasmcached/protocol';
 import { transcripts } from './files.mjs';
 import { parse, refusal, replay } from './transcript.mjs';
 
@@ -13,13 +13,13 @@ test('there are transcripts', () => assert.ok(files.length > 10));
 for (const split of ['whole', 'bytes', 1, 2]) {
   suite(`transcripts, ${typeof split === 'number' ? `random pieces, seed ${split}` : split}`, () => {
     for (const file of files) {
-      test(file.name, { skip: refusal(file) }, () => assert.ok(replay(file, Cache, split) > 0));
+      test(file.name, { skip: refusal(file) }, () => assert.ok(replay(file, Protocol, split) > 0));
     }
   });
 }
 
 test('a wrong answer is noticed', () => {
-  const wrong = (steps) => () => replay(parse('wrong', `@case x\n${steps}`), Cache, 'whole');
+  const wrong = (steps) => () => replay(parse('wrong', `@case x\n${steps}`), Protocol, 'whole');
   assert.throws(wrong('> get a\n< VALUE a 0 1\n'), /expected "VALUE a 0 1\\r\\n", got "END/);
   assert.throws(wrong('> get a\n'), /after the case/);
   assert.throws(wrong('> get a\n@silent\n'), /expected silence/);

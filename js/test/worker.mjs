@@ -1,11 +1,15 @@
 // A worker that replays transcripts: `/?name` answers with the failure, if any, and `/` with the names.
 
 import { Cache } from 'wasmcached';
+import { Protocol } from 'wasmcached/protocol';
 import texts from 'transcripts';
 import { parse, refusal, replay } from './transcript.mjs';
 
 // A global of the module: Workers allow no randomness here, so the constructor must not need any.
 const cache = new Cache();
+const protocol = new Protocol();
+/** The words of the error if the first use is outside of a request. */
+const early = failure(() => protocol.execute('version\r\n'));
 
 export default {
   fetch(request) {
@@ -20,9 +24,18 @@ export default {
 
 function answer(name) {
   if (name === 'cache') return useCache();
+  if (name === 'early') return { early, later: failure(() => protocol.execute('version\r\n')) ?? 'none' };
   const file = parse(name, texts[name]);
   const skipped = refusal(file);
-  return skipped === undefined ? { cases: replay(file, Cache, 'whole') } : { skipped };
+  return skipped === undefined ? { cases: replay(file, Protocol, 'whole') } : { skipped };
+}
+
+function failure(work) {
+  try {
+    work();
+  } catch (error) {
+    return `${error.name}: ${error.message}`;
+  }
 }
 
 function useCache() {

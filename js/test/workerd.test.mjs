@@ -10,6 +10,7 @@ import { build } from 'esbuild';
 import { Miniflare } from 'miniflare';
 import { folder as transcripts } from './files.mjs';
 
+const ENGINES = ['store.wasm', 'protocol.wasm'];
 const names = readdirSync(transcripts).filter((name) => name.endsWith('.txt')).map((name) => name.slice(0, -4));
 
 suite('workerd', () => {
@@ -26,11 +27,11 @@ suite('workerd', () => {
       external: ['*.wasm'],
       plugins: [{ name: 'transcripts', setup: provideTranscripts }],
     });
-    cpSync(new URL('../dist/protocol.wasm', import.meta.url), join(folder, 'protocol.wasm'));
+    for (const engine of ENGINES) cpSync(new URL(`../dist/${engine}`, import.meta.url), join(folder, engine));
     miniflare = new Miniflare({
       modules: [
         { type: 'ESModule', path: join(folder, 'worker.mjs') },
-        { type: 'CompiledWasm', path: join(folder, 'protocol.wasm') },
+        ...ENGINES.map((engine) => ({ type: 'CompiledWasm', path: join(folder, engine) })),
       ],
       modulesRoot: folder,
       compatibilityDate: '2026-01-01',
@@ -53,6 +54,12 @@ suite('workerd', () => {
     const first = await ask('cache');
     assert.deepEqual(first, { count: 1, maxSize: 32 * 1024 * 1024, compiled: false });
     assert.equal((await ask('cache')).count, 2);
+  });
+
+  test('a protocol may be made at the top of a module, but its first use there says what to do', async () => {
+    const { early, later } = await ask('early');
+    assert.match(early, /no randomness at module level.*first inside a request handler/);
+    assert.equal(later, 'none');
   });
 
   for (const name of names) {

@@ -32,7 +32,7 @@ impl Store {
     /// Records an entry that is about to be removed, if somebody wants to know.
     #[inline]
     pub(super) fn note_departure(&mut self, item: &Item, is_evicted: bool) {
-        if self.departures.is_some() {
+        if cfg!(feature = "departures") && self.departures.is_some() {
             self.record_departure(item, if is_evicted { Departure::Evicted } else { Departure::Expired });
         }
     }

@@ -301,21 +301,21 @@ impl Pool {
     }
 
     /// `length` bytes at offset `at`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn slice(&self, at: usize, length: usize) -> &[u8] {
         let at = self.base + at;
         &self.bytes[at..at + length]
     }
 
     /// `length` bytes at offset `at`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn slice_mut(&mut self, at: usize, length: usize) -> &mut [u8] {
         let at = self.base + at;
         &mut self.bytes[at..at + length]
     }
 
     /// The little-endian word at offset `at`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn word(&self, at: usize) -> u32 {
         u32::from_le_bytes(self.chunk(at))
     }
@@ -328,13 +328,13 @@ impl Pool {
     }
 
     /// Writes the little-endian word at offset `at`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn set_word(&mut self, at: usize, word: u32) {
         self.slice_mut(at, 4).copy_from_slice(&word.to_le_bytes());
     }
 
     /// `N` bytes at offset `at`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn chunk<const N: usize>(&self, at: usize) -> [u8; N] {
         let mut chunk = [0; N];
         chunk.copy_from_slice(self.slice(at, N));

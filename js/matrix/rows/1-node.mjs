@@ -1,15 +1,18 @@
 // Node, every supported line, by `import` and `require`.
 
-import { importing, requiring } from '../probe.mjs';
+import { PRINT, importing, requiring } from '../probe.mjs';
 import { output } from '../process.mjs';
 import { project } from '../project.mjs';
 import { node, version } from '../tools.mjs';
 
-/** The entry without an engine: the program reads it from the package. */
+/** The entries without engines: the program reads them from the package. */
 const BARE = `import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { initSync, Cache } from 'wasmcached/bare';
-initSync(readFileSync(createRequire(import.meta.url).resolve('wasmcached/ENGINE')));
+import { initSync as initProtocol, Protocol } from 'wasmcached/protocol/bare';
+const engine = (name) => readFileSync(createRequire(import.meta.url).resolve('wasmcached/' + name));
+initSync(engine('store.wasm'));
+initProtocol(engine('protocol.wasm'));
 `;
 
 const row = (major) => ({
@@ -18,10 +21,9 @@ const row = (major) => ({
   parts: ['import', 'require', 'bare'],
   isQuick: true,
   version: () => version(`node${major}`, 'node'),
-  async run({ part, engine }) {
+  async run({ part }) {
     const program = await node(`node${major}`);
-    const bare = importing('wasmcached/bare')['main.mjs'].split('\n').slice(1).join('\n');
-    const files = { ...importing(), ...requiring(), 'bare.mjs': BARE.replace('ENGINE', engine) + bare };
+    const files = { ...importing(), ...requiring(), 'bare.mjs': BARE + PRINT };
     const folder = await project(`node${major}`, undefined, files);
     const main = (file) => () => output(program, ['--no-warnings', file], { cwd: folder });
     await part('import', main('main.mjs'));

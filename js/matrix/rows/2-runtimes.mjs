@@ -1,7 +1,7 @@
 // Deno, Bun and Electron.
 
 import { join } from 'node:path';
-import { PROBE, importing, requiring } from '../probe.mjs';
+import { PROBE, REQUIRES, importing, requiring } from '../probe.mjs';
 import { finish, output } from '../process.mjs';
 import { project } from '../project.mjs';
 import { Unavailable, pathOfNode, tool, version } from '../tools.mjs';
@@ -45,8 +45,7 @@ const bun = {
 };
 
 const ELECTRON_MAIN = `const { app } = require('electron');
-const { Cache } = require('wasmcached');
-${PROBE}app.whenReady().then(() => { console.log(probe(Cache)); app.exit(0); });
+${REQUIRES}${PROBE}app.whenReady().then(() => { console.log(probe(Cache, Protocol)); app.exit(0); });
 `;
 
 const electron = {

@@ -1,9 +1,10 @@
 // TypeScript of several ages, and the checkers of packages.
 
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { output } from '../process.mjs';
 import { project, write } from '../project.mjs';
-import { js, tool, version } from '../tools.mjs';
+import { cache, js, tool, version } from '../tools.mjs';
 
 /** A program that uses types of every kind: it must compile, and its commented twin must not. */
 const USE = `import { Cache, type CacheOptions } from 'wasmcached';
@@ -18,8 +19,9 @@ export { bytes, text };
 const WITH_DOM = 'export const response = new Response(cache.get("a") ?? null);\n';
 const WRONG = "import { Cache } from 'wasmcached';\nexport const wrong: number = new Cache({ maxSize: '1' }).getText('a');\n";
 
-const entries = ['wasmcached/inline', 'wasmcached/workerd', 'wasmcached/edge-light', 'wasmcached/bare'];
-const ENTRIES = entries.map((entry, i) => `export { Cache as Cache${i} } from '${entry}';\n`).join('');
+const RUNTIMES = ['inline', 'workerd', 'edge-light', 'bare'];
+const entries = ['', ...RUNTIMES].flatMap((one) => [`wasmcached/${one}`, `wasmcached/protocol/${one}`]).map((one) => one.replace(/\/$/, ''));
+const ENTRIES = entries.map((entry, i) => `export * as entry${i} from '${entry}';\n`).join('');
 
 const row = (release) => ({
   id: `typescript${release}`,
@@ -66,4 +68,23 @@ const checkers = {
   },
 };
 
-export const rows = [...['5.4', '5.6', '5.9', '7'].map(row), checkers];
+const jsr = {
+  id: 'jsr',
+  title: 'JSR, by Deno',
+  parts: ['publish --dry-run'],
+  version: () => version('deno'),
+  async run({ part }) {
+    const folder = join(cache, 'jsr');
+    rmSync(folder, { recursive: true, force: true });
+    await output(process.execPath, [join(js, 'scripts/jsr.mjs'), folder], { cwd: js });
+    const program = join(await tool('deno'), 'node_modules/.bin/deno');
+    const env = { DENO_NO_UPDATE_CHECK: '1', DENO_DIR: join(folder, 'cache') };
+    await part('publish --dry-run', async () => {
+      const text = await output(program, ['publish', '--dry-run', '--allow-dirty'], { cwd: folder, env });
+      if (/warning\[/.test(text)) throw new Error(text);
+      return text;
+    }, 'Dry run complete');
+  },
+};
+
+export const rows = [...['5.4', '5.6', '5.9', '7'].map(row), checkers, jsr];

@@ -1,14 +1,14 @@
 // Test runners: jest and vitest, in each of their environments.
 
 import { join } from 'node:path';
-import { PROBE, ANSWER } from '../probe.mjs';
+import { ANSWER, IMPORTS, PROBE, REQUIRES } from '../probe.mjs';
 import { output } from '../process.mjs';
 import { project } from '../project.mjs';
 import { pathOfNode, tool, version } from '../tools.mjs';
 
-const BODY = `${PROBE}test('probe', () => { expect(probe(Cache)).toBe('${ANSWER}'); });\n`;
-const REQUIRING = `const { Cache } = require('wasmcached');\n${BODY}`;
-const IMPORTING = `import { Cache } from 'wasmcached';\n${BODY}`;
+const BODY = `${PROBE}test('probe', () => { expect(probe(Cache, Protocol)).toBe('${ANSWER}'); });\n`;
+const REQUIRING = REQUIRES + BODY;
+const IMPORTING = IMPORTS + BODY;
 
 const jest = (environment) => ({
   id: `jest-${environment}`,

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PAGE, SHOW, served, textOf } from '../browser.mjs';
-import { PROBE, importing } from '../probe.mjs';
+import { IMPORTS, PROBE, importing } from '../probe.mjs';
 import { output } from '../process.mjs';
 import { project } from '../project.mjs';
 import { pathOfNode, version } from '../tools.mjs';
@@ -59,7 +59,7 @@ const row = (name) => ({
   async run({ part }) {
     const folder = await project(name, 'bundlers', {
       'bundle.mjs': `${SCRIPTS[name]}\nconst [from, to, conditions] = JSON.parse(process.argv[2]);\nawait bundle(from, to, conditions, conditions?.includes('worker') ? ${WASM[name] ?? '[/\\.wasm$/]'} : []);\n`,
-      'page.mjs': `import { Cache } from 'wasmcached';\n${PROBE}${SHOW}`,
+      'page.mjs': IMPORTS + PROBE + SHOW,
       'worker.mjs': WORKER,
       'server.mjs': importing()['main.mjs'],
     });

@@ -7,7 +7,7 @@ import { PROBE } from '../probe.mjs';
 import { output } from '../process.mjs';
 import { project } from '../project.mjs';
 
-const MAIN = `import { Cache } from '/node_modules/wasmcached/dist/inline.js';\n${PROBE}${SHOW}`;
+const MAIN = `import { Cache } from '/node_modules/wasmcached/dist/inline.js';\nimport { Protocol } from '/node_modules/wasmcached/dist/protocol.js';\n${PROBE}${SHOW}`;
 const POLICY = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'";
 
 const row = (browser, title, versionOf) => ({

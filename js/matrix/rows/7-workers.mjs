@@ -2,7 +2,7 @@
 
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { ANSWER, PROBE } from '../probe.mjs';
+import { ANSWER, IMPORTS, PROBE } from '../probe.mjs';
 import { output, start, stop, until } from '../process.mjs';
 import { project } from '../project.mjs';
 import { pathOfNode, tool, version } from '../tools.mjs';
@@ -53,7 +53,7 @@ const wrangler = {
     await part('deploy --dry-run', async () => {
       await output('node', [program, 'deploy', '--dry-run', '--outdir', 'out'], { cwd: folder, env: await env() });
       return `engines: ${readdirSync(join(folder, 'out')).filter((name) => name.endsWith('.wasm')).length}`;
-    }, 'engines: 1');
+    }, 'engines: 2');
   },
 };
 
@@ -96,7 +96,7 @@ const workersVitest = {
       'worker.mjs': WORKER,
       'wrangler.json': CONFIG,
       'vitest.config.mjs': VITEST_CONFIG,
-      'a.test.mjs': `import { expect, test } from 'vitest';\nimport { Cache } from 'wasmcached';\n${PROBE}test('probe', () => { expect(probe(Cache)).toBe('${ANSWER}'); });\n`,
+      'a.test.mjs': `import { expect, test } from 'vitest';\n${IMPORTS}${PROBE}test('probe', () => { expect(probe(Cache, Protocol)).toBe('${ANSWER}'); });\n`,
     });
     const program = join(await tool('workers-vitest'), 'node_modules/vitest/vitest.mjs');
     await part('test', async () => output('node', [program, 'run'], { cwd: folder, env: await env() }), 'Tests  1 passed (1)');

@@ -10,11 +10,12 @@ import { pathOfNode, tool, version } from '../tools.mjs';
 const BUILD_MS = 240_000;
 
 const route = (runtime) => `import { Cache } from 'wasmcached';
+import { Protocol } from 'wasmcached/protocol';
 import { probe } from '../probe.mjs';
 export const runtime = '${runtime}';
 export const dynamic = 'force-dynamic';
 export function GET() {
-  try { return new Response(probe(Cache)); } catch (error) { return new Response(String(error.stack)); }
+  try { return new Response(probe(Cache, Protocol)); } catch (error) { return new Response(String(error.stack)); }
 }
 `;
 
@@ -23,10 +24,11 @@ const FILES = {
   'app/page.jsx': `'use client';
 import { useEffect, useState } from 'react';
 import { Cache } from 'wasmcached';
+import { Protocol } from 'wasmcached/protocol';
 import { probe } from './probe.mjs';
 export default function Page() {
   const [text, setText] = useState('…');
-  useEffect(() => { try { setText(probe(Cache)); } catch (error) { setText(String(error)); } }, []);
+  useEffect(() => { try { setText(probe(Cache, Protocol)); } catch (error) { setText(String(error)); } }, []);
   return text;
 }
 `,
@@ -34,10 +36,11 @@ export default function Page() {
   'app/node/route.js': route('nodejs'),
   'app/edge/route.js': route('edge'),
   'middleware.js': `import { Cache } from 'wasmcached';
+import { Protocol } from 'wasmcached/protocol';
 import { probe } from './app/probe.mjs';
 export const config = { matcher: '/middle' };
 export function middleware() {
-  try { return new Response(probe(Cache)); } catch (error) { return new Response(String(error.stack)); }
+  try { return new Response(probe(Cache, Protocol)); } catch (error) { return new Response(String(error.stack)); }
 }
 `,
 };

@@ -10,7 +10,7 @@ mod keys;
 mod values;
 
 use alloc::{vec, vec::Vec};
-use core::{cell::UnsafeCell, mem};
+use core::{cell::UnsafeCell, mem, slice};
 use keys::{LONG_KEY_BYTES_MAX, LONG_KEY_TAG, LONG_NAME_BYTES, Place, Places, WORD_BYTES};
 use values::{BUFFER_BYTES_KEPT_MAX, Bytes, address, append, append_record, value_behind};
 use wasmcached_core::{
@@ -23,6 +23,10 @@ use wasmcached_core::{
     store::{Store, Summary},
 };
 
+/// Longest value that a read of many keys copies.
+const PACKED_BYTES_MAX: u32 = 4096;
+/// The copies begin at multiples of it.
+const PACKED_ALIGNMENT: usize = 8;
 /// Ticks between two pieces of upkeep.
 const UPKEEP_TICKS: Seconds = 20;
 /// Segments that a piece of upkeep visits.
@@ -85,6 +89,8 @@ struct Cache {
     values: Vec<[u32; 4]>,
     /// Those of these values that the store holds in pieces.
     joined: Vec<Vec<u8>>,
+    /// The small ones of these values, one behind the other, so that they leave in one copy.
+    packed: Vec<u8>,
 }
 
 /// A value that only one thread uses: an instance has no other.
@@ -288,6 +294,7 @@ pub extern "C" fn create(memory_bytes: u32, item_bytes_max: u32, items_max: u32,
         scratch: Vec::new(),
         values: Vec::new(),
         joined: Vec::new(),
+        packed: Vec::new(),
     };
     // SAFETY: as in `cache`. An instance has one cache for all its life, so nothing is dropped.
     mem::forget(mem::replace(unsafe { &mut *CACHE.0.get() }, Some(cache)));
@@ -398,14 +405,18 @@ fn changed(key_bytes: u32, operation: Operation<'_>) -> u32 {
 }
 
 /// Reads `count` keys, which lie in the window one after the other, each behind a word with its length. The mailbox has the
-/// address of as many rows: address and length of the value ([`MISSING`]), expiry, flags.
+/// address of as many rows: address and length of the value ([`MISSING`]), expiry, flags. Values of up to
+/// [`PACKED_BYTES_MAX`] are copied behind each other; their rows have places in the copy, whose address and length are in the mailbox.
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn get_many(count: u32) {
     let Some(cache) = cache() else { return };
     cache.load_lines(count);
     let mut values = mem::take(&mut cache.values);
+    let mut packed = mem::take(&mut cache.packed);
     let mut joined = Vec::new();
     values.clear();
+    packed.clear();
+    packed.shrink_to(BUFFER_BYTES_KEPT_MAX);
     let mut places = Places::new(count);
     while let Some(place) = places.next(&cache.window) {
         let Some(Bytes { at, length }) = cache.read(place, true) else {
@@ -413,6 +424,14 @@ pub extern "C" fn get_many(count: u32) {
             continue;
         };
         let words = words();
+        if length <= PACKED_BYTES_MAX {
+            let place = packed.len() as u32;
+            // SAFETY: `read` returned the place of a value in the store or in the scratch buffer, and nothing has changed them.
+            packed.extend_from_slice(unsafe { slice::from_raw_parts(at as usize as *const u8, length as usize) });
+            packed.resize(packed.len().next_multiple_of(PACKED_ALIGNMENT), 0);
+            values.push([place, length, words[word::EXPIRY], words[word::FLAGS]]);
+            continue;
+        }
         values.push([at, length, words[word::EXPIRY], words[word::FLAGS]]);
         if !cache.scratch.is_empty() {
             // Another value may need the buffer, so this one keeps it.
@@ -421,7 +440,10 @@ pub extern "C" fn get_many(count: u32) {
     }
     words()[word::RECORDS_AT] = values.as_ptr().addr() as u32;
     words()[word::RECORDS] = values.len() as u32;
+    words()[word::VALUE_AT] = address(&packed);
+    words()[word::RECORDS_BYTES] = packed.len() as u32;
     cache.values = values;
+    cache.packed = packed;
     cache.joined = joined;
 }
 
