@@ -7,10 +7,11 @@ use crate::{
 use std::process::Command;
 
 /// Arguments for each lint. Other workspaces have a target directory of their own below this one's.
-const PARTS: [(&[&str], Option<&str>); 5] = [
+const PARTS: [(&[&str], Option<&str>); 6] = [
     (&["--workspace", "--all-targets"], None),
     (&["--package", "wasmcached-wasm", "--all-targets", "--no-default-features", "--features", "playground"], None),
     (&["--package", "wasmcached-wasm", "--all-targets", "--no-default-features", "--features", "shared"], None),
+    (&["--package", "wasmcached-wasm", "--lib", "--no-default-features", "--features", "cache"], None),
     (&["--manifest-path", "js/bindgen/Cargo.toml", "--all-targets"], Some("bindgen")),
     (&["--manifest-path", "fuzz/Cargo.toml", "--bins"], Some("fuzz")),
 ];

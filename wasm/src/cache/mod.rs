@@ -297,7 +297,7 @@ pub extern "C" fn create(memory_bytes: u32, item_bytes_max: u32, items_max: u32,
         packed: Vec::new(),
     };
     // SAFETY: as in `cache`. An instance has one cache for all its life, so nothing is dropped.
-    mem::forget(mem::replace(unsafe { &mut *CACHE.0.get() }, Some(cache)));
+    mem::forget(unsafe { &mut *CACHE.0.get() }.replace(cache));
     1
 }
 
