@@ -5,7 +5,7 @@ import { codecOf, type BytesCodec, type Codec, type TextCodec } from './codec.js
 import type { Core } from './core.js';
 import { Mode, Outcome, SCAN_END } from './engine.js';
 import { fetchArguments, type FetchedOptions, type FetchForm, type FetchOptions, type FetchSource, type Loader } from './fetch.js';
-import { BYTES_TAG, KeyHandle, nameOf, ROOT, type Key } from './keys.js';
+import { bytesOfName, KeyHandle, nameOf, ROOT, type Key } from './keys.js';
 import type { Namespace, NamespaceOptions } from './namespace.js';
 import { duration, type SetOptions } from './options.js';
 import { pages, prefixBytes, type Listed } from './scan.js';
@@ -346,7 +346,7 @@ export abstract class Entries {
    */
   load(snapshot: ArrayBuffer | ArrayBufferView): LoadResult {
     const loading = new Loading(this.core, this.spaces, this.#name);
-    const frames = [...loading.frames(bytesOf(noText(snapshot), 'a snapshot'))];
+    const frames = [...loading.frames(snapshotBytes(snapshot))];
     loading.end();
     for (const frame of frames) this.#loadFrame(loading, frame);
     return loading.result;
@@ -358,7 +358,7 @@ export abstract class Entries {
   ): Promise<LoadResult> {
     const loading = new Loading(this.core, this.spaces, this.#name);
     for await (const chunk of chunks) {
-      for (const frame of loading.frames(bytesOf(noText(chunk), 'a snapshot'))) this.#loadFrame(loading, frame);
+      for (const frame of loading.frames(snapshotBytes(chunk))) this.#loadFrame(loading, frame);
     }
     loading.end();
     return loading.result;
@@ -441,10 +441,12 @@ export abstract class Entries {
   }
 
   #outdatePrefix(prefix: BytesLike): void {
-    const head = `${this.#space}:`;
-    // Keys and prefixes that are no text may or may not match.
-    const fits = (name: string): boolean => typeof prefix !== 'string' || name.startsWith(prefix) || name.startsWith(BYTES_TAG);
-    this.core.flights.outdateAll((id) => id.startsWith(head) && fits(id.slice(head.length)));
+    const [head, bytes] = [`${this.#space}:`, bytesOf(prefix, 'a prefix')];
+    this.core.flights.outdateAll((id) => {
+      if (!id.startsWith(head)) return false;
+      const key = bytesOfName(id.slice(head.length));
+      return bytes.every((byte, i) => byte === key[i]);
+    });
   }
 
   #isStored(outcome: number): boolean {
@@ -495,9 +497,9 @@ export abstract class Entries {
   }
 }
 
-function noText<T>(snapshot: T): T {
+function snapshotBytes(snapshot: ArrayBuffer | ArrayBufferView): Uint8Array {
   if (typeof snapshot === 'string') throw new TypeError('a snapshot is bytes, not text; read the file without an encoding');
-  return snapshot;
+  return bytesOf(snapshot, 'a snapshot');
 }
 
 function flagsOf(options: SetOptions | undefined): number {

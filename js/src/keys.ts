@@ -101,13 +101,18 @@ export function keyOf(stored: Uint8Array<ArrayBuffer>): string | Uint8Array<Arra
 }
 
 /** The first letter of the {@link nameOf} of a key that is no text. No well-formed text has it. */
-export const BYTES_TAG = '\udc00';
+const BYTES_TAG = '\udc00';
 
 /** Text that differs for all keys: the key itself, if it is text. */
 export function nameOf(key: Key): string {
   if (typeof key === 'string') return key;
   const bytes = keyBytes(key);
   return textOf(bytes) ?? BYTES_TAG + String(bytes);
+}
+
+/** The bytes of the key that has this {@link nameOf}. */
+export function bytesOfName(name: string): Uint8Array {
+  return name.startsWith(BYTES_TAG) ? Uint8Array.from(name.slice(1).split(','), Number) : utf8().encode(name);
 }
 
 /** The bytes as text, if they are UTF-8. */

@@ -100,8 +100,8 @@ export class Loading {
   /** The contents of the frames of entries that are complete with these bytes, checked one after the other. */
   *frames(bytes: Uint8Array): Generator<Uint8Array, void, undefined> {
     this.#rest = this.#rest.length === 0 ? bytes : joined([this.#rest, bytes]);
-    if (this.#at === 0 && !this.#readHead()) return;
-    for (let content = this.#next(); content !== undefined; content = this.#next()) {
+    const isReady = this.#at > 0 || this.#readHead();
+    for (let content = isReady ? this.#next() : undefined; content !== undefined; content = this.#next()) {
       if (content.length > 0) yield content;
     }
     // The rest may be bytes of the caller's, who may use them for something else.
@@ -226,7 +226,7 @@ export class Loading {
 
   #damaged(at: number, problem: string): Error {
     const { loaded } = this.result;
-    const done = loaded === 0 ? 'nothing was loaded' : `the ${loaded} entries before it were loaded`;
+    const done = loaded === 0 ? 'nothing was loaded' : `what came before it was loaded (entries: ${loaded})`;
     return new Error(`the snapshot is damaged at byte ${at}: ${problem}; ${done}; take another copy of it`);
   }
 }

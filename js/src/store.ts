@@ -66,8 +66,8 @@ const STORES_PER_TICK = 256;
 const MANY_KEYS = 256;
 /** A key of more bytes is stored under its hash. */
 const SHORT_KEY_BYTES_MAX = 250;
-/** A longer value is no number. */
-const COUNTER_BYTES_MAX = 40;
+/** Bytes at the start of a value that are looked at for a number, as the engine does. */
+const NUMBER_TEXT_BYTES = 256;
 /** Longest value that the engine copies together with others. */
 const PACKED_BYTES_MAX = 4096;
 /** The length of the value of an entry that is not there. */
@@ -246,7 +246,8 @@ export class Store {
     if (old === undefined) return Outcome.nonNumeric;
     const rest = old > delta ? old - delta : 0n;
     const sum = subtracts ? rest : BigInt.asUintN(64, old + delta);
-    const outcome = this.store(space, key, String(sum), Mode.set, found.flags, found.expires);
+    // Blanks pad a shorter number, as memcached has it.
+    const outcome = this.store(space, key, String(sum).padEnd(found.value.length), Mode.set, found.flags, found.expires);
     return outcome === Outcome.done ? sum : outcome;
   }
 
@@ -297,6 +298,8 @@ export class Store {
       if (at + bytes > this.#windowAt + this.#windowBytes) {
         const outcome = this.store(space, key, value, Mode.set, flags, expires);
         if (outcome !== Outcome.done) return outcome;
+        // The window may have moved.
+        at = this.#windowAt - WORD_BYTES;
         continue;
       }
       const keyLength = this.#writeKey(space, key, at + ROW_BYTES);
@@ -574,11 +577,11 @@ function refuseIllFormed(text: string, name: string): void {
   throw new TypeError(`${name} has half of a surrogate pair, which UTF-8 cannot express; use well-formed text or bytes`);
 }
 
-/** The number that a value is, as memcached reads it: blanks may follow. */
+/** The number at the start of a value, as memcached reads it: blanks may surround it, and anything may follow them. */
 function counterOf(value: Uint8Array): bigint | undefined {
-  const text = value.length > COUNTER_BYTES_MAX ? '' : String.fromCharCode(...value);
-  const number = /^\d+(?= *$)/.exec(text);
-  return number === null || BigInt(number[0]) >= 2n ** 64n ? undefined : BigInt(number[0]);
+  const text = String.fromCharCode(...value.subarray(0, NUMBER_TEXT_BYTES));
+  const number = /^[\t-\r ]*\+?(\d+)(?:[\0\t-\r ]|$)/.exec(text);
+  return number === null || BigInt(number[1]!) >= 2n ** 64n ? undefined : BigInt(number[1]!);
 }
 
 function halves(value: bigint): [number, number] {

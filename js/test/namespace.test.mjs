@@ -83,3 +83,58 @@ suite('namespaces', () => {
     assert.equal(space.set('a', '2').getText('a'), '2');
   });
 });
+
+suite('namespaces with a time to live of their own', () => {
+  test('apply it to what is stored through them', async () => {
+    let now = 1_000_000;
+    const cache = new Cache({ ttl: 100_000, clock: () => now });
+    const space = cache.namespace('n', { ttl: 1000 });
+    space.set('set', '1').setMany([['many', '1']]).set('own', '1', { ttl: 5000 }).set('ever', '1', { ttl: 0 });
+    space.add('add', '1');
+    await space.fetch('fetch', () => '1');
+    space.namespace('inner').set('k', '1');
+    space.namespace('other', { ttl: 3000 }).set('k', '1');
+    cache.namespace('n').set('plain', '1');
+    cache.set('root', '1').namespace('n').touch('add');
+    const left = ['set', 'many', 'add', 'fetch', 'own', 'ever', 'plain'].map((key) => space.getRemainingTTL(key));
+    assert.deepEqual(left, [1000, 1000, 100_000, 1000, 5000, Infinity, 100_000]);
+    assert.equal(space.namespace('inner').getRemainingTTL('k'), 1000);
+    assert.equal(space.namespace('other').getRemainingTTL('k'), 3000);
+    space.touch('add');
+    assert.equal(space.getRemainingTTL('add'), 1000);
+    now += 1000;
+    assert.deepEqual([...space.keys()].sort(), ['ever', 'own', 'plain']);
+  });
+
+  test('refuse what is no duration', () => {
+    const cache = new Cache();
+    assert.throws(() => cache.namespace('n', { ttl: -1 }), RangeError);
+    assert.throws(() => cache.namespace('n', { ttl: 'x' }), TypeError);
+  });
+});
+
+suite('many namespaces', () => {
+  test('that are cleared are removed by few walks', () => {
+    const cache = new Cache();
+    const spaces = Array.from({ length: 3000 }, (_, i) => cache.namespace(`tenant ${i}`));
+    for (const space of spaces) space.set('a', '1').set('b', '1');
+    cache.namespace('stays').set('a', '1');
+    for (const space of spaces) space.clear();
+    assert.equal(cache.stats().items, 1);
+    assert.equal(cache.namespace('stays').getText('a'), '1');
+  });
+
+  test('may be cleared while others are being removed', () => {
+    const cache = new Cache();
+    const stays = cache.namespace('stays').set('a', '1');
+    for (let round = 0; round < 50; round++) {
+      const space = cache.namespace(`n${round % 7}`);
+      for (let i = 0; i < 200; i++) space.set(`k${i}`, '1');
+      if (round % 2 === 0) space.clear();
+      if (round % 2 === 0) assert.equal(space.size, 0);
+    }
+    assert.equal(stays.size, 1);
+    for (let i = 0; i < 7; i++) cache.namespace(`n${i}`).clear();
+    assert.equal(cache.stats().items, 1);
+  });
+});

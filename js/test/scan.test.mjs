@@ -107,3 +107,82 @@ suite('scan', () => {
     for (const count of [0, -1, NaN, '5']) assert.throws(() => cache.scan({ count }), /count/);
   });
 });
+
+suite('a walk', () => {
+  test('shows entries as they are, and none that left', () => {
+    const cache = new Cache();
+    for (let i = 0; i < 2000; i++) cache.set(`k${i}`, 'old');
+    const seen = new Map();
+    for (const [key, value] of cache.entries()) {
+      if (seen.size === 0) {
+        for (let i = 0; i < 2000; i++) if (i % 2 === 0) cache.delete(`k${i}`);
+        for (let i = 0; i < 2000; i++) cache.replace(`k${i}`, 'new');
+      } else assert.equal(text(value), 'new');
+      seen.set(key, text(value));
+    }
+    assert.ok(seen.size === 1000 || seen.size === 1001);
+  });
+
+  test('does not show what has expired meanwhile', () => {
+    let now = 0;
+    const cache = new Cache({ clock: () => now });
+    for (let i = 0; i < 100; i++) cache.set(`k${i}`, '1', { ttl: 100 });
+    const walk = cache.keys();
+    walk.next();
+    now += 200;
+    assert.deepEqual([...walk], []);
+  });
+
+  test('ends when its namespace is cleared', () => {
+    const space = new Cache().namespace('n');
+    for (let i = 0; i < 3000; i++) space.set(`k${i}`, '1');
+    const walk = space.keys();
+    walk.next();
+    space.clear();
+    space.set('new', '1');
+    assert.deepEqual([...walk], []);
+  });
+
+  test('by a prefix of bytes that no text has', () => {
+    const cache = new Cache();
+    for (const key of [[255, 1], [255, 2], [254, 0, 0, 0, 0, 1], [97]]) cache.set(new Uint8Array(key), '1');
+    cache.namespace('n').set(new Uint8Array([255, 3]), '1');
+    const sorted = (prefix) => [...cache.keys(new Uint8Array(prefix))].map(String).sort();
+    assert.deepEqual(sorted([255]), ['255,1', '255,2']);
+    assert.deepEqual(sorted([254]), ['254,0,0,0,0,1']);
+    assert.deepEqual(cache.scan({ prefix: new Uint8Array([255, 2]) }).keys.map(String), ['255,2']);
+    cache.clear(new Uint8Array([255]));
+    assert.equal(cache.size, 2);
+    assert.equal(cache.namespace('n').size, 1);
+  });
+
+  test('may be of large values: a page has few of them', () => {
+    const cache = new Cache({ maxSize: 128 * 1024 * 1024 });
+    for (let i = 0; i < 60; i++) cache.set(`k${i}`, new Uint8Array(1_000_000).fill(i));
+    const before = cache.stats().memoryBytes;
+    let bytes = 0;
+    for (const value of cache.values()) bytes += value.length;
+    assert.equal(bytes, 60_000_000);
+    assert.ok(cache.stats().memoryBytes - before < 24 * 1024 * 1024, `${cache.stats().memoryBytes - before} bytes more`);
+  });
+});
+
+suite('many', () => {
+  test('setMany takes an iterable that uses the cache', () => {
+    const cache = new Cache().set('a', 'first');
+    function* entries() {
+      yield ['b', cache.getText('a')];
+      cache.set('c', 'x'.repeat(200));
+      yield ['d', cache.getText('b') ?? 'not yet'];
+    }
+    cache.setMany(entries());
+    assert.deepEqual(['b', 'd'].map((key) => cache.getText(key)), ['first', 'not yet']);
+  });
+
+  test('a value larger than the window may stand among others', () => {
+    const cache = new Cache();
+    const large = 'x'.repeat(100_000);
+    cache.setMany([['a', '1'], ['b', large], ['c', '2'], ['d', large], ['e', '3']]);
+    assert.deepEqual(cache.getMany(['a', 'b', 'c', 'd', 'e']).map((value) => value?.length), [1, 100_000, 1, 100_000, 1]);
+  });
+});
