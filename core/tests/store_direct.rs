@@ -131,7 +131,7 @@ fn a_walk_visits_each_item_that_stays_once() {
         assert_eq!(seen.get(&name(number)), Some(&1), "{number}");
     }
     assert!(seen.values().all(|&count| count == 1));
-    assert_eq!(store.visit(WALK_END, 1, 1, |_, _| unreachable!()), WALK_END);
+    assert_eq!(store.visit(WALK_END, 1, 1, |_, _| -> bool { unreachable!() }), WALK_END);
 }
 
 #[test]

@@ -9,11 +9,8 @@ import type { ScanPage, Store } from './store.js';
 /** An entry of a walk. */
 export type Listed = ScannedEntry;
 
-/** Entries of a page of keys. */
+/** Entries of a page, unless it gets long in bytes. */
 const PAGE_ENTRIES = 1000;
-/** Entries of the first page with values; later pages have about {@link PAGE_BYTES}. */
-const PAGE_ENTRIES_WITH_VALUES = 16;
-const PAGE_BYTES = 256 * 1024;
 
 /** The beginning of the stored keys that begin with `prefix` in a namespace. */
 export function prefixBytes(space: number, prefix: BytesLike): Uint8Array {
@@ -28,14 +25,9 @@ export function prefixBytes(space: number, prefix: BytesLike): Uint8Array {
 
 /** Pages of the entries whose stored keys begin with `prefix`. */
 export function* rawPages(store: Store, prefix: Uint8Array, withValues: boolean): Generator<ScanPage, void, undefined> {
-  let count = withValues ? PAGE_ENTRIES_WITH_VALUES : PAGE_ENTRIES;
   for (let cursor: number | undefined = 0; cursor !== undefined && !store.isRetired; ) {
-    const page = store.scan(cursor, prefix, count, withValues);
+    const page = store.scan(cursor, prefix, PAGE_ENTRIES, withValues);
     if (page.count > 0) yield page;
-    if (withValues && page.count > 0) {
-      const fitting = Math.floor((PAGE_BYTES * page.count) / page.records.length);
-      count = Math.max(1, Math.min(fitting, PAGE_ENTRIES));
-    }
     cursor = page.cursor;
   }
 }

@@ -163,7 +163,8 @@ suite('a walk', () => {
     let bytes = 0;
     for (const value of cache.values()) bytes += value.length;
     assert.equal(bytes, 60_000_000);
-    assert.ok(cache.stats().memoryBytes - before < 24 * 1024 * 1024, `${cache.stats().memoryBytes - before} bytes more`);
+    // A page ends with its bucket, and its buffer is copied as it grows.
+    assert.ok(cache.stats().memoryBytes - before < 40 * 1024 * 1024, `${cache.stats().memoryBytes - before} bytes more`);
   });
 });
 

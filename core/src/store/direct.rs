@@ -98,23 +98,23 @@ impl Store {
         while self.index.items() > items_max && self.evict_next(now) {}
     }
 
-    /// Calls `visit` with the key and the live entries from `cursor` on, bucket by bucket, until it has accepted `count` or the
-    /// bound of one call is reached; returns the cursor for the next call. The order is that of
+    /// Calls `visit` with the key and the live entries from `cursor` on, bucket by bucket, until its results sum up to `count` or
+    /// the bound of one call is reached; returns the cursor for the next call. The order is that of
     /// [`crate::boundary::listing`].
-    pub fn visit(
+    pub fn visit<Weight: Into<u32>>(
         &self,
         cursor: u64,
         count: u32,
         now: Seconds,
-        mut visit: impl FnMut(&[u8], &EntryView<'_>) -> bool,
+        mut visit: impl FnMut(&[u8], &EntryView<'_>) -> Weight,
     ) -> u64 {
-        let (mut cursor, mut visited, mut steps) = (cursor, 0, 0);
+        let (mut cursor, mut visited, mut steps) = (cursor, 0_u32, 0);
         while cursor < WALK_END && visited < count && steps < limits::VISIT_STEPS_MAX {
             steps += 1;
             cursor = self.for_each_from(cursor as u32, |item, _| {
                 steps += 1;
-                if !self.is_gone(&item, now) && visit(item.key(&self.pool), &self.entry_of(&item)) {
-                    visited += 1;
+                if !self.is_gone(&item, now) {
+                    visited = visited.saturating_add(visit(item.key(&self.pool), &self.entry_of(&item)).into());
                 }
             });
         }

@@ -27,6 +27,8 @@ use wasmcached_core::{
 const PACKED_BYTES_MAX: u32 = 4096;
 /// The copies begin at multiples of it.
 const PACKED_ALIGNMENT: usize = 8;
+/// A page of a listing ends with the bucket in which it gets so long.
+const PAGE_BYTES: usize = 256 * 1024;
 /// Ticks between two pieces of upkeep.
 const UPKEEP_TICKS: Seconds = 20;
 /// Segments that a piece of upkeep visits.
@@ -498,7 +500,8 @@ impl Cache {
 }
 
 /// Lists entries from a cursor on (two words), whose keys begin with the first `prefix_bytes` of the window, until there are
-/// `count`. Returns their number; the mailbox has the address of the records and the next cursor, which is 2^32 at the end.
+/// `count`, or [`PAGE_BYTES`]. Returns their number; the mailbox has the address of the records and the next cursor, which is
+/// 2^32 at the end.
 /// A record: lengths of key and value, flags, expiry, the key, and the value if `with_values`.
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn scan(cursor_low: u32, cursor_high: u32, prefix_bytes: u32, count: u32, with_values: u32) -> u32 {
@@ -511,7 +514,8 @@ pub extern "C" fn scan(cursor_low: u32, cursor_high: u32, prefix_bytes: u32, cou
     let next = store.visit(cursor, count, *now, |name, entry| {
         let is_listed = append_record(scratch, prefix, name, entry, with_values != 0);
         found += u32::from(is_listed);
-        is_listed
+        // A page that is long enough in bytes has as many entries as were asked for.
+        if scratch.len() >= PAGE_BYTES { count } else { u32::from(is_listed) }
     });
     let words = words();
     words[word::RECORDS_AT] = address(scratch);
