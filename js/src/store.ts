@@ -52,10 +52,12 @@ export interface ScanPage {
 /** A value to store, ready to be written. */
 type Value = string | Uint8Array;
 
-/** A larger window is freed after use. */
-const WINDOW_BYTES_KEPT = 64 * 1024;
 /** A word in front of the window takes the length of a key. */
 const WORD_BYTES = 4;
+/** A larger window is freed after use. */
+const WINDOW_BYTES_KEPT = 64 * 1024;
+/** The first window is small, because the engine clears it: an empty cache would pay for what it may never need. */
+const WINDOW_BYTES_FIRST = 4096 - WORD_BYTES;
 /** Bytes in front of each key of `setMany`: the length of the value, flags, expiry, and the length of the key. */
 export const ROW_BYTES = 16;
 /** Keys of this length and more are written by the encoder: for shorter ones a loop is faster. */
@@ -109,7 +111,7 @@ export class Store {
     this.#get = this.#exports.get;
     this.#set = this.#exports.set;
     this.#views.refresh();
-    this.#reserve(WINDOW_BYTES_KEPT - WORD_BYTES);
+    this.#reserve(WINDOW_BYTES_FIRST);
   }
 
   /** The instance failed in a call, or its cache has dropped it: it must not be used again. */
@@ -280,6 +282,7 @@ export class Store {
     this.#changes++;
     this.#canExpire ||= expires !== 0;
     this.#tick();
+    this.#reserve(WINDOW_BYTES_KEPT - WORD_BYTES);
     let [at, count] = [this.#windowAt - WORD_BYTES, 0];
     const flush = (): number => {
       const wanted = count;
@@ -441,7 +444,8 @@ export class Store {
   /** Provides a window of at least `bytes` bytes; frees an unusually large one. */
   #reserve(bytes: number): void {
     if (bytes <= this.#windowBytes && this.#windowBytes <= WINDOW_BYTES_KEPT) return;
-    const wanted = Math.max(bytes, WINDOW_BYTES_KEPT - WORD_BYTES);
+    const least = this.#windowBytes === 0 ? WINDOW_BYTES_FIRST : WINDOW_BYTES_KEPT - WORD_BYTES;
+    const wanted = Math.max(bytes, least);
     if (wanted === this.#windowBytes) return;
     this.#windowAt = this.#call(() => this.#exports.window(wanted)) >>> 0;
     this.#windowBytes = wanted;
