@@ -130,10 +130,10 @@ export const VIEWS = {
 };
 
 export const SNAPSHOTS = {
-  /** What was dumped is put back over later changes. */
+  /** A dump is put back over later changes. */
   dumpAndLoad: (world) => {
     const { view, model, path, random } = world;
-    // An entry that is evicted and loaded again in one call is told of in a way that has two meanings.
+    // The callback for an entry that is evicted and loaded again in one call has two meanings.
     if (world.isTold || !random.once(5)) return;
     const within = world.spaces.filter((at) => path === '' || at === path || at.startsWith(`${path}/`));
     const live = within.flatMap((at) => model.live(at).map((entry) => [at, { ...entry }]));

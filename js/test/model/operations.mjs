@@ -93,7 +93,7 @@ export const WRITES = {
   setMany: (world) => {
     const { random, cache, view, model, path } = world;
     const keys = new Map(keysOf(random).map((key) => [nameOf(key), key]));
-    // An entry may be evicted and stored again in one call, and what is told of it is clear only if the values differ.
+    // An entry may be evicted and stored again in one call, and its callback is clear only if the values differ.
     const values = new Set(world.isTold ? [...keys.keys()].map((name) => String(model.space(path).get(name)?.value)) : []);
     const entries = [...keys.values()].map((key) => [key, valueOf(random)]).filter(([, value]) => !values.has(String(value)));
     const options = optionsOf(random);

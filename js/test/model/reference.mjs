@@ -1,4 +1,4 @@
-// A naive cache: maps of entries. It evicts nothing by itself; it is told what the real one evicted.
+// A naive cache: maps of entries. It evicts nothing by itself; the real one reports its evictions to it.
 
 export const TICK_MS = 50;
 const COUNTER_END = 2n ** 64n;
@@ -24,7 +24,7 @@ export class Reference {
   #spaces = new Map();
   #origin;
   #version = 0;
-  /** What is being loaded: each flight becomes outdated when its key changes. */
+  /** The values that are being loaded: each flight becomes outdated when its key changes. */
   flights = [];
   /** Values that were replaced or removed since the last operation began, as `[name, value]`. */
   replaced = [];
