@@ -1,7 +1,7 @@
 // The cache as JavaScript programs use it, with the names of lru-cache for concepts that both have.
 
+import { Collection } from './collection.js';
 import { Core, type Host } from './core.js';
-import { Entries } from './entries.js';
 import { Namespace, type NamespaceOptions } from './namespace.js';
 import { checkOptions, type CacheOptions } from './options.js';
 import { Spaces } from './spaces.js';
@@ -43,7 +43,7 @@ const NO_STATISTICS: CacheStatistics = {
  * A cache of bytes with an exact budget. A new cache has no memory: the first use instantiates the engine. A cache can
  * therefore be a global of a module, where edge workers allow no randomness.
  */
-export class Cache extends Entries {
+export class Cache extends Collection {
   constructor(options: CacheOptions, host: Host) {
     super(new Core(checkOptions(options, host.maxSize), host), new Spaces(), '', undefined);
   }

@@ -1,19 +1,12 @@
-// The operations on entries, which a cache and its namespaces have.
+// The operations on the entries of given keys, which a cache and its namespaces have.
 
 import { bytesOf, type BytesLike } from './bytes.js';
-import { codecOf, type BytesCodec, type Codec, type TextCodec } from './codec.js';
 import type { Core } from './core.js';
-import { Mode, Outcome, SCAN_END } from './engine.js';
+import { Mode, Outcome } from './engine.js';
 import { fetchArguments, type FetchedOptions, type FetchForm, type FetchOptions, type FetchSource, type Loader } from './fetch.js';
-import { bytesOfName, KeyHandle, nameOf, ROOT, type Key } from './keys.js';
-import type { Namespace, NamespaceOptions } from './namespace.js';
+import { KeyHandle, nameOf, ROOT, type Key } from './keys.js';
 import { duration, type SetOptions } from './options.js';
-import { pages, prefixBytes, type Listed } from './scan.js';
-import { parseRecords } from './records.js';
-import { Dump, joined, Loading, type LoadResult } from './snapshot.js';
 import type { Spaces } from './spaces.js';
-import type { Store } from './store.js';
-import { CacheView } from './view.js';
 
 /** An entry with everything that is known of it. */
 export interface EntryInfo {
@@ -34,24 +27,6 @@ export interface CountOptions {
   initial?: number | bigint | undefined;
   /** Time to live of an entry that is made, in milliseconds. */
   ttl?: number | undefined;
-}
-
-/** Options of {@link Entries.scan}. */
-export interface ScanOptions {
-  /** Only keys that begin with it. */
-  prefix?: BytesLike;
-  /** Keys of a page; default 1000. */
-  count?: number;
-  /** That of the page before. */
-  cursor?: number | undefined;
-}
-
-/** A page of {@link Entries.scan}. */
-export interface ScanResult {
-  /** The keys of the page: at most `count` and those in the same bucket, sometimes none. */
-  keys: (string | Uint8Array<ArrayBuffer>)[];
-  /** The cursor for the next page; `undefined` after the last. */
-  cursor: number | undefined;
 }
 
 /** The largest number that a counter can have. */
@@ -146,7 +121,7 @@ export abstract class Entries {
     const pairs = Array.from(entries, ([key, value]) => [key, value] as const);
     for (const [key] of pairs) this.#outdate(key);
     const outcome = store.setMany(this.#spaceToStore, pairs, flagsOf(options), this.#expiryOf(options));
-    this.#after();
+    this.after();
     this.#check(outcome);
     return this;
   }
@@ -212,17 +187,6 @@ export abstract class Entries {
     return this.core.flights.fetch(source, key, options, loader);
   }
 
-  /**
-   * The same entries with values of another type: `json`, `text`, `v8` (what `structuredClone` can copy, with `node:v8`), or by a
-   * codec of yours: `{ encode, decode }`, or `{ stringify, parse }` as superjson and devalue have it.
-   */
-  as(codec: 'text'): CacheView<string>;
-  as<V = unknown>(codec: 'json' | 'v8'): CacheView<V>;
-  as<V>(codec: BytesCodec<V> | TextCodec<V>): CacheView<V>;
-  as<V>(codec: Codec<V>): CacheView<V> {
-    return new CacheView<V>(this, codecOf(codec));
-  }
-
   /** Adds to a decimal number of 64 bits, which wraps at its end. Returns the sum: a bigint if it is no safe integer. */
   incr(key: Key, options: CountOptions | number | bigint = {}): number | bigint | undefined {
     return this.#count(key, options, false);
@@ -237,7 +201,7 @@ export abstract class Entries {
   delete(key: Key): boolean {
     this.#outdate(key);
     const isDeleted = this.core.store.delete(this.#space, key);
-    this.#after();
+    this.after();
     return isDeleted;
   }
 
@@ -246,14 +210,14 @@ export abstract class Entries {
     const all = [...keys];
     for (const key of all) this.#outdate(key);
     const deleted = this.core.store.deleteMany(this.#space, all);
-    this.#after();
+    this.after();
     return deleted;
   }
 
   /** Gives an entry a new time to live (default: the cache's) without reading it; returns whether there is one. */
   touch(key: Key, options?: { ttl?: number | undefined }): boolean {
     const isTouched = this.core.store.touch(this.#space, key, this.#expiryOf(options));
-    this.#after();
+    this.after();
     return isTouched;
   }
 
@@ -268,111 +232,6 @@ export abstract class Entries {
     return expires === undefined ? 0 : this.core.remaining(expires);
   }
 
-  /** Number of entries, expired ones that were not removed yet among them. With namespaces it is counted, which takes time. */
-  get size(): number {
-    const { started } = this.core;
-    if (started === undefined) return 0;
-    if (this.#name === '' && !this.spaces.isUsed) return started.items;
-    let size = 0;
-    for (const _ of pages(started, this.#space, '', false)) size += _.length;
-    return size;
-  }
-
-  /** A page of keys that begin with `prefix`. Each call takes a bounded time; it is no use of the entries. */
-  scan(options: ScanOptions = {}): ScanResult {
-    const { prefix = '', count = 1000, cursor = 0 } = options;
-    if (!Number.isInteger(cursor) || cursor < 0 || cursor > SCAN_END) {
-      throw new RangeError(`cursor is ${String(cursor)}; pass that of the page before, or none`);
-    }
-    if (!Number.isInteger(count) || count < 1) throw new RangeError(`count is ${String(count)}; give a number of keys, from 1 on`);
-    const space = this.#space;
-    const page = this.core.store.scan(cursor, prefixBytes(space, prefix), count, false);
-    const entries = parseRecords(page.records, page.count, false).filter((entry) => entry.space === space);
-    return { keys: entries.map(({ key }) => key), cursor: page.cursor };
-  }
-
-  /**
-   * The keys. An entry that exists all the while appears once, whatever is stored meanwhile; what was deleted meanwhile does not
-   * appear. It is no use of the entries.
-   */
-  keys(prefix: BytesLike = ''): Generator<string | Uint8Array<ArrayBuffer>, void, undefined> {
-    return this.#listed(prefix, false, ({ key }) => key);
-  }
-
-  /** The values; see {@link Entries.keys}. */
-  values(prefix: BytesLike = ''): Generator<Uint8Array<ArrayBuffer>, void, undefined> {
-    return this.#listed(prefix, true, ({ value }) => value!);
-  }
-
-  /** The entries; see {@link Entries.keys}. */
-  entries(prefix: BytesLike = ''): Generator<[string | Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>], void, undefined> {
-    return this.#listed(prefix, true, ({ key, value }) => [key, value!]);
-  }
-
-  [Symbol.iterator](): Generator<[string | Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>], void, undefined> {
-    return this.entries();
-  }
-
-  /** Calls `work` with each value and key. */
-  forEach(work: (value: Uint8Array<ArrayBuffer>, key: string | Uint8Array<ArrayBuffer>, cache: this) => void): void {
-    for (const [key, value] of this.entries()) work(value, key, this);
-  }
-
-  /** Removes all entries, or those whose keys begin with `prefix`. */
-  clear(prefix?: BytesLike): void {
-    if (prefix === undefined) return this.clearAll();
-    this.#outdatePrefix(prefix);
-    for (const page of pages(this.core.store, this.#space, prefix, false)) {
-      for (const { key } of page) this.core.store.delete(this.#space, key);
-    }
-  }
-
-  /** A part with keys of its own, which is cleared at once. */
-  abstract namespace(name: string, options?: NamespaceOptions): Namespace;
-
-  /** All entries and those of the namespaces in it as one snapshot, for {@link Entries.load}. */
-  dump(): Uint8Array {
-    return joined([...this.dumpChunks()]);
-  }
-
-  /** {@link Entries.dump} in pieces, for large caches: an entry that exists all the while is in one of them. */
-  *dumpChunks(): Generator<Uint8Array, void, undefined> {
-    yield* new Dump(this.core, this.spaces, this.#name).chunks();
-  }
-
-  /**
-   * Adds the entries of a snapshot to those that are there. Times to live go on while nobody has loaded it. A damaged snapshot is
-   * refused as a whole.
-   */
-  load(snapshot: ArrayBuffer | ArrayBufferView): LoadResult {
-    const loading = new Loading(this.core, this.spaces, this.#name);
-    const frames = [...loading.frames(snapshotBytes(snapshot))];
-    loading.end();
-    for (const frame of frames) this.#loadFrame(loading, frame);
-    return loading.result;
-  }
-
-  /** {@link Entries.load} of pieces of any length. The pieces before a damaged one are loaded. */
-  async loadChunks(
-    chunks: Iterable<ArrayBuffer | ArrayBufferView> | AsyncIterable<ArrayBuffer | ArrayBufferView>,
-  ): Promise<LoadResult> {
-    const loading = new Loading(this.core, this.spaces, this.#name);
-    for await (const chunk of chunks) {
-      for (const frame of loading.frames(snapshotBytes(chunk))) this.#loadFrame(loading, frame);
-    }
-    loading.end();
-    return loading.result;
-  }
-
-  #loadFrame(loading: Loading, frame: Uint8Array): void {
-    this.core.flights.outdateAll(() => true);
-    loading.load(frame);
-    this.#after();
-  }
-
-  /** @internal */
-  protected abstract clearAll(): void;
-
   /** @internal */
   protected get spaceName(): string {
     return this.#name;
@@ -381,6 +240,11 @@ export abstract class Entries {
   /** @internal */
   protected get defaultTtl(): number | undefined {
     return this.#ttl;
+  }
+
+  /** @internal The number of the namespace, to look for entries. */
+  protected get space(): number {
+    return this.#space;
   }
 
   get #space(): number {
@@ -395,32 +259,12 @@ export abstract class Entries {
     return this.core.expiryOf(options?.ttl === undefined ? this.#ttl : options.ttl);
   }
 
-  /** Parts of the entries as they are when they are listed: a page may be older. */
-  *#listed<T>(prefix: BytesLike, withValues: boolean, part: (entry: Listed) => T): Generator<T, void, undefined> {
-    const { started } = this.core;
-    if (started === undefined) return;
-    const space = this.#space;
-    for (const page of pages(started, space, prefix, withValues)) {
-      const { changes } = started;
-      for (const listed of page) {
-        if (started.isRetired || space !== this.#space) return;
-        const current = started.changes === changes && listed.expires === 0 ? listed : this.#current(started, listed);
-        if (current !== undefined) yield part(current);
-      }
-    }
-  }
-
-  #current(store: Store, listed: Listed): Listed | undefined {
-    const value = store.read(listed.space, listed.key, false)?.value;
-    return value === undefined ? undefined : { ...listed, value };
-  }
-
   #store(key: Key, value: BytesLike, mode: number, options?: SetOptions, unique?: bigint): number {
     const { core } = this;
     const expires = mode === Mode.append || mode === Mode.prepend ? 0 : this.#expiryOf(options);
     const outcome = core.store.store(this.#spaceToStore, key, value, mode, flagsOf(options), expires, unique);
     if (outcome === Outcome.done || outcome === Outcome.tooLarge) this.#outdate(key);
-    this.#after();
+    this.after();
     return outcome;
   }
 
@@ -440,15 +284,6 @@ export abstract class Entries {
     if (flights.areSome) flights.outdate(this.#idOf(key));
   }
 
-  #outdatePrefix(prefix: BytesLike): void {
-    const [head, bytes] = [`${this.#space}:`, bytesOf(prefix, 'a prefix')];
-    this.core.flights.outdateAll((id) => {
-      if (!id.startsWith(head)) return false;
-      const key = bytesOfName(id.slice(head.length));
-      return bytes.every((byte, i) => byte === key[i]);
-    });
-  }
-
   #isStored(outcome: number): boolean {
     if (outcome === Outcome.notStored || outcome === Outcome.missing) return false;
     this.#check(outcome);
@@ -460,7 +295,7 @@ export abstract class Entries {
     const { store } = this.core;
     const result = store.add(this.#space, key, counter('by', by), subtracts);
     if (typeof result === 'bigint') this.#outdate(key);
-    this.#after();
+    this.after();
     if (typeof result === 'bigint') return safe(result);
     if (result === Outcome.nonNumeric) {
       throw new TypeError('the entry is not a decimal number of 64 bits; set it to one, like "0", before it counts');
@@ -490,16 +325,11 @@ export abstract class Entries {
     return result;
   }
 
-  /** Must follow a change. */
-  #after(): void {
+  /** @internal Must follow a change. */
+  protected after(): void {
     if (this.#hasCallback) this.core.report(this.spaces);
     if (this.spaces.isUsed) this.spaces.maintain(this.core.store);
   }
-}
-
-function snapshotBytes(snapshot: ArrayBuffer | ArrayBufferView): Uint8Array {
-  if (typeof snapshot === 'string') throw new TypeError('a snapshot is bytes, not text; read the file without an encoding');
-  return bytesOf(snapshot, 'a snapshot');
 }
 
 function flagsOf(options: SetOptions | undefined): number {

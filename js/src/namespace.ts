@@ -1,7 +1,7 @@
 // Namespaces: parts of a cache with keys of their own.
 
+import { Collection } from './collection.js';
 import type { Core } from './core.js';
-import { Entries } from './entries.js';
 import type { Spaces } from './spaces.js';
 
 /** Options of `namespace`. */
@@ -11,7 +11,7 @@ export interface NamespaceOptions {
 }
 
 /** A part of a cache. It is cleared at once, however many entries it has; their memory is reclaimed little by little. */
-export class Namespace extends Entries {
+export class Namespace extends Collection {
   /** The name that it was made with. */
   readonly name: string;
 

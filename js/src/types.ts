@@ -3,7 +3,8 @@
 export type { BytesLike } from './bytes.js';
 export type { Cache, CacheStatistics } from './cache.js';
 export type { BytesCodec, Codec, TextCodec } from './codec.js';
-export type { CountOptions, EntryInfo, ScanOptions, ScanResult } from './entries.js';
+export type { ScanOptions, ScanResult } from './collection.js';
+export type { CountOptions, EntryInfo } from './entries.js';
 export type { FetchOptions, FetchStatus, Loader, LoaderContext, LoaderSignal, Signal } from './fetch.js';
 export type { Key, KeyHandle } from './keys.js';
 export type { Namespace, NamespaceOptions } from './namespace.js';

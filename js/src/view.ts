@@ -2,7 +2,8 @@
 
 import { bytesOf, type BytesLike } from './bytes.js';
 import type { CheckedCodec } from './codec.js';
-import type { Entries, EntryInfo, ScanOptions, ScanResult } from './entries.js';
+import type { Collection, ScanOptions, ScanResult } from './collection.js';
+import type { EntryInfo } from './entries.js';
 import { fetchArguments, type FetchOptions, type Loader } from './fetch.js';
 import type { Key, KeyHandle } from './keys.js';
 import type { NamespaceOptions } from './namespace.js';
@@ -15,11 +16,11 @@ export interface ViewEntryInfo<V> extends Omit<EntryInfo, 'value'> {
 
 /** See the first lines of this file. Each method is that of the cache with this name. */
 export class CacheView<V> {
-  readonly #entries: Entries;
+  readonly #entries: Collection;
   readonly #codec: CheckedCodec<V>;
 
   /** @internal */
-  constructor(entries: Entries, codec: CheckedCodec<V>) {
+  constructor(entries: Collection, codec: CheckedCodec<V>) {
     this.#entries = entries;
     this.#codec = codec;
   }
