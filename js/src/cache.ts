@@ -96,8 +96,7 @@ export class Cache extends Collection {
 
   /** Frees the memory and resets statistics. */
   protected override clearAll(): void {
-    // A disposed cache says so.
-    void this.core.store;
+    this.core.check();
     this.core.drop();
     this.core.flights.outdateAll(() => true);
     this.spaces.forget();

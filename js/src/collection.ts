@@ -41,6 +41,7 @@ export abstract class Collection extends Entries {
   as<V = unknown>(codec: 'json' | 'v8'): CacheView<V>;
   as<V>(codec: BytesCodec<V> | TextCodec<V>): CacheView<V>;
   as<V>(codec: Codec<V>): CacheView<V> {
+    this.core.check();
     return new CacheView<V>(this, codecOf(codec));
   }
 
@@ -112,8 +113,16 @@ export abstract class Collection extends Entries {
   }
 
   /** {@link Collection.dump} in pieces, for large caches: an entry that exists all the while is in one of them. */
-  *dumpChunks(): Generator<Uint8Array, void, undefined> {
-    yield* new Dump(this.core, this.spaces, this.spaceName).chunks();
+  dumpChunks(): Generator<Uint8Array, void, undefined> {
+    this.core.check();
+    return this.#chunks();
+  }
+
+  *#chunks(): Generator<Uint8Array, void, undefined> {
+    for (const chunk of new Dump(this.core, this.spaces, this.spaceName).chunks()) {
+      yield chunk;
+      this.core.check();
+    }
   }
 
   /**
@@ -121,6 +130,7 @@ export abstract class Collection extends Entries {
    * refused as a whole.
    */
   load(snapshot: ArrayBuffer | ArrayBufferView): LoadResult {
+    this.core.check();
     const loading = new Loading(this.core, this.spaces, this.spaceName);
     const frames = [...loading.frames(snapshotBytes(snapshot))];
     loading.end();
@@ -132,10 +142,12 @@ export abstract class Collection extends Entries {
   async loadChunks(
     chunks: Iterable<ArrayBuffer | ArrayBufferView> | AsyncIterable<ArrayBuffer | ArrayBufferView>,
   ): Promise<LoadResult> {
+    this.core.check();
     const loading = new Loading(this.core, this.spaces, this.spaceName);
     for await (const chunk of chunks) {
       for (const frame of loading.frames(snapshotBytes(chunk))) this.#loadFrame(loading, frame);
     }
+    this.core.check();
     loading.end();
     return loading.result;
   }
@@ -143,8 +155,14 @@ export abstract class Collection extends Entries {
   /** @internal */
   protected abstract clearAll(): void;
 
+  #listed<T>(prefix: BytesLike, withValues: boolean, part: (entry: Listed) => T): Generator<T, void, undefined> {
+    this.core.check();
+    // The walk begins later: bytes of the caller's may be something else by then.
+    return this.#walk(bytesOf(prefix, 'a prefix').slice(), withValues, part);
+  }
+
   /** Parts of the entries as they are when they are listed: a page may be older. */
-  *#listed<T>(prefix: BytesLike, withValues: boolean, part: (entry: Listed) => T): Generator<T, void, undefined> {
+  *#walk<T>(prefix: Uint8Array, withValues: boolean, part: (entry: Listed) => T): Generator<T, void, undefined> {
     const { started } = this.core;
     if (started === undefined) return;
     const space = this.space;
@@ -153,7 +171,9 @@ export abstract class Collection extends Entries {
       for (const listed of page) {
         if (started.isRetired || space !== this.space) return;
         const current = started.changes === changes && listed.expires === 0 ? listed : this.#current(started, listed);
-        if (current !== undefined) yield part(current);
+        if (current === undefined) continue;
+        yield part(current);
+        this.core.check();
       }
     }
   }

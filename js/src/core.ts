@@ -42,13 +42,24 @@ export class Core {
     return store !== undefined && !store.isRetired ? store : this.#start();
   }
 
-  /** The store, if there is one. */
+  /** The store, if there is one. Throws if the cache is disposed. */
   get started(): Store | undefined {
+    this.check();
+    return this.living;
+  }
+
+  /** The store, if there is one. */
+  get living(): Store | undefined {
     return this.#store?.isRetired === false ? this.#store : undefined;
   }
 
-  #start(): Store {
+  /** Throws if the cache is disposed. */
+  check(): void {
     if (this.#isDisposed) throw disposed();
+  }
+
+  #start(): Store {
+    this.check();
     const { maxSize, maxItems, maxEntrySize, evictions, cas, onEvict, module } = this.options;
     const switches =
       (evictions ? 0 : Switch.noEvictions) | (cas ? 0 : Switch.noCas) | (onEvict === undefined ? 0 : Switch.departures);
@@ -107,11 +118,12 @@ export class Core {
   /** Tells `onEvict` which entries left, after a call that may have removed some. */
   report(spaces: Spaces): void {
     const { onEvict } = this.options;
-    if (onEvict === undefined || this.#isReporting || this.started === undefined) return;
+    const { living } = this;
+    if (onEvict === undefined || this.#isReporting || living === undefined) return;
     this.#isReporting = true;
     try {
       // The next call reports entries that leave while the callback runs: a callback that stores would go on for ever.
-      for (const { space, key, value, reason } of this.store.departures()) {
+      for (const { space, key, value, reason } of living.departures()) {
         if (!spaces.isCleared(space)) onEvict(key, value, reason);
       }
     } finally {

@@ -47,6 +47,7 @@ export abstract class Entries {
 
   /** @internal */
   constructor(core: Core, spaces: Spaces, name: string, ttl: number | undefined) {
+    core.check();
     this.core = core;
     this.spaces = spaces;
     this.#name = name;
@@ -102,6 +103,7 @@ export abstract class Entries {
 
   /** A key whose bytes are made once, for keys that are used again and again. */
   key(key: BytesLike): KeyHandle {
+    this.core.check();
     return new KeyHandle(key);
   }
 
@@ -328,7 +330,9 @@ export abstract class Entries {
   /** @internal Must follow a change. */
   protected after(): void {
     if (this.#hasCallback) this.core.report(this.spaces);
-    if (this.spaces.isUsed) this.spaces.maintain(this.core.store);
+    // The callback may have disposed of the cache.
+    const { living } = this.core;
+    if (this.spaces.isUsed && living !== undefined) this.spaces.maintain(living);
   }
 }
 

@@ -33,6 +33,7 @@ export class Namespace extends Collection {
   }
 
   protected override clearAll(): void {
+    this.core.check();
     this.spaces.clear(this.spaceName);
   }
 }

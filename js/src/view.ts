@@ -139,13 +139,13 @@ export class CacheView<V> {
   }
 
   /** The values. */
-  *values(prefix?: BytesLike): Generator<V, void, undefined> {
-    for (const value of this.#entries.values(prefix)) yield this.#codec.decode(value);
+  values(prefix?: BytesLike): Generator<V, void, undefined> {
+    return mapped(this.#entries.values(prefix), (value) => this.#codec.decode(value));
   }
 
   /** The entries. */
-  *entries(prefix?: BytesLike): Generator<[string | Uint8Array, V], void, undefined> {
-    for (const [key, value] of this.#entries.entries(prefix)) yield [key, this.#codec.decode(value)];
+  entries(prefix?: BytesLike): Generator<[string | Uint8Array, V], void, undefined> {
+    return mapped(this.#entries.entries(prefix), ([key, value]) => [key, this.#codec.decode(value)]);
   }
 
   [Symbol.iterator](): Generator<[string | Uint8Array, V], void, undefined> {
@@ -174,4 +174,9 @@ export class CacheView<V> {
   #decoded(value: Uint8Array | undefined): V | undefined {
     return value === undefined ? undefined : this.#codec.decode(value);
   }
+}
+
+/** The results of `work`, while the walk goes on. */
+function* mapped<T, U>(walk: Iterable<T>, work: (item: T) => U): Generator<U, void, undefined> {
+  for (const item of walk) yield work(item);
 }

@@ -227,13 +227,6 @@ suite('life', () => {
     assert.ok(memoryBytes >= usedBytes);
   });
 
-  test('dispose ends it', () => {
-    const cache = new Cache().set('a', '1');
-    cache.dispose();
-    cache[Symbol.dispose]();
-    for (const use of ['get', 'set', 'has', 'clear']) assert.throws(() => cache[use]('a', 'b'), /disposed; make a new one/);
-  });
-
   test('caches have secrets of their own', () => {
     const order = () => {
       const cache = new Cache();
