@@ -15,7 +15,7 @@ export interface EngineExports {
   remove(keyBytes: number): number;
   touch(keyBytes: number, expires: number): number;
   add(keyBytes: number, deltaLow: number, deltaHigh: number, subtracts: number): number;
-  get_many(count: number): void;
+  get_many(count: number): number;
   set_many(count: number): number;
   remove_many(count: number): number;
   scan(cursorLow: number, cursorHigh: number, prefixBytes: number, count: number, withValues: number): number;
@@ -52,7 +52,7 @@ export const Word = {
   number: 5,
   recordsAt: 7,
   recordsBytes: 8,
-  records: 9,
+  valueBytes: 9,
   cursor: 10,
   summary: 12,
   seeds: 26,

@@ -27,6 +27,29 @@ export interface Departed {
 /** The first byte of the name of a long key, whose value begins with the key. */
 const LONG_KEY_TAG = 0xff;
 
+/** Bytes in front of the key in a record of a scan: lengths of key and value, flags, expiry. */
+export const RECORD_HEAD_BYTES = 16;
+
+/** The record of an entry with its value. */
+export function recordOf(stored: Uint8Array, value: Uint8Array, flags: number, expires: number): Uint8Array<ArrayBuffer> {
+  const record = new Uint8Array(RECORD_HEAD_BYTES + stored.length + value.length);
+  const view = new DataView(record.buffer);
+  [stored.length, value.length, flags, expires].forEach((word, number) => view.setUint32(4 * number, word, true));
+  record.set(stored, RECORD_HEAD_BYTES);
+  record.set(value, RECORD_HEAD_BYTES + stored.length);
+  return record;
+}
+
+/** The stored keys of records without values. */
+export function* storedKeys(records: Uint8Array<ArrayBuffer>): Generator<Uint8Array<ArrayBuffer>, void, undefined> {
+  const view = new DataView(records.buffer, records.byteOffset);
+  for (let at = 0; at < records.length; ) {
+    const end = at + RECORD_HEAD_BYTES + view.getUint32(at, true);
+    yield records.subarray(at + RECORD_HEAD_BYTES, end);
+    at = end;
+  }
+}
+
 /** Lengths of key and value, flags, expiry; the key, and perhaps the value. */
 export function parseRecords(records: Uint8Array<ArrayBuffer>, count: number, withValues: boolean): ScannedEntry[] {
   const view = new DataView(records.buffer, records.byteOffset);
@@ -35,7 +58,7 @@ export function parseRecords(records: Uint8Array<ArrayBuffer>, count: number, wi
   for (let at = 0; entries.length < count; ) {
     const [keyBytes, valueBytes] = [view.getUint32(at, true), view.getUint32(at + 4, true)];
     const [flags, expires] = [view.getUint32(at + 8, true), view.getUint32(at + 12, true)];
-    at += 16;
+    at += RECORD_HEAD_BYTES;
     const keyAt = at;
     at += keyBytes;
     const value = withValues ? records.slice(at, at + valueBytes) : undefined;

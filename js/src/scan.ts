@@ -2,7 +2,7 @@
 
 import { bytesOf, type BytesLike } from './bytes.js';
 import { ROOT, SPACE_TAG } from './keys.js';
-import { parseRecords, type ScannedEntry } from './records.js';
+import { parseRecords, storedKeys, type ScannedEntry } from './records.js';
 import { prefixOf } from './spaces.js';
 import type { ScanPage, Store } from './store.js';
 
@@ -23,11 +23,19 @@ export function prefixBytes(space: number, prefix: BytesLike): Uint8Array {
   return both;
 }
 
-/** Pages of the entries whose stored keys begin with `prefix`. */
-export function* rawPages(store: Store, prefix: Uint8Array, withValues: boolean): Generator<ScanPage, void, undefined> {
+/** Pages of the entries whose stored keys begin with `prefix`. An entry with a large value has a page of its own. */
+export function* rawPages(
+  store: Store,
+  prefix: Uint8Array,
+  withValues: boolean,
+): Generator<Pick<ScanPage, 'records' | 'count'>, void, undefined> {
   for (let cursor: number | undefined = 0; cursor !== undefined && !store.isRetired; ) {
     const page = store.scan(cursor, prefix, PAGE_ENTRIES, withValues);
     if (page.count > 0) yield page;
+    for (const key of storedKeys(page.large)) {
+      const records = store.isRetired ? undefined : store.record(key);
+      if (records !== undefined) yield { records, count: 1 };
+    }
     cursor = page.cursor;
   }
 }

@@ -11,6 +11,7 @@ import { crc32 } from './checksum.js';
 import { TICK_MS, type Core } from './core.js';
 import { Mode, Outcome } from './engine.js';
 import { ROOT, SPACE_BYTES, SPACE_TAG } from './keys.js';
+import { RECORD_HEAD_BYTES } from './records.js';
 import { rawPages } from './scan.js';
 import { prefixOf, type Spaces } from './spaces.js';
 import { ROW_BYTES } from './store.js';
@@ -31,7 +32,6 @@ const FRAME_HEAD_BYTES = 12;
 const Kind = { names: 1, entries: 2, end: 3 } as const;
 /** Bytes in front of the records of a frame. */
 const TIME_BYTES = 8;
-const RECORD_HEAD_BYTES = 16;
 
 /** Writes a snapshot of a namespace and those in it, or of the whole cache. */
 export class Dump {

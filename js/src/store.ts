@@ -6,7 +6,8 @@ import { bytesOf, describe, hasLoneSurrogate, type BytesLike } from './bytes.js'
 import { Mode, Outcome, SCAN_END, SEED_WORDS, Word, type EngineExports } from './engine.js';
 import { HELD_BYTES_MAX, keyBytes, KEY_BYTES_MAX, KeyHandle, ROOT, SPACE_BYTES, SPACE_TAG, wrongLength, type Key } from './keys.js';
 import { Views } from './memory.js';
-import { parseDepartures, type Departed } from './records.js';
+import { counterOf, halves } from './number.js';
+import { parseDepartures, recordOf, type Departed } from './records.js';
 import { explain } from './runtime-errors.js';
 
 /** The arguments that create an instance. */
@@ -45,6 +46,8 @@ export interface ScanPage {
   /** The records of the entries; see {@link parseRecords}. */
   readonly records: Uint8Array<ArrayBuffer>;
   readonly count: number;
+  /** Records without values, of further entries, whose values are too large for the page. */
+  readonly large: Uint8Array<ArrayBuffer>;
   /** The cursor for the next page, or `undefined` after the last. */
   readonly cursor: number | undefined;
 }
@@ -68,8 +71,6 @@ const STORES_PER_TICK = 256;
 const MANY_KEYS = 256;
 /** A key of more bytes is stored under its hash. */
 const SHORT_KEY_BYTES_MAX = 250;
-/** Bytes at the start of a value that are looked at for a number, as the engine does. */
-const NUMBER_TEXT_BYTES = 256;
 /** Longest value that the engine copies together with others. */
 const PACKED_BYTES_MAX = 4096;
 /** The length of the value of an entry that is not there. */
@@ -253,22 +254,24 @@ export class Store {
     return outcome === Outcome.done ? sum : outcome;
   }
 
-  /** The values of several keys, in one crossing for each 256. */
+  /** The values of several keys, in one crossing for each 256 or each MiB. */
   getMany(space: number, keys: readonly Key[]): (Uint8Array<ArrayBuffer> | undefined)[] {
     const values: (Uint8Array<ArrayBuffer> | undefined)[] = [];
-    for (let from = 0; from < keys.length; from += MANY_KEYS) this.#getSome(space, keys, from, values);
+    while (values.length < keys.length) this.#getSome(space, keys, values);
     return values;
   }
 
-  #getSome(space: number, keys: readonly Key[], from: number, values: (Uint8Array<ArrayBuffer> | undefined)[]): void {
+  /** Reads keys from the first on that has no value yet. */
+  #getSome(space: number, keys: readonly Key[], values: (Uint8Array<ArrayBuffer> | undefined)[]): void {
+    const from = values.length;
     const end = Math.min(from + MANY_KEYS, keys.length);
     this.#putKeys(space, keys, from, end);
-    this.#call(() => this.#exports.get_many(end - from));
+    const read = this.#call(() => this.#exports.get_many(end - from)) >>> 0;
     const { words } = this.#views;
     const rows = this.#word(Word.recordsAt) >>> 2;
     const packed = this.#views.pack(this.#word(Word.valueAt), this.#word(Word.recordsBytes));
     let now: number | undefined;
-    for (let row = rows; row < rows + 4 * (end - from); row += 4) {
+    for (let row = rows; row < rows + 4 * read; row += 4) {
       const [at, length, expires] = [words[row]!, words[row + 1]! | 0, words[row + 2]!];
       const isOver = length >= 0 && expires !== 0 && expires <= (now ??= this.#now());
       if (isOver) this.#expiredHits++;
@@ -352,8 +355,20 @@ export class Store {
     const [low, high] = [cursor >>> 0, Math.floor(cursor / SCAN_END)];
     const found = this.#call(() => this.#exports.scan(low, high, prefix.length, count, withValues ? 1 : 0)) >>> 0;
     const records = this.#views.copyOf(this.#word(Word.recordsAt), this.#word(Word.recordsBytes));
+    const large = this.#views.copyOf(this.#word(Word.valueAt), this.#word(Word.valueBytes));
     const next = this.#word(Word.cursor) + this.#word(Word.cursor + 1) * SCAN_END;
-    return { records, count: found, cursor: next >= SCAN_END ? undefined : next };
+    return { records, count: found, large, cursor: next >= SCAN_END ? undefined : next };
+  }
+
+  /** The record of an entry with its value, by the stored key; `undefined` if it is gone. No use of the entry. */
+  record(stored: Uint8Array): Uint8Array<ArrayBuffer> | undefined {
+    this.#tick();
+    this.#reserve(stored.length);
+    this.#views.bytes.set(stored, this.#windowAt);
+    const length = this.#call(() => this.#exports.peek(stored.length)) | 0;
+    if (length < 0) return undefined;
+    const value = this.#views.view(this.#word(Word.valueAt), length);
+    return recordOf(stored, value, this.#word(Word.flags), this.#word(Word.expiry));
   }
 
   /** Entries that were evicted or found to be expired since the last call. */
@@ -448,7 +463,10 @@ export class Store {
     const wanted = Math.max(bytes, least);
     if (wanted === this.#windowBytes) return;
     this.#windowAt = this.#call(() => this.#exports.window(wanted)) >>> 0;
-    this.#windowBytes = wanted;
+    this.#windowBytes = this.#windowAt === 0 ? 0 : wanted;
+    if (this.#windowAt === 0) {
+      throw new RangeError(`no room for ${bytes} bytes on their way: this runtime does not grant so much memory; store smaller values`);
+    }
   }
 
   /** Writes the key at the start of the window, which then has room for `more` bytes behind it; returns its length. */
@@ -579,15 +597,4 @@ function keyBytesMost(key: Key): number {
 function refuseIllFormed(text: string, name: string): void {
   if (!hasLoneSurrogate(text)) return;
   throw new TypeError(`${name} has half of a surrogate pair, which UTF-8 cannot express; use well-formed text or bytes`);
-}
-
-/** The number at the start of a value, as memcached reads it: blanks may surround it, and anything may follow them. */
-function counterOf(value: Uint8Array): bigint | undefined {
-  const text = String.fromCharCode(...value.subarray(0, NUMBER_TEXT_BYTES));
-  const number = /^[\t-\r ]*\+?(\d+)(?:[\0\t-\r ]|$)/.exec(text);
-  return number === null || BigInt(number[1]!) >= 2n ** 64n ? undefined : BigInt(number[1]!);
-}
-
-function halves(value: bigint): [number, number] {
-  return [Number(value & 0xffff_ffffn), Number((value >> 32n) & 0xffff_ffffn)];
 }

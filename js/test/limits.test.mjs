@@ -133,3 +133,42 @@ suite('onEvict', () => {
     assert.equal(cache.getText('b'), '1');
   });
 });
+
+suite('maxItems', () => {
+  for (const maxItems of [1, 2, 3]) {
+    test(`of ${maxItems}: the entry that was stored last is there`, () => {
+      const cache = new Cache({ maxItems });
+      for (let i = 0; i < 200; i++) {
+        const key = `${'k'.repeat(i % 4 === 0 ? 300 : 3)}${i % 50}`;
+        assert.equal(cache.set(key, `${i}`).getText(key), `${i}`);
+        assert.ok(cache.size <= maxItems);
+        if (i % 2 === 0) cache.get(`kkk${(i * 7) % 50}`);
+      }
+      assert.equal(cache.size, maxItems);
+    });
+  }
+});
+
+suite('long keys', () => {
+  // In front of the value of a long key lies the length of the key; that of 0x2031 bytes reads as `1 `.
+  for (const length of [251, 0x2031, 65_536]) {
+    test(`of ${length} bytes count, and keep values that cannot grow`, () => {
+      const cache = new Cache();
+      const key = 'k'.repeat(length);
+      cache.set(key, '41', { flags: 5 });
+      assert.equal(cache.incr(key), 42);
+      assert.equal(cache.decr(key, 40), 2);
+      assert.equal(cache.getText(key).trim(), '2');
+      cache.set(key, 'x'.repeat(600_000));
+      assert.throws(() => cache.incr(key), /number/);
+      for (const grow of ['append', 'prepend']) {
+        try {
+          assert.equal(cache[grow](key, 'x'.repeat(600_000)), false);
+        } catch (error) {
+          assert.equal(error.name, 'RangeError');
+        }
+        assert.equal(cache.get(key).length, 600_000);
+      }
+    });
+  }
+});

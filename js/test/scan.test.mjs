@@ -23,6 +23,21 @@ suite('listings', () => {
     assert.deepEqual([...cache].length, expected.size);
   });
 
+  test('show large values, of long keys too', () => {
+    const cache = new Cache({ maxSize: 128 * 1024 * 1024 });
+    for (let i = 0; i < 60; i++) cache.set(i % 2 === 0 ? `${'l'.repeat(300)}${i}` : `k${i}`, new Uint8Array(900_000).fill(i), { flags: i, ttl: i % 3 === 0 ? 60_000 : 0 });
+    const seen = new Map(cache.entries());
+    assert.equal(seen.size, 60);
+    for (const [key, value] of seen) {
+      const i = Number(/\d+$/.exec(key)[0]);
+      assert.ok(value.length === 900_000 && value.every((byte) => byte === i), key);
+    }
+    const copy = new Cache({ maxSize: 128 * 1024 * 1024 });
+    assert.deepEqual(copy.load(cache.dump()), { loaded: 60, skipped: 0 });
+    for (const [key, value] of copy.entries()) assert.ok(Buffer.from(value).equals(seen.get(key)));
+    assert.deepEqual([copy.gets('k7').flags, copy.gets('k7').ttl ?? copy.getRemainingTTL('k7')], [7, Infinity]);
+  });
+
   test('an entry that stays is seen exactly once, whatever else happens', () => {
     const cache = new Cache({ maxSize: 64 * 1024 * 1024 });
     for (let i = 0; i < 20_000; i++) cache.set(`stay${i}`, '1');

@@ -26,10 +26,13 @@ pub(crate) const SERVER_FAULTS: [Guest; 2] = [Guest::FaultInjection, Guest::Shar
 /// Both.
 pub(crate) const SERVER_AND_FAULTS: [Guest; 4] =
     [Guest::Shipped, Guest::Shared, Guest::FaultInjection, Guest::SharedFaultInjection];
+/// The guest of a cache in JavaScript.
+pub(crate) const CACHE: [Guest; 1] = [Guest::Cache];
 
 /// `cargo xtask guest`.
 pub(crate) fn run(_: &[String]) -> Outcome {
-    build(&SERVER_AND_FAULTS)
+    build(&SERVER_AND_FAULTS)?;
+    build(&CACHE)
 }
 
 /// Builds those of the guests that are older than their sources.

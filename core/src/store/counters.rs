@@ -1,6 +1,6 @@
 //! The counters of the store, of the whole and of each size class.
 
-use super::{Store, item::Item, segment::SegmentId};
+use super::{SERVES, Store, item::Item, segment::SegmentId};
 use crate::{
     clock::Seconds,
     limits,
@@ -32,7 +32,7 @@ pub(crate) struct ReadCounts {
 impl StoreCounters {
     /// Everything zero. `track_sizes`: items are counted by size.
     pub(crate) fn new(track_sizes: bool) -> Self {
-        let classes = vec![ClassCounters::default(); CLASSES + 1];
+        let classes = vec![ClassCounters::default(); if SERVES { CLASSES + 1 } else { 1 }];
         Self { totals: Counters::default(), sizes: Sizes::new(track_sizes), classes }
     }
 
@@ -67,10 +67,10 @@ impl StoreCounters {
         self.classes.iter_mut().for_each(ClassCounters::reset);
     }
 
-    /// The counters of the class of an item of `bytes` bytes.
+    /// The counters of the class of an item of `bytes` bytes. A store that does not serve has one class.
     #[inline]
     pub(super) fn class(&mut self, bytes: u32) -> &mut ClassCounters {
-        &mut self.classes[class_of(bytes as usize)]
+        &mut self.classes[if SERVES { class_of(bytes as usize) } else { 0 }]
     }
 
     /// An item was added to the index. Gauges wrap: other counters of the same shard may see it go.
@@ -98,9 +98,12 @@ impl StoreCounters {
 
     /// A live item was removed for room.
     pub(super) fn evicted(&mut self, item: &Item, expires: bool, used: bool, fetched: bool, idle_s: Seconds) {
+        self.totals.evictions += 1;
+        if !SERVES {
+            return;
+        }
         let class = &mut self.classes[class_of(item.total_bytes() as usize)];
         class.evicted_time = idle_s.into();
-        self.totals.evictions += 1;
         class.evicted += 1;
         class.evicted_nonzero += u64::from(expires);
         self.totals.evicted_active += u64::from(used);
@@ -111,7 +114,7 @@ impl StoreCounters {
 
     /// An expired or flushed item was removed.
     pub(super) fn reclaimed(&mut self, item: &Item, by_sweep: bool, unfetched: bool) {
-        let class = &mut self.classes[class_of(item.total_bytes() as usize)];
+        let class = &mut self.classes[if SERVES { class_of(item.total_bytes() as usize) } else { 0 }];
         for (whole, class, by) in [
             (&mut self.totals.crawler_reclaimed, &mut class.crawler_reclaimed, by_sweep),
             (&mut self.totals.reclaimed, &mut class.reclaimed, !by_sweep),

@@ -9,7 +9,7 @@
 mod keys;
 mod values;
 
-use alloc::{vec, vec::Vec};
+use alloc::vec::Vec;
 use core::{cell::UnsafeCell, mem, slice};
 use keys::{LONG_KEY_BYTES_MAX, LONG_KEY_TAG, LONG_NAME_BYTES, Place, Places, WORD_BYTES};
 use values::{BUFFER_BYTES_KEPT_MAX, Bytes, address, append, append_record, value_behind};
@@ -20,7 +20,7 @@ use wasmcached_core::{
     hash::Seed,
     limits::BATCH_COMMANDS_MAX,
     reply::Reply,
-    store::{Store, Summary},
+    store::{Store, Summary, WALK_END},
 };
 
 /// Longest value that a read of many keys copies.
@@ -29,6 +29,8 @@ const PACKED_BYTES_MAX: u32 = 4096;
 const PACKED_ALIGNMENT: usize = 8;
 /// A page of a listing ends with the bucket in which it gets so long.
 const PAGE_BYTES: usize = 256 * 1024;
+/// A call ends, or leaves values out, where it would copy more.
+const COPIED_BYTES_MAX: usize = 1024 * 1024;
 /// Ticks between two pieces of upkeep.
 const UPKEEP_TICKS: Seconds = 20;
 /// Segments that a piece of upkeep visits.
@@ -67,7 +69,7 @@ mod word {
     pub(super) const NUMBER: usize = 5;
     pub(super) const RECORDS_AT: usize = 7;
     pub(super) const RECORDS_BYTES: usize = 8;
-    pub(super) const RECORDS: usize = 9;
+    pub(super) const VALUE_BYTES: usize = 9;
     pub(super) const CURSOR: usize = 10;
     pub(super) const SUMMARY: usize = 12;
     pub(super) const SEEDS: usize = 26;
@@ -188,8 +190,11 @@ impl Cache {
         if !self.prepare(place) {
             return Outcome::Refused;
         }
-        if place.is_long() && request.mode == StoreMode::Prepend {
-            return self.prepend_long(place, value_bytes, request);
+        match request.mode {
+            StoreMode::Prepend if place.is_long() => return self.prepend_long(place, value_bytes, request),
+            // The name may be another key's.
+            StoreMode::Append if place.is_long() && self.read(place, false).is_none() => return Outcome::NotStored,
+            _ => {}
         }
         let Self { store, seeds, now, window, long_name, .. } = self;
         let Request { mode, flags, expiry, compare } = request;
@@ -198,9 +203,10 @@ impl Cache {
         let value = end.checked_add(value_bytes as usize).and_then(|end| window.get(begin..end));
         let (Some(key), Some(value)) = (place.name(window, long_name), value) else { return Outcome::Refused };
         let operation = Operation::Store { mode, flags, expiry, compare, options: StoreOptions::default(), value };
-        let outcome = outcome_of(&store.change(&Command { hash: seeds[0].hash(key), key, operation }, *now));
+        let hash = seeds[0].hash(key);
+        let outcome = outcome_of(&store.change(&Command { hash, key, operation }, *now));
         if store.items() > self.items_max {
-            store.evict_to(self.items_max, *now);
+            store.evict_to(self.items_max, (hash, key), *now);
         }
         outcome
     }
@@ -208,24 +214,31 @@ impl Cache {
     /// Writes the entry of a long key anew, with more bytes in front of its value.
     #[cold]
     fn prepend_long(&mut self, place: Place, value_bytes: u32, request: Request) -> Outcome {
-        let Some(old) = self.peek_to_scratch(place) else { return Outcome::NotStored };
-        let Some(value) = self.window.get(place.end()..place.end() + value_bytes as usize) else {
+        let Some(value_end) = place.end().checked_add(value_bytes as usize) else { return Outcome::Refused };
+        if value_end > self.window.len() {
             return Outcome::Refused;
-        };
+        }
+        let Some(old) = self.peek_to_scratch(place) else { return Outcome::NotStored };
+        let Some(value) = self.window.get(place.end()..value_end) else { return Outcome::Refused };
         let head_bytes = place.key_bytes + WORD_BYTES;
         let tail = self.scratch.split_off(head_bytes);
         self.scratch.extend_from_slice(value);
         self.scratch.extend_from_slice(&tail);
         let Self { store, seeds, now, scratch, long_name, .. } = self;
         let operation = Operation::Store {
-            mode: StoreMode::Set,
+            // A value that is too large leaves the entry as it is.
+            mode: StoreMode::Replace,
             flags: old.0,
             expiry: old.1,
             compare: request.compare,
             options: StoreOptions::default(),
             value: scratch,
         };
-        outcome_of(&store.change(&Command { hash: seeds[0].hash(long_name), key: long_name, operation }, *now))
+        match outcome_of(&store.change(&Command { hash: seeds[0].hash(long_name), key: long_name, operation }, *now)) {
+            // As of short keys.
+            Outcome::TooLarge => Outcome::NotStored,
+            outcome => outcome,
+        }
     }
 
     /// Copies the stored value of a long key to `scratch`; its flags and expiry.
@@ -260,10 +273,13 @@ fn outcome_of(reply: &Reply<'_>) -> Outcome {
     }
 }
 
-/// Creates the cache of this instance; 0 if the budget is too small, or memory not available. Three secrets of 128 bits are in
-/// the mailbox.
+/// Creates the cache of this instance; 0 if the budget is too small, memory not available, or the instance has a cache. Three
+/// secrets of 128 bits are in the mailbox.
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn create(memory_bytes: u32, item_bytes_max: u32, items_max: u32, switches: u32) -> u32 {
+    if cache().is_some() {
+        return 0;
+    }
     let is_set = |bit| switches & bit != 0;
     let seed = |number: usize| {
         let words = words();
@@ -298,7 +314,7 @@ pub extern "C" fn create(memory_bytes: u32, item_bytes_max: u32, items_max: u32,
         joined: Vec::new(),
         packed: Vec::new(),
     };
-    // SAFETY: as in `cache`. An instance has one cache for all its life, so nothing is dropped.
+    // SAFETY: as in `cache`. There was none, so forgetting it leaks nothing, and no code to drop one is needed.
     mem::forget(unsafe { &mut *CACHE.0.get() }.replace(cache));
     1
 }
@@ -309,14 +325,18 @@ pub extern "C" fn mailbox() -> u32 {
     words().as_ptr().addr() as u32
 }
 
-/// The address for a key and its value, of `bytes` bytes together. In front of it is a word. Its content is undefined.
+/// The address for a key and its value, of `bytes` bytes together; 0 if there is no memory for them. In front of it is a word.
+/// Its content is undefined.
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn window(bytes: u32) -> u32 {
     let Some(Cache { window, .. }) = cache() else { return 0 };
-    let bytes = bytes as usize + WORD_BYTES;
+    let bytes = (bytes as usize).saturating_add(WORD_BYTES);
     if window.len() < bytes || (window.len() > BUFFER_BYTES_KEPT_MAX && bytes <= BUFFER_BYTES_KEPT_MAX) {
         *window = Vec::new();
-        *window = vec![0; bytes];
+        if window.try_reserve_exact(bytes).is_err() {
+            return 0;
+        }
+        window.resize(bytes, 0);
     }
     address(window) + WORD_BYTES as u32
 }
@@ -393,9 +413,13 @@ pub extern "C" fn touch(key_bytes: u32, expires: u32) -> u32 {
     changed(key_bytes, Operation::Touch { expiry: Expiry(expires), touched: Touched::Nothing })
 }
 
-/// Adds `delta` to the number of a short key, or subtracts it. An [`Outcome`]; the number is in the mailbox.
+/// Adds `delta` to the number of a short key, or subtracts it. An [`Outcome`]; the number is in the mailbox. A long key is
+/// refused: the engine would look for the number in front of the value, where the key lies.
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn add(key_bytes: u32, delta_low: u32, delta_high: u32, subtracts: u32) -> u32 {
+    if Place::first(key_bytes).is_long() {
+        return Outcome::Refused as u32;
+    }
     let direction = if subtracts == 0 { Direction::Increment } else { Direction::Decrement };
     let (delta, options) = (wide(delta_low, delta_high), ArithmeticOptions::default());
     changed(key_bytes, Operation::Arithmetic { direction, delta, options })
@@ -406,12 +430,13 @@ fn changed(key_bytes: u32, operation: Operation<'_>) -> u32 {
     cache.execute(Place::first(key_bytes), operation).map_or(Outcome::Missing, |reply| outcome_of(&reply)) as u32
 }
 
-/// Reads `count` keys, which lie in the window one after the other, each behind a word with its length. The mailbox has the
-/// address of as many rows: address and length of the value ([`MISSING`]), expiry, flags. Values of up to
-/// [`PACKED_BYTES_MAX`] are copied behind each other; their rows have places in the copy, whose address and length are in the mailbox.
+/// Reads up to `count` keys, which lie in the window one after the other, each behind a word with its length. Returns how many
+/// were read: the first ones, until [`COPIED_BYTES_MAX`] were copied. The mailbox has the address of as many rows: address and
+/// length of the value ([`MISSING`]), expiry, flags. Values of up to [`PACKED_BYTES_MAX`] are copied behind each other; their rows
+/// have places in the copy, whose address and length are in the mailbox.
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
-pub extern "C" fn get_many(count: u32) {
-    let Some(cache) = cache() else { return };
+pub extern "C" fn get_many(count: u32) -> u32 {
+    let Some(cache) = cache() else { return 0 };
     cache.load_lines(count);
     let mut values = mem::take(&mut cache.values);
     let mut packed = mem::take(&mut cache.packed);
@@ -420,7 +445,10 @@ pub extern "C" fn get_many(count: u32) {
     packed.clear();
     packed.shrink_to(BUFFER_BYTES_KEPT_MAX);
     let mut places = Places::new(count);
-    while let Some(place) = places.next(&cache.window) {
+    let mut joined_bytes = 0;
+    while packed.len() + joined_bytes < COPIED_BYTES_MAX
+        && let Some(place) = places.next(&cache.window)
+    {
         let Some(Bytes { at, length }) = cache.read(place, true) else {
             values.push([0, MISSING, 0, 0]);
             continue;
@@ -437,16 +465,18 @@ pub extern "C" fn get_many(count: u32) {
         values.push([at, length, words[word::EXPIRY], words[word::FLAGS]]);
         if !cache.scratch.is_empty() {
             // Another value may need the buffer, so this one keeps it.
+            joined_bytes += cache.scratch.len();
             joined.push(mem::take(&mut cache.scratch));
         }
     }
+    let read = values.len() as u32;
     words()[word::RECORDS_AT] = values.as_ptr().addr() as u32;
-    words()[word::RECORDS] = values.len() as u32;
     words()[word::VALUE_AT] = address(&packed);
     words()[word::RECORDS_BYTES] = packed.len() as u32;
     cache.values = values;
     cache.packed = packed;
     cache.joined = joined;
+    read
 }
 
 /// Stores `count` values. Each lies in the window behind its length, flags, expiry, the length of its key, and the key. Returns
@@ -502,16 +532,25 @@ impl Cache {
 /// Lists entries from a cursor on (two words), whose keys begin with the first `prefix_bytes` of the window, until there are
 /// `count`, or [`PAGE_BYTES`]. Returns their number; the mailbox has the address of the records and the next cursor, which is
 /// 2^32 at the end.
-/// A record: lengths of key and value, flags, expiry, the key, and the value if `with_values`.
+/// A record: lengths of key and value, flags, expiry, the key, and the value if `with_values`. Entries whose values would make
+/// the records longer than [`COPIED_BYTES_MAX`] are listed apart, by records without values that do not count: their address
+/// and length are in the mailbox, in the words of a value.
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn scan(cursor_low: u32, cursor_high: u32, prefix_bytes: u32, count: u32, with_values: u32) -> u32 {
-    let Some(Cache { store, now, window, scratch, .. }) = cache() else { return 0 };
-    let cursor = wide(cursor_low, cursor_high);
-    let prefix = window.get(WORD_BYTES..WORD_BYTES + prefix_bytes as usize).unwrap_or_default();
-    scratch.clear();
-    scratch.shrink_to(BUFFER_BYTES_KEPT_MAX);
+    let Some(Cache { store, now, window, scratch, packed, .. }) = cache() else { return 0 };
+    let prefix = window.get(WORD_BYTES..WORD_BYTES.saturating_add(prefix_bytes as usize));
+    let cursor = if prefix.is_some() { wide(cursor_low, cursor_high) } else { WALK_END };
+    let prefix = prefix.unwrap_or_default();
+    for records in [&mut *scratch, packed] {
+        records.clear();
+        records.shrink_to(BUFFER_BYTES_KEPT_MAX);
+    }
     let mut found = 0;
     let next = store.visit(cursor, count, *now, |name, entry| {
+        let fits = scratch.len().saturating_add(entry.found.value.len()) <= COPIED_BYTES_MAX;
+        if with_values != 0 && !fits {
+            return u32::from(append_record(packed, prefix, name, entry, false));
+        }
         let is_listed = append_record(scratch, prefix, name, entry, with_values != 0);
         found += u32::from(is_listed);
         // A page that is long enough in bytes has as many entries as were asked for.
@@ -520,6 +559,8 @@ pub extern "C" fn scan(cursor_low: u32, cursor_high: u32, prefix_bytes: u32, cou
     let words = words();
     words[word::RECORDS_AT] = address(scratch);
     words[word::RECORDS_BYTES] = scratch.len() as u32;
+    words[word::VALUE_AT] = address(packed);
+    words[word::VALUE_BYTES] = packed.len() as u32;
     put_wide(word::CURSOR, next);
     found
 }

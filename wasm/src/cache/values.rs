@@ -39,6 +39,17 @@ pub(super) fn append(bytes: &mut Vec<u8>, value: &Value<'_>) {
     value.for_each_piece(|piece| bytes.extend_from_slice(piece));
 }
 
+/// Appends `count` bytes of a value from `skip` on, or as many as there are.
+fn append_part(bytes: &mut Vec<u8>, value: &Value<'_>, mut skip: usize, mut count: usize) {
+    value.for_each_piece(|piece| {
+        let begin = skip.min(piece.len());
+        skip -= begin;
+        let piece = &piece[begin..][..count.min(piece.len() - begin)];
+        count -= piece.len();
+        bytes.extend_from_slice(piece);
+    });
+}
+
 /// Appends a record, if the key begins with `prefix`.
 pub(super) fn append_record(
     records: &mut Vec<u8>,
@@ -48,32 +59,30 @@ pub(super) fn append_record(
     with_value: bool,
 ) -> bool {
     let (begin, value) = (records.len(), &entry.found.value);
-    let is_long = name.first() == Some(&LONG_KEY_TAG);
     records.extend_from_slice(&[0; 16]);
-    if is_long {
-        value.for_each_piece(|piece| records.extend_from_slice(piece));
+    let key_at = begin + 16;
+    // The value of a long key lies behind the length and the key.
+    let head_bytes = if name.first() == Some(&LONG_KEY_TAG) {
+        append_part(records, value, 0, WORD_BYTES);
+        let word = records.get(key_at..).and_then(<[u8]>::first_chunk).copied().unwrap_or_default();
+        records.truncate(key_at);
+        let key_bytes = u32::from_le_bytes(word) as usize;
+        append_part(records, value, WORD_BYTES, key_bytes);
+        WORD_BYTES + key_bytes
     } else {
         records.extend_from_slice(name);
-    }
-    // Of a long key, the value begins with the length and the key.
-    let mut key_bytes = name.len();
-    if is_long {
-        let at = begin + 16;
-        key_bytes =
-            records.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |word| u32::from_le_bytes(*word)) as usize;
-        records.drain(at..at + WORD_BYTES);
-        if !with_value {
-            records.truncate(at + key_bytes);
-        }
-    } else if with_value {
-        append(records, value);
-    }
-    let key = records.get(begin + 16..begin + 16 + key_bytes);
-    if !key.is_some_and(|key| key.starts_with(prefix)) {
+        0
+    };
+    let key_bytes = records.len() - key_at;
+    if !records[key_at..].starts_with(prefix) {
         records.truncate(begin);
         return false;
     }
-    let value_bytes = value.len() - if is_long { key_bytes + WORD_BYTES } else { 0 };
+    let value_bytes = value.len().saturating_sub(head_bytes);
+    if with_value {
+        records.reserve_exact(value_bytes);
+        append_part(records, value, head_bytes, value_bytes);
+    }
     let head = [key_bytes as u32, value_bytes as u32, entry.found.flags, entry.expiry.0];
     for (number, word) in head.iter().enumerate() {
         let at = begin + number * WORD_BYTES;

@@ -69,6 +69,7 @@ pub(super) fn set_up(needs: Needs) -> Outcome<Tools> {
     }
     if needs.guests {
         guests::build(&guests::SERVER_AND_FAULTS)?;
+        guests::build(&guests::CACHE)?;
     }
     if needs.faulty_server {
         build::build_fault_injection()?;

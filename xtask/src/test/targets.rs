@@ -23,7 +23,7 @@ const fn row(folder: &'static str, target: &'static str, part: &'static str) -> 
     Row { folder, target, part }
 }
 
-const ROWS: [Row; 20] = [
+const ROWS: [Row; 21] = [
     row("core", "", "core"),
     row("interleavings", "", "core"),
     row("wasm", "", "guest"),
@@ -41,6 +41,7 @@ const ROWS: [Row; 20] = [
     row("tests", "budgets", "host"),
     row("tests", "memory", "host"),
     row("tests", "lines", "guest"),
+    row("tests", "store_module", "guest"),
     row("tests", "transcripts_memcached", "memcached"),
     row("tests", "statistics", "memcached"),
     row("tests", "clients", "clients"),
