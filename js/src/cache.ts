@@ -2,7 +2,7 @@
 
 import { Collection } from './collection.js';
 import { Core, type Host } from './core.js';
-import { Namespace, type NamespaceOptions } from './namespace.js';
+import { Namespace, ttlOf, type NamespaceOptions } from './namespace.js';
 import { checkOptions, type CacheOptions } from './options.js';
 import { Spaces } from './spaces.js';
 
@@ -70,7 +70,7 @@ export class Cache extends Collection {
 
   /** A part of the cache with keys of its own, which is cleared at once. */
   namespace(name: string, options: NamespaceOptions = {}): Namespace {
-    return new Namespace(this.core, this.spaces, '', name, options.ttl);
+    return new Namespace(this.core, this.spaces, '', name, ttlOf(options));
   }
 
   /** The most important statistics as numbers, since the cache was made or cleared. */

@@ -1,12 +1,14 @@
 // A cache or a namespace as a collection: listings, typed views, snapshots, clearing. Operations on the entries of given keys are
 // in entries.ts.
 
-import { bytesOf, type BytesLike } from './bytes.js';
+import { functionOf } from './arguments.js';
+import { bytesOf, describe, shown, type BytesLike } from './bytes.js';
 import { codecOf, type BytesCodec, type Codec, type TextCodec } from './codec.js';
 import { SCAN_END } from './engine.js';
 import { Entries } from './entries.js';
 import { bytesOfName } from './keys.js';
 import type { Namespace, NamespaceOptions } from './namespace.js';
+import { optionsOf } from './options.js';
 import { parseRecords } from './records.js';
 import { pages, prefixBytes, type Listed } from './scan.js';
 import { Dump, joined, Loading, type LoadResult } from './snapshot.js';
@@ -30,6 +32,9 @@ export interface ScanResult {
   /** The cursor for the next page; `undefined` after the last. */
   cursor: number | undefined;
 }
+
+/** The engine takes a number of 32 bits. */
+const COUNT_MAX = 0xffff_ffff;
 
 /** See the first lines of this file. */
 export abstract class Collection extends Entries {
@@ -57,13 +62,13 @@ export abstract class Collection extends Entries {
 
   /** A page of keys that begin with `prefix`. Each call takes a bounded time; it is no use of the entries. */
   scan(options: ScanOptions = {}): ScanResult {
-    const { prefix = '', count = 1000, cursor = 0 } = options;
+    const { prefix = '', count = 1000, cursor = 0 } = optionsOf(options, ['prefix', 'count', 'cursor'])!;
     if (!Number.isInteger(cursor) || cursor < 0 || cursor > SCAN_END) {
-      throw new RangeError(`cursor is ${String(cursor)}; pass that of the page before, or none`);
+      throw new RangeError(`cursor is ${shown(cursor)}; pass that of the page before, or none`);
     }
-    if (!Number.isInteger(count) || count < 1) throw new RangeError(`count is ${String(count)}; give a number of keys, from 1 on`);
+    if (!Number.isInteger(count) || count < 1) throw new RangeError(`count is ${shown(count)}; give a number of keys, from 1 on`);
     const space = this.space;
-    const page = this.core.store.scan(cursor, prefixBytes(space, prefix), count, false);
+    const page = this.core.store.scan(cursor, prefixBytes(space, prefix), Math.min(count, COUNT_MAX), false);
     const entries = parseRecords(page.records, page.count, false).filter((entry) => entry.space === space);
     return { keys: entries.map(({ key }) => key), cursor: page.cursor };
   }
@@ -92,6 +97,7 @@ export abstract class Collection extends Entries {
 
   /** Calls `work` with each value and key. */
   forEach(work: (value: Uint8Array<ArrayBuffer>, key: string | Uint8Array<ArrayBuffer>, cache: this) => void): void {
+    functionOf('forEach', work, 'a value and a key');
     for (const [key, value] of this.entries()) work(value, key, this);
   }
 
@@ -144,7 +150,7 @@ export abstract class Collection extends Entries {
   ): Promise<LoadResult> {
     this.core.check();
     const loading = new Loading(this.core, this.spaces, this.spaceName);
-    for await (const chunk of chunks) {
+    for await (const chunk of chunksOf(chunks)) {
       for (const frame of loading.frames(snapshotBytes(chunk))) this.#loadFrame(loading, frame);
     }
     this.core.check();
@@ -202,4 +208,12 @@ export abstract class Collection extends Entries {
 function snapshotBytes(snapshot: ArrayBuffer | ArrayBufferView): Uint8Array {
   if (typeof snapshot === 'string') throw new TypeError('a snapshot is bytes, not text; read the file without an encoding');
   return bytesOf(snapshot, 'a snapshot');
+}
+
+/** The pieces of a snapshot. */
+function chunksOf<T>(chunks: Iterable<T> | AsyncIterable<T>): Iterable<T> | AsyncIterable<T> {
+  const given = chunks as { [Symbol.iterator]?: unknown; [Symbol.asyncIterator]?: unknown } | undefined | null;
+  const isIterable = typeof given?.[Symbol.asyncIterator] === 'function' || typeof given?.[Symbol.iterator] === 'function';
+  if (isIterable && !ArrayBuffer.isView(chunks) && typeof chunks !== 'string') return chunks;
+  throw new TypeError(`loadChunks takes an iterable of bytes, like a stream of a file, not ${describe(chunks)}; load takes all bytes at once`);
 }

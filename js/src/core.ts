@@ -120,15 +120,20 @@ export class Core {
     const { onEvict } = this.options;
     const { living } = this;
     if (onEvict === undefined || this.#isReporting || living === undefined) return;
+    const departed = living.departures();
+    const errors: unknown[] = [];
     this.#isReporting = true;
-    try {
-      // The next call reports entries that leave while the callback runs: a callback that stores would go on for ever.
-      for (const { space, key, value, reason } of living.departures()) {
+    // The next call reports entries that leave while the callback runs: a callback that stores would go on for ever.
+    for (const { space, key, value, reason } of departed) {
+      try {
         if (!spaces.isCleared(space)) onEvict(key, value, reason);
+      } catch (error) {
+        // The others left as well, and nobody tells of them later.
+        errors.push(error);
       }
-    } finally {
-      this.#isReporting = false;
     }
+    this.#isReporting = false;
+    if (errors.length > 0) throw errors[0];
   }
 }
 

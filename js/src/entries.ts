@@ -1,11 +1,12 @@
 // The operations on the entries of given keys, which a cache and its namespaces have.
 
-import { bytesOf, type BytesLike } from './bytes.js';
+import { functionOf, listOf, pairsOf } from './arguments.js';
+import { bytesOf, describe, shown, type BytesLike } from './bytes.js';
 import type { Core } from './core.js';
 import { Mode, Outcome } from './engine.js';
 import { fetchArguments, type FetchedOptions, type FetchForm, type FetchOptions, type FetchSource, type Loader } from './fetch.js';
 import { KeyHandle, nameOf, ROOT, type Key } from './keys.js';
-import { duration, type SetOptions } from './options.js';
+import { checkedFlags, duration, optionsOf, type SetOptions } from './options.js';
 import type { Spaces } from './spaces.js';
 
 /** An entry with everything that is known of it. */
@@ -29,9 +30,8 @@ export interface CountOptions {
   ttl?: number | undefined;
 }
 
-/** The largest number that a counter can have. */
-const COUNTER_MAX = 2n ** 64n - 1n;
-const FLAGS_MAX = 0xffff_ffff;
+/** The largest number of 64 bits: of a counter, and of what gets() returns. */
+const WORD_MAX = 2n ** 64n - 1n;
 
 /** See the first lines of this file. */
 export abstract class Entries {
@@ -83,9 +83,10 @@ export abstract class Entries {
     return { value, flags, cas: unique, ttl: this.core.remaining(expires) };
   }
 
-  /** Copies the value into `into`, without making anything; returns its length. Throws if `into` is too small. */
-  getInto(key: Key, into: Uint8Array): number | undefined {
-    return this.#read(this.core.store.getInto(this.#space, key, into));
+  /** Copies the value into a buffer, without making anything; returns its length. Throws if the buffer is too small. */
+  getInto(key: Key, into: ArrayBuffer | ArrayBufferView): number | undefined {
+    if (typeof into === 'string') throw new TypeError('getInto takes a buffer for the value, not text; getText returns text');
+    return this.#read(this.core.store.getInto(this.#space, key, bytesOf(into, 'a buffer for a value')));
   }
 
   /**
@@ -93,18 +94,18 @@ export abstract class Entries {
    * calls the cache; writing to it would damage the cache.
    */
   use<T>(key: Key, work: (view: Uint8Array) => T): T | undefined {
-    return this.core.store.use(this.#space, key, work);
+    return this.core.store.use(this.#space, key, functionOf('use', work, 'the value'));
   }
 
   /** The values of several keys, in their order. */
   getMany(keys: Iterable<Key>): (Uint8Array<ArrayBuffer> | undefined)[] {
-    return this.#read(this.core.store.getMany(this.#space, Array.isArray(keys) ? keys : [...keys]));
+    return this.#read(this.core.store.getMany(this.#space, listOf('getMany', keys)));
   }
 
   /** A key whose bytes are made once, for keys that are used again and again. */
-  key(key: BytesLike): KeyHandle {
+  key(key: Key): KeyHandle {
     this.core.check();
-    return new KeyHandle(key);
+    return key instanceof KeyHandle ? key : new KeyHandle(key);
   }
 
   /**
@@ -116,13 +117,13 @@ export abstract class Entries {
     return this;
   }
 
-  /** Stores several values. */
+  /** Stores several values. If one is refused, those in front of it are stored, and those behind it are not. */
   setMany(entries: Iterable<readonly [Key, BytesLike]>, options?: SetOptions): this {
     const { store } = this.core;
     // The store keeps them in its window meanwhile, which code of the iterable could use.
-    const pairs = Array.from(entries, ([key, value]) => [key, value] as const);
+    const pairs = pairsOf('setMany', entries);
     for (const [key] of pairs) this.#outdate(key);
-    const outcome = store.setMany(this.#spaceToStore, pairs, flagsOf(options), this.#expiryOf(options));
+    const outcome = store.setMany(this.#spaceToStore, pairs, checkedFlags(optionsOf(options, ['ttl', 'flags'])?.flags), this.#expiryOf(options));
     this.after();
     this.#check(outcome);
     return this;
@@ -150,6 +151,8 @@ export abstract class Entries {
 
   /** Stores the value if the entry was not written since {@link Entries.gets} returned this `cas`. */
   cas(key: Key, value: BytesLike, cas: bigint, options?: SetOptions): 'stored' | 'exists' | 'missing' {
+    if (typeof cas !== 'bigint') throw new TypeError(`cas is the bigint that gets() returned, not ${describe(cas)}`);
+    if (cas < 0n || cas > WORD_MAX) throw new RangeError(`cas is ${shown(cas)}; pass the one that gets() returned`);
     const outcome = this.#store(key, value, Mode.set, options, cas);
     if (outcome === Outcome.exists) return 'exists';
     if (outcome === Outcome.missing || outcome === Outcome.notStored) return 'missing';
@@ -209,7 +212,7 @@ export abstract class Entries {
 
   /** Removes several entries; returns how many there were. */
   deleteMany(keys: Iterable<Key>): number {
-    const all = [...keys];
+    const all = listOf('deleteMany', keys);
     for (const key of all) this.#outdate(key);
     const deleted = this.core.store.deleteMany(this.#space, all);
     this.after();
@@ -218,7 +221,7 @@ export abstract class Entries {
 
   /** Gives an entry a new time to live (default: the cache's) without reading it; returns whether there is one. */
   touch(key: Key, options?: { ttl?: number | undefined }): boolean {
-    const isTouched = this.core.store.touch(this.#space, key, this.#expiryOf(options));
+    const isTouched = this.core.store.touch(this.#space, key, this.#expiryOf(optionsOf(options, ['ttl'])));
     this.after();
     return isTouched;
   }
@@ -264,7 +267,7 @@ export abstract class Entries {
   #store(key: Key, value: BytesLike, mode: number, options?: SetOptions, unique?: bigint): number {
     const { core } = this;
     const expires = mode === Mode.append || mode === Mode.prepend ? 0 : this.#expiryOf(options);
-    const outcome = core.store.store(this.#spaceToStore, key, value, mode, flagsOf(options), expires, unique);
+    const outcome = core.store.store(this.#spaceToStore, key, value, mode, checkedFlags(optionsOf(options, ['ttl', 'flags'])?.flags), expires, unique);
     if (outcome === Outcome.done || outcome === Outcome.tooLarge) this.#outdate(key);
     this.after();
     return outcome;
@@ -293,7 +296,10 @@ export abstract class Entries {
   }
 
   #count(key: Key, options: CountOptions | number | bigint, subtracts: boolean): number | bigint | undefined {
-    const { by = 1, initial, ttl } = typeof options === 'object' ? options : { by: options };
+    const isNumber = typeof options === 'number' || typeof options === 'bigint';
+    const { by = 1, initial, ttl }: CountOptions = isNumber ? { by: options } : optionsOf(options, ['by', 'initial', 'ttl'])!;
+    const first = initial === undefined ? undefined : counter('initial', initial);
+    if (ttl !== undefined) duration(ttl);
     const { store } = this.core;
     const result = store.add(this.#space, key, counter('by', by), subtracts);
     if (typeof result === 'bigint') this.#outdate(key);
@@ -303,8 +309,7 @@ export abstract class Entries {
       throw new TypeError('the entry is not a decimal number of 64 bits; set it to one, like "0", before it counts');
     }
     if (result !== Outcome.missing) this.#check(result);
-    if (initial === undefined) return undefined;
-    const first = counter('initial', initial);
+    if (first === undefined) return undefined;
     this.#check(this.#store(key, String(first), Mode.set, { ttl }));
     return safe(first);
   }
@@ -336,18 +341,11 @@ export abstract class Entries {
   }
 }
 
-function flagsOf(options: SetOptions | undefined): number {
-  const flags = options?.flags;
-  if (flags === undefined) return 0;
-  if (Number.isInteger(flags) && flags >= 0 && flags <= FLAGS_MAX) return flags;
-  throw new RangeError(`flags are ${String(flags)}; give a number of 32 bits, 0 to ${FLAGS_MAX}`);
-}
-
 function counter(name: string, value: number | bigint): bigint {
   const isInteger = typeof value === 'bigint' || Number.isInteger(value);
   const exact = isInteger ? BigInt(value) : -1n;
-  if (exact >= 0n && exact <= COUNTER_MAX) return exact;
-  throw new RangeError(`${name} is ${String(value)}; give an integer from 0 to 2^64 - 1`);
+  if (exact >= 0n && exact <= WORD_MAX) return exact;
+  throw new RangeError(`${name} is ${shown(value)}; give an integer from 0 to 2^64 - 1`);
 }
 
 function safe(value: bigint): number | bigint {

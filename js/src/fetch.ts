@@ -3,8 +3,9 @@
 // A flight's result is stored only while the flight is current. A call that writes or deletes the key makes it outdated, so an old
 // value never replaces a newer one; callers that wait for it still receive its result.
 
+import { describe } from './bytes.js';
 import { KeyHandle, keyBytes, type Key } from './keys.js';
-import { duration, type SetOptions } from './options.js';
+import { checkedFlags, duration, optionsOf, type SetOptions } from './options.js';
 
 /** The part of an `AbortSignal` that is used here. */
 export interface Signal {
@@ -80,7 +81,21 @@ export type FetchForm<V, L> = Pick<FetchSource<V, L>, 'get' | 'encode' | 'decode
 
 /** Options and loader: the options may be missing. */
 export function fetchArguments<V, L>(rest: [Loader<V, L>] | [FetchOptions, Loader<V, L>]): [FetchOptions, Loader<V, L>] {
-  return rest.length === 1 ? [{}, rest[0]] : rest;
+  const [given, loader] = rest.length > 1 ? (rest as [FetchOptions, Loader<V, L>]) : [undefined, rest[0] as Loader<V, L>];
+  if (typeof loader !== 'function') {
+    throw new TypeError(`fetch takes a key, perhaps options, and last a function that loads the value, not ${describe(loader)}`);
+  }
+  const options = optionsOf(given, ['ttl', 'stale', 'signal', 'forceRefresh', 'status', 'flags']) ?? {};
+  const { signal, status, ttl, stale, flags } = options;
+  for (const time of [ttl, stale]) if (time !== undefined) duration(time);
+  checkedFlags(flags);
+  if (signal !== undefined && (typeof signal?.aborted !== 'boolean' || typeof signal.addEventListener !== 'function')) {
+    throw new TypeError(`signal is an AbortSignal, as an AbortController has one, not ${describe(signal)}`);
+  }
+  if (status !== undefined && (typeof status !== 'object' || status === null)) {
+    throw new TypeError(`status is an object that receives what happened, not ${describe(status)}`);
+  }
+  return [options, loader];
 }
 
 type Result = Uint8Array | undefined;
@@ -101,6 +116,8 @@ export class Flights {
   readonly #current = new Map<string, Flight>();
   /** All that have not landed, outdated ones among them. */
   readonly #all = new Set<Flight>();
+  /** Those whose loaders are being called. */
+  readonly #starting: Flight[] = [];
 
   /** Whether a flight may have to be told of a change. */
   get areSome(): boolean {
@@ -110,8 +127,7 @@ export class Flights {
   /** See `Entries.fetch`. */
   fetch<V, L>(source: FetchSource<V, L>, key: Key, options: FetchOptions, loader: Loader<V, L>): Promise<V | undefined> {
     const { signal, forceRefresh = false, status = {} } = options;
-    const stale = duration(options.stale ?? 0);
-    if (typeof loader !== 'function') throw new TypeError('fetch takes a key, options, and a function that loads the value');
+    const { stale = 0 } = options;
     if (signal?.aborted === true) throw signal.reason;
     const found = source.get(key);
     const isStale = found !== undefined && stale > 0 && source.getRemainingTTL(key) <= stale;
@@ -122,6 +138,9 @@ export class Flights {
     const running = this.#current.get(source.idOf(key));
     const servesStale = isStale && !forceRefresh;
     status.fetch = servesStale ? 'stale' : running !== undefined ? 'inflight' : found !== undefined ? 'refresh' : 'miss';
+    if (!servesStale && running !== undefined && this.#starting.includes(running)) {
+      throw new Error('the loader of this key calls fetch for the same key and would wait for itself; let it load the value');
+    }
     const flight = running ?? this.#start(source, key, found, options, loader);
     if (!servesStale) return this.#wait(flight, source, signal);
     if (running === undefined) flight.waiting++;
@@ -164,7 +183,7 @@ export class Flights {
     try {
       // The caller may use the bytes of its key for something else.
       const own = typeof key === 'string' ? key : new KeyHandle(keyBytes(key));
-      const loaded = await loader(context);
+      const loaded = await this.#called(flight, () => loader(context));
       const bytes = loaded === undefined ? undefined : source.encode(loaded);
       const isCurrent = this.#current.get(flight.id) === flight && source.idOf(own) === flight.id;
       flight.status.fetchUpdated = isCurrent && bytes !== undefined && source.store(own, bytes, options);
@@ -176,6 +195,15 @@ export class Flights {
     } finally {
       this.#all.delete(flight);
       this.#remove(flight);
+    }
+  }
+
+  #called<T>(flight: Flight, load: () => T): T {
+    this.#starting.push(flight);
+    try {
+      return load();
+    } finally {
+      this.#starting.pop();
     }
   }
 

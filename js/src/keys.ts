@@ -3,7 +3,7 @@
 // A key of the cache itself is stored as it is. In a namespace the tag and the namespace's number stand in front of it. A key of
 // bytes that begins like a tag belongs to number 0, so that no key can be mistaken for another.
 
-import { bytesOf, describe, type BytesLike } from './bytes.js';
+import { bytesOf, type BytesLike } from './bytes.js';
 import { utf8 } from './text.js';
 
 /** Longest key in bytes. */
@@ -82,10 +82,14 @@ export type Key = BytesLike | KeyHandle;
 /** The bytes of a key that is no text. */
 export function keyBytes(key: Exclude<Key, string>): Uint8Array {
   if (key instanceof KeyHandle) return key.bytes;
-  if (typeof key !== 'object' || key === null) throw new TypeError(`a key is text, bytes or a handle of cache.key(), not ${describe(key)}`);
   const bytes = bytesOf(key, 'a key');
   if (bytes.length === 0 || bytes.length > KEY_BYTES_MAX) throw wrongLength(bytes.length);
   return bytes;
+}
+
+/** Bytes that a stored key needs at most. */
+export function keyBytesMost(key: Key): number {
+  return SPACE_BYTES + (typeof key === 'string' ? 3 * Math.min(key.length, KEY_BYTES_MAX + 1) : keyBytes(key).length);
 }
 
 /** The number of the namespace of a stored key. */

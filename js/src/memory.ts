@@ -146,7 +146,7 @@ class Slab {
 
   copy(from: ArrayBuffer, at: number, length: number): Uint8Array<ArrayBuffer> {
     // A transferred buffer has no bytes.
-    if (this.#used + length > this.#bytes.length) {
+    if (this.#used + length > this.#bytes.length || this.#bytes.length === 0) {
       this.#bytes = new Uint8Array(SLAB_BYTES);
       this.#used = 0;
     }

@@ -1,7 +1,9 @@
 // Namespaces: parts of a cache with keys of their own.
 
+import { describe } from './bytes.js';
 import { Collection } from './collection.js';
 import type { Core } from './core.js';
+import { optionsOf } from './options.js';
 import type { Spaces } from './spaces.js';
 
 /** Options of `namespace`. */
@@ -10,6 +12,9 @@ export interface NamespaceOptions {
   ttl?: number | undefined;
 }
 
+/** The default time to live of these options. */
+export const ttlOf = (options: NamespaceOptions): number | undefined => optionsOf(options, ['ttl'])?.ttl;
+
 /** A part of a cache. It is cleared at once, however many entries it has; their memory is reclaimed little by little. */
 export class Namespace extends Collection {
   /** The name that it was made with. */
@@ -17,7 +22,7 @@ export class Namespace extends Collection {
 
   /** @internal */
   constructor(core: Core, spaces: Spaces, parent: string, name: string, ttl: number | undefined) {
-    if (typeof name !== 'string') throw new TypeError(`the name of a namespace is text, not a ${typeof name}`);
+    if (typeof name !== 'string') throw new TypeError(`the name of a namespace is text, not ${describe(name)}`);
     // The length in front keeps `a` in `b` apart from `ab`.
     super(core, spaces, `${parent}${name.length}:${name}`, ttl);
     this.name = name;
@@ -25,7 +30,8 @@ export class Namespace extends Collection {
 
   /** A namespace in this namespace. */
   namespace(name: string, options: NamespaceOptions = {}): Namespace {
-    return new Namespace(this.core, this.spaces, this.spaceName, name, options.ttl ?? this.defaultTtl);
+    const ttl = ttlOf(options);
+    return new Namespace(this.core, this.spaces, this.spaceName, name, ttl === undefined ? this.defaultTtl : ttl);
   }
 
   get [Symbol.toStringTag](): string {

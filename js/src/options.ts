@@ -1,5 +1,6 @@
 // The options of a cache, and their checks.
 
+import { describe, shown } from './bytes.js';
 import type { EngineModule } from './entry/modules.js';
 
 /** Why an entry left the cache by itself. */
@@ -24,7 +25,10 @@ export interface CacheOptions {
   evictions?: boolean | undefined;
   /** `false`: entries have no unique for `cas`. Saves 8 bytes an entry. */
   cas?: boolean | undefined;
-  /** Called after an entry was evicted or found to be expired, with a copy of what it held. */
+  /**
+   * Called after an entry was evicted or found to be expired, with a copy of what it held. It may use the cache; entries that leave
+   * meanwhile are reported by the next call. An error that it throws is thrown by the method that was called, whose work is done.
+   */
   onEvict?: ((key: string | Uint8Array<ArrayBuffer>, value: Uint8Array<ArrayBuffer>, reason: EvictionReason) => void) | undefined;
   /** An engine compiled by the caller (`wasmcached/store.wasm`), for runtimes that load modules themselves. */
   module?: EngineModule | undefined;
@@ -57,13 +61,14 @@ const MAX_SIZE_MIN = 64 * 1024;
 const MAX_SIZE_MAX = 2047 * MIB;
 const ENTRY_SIZE_MIN = 1024;
 const ITEMS_MAX = 0xffff_fffe;
+const FLAGS_MAX = 0xffff_ffff;
 
 /** Each option, and the names that other caches have for it. */
 const NAMES: Readonly<Record<string, readonly string[]>> = {
   maxSize: ['maxBytes', 'sizeLimit', 'size', 'memory', 'capacity'],
   maxItems: ['max', 'maxEntries', 'maxKeys', 'limit', 'lruSize'],
   maxEntrySize: ['maxItemSize', 'maxValueSize', 'sizeCalculation'],
-  ttl: ['maxAge', 'stdTTL', 'maxTTL', 'expires', 'expiration'],
+  ttl: ['maxAge', 'stdTTL', 'maxTTL', 'expires', 'expiration', 'expirationTtl', 'lifetime', 'EX', 'PX'],
   clock: ['now', 'perf'],
   evictions: ['evict'],
   cas: [],
@@ -90,8 +95,8 @@ export function checkOptions(options: CacheOptions, maxSizeDefault: number): Che
     maxEntrySize: number('maxEntrySize', entrySize, ENTRY_SIZE_MIN, Math.floor(size / 2), 'bytes'),
     ttl: duration(ttl),
     clock,
-    evictions: options.evictions !== false,
-    cas: options.cas !== false,
+    evictions: isSet('evictions', options.evictions),
+    cas: isSet('cas', options.cas),
     onEvict,
     module,
   };
@@ -99,16 +104,49 @@ export function checkOptions(options: CacheOptions, maxSizeDefault: number): Che
 
 /** A time to live in milliseconds; 0 is none. */
 export function duration(ttl: number): number {
-  if (typeof ttl !== 'number') throw new TypeError(`ttl is a number of milliseconds, not a ${typeof ttl}`);
+  if (typeof ttl !== 'number') throw new TypeError(`ttl is a number of milliseconds, not ${describe(ttl)}`);
   if (!(ttl >= 0)) throw new RangeError(`ttl is ${ttl}; give milliseconds, or 0 for no end`);
   return ttl === Infinity ? 0 : ttl;
 }
 
+/** A number of 32 bits that belongs to an entry. */
+export function checkedFlags(flags: number | undefined): number {
+  if (flags === undefined) return 0;
+  if (Number.isInteger(flags) && flags >= 0 && flags <= FLAGS_MAX) return flags;
+  throw new RangeError(`flags are ${shown(flags)}; give a number of 32 bits, 0 to ${FLAGS_MAX}`);
+}
+
 function number(name: string, value: number, least: number, most: number, unit: string): number {
-  if (typeof value !== 'number') throw new TypeError(`${name} is a number of ${unit}, not a ${typeof value}`);
+  if (typeof value !== 'number') throw new TypeError(`${name} is a number of ${unit}, not ${describe(value)}`);
   if (value === Infinity && name === 'maxItems') return most;
   if (!(value >= least && value <= most)) throw new RangeError(`${name} is ${value}; give ${least} to ${most} ${unit}`);
   return Math.floor(value);
+}
+
+/** A switch that is on unless it is `false`. */
+function isSet(name: string, value: boolean | undefined): boolean {
+  if (value !== undefined && typeof value !== 'boolean') throw new TypeError(`${name} is true or false, not ${describe(value)}`);
+  return value !== false;
+}
+
+/** The options of a method, which has only these: an unknown one is refused, because it would be ignored in silence. */
+export function optionsOf<O extends object>(options: O | undefined, names: readonly (keyof O & string)[]): O | undefined {
+  if (options === undefined) return undefined;
+  let isEmpty = true;
+  if (typeof options === 'object') {
+    for (const name in options) {
+      isEmpty = false;
+      if ((names as readonly string[]).includes(name) || options[name] === undefined) continue;
+      const meant = names.find((known) => NAMES[known]?.includes(name) || known.toLowerCase() === name.toLowerCase());
+      const advice = meant === undefined ? `the options are ${names.join(', ')}` : `use \`${meant}\``;
+      throw new TypeError(`there is no option \`${name}\` here; ${advice}`);
+    }
+  }
+  // A map or a date is an object without names.
+  if (isEmpty && Object.prototype.toString.call(options) !== '[object Object]') {
+    throw new TypeError(`options are an object like { ${names[0]} }, not ${describe(options)}`);
+  }
+  return options;
 }
 
 function refuseUnknown(options: object): void {

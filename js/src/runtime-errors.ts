@@ -71,3 +71,13 @@ export function explained<T>(work: () => T): T {
     throw explain(thrown);
   }
 }
+
+/**
+ * Whether WebAssembly itself failed, in this or another realm. Where the stack ends in the middle of a call, the instance is as
+ * broken as by a trap.
+ */
+export function isTrap(thrown: unknown): boolean {
+  if (Object.prototype.toString.call(thrown) !== '[object Error]') return false;
+  const { name, message } = thrown as Error;
+  return name === 'RuntimeError' || /unreachable|out of bounds|call stack|too much recursion/.test(message);
+}

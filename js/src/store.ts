@@ -2,13 +2,13 @@
 //
 // No view on that memory leaves this file but for `use`: any call may grow the memory, which detaches the views.
 
-import { bytesOf, describe, hasLoneSurrogate, type BytesLike } from './bytes.js';
+import { bytesOf, refuseIllFormed, type BytesLike } from './bytes.js';
 import { Mode, Outcome, SCAN_END, SEED_WORDS, Word, type EngineExports } from './engine.js';
-import { HELD_BYTES_MAX, keyBytes, KEY_BYTES_MAX, KeyHandle, ROOT, SPACE_BYTES, SPACE_TAG, wrongLength, type Key } from './keys.js';
+import { HELD_BYTES_MAX, keyBytes, keyBytesMost, KEY_BYTES_MAX, KeyHandle, ROOT, SPACE_BYTES, SPACE_TAG, wrongLength, type Key } from './keys.js';
 import { Views } from './memory.js';
-import { counterOf, halves } from './number.js';
+import { halves, sumOf } from './number.js';
 import { parseDepartures, recordOf, type Departed } from './records.js';
-import { explain } from './runtime-errors.js';
+import { explain, isTrap } from './runtime-errors.js';
 
 /** The arguments that create an instance. */
 export interface StoreOptions {
@@ -94,6 +94,8 @@ export class Store {
   /** Reads that the engine counted as hits, and whose entry had expired. */
   #expiredHits = 0;
   #isRetired = false;
+  /** The memory, while `use` shows a part of it; longer after an error, which costs only time. */
+  #lent: ArrayBuffer | undefined;
   #changes = 0;
 
   /** Throws a `RangeError` if the runtime does not grant the memory. */
@@ -171,7 +173,12 @@ export class Store {
   /** Calls `work` with a view of the key's value. */
   use<T>(space: number, key: Key, work: (view: Uint8Array) => T): T | undefined {
     const length = this.#find(space, key);
-    return length < 0 ? undefined : work(this.#views.view(this.#word(Word.valueAt), length));
+    if (length < 0) return undefined;
+    const outer = this.#lent;
+    this.#lent = this.#views.bytes.buffer;
+    const result = work(this.#views.view(this.#word(Word.valueAt), length));
+    this.#lent = outer;
+    return result;
   }
 
   /** Everything that is known of a key; a use of the entry if `isUse`. */
@@ -204,10 +211,11 @@ export class Store {
         this.#setWide(Word.unique, unique);
         outcome = this.#exports.compare_and_set(keyLength, valueLength, mode, flags, expires);
       }
+      this.#views.refresh();
     } catch (error) {
-      throw this.#fail(error);
+      this.#isRetired = true;
+      throw this.#failure(error);
     }
-    this.#views.refresh();
     return outcome;
   }
 
@@ -245,10 +253,8 @@ export class Store {
   #addLong(space: number, key: Key, delta: bigint, subtracts: boolean): bigint | number {
     const found = this.read(space, key, true);
     if (found === undefined) return Outcome.missing;
-    const old = counterOf(found.value);
-    if (old === undefined) return Outcome.nonNumeric;
-    const rest = old > delta ? old - delta : 0n;
-    const sum = subtracts ? rest : BigInt.asUintN(64, old + delta);
+    const sum = sumOf(found.value, delta, subtracts);
+    if (sum === undefined) return Outcome.nonNumeric;
     // Blanks pad a shorter number, as memcached has it.
     const outcome = this.store(space, key, String(sum).padEnd(found.value.length), Mode.set, found.flags, found.expires);
     return outcome === Outcome.done ? sum : outcome;
@@ -294,7 +300,7 @@ export class Store {
       const done = this.#call(() => this.#exports.set_many(wanted)) >>> 0;
       return done === wanted ? Outcome.done : this.#word(Word.number);
     };
-    for (const [key, value] of entries) {
+    const put = (key: Key, value: BytesLike): number => {
       const ready = this.#ready(value);
       const bytes = keyBytesMost(key) + ready.length * (typeof ready === 'string' ? 3 : 1) + ROW_BYTES + WORD_BYTES;
       if (at + bytes > this.#windowAt + this.#windowBytes) {
@@ -303,10 +309,9 @@ export class Store {
       }
       if (at + bytes > this.#windowAt + this.#windowBytes) {
         const outcome = this.store(space, key, value, Mode.set, flags, expires);
-        if (outcome !== Outcome.done) return outcome;
         // The window may have moved.
         at = this.#windowAt - WORD_BYTES;
-        continue;
+        return outcome;
       }
       const keyLength = this.#writeKey(space, key, at + ROW_BYTES);
       const valueLength = this.#putValue(ready, at + ROW_BYTES + keyLength);
@@ -316,6 +321,17 @@ export class Store {
       this.#putWord(at + 3 * WORD_BYTES, keyLength);
       at += ROW_BYTES + keyLength + valueLength;
       count++;
+      return Outcome.done;
+    };
+    try {
+      for (const [key, value] of entries) {
+        const outcome = put(key, value);
+        if (outcome !== Outcome.done) return outcome;
+      }
+    } catch (error) {
+      // Those in front of one that is refused are stored.
+      if (!this.#isRetired) flush();
+      throw error;
     }
     return flush();
   }
@@ -373,14 +389,13 @@ export class Store {
 
   /** Entries that were evicted or found to be expired since the last call. */
   departures(): Departed[] {
-    const bytes = this.#exports.departures() >>> 0;
-    this.#views.refresh();
+    const bytes = this.#call(() => this.#exports.departures()) >>> 0;
     return bytes === 0 ? [] : parseDepartures(this.#views.copyOf(this.#word(Word.recordsAt), bytes));
   }
 
   /** The counts. */
   summary(): StoreSummary {
-    this.#exports.summarize();
+    this.#call(() => this.#exports.summarize());
     const count = (number: number): number => Number(this.#wide(Word.summary + 2 * number));
     const [hits, misses] = [count(2) - this.#expiredHits, count(3) + this.#expiredHits];
     return {
@@ -400,10 +415,11 @@ export class Store {
     let length;
     try {
       length = find(keyLength) | 0;
+      this.#views.refresh();
     } catch (error) {
-      throw this.#fail(error);
+      this.#isRetired = true;
+      throw this.#failure(error);
     }
-    this.#views.refresh();
     return length >= 0 && this.#word(Word.expiry) !== 0 && this.#isOver() ? this.#expire(keyLength, find) : length;
   }
 
@@ -437,10 +453,7 @@ export class Store {
 
   /** Removes the old value, which would be stale. */
   #refuse(space: number, key: Key, mode: number): number {
-    if (mode === Mode.set) {
-      const keyLength = this.#putKey(space, key, 0);
-      this.#call(() => this.#exports.refuse(keyLength));
-    }
+    if (mode === Mode.set) this.#change(space, key, (length) => (this.#exports.refuse(length), Outcome.done));
     return Outcome.tooLarge;
   }
 
@@ -545,13 +558,12 @@ export class Store {
   /** A value whose bytes are known, or text short enough to be encoded in the window. */
   #ready(value: BytesLike): Value {
     if (typeof value !== 'string') {
-      if (typeof value !== 'object' || value === null) {
-        throw new TypeError(`a value is text or bytes, not ${describe(value)}; use cache.as('json') for other values`);
-      }
-      return bytesOf(value, 'a value');
+      const bytes = bytesOf(value, 'a value');
+      // The engine may move what `use` shows before it stores it.
+      return this.#lent !== undefined && bytes.buffer === this.#lent ? bytes.slice() : bytes;
     }
     if (3 * value.length <= WINDOW_BYTES_KEPT / 2) return value;
-    // Text with too many code units has too many bytes as well, so it is not encoded.
+    // Text with too many code units has too many bytes as well.
     return value.length > this.#itemBytesMax ? new Uint8Array(this.#itemBytesMax + 1) : bytesOf(value, 'a value');
   }
 
@@ -571,30 +583,16 @@ export class Store {
       this.#views.refresh();
       return result;
     } catch (error) {
-      throw this.#fail(error);
+      this.#isRetired = true;
+      throw this.#failure(error);
     }
   }
 
-  #fail(error: unknown): unknown {
-    const explained = explain(error);
+  /** The error to throw. The instance is retired already: where the stack ends, this call may fail as well. */
+  #failure(error: unknown): unknown {
     // An error of a caller's function or of the runtime leaves the engine whole; a trap does not.
-    if (!(Object.prototype.toString.call(error) === '[object Error]' && isTrap(error))) return explained;
-    this.retire();
+    this.#isRetired = isTrap(error);
+    if (!this.#isRetired) return explain(error);
     return new Error(`the cache's engine failed and is replaced by an empty one: ${(error as Error).message}`, { cause: error });
   }
-}
-
-/** Whether WebAssembly itself failed, in this or another realm. */
-function isTrap(error: unknown): boolean {
-  return (error as Error).name === 'RuntimeError' || /unreachable|out of bounds/.test((error as Error).message);
-}
-
-/** Bytes that a key needs at most. */
-function keyBytesMost(key: Key): number {
-  return SPACE_BYTES + (typeof key === 'string' ? 3 * Math.min(key.length, KEY_BYTES_MAX + 1) : keyBytes(key).length);
-}
-
-function refuseIllFormed(text: string, name: string): void {
-  if (!hasLoneSurrogate(text)) return;
-  throw new TypeError(`${name} has half of a surrogate pair, which UTF-8 cannot express; use well-formed text or bytes`);
 }

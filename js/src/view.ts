@@ -1,5 +1,6 @@
 // A typed view of a cache or a namespace: the same entries, with values that a codec makes of their bytes.
 
+import { functionOf, pairsOf } from './arguments.js';
 import { bytesOf, type BytesLike } from './bytes.js';
 import type { CheckedCodec } from './codec.js';
 import type { Collection, ScanOptions, ScanResult } from './collection.js';
@@ -57,7 +58,7 @@ export class CacheView<V> {
 
   /** Stores several values; none if one of them cannot be encoded. */
   setMany(entries: Iterable<readonly [Key, V]>, options?: SetOptions): this {
-    this.#entries.setMany(Array.from(entries, ([key, value]) => [key, this.#codec.encode(value)] as const), options);
+    this.#entries.setMany(pairsOf('setMany', entries).map(([key, value]) => [key, this.#codec.encode(value)] as const), options);
     return this;
   }
 
@@ -119,7 +120,7 @@ export class CacheView<V> {
   }
 
   /** A key whose bytes are made once. */
-  key(key: BytesLike): KeyHandle {
+  key(key: Key): KeyHandle {
     return this.#entries.key(key);
   }
 
@@ -154,6 +155,7 @@ export class CacheView<V> {
 
   /** Calls `work` with each value and key. */
   forEach(work: (value: V, key: string | Uint8Array, view: this) => void): void {
+    functionOf('forEach', work, 'a value and a key');
     for (const [key, value] of this.entries()) work(value, key, this);
   }
 
