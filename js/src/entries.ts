@@ -105,7 +105,7 @@ export abstract class Entries {
   /** A key whose bytes are made once, for keys that are used again and again. */
   key(key: Key): KeyHandle {
     this.core.check();
-    return key instanceof KeyHandle ? key : new KeyHandle(key);
+    return new KeyHandle(key);
   }
 
   /**

@@ -34,8 +34,8 @@ export class KeyHandle {
   /** The bytes. They must not change. */
   readonly bytes: Uint8Array;
 
-  constructor(key: BytesLike) {
-    const bytes = new Uint8Array(bytesOf(key, 'a key'));
+  constructor(key: Key) {
+    const bytes = new Uint8Array(key instanceof KeyHandle ? key.bytes : bytesOf(key, 'a key'));
     if (bytes.length === 0 || bytes.length > KEY_BYTES_MAX) throw wrongLength(bytes.length);
     const held = new Int32Array(HELD_BYTES_MAX / 4);
     new Uint8Array(held.buffer).set(bytes.subarray(0, HELD_BYTES_MAX));

@@ -199,10 +199,11 @@ export class Store {
     const ready = this.#ready(value);
     this.#changes++;
     this.#canExpire ||= expires !== 0;
-    if (expires !== 0 || --this.#storesLeft <= 0 || (this.#canExpire && (mode !== Mode.set || unique !== undefined))) this.#tick();
     if (ready.length > this.#itemBytesMax) return this.#refuse(space, key, mode);
     const keyLength = this.#putKey(space, key, ready.length * (typeof ready === 'string' ? 3 : 1));
     const valueLength = this.#putValue(ready, this.#windowAt + keyLength);
+    // Key and value are in the window by now: upkeep may move the bytes that `use` shows.
+    if (expires !== 0 || --this.#storesLeft <= 0 || (this.#canExpire && (mode !== Mode.set || unique !== undefined))) this.#tick();
     let outcome;
     try {
       if (unique === undefined) {
@@ -227,21 +228,18 @@ export class Store {
   /** Removes the key; returns whether it had a value. */
   delete(space: number, key: Key): boolean {
     this.#changes++;
-    this.#tickIfNeeded();
     return this.#change(space, key, this.#exports.remove) === Outcome.done;
   }
 
   /** Gives the key a new expiry; returns whether it had a value. */
   touch(space: number, key: Key, expires: number): boolean {
     this.#canExpire ||= expires !== 0;
-    this.#tickIfNeeded();
     return this.#change(space, key, (length) => this.#exports.touch(length, expires)) === Outcome.done;
   }
 
   /** Adds to a number, or subtracts; the number, or an {@link Outcome} that says why not. */
   add(space: number, key: Key, delta: bigint, subtracts: boolean): bigint | number {
     this.#changes++;
-    this.#tickIfNeeded();
     if (this.#putKey(space, key, 0) > SHORT_KEY_BYTES_MAX) return this.#addLong(space, key, delta, subtracts);
     const [low, high] = halves(delta);
     const add = (length: number): number => this.#exports.add(length, low, high, subtracts ? 1 : 0);
@@ -290,13 +288,15 @@ export class Store {
   setMany(space: number, entries: Iterable<readonly [Key, BytesLike]>, flags: number, expires: number): number {
     this.#changes++;
     this.#canExpire ||= expires !== 0;
-    this.#tick();
+    // The window may grow, which takes away the bytes that `use` shows.
+    const given = this.#lent === undefined ? entries : Array.from(entries, ([key, value]) => [new KeyHandle(key), this.#ready(value)] as const);
     this.#reserve(WINDOW_BYTES_KEPT - WORD_BYTES);
     let [at, count] = [this.#windowAt - WORD_BYTES, 0];
     const flush = (): number => {
       const wanted = count;
       [at, count] = [this.#windowAt - WORD_BYTES, 0];
       if (wanted === 0) return Outcome.done;
+      this.#tick();
       const done = this.#call(() => this.#exports.set_many(wanted)) >>> 0;
       return done === wanted ? Outcome.done : this.#word(Word.number);
     };
@@ -324,7 +324,7 @@ export class Store {
       return Outcome.done;
     };
     try {
-      for (const [key, value] of entries) {
+      for (const [key, value] of given) {
         const outcome = put(key, value);
         if (outcome !== Outcome.done) return outcome;
       }
@@ -353,11 +353,11 @@ export class Store {
   /** Removes several keys, in one crossing for each 256; returns how many had a value. */
   deleteMany(space: number, keys: readonly Key[]): number {
     this.#changes++;
-    this.#tick();
     let removed = 0;
     for (let from = 0; from < keys.length; from += MANY_KEYS) {
       const end = Math.min(from + MANY_KEYS, keys.length);
       this.#putKeys(space, keys, from, end);
+      this.#tick();
       removed += this.#call(() => this.#exports.remove_many(end - from)) >>> 0;
     }
     return removed;
@@ -365,9 +365,9 @@ export class Store {
 
   /** A page of the entries whose stored keys begin with `prefix`. Bounded: a page may have fewer entries, even none. */
   scan(cursor: number, prefix: Uint8Array, count: number, withValues: boolean): ScanPage {
-    this.#tick();
     this.#reserve(prefix.length);
     this.#views.bytes.set(prefix, this.#windowAt);
+    this.#tick();
     const [low, high] = [cursor >>> 0, Math.floor(cursor / SCAN_END)];
     const found = this.#call(() => this.#exports.scan(low, high, prefix.length, count, withValues ? 1 : 0)) >>> 0;
     const records = this.#views.copyOf(this.#word(Word.recordsAt), this.#word(Word.recordsBytes));
@@ -436,11 +436,6 @@ export class Store {
     return MISSING;
   }
 
-  /** An expired entry is none, so the time matters once entries can expire. */
-  #tickIfNeeded(): void {
-    if (this.#canExpire) this.#tick();
-  }
-
   #tick(): void {
     this.#storesLeft = STORES_PER_TICK;
     this.#call(() => this.#exports.tick(this.#now()));
@@ -448,6 +443,8 @@ export class Store {
 
   #change(space: number, key: Key, work: (keyLength: number) => number): number {
     const keyLength = this.#putKey(space, key, 0);
+    // An expired entry is none, so the time matters once entries can expire.
+    if (this.#canExpire) this.#tick();
     return this.#call(() => work(keyLength));
   }
 
