@@ -151,6 +151,7 @@ export abstract class Entries {
 
   /** Stores the value if the entry was not written since {@link Entries.gets} returned this `cas`. */
   cas(key: Key, value: BytesLike, cas: bigint, options?: SetOptions): 'stored' | 'exists' | 'missing' {
+    if (!this.core.options.cas) throw new Error('this cache was made with `cas: false`, so no cas can match; make it without that option');
     if (typeof cas !== 'bigint') throw new TypeError(`cas is the bigint that gets() returned, not ${describe(cas)}`);
     if (cas < 0n || cas > WORD_MAX) throw new RangeError(`cas is ${shown(cas)}; pass the one that gets() returned`);
     const outcome = this.#store(key, value, Mode.set, options, cas);

@@ -1,10 +1,38 @@
 // The table of the README beside lru-cache: each test shows what both do.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
 import { LRUCache } from 'lru-cache';
 import { Cache } from 'wasmcached';
+
+const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
+/** The text of a section of the README, up to the next of its rank. */
+const section = (title) => new RegExp(`^## ${title}$(.*?)^## `, 'ms').exec(readme)[1];
+/** Words that stand as code in a text, also as calls. */
+const code = (text) => new Set([...text.matchAll(/`([^`]+)`/g)].flatMap(([, words]) => words.match(/\w+/g) ?? []));
+
+/** The public methods and properties of a class. */
+function members(Type, internal) {
+  const names = new Set();
+  for (let at = Type.prototype; at !== Object.prototype; at = Object.getPrototypeOf(at)) {
+    for (const name of Reflect.ownKeys(at)) if (typeof name === 'string' && name !== 'constructor' && !internal.includes(name)) names.add(name);
+  }
+  return [...names];
+}
+
+test('the table has every method of both', () => {
+  const named = code(section('Beside lru-cache, Keyv and a Map'));
+  const internal = ['after', 'clearAll', 'defaultTtl', 'fetchAs', 'space', 'spaceName'];
+  const missing = (Type) => members(Type, internal).filter((name) => !named.has(name));
+  assert.deepEqual(missing(Cache), []);
+  assert.deepEqual(missing(LRUCache), []);
+  const keyv = ['get', 'getMany', 'set', 'setMany', 'delete', 'deleteMany', 'has', 'hasMany', 'clear', 'iterator', 'disconnect'];
+  assert.deepEqual(keyv.filter((name) => !named.has(name)), []);
+  const described = code(section('`Cache`'));
+  assert.deepEqual(members(Cache, internal).filter((name) => !described.has(name)), []);
+});
 
 const bytes = (...numbers) => new Uint8Array(numbers);
 

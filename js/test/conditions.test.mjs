@@ -72,5 +72,7 @@ test('flags are numbers of 32 bits', () => {
 test('without uniques there is no cas', () => {
   const cache = new Cache({ cas: false }).set('a', '1');
   assert.equal(cache.gets('a').cas, 0n);
-  assert.equal(cache.cas('a', '2', 0n), 'exists');
+  // The answer `exists` would let a program read and try again for ever.
+  assert.throws(() => cache.cas('a', '2', 0n), /this cache was made with `cas: false`, so no cas can match/);
+  assert.equal(cache.getText('a'), '1');
 });
