@@ -10,7 +10,7 @@
 import { crc32 } from './checksum.js';
 import { TICK_MS, type Core } from './core.js';
 import { Mode, Outcome } from './engine.js';
-import { ROOT, SPACE_BYTES, SPACE_TAG } from './keys.js';
+import { KEY_BYTES_MAX, ROOT, SPACE_BYTES, SPACE_TAG } from './keys.js';
 import { RECORD_HEAD_BYTES } from './records.js';
 import { rawPages } from './scan.js';
 import { prefixOf, type Spaces } from './spaces.js';
@@ -82,7 +82,11 @@ export class Loading {
   readonly #core: Core;
   readonly #spaces: Spaces;
   readonly #own: string;
-  /** Bytes that are no whole frame yet. */
+  /** Bytes that are no whole frame yet, as they came. They are joined once there are enough of them. */
+  #parts: Uint8Array[] = [];
+  #partBytes = 0;
+  #enoughBytes = 0;
+  /** Bytes that are being read. */
   #rest: Uint8Array = new Uint8Array(0);
   /** Bytes in front of them. */
   #at = 0;
@@ -99,18 +103,22 @@ export class Loading {
 
   /** The contents of the frames of entries that are complete with these bytes, checked one after the other. */
   *frames(bytes: Uint8Array): Generator<Uint8Array, void, undefined> {
-    this.#rest = this.#rest.length === 0 ? bytes : joined([this.#rest, bytes]);
+    this.#partBytes += bytes.length;
+    if (this.#partBytes < this.#enoughBytes) return void this.#parts.push(bytes.slice());
+    this.#rest = this.#parts.length === 0 ? bytes : joined([...this.#parts, bytes]);
     const isReady = this.#at > 0 || this.#readHead();
     for (let content = isReady ? this.#next() : undefined; content !== undefined; content = this.#next()) {
       if (content.length > 0) yield content;
     }
     // The rest may be bytes of the caller's, who may use them for something else.
-    this.#rest = this.#rest.slice();
+    this.#parts = [this.#rest.slice()];
+    this.#partBytes = this.#rest.length;
+    this.#enoughBytes = this.#at > 0 && this.#rest.length >= FRAME_HEAD_BYTES ? FRAME_HEAD_BYTES + word(this.#rest, 4) : 0;
   }
 
   /** Throws if the snapshot is not complete. */
   end(): void {
-    if (!this.#isEnded) throw this.#damaged(this.#at + this.#rest.length, 'it ends here, and the rest is missing');
+    if (!this.#isEnded) throw this.#damaged(this.#at + this.#partBytes, 'it ends here, and the rest is missing');
   }
 
   /** Stores the entries of a frame. */
@@ -211,7 +219,8 @@ export class Loading {
     let end = TIME_BYTES;
     for (const record of recordsOf(content, TIME_BYTES)) {
       end = record.end;
-      if (end > content.length || record.valueAt <= record.keyAt || typeof this.#names.get(record.space) !== 'string') {
+      const isKey = record.valueAt > record.keyAt && record.valueAt <= record.keyAt + KEY_BYTES_MAX;
+      if (end > content.length || !isKey || typeof this.#names.get(record.space) !== 'string') {
         throw this.#damaged(this.#at, 'an entry is not whole');
       }
       this.#entries++;

@@ -187,6 +187,15 @@ suite('in pieces', () => {
     for (let j = 0; j < 20_000; j++) assert.equal(copy.getText(`stay${j}`), String(j));
   });
 
+  test('a large value in small pieces is not joined anew with each of them', async () => {
+    const value = new Uint8Array(40_000_000).fill(7);
+    const options = { maxSize: 256 * 1024 * 1024, maxEntrySize: 100_000_000 };
+    const snapshot = new Cache(options).set('large', value).set('small', '1').dump();
+    const copy = new Cache(options);
+    assert.deepEqual(await copy.loadChunks(pieces(snapshot, 1000)), { loaded: 2, skipped: 0 });
+    assert.equal(Buffer.compare(copy.get('large'), value), 0);
+  });
+
   test('those before a damaged one are loaded', async () => {
     const whole = furnished().dump();
     whole[whole.length - 30] ^= 1;
