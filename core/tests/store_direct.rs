@@ -65,7 +65,7 @@ fn eviction_to_a_number_of_items_is_exact() {
             if number % 3 == 0 {
                 assert!(store.get(SEED.hash(&key), &key, 1).is_some());
             }
-            store.evict_to(most, 1);
+            store.evict_to(most, (SEED.hash(&key), &key), 1);
             assert_eq!(store.items(), most.min(number + 1));
         }
         store.check();
@@ -83,7 +83,7 @@ fn unused_items_go_before_used_ones() {
         let key = name(number);
         assert!(store.get(SEED.hash(&key), &key, 1).is_some());
     }
-    store.evict_to(500, 1);
+    store.evict_to(500, (0, b""), 1);
     let used = (0..1000).step_by(2).filter(|&number| store.peek(SEED.hash(&name(number)), &name(number), 1).is_some());
     // Only so many bytes are reinserted for the bytes that become free.
     assert!(used.count() > 400);
@@ -96,7 +96,7 @@ fn without_evictions_nothing_is_evicted_to_a_number() {
     for number in 0..10 {
         set(&mut store, &name(number), b"x", Expiry::NEVER, 1);
     }
-    store.evict_to(5, 1);
+    store.evict_to(5, (0, b""), 1);
     assert_eq!(store.items(), 10);
 }
 
@@ -185,7 +185,8 @@ fn each_entry_that_leaves_by_itself_is_recorded_once() {
     let by = |reason: Departure| left.values().filter(|&&found| found == reason as u8).count() as u64;
     let summary = store.summary();
     assert_eq!(by(Departure::Evicted), summary.evictions);
-    assert!(by(Departure::Expired) > 0, "nothing expired, so this tests less than it should");
+    assert_eq!(by(Departure::Expired), summary.expirations);
+    assert!(summary.expirations > 0, "nothing expired, so this tests less than it should");
     assert_eq!(left.len() + store.items() as usize, 5000);
     for key in stored.keys() {
         // The clock stands, so what has not left is there.

@@ -93,9 +93,16 @@ impl Store {
         EntryView { found, expiry: item.expiry(&self.pool) }
     }
 
-    /// Evicts entries, in the order of eviction, until there are at most `items_max`.
-    pub fn evict_to(&mut self, items_max: u32, now: Seconds) {
+    /// Evicts entries, in the order of eviction, until there are at most `items_max`. The entry of `kept` stays if there may be
+    /// one at all: it was stored just now.
+    pub fn evict_to(&mut self, items_max: u32, kept: (u64, &[u8]), now: Seconds) {
+        if items_max > 0
+            && let Some(hit) = self.lookup(kept.0, kept.1, now)
+        {
+            self.evictor.pin(hit.item.location);
+        }
         while self.index.items() > items_max && self.evict_next(now) {}
+        self.evictor.unpin();
     }
 
     /// Calls `visit` with the key and the live entries from `cursor` on, bucket by bucket, until its results sum up to `count` or
@@ -133,7 +140,7 @@ impl Store {
             misses: totals.get_misses,
             stores: totals.total_items,
             evictions: totals.evictions,
-            expirations: totals.get_expired + totals.reclaimed,
+            expirations: totals.get_expired + totals.reclaimed + totals.crawler_reclaimed,
         }
     }
 }

@@ -27,6 +27,8 @@ const PROBATION_DENOMINATOR_MIN: u64 = 2;
 /// Bytes by which the share of probation changes for a byte that was evicted too early. A lower rate notices a change
 /// of the hot keys too late; a higher rate makes small pools follow chance.
 const LEARNING_RATE: u64 = 4;
+/// Segments whose live bytes an eviction counts where items are evicted one by one.
+const SEGMENTS_PER_EVICTION: u32 = 8;
 /// Fraction of a part in which items are young: written again, they keep their place.
 const YOUNG_DENOMINATOR: u64 = 4;
 
@@ -43,7 +45,11 @@ pub(super) struct Evictor {
     only_moves: bool,
     /// Whether a walk has one item.
     is_single: bool,
-    /// Such a walk has stopped, so the item that is evicted next is known.
+    /// Live bytes of each part when they were counted, for such walks.
+    live_bytes: [u64; 2],
+    /// Evictions until they are counted again.
+    live_evictions: u32,
+    /// A walk that only moves has stopped, so the item that is evicted next is known.
     is_clean: bool,
     /// Target size of probation.
     probation_bytes: u64,
@@ -68,6 +74,8 @@ impl Evictor {
             reinserts: true,
             only_moves: false,
             is_single: false,
+            live_bytes: [0; 2],
+            live_evictions: 0,
             is_clean: false,
             probation_bytes: 0,
             young_from: [0; 2],
@@ -96,9 +104,9 @@ impl Evictor {
         self.pinned == location
     }
 
-    /// Whether a walk that meets the pinned item moves it.
-    pub(super) fn may_move_pinned(&self) -> bool {
-        !self.has_moved_pinned
+    /// Whether a walk that meets the pinned item moves it. A walk with one item passes over it: no segment needs to become free.
+    pub(super) fn moves_pinned(&self) -> bool {
+        !self.has_moved_pinned && !self.is_single
     }
 
     /// Follows an item that has moved.
@@ -182,8 +190,9 @@ impl Store {
 
     /// Walks over the next item in the order of eviction, and evicts it if it is its turn. False if there is none.
     pub(super) fn evict_next(&mut self, now: Seconds) -> bool {
+        self.count_live_bytes();
         self.evictor.is_single = true;
-        let is_walked = self.config.evictions && self.evict_batch(false, now).is_some();
+        let is_walked = self.config.evictions && self.evict_batch(true, now).is_some();
         self.evictor.is_single = false;
         is_walked
     }
@@ -307,7 +316,7 @@ impl Store {
             }
         }
         let (rank, list, mut victim) = oldest?;
-        if !has_closed {
+        if !has_closed && !self.evictor.is_single {
             // Only a closed segment becomes free.
             self.log.close_segment(&mut self.pool, victim.segment);
             victim.sequence = self.pool.segment(victim.segment).sequence();
@@ -356,8 +365,35 @@ impl Store {
         Some((age, victim))
     }
 
+    /// Counts the live bytes of both parts, so often that each eviction pays for a few segments.
+    fn count_live_bytes(&mut self) {
+        if self.evictor.live_evictions > 0 {
+            self.evictor.live_evictions -= 1;
+            return;
+        }
+        let mut segments = 0;
+        self.evictor.live_bytes = [0; 2];
+        for list in self.log.lists() {
+            let mut next = self.log.oldest(list);
+            while next != SegmentId::NONE {
+                let segment = self.pool.segment(next);
+                self.evictor.live_bytes[list.part() as usize] += u64::from(segment.live.bytes());
+                (next, segments) = (segment.next, segments + 1);
+            }
+        }
+        self.evictor.live_evictions = segments / SEGMENTS_PER_EVICTION;
+    }
+
     /// Whether probation is above its target size.
     fn is_probation_large(&self) -> bool {
+        if self.evictor.is_single {
+            // Where the number of items is the limit, most bytes of a segment may be dead.
+            let [main, probation] = self.evictor.live_bytes;
+            let all = main + probation;
+            let least = all / u64::from(PROBATION_DENOMINATOR_MAX);
+            let wanted = self.evictor.probation_bytes.clamp(least, all / PROBATION_DENOMINATOR_MIN);
+            return probation > wanted;
+        }
         let segments = |part| -> u32 {
             self.log.lists().filter(|list| list.part() == part).map(|list| self.log.segments(list)).sum()
         };

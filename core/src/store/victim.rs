@@ -116,7 +116,7 @@ impl Store {
             Mode::Evict => {
                 let is_pinned = self.evictor.is_pinned(hit.item.location);
                 let course = match is_pinned {
-                    true if self.evictor.may_move_pinned() => Course::Moves(End::of(List::of(Part::Main, expiry, now))),
+                    true if self.evictor.moves_pinned() => Course::Moves(End::of(List::of(Part::Main, expiry, now))),
                     true => Course::Stays,
                     false => self.course(&hit.item, used, expiry, now),
                 };

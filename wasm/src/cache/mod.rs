@@ -198,9 +198,10 @@ impl Cache {
         let value = end.checked_add(value_bytes as usize).and_then(|end| window.get(begin..end));
         let (Some(key), Some(value)) = (place.name(window, long_name), value) else { return Outcome::Refused };
         let operation = Operation::Store { mode, flags, expiry, compare, options: StoreOptions::default(), value };
-        let outcome = outcome_of(&store.change(&Command { hash: seeds[0].hash(key), key, operation }, *now));
+        let hash = seeds[0].hash(key);
+        let outcome = outcome_of(&store.change(&Command { hash, key, operation }, *now));
         if store.items() > self.items_max {
-            store.evict_to(self.items_max, *now);
+            store.evict_to(self.items_max, (hash, key), *now);
         }
         outcome
     }
