@@ -41,6 +41,7 @@ const TOOLS = {
   'typescript5.9': { typescript: '5.9' },
   typescript7: { typescript: '7' },
   electron: { electron: '45' },
+  adapters: { keyv: '6', keyv5: 'npm:keyv@5', 'cache-manager': '7', cacheable: '2', unstorage: '1' },
   browsers: { 'puppeteer-core': '25' },
 };
 

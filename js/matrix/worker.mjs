@@ -2,6 +2,7 @@
 
 import { cpSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { build } from 'esbuild';
 import { IMPORTS, PROBE } from './probe.mjs';
 import { output } from './process.mjs';
 import { pathOfNode, tool } from './tools.mjs';
@@ -32,6 +33,14 @@ export async function answerOfWorker(folder, script) {
     cpSync(join(folder, 'node_modules/wasmcached/dist', basename(engine)), engine);
   }
   return answerOfModules(folder, [{ type: 'ESModule', path: script }, ...engines.map((path) => ({ type: 'CompiledWasm', path }))]);
+}
+
+/** Bundles a worker of the folder as wrangler does, engines left outside, and runs it; returns its answer. */
+export async function answerOfBundle(folder, name) {
+  const outfile = join(folder, 'bundle', name);
+  const conditions = ['workerd', 'worker', 'browser'];
+  await build({ entryPoints: [join(folder, name)], outfile, bundle: true, format: 'esm', conditions, external: ['*.wasm'], logLevel: 'error' });
+  return answerOfWorker(folder, outfile);
 }
 
 /** Runs the package's own files, without a bundler: as ES modules, or as CommonJS. */

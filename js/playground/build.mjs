@@ -8,24 +8,24 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
+import { optimize, writeGlue } from '../scripts/engines.mjs';
 
 const root = dirname(fileURLToPath(import.meta.url));
 const js = join(root, '..');
 const input = resolve(process.argv[2] ?? join(js, '../target/js-playground'));
 const output = join(js, '../target/playground');
 const generated = join(root, 'generated');
-const features = ['bulk-memory', 'nontrapping-float-to-int', 'sign-ext', 'mutable-globals', 'multivalue'];
-features.push('reference-types', 'simd');
 
 if (!existsSync(join(input, 'engine_bg.wasm'))) {
   console.error(`no engine in ${input}; run \`cargo xtask playground\``);
   process.exit(1);
 }
 for (const folder of [generated, output]) mkdirSync(folder, { recursive: true });
-const base64 = optimized(join(input, 'engine_bg.wasm')).toString('base64');
+optimize(join(input, 'engine_bg.wasm'), join(output, 'engine.wasm'));
+const wasm = readFileSync(join(output, 'engine.wasm'));
+const base64 = wasm.toString('base64');
 writeFileSync(join(generated, 'base64.ts'), `/** The engine. */\nexport const base64: string =\n  '${base64}';\n`);
-writeFileSync(join(generated, 'engine.js'), glue(readFileSync(join(input, 'engine.js'), 'utf8')));
-writeFileSync(join(generated, 'engine.d.ts'), types(readFileSync(join(input, 'engine.d.ts'), 'utf8')));
+writeGlue(generated, wasm, input);
 execFileSync(process.execPath, [join(js, 'node_modules/typescript/bin/tsc'), '-p', root], { stdio: 'inherit' });
 const script = await bundle('main.ts', { format: 'iife', minify: true });
 const page = assemble(script);
@@ -33,30 +33,6 @@ writeFileSync(join(output, 'index.html'), page);
 // The tests compute the same numbers with these in Node.
 writeFileSync(join(output, 'parts.mjs'), await bundle('parts.ts', { format: 'esm' }));
 console.log(`index.html: ${page.length} bytes, ${gzipSync(page, { level: 9 }).length} gzipped`);
-
-/** The engine, optimised by Binaryen as that of the package is. */
-function optimized(from) {
-  const tool = join(js, 'node_modules/binaryen/bin/wasm-opt');
-  if (!existsSync(tool)) return readFileSync(from);
-  const to = join(output, 'engine.wasm');
-  const flags = features.map((feature) => `--enable-${feature}`);
-  execFileSync(process.execPath, [tool, '-O3', '--strip-debug', '--strip-producers', ...flags, from, '-o', to]);
-  return readFileSync(to);
-}
-
-/** Turns the glue, which keeps one instance in variables of its module, into a function that makes instances. */
-function glue(text) {
-  const ending = 'export { initSync, __wbg_init as default };';
-  if (!text.includes(ending)) throw new Error('the glue of wasm-bindgen has another form than build.mjs expects');
-  const body = text.replace(ending, 'return initSync({ module });').replace(/^export class /m, 'class ');
-  return `export function instantiate(module) {\n${body}\n}\n`;
-}
-
-function types(text) {
-  const exports = /export interface InitOutput \{[^}]*\}/.exec(text);
-  if (exports === null) throw new Error('the types of wasm-bindgen have another form than build.mjs expects');
-  return `${exports[0]}\n\nexport function instantiate(module: WebAssembly.Module): InitOutput;\n`;
-}
 
 async function bundle(entry, options) {
   const ownGlue = {

@@ -1,7 +1,7 @@
 // The engine in the page. No other file of the playground knows how the package reaches it.
 
-import { Cache } from '../src/cache.js';
 import type { Connection } from '../src/connection.js';
+import { Protocol } from '../src/protocol.js';
 import { parseStatistics } from '../src/statistics.js';
 import { instantiated } from './glue.js';
 import { base64 } from './generated/base64.js';
@@ -42,7 +42,7 @@ const decoder = new TextDecoder();
 /** One cache with connections for the terminal, for the load, and for the page itself. */
 export class Engine {
   readonly maxSize: number;
-  readonly #cache: Cache;
+  readonly #protocol: Protocol;
   readonly #load: Connection;
   readonly #asking: Connection;
   readonly #exports: ReturnType<typeof instantiated>;
@@ -51,11 +51,11 @@ export class Engine {
   /** An empty cache. `clock` returns milliseconds since 1970. */
   constructor(maxSize: number, policy: Policy, clock: () => number) {
     this.maxSize = maxSize;
-    this.#cache = new Cache({ maxSize, clock }, { module: compiled, maxSize });
-    this.#terminal = this.#cache.connect();
+    this.#protocol = new Protocol({ maxSize, clock }, { module: compiled, maxSize });
+    this.#terminal = this.#protocol.connect();
     this.#exports = instantiated();
-    this.#load = this.#cache.connect();
-    this.#asking = this.#cache.connect();
+    this.#load = this.#protocol.connect();
+    this.#asking = this.#protocol.connect();
     this.setPolicy(policy);
   }
 
@@ -73,7 +73,7 @@ export class Engine {
   /** Gives the terminal a new connection, which forgets an incomplete request. */
   reconnect(): void {
     this.#terminal.close();
-    this.#terminal = this.#cache.connect();
+    this.#terminal = this.#protocol.connect();
   }
 
   /** Whether the key has a value: a meta get that asks for no value. */
@@ -113,7 +113,7 @@ export class Engine {
 
   /** Frees the memory. */
   dispose(): void {
-    this.#cache.dispose();
+    this.#protocol.dispose();
   }
 }
 

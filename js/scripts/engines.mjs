@@ -36,9 +36,14 @@ export function buildEngines(input) {
     writeFileSync(join(dist, `data/${name}.js`), script(globals[name], encode(wasm)));
     console.log(`${name}.wasm: ${wasm.length} bytes, ${gzipSync(wasm, { level: 9 }).length} gzipped`);
   }
-  writeFileSync(join(generated, 'engine.js'), glue(readFileSync(join(dist, 'protocol.wasm'))));
-  writeFileSync(join(generated, 'engine.d.ts'), types(readFileSync(join(input, 'engine.d.ts'), 'utf8')));
+  writeGlue(generated, readFileSync(join(dist, 'protocol.wasm')), input);
   return globals;
+}
+
+/** Writes `engine.js` and its types into a folder: the glue of this optimised engine, whose declarations `input` has. */
+export function writeGlue(folder, wasm, input) {
+  writeFileSync(join(folder, 'engine.js'), glue(wasm));
+  writeFileSync(join(folder, 'engine.d.ts'), types(readFileSync(join(input, 'engine.d.ts'), 'utf8')));
 }
 
 /** Registers a text under a name with the engine's digest: two versions of the package do not meet. */
@@ -48,7 +53,7 @@ const script = (name, { text, ...table }) =>
   `  text: '${text}',\n};\n`;
 
 /** Optimises with Binaryen, which makes an engine a quarter smaller and faster; copies it if Binaryen is missing. */
-function optimize(from, to, levels) {
+export function optimize(from, to, levels = SMALL) {
   const tool = join(modules, 'binaryen/bin/wasm-opt');
   if (!existsSync(tool)) {
     console.warn('Binaryen is not installed (npm ci): the engine is not optimised');

@@ -15,6 +15,8 @@ interface Runtime {
   Deno?: unknown;
 }
 
+const WORD_BYTES = 4;
+const ASCII_MAX = 127;
 /** Copies of up to so many bytes come from a slab. */
 const SLAB_COPY_BYTES_MAX = 4096;
 const SLAB_BYTES = 64 * 1024;
@@ -40,6 +42,8 @@ export class Views {
   bytes!: Uint8Array<ArrayBuffer>;
   words!: Uint32Array<ArrayBuffer>;
   readonly #memory: WebAssembly.Memory;
+  // The getter `buffer` of an array costs as much as a copy.
+  #memoryBuffer!: ArrayBuffer;
   #buffer: NodeBuffer | undefined;
   readonly #slab: Slab | undefined;
 
@@ -57,6 +61,7 @@ export class Views {
 
   #renew(): void {
     const buffer = this.#memory.buffer as ArrayBuffer;
+    this.#memoryBuffer = buffer;
     this.bytes = new Uint8Array(buffer);
     this.words = new Uint32Array(buffer);
     const { Buffer } = runtime();
@@ -71,7 +76,7 @@ export class Views {
   /** A copy of these bytes. */
   copy(at: number, length: number): Uint8Array<ArrayBuffer> {
     if (this.#slab === undefined || length > SLAB_COPY_BYTES_MAX) return this.bytes.slice(at, at + length);
-    return this.#slab.copy(this.bytes.buffer, at, length);
+    return this.#slab.copy(this.#memoryBuffer, at, length);
   }
 
   /** A copy of these bytes, of which parts are taken. */
@@ -86,12 +91,50 @@ export class Views {
 
   /** A view of these bytes, until the next call of the engine. A constructor is faster than `subarray`. */
   view(at: number, length: number): Uint8Array<ArrayBuffer> {
-    return new Uint8Array(this.bytes.buffer, at, length);
+    return new Uint8Array(this.#memoryBuffer, at, length);
   }
 
   /** These bytes as text. */
   text(at: number, length: number): string {
     return this.#buffer !== undefined ? this.#buffer.utf8Slice(at, at + length) : utf8().decode(this.view(at, length));
+  }
+
+  /**
+   * Writes text in ASCII, in words where it begins at one: for short text that is faster than an encoder. False if it is not
+   * ASCII; what was written is of no use then.
+   */
+  writeAscii(text: string, at: number): boolean {
+    const { words, bytes } = this;
+    const { length } = text;
+    let seen = 0;
+    let i = 0;
+    if ((at & (WORD_BYTES - 1)) === 0) {
+      for (; i + WORD_BYTES <= length; i += WORD_BYTES) {
+        const [a, b, c, d] = [text.charCodeAt(i), text.charCodeAt(i + 1), text.charCodeAt(i + 2), text.charCodeAt(i + 3)];
+        seen |= a | b | c | d;
+        words[(at + i) >>> 2] = a | (b << 8) | (c << 16) | (d << 24);
+      }
+    }
+    for (; i < length; i++) {
+      const code = text.charCodeAt(i);
+      seen |= code;
+      bytes[at + i] = code;
+    }
+    return seen <= ASCII_MAX;
+  }
+
+  /** Writes a number of 32 bits at any place. */
+  writeWord(at: number, word: number): void {
+    const { bytes } = this;
+    bytes[at] = word;
+    bytes[at + 1] = word >>> 8;
+    bytes[at + 2] = word >>> 16;
+    bytes[at + 3] = word >>> 24;
+  }
+
+  /** Whether an array lies in this memory. */
+  holds(array: Uint8Array): boolean {
+    return array.buffer === this.#memoryBuffer;
   }
 
   /** Writes text that takes at most `bytesMax` bytes; returns how many it took. */
@@ -141,18 +184,20 @@ class SlicedPack implements Pack {
  * somebody has transferred is noticed and replaced.
  */
 class Slab {
-  #bytes = new Uint8Array(0);
+  #buffer = new ArrayBuffer(0);
+  #bytes = new Uint8Array(this.#buffer);
   #used = 0;
 
   copy(from: ArrayBuffer, at: number, length: number): Uint8Array<ArrayBuffer> {
     // A transferred buffer has no bytes.
     if (this.#used + length > this.#bytes.length || this.#bytes.length === 0) {
-      this.#bytes = new Uint8Array(SLAB_BYTES);
+      this.#buffer = new ArrayBuffer(SLAB_BYTES);
+      this.#bytes = new Uint8Array(this.#buffer);
       this.#used = 0;
     }
     const begin = this.#used;
     this.#bytes.set(new Uint8Array(from, at, length), begin);
     this.#used = (begin + length + SLAB_ALIGNMENT - 1) & -SLAB_ALIGNMENT;
-    return new Uint8Array(this.#bytes.buffer, begin, length);
+    return new Uint8Array(this.#buffer, begin, length);
   }
 }

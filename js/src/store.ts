@@ -94,8 +94,8 @@ export class Store {
   /** Reads that the engine counted as hits, and whose entry had expired. */
   #expiredHits = 0;
   #isRetired = false;
-  /** The memory, while `use` shows a part of it; longer after an error, which costs only time. */
-  #lent: ArrayBuffer | undefined;
+  /** `use` shows a part of the memory; true for longer after an error, which costs only time. */
+  #isLent = false;
   #changes = 0;
 
   /** Throws a `RangeError` if the runtime does not grant the memory. */
@@ -174,10 +174,10 @@ export class Store {
   use<T>(space: number, key: Key, work: (view: Uint8Array) => T): T | undefined {
     const length = this.#find(space, key);
     if (length < 0) return undefined;
-    const outer = this.#lent;
-    this.#lent = this.#views.bytes.buffer;
+    const outer = this.#isLent;
+    this.#isLent = true;
     const result = work(this.#views.view(this.#word(Word.valueAt), length));
-    this.#lent = outer;
+    this.#isLent = outer;
     return result;
   }
 
@@ -289,7 +289,7 @@ export class Store {
     this.#changes++;
     this.#canExpire ||= expires !== 0;
     // The window may grow, which takes away the bytes that `use` shows.
-    const given = this.#lent === undefined ? entries : Array.from(entries, ([key, value]) => [new KeyHandle(key), this.#ready(value)] as const);
+    const given = !this.#isLent ? entries : Array.from(entries, ([key, value]) => [new KeyHandle(key), this.#ready(value)] as const);
     this.#reserve(WINDOW_BYTES_KEPT - WORD_BYTES);
     let [at, count] = [this.#windowAt - WORD_BYTES, 0];
     const flush = (): number => {
@@ -315,10 +315,10 @@ export class Store {
       }
       const keyLength = this.#writeKey(space, key, at + ROW_BYTES);
       const valueLength = this.#putValue(ready, at + ROW_BYTES + keyLength);
-      this.#putWord(at, valueLength);
-      this.#putWord(at + WORD_BYTES, flags);
-      this.#putWord(at + 2 * WORD_BYTES, expires);
-      this.#putWord(at + 3 * WORD_BYTES, keyLength);
+      this.#views.writeWord(at, valueLength);
+      this.#views.writeWord(at + WORD_BYTES, flags);
+      this.#views.writeWord(at + 2 * WORD_BYTES, expires);
+      this.#views.writeWord(at + 3 * WORD_BYTES, keyLength);
       at += ROW_BYTES + keyLength + valueLength;
       count++;
       return Outcome.done;
@@ -508,19 +508,12 @@ export class Store {
     const head = space === ROOT ? 0 : this.#putSpace(space, at);
     const { length } = key;
     if (length === 0 || length > KEY_BYTES_MAX) throw wrongLength(length);
-    if (length > LOOP_LENGTH_MAX) return head + this.#encodeKey(key, at + head);
-    for (let i = 0; i < length; i++) {
-      const code = key.charCodeAt(i);
-      if (code > 127) return head + this.#encodeKey(key, at + head);
-      bytes[at + head + i] = code;
-    }
-    return head + length;
+    return head + (length <= LOOP_LENGTH_MAX && this.#views.writeAscii(key, at + head) ? length : this.#encodeKey(key, at + head));
   }
 
   #putSpace(space: number, at: number): number {
-    const { bytes } = this.#views;
-    bytes[at] = SPACE_TAG;
-    for (let i = 0; i < 4; i++) bytes[at + 1 + i] = space >>> (8 * i);
+    this.#views.bytes[at] = SPACE_TAG;
+    this.#views.writeWord(at + 1, space);
     return SPACE_BYTES;
   }
 
@@ -539,17 +532,9 @@ export class Store {
     let at = this.#windowAt - WORD_BYTES;
     for (let i = from; i < end; i++) {
       const length = this.#writeKey(space, keys[i]!, at + WORD_BYTES);
-      this.#putWord(at, length);
+      this.#views.writeWord(at, length);
       at += WORD_BYTES + length;
     }
-  }
-
-  #putWord(at: number, word: number): void {
-    const { bytes } = this.#views;
-    bytes[at] = word;
-    bytes[at + 1] = word >>> 8;
-    bytes[at + 2] = word >>> 16;
-    bytes[at + 3] = word >>> 24;
   }
 
   /** A value whose bytes are known, or text short enough to be encoded in the window. */
@@ -557,7 +542,7 @@ export class Store {
     if (typeof value !== 'string') {
       const bytes = bytesOf(value, 'a value');
       // The engine may move what `use` shows before it stores it.
-      return this.#lent !== undefined && bytes.buffer === this.#lent ? bytes.slice() : bytes;
+      return this.#isLent && this.#views.holds(bytes) ? bytes.slice() : bytes;
     }
     if (3 * value.length <= WINDOW_BYTES_KEPT / 2) return value;
     // Text with too many code units has too many bytes as well.

@@ -49,7 +49,7 @@ pub(crate) fn check(toolchain: &Toolchain, report: &mut Report) -> Outcome {
 }
 
 /// Builds the server and returns the program.
-fn program(toolchain: &Toolchain) -> Outcome<PathBuf> {
+pub(crate) fn program(toolchain: &Toolchain) -> Outcome<PathBuf> {
     let mut command = target::with_toolchain(target::programs(toolchain)?.0, toolchain, &[])?;
     target::product_arguments(command.arg("build"), TARGET);
     command.args(["--features", "fault-injection"]);

@@ -28,13 +28,33 @@ pub(crate) fn run(_: &[String]) -> Outcome {
     check(&mut Report::default())
 }
 
+/// Installs compilers and emulators.
+pub(crate) fn packages() -> Outcome {
+    if !machine::has_apt() {
+        return Ok(());
+    }
+    packages::install_debian(&SYSTEM_PACKAGES)?;
+    guests::debian_toolchain().map(drop)
+}
+
+/// Lints and builds for every other system, if this machine can.
+pub(crate) fn build_all() -> Outcome {
+    if !machine::has_apt() {
+        return Ok(());
+    }
+    let toolchain = guests::debian_toolchain()?;
+    windows::program(&toolchain)?;
+    arm::program(&toolchain)?;
+    macos::build(&toolchain)
+}
+
 /// Lints, builds and runs for other systems. Counts its tests in `report`.
 pub(crate) fn check(report: &mut Report) -> Outcome {
     if !machine::has_apt() {
         println!("other systems: not checked, because this machine has no Debian packages to do it with");
         return Ok(());
     }
-    packages::install_debian(&SYSTEM_PACKAGES)?;
+    packages()?;
     let toolchain = guests::debian_toolchain()?;
     let program = step(&format!("lint and build for {}", windows::TARGET), || windows::program(&toolchain))?;
     step("run under Wine", || wine::check(&program, report))?;

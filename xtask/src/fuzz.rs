@@ -53,6 +53,11 @@ pub(crate) fn check(report: &mut Report, seconds: u32) -> Outcome {
     if failures.is_empty() { Ok(()) } else { Err(failures.join("; ")) }
 }
 
+/// Compiles every target.
+pub(crate) fn build_all() -> Outcome {
+    targets()?.iter().try_for_each(|target| build(target).map(drop))
+}
+
 fn fuzz(target: &str, seconds: u32) -> Outcome {
     let program = build(target)?;
     let findings = output(target, "findings")?;

@@ -11,7 +11,7 @@ use crate::{
 use std::{
     env, fs,
     path::{Path, PathBuf},
-    process::Command,
+    process::{self, Command},
 };
 
 /// Debian's compiler with the standard library's source.
@@ -77,7 +77,10 @@ fn build_one(toolchain: &Toolchain, guest: Guest) -> Outcome {
     let file = file(guest);
     let put = || {
         fs::create_dir_all(root.join("target/guest"))?;
-        fs::copy(&built, &file)?;
+        // Renamed, because another process may build or read it at the same time.
+        let new = file.with_extension(format!("new{}", process::id()));
+        fs::copy(&built, &new)?;
+        fs::rename(&new, &file)?;
         fs::write(file.with_extension("stamp"), stamp)
     };
     put().map_err(|error| format!("{}: {error}", file.display()))

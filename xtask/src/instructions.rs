@@ -165,6 +165,12 @@ fn count() -> Outcome<Counts> {
     Ok(counted)
 }
 
+/// Builds both programs.
+pub(crate) fn build_all() -> Outcome {
+    build_native()?;
+    build::example(GUEST_EXAMPLE).map(drop)
+}
+
 fn build_native() -> Outcome<PathBuf> {
     let mut command = machine::cargo();
     command.args(["build", "--profile", "instructions", "--package", "wasmcached-core", "--example", NATIVE_EXAMPLE]);

@@ -5,7 +5,7 @@ use crate::{
     guests, machine, packages,
     step::{Outcome, run as run_command, step},
 };
-use std::{fs, path::Path};
+use std::{fs, path::Path, process::Command};
 
 /// `cargo xtask js`.
 pub(crate) fn run(_: &[String]) -> Outcome {
@@ -31,22 +31,29 @@ pub(crate) fn build(node: &Path) -> Outcome {
     step("js/dist", || run_command(packages::in_js(node).args(["run", "build", "--"]).arg(&generated)))
 }
 
+/// Builds the engines of the package and of the playground, and the generator of their skins.
+pub(crate) fn build_engines() -> Outcome {
+    guests::build(&[Guest::JavaScript, Guest::Cache, Guest::Playground])?;
+    run_command(&mut generator("build"))
+}
+
 /// Builds the page `target/playground/index.html` with the Node in the folder `node`.
 pub(crate) fn build_playground(node: &Path) -> Outcome {
     guests::build(&[Guest::Playground])?;
     let generated = machine::root().join("target/js-playground");
     generate(Guest::Playground, &generated)?;
-    step("target/playground", || {
-        run_command(packages::in_playground(node).args(["run", "build", "--"]).arg(&generated))
-    })
+    step("target/playground", || run_command(packages::playground(node)?.args(["run", "build", "--"]).arg(&generated)))
 }
 
 /// Generates the skin of a guest in a folder.
 fn generate(guest: Guest, folder: &Path) -> Outcome {
-    step("engine for JavaScript", || {
-        let mut generator = machine::cargo();
-        generator.args(["run", "--quiet", "--manifest-path", "js/bindgen/Cargo.toml", "--target-dir"]);
-        generator.arg(machine::target_directory().join("bindgen")).arg("--");
-        run_command(generator.arg(guests::file(guest)).arg(folder))
-    })
+    step("engine for JavaScript", || run_command(generator("run").arg("--").arg(guests::file(guest)).arg(folder)))
+}
+
+/// Cargo on the generator of skins.
+fn generator(subcommand: &str) -> Command {
+    let mut command = machine::cargo();
+    command.args([subcommand, "--quiet", "--manifest-path", "js/bindgen/Cargo.toml", "--target-dir"]);
+    command.arg(machine::target_directory().join("bindgen"));
+    command
 }

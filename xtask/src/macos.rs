@@ -28,9 +28,14 @@ const HEADERS: [(&str, &str, &[&str]); 5] = [
 
 /// Lints and builds. Counts tests of the file in `report`.
 pub(crate) fn check(toolchain: &Toolchain, report: &mut Report) -> Outcome {
-    let zigbuild = step("packages of Python", packages::zigbuild)?;
-    step(&format!("lint and build for {TARGET}"), || run_command(&mut cargo(&zigbuild, toolchain)?))?;
+    step(&format!("lint and build for {TARGET}"), || build(toolchain))?;
     step("the program for macOS", || check_file(&program(), report))
+}
+
+/// Lints and builds the server.
+pub(crate) fn build(toolchain: &Toolchain) -> Outcome {
+    let zigbuild = step("packages of Python", packages::zigbuild)?;
+    run_command(&mut cargo(&zigbuild, toolchain)?)
 }
 
 fn program() -> PathBuf {

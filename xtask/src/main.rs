@@ -2,6 +2,7 @@
 //!
 //! Owns the set-up of a machine and the order of builds and tests. Holds no product code.
 
+mod ahead;
 mod arm;
 mod bench;
 mod build;
@@ -40,7 +41,7 @@ struct Command {
     run: fn(&[String]) -> Outcome,
 }
 
-const COMMANDS: [Command; 14] = [
+const COMMANDS: [Command; 15] = [
     Command { name: "run", arguments: "[-- FLAGS]", summary: "build what is missing, then serve", run: build::run },
     Command {
         name: "test",
@@ -94,6 +95,12 @@ const COMMANDS: [Command; 14] = [
         run: js::run_playground,
     },
     Command { name: "cross", arguments: "", summary: "check the other operating systems", run: cross::run },
+    Command {
+        name: ahead::NAME,
+        arguments: "",
+        summary: "build what later parts of the tests run, as `test` does beside the earlier ones",
+        run: ahead::run,
+    },
     Command { name: "setup", arguments: "", summary: "install what the tests need", run: packages::run },
 ];
 

@@ -8,6 +8,7 @@ use std::{
     env, fs,
     path::{Path, PathBuf},
     process::Command,
+    sync::{Mutex, PoisonError},
 };
 
 /// The oldest Node that the JavaScript package supports.
@@ -59,6 +60,10 @@ const NODE_FOLDERS: [&str; 2] = ["js", "tests/clients/node"];
 /// Browsers for the tests of the playground. A test whose browser is missing says so.
 const BROWSERS: [&str; 2] = ["chromium", "firefox-esr"];
 
+/// Tests of the adapters, with the packages that they adapt to.
+const ADAPTERS: &str = "js/test/adapters";
+/// Tests of the adapters for Next.js, with Next.js.
+const NEXT: &str = "js/test/next";
 /// The playground, with drivers of browsers.
 const PLAYGROUND: &str = "js/playground";
 
@@ -108,6 +113,9 @@ pub(crate) fn install_debian(packages: &[&str]) -> Outcome {
     if !machine::is_root() {
         return Err(format!("missing: {names}; install with: sudo apt-get install {names}"));
     }
+    // One at a time: apt-get refuses to run twice.
+    static INSTALLING: Mutex<()> = Mutex::new(());
+    let _installing = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
     eprintln!("    installing: {names}");
     let apt = |arguments: &[&str]| {
         let mut command = Command::new("apt-get");
@@ -214,17 +222,27 @@ pub(crate) fn in_js(folder: &Path) -> Command {
     npm_in(folder, "js")
 }
 
-/// `npm` in the folder of the playground, with the Node in the folder.
-pub(crate) fn in_playground(folder: &Path) -> Command {
-    npm_in(folder, PLAYGROUND)
+/// `npm` in the folder of the playground, its drivers of browsers installed, with the Node in the folder.
+pub(crate) fn playground(folder: &Path) -> Outcome<Command> {
+    install_locked(folder, PLAYGROUND)?;
+    Ok(npm_in(folder, PLAYGROUND))
 }
 
-/// The browsers of Debian and their drivers. Other systems may have browsers, which the tests find themselves.
-pub(crate) fn browsers(node: &Path) -> Outcome {
-    if machine::has_apt() {
-        install_debian(&BROWSERS)?;
-    }
-    install_locked(node, PLAYGROUND)
+/// `npm` in the folder of the adapters' tests, their packages installed, with the Node in the folder.
+pub(crate) fn adapters(folder: &Path) -> Outcome<Command> {
+    install_locked(folder, ADAPTERS)?;
+    Ok(npm_in(folder, ADAPTERS))
+}
+
+/// `npm` in the folder of the tests with Next.js, which is installed, with the Node in the folder.
+pub(crate) fn next(folder: &Path) -> Outcome<Command> {
+    install_locked(folder, NEXT)?;
+    Ok(npm_in(folder, NEXT))
+}
+
+/// The browsers of Debian. Other systems may have browsers, which the tests find themselves.
+pub(crate) fn browsers() -> Outcome {
+    if machine::has_apt() { install_debian(&BROWSERS) } else { Ok(()) }
 }
 
 fn npm_in(folder: &Path, packages: &str) -> Command {

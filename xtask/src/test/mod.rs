@@ -5,11 +5,13 @@ mod parts;
 mod targets;
 
 use crate::{
+    ahead,
     runners::Report,
     step::{Outcome, step},
 };
 use needs::Needs;
 use parts::{PARTS, Part};
+use std::time::Instant;
 use targets::Executables;
 
 /// `cargo xtask test`: every part that needs no name without arguments, else the parts that they name.
@@ -20,20 +22,24 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     }
     let chosen = choose(arguments)?;
     let wanted = Needs::union(chosen.iter().map(|part| part.needs));
-    let tools = needs::set_up(wanted)?;
     // One build for all parts: its features are those of the whole workspace, so nothing is compiled twice.
-    let executables = arguments.is_empty().then(Executables::of_workspace);
+    let build = || arguments.is_empty().then(|| step("test programs", Executables::of_workspace));
+    let (tools, executables) = needs::set_up(wanted, build)?;
+    let _ahead = arguments.is_empty().then(ahead::start);
     let context = Context { tools, executables };
     let mut report = Report::default();
-    let mut failures = Vec::new();
+    let (mut failures, mut durations) = (Vec::new(), Vec::new());
     for part in chosen {
+        let start = Instant::now();
         let failed_before = report.failed;
         if let Err(message) = step(part.name, || (part.run)(&context, &mut report)) {
             // A failure before the first test counts as one.
             report.failed += u64::from(report.failed == failed_before);
             failures.push(format!("{}: {message}", part.name));
         }
+        durations.push(format!("{} {}", part.name, start.elapsed().as_secs()));
     }
+    println!("\nseconds: {}", durations.join(", "));
     conclude(&report, &failures)
 }
 

@@ -1,10 +1,10 @@
 //! The needs of the parts: packages, guests, programs. Nothing is set up for parts that do not run.
 
 use crate::{
-    build, guests, packages,
+    build, cross, guests, packages,
     step::{Outcome, step},
 };
-use std::path::PathBuf;
+use std::{panic::resume_unwind, path::PathBuf, thread};
 
 /// A set of needs.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +15,10 @@ pub(super) struct Needs {
     pub(super) python: bool,
     /// Node with the packages of `js/` and of the clients.
     pub(super) node: bool,
+    /// Browsers.
+    pub(super) browsers: bool,
+    /// Compilers and emulators for other systems.
+    pub(super) other_systems: bool,
     /// The WebAssembly guests.
     pub(super) guests: bool,
     /// The server as it is shipped.
@@ -24,8 +28,16 @@ pub(super) struct Needs {
 }
 
 impl Needs {
-    pub(super) const NOTHING: Self =
-        Self { system: false, python: false, node: false, guests: false, server: false, faulty_server: false };
+    pub(super) const NOTHING: Self = Self {
+        system: false,
+        python: false,
+        node: false,
+        browsers: false,
+        other_systems: false,
+        guests: false,
+        server: false,
+        faulty_server: false,
+    };
     pub(super) const GUESTS: Self = Self { guests: true, ..Self::NOTHING };
     pub(super) const SERVER: Self = Self { server: true, ..Self::GUESTS };
 
@@ -35,6 +47,8 @@ impl Needs {
             system: sum.system || other.system,
             python: sum.python || other.python,
             node: sum.node || other.node,
+            browsers: sum.browsers || other.browsers,
+            other_systems: sum.other_systems || other.other_systems,
             guests: sum.guests || other.guests,
             server: sum.server || other.server,
             faulty_server: sum.faulty_server || other.faulty_server,
@@ -55,11 +69,34 @@ pub(super) struct Tools {
     pub(super) faulty_server: bool,
 }
 
-/// Sets up these needs, each after those that it builds on.
-pub(super) fn set_up(needs: Needs) -> Outcome<Tools> {
+/// Sets up these needs. `beside` runs when the guests are built, beside the builds of the server: the last part of those
+/// keeps one processor busy only, and packages wait for the network.
+pub(super) fn set_up<T>(needs: Needs, beside: impl FnOnce() -> T) -> Outcome<(Tools, T)> {
+    thread::scope(|scope| {
+        let packages = scope.spawn(|| packages(needs));
+        if needs.guests {
+            guests::build(&guests::SERVER_AND_FAULTS)?;
+            guests::build(&guests::CACHE)?;
+        }
+        let programs = scope.spawn(|| programs(needs));
+        let value = beside();
+        programs.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+        let tools = packages.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+        Ok((tools, value))
+    })
+}
+
+/// Installs packages, each after those that it builds on.
+fn packages(needs: Needs) -> Outcome<Tools> {
     let mut tools = Tools { server: needs.server, faulty_server: needs.faulty_server, ..Tools::default() };
     if needs.system {
         step("packages of the system", packages::system_packages)?;
+    }
+    if needs.other_systems {
+        step("packages for other systems", cross::packages)?;
+    }
+    if needs.browsers {
+        step("browsers", packages::browsers)?;
     }
     if needs.python {
         tools.python = Some(step("packages of Python", packages::python)?);
@@ -67,17 +104,18 @@ pub(super) fn set_up(needs: Needs) -> Outcome<Tools> {
     if needs.node {
         tools.node = Some(step("packages of Node", packages::node)?);
     }
-    if needs.guests {
-        guests::build(&guests::SERVER_AND_FAULTS)?;
-        guests::build(&guests::CACHE)?;
-    }
+    Ok(tools)
+}
+
+/// Builds the server.
+fn programs(needs: Needs) -> Outcome {
     if needs.faulty_server {
         build::build_fault_injection()?;
     }
     if needs.server {
         build::build(&[])?;
     }
-    Ok(tools)
+    Ok(())
 }
 
 #[cfg(test)]

@@ -120,20 +120,20 @@ pub(super) const PARTS: [Part; 22] = [
     },
     Part {
         name: "js",
-        summary: "the npm package in Node and workerd",
-        needs: Needs { node: true, ..Needs::NOTHING },
+        summary: "the npm package in Node and workerd, its adapters with their upstreams",
+        needs: Needs { node: true, browsers: true, ..Needs::NOTHING },
         run: javascript,
     },
     Part {
         name: "matrix",
         summary: "the npm package in every runtime, bundler and test runner: a quarter of an hour and 3 GB of packages",
-        needs: Needs { node: true, ..Needs::NOTHING },
+        needs: Needs { node: true, browsers: true, ..Needs::NOTHING },
         run: whole_matrix,
     },
     Part {
         name: "playground",
         summary: "the playground in Chromium and Firefox",
-        needs: Needs { node: true, ..Needs::NOTHING },
+        needs: Needs { node: true, browsers: true, ..Needs::NOTHING },
         run: playground,
     },
     Part {
@@ -164,7 +164,7 @@ pub(super) const PARTS: [Part; 22] = [
     Part {
         name: "cross",
         summary: "the server for Windows, ARM and macOS",
-        needs: Needs { system: true, ..Needs::GUESTS },
+        needs: Needs { system: true, other_systems: true, ..Needs::GUESTS },
         run: |_, report| cross::check(report),
     },
 ];
@@ -177,12 +177,14 @@ fn javascript(context: &Context, report: &mut Report) -> Outcome {
     let node = context.tools.node.as_deref().ok_or("Node was not set up")?;
     js::build(node)?;
     report.run(packages::in_js(node).arg("test"))?;
+    report.run(packages::adapters(node)?.arg("test"))?;
     matrix(node, report, &["--quick"])
 }
 
 fn whole_matrix(context: &Context, report: &mut Report) -> Outcome {
     let node = context.tools.node.as_deref().ok_or("Node was not set up")?;
     js::build(node)?;
+    report.run(packages::next(node)?.arg("test"))?;
     matrix(node, report, &[])
 }
 
@@ -197,9 +199,8 @@ fn matrix(node: &Path, report: &mut Report, flags: &[&str]) -> Outcome {
 
 fn playground(context: &Context, report: &mut Report) -> Outcome {
     let node = context.tools.node.as_deref().ok_or("Node was not set up")?;
-    packages::browsers(node)?;
     js::build_playground(node)?;
-    report.run(packages::in_playground(node).arg("test"))
+    report.run(packages::playground(node)?.arg("test"))
 }
 
 /// Runs the test programs that belong to the part.
