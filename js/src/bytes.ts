@@ -17,7 +17,10 @@ const ALL_FORMS = 'text, a typed array, a DataView or an ArrayBuffer, not %';
 /** The bytes of the input, not copied if it is no text. `name` is that of the argument in errors. */
 export function bytesOf(input: BytesLike, name: string): Uint8Array {
   // A view costs as much as all else that is done with a small value. An array whose buffer is gone has no bytes.
-  if (ArrayBuffer.isView(input) && input instanceof Uint8Array && input.length > 0) return input;
+  return ArrayBuffer.isView(input) && input instanceof Uint8Array && input.length > 0 ? input : otherBytes(input, name);
+}
+
+function otherBytes(input: BytesLike, name: string): Uint8Array {
   if (typeof input === 'string') {
     refuseIllFormed(input, name);
     return utf8().encode(input);
