@@ -8,7 +8,7 @@ import { ANSWER } from './probe.mjs';
 import { stopAll } from './process.mjs';
 import { install, rowFiles } from './project.mjs';
 import { writeTable } from './table.mjs';
-import { Unavailable, cache, js } from './tools.mjs';
+import { Unavailable, cache, installAll, js } from './tools.mjs';
 
 /** A row that takes longer has failed. Installation of its tools is bounded apart. */
 const ROW_MS = 420_000;
@@ -30,6 +30,7 @@ const chosen = all.filter(({ id, isQuick }) => (names.length > 0 ? names.include
 const stamp = { date: new Date().toISOString().slice(0, 10), commit: commitOf('src', 'scripts', 'package.json') };
 const size = await install();
 console.log(`the tarball has ${size} bytes`);
+await installAll(['node24', ...chosen.flatMap(({ tools = [] }) => tools)]);
 const results = [];
 for (const row of chosen) results.push(await run(row));
 report(results);
@@ -62,14 +63,16 @@ async function run(row) {
   }
   clearTimeout(timer);
   await stopAll();
-  for (const name of row.parts) answers[name] ??= rest ?? { state: 'fails', reason: 'the row did not try it' };
+  // Parts may end in any order.
+  const parts = {};
+  for (const name of row.parts) parts[name] = answers[name] ?? rest ?? { state: 'fails', reason: 'the row did not try it' };
   const seconds = Math.round((performance.now() - started) / 100) / 10;
-  for (const [name, { state, reason = '' }] of Object.entries(answers)) {
+  for (const [name, { state, reason = '' }] of Object.entries(parts)) {
     const mark = { answers: '✔', fails: '✖', 'not available': '–' }[state];
     console.log(`${mark} ${row.title} ${version}: ${name}${reason === '' ? '' : ` ${state}: ${reason}`}`);
   }
   console.log(`  ${row.id}: ${seconds} s`);
-  return { id: row.id, title: row.title, version, seconds, parts: answers };
+  return { id: row.id, title: row.title, version, seconds, parts };
 }
 
 /** The commit, and whether these paths differ from it. */

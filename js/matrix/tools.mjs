@@ -12,6 +12,8 @@ export const cache = process.env.WASMCACHED_MATRIX ?? join(js, '../target/matrix
 
 /** Limit of an installation; the largest has a thousand packages. */
 const INSTALL_MS = 300_000;
+/** Installations at a time. */
+const INSTALLATIONS_MAX = 4;
 
 /** Packages by the name of their folder. Versions are ranges: the matrix tries what a user gets today. */
 const TOOLS = {
@@ -48,8 +50,15 @@ const TOOLS = {
 /** A row throws this if a tool is in no registry that this machine can reach. */
 export class Unavailable extends Error {}
 
+const found = new Map();
+
 /** The folder of a tool, installed if it is missing. */
-export async function tool(name) {
+export function tool(name) {
+  if (!found.has(name)) found.set(name, install(name));
+  return found.get(name);
+}
+
+async function install(name) {
   const folder = join(cache, 'tools', name);
   const manifest = JSON.stringify({ private: true, dependencies: TOOLS[name] });
   const stamp = join(folder, 'installed.json');
@@ -67,6 +76,15 @@ export async function tool(name) {
   }
   writeFileSync(stamp, manifest);
   return folder;
+}
+
+/** Installs tools beside each other, as their packages come over the network. A failure is reported by the rows of the tool. */
+export async function installAll(names) {
+  const waiting = [...new Set(names)];
+  const work = async () => {
+    for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) await tool(name).catch(() => {});
+  };
+  await Promise.all(Array.from({ length: INSTALLATIONS_MAX }, work));
 }
 
 /** The version of a package of a tool. */

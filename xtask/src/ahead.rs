@@ -20,8 +20,11 @@ pub(crate) const NAME: &str = "ahead";
 /// Added to the niceness of the process: a runnable test gets nearly all of a processor that it shares with a build.
 const NICENESS: &str = "15";
 
+/// Builds programs without running them.
+type Build = fn() -> Outcome;
+
 /// Each build, in the order of the parts that need it.
-const BUILDS: [(&str, fn() -> Outcome); 4] = [
+const BUILDS: [(&str, Build); 4] = [
     ("engines for JavaScript", js::build_engines),
     ("programs of the fuzzer", fuzz::build_all),
     ("programs to count instructions of", instructions::build_all),

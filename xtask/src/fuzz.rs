@@ -7,8 +7,10 @@ use crate::{
 };
 use std::{
     fs, io,
+    panic::resume_unwind,
     path::{Path, PathBuf},
     process::Command,
+    thread,
     time::SystemTime,
 };
 
@@ -44,11 +46,23 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
 
 /// Runs every target for `seconds` from the kept corpus. Each counts as one test.
 pub(crate) fn check(report: &mut Report, seconds: u32) -> Outcome {
+    let targets = targets()?;
+    step("programs of the fuzzer", build_all)?;
     let mut failures = Vec::new();
-    for target in targets()? {
-        let outcome = step(&format!("fuzz {target} for {seconds} s"), || fuzz(&target, seconds));
-        report.count(&format!("fuzz {target}"), outcome.is_ok());
-        failures.extend(outcome.err());
+    // A fuzzer has one thread, and the smallest machines two processors.
+    for pair in targets.chunks(2) {
+        let outcomes: Vec<Outcome> = thread::scope(|scope| {
+            let mut running = Vec::new();
+            for target in pair {
+                let title = format!("fuzz {target} for {seconds} s");
+                running.push(scope.spawn(move || step(&title, || fuzz(target, seconds))));
+            }
+            running.into_iter().map(|one| one.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+        });
+        for (target, outcome) in pair.iter().zip(outcomes) {
+            report.count(&format!("fuzz {target}"), outcome.is_ok());
+            failures.extend(outcome.err());
+        }
     }
     if failures.is_empty() { Ok(()) } else { Err(failures.join("; ")) }
 }

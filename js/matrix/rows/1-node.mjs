@@ -20,6 +20,7 @@ const row = (major) => ({
   title: `Node ${major}`,
   parts: ['import', 'require', 'bare'],
   isQuick: true,
+  tools: [`node${major}`],
   version: () => version(`node${major}`, 'node'),
   async run({ part }) {
     const program = await node(`node${major}`);

@@ -10,6 +10,8 @@ const deno = {
   id: 'deno',
   title: 'Deno',
   parts: ['import', 'require', 'check'],
+  isQuick: true,
+  tools: ['deno'],
   version: () => version('deno'),
   async run({ part }) {
     const folder = await project('deno', 'deno', {
@@ -30,6 +32,8 @@ const bun = {
   id: 'bun',
   title: 'Bun',
   parts: ['import', 'require', 'build --compile'],
+  isQuick: true,
+  tools: ['bun'],
   version: () => version('bun'),
   async run({ part }) {
     const folder = await project('bun', 'bun', { ...importing(), ...requiring() });
@@ -52,6 +56,7 @@ const electron = {
   id: 'electron',
   title: 'Electron',
   parts: ['main process'],
+  tools: ['electron'],
   version: () => version('electron'),
   async run({ part }) {
     const folder = await project('electron', 'electron', { 'main.cjs': ELECTRON_MAIN });

@@ -14,7 +14,8 @@ const jest = (environment) => ({
   id: `jest-${environment}`,
   title: `jest ${environment}`,
   parts: ['default (CommonJS)', '--experimental-vm-modules'],
-  isQuick: environment === 'node',
+  isQuick: true,
+  tools: ['jest'],
   version: () => version('jest'),
   async run({ part }) {
     const folder = await project(`jest-${environment}`, 'jest', {
@@ -28,8 +29,10 @@ const jest = (environment) => ({
     const passes = 'Tests:       1 passed, 1 total';
     const run = (pattern, ...flags) => () =>
       output('node', [...flags, program, '--no-cache', '--rootDir', folder, pattern], { cwd: folder, env });
-    await part('default (CommonJS)', run('default.test'), passes);
-    await part('--experimental-vm-modules', run('modules.test', '--experimental-vm-modules'), passes);
+    await Promise.all([
+      part('default (CommonJS)', run('default.test'), passes),
+      part('--experimental-vm-modules', run('modules.test', '--experimental-vm-modules'), passes),
+    ]);
   },
 });
 
@@ -37,6 +40,8 @@ const vitest = {
   id: 'vitest',
   title: 'vitest',
   parts: ['node', 'jsdom', 'happy-dom'],
+  isQuick: true,
+  tools: ['vitest'],
   version: () => version('vitest'),
   async run({ part }) {
     const folder = await project('vitest', 'vitest', {
@@ -45,10 +50,11 @@ const vitest = {
     });
     const program = join(await tool('vitest'), 'node_modules/vitest/vitest.mjs');
     const env = { PATH: await pathOfNode() };
-    for (const environment of ['node', 'jsdom', 'happy-dom']) {
+    const run = (environment) => {
       const flags = ['run', '--environment', environment, '--root', folder];
-      await part(environment, () => output('node', [program, ...flags], { cwd: folder, env }), 'Tests  1 passed (1)');
-    }
+      return part(environment, () => output('node', [program, ...flags], { cwd: folder, env }), 'Tests  1 passed (1)');
+    };
+    await Promise.all(['node', 'jsdom', 'happy-dom'].map(run));
   },
 };
 

@@ -54,7 +54,8 @@ const row = (name) => ({
   id: name,
   title: name,
   parts: ['a page', "condition 'workerd', in Node", "conditions 'workerd' and 'worker', in workerd"],
-  isQuick: name === 'esbuild',
+  isQuick: true,
+  tools: ['bundlers', 'browsers', 'miniflare'],
   version: () => version('bundlers', name),
   async run({ part }) {
     const folder = await project(name, 'bundlers', {
@@ -68,17 +69,17 @@ const row = (name) => ({
       await output('node', ['bundle.mjs', JSON.stringify([join(folder, from), join(folder, to), conditions])], { cwd: folder, env });
       return join(folder, to);
     };
-    await part('a page', async () => {
+    const page = async () => {
       const script = readFileSync(await bundle('page.mjs', 'page/page.js'));
       return served((path) => ({ 'index.html': PAGE, 'main.js': script })[path], (url) => textOf('chrome', url));
-    });
-    await part("condition 'workerd', in Node", async () =>
-      output('node', [await bundle('server.mjs', 'out/server.mjs', ['workerd'])], { cwd: folder, env }),
-    );
-    await part("conditions 'workerd' and 'worker', in workerd", async () => {
-      const script = await bundle('worker.mjs', 'worker/worker.js', ['workerd', 'worker', 'browser']);
-      return answerOfWorker(folder, script);
-    });
+    };
+    const server = async () => output('node', [await bundle('server.mjs', 'out/server.mjs', ['workerd'])], { cwd: folder, env });
+    const worker = async () => answerOfWorker(folder, await bundle('worker.mjs', 'worker/worker.js', ['workerd', 'worker', 'browser']));
+    await Promise.all([
+      part('a page', page),
+      part("condition 'workerd', in Node", server),
+      part("conditions 'workerd' and 'worker', in workerd", worker),
+    ]);
   },
 });
 

@@ -14,6 +14,8 @@ const row = (browser, title, versionOf) => ({
   id: browser,
   title,
   parts: ['modules without a bundler', "policy with 'wasm-unsafe-eval'", "policy without: the error says what to do"],
+  isQuick: true,
+  tools: ['browsers'],
   version: versionOf,
   async run({ part }) {
     const folder = await project(browser, undefined, { 'index.html': PAGE, 'main.js': MAIN });
@@ -25,9 +27,11 @@ const row = (browser, title, versionOf) => ({
       }
     };
     const show = (policy) => () => served(file, (url) => textOf(browser, url), policy);
-    await part('modules without a bundler', show(undefined));
-    await part("policy with 'wasm-unsafe-eval'", show(POLICY));
-    await part('policy without: the error says what to do', show("default-src 'none'; script-src 'self'"), "'wasm-unsafe-eval'");
+    await Promise.all([
+      part('modules without a bundler', show(undefined)),
+      part("policy with 'wasm-unsafe-eval'", show(POLICY)),
+      part('policy without: the error says what to do', show("default-src 'none'; script-src 'self'"), "'wasm-unsafe-eval'"),
+    ]);
   },
 });
 

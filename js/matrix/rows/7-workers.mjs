@@ -32,6 +32,8 @@ const miniflare = {
   id: 'miniflare',
   title: 'miniflare',
   parts: ['ES modules', 'CommonJS'],
+  isQuick: true,
+  tools: ['miniflare'],
   version: () => version('miniflare'),
   async run({ part }) {
     const folder = await project('miniflare', 'miniflare', {});
@@ -44,6 +46,7 @@ const wrangler = {
   id: 'wrangler',
   title: 'wrangler',
   parts: ['dev', 'deploy --dry-run'],
+  tools: ['workers'],
   version: () => version('workers', 'wrangler'),
   async run({ part }) {
     const folder = await project('wrangler', 'workers', { 'worker.mjs': WORKER, 'wrangler.json': CONFIG });
@@ -65,6 +68,7 @@ const vitePlugin = {
   id: 'vite-plugin',
   title: '@cloudflare/vite-plugin',
   parts: ['dev', 'build and preview'],
+  tools: ['workers'],
   version: () => version('workers', '@cloudflare/vite-plugin'),
   async run({ part }) {
     const folder = await project('vite-plugin', 'workers', {
@@ -90,6 +94,7 @@ const workersVitest = {
   id: 'workers-vitest',
   title: '@cloudflare/vitest-plugin',
   parts: ['test'],
+  tools: ['workers-vitest'],
   version: () => version('workers-vitest', '@cloudflare/vitest-plugin'),
   async run({ part }) {
     const folder = await project('workers-vitest', 'workers-vitest', {

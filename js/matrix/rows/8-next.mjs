@@ -49,6 +49,7 @@ const row = (bundler) => ({
   id: `next-${bundler}`,
   title: `Next.js by ${bundler}`,
   parts: ['Node route', 'edge route', 'middleware', 'client page'],
+  tools: ['next', 'browsers'],
   version: () => version('next'),
   async run({ part }) {
     const home = await tool('next');

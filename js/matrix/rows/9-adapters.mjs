@@ -35,6 +35,7 @@ const row = (id, upstream, title, imports, body) => ({
   title,
   parts: ['import', 'require'],
   isQuick: true,
+  tools: ['adapters'],
   version: () => version('adapters', upstream),
   async run({ part }) {
     const folder = await project(id, 'adapters', program({ wasmcached: '{ Cache }', ...imports }, body));
@@ -84,6 +85,7 @@ const face = (id, title, imports, body) => ({
   title,
   parts: ['import', 'require', 'in workerd'],
   isQuick: true,
+  tools: ['miniflare'],
   version: async () => '',
   async run({ part }) {
     const files = program({ wasmcached: '{ Cache }', ...imports }, body);
@@ -127,6 +129,7 @@ const next = {
   id: 'next-handlers',
   title: 'Next.js',
   parts: ['cacheHandler', "cacheHandlers ('use cache')"],
+  tools: ['next'],
   version: () => version('next'),
   async run({ part }) {
     const home = await tool('next');

@@ -20,8 +20,9 @@ const DIFFERENTIAL_SECONDS: u32 = 20;
 /// Needs of the tests that compare with memcached.
 const MEMCACHED: Needs = Needs { system: true, ..Needs::SERVER };
 
-/// Parts that run only if they are named: they need more time or downloads than every run should.
-const BY_NAME_ONLY: [&str; 2] = ["matrix", "playground"];
+/// Parts that run only if they are named: they need more time or downloads than every run should. The part `js` has most
+/// rows of the matrix, too.
+const BY_NAME_ONLY: [&str; 1] = ["matrix"];
 
 /// A part of the tests.
 pub(super) struct Part {
@@ -120,13 +121,13 @@ pub(super) const PARTS: [Part; 22] = [
     },
     Part {
         name: "js",
-        summary: "the npm package in Node and workerd, its adapters with their upstreams",
+        summary: "the npm package: its own tests, its adapters, runtimes, bundlers, browsers and test runners",
         needs: Needs { node: true, browsers: true, ..Needs::NOTHING },
         run: javascript,
     },
     Part {
         name: "matrix",
-        summary: "the npm package in every runtime, bundler and test runner: a quarter of an hour and 3 GB of packages",
+        summary: "the npm package everywhere, with Next.js and wrangler: a quarter of an hour and 3 GB of packages",
         needs: Needs { node: true, browsers: true, ..Needs::NOTHING },
         run: whole_matrix,
     },
