@@ -5,7 +5,7 @@
 const ALPHABET = Array.from({ length: 95 }, (_, i) => String.fromCharCode(32 + i)).filter((letter) => !'\'"`\\$<'.includes(letter));
 const ESCAPES = 2;
 
-/** The bytes as `EngineText` (`src/entry/modules.ts`). */
+/** The bytes as `EngineText` (`src/entry/decoder.ts`). */
 export function encode(bytes) {
   const counts = new Array(256).fill(0);
   for (const byte of bytes) counts[byte]++;

@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { test } from 'node:test';
 import { createContext, runInContext } from 'node:vm';
+import binaryen from 'binaryen';
 import { encode } from '../scripts/encoding.mjs';
 import { Cache, init, initSync } from 'wasmcached/bare';
 
@@ -31,6 +32,13 @@ for (const name of ['store', 'protocol']) {
     assert.ok(plainly(globalThis[texts[0]]).equals(engine(name)));
   });
 }
+
+test('the decoder is its source, assembled', () => {
+  const source = readFileSync(new URL('../scripts/decoder.wat', import.meta.url), 'utf8');
+  const assembled = Buffer.from(binaryen.parseText(source).emitBinary()).toString('hex');
+  const written = readFileSync(new URL('../src/entry/decoder.ts', import.meta.url), 'utf8').match(/DECODER =([^;]*);/)[1];
+  assert.equal(written.replace(/[^0-9a-f]/g, ''), assembled);
+});
 
 test('every byte has a text of its own, of plain letters', () => {
   for (const bytes of [Buffer.from(Array.from({ length: 256 }, (_, i) => i)), Buffer.alloc(0), Buffer.alloc(9, 255), wasm]) {

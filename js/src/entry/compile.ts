@@ -1,6 +1,7 @@
 // Engines that the program compiles: bytes, responses, and texts in scripts. Next.js refuses edge code that contains
 // any call of a compiler, so the entries of workers do not import this file.
 
+import { decode, type EngineText } from './decoder.js';
 import { describe, isModule, tagOf, type EngineBytes, type EngineModule, type EngineResponse } from './modules.js';
 
 /** Compiles bytes; a compiled module is returned as it is. */
@@ -48,35 +49,15 @@ export class Slot {
 /** The engine whose text `data/*.js` has registered, compiled at the first call. */
 export function inlined(name: symbol): () => WebAssembly.Module {
   let compiled: WebAssembly.Module | undefined;
-  return () => (compiled ??= compileBytes(decode((globalThis as Record<symbol, unknown>)[name] as EngineText)));
+  return () => (compiled ??= compileText((globalThis as Record<symbol, unknown>)[name] as EngineText));
 }
 
-/** An engine as text (`scripts/encoding.mjs`): a letter for each frequent byte, two letters for each other one. */
-export interface EngineText {
-  /** The length in bytes. */
-  readonly length: number;
-  /** The bytes that one letter stands for, in the order of the letters, then those of two letters. */
-  readonly bytes: string;
-  readonly letters: string;
-  /** The letters that another one follows. */
-  readonly escapes: string;
-  readonly text: string;
-}
-
-/** The bytes of an engine. */
-export function decode({ length, bytes, letters, escapes, text }: EngineText): Uint8Array<ArrayBuffer> {
-  const result = new Uint8Array(length);
-  const values = new Uint8Array(bytes.length / 2).map((_, i) => parseInt(bytes.slice(2 * i, 2 * i + 2), 16));
-  const positions = new Uint8Array(128);
-  for (let i = 0; i < letters.length; i++) positions[letters.charCodeAt(i)] = i;
-  const pages = new Uint8Array(128);
-  for (let i = 0; i < escapes.length; i++) pages[escapes.charCodeAt(i)] = i + 1;
-  for (let from = 0, to = 0; to < length; to++) {
-    const page = pages[text.charCodeAt(from)];
-    if (page !== 0) from++;
-    result[to] = values[page * letters.length + positions[text.charCodeAt(from++)]];
+function compileText(text: EngineText): WebAssembly.Module {
+  try {
+    return new WebAssembly.Module(decode(text));
+  } catch (error) {
+    throw refused(error);
   }
-  return result;
 }
 
 function compileBytes(bytes: BufferSource): WebAssembly.Module {

@@ -8,6 +8,7 @@
 
 mod keys;
 mod values;
+mod word;
 
 use alloc::vec::Vec;
 use core::{cell::UnsafeCell, mem, slice};
@@ -31,6 +32,8 @@ const PACKED_ALIGNMENT: usize = 8;
 const PAGE_BYTES: usize = 256 * 1024;
 /// A call ends, or leaves values out, where it would copy more.
 const COPIED_BYTES_MAX: usize = 1024 * 1024;
+/// Largest segment. The first one is written when the cache is made: a process may make thousands of caches.
+const SEGMENT_BYTES_MAX: u32 = 32 * 1024;
 /// Ticks between two pieces of upkeep.
 const UPKEEP_TICKS: Seconds = 20;
 /// Segments that a piece of upkeep visits.
@@ -58,22 +61,6 @@ mod switch {
     pub(super) const NO_CAS: u32 = 2;
     pub(super) const LRU: u32 = 4;
     pub(super) const DEPARTURES: u32 = 8;
-}
-
-/// Words of the mailbox.
-mod word {
-    pub(super) const VALUE_AT: usize = 0;
-    pub(super) const EXPIRY: usize = 1;
-    pub(super) const FLAGS: usize = 2;
-    pub(super) const UNIQUE: usize = 3;
-    pub(super) const NUMBER: usize = 5;
-    pub(super) const RECORDS_AT: usize = 7;
-    pub(super) const RECORDS_BYTES: usize = 8;
-    pub(super) const VALUE_BYTES: usize = 9;
-    pub(super) const CURSOR: usize = 10;
-    pub(super) const SUMMARY: usize = 12;
-    pub(super) const SEEDS: usize = 26;
-    pub(super) const COUNT: usize = 38;
 }
 
 /// One cache.
@@ -291,6 +278,7 @@ pub extern "C" fn create(memory_bytes: u32, item_bytes_max: u32, items_max: u32,
         seed: seeds[0],
         memory_bytes: u64::from(memory_bytes),
         memory_bytes_capacity: u64::from(memory_bytes),
+        segment_bytes: if memory_bytes / 1024 > SEGMENT_BYTES_MAX { SEGMENT_BYTES_MAX } else { 0 },
         item_bytes_max,
         evictions: !is_set(switch::NO_EVICTIONS),
         eviction: if is_set(switch::LRU) { Eviction::Lru } else { Eviction::S3Fifo },
