@@ -13,7 +13,7 @@ import { Mode, Outcome } from './engine.js';
 import { KEY_BYTES_MAX, ROOT, SPACE_BYTES, SPACE_TAG } from './keys.js';
 import { RECORD_HEAD_BYTES } from './records.js';
 import { rawPages } from './scan.js';
-import { prefixOf, type Spaces } from './spaces.js';
+import { pathOf, prefixOf, type Spaces } from './spaces.js';
 import { ROW_BYTES } from './store.js';
 import { utf8 } from './text.js';
 
@@ -208,7 +208,9 @@ export class Loading {
 
   #namesOf(content: Uint8Array): Map<number, string> {
     try {
-      return new Map(JSON.parse(utf8().decode(content)) as [number, string][]);
+      const names = new Map(JSON.parse(utf8().decode(content)) as [number, string][]);
+      if ([...names.values()].every((name) => pathOf(name) !== undefined)) return names;
+      throw new TypeError('not all of them are names');
     } catch {
       throw this.#damaged(this.#at, 'the names of namespaces are not readable');
     }

@@ -16,6 +16,8 @@ const NOTHING = 0xffff_ffff;
 /** See the first lines of this file. */
 export class Spaces {
   readonly #numbers = new Map<string, number>();
+  /** The names of the namespaces directly in each one, as far as they or those in them have numbers. */
+  readonly #inner = new Map<string, Set<string>>();
   /** Cleared numbers whose entries the walk over the store, which is on its way, removes. */
   #leaving = new Set<number>();
   /** Numbers that were cleared since the walk began: the next one removes their entries. */
@@ -37,23 +39,46 @@ export class Spaces {
   /** The number of a namespace, to store entries. */
   numberFor(name: string): number {
     let number = this.#numbers.get(name);
-    if (number === undefined) this.#numbers.set(name, (number = ++this.#last));
+    if (number === undefined) {
+      this.#numbers.set(name, (number = ++this.#last));
+      let parent = '';
+      for (const own of pathOf(name) ?? []) {
+        const inner = this.#inner.get(parent);
+        if (inner === undefined) this.#inner.set(parent, new Set([own]));
+        else inner.add(own);
+        parent = own;
+      }
+    }
     return number;
   }
 
-  /** The numbers of the namespaces whose names begin with `parent`, and the rest of each name. */
+  /** The numbers of a namespace and of those in it, and the rest of each name. */
   numbersIn(parent: string): Map<number, string> {
     const found = new Map<number, string>();
-    for (const [name, number] of this.#numbers) if (name.startsWith(parent)) found.set(number, name.slice(parent.length));
+    for (const name of this.#namesIn(parent)) {
+      const number = this.#numbers.get(name);
+      if (number !== undefined) found.set(number, name.slice(parent.length));
+    }
     return found;
+  }
+
+  /** The name of a namespace and the names of those in it. */
+  #namesIn(parent: string): string[] {
+    const names = [parent];
+    // The list grows meanwhile.
+    for (const name of names) for (const inner of this.#inner.get(name) ?? []) names.push(inner);
+    return names;
   }
 
   /** Takes the numbers of a namespace and of those in it away. */
   clear(parent: string): void {
-    for (const [number, rest] of this.numbersIn(parent)) {
-      this.#numbers.delete(parent + rest);
-      this.#waiting.add(number);
+    for (const name of this.#namesIn(parent)) {
+      const number = this.#numbers.get(name);
+      if (number !== undefined) this.#waiting.add(number);
+      this.#numbers.delete(name);
+      this.#inner.delete(name);
     }
+    this.#inner.get(pathOf(parent)?.at(-2) ?? '')?.delete(parent);
   }
 
   /** Whether entries of this number are no longer there for anybody. */
@@ -64,6 +89,7 @@ export class Spaces {
   /** All entries are gone: nothing is left to be removed. */
   forget(): void {
     this.#numbers.clear();
+    this.#inner.clear();
     this.#leaving.clear();
     this.#waiting.clear();
   }
@@ -100,4 +126,16 @@ export function prefixOf(space: number): Uint8Array {
   prefix[0] = SPACE_TAG;
   new DataView(prefix.buffer).setUint32(1, space, true);
   return prefix;
+}
+
+/** The names of the namespaces in which one is, the outermost first, and its own; `undefined` if this is no name of one. */
+export function pathOf(name: string): string[] | undefined {
+  const path: string[] = [];
+  for (let at = 0; at < name.length; ) {
+    const [head, length] = /^(\d{1,15}):/.exec(name.slice(at, at + 16)) ?? [];
+    if (head === undefined || at + head.length + Number(length) > name.length) return undefined;
+    at += head.length + Number(length);
+    path.push(name.slice(0, at));
+  }
+  return path;
 }
