@@ -109,13 +109,17 @@ const IN_CLASS_COMMANDS: [&str; 12] = [
     "hits_to_temp",
 ];
 
-/// Names of our own that say the unit of the sample in place of that of the statistic.
-const OWN_STEMS: [(&str, &str); 2] =
-    [("time_in_listen_disabled_us", "listen_disabled"), ("read_buf_bytes_free", "read_buf_free")];
+/// Names of our own in place of those of the statistics: one says another unit, two end as histograms do.
+const OWN_STEMS: [(&str, &str); 3] = [
+    ("time_in_listen_disabled_us", "listen_disabled"),
+    ("response_obj_count", "response_objs"),
+    ("read_buf_count", "read_bufs"),
+];
 
-/// The family of a statistic of the server. `None`: other families show it, it is a text, or it never changes.
+/// The family of a statistic of the server. `None`: other families show it, it is a text, or it never changes, as the size
+/// of a pointer.
 pub(super) fn server_family<Numbers>(row: &Statistic<Numbers>) -> Option<Family> {
-    if row.kind == Kind::Text || IN_COMMANDS.contains(&row.name) {
+    if row.kind == Kind::Text || row.unit == Unit::Bits || IN_COMMANDS.contains(&row.name) {
         return None;
     }
     family(row, &SERVER_NAMES, "memcached_", "wasmcached_")
@@ -148,9 +152,8 @@ fn family<Numbers>(
     }
     let stem = OWN_STEMS.iter().find(|(name, _)| *name == row.name).map_or(row.name, |&(_, stem)| stem);
     let suffix = match row.unit {
-        Unit::None => "",
+        Unit::None | Unit::Bits => "",
         _ if stem.ends_with(unit) => "",
-        Unit::Bits => "_bits",
         Unit::Bytes => "_bytes",
         Unit::Seconds | Unit::Microseconds | Unit::CpuSeconds => "_seconds",
     };
