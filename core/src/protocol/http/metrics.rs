@@ -41,7 +41,7 @@ pub(super) fn write_row(out: &mut Vec<u8>, format: MetricsText, row: usize, numb
     match *numbers {
         PageNumbers::Server { config, numbers, settings } => match row {
             ..FIRST_ROWS => first_row(&mut samples, row, numbers),
-            ..SETTING_ROW => {
+            FIRST_ROWS..SETTING_ROW => {
                 let statistic = &STATISTICS[row - FIRST_ROWS];
                 if (statistic.is_shown)(config)
                     && let Some(family) = server_family(statistic)
@@ -54,7 +54,7 @@ pub(super) fn write_row(out: &mut Vec<u8>, format: MetricsText, row: usize, numb
         },
         PageNumbers::Classes(classes) => match row {
             ..SLAB_ROW => class_row(&mut samples, &ITEM_STATISTICS[row - SERVER_ROWS], classes),
-            ..CLASS_COMMAND_ROW => class_row(&mut samples, &SLAB_STATISTICS[row - SLAB_ROW], classes),
+            SLAB_ROW..CLASS_COMMAND_ROW => class_row(&mut samples, &SLAB_STATISTICS[row - SLAB_ROW], classes),
             CLASS_COMMAND_ROW => class_commands(&mut samples, classes),
             LRU_HITS_ROW => lru_hits(&mut samples, classes),
             _ => samples.end(),
