@@ -97,6 +97,15 @@ pub const LOGIN_TOKEN_BYTES_MAX: usize = 16_384;
 /// Shortest line of a login over text, its end included (memcached closes the connection on a shorter one).
 pub const LOGIN_LINE_BYTES_MIN: usize = 7;
 
+/// Longest head of a request of HTTP, its lines and their ends: more than browsers and proxies send.
+pub const HTTP_HEAD_BYTES_MAX: usize = 8192;
+
+/// Shortest token of HTTP: 16 random bytes of any kind cannot be guessed.
+pub const HTTP_TOKEN_BYTES_MIN: usize = 16;
+
+/// Longest token of HTTP, so that a head has room for it.
+pub const HTTP_TOKEN_BYTES_MAX: usize = 1024;
+
 /// The window into which every connection of a front reads.
 pub const WINDOW_BYTES: usize = 64 * 1024;
 
@@ -341,6 +350,7 @@ pub const SHARD_BYTES_MIN: u64 = 64 * 1024;
 pub const SHARDS_MAX: u32 = 256;
 
 const _: () = assert!(LINE_BYTES_MAX < WINDOW_BYTES);
+const _: () = assert!(HTTP_HEAD_BYTES_MAX < SMALL_REQUEST_BYTES && HTTP_TOKEN_BYTES_MAX < HTTP_HEAD_BYTES_MAX / 2);
 const _: () = assert!(WINDOW_BYTES_SHORT < SMALL_REQUEST_BYTES && SMALL_REQUEST_BYTES < WINDOW_BYTES);
 const _: () = assert!(OUTPUT_BYTES_HIGH_SHORT < OUTPUT_BYTES_HIGH);
 const _: () = assert!((SMALL_REQUEST_BYTES as u64) < BUFFERS_BYTES_MIN / BUFFERS_RESERVE_DIVISOR);

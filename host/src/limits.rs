@@ -6,6 +6,9 @@ use wasmcached_core::limits::BORROWED_SLICES_MAX;
 
 // Connections
 
+/// Bytes that are read of the file of a token, which is much shorter; the guest judges it.
+pub(crate) const HTTP_TOKEN_FILE_BYTES_MAX: usize = 16 * 1024;
+
 /// Connections accepted between two checks for signals.
 pub(crate) const ACCEPTED_AT_ONCE_MAX: usize = 256;
 

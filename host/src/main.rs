@@ -4,7 +4,8 @@
 //! word of any protocol and interprets no byte of a client: bytes go from sockets into guests and from guests to sockets.
 //!
 //! Its rooms, each above all that it imports: the files that import nothing (`exit`, `limits`, `clock`, `console`,
-//! `entropy`, `log`, `reload`, `counters`), `options`, `system`, `guest`, `network`, `inbox` with `users` and `watching`, `stores`, `server`.
+//! `entropy`, `log`, `reload`, `counters`), `options`, `system`, `guest`, `network`, `inbox` with `users`, `http_token` and
+//! `watching`, `stores`, `server`.
 
 #![deny(unsafe_code)]
 // A line that cannot be written must not end the process: `console` writes all of them.
@@ -17,6 +18,7 @@ mod counters;
 mod entropy;
 mod exit;
 mod guest;
+mod http_token;
 mod inbox;
 mod limits;
 mod network;

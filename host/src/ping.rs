@@ -27,6 +27,8 @@ pub(crate) fn ping(address: &str, options: &Options) -> Result<String, ExitError
     let reply = match ask(&peer, Question::Text, deadline) {
         // A server of the binary protocol alone closes the connection.
         Ok(PingReply::HungUp) => ask(&peer, Question::Binary, deadline),
+        // Only a server of this kind is known to answer the other question.
+        Ok(PingReply::Http) => ask(&peer, Question::Http, deadline).or(Ok(PingReply::Foreign)),
         other => other,
     };
     match reply.map_err(|error| failed(explain(&error)))? {
@@ -34,9 +36,12 @@ pub(crate) fn ping(address: &str, options: &Options) -> Result<String, ExitError
             Ok(format!("{peer} answers: version {version}, after {:.1} ms\n", started.elapsed().as_secs_f64() * 1e3))
         }
         PingReply::Guarded => Ok(format!("{peer} answers: it requires authentication\n")),
+        PingReply::Ready => {
+            Ok(format!("{peer} answers: ready, over HTTP, after {:.1} ms\n", started.elapsed().as_secs_f64() * 1e3))
+        }
         PingReply::Error(words) => Err(failed(format!("the reply is \"{words}\""))),
         PingReply::HungUp => Err(failed("it closes the connection".to_owned())),
-        PingReply::Foreign => Err(failed("another kind of server listens there".to_owned())),
+        PingReply::Foreign | PingReply::Http => Err(failed("another kind of server listens there".to_owned())),
     }
 }
 
@@ -49,7 +54,7 @@ enum Peer {
 
 impl Peer {
     fn find(given: &str, options: &Options) -> Result<Self, String> {
-        if given.contains('/') {
+        if given.contains('/') && !given.starts_with("proto") {
             return Ok(Self::Unix(given.into()));
         }
         let address = if given.parse::<u16>().is_ok() {
@@ -62,6 +67,10 @@ impl Peer {
             Ok(options.listen.first().cloned().unwrap_or_else(ListenAddress::loopback))
         };
         let address = address.map_err(|error| error.message)?;
+        #[cfg(unix)]
+        if address.is_path() {
+            return Ok(Self::Unix(address.host.into()));
+        }
         let port = match (address.port, options.tcp_port) {
             (Some(port @ 1..), _) | (None, TcpPort::Number(port)) => port,
             (Some(0), _) | (None, TcpPort::Off | TcpPort::Ephemeral) => {
@@ -99,6 +108,8 @@ impl fmt::Display for Peer {
 enum PingReply {
     Version(String),
     Guarded,
+    Http,
+    Ready,
     Error(String),
     Foreign,
     HungUp,
@@ -165,6 +176,8 @@ fn converse(
         match question.interpret(&reply) {
             Some(Answer::Version(version)) => return Ok(PingReply::Version(text(version))),
             Some(Answer::Guarded) => return Ok(PingReply::Guarded),
+            Some(Answer::Http) => return Ok(PingReply::Http),
+            Some(Answer::Ready) => return Ok(PingReply::Ready),
             Some(Answer::Refused(words)) => return Ok(PingReply::Error(text(words))),
             Some(Answer::Foreign) => return Ok(PingReply::Foreign),
             None => {}

@@ -111,8 +111,8 @@ impl UserList {
     }
 }
 
-/// A front without clients, which only parses lists.
-fn checker(module: &GuestModule, config: &Config) -> Result<Front, Fault> {
+/// A front without clients, which only judges secrets.
+pub(crate) fn checker(module: &GuestModule, config: &Config) -> Result<Front, Fault> {
     Front::create(module, &Config { role: Role::Front, ..config.clone() }, 0)
 }
 

@@ -160,3 +160,17 @@ fn servers_with_tls_are_checked_too() {
     let (code, text) = line(&run(&format!("--ping btls:{}", plain.address)));
     assert!(code == 1 && text.contains(" does not answer: "), "{text}");
 }
+
+#[test]
+fn pages_over_http_are_checked_too() {
+    let folder = common::Folder::new("ping-http");
+    let token = folder.0.join("token");
+    std::fs::write(&token, "0123456789abcdef\n").unwrap();
+    let flags = format!("-l proto[http]:127.0.0.1:0 -o http_token={}", token.display());
+    let server = Server::start("ping-http-server", &flags);
+    let page = server.pages[0];
+    for ask in [format!("--ping {page}"), format!("--ping proto[http]:{page}"), format!("--ping {}", page.port())] {
+        let (code, text) = line(&run(&ask));
+        assert!(code == 0 && text.starts_with(&format!("{page} answers: ready, over HTTP, after ")), "{ask}: {text}");
+    }
+}

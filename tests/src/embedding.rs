@@ -365,6 +365,7 @@ pub fn configuration(flags: &[String]) -> Result<Config, String> {
                     "auto" => (Binding::Auto, ()),
                     "ascii" => (Binding::Ascii, shown(Setting::BindingProtocol, "ascii".into())),
                     "binary" => (Binding::Binary, shown(Setting::BindingProtocol, "binary".into())),
+                    "http" => (Binding::Http, ()),
                     _ => return Err(flag.clone()),
                 }
             }

@@ -186,6 +186,34 @@ pub(crate) fn is_served(mut stream: impl Wire, flags: &[String]) -> bool {
         && io::copy(&mut stream, &mut io::sink()).is_ok()
 }
 
+/// Flags of a transcript without `-B http`, and whether it was among them: then its connections are those of a listener
+/// for pages, beside that of the cache.
+pub(crate) fn split_http(flags: &[String]) -> (bool, Vec<String>) {
+    match flags.windows(2).position(|pair| pair == ["-B", "http"]) {
+        Some(at) => (true, [&flags[..at], &flags[at + 2..]].concat()),
+        None => (false, flags.to_vec()),
+    }
+}
+
+/// Starts a server with a second address, which `start` names.
+///
+/// # Errors
+/// Why it does not start.
+pub(crate) fn start_beside(
+    start: &dyn Fn(SocketAddr) -> Result<Server, String>,
+) -> Result<(Server, SocketAddr), String> {
+    let mut problem = String::new();
+    // Another process may take the free port meanwhile.
+    for _ in 0..5 {
+        let address = SocketAddr::from(([127, 0, 0, 1], free_port()?));
+        match start(address) {
+            Ok(server) => return Ok((server, address)),
+            Err(message) => problem = message,
+        }
+    }
+    Err(problem)
+}
+
 /// A port of loopback that is free now.
 ///
 /// # Errors
@@ -241,9 +269,17 @@ impl Factory for ServerFactory {
     }
 
     fn start(&self, flags: &[String]) -> Result<Box<dyn Target>, String> {
-        let flags: Vec<String> = self.flags.iter().chain(flags).cloned().collect();
-        let server = Server::start(&self.program, &flags)?;
-        let address = server.address;
+        let (is_http, flags) = split_http(flags);
+        let flags: Vec<String> = self.flags.iter().chain(&flags).cloned().collect();
+        let (server, address) = if is_http {
+            start_beside(&|page| {
+                Server::start(&self.program, &[&flags[..], &["-l".to_owned(), format!("proto[http]:{page}")]].concat())
+            })?
+        } else {
+            let server = Server::start(&self.program, &flags)?;
+            let address = server.address;
+            (server, address)
+        };
         let connect = move || {
             let stream = TcpStream::connect(address).map_err(|error| format!("connect: {error}"))?;
             stream.set_nodelay(true).map_err(|error| error.to_string())?;

@@ -1,7 +1,7 @@
 //! The product over a Unix socket, and over TLS.
 
 use crate::{
-    server::{Server, StreamTarget, Wire, is_served},
+    server::{Server, StreamTarget, Wire, is_served, split_http, start_beside},
     target::{Factory, Kind, Target},
 };
 use rcgen::{CertifiedKey, generate_simple_self_signed};
@@ -89,12 +89,17 @@ impl Drop for Folder {
 fn unix(program: &Path, flags: &[String], folder: Folder) -> Result<StreamTarget, String> {
     use std::os::unix::net::UnixStream;
     let path = folder.0.join("socket");
-    let arguments = [&["-s".to_owned(), path.display().to_string()], flags].concat();
-    let probe = || UnixStream::connect(&path).is_ok_and(|stream| is_served(stream, flags));
+    let (is_http, flags) = split_http(flags);
+    let page = folder.0.join("page");
+    let mut arguments = [&["-s".to_owned(), path.display().to_string()], &flags[..]].concat();
+    if is_http {
+        arguments.extend(["-l".to_owned(), format!("proto[http]:{}", page.display())]);
+    }
+    let probe = || UnixStream::connect(&path).is_ok_and(|stream| is_served(stream, &flags));
     // The address is not used.
     let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
     let server = Server::launch(program, &arguments, nowhere, &probe)?;
-    let connect = move || match UnixStream::connect(folder.0.join("socket")) {
+    let connect = move || match UnixStream::connect(folder.0.join(if is_http { "page" } else { "socket" })) {
         Ok(stream) => Ok(Box::new(stream) as Box<dyn Wire>),
         Err(error) => Err(format!("connect: {error}")),
     };
@@ -106,14 +111,23 @@ fn tls(program: &Path, flags: &[String], folder: Folder) -> Result<StreamTarget,
         generate_simple_self_signed(vec!["localhost".to_owned()]).map_err(|error| error.to_string())?;
     let (chain, key) = (folder.put("chain.pem", &cert.pem())?, folder.put("key.pem", &signing_key.serialize_pem())?);
     let configuration = Arc::new(trusting(cert.der().clone())?);
-    let server = Server::on_free_port(&|port| {
-        let address = SocketAddr::from(([127, 0, 0, 1], port));
-        let own = ["-Z", "-o", &format!("ssl_chain_cert={chain},ssl_key={key}"), "-l", &address.to_string()];
-        let arguments = [&own.map(str::to_owned)[..], flags].concat();
-        let probe = || connect_tls(address, &configuration).is_ok_and(|stream| is_served(stream, flags));
-        Server::launch(program, &arguments, address, &probe)
-    })?;
-    let address = server.address;
+    let (is_http, flags) = split_http(flags);
+    let start = |more: &[String]| {
+        Server::on_free_port(&|port| {
+            let address = SocketAddr::from(([127, 0, 0, 1], port));
+            let own = ["-Z", "-o", &format!("ssl_chain_cert={chain},ssl_key={key}"), "-l", &address.to_string()];
+            let arguments = [&own.map(str::to_owned)[..], &flags, more].concat();
+            let probe = || connect_tls(address, &configuration).is_ok_and(|stream| is_served(stream, &flags));
+            Server::launch(program, &arguments, address, &probe)
+        })
+    };
+    let (server, address) = if is_http {
+        start_beside(&|page| start(&["-l".to_owned(), format!("proto[http]:{page}")]))?
+    } else {
+        let server = start(&[])?;
+        let address = server.address;
+        (server, address)
+    };
     let connect = move || {
         // The server may reload its certificate.
         let _kept = &folder;

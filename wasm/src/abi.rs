@@ -146,7 +146,7 @@ impl Guest {
     }
 }
 
-/// A scratch buffer of `bytes` bytes, for [`create`], [`users`] and [`deliver`].
+/// A scratch buffer of `bytes` bytes, for [`create`], [`users`], [`http_token`] and [`deliver`].
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn reserve(bytes: u32) -> u32 {
     let guest = guest();
@@ -191,6 +191,27 @@ pub extern "C" fn users(bytes: u32) -> u32 {
     }
 }
 
+/// Takes the first `bytes` of the scratch buffer as the token of HTTP. 0, or 1: then the mailbox's message has the reason,
+/// and the previous token stays in force.
+#[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
+pub extern "C" fn http_token(bytes: u32) -> u32 {
+    let guest = guest();
+    let mut token = core::mem::take(&mut guest.scratch);
+    let front = guest.engine.as_mut().and_then(Engine::front);
+    let taken = token.get(..bytes as usize).zip(front).map(|(token, front)| front.set_http_token(token));
+    // Secrets must not stay in memory that a later buffer exposes.
+    token.fill(0);
+    match taken {
+        Some(Ok(())) => 0,
+        Some(Err(reason)) => {
+            guest.mailbox.message_at = address(reason.as_bytes());
+            guest.mailbox.message_bytes = reason.len() as u32;
+            1
+        }
+        None => u32::MAX,
+    }
+}
+
 /// Number of login attempts (low half), and of refused ones (high half).
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn logins() -> u64 {
@@ -215,7 +236,7 @@ pub extern "C" fn message() -> u32 {
 }
 
 /// Opens a connection: kind 0 a client, 1 a client that is refused, 2 datagrams of verified peers, 3 of others,
-/// 4 to 6 a client of a listener with a [`Binding`] of its own.
+/// 4 to 7 a client of a listener with a [`Binding`] of its own.
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn open(kind: u32) -> u32 {
     let Some(front) = guest().engine.as_mut().and_then(Engine::front) else { return u32::MAX };

@@ -15,7 +15,7 @@ use std::{
 const NODE_MAJOR_MIN: u32 = 20;
 
 /// Debian's packages for the tests, each with a program by which other systems show that they have it.
-const TEST_PACKAGES: [(&str, &str); 28] = [
+const TEST_PACKAGES: [(&str, &str); 29] = [
     ("memcached", "memcached"),
     ("libmemcached-tools", "memccapable"),
     ("libmemcached-dev", ""),
@@ -44,6 +44,7 @@ const TEST_PACKAGES: [(&str, &str); 28] = [
     ("sasl2-bin", ""),
     ("libsasl2-modules", ""),
     // Statistics for Prometheus, and the libraries of two plugins.
+    ("prometheus", ""),
     ("collectd-core", ""),
     ("libmicrohttpd12", ""),
     ("libprotobuf-c1", ""),

@@ -31,14 +31,16 @@ pub enum Binding {
     Ascii,
     /// Packets.
     Binary,
+    /// Pages over HTTP. A guest without them closes the connection.
+    Http,
 }
 
 impl Binding {
     /// Each binding, at its number.
-    pub const ALL: [Self; 3] = [Self::Auto, Self::Ascii, Self::Binary];
+    pub const ALL: [Self; 4] = [Self::Auto, Self::Ascii, Self::Binary, Self::Http];
 }
 
-enumeration! { Binding: Auto Ascii Binary }
+enumeration! { Binding: Auto Ascii Binary Http }
 
 /// Whether clients have to log in, and how. See [`crate::front::Front::set_users`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,7 +68,8 @@ record! {
         3 shard: u32 = 0,
         /// Random numbers that no other guest has. Logins need them.
         4 entropy: [u64; 4] = [0; 4],
-        /// The [`Binding`] of connections of kind 0: 0 the first byte selects the protocol, 1 text, 2 binary.
+        /// The [`Binding`] of connections of kind 0: 0 the first byte selects the protocol, 1 text, 2 binary,
+        /// 3 HTTP.
         5 binding: Binding = Binding::Auto,
         /// How clients log in ([`Authentication`]): 0 not at all, 1 SASL in the binary protocol, 2 `set` in the text
         /// protocol.

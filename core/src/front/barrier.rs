@@ -74,7 +74,15 @@ impl Barrier {
     ) -> After {
         let start = out.len();
         let (first, second) = (runs.replies_of(ReplySlot::First), runs.replies_of(ReplySlot::Second));
-        let replies = ControlReplies { config, time, first, second, host: runs.replies_of(ReplySlot::Host) };
+        let replies = ControlReplies {
+            config,
+            time,
+            first,
+            second,
+            host: runs.replies_of(ReplySlot::Host),
+            #[cfg(feature = "http")]
+            is_lost: runs.has_losses(),
+        };
         let after = self.administrative().answer(out, self.position, &replies);
         if matches!(after, After::Requests | After::RequestsWithAnswer)
             && out.len() > start

@@ -5,6 +5,8 @@ use super::{
     pending::{Pending, ReplyFormat, Task},
     state::State,
 };
+#[cfg(feature = "http")]
+use crate::protocol::{control::Control, http};
 use crate::{
     command::Operation,
     hash::Seed,
@@ -112,6 +114,8 @@ impl Collector<'_> {
                 self.found.state = if is_binary { State::Packets { locked: false } } else { State::Requests };
             }
             State::Locked => return self.locked(),
+            #[cfg(feature = "http")]
+            State::Http => return self.http(),
             State::Keys { cas, touch, .. } => {
                 let verdict = text::continue_retrieval(rest, cas, touch);
                 return self.verdict(verdict);
@@ -347,6 +351,26 @@ impl Collector<'_> {
                 if self.stands_alone(consumed) {
                     self.found.login =
                         Some(LoginPart::Text { user: user.shifted(start), password: password.shifted(start) });
+                }
+                BREAK
+            }
+        }
+    }
+
+    /// A request of HTTP: each stands alone.
+    #[cfg(feature = "http")]
+    fn http(&mut self) -> ControlFlow<()> {
+        if *self.requests_left == 0 {
+            return BREAK;
+        }
+        let start = self.found.cursor;
+        match http::parse(self.unparsed()) {
+            Verdict::Incomplete { needed } => self.incomplete(needed),
+            Verdict::Close => self.refuse_and_close(),
+            Verdict::Complete { request, consumed } => {
+                if self.stands_alone(consumed) {
+                    let request = http::HttpRequest { token: request.token.shifted(start), ..request };
+                    self.found.barrier = Some(Barrier::new(Control::Http(request), ControlFormat::Text));
                 }
                 BREAK
             }

@@ -18,6 +18,8 @@ mod lent_buffers;
 mod login;
 mod long_requests;
 mod output;
+#[cfg(feature = "http")]
+mod pages;
 mod pending;
 mod route;
 mod runs;
@@ -123,6 +125,9 @@ pub struct Front {
     /// A request of the connection at hand was answered in this turn.
     has_answered: bool,
     logins: FrontLogins,
+    /// The token that clients of HTTP send; empty: none.
+    #[cfg(feature = "http")]
+    http_token: Vec<u8>,
     /// Output of the connection at hand beyond which it stops parsing.
     output_bytes_high: usize,
     budget: Budget,
@@ -154,6 +159,8 @@ impl Front {
             commands_left: 0,
             has_answered: false,
             logins: FrontLogins::default(),
+            #[cfg(feature = "http")]
+            http_token: Vec::new(),
             output_bytes_high: limits::OUTPUT_BYTES_HIGH,
             yields: 0,
             refusals: Refusals::default(),
@@ -182,6 +189,10 @@ impl Front {
     /// The state in which a conversation begins.
     fn first_state(&self, binding: Binding) -> State {
         match binding {
+            #[cfg(feature = "http")]
+            Binding::Http => State::Http,
+            #[cfg(not(feature = "http"))]
+            Binding::Http => State::Closing,
             _ if self.config.authentication == Authentication::Text => State::Locked,
             _ if self.config.authentication == Authentication::Sasl => State::Packets { locked: true },
             Binding::Auto => State::Fresh,
@@ -351,6 +362,8 @@ impl Front {
             return Some(Step::Idle);
         }
         let Some(barrier) = collected.barrier else { return Some(Step::Idle) };
+        #[cfg(feature = "http")]
+        let barrier = self.admit_page(barrier);
         let turn = self.config.requests_per_event.max(1);
         let follows = self.has_answered || self.requests_left + 1 < turn;
         if in_datagram {
@@ -439,8 +452,15 @@ impl Front {
                 is_lost: self.runs.has_losses(),
                 shards: self.config.shards.max(1),
                 time: &self.context.time,
+                #[cfg(feature = "http")]
+                config: &self.config,
+                #[cfg(feature = "http")]
+                second: self.runs.replies_of(ReplySlot::Second),
             };
             if dumping.answer(&mut self.output, &piece, &mut self.refusals) {
+                if dumping.closes() {
+                    connection.state = State::Closing;
+                }
                 connection.dumping = None;
             }
         }

@@ -30,6 +30,9 @@ pub(super) enum State {
     Skip(u64),
     /// In the body of a refused packet.
     SkipBody { left: u64, locked: bool },
+    /// Between requests of HTTP.
+    #[cfg(feature = "http")]
+    Http,
     /// Nothing more is read.
     Closing,
 }

@@ -1,6 +1,8 @@
 //! Administrative commands: requests that concern the whole store or the server. Text and binary parsers produce them, and
 //! `front/control` has a file for each group.
 
+#[cfg(feature = "http")]
+use super::http::{HttpRequest, PagePlace};
 use crate::{
     boundary::{event::Kinds, host::ClockOrder},
     command::{Eviction, Extent, Walk},
@@ -26,6 +28,9 @@ pub enum Control {
     Watch(Kinds),
     /// `shutdown`, `debugtime`, `refresh_certs`
     Server(ServerControl),
+    /// Any request of HTTP.
+    #[cfg(feature = "http")]
+    Http(HttpRequest),
 }
 
 /// See [`Control::Flush`].
@@ -161,6 +166,9 @@ pub enum Continuation {
         /// See [`crate::boundary::host::HostRequest::Connections`].
         from: u64,
     },
+    /// Rows of a page of HTTP.
+    #[cfg(feature = "http")]
+    Page(PagePlace),
 }
 
 /// See [`Control::Server`].

@@ -8,6 +8,8 @@ pub enum Question {
     Text,
     /// Opcode 0x0b.
     Binary,
+    /// `/healthz` over HTTP.
+    Http,
 }
 
 /// The meaning of a reply.
@@ -17,6 +19,10 @@ pub enum Answer<'a> {
     Version(&'a [u8]),
     /// The server serves clients that log in.
     Guarded,
+    /// A server of HTTP listens there: ask [`Question::Http`].
+    Http,
+    /// The server serves pages over HTTP, and is ready.
+    Ready,
     /// The server refuses, in its own words.
     Refused(&'a [u8]),
     /// Another kind of server listens there.
@@ -40,6 +46,7 @@ impl Question {
             // As long as a header of the binary protocol, so that a server for that alone refuses it at once.
             Self::Text => b"version               \r\n",
             Self::Binary => &BINARY_REQUEST,
+            Self::Http => b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
         }
     }
 
@@ -48,6 +55,7 @@ impl Question {
         let answer = match self {
             Self::Text => text(reply),
             Self::Binary => binary(reply),
+            Self::Http => http(reply),
         };
         answer.or((reply.len() > REPLY_BYTES_MAX).then_some(Answer::Foreign))
     }
@@ -59,11 +67,27 @@ fn text(reply: &[u8]) -> Option<Answer<'_>> {
     Some(match line.strip_prefix(b"VERSION ") {
         Some(version) => Answer::Version(version),
         None if line == b"CLIENT_ERROR unauthenticated" => Answer::Guarded,
+        None if line.starts_with(b"HTTP/1.") => Answer::Http,
         None if ["ERROR", "SERVER_ERROR", "CLIENT_ERROR"].iter().any(|word| line.starts_with(word.as_bytes())) => {
             Answer::Refused(line)
         }
         None => Answer::Foreign,
     })
+}
+
+/// The answer of a server of this kind names itself in its head.
+fn http(reply: &[u8]) -> Option<Answer<'_>> {
+    const HEAD_END: &[u8] = b"\r\n\r\n";
+    let at = memchr::memmem::find(reply, HEAD_END)?;
+    let (head, body) = reply.split_at_checked(at)?;
+    if memchr::memmem::find(head, b"\r\nServer: wasmcached\r\n").is_none() {
+        return Some(Answer::Foreign);
+    }
+    if head.starts_with(b"HTTP/1.1 200 ") {
+        return Some(Answer::Ready);
+    }
+    let words = body.strip_prefix(HEAD_END).unwrap_or_default();
+    Some(Answer::Refused(words.strip_suffix(b"\n")?))
 }
 
 fn binary(reply: &[u8]) -> Option<Answer<'_>> {
@@ -114,7 +138,14 @@ mod tests {
             Some(Answer::Refused(b"ERROR Too many open connections"))
         );
         assert_eq!(text(b"CLIENT_ERROR unauthenticated\r\n"), Some(Answer::Guarded));
-        assert_eq!(text(b"HTTP/1.1 400 Bad Request\r\n"), Some(Answer::Foreign));
+        assert_eq!(text(b"HTTP/1.1 400 Bad Request\r\n"), Some(Answer::Http));
+        assert_eq!(text(b"HTTP/2 400\r\n"), Some(Answer::Foreign));
+        let http = |reply: &'static [u8]| Question::Http.interpret(reply);
+        assert_eq!(http(b"HTTP/1.1 200 OK\r\nServer: wasmcached\r\nA: b\r\n\r\n"), Some(Answer::Ready));
+        assert_eq!(http(b"HTTP/1.1 200 OK\r\nServer: wasmcached\r\nA: b\r\n"), None);
+        let refused = b"HTTP/1.1 503 Service Unavailable\r\nServer: wasmcached\r\nA: b\r\n\r\nnot ready\n";
+        assert_eq!(http(refused), Some(Answer::Refused(b"not ready")));
+        assert_eq!(http(b"HTTP/1.1 200 OK\r\nServer: nginx\r\nA: b\r\n\r\n"), Some(Answer::Foreign));
         assert_eq!((text(b""), text(b"VERSION 1.6")), (None, None));
         let version = reply(0x0b, 0, b"1.6.45");
         assert_eq!(Question::Binary.interpret(&version), Some(Answer::Version(b"1.6.45")));
@@ -125,7 +156,7 @@ mod tests {
         assert_eq!(Question::Binary.interpret(&reply(0x0b, 0x84, b"busy")), Some(Answer::Refused(b"busy")));
         assert_eq!(Question::Binary.interpret(&reply(0x0a, 0, b"")), Some(Answer::Foreign));
         assert_eq!(Question::Binary.interpret(b"ERROR\r\n"), Some(Answer::Foreign));
-        for question in [Question::Text, Question::Binary] {
+        for question in [Question::Text, Question::Binary, Question::Http] {
             assert_eq!(question.interpret(&[b'x'; 2000]), Some(Answer::Foreign));
         }
     }

@@ -8,6 +8,8 @@
 pub mod binary;
 pub mod control;
 pub mod health;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod meta;
 pub mod text;
 pub(crate) mod token;

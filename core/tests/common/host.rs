@@ -168,7 +168,9 @@ impl Server {
 
     fn answer(&self, request: HostRequest) -> Vec<u8> {
         match request {
-            HostRequest::Statistics => HostStatistics { limit_maxbytes: 7, ..HostStatistics::default() }.encode(),
+            HostRequest::Statistics => {
+                HostStatistics { limit_maxbytes: 7, accepting_conns: 1, ..HostStatistics::default() }.encode()
+            }
             HostRequest::MemoryLimit(_) => vec![1],
             HostRequest::Losses => self.losses.to_le_bytes().to_vec(),
             _ => Vec::new(),

@@ -70,6 +70,7 @@ impl Front {
         let login = LoginVerbs {
             reserve: guest.verb("reserve")?,
             users: guest.verb("users")?,
+            http_token: guest.verb("http_token")?,
             logins: guest.verb("logins")?,
             peer: guest.verb("peer")?,
         };
@@ -274,16 +275,34 @@ impl Front {
 
     /// Puts a list of users in force. The inner error is one line for the user: the list is malformed, the old one stays.
     pub(crate) fn users(&mut self, list: &[u8]) -> Result<Result<(), String>, Fault> {
-        let bytes = list.len() as u32;
-        let at = self.guest.call(&self.login.reserve, bytes)?;
-        self.guest.bytes_mut(range(at, bytes))?.copy_from_slice(list);
-        let line = self.guest.call_with(&self.login.users, bytes, CallBytes(bytes.into()))?;
-        if line == 0 {
-            return Ok(Ok(()));
+        let bytes = self.reserve(list)?;
+        match self.guest.call_with(&self.login.users, bytes, CallBytes(bytes.into()))? {
+            0 => Ok(Ok(())),
+            line => Ok(Err(format!("line {line}: {}", self.reason()?))),
         }
+    }
+
+    /// Puts a token in force. The inner error is one line for the user: it cannot be one, the old one stays.
+    pub(crate) fn http_token(&mut self, token: &[u8]) -> Result<Result<(), String>, Fault> {
+        let bytes = self.reserve(token)?;
+        match self.guest.call_with(&self.login.http_token, bytes, CallBytes(bytes.into()))? {
+            0 => Ok(Ok(())),
+            _ => Ok(Err(self.reason()?)),
+        }
+    }
+
+    /// Copies a secret into the scratch buffer. Returns its length.
+    fn reserve(&mut self, secret: &[u8]) -> Result<u32, Fault> {
+        let bytes = secret.len() as u32;
+        let at = self.guest.call(&self.login.reserve, bytes)?;
+        self.guest.bytes_mut(range(at, bytes))?.copy_from_slice(secret);
+        Ok(bytes)
+    }
+
+    /// The guest's reason for refusing a secret.
+    fn reason(&self) -> Result<String, Fault> {
         let reason = self.guest.bytes(self.guest.named(Word::Message))?;
-        let reason = String::from_utf8_lossy(&reason[..reason.len().min(MESSAGE_BYTES_MAX)]);
-        Ok(Err(format!("line {line}: {reason}")))
+        Ok(String::from_utf8_lossy(&reason[..reason.len().min(MESSAGE_BYTES_MAX)]).into_owned())
     }
 
     /// Numbers of logins and of failed logins since the guest was made.
@@ -353,6 +372,7 @@ struct FrontVerbs {
 struct LoginVerbs {
     reserve: Verb<u32, u32>,
     users: Verb<u32, u32>,
+    http_token: Verb<u32, u32>,
     logins: Verb<(), u64>,
     peer: Verb<(u32, u64), ()>,
 }

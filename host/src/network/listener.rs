@@ -44,6 +44,15 @@ impl Listener {
     /// # Errors
     /// The first socket that cannot be opened.
     pub(crate) fn open_all(options: &Options) -> Result<Vec<Self>, ExitError> {
+        let mut listeners = Self::open_cache(options)?;
+        for address in &options.http {
+            open_http(address, options, &mut listeners)?;
+        }
+        Ok(listeners)
+    }
+
+    /// Opens those of the cache.
+    fn open_cache(options: &Options) -> Result<Vec<Self>, ExitError> {
         #[cfg(unix)]
         {
             let passed = supervisor::passed_sockets()?;
@@ -88,6 +97,11 @@ impl Listener {
     /// The protocols of its clients, if the address has some of its own.
     pub(crate) fn binding(&self) -> Option<Binding> {
         self.binding
+    }
+
+    /// Whether it serves pages, and not the cache.
+    pub(crate) fn is_http(&self) -> bool {
+        self.binding == Some(Binding::Http)
     }
 
     /// Whether it serves this address already, in the same way.
@@ -168,14 +182,34 @@ impl Drop for Acceptor {
     }
 }
 
+/// Opens a socket for pages: it needs neither -p nor -l.
+fn open_http(address: &ListenAddress, options: &Options, listeners: &mut Vec<Listener>) -> Result<(), ExitError> {
+    #[cfg(unix)]
+    if address.is_path() {
+        let listener = unix::open(address.host.as_ref(), options.unix_mask, options.backlog)?;
+        listeners.push(Listener { binding: address.binding, ..listener });
+        return Ok(());
+    }
+    open_tcp_at(address, address.port.unwrap_or(0), options, listeners)
+}
+
 fn open_tcp(address: &ListenAddress, options: &Options, listeners: &mut Vec<Listener>) -> Result<(), ExitError> {
     let port = match (address.port, options.tcp_port) {
         (_, TcpPort::Off) => return Ok(()),
         (Some(port), _) | (None, TcpPort::Number(port)) => port,
         (None, TcpPort::Ephemeral) => 0,
     };
+    open_tcp_at(address, port, options, listeners)
+}
+
+fn open_tcp_at(
+    address: &ListenAddress,
+    port: u16,
+    options: &Options,
+    listeners: &mut Vec<Listener>,
+) -> Result<(), ExitError> {
     let failure = |error: &io::Error| {
-        let place = match (options.listen.is_empty(), port) {
+        let place = match (options.listen.is_empty() && !address.is_http(), port) {
             (true, port) => format!("port {port}"),
             (false, _) if address.host.contains(':') => format!("address [{}]:{port}", address.host),
             (false, _) => format!("address {}:{port}", address.host),

@@ -14,6 +14,7 @@ use std::fmt::Write as _;
 pub(crate) fn write(listeners: &[Listener], udp_listeners: &[UdpListener]) -> Result<(), ExitError> {
     let Some(path) = std::env::var_os("MEMCACHED_PORT_FILENAME") else { return Ok(()) };
     let streams = listeners.iter().filter_map(|listener| match listener.address() {
+        Address::Tcp(address) if listener.is_http() => Some(("HTTP", *address)),
         Address::Tcp(address) => Some(("TCP", *address)),
         _ => None,
     });

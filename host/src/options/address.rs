@@ -72,9 +72,35 @@ impl ListenAddress {
         (self.host.as_str(), port).to_socket_addrs().map(Iterator::collect)
     }
 
-    /// Parses `host`, `host:port`, `[v6]`, `[v6]:port` or a bare IPv6 address, after any prefixes.
+    /// Whether pages are served there, and not the cache.
+    pub(crate) fn is_http(&self) -> bool {
+        self.binding == Some(Binding::Http)
+    }
+
+    /// Whether it is the path of a Unix socket.
+    pub(crate) fn is_path(&self) -> bool {
+        self.host.starts_with('/')
+    }
+
+    /// Parses `host`, `host:port`, `[v6]`, `[v6]:port` or a bare IPv6 address, after any prefixes. Pages may have the path
+    /// of a Unix socket.
     pub(crate) fn parse(given: &str) -> Result<Self, ExitError> {
+        let address = Self::parse_any(given)?;
+        match (address.is_http(), address.is_path(), address.port) {
+            (true, true, _) if cfg!(windows) => Err(bad_address(given, "this system has no Unix sockets")),
+            (true, false, None) => Err(bad_address(given, "proto[http] needs a port of its own: ADDRESS:PORT")),
+            (false, true, _) => {
+                Err(bad_address(given, "-s names a Unix socket; only proto[http] may have a path here"))
+            }
+            _ => Ok(address),
+        }
+    }
+
+    fn parse_any(given: &str) -> Result<Self, ExitError> {
         let (security, binding, text) = without_prefixes(given)?;
+        if text.starts_with('/') {
+            return Ok(Self { host: text.to_owned(), port: None, security, binding, given: given.to_owned() });
+        }
         let (host, rest) = match text.strip_prefix('[') {
             Some(inner) => inner.split_once(']').ok_or_else(|| bad_address(text, "the bracket is not closed"))?,
             None if text.matches(':').count() == 1 => text.split_at(text.find(':').unwrap_or(text.len())),
@@ -123,9 +149,11 @@ fn without_prefixes(given: &str) -> Result<(Option<Security>, Option<Binding>, &
                 "asc" | "ascii" => Binding::Ascii,
                 "bin" | "binary" => Binding::Binary,
                 "auto" | "negotiating" => Binding::Auto,
+                "http" => Binding::Http,
                 _ => {
-                    let message =
-                        format!("-l {given}: proto[{protocol}] is none of proto[asc], proto[bin], proto[auto]");
+                    let message = format!(
+                        "-l {given}: proto[{protocol}] is none of proto[asc], proto[bin], proto[auto], proto[http]"
+                    );
                     return Err(ExitError::new(exit::USAGE, message));
                 }
             });
@@ -187,6 +215,8 @@ mod tests {
             ("proto[asc]:h", Some(Binding::Ascii)),
             ("proto_binary_:tag[x]:h:5", Some(Binding::Binary)),
             ("proto[auto]:h", Some(Binding::Auto)),
+            ("notls:proto[http]:h:9150", Some(Binding::Http)),
+            ("proto_http_:[::1]:9150", Some(Binding::Http)),
         ] {
             assert_eq!(ListenAddress::parse(text).unwrap().binding, binding, "{text}");
         }
@@ -200,6 +230,9 @@ mod tests {
             "[::1]x",
             "notls:",
             "proto[foo]:h",
+            "proto[http]:h",
+            "/run/socket",
+            "proto[asc]:/run/socket",
             "tag[toolongtag]:h",
             "tag[]:h",
         ] {

@@ -1,6 +1,6 @@
 //! The names of `-o`.
 
-use super::{HugePages, Options, ShownAs, compatibility, tls, value, yes_no};
+use super::{HugePages, ListenAddress, Options, ShownAs, compatibility, tls, value, yes_no};
 use crate::exit::{self, ExitError};
 use wasmcached_core::{boundary::config::Eviction, limits, settings::Setting};
 
@@ -87,6 +87,22 @@ pub(super) const NAMES: &[Extended] = &[
     )
     .shown(Setting::WorkerLogbufSize, |o| o.events_bytes.to_string()),
     name("no_huge_pages", Switch(|o| o.huge_pages = HugePages::Never, "use small pages only")),
+    name(
+        "http_port",
+        Number(
+            http_port,
+            "NUM",
+            "pages for monitoring over HTTP at this port of 127.0.0.1: /metrics, /stats.json, /healthz (default: 0, none)",
+        ),
+    ),
+    name(
+        "http_token",
+        Word(
+            http_token,
+            "FILE",
+            "clients of these statistics must send the token in this file: Authorization: Bearer; SIGHUP reads it again",
+        ),
+    ),
     name(
         "udp_amplification",
         Number(
@@ -235,6 +251,21 @@ fn no_modern(options: &mut Options) {
 fn kibibytes(place: &mut u32, kib: u32) -> Result<(), ExitError> {
     let too_large = || ExitError::new(exit::FLAG, "a log buffer is smaller than 4 GiB");
     *place = kib.checked_mul(1024).ok_or_else(too_large)?;
+    Ok(())
+}
+
+fn http_port(options: &mut Options, port: u32) -> Result<(), ExitError> {
+    if port > 0 {
+        options.http.push(ListenAddress::parse(&format!("proto[http]:127.0.0.1:{port}"))?);
+    }
+    Ok(())
+}
+
+fn http_token(options: &mut Options, path: &str) -> Result<(), ExitError> {
+    if path.is_empty() {
+        return Err(ExitError::new(exit::FLAG, "http_token needs a file: http_token=FILE"));
+    }
+    options.http_token = Some(path.into());
     Ok(())
 }
 

@@ -25,11 +25,12 @@ Examples:
   wasmcached --config /etc/wasmcached.toml -m 2048
                                     flags from a file; the command line wins
   wasmcached --ping -p 11211        a health check
+  wasmcached -o http_port=9150      with /metrics for Prometheus, /stats.json and /healthz
   printf 'stats\\r\\nquit\\r\\n' | nc 127.0.0.1 11211
                                     the statistics of a server
 
-Signals: SIGINT, SIGTERM and SIGUSR1 finish pending requests and stop the server. SIGHUP reads certificates and users
-again and keeps all connections; with -u, that user must be able to read the files.
+Signals: SIGINT, SIGTERM and SIGUSR1 finish pending requests and stop the server. SIGHUP reads certificates, users and
+the token of HTTP again and keeps all connections; with -u, that user must be able to read the files.
 
 Environment:
   MEMCACHED_SASL_PWDB               the file of users for -S

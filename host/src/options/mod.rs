@@ -88,6 +88,10 @@ options! {
     tcp_port_is_given: bool = false,
     /// Empty: loopback.
     pub(crate) listen: Vec<ListenAddress> = Vec::new(),
+    /// Addresses of pages over HTTP, which are no addresses of the cache.
+    pub(crate) http: Vec<ListenAddress> = Vec::new(),
+    /// `-o http_token`
+    pub(crate) http_token: Option<PathBuf> = None,
     pub(crate) udp_port: TcpPort = TcpPort::Off,
     pub(crate) unix_socket: Option<PathBuf> = None,
     pub(crate) unix_mask: u32 = 0o700,
@@ -284,6 +288,9 @@ impl Options {
 
     /// Completes the ports, and warns of flags that other flags make useless.
     fn check_listeners(&mut self) {
+        if self.http_token.is_some() && self.http.is_empty() {
+            self.warn("-o http_token does nothing: no address serves pages (-o http_port, or -l proto[http]:ADDR)");
+        }
         if !self.tcp_port_is_given && self.udp_port != TcpPort::Off {
             self.tcp_port = self.udp_port;
         }

@@ -54,6 +54,7 @@ pub(crate) fn binding_name(binding: Binding) -> &'static str {
         Binding::Auto => "auto-negotiate",
         Binding::Ascii => "ascii",
         Binding::Binary => "binary",
+        Binding::Http => "http",
     }
 }
 
@@ -77,12 +78,14 @@ pub(super) const FLAGS: &[Flag] = &[
         group: NETWORK,
         help: "Addresses to listen on: host, host:port or [ipv6]:port, separated by commas or given several times. Prefixes with -Z: \
                notls:, btls: (no client certificate) or mtls: (client certificate required). Prefixes without logins: \
-               proto[asc]: or proto[bin]:, which is -B for that address. \
+               proto[asc]: or proto[bin]:, which is -B for that address. proto[http]:host:port or proto[http]:/path serves pages for \
+               monitoring instead, in addition to all other addresses: see http_port. \
                * is all addresses of IPv4 and IPv6. The default serves this machine only; memcached's serves all \
                interfaces [default: 127.0.0.1,::1]",
         action: Values("ADDR", |o, v| {
             v.split([',', ';']).filter(|a| !a.is_empty()).try_for_each(|a| {
-                o.listen.push(ListenAddress::parse(a)?);
+                let address = ListenAddress::parse(a)?;
+                if address.is_http() { &mut o.http } else { &mut o.listen }.push(address);
                 Ok(())
             })
         }),

@@ -23,9 +23,10 @@ impl Announcement {
         });
         let datagrams =
             udp_listeners.iter().map(|listener| format!("<{} server listening (udp)", listener.descriptor()));
-        let mut addresses: Vec<_> = listeners.iter().map(|listener| listener.address().to_string()).collect();
+        let (pages, cache): (Vec<_>, Vec<_>) = listeners.iter().partition(|listener| listener.is_http());
+        let mut addresses: Vec<_> = cache.iter().map(|listener| listener.address().to_string()).collect();
         addresses.extend(udp_listeners.iter().map(|listener| Address::Udp(listener.address()).to_string()));
-        let is_public = listeners.iter().any(Listener::is_public)
+        let is_public = cache.iter().any(|listener| listener.is_public())
             || udp_listeners.iter().any(|listener| !listener.address().ip().is_loopback());
         let reach = if addresses.is_empty() {
             addresses.push("nothing".to_owned());
@@ -33,7 +34,8 @@ impl Announcement {
         } else {
             reach(options, is_public)
         };
-        let notices = std::iter::once(size(options, &addresses)).chain(reach).collect();
+        let notices = std::iter::once(size(options, &addresses)).chain(reach).chain(served_pages(options, &pages));
+        let notices = notices.collect();
         Self { listening: listening.chain(datagrams).collect(), notices }
     }
 
@@ -44,6 +46,18 @@ impl Announcement {
         }
         self.notices.iter().for_each(|line| options.notice(line));
     }
+}
+
+/// The line about pages over HTTP.
+fn served_pages(options: &Options, pages: &[&Listener]) -> Option<String> {
+    let addresses: Vec<_> = pages.iter().map(|listener| listener.address().to_string()).collect();
+    let who = match (&options.http_token, pages.iter().any(|listener| listener.is_public())) {
+        _ if pages.is_empty() => return None,
+        (Some(_), _) => "to clients with the token",
+        (None, true) => "to other machines without a token: see -o http_token",
+        (None, false) => "to this machine",
+    };
+    Some(format!("pages over HTTP: /metrics, /stats.json and /healthz on {} {who}", addresses.join(" ")))
 }
 
 fn size(options: &Options, addresses: &[String]) -> String {

@@ -9,6 +9,7 @@ use crate::{
     entropy,
     exit::{self, ExitError, reason},
     guest::{ConnectionKind, Fault, Front, GuestModule},
+    http_token::HttpToken,
     inbox::Inbox,
     network::{datagram::UdpListener, registry::Registry, tls::Tls},
     options::Options,
@@ -47,12 +48,13 @@ pub(super) struct Resources {
     pub(super) log: LogHandle,
     pub(super) tls: Option<Tls>,
     pub(super) users: Option<Arc<UserList>>,
+    pub(super) http_token: Option<Arc<HttpToken>>,
     pub(super) udp_listeners: Vec<UdpListener>,
 }
 
 /// Makes everything that a server has before its threads start.
 pub(super) fn assemble(options: &Options, resources: Resources) -> Result<Assembled, ExitError> {
-    let Resources { memory_plan, reserved_descriptors, log, tls, users, udp_listeners } = resources;
+    let Resources { memory_plan, reserved_descriptors, log, tls, users, http_token, udp_listeners } = resources;
     let module = GuestModule::load(memory_plan.layout, options.huge_pages)
         .map_err(|message| ExitError::new(exit::SYSTEM, message))?;
     let clock = Clock::start();
@@ -85,6 +87,7 @@ pub(super) fn assemble(options: &Options, resources: Resources) -> Result<Assemb
         reloads: Reloads::default(),
         tls: tls.map(Arc::new),
         users,
+        http_token,
         stopping: AtomicBool::new(false),
         accepting_ended: AtomicBool::new(false),
         stopping_at_once: AtomicBool::new(false),
@@ -131,6 +134,10 @@ fn register_reloads(shared: &Shared) {
     if let Some(users) = shared.users.clone() {
         let (module, config, inboxes) = (shared.module.clone(), shared.config.clone(), Arc::clone(&shared.inboxes));
         shared.reloads.register("users", move || users.reload(&module, &config, &inboxes));
+    }
+    if let Some(token) = shared.http_token.clone() {
+        let (module, config, inboxes) = (shared.module.clone(), shared.config.clone(), Arc::clone(&shared.inboxes));
+        shared.reloads.register("http_token", move || token.reload(&module, &config, &inboxes));
     }
 }
 

@@ -51,7 +51,7 @@ impl MemoryPlan {
 #[derive(Clone, Copy, Debug)]
 struct Demand {
     workers: u64,
-    /// Guests with connections: one a worker, and one that checks the list of users.
+    /// Guests with connections: one a worker, and one that checks the list of users or the token.
     fronts: u64,
     /// Guests with a store.
     shards: u64,
@@ -67,10 +67,10 @@ impl Demand {
     fn of(options: &Options) -> Self {
         let (workers, shards) = (options.threads as u64, u64::from(options.shard_count()));
         let StoreConfig { memory_bytes, item_bytes_max, .. } = options.guest.store;
-        let checks_users = options.authentication() != Authentication::None;
+        let checks_secrets = options.authentication() != Authentication::None || options.http_token.is_some();
         Self {
             workers,
-            fronts: workers + u64::from(checks_users),
+            fronts: workers + u64::from(checks_secrets),
             shards,
             is_solo: Stores::role_of_workers(options) == Role::Solo,
             shard_bytes: memory_bytes.div_ceil(shards),

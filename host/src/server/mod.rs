@@ -17,6 +17,7 @@ use crate::{
     console,
     console::log::LogHandle,
     exit::ExitError,
+    http_token::HttpToken,
     limits::{RESERVED_DESCRIPTORS, RESERVED_DESCRIPTORS_PER_WORKER},
     network::{datagram::UdpListener, listener::Listener, port_file, tls::Tls},
     options::Options,
@@ -54,6 +55,7 @@ struct Prepared {
     identity: Identity,
     tls: Option<Tls>,
     users: Option<Arc<UserList>>,
+    http_token: Option<Arc<HttpToken>>,
     listeners: Vec<Listener>,
     udp_listeners: Vec<UdpListener>,
     /// As it is named before a daemon changes its folder.
@@ -76,11 +78,22 @@ impl Prepared {
         let identity = Identity::find(options)?;
         let tls = Tls::start(&options.tls)?;
         let users = UserList::find(options, memory_plan.layout)?;
+        let http_token = HttpToken::find(options, memory_plan.layout)?;
         let listeners = Listener::open_all(options)?;
         let udp_listeners = UdpListener::open_all(options)?;
         port_file::write(&listeners, &udp_listeners)?;
         let pid_path = options.pid_file.as_deref().map(pid_file::fixed_path);
-        Ok(Self { memory_plan, reserved_descriptors, identity, tls, users, listeners, udp_listeners, pid_path })
+        Ok(Self {
+            memory_plan,
+            reserved_descriptors,
+            identity,
+            tls,
+            users,
+            http_token,
+            listeners,
+            udp_listeners,
+            pid_path,
+        })
     }
 
     /// Becomes a daemon on request, and gives up the rights of root.
@@ -101,6 +114,7 @@ impl Prepared {
             log: LogHandle::start(options.verbosity),
             tls: self.tls,
             users: self.users,
+            http_token: self.http_token,
             udp_listeners: self.udp_listeners,
         };
         Ok((Opened { listeners: self.listeners, resources }, pid_file))

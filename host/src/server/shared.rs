@@ -7,6 +7,7 @@ use crate::{
     counters::{Baseline, FaultCounters, ListenerCounters, WorkerCounters},
     entropy,
     guest::{Fault, Front, GuestModule},
+    http_token::HttpToken,
     inbox::Inbox,
     network::{
         registry::{Registry, RegistryEntry},
@@ -46,6 +47,7 @@ pub(crate) struct Shared {
     pub(super) log: LogHandle,
     /// `None` without authentication.
     pub(super) users: Option<Arc<UserList>>,
+    pub(super) http_token: Option<Arc<HttpToken>>,
     pub(super) reloads: Reloads,
     pub(super) tls: Option<Arc<Tls>>,
     pub(super) stopping: AtomicBool,
@@ -73,6 +75,11 @@ impl Shared {
         front.set_clock(relation)?;
         if let Some(users) = &self.users
             && let Err(problem) = users.hand_to(&mut front)?
+        {
+            return Err(Fault::new(problem));
+        }
+        if let Some(token) = &self.http_token
+            && let Err(problem) = token.hand_to(&mut front)?
         {
             return Err(Fault::new(problem));
         }

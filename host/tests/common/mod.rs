@@ -67,6 +67,8 @@ pub(crate) struct Server {
     pub(crate) addresses: Vec<SocketAddr>,
     /// UDP addresses, in the same order.
     pub(crate) datagrams: Vec<SocketAddr>,
+    /// Addresses of pages over HTTP, in the same order.
+    pub(crate) pages: Vec<SocketAddr>,
     _folder: Folder,
 }
 
@@ -115,7 +117,8 @@ impl Server {
             ports.map(|port| SocketAddr::from(([127, 0, 0, 1], port))).collect()
         };
         let (addresses, datagrams) = (listed("TCP INET: "), listed("UDP INET: "));
-        Self { child, log, address: addresses[0], addresses, datagrams, log_reader, _folder: folder }
+        let pages = listed("HTTP INET: ");
+        Self { child, log, address: addresses[0], addresses, datagrams, pages, log_reader, _folder: folder }
     }
 
     pub(crate) fn pid(&self) -> u32 {

@@ -1,6 +1,7 @@
 //! collectd, Debian's exporter, and the metrics of a server on its page for Prometheus.
 
 use crate::{
+    process::Running,
     servers::Servers,
     site::{Report, Site},
     statistics::{package_version, store},
@@ -8,7 +9,7 @@ use crate::{
 use std::{
     io::{Read, Write},
     net::TcpStream,
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 use wasmcached_tests::server::free_port;
@@ -86,14 +87,4 @@ fn read(port: u16) -> std::io::Result<String> {
     stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n")?;
     let mut text = String::new();
     stream.read_to_string(&mut text).map(|_| text)
-}
-
-/// A child process that is killed on drop.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }

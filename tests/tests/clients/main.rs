@@ -11,6 +11,7 @@ mod collectd;
 mod credentials;
 mod examples;
 mod interpreters;
+mod monitoring;
 mod process;
 mod servers;
 mod site;
@@ -50,6 +51,7 @@ fn main() {
         }));
     }
     trials.push(Trial::test("Python embeds the engine", || examples::embed_python().map_err(Failed::from)));
+    trials.extend(monitoring::trials(&wasmcached_program()));
     let conclusion = libtest_mimic::run(&arguments, trials);
     if table::is_written()
         && let Err(message) = table.lock().map_err(|error| error.to_string()).and_then(|table| table.write(&SUITES))

@@ -2,13 +2,23 @@
 
 use std::{
     io::Read,
-    process::{Command, ExitStatus, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     thread::JoinHandle,
     time::{Duration, Instant},
 };
 
 /// Time limit of a client, much longer than any client needs on a busy machine.
 const WAIT: Duration = Duration::from_secs(180);
+
+/// A child process that is killed on drop.
+pub(crate) struct Running(pub(crate) Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
 
 /// Result of a program.
 #[derive(Debug)]

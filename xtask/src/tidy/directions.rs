@@ -47,7 +47,7 @@ const HOST: [Room; 9] = [
     room("network", &["network"], &["ground", "options", "system", "guest"]),
     room(
         "workers' mail",
-        &["users", "watching", "inbox", "budget"],
+        &["users", "http_token", "watching", "inbox", "budget"],
         &["ground", "options", "system", "guest", "network"],
     ),
     room("stores", &["stores"], &["ground", "options", "system", "guest", "network", "workers' mail"]),

@@ -2,7 +2,11 @@
 //! piece. Each piece is bounded work of a shard and bounded memory of the front, and ends the turn of the connection.
 //! Between two pieces the connection remembers a place and owns no copy, so a slow reader costs nothing.
 
+#[cfg(feature = "http")]
+use super::page_dump::PageDump;
 use super::{Administrative, After, ControlReplies, Position, items::ItemsPlace};
+#[cfg(feature = "http")]
+use crate::boundary::config::Config;
 use crate::{
     boundary::{
         host::{Connections, HostRequest, Target},
@@ -25,6 +29,8 @@ use alloc::vec::Vec;
 impl Administrative for Continuation {
     fn broadcasts(&self, _position: Position, _time: &Time) -> [Option<Broadcast>; 2] {
         let broadcast = match *self {
+            #[cfg(feature = "http")]
+            Self::Page(place) => return PageDump::broadcasts(place),
             Self::Items { walk, .. } => Some(Broadcast::Walk(walk)),
             Self::Prefixes(extent) => Some(Broadcast::Prefixes(extent)),
             Self::Sizes(extent) => Some(Broadcast::Sizes(extent)),
@@ -43,6 +49,8 @@ impl Administrative for Continuation {
     fn host_request(&self, _position: Position) -> Option<HostRequest> {
         Some(match *self {
             Self::Connections { from } => HostRequest::Connections { from },
+            #[cfg(feature = "http")]
+            Self::Page(_) => HostRequest::Statistics,
             _ => HostRequest::Losses,
         })
     }
@@ -68,6 +76,8 @@ enum Place {
     Prefixes(u64),
     Sizes(u64),
     Connections(u64),
+    #[cfg(feature = "http")]
+    Page(PageDump),
 }
 
 impl Dumping {
@@ -95,6 +105,21 @@ impl Dumping {
         Self::new(Place::Connections(0))
     }
 
+    /// A page of HTTP.
+    #[cfg(feature = "http")]
+    pub(super) fn page(page: PageDump) -> Self {
+        Self::new(Place::Page(page))
+    }
+
+    /// Whether the connection ends with the answer.
+    pub(in crate::front) fn closes(&self) -> bool {
+        match self.place {
+            #[cfg(feature = "http")]
+            Place::Page(page) => page.form.closes,
+            _ => false,
+        }
+    }
+
     /// The same, in the format of the client, after `host` answered [`HostRequest::Losses`].
     pub(in crate::front) fn begun(self, format: ControlFormat, host: &[u8]) -> Self {
         Self { format, losses: losses(host), ..self }
@@ -112,6 +137,8 @@ impl Dumping {
             Place::Prefixes(from) => Continuation::Prefixes(extent(from)),
             Place::Sizes(from) => Continuation::Sizes(extent(from)),
             Place::Connections(from) => Continuation::Connections { from },
+            #[cfg(feature = "http")]
+            Place::Page(page) => Continuation::Page(page.place),
         })
     }
 
@@ -122,6 +149,11 @@ impl Dumping {
         piece: &PieceReplies<'_>,
         refusals: &mut Refusals,
     ) -> bool {
+        #[cfg(feature = "http")]
+        if let Place::Page(page) = &mut self.place {
+            let &PieceReplies { config, time, stores: first, second, host, is_lost, .. } = piece;
+            return page.answer(out, &ControlReplies { config, time, first, second, host, is_lost }, refusals);
+        }
         let is_lost = match self.place {
             Place::Connections(_) => false,
             _ => piece.is_lost || losses(piece.host) != self.losses,
@@ -134,6 +166,8 @@ impl Dumping {
         let start = out.len();
         let is_last = match &mut self.place {
             Place::Items(place) => return place.answer(out, piece.stores, piece.shards, piece.time),
+            #[cfg(feature = "http")]
+            Place::Page(_) => true,
             Place::Prefixes(from) => {
                 let (prefixes, next) = Prefixes::merge(piece.stores);
                 prefixes.for_each(|(prefix, counts)| text::answer_prefix(out, prefix, &counts));
@@ -193,6 +227,11 @@ pub(in crate::front) struct PieceReplies<'a> {
     /// Number of shards.
     pub(in crate::front) shards: u32,
     pub(in crate::front) time: &'a Time,
+    #[cfg(feature = "http")]
+    pub(in crate::front) config: &'a Config,
+    /// Replies of the shards to a second broadcast.
+    #[cfg(feature = "http")]
+    pub(in crate::front) second: &'a [u8],
 }
 
 /// A host that never replaces a store may answer nothing.

@@ -6,7 +6,12 @@ mod dumping;
 mod flush;
 mod items;
 mod listing;
+#[cfg(feature = "http")]
+mod page_dump;
+#[cfg(feature = "http")]
+mod pages;
 mod server;
+mod settings;
 mod statistics;
 mod tuning;
 mod watch;
@@ -60,6 +65,8 @@ pub(super) fn administrative(control: &Control) -> &dyn Administrative {
         Control::Continue(continuation) => continuation,
         Control::Watch(kinds) => kinds,
         Control::Server(server) => server,
+        #[cfg(feature = "http")]
+        Control::Http(request) => request,
     }
 }
 
@@ -81,6 +88,9 @@ pub(super) struct ControlReplies<'a> {
     /// Replies to the second.
     pub(super) second: &'a [u8],
     pub(super) host: &'a [u8],
+    /// A shard trapped instead of replying.
+    #[cfg(feature = "http")]
+    pub(super) is_lost: bool,
 }
 
 /// The next step of the connection after an administrative command.

@@ -1,21 +1,17 @@
 //! `stats` and its groups.
 
-use super::{Administrative, After, ControlReplies, Position, dumping::Dumping, tuned_settings};
+use super::{Administrative, After, ControlReplies, Position, dumping::Dumping, settings::settings};
 use crate::{
-    boundary::{config::Config, host::HostRequest},
+    boundary::host::HostRequest,
     clock::Time,
     command::Broadcast,
     protocol::{
         control::{Detail, StatisticsGroup},
         text::{self, words},
     },
-    settings::Setting,
     statistics::{Classes, Counters, HostStatistics},
 };
-use alloc::{
-    string::{String, ToString},
-    vec::Vec,
-};
+use alloc::vec::Vec;
 
 impl Administrative for StatisticsGroup {
     fn broadcasts(&self, _position: Position, _time: &Time) -> [Option<Broadcast>; 2] {
@@ -40,7 +36,7 @@ impl Administrative for StatisticsGroup {
     }
 
     fn answer(&self, out: &mut Vec<u8>, _position: Position, replies: &ControlReplies<'_>) -> After {
-        let &ControlReplies { config, time, first, second, host } = replies;
+        let &ControlReplies { config, time, first, second, host, .. } = replies;
         match self {
             Self::General => {
                 text::answer_general(out, config, &Counters::decode_merged(first), &HostStatistics::decode(host), time);
@@ -55,24 +51,5 @@ impl Administrative for StatisticsGroup {
             Self::Detail(Detail::On | Detail::Off) => out.extend_from_slice(words::OK),
         }
         After::Requests
-    }
-}
-
-/// The settings in force: those of the configuration, changed by what the shards and the host reply.
-fn settings(config: &Config, shards: &[u8], host: &[u8]) -> Vec<(Setting, String)> {
-    let host = HostStatistics::decode(host);
-    let mut settings = config.settings.clone();
-    set(&mut settings, Setting::MaxBytes, host.limit_maxbytes.to_string());
-    set(&mut settings, Setting::Verbosity, host.verbosity.to_string());
-    for (setting, value) in tuned_settings(shards) {
-        set(&mut settings, setting, setting.shown(value));
-    }
-    settings
-}
-
-fn set(settings: &mut Vec<(Setting, String)>, setting: Setting, value: String) {
-    match settings.iter_mut().find(|(present, _)| *present == setting) {
-        Some((_, present)) => *present = value,
-        None => settings.push((setting, value)),
     }
 }

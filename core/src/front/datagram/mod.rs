@@ -4,7 +4,11 @@
 pub(super) mod frame;
 
 use super::{ConnectionId, ConnectionStatus, Front, Source, connection::Connection, state::State};
-use crate::{boundary::config::Authentication, limits, statistics::RefusalKind};
+use crate::{
+    boundary::config::{Authentication, Binding},
+    limits,
+    statistics::RefusalKind,
+};
 use frame::DatagramState;
 
 impl Front {
@@ -15,12 +19,17 @@ impl Front {
         ConnectionId(self.connections.insert(connection) as u32)
     }
 
+    /// The protocols of datagrams: there is no HTTP among them.
+    fn datagram_binding(&self) -> Binding {
+        if self.config.binding == Binding::Http { Binding::Auto } else { self.config.binding }
+    }
+
     /// If the input is a datagram, takes its header off and drops everything of the datagram before it.
     pub(super) fn begin_datagram(&mut self) {
         if !self.takes_datagrams() {
             return;
         }
-        let (first_state, most) = (self.first_state(self.config.binding), self.datagram_reply_bytes_max());
+        let (first_state, most) = (self.first_state(self.datagram_binding()), self.datagram_reply_bytes_max());
         let Some(connection) = self.connections.get_mut(self.inbound.connection) else { return };
         let Some(datagrams) = &mut connection.datagrams else { return };
         let Source::Window(bytes) = self.inbound.source else { return };
