@@ -25,8 +25,10 @@ export class Core {
   readonly options: CheckedOptions;
   readonly flights = new Flights();
   readonly #host: Host;
-  /** The time of tick 0. */
+  /** The time of tick 0. It moves with a clock that is set back, so that ticks never go back. */
   #origin = 0;
+  /** The clock when it was last read. */
+  #last = 0;
   #store: Store | undefined;
   #isDisposed = false;
   #isReporting = false;
@@ -63,6 +65,7 @@ export class Core {
     const { maxSize, maxItems, maxEntrySize, evictions, cas, onEvict, module } = this.options;
     const switches =
       (evictions ? 0 : Switch.noEvictions) | (cas ? 0 : Switch.noCas) | (onEvict === undefined ? 0 : Switch.departures);
+    this.#last = -Infinity;
     this.#origin = this.#milliseconds();
     const now = (): number => this.ticks();
     this.#store = explained(() => {
@@ -87,7 +90,7 @@ export class Core {
 
   /** The time in ticks. */
   ticks(): number {
-    const ticks = (this.#milliseconds() - this.#origin) / TICK_MS;
+    const ticks = this.age / TICK_MS;
     return ticks > 0 ? Math.min(Math.floor(ticks), TICKS_MAX) : 0;
   }
 
@@ -97,22 +100,28 @@ export class Core {
     if (milliseconds === 0) return 0;
     // The origin is that of the store.
     void this.store;
-    return Math.min(Math.max(Math.ceil((this.age + milliseconds) / TICK_MS), 1), TICKS_MAX);
+    const tick = Math.max(Math.ceil((this.age + milliseconds) / TICK_MS), 1);
+    // What would end after the last tick, in more than six years, does not end.
+    return tick <= TICKS_MAX ? tick : 0;
   }
 
   /** Milliseconds since tick 0. */
   get age(): number {
-    return this.#milliseconds() - this.#origin;
+    const now = this.#milliseconds();
+    return now - this.#origin;
   }
 
   /** Milliseconds until a tick; `Infinity` if it is 0. */
   remaining(expires: number): number {
-    return expires === 0 ? Infinity : Math.max(expires * TICK_MS + this.#origin - this.#milliseconds(), 0);
+    return expires === 0 ? Infinity : Math.max(expires * TICK_MS - this.age, 0);
   }
 
   #milliseconds(): number {
-    const now = this.options.clock();
-    return Number.isFinite(now) ? now : 0;
+    const read = this.options.clock();
+    const now = Number.isFinite(read) ? read : Math.max(this.#last, 0);
+    if (now < this.#last) this.#origin -= this.#last - now;
+    this.#last = now;
+    return now;
   }
 
   /** Tells `onEvict` which entries left, after a call that may have removed some. */

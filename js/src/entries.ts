@@ -141,12 +141,12 @@ export abstract class Entries {
 
   /** Adds bytes at the end of a value, which keeps its time to live; returns whether there is one. */
   append(key: Key, value: BytesLike): boolean {
-    return this.#isStored(this.#store(key, value, Mode.append));
+    return this.#hasGrown(key, this.#store(key, value, Mode.append));
   }
 
   /** Adds bytes at the start of a value, which keeps its time to live; returns whether there is one. */
   prepend(key: Key, value: BytesLike): boolean {
-    return this.#isStored(this.#store(key, value, Mode.prepend));
+    return this.#hasGrown(key, this.#store(key, value, Mode.prepend));
   }
 
   /** Stores the value if the entry was not written since {@link Entries.gets} returned this `cas`. */
@@ -272,6 +272,12 @@ export abstract class Entries {
     if (outcome === Outcome.done || outcome === Outcome.tooLarge) this.#outdate(key);
     this.after();
     return outcome;
+  }
+
+  /** The engine answers as memcached does: what would grow too large is not stored, as if it were not there. */
+  #hasGrown(key: Key, outcome: number): boolean {
+    const isThere = outcome === Outcome.notStored && this.core.store.expiryOf(this.#space, key) !== undefined;
+    return this.#isStored(isThere ? Outcome.tooLarge : outcome);
   }
 
   #storeFetched(key: Key, bytes: Uint8Array, { ttl, stale = 0, flags }: FetchedOptions): boolean {

@@ -168,6 +168,9 @@ export class Flights {
     const result = new Promise<Result>((...functions) => ([resolve, reject] = functions));
     // Without anybody who waits, an error is no unhandled one.
     result.catch(() => {});
+    if (typeof AbortController === 'undefined') {
+      throw new Error('this runtime has no AbortController, which fetch() needs for its loaders; define globalThis.AbortController');
+    }
     const [controller, status] = [new AbortController(), options.status ?? {}];
     const flight: Flight = { id: source.idOf(key), controller, result, resolve, reject, status, waiting: 0 };
     this.#current.set(flight.id, flight);

@@ -1,7 +1,7 @@
 // The options of a cache, and their checks.
 
 import { describe, shown } from './bytes.js';
-import type { EngineModule } from './entry/modules.js';
+import { isModule, type EngineModule } from './entry/modules.js';
 
 /** Why an entry left the cache by itself. */
 export type EvictionReason = 'evict' | 'expire';
@@ -78,7 +78,7 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
 
 /** Checks the options of a cache. */
 export function checkOptions(options: CacheOptions, maxSizeDefault: number): CheckedOptions {
-  if (typeof options !== 'object' || options === null) {
+  if (Object.prototype.toString.call(options) !== '[object Object]') {
     throw new TypeError(`new Cache takes an object like { maxSize: ${64 * MIB} }`);
   }
   refuseUnknown(options);
@@ -86,6 +86,9 @@ export function checkOptions(options: CacheOptions, maxSizeDefault: number): Che
   const size = number('maxSize', maxSize, MAX_SIZE_MIN, MAX_SIZE_MAX, 'bytes');
   const entrySize = options.maxEntrySize ?? Math.min(MIB, Math.floor(size / 2));
   if (typeof clock !== 'function') throw new TypeError('clock is a function that returns milliseconds, like Date.now');
+  if (module !== undefined && !isModule(module)) {
+    throw new TypeError(`module is a WebAssembly.Module, compiled from wasmcached/store.wasm, not ${describe(module)}`);
+  }
   if (onEvict !== undefined && typeof onEvict !== 'function') {
     throw new TypeError('onEvict is a function of a key, a value and a reason');
   }
@@ -137,7 +140,7 @@ export function optionsOf<O extends object>(options: O | undefined, names: reado
     for (const name in options) {
       isEmpty = false;
       if ((names as readonly string[]).includes(name) || options[name] === undefined) continue;
-      const meant = names.find((known) => NAMES[known]?.includes(name) || known.toLowerCase() === name.toLowerCase());
+      const meant = names.find((known) => isAlias(known, name));
       const advice = meant === undefined ? `the options are ${names.join(', ')}` : `use \`${meant}\``;
       throw new TypeError(`there is no option \`${name}\` here; ${advice}`);
     }
@@ -149,11 +152,16 @@ export function optionsOf<O extends object>(options: O | undefined, names: reado
   return options;
 }
 
+/** Whether other caches, or other letters, call the option so. */
+function isAlias(known: string, name: string): boolean {
+  return [known, ...(NAMES[known] ?? [])].some((alias) => alias.toLowerCase() === name.toLowerCase());
+}
+
 function refuseUnknown(options: object): void {
   for (const name of Object.keys(options)) {
-    if (name in NAMES) continue;
-    if (name === 'protocol') throw new TypeError("there is no option `protocol`; import { protocol } from 'wasmcached/protocol'");
-    const meant = Object.keys(NAMES).find((known) => NAMES[known]!.includes(name) || known.toLowerCase() === name.toLowerCase());
+    if (Object.hasOwn(NAMES, name)) continue;
+    if (name === 'protocol') throw new TypeError("there is no option `protocol`; import { Protocol } from 'wasmcached/protocol'");
+    const meant = Object.keys(NAMES).find((known) => isAlias(known, name));
     const advice = meant === undefined ? `the options are ${Object.keys(NAMES).join(', ')}` : `use \`${meant}\``;
     throw new TypeError(`there is no option \`${name}\`; ${advice}`);
   }

@@ -68,7 +68,9 @@ test('an engine is a module, bytes or a response, of any realm', async () => {
 test('a wrong engine is refused with advice', async () => {
   await assert.rejects(init(new Response('', { status: 404 })), /could not be fetched: 404/);
   await assert.rejects(init(undefined), /a WebAssembly.Module, its bytes or a Response, not undefined/);
-  await assert.rejects(init(new Uint8Array([1, 2])), /does not compile the engine/);
+  await assert.rejects(init(new Uint8Array([1, 2])), /these 2 bytes are no WebAssembly module/);
+  await assert.rejects(init(new Response('<html>')), /no WebAssembly module.*a page instead/);
   assert.throws(() => initSync('store.wasm'), /or its bytes, not store.wasm/);
-  assert.throws(() => initSync(new Uint8Array([1, 2])), /does not compile the engine.*wasm-unsafe-eval/);
+  assert.throws(() => initSync(wasm.subarray(0, 2)), /these 2 bytes are no WebAssembly module/);
+  assert.throws(() => initSync(wasm.subarray(0, 2000)), /does not compile the engine.*wasm-unsafe-eval/);
 });

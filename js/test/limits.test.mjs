@@ -162,13 +162,45 @@ suite('long keys', () => {
       cache.set(key, 'x'.repeat(600_000));
       assert.throws(() => cache.incr(key), /number/);
       for (const grow of ['append', 'prepend']) {
-        try {
-          assert.equal(cache[grow](key, 'x'.repeat(600_000)), false);
-        } catch (error) {
-          assert.equal(error.name, 'RangeError');
-        }
+        assert.throws(() => cache[grow](key, 'x'.repeat(600_000)), { name: 'RangeError', message: /larger than maxEntrySize/ });
         assert.equal(cache.get(key).length, 600_000);
       }
     });
   }
+});
+
+test('a short value that would grow too large stays, and the error says so', () => {
+  const cache = new Cache({ maxSize: MIB, maxEntrySize: 10_000 });
+  cache.set('a', 'x'.repeat(9000));
+  for (const grow of ['append', 'prepend']) {
+    assert.throws(() => cache[grow]('a', 'x'.repeat(5000)), { name: 'RangeError', message: /larger than maxEntrySize/ });
+    assert.equal(cache[grow]('none', 'x'), false);
+  }
+  assert.equal(cache.getText('a'), 'x'.repeat(9000));
+});
+
+test('keys of 64 KiB work in namespaces, and as bytes with any first byte', () => {
+  const cache = new Cache();
+  const space = cache.namespace('n');
+  for (const length of [65_530, 65_531, 65_532, 65_536]) {
+    const key = 'k'.repeat(length);
+    assert.equal(space.set(key, `${length}`).getText(key), `${length}`);
+    for (const first of [0x00, 0xfe, 0xff]) {
+      const bytes = new Uint8Array(length).fill(1);
+      bytes[0] = first;
+      assert.equal(cache.set(bytes, `${first}`).getText(bytes), `${first}`);
+    }
+  }
+  assert.equal([...space.keys()].length, 4);
+  const copy = new Cache();
+  assert.deepEqual(copy.load(cache.dump()), { loaded: 16, skipped: 0 });
+});
+
+test('what is no object of options is refused', () => {
+  for (const options of [[], new Map([['maxSize', MIB]]), new Date(), { toString: 1 }, { constructor: 1 }]) {
+    assert.throws(() => new Cache(options), TypeError);
+  }
+  assert.throws(() => new Cache({ Max: 10 }), /use `maxItems`/);
+  assert.throws(() => new Cache({ protocol: {} }), /import \{ Protocol \}/);
+  assert.throws(() => new Cache({ module: {} }), { name: 'TypeError', message: /module is a WebAssembly.Module/ });
 });

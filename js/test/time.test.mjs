@@ -103,7 +103,7 @@ suite('clocks', () => {
   test('a clock that goes back, stands still or is no number keeps entries', () => {
     const [cache, time] = timed();
     cache.set('a', '1', { ttl: 1000 });
-    for (const now of [0, -1, time.now - 3_600_000, NaN, undefined, -Infinity]) {
+    for (const now of [time.now - 3_600_000, 0, -1, NaN, undefined, -Infinity]) {
       time.now = now;
       assert.equal(cache.has('a'), true, String(now));
     }
@@ -147,4 +147,42 @@ suite('clocks', () => {
     for (let i = 0; i < 1000; i++) cache.set('a', '1');
     assert.ok(looks - before <= 4, `${looks - before} looks`);
   });
+});
+
+suite('a clock that is set back', () => {
+  test('goes on from there: entries live as long as they would have', () => {
+    let now = 10_000_000;
+    const cache = new Cache({ clock: () => now });
+    cache.set('old', '1', { ttl: 60_000 });
+    now += 20_000;
+    cache.get('old');
+    now -= 3_600_000;
+    assert.equal(cache.getRemainingTTL('old'), 40_000);
+    cache.set('new', '1', { ttl: 10_000 });
+    assert.equal(cache.getRemainingTTL('new'), 10_000);
+    now += 10_050;
+    assert.deepEqual([cache.has('new'), cache.has('old')], [false, true]);
+    now += 30_000;
+    assert.equal(cache.has('old'), false);
+  });
+
+  test('is what fake timers do that come after the first use', (context) => {
+    const cache = new Cache();
+    cache.set('a', '1');
+    context.mock.timers.enable({ apis: ['Date'] });
+    cache.set('k', 'v', { ttl: 10 });
+    assert.equal(cache.has('k'), true);
+    context.mock.timers.tick(5000);
+    assert.equal(cache.has('k'), false);
+    assert.equal(cache.getRemainingTTL('k'), 0);
+    context.mock.timers.reset();
+    assert.equal(cache.set('b', '1', { ttl: 60_000 }).has('b'), true);
+  });
+});
+
+test('a time to live beyond the last tick has no end', () => {
+  const cache = new Cache();
+  for (const ttl of [10 * 365 * 86_400_000, 1e300]) {
+    assert.equal(cache.set('k', 'v', { ttl }).getRemainingTTL('k'), Infinity);
+  }
 });

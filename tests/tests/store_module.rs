@@ -49,6 +49,9 @@ fn module() -> &'static Module {
     })
 }
 
+/// Key and value.
+type Record = (Vec<u8>, Vec<u8>);
+
 /// An instance of the module.
 struct Cache {
     store: Store<StoreLimits>,
@@ -165,7 +168,7 @@ impl Cache {
     }
 
     /// All records of a walk: key, value. Values of large entries are read by their keys. And the longest page.
-    fn scan(&mut self, prefix: &[u8], count: u32, with_values: bool) -> (Vec<(Vec<u8>, Vec<u8>)>, usize) {
+    fn scan(&mut self, prefix: &[u8], count: u32, with_values: bool) -> (Vec<Record>, usize) {
         let (mut entries, mut longest, mut cursor) = (Vec::new(), 0, 0);
         while cursor < 1 << 32 {
             self.put(prefix);
@@ -187,7 +190,7 @@ impl Cache {
     }
 }
 
-fn records(mut page: &[u8], with_values: bool) -> Vec<(Vec<u8>, Vec<u8>)> {
+fn records(mut page: &[u8], with_values: bool) -> Vec<Record> {
     let mut found = Vec::new();
     while !page.is_empty() {
         let word = |at: usize| u32::from_le_bytes(page[4 * at..4 * at + 4].try_into().expect("a word")) as usize;
@@ -200,7 +203,7 @@ fn records(mut page: &[u8], with_values: bool) -> Vec<(Vec<u8>, Vec<u8>)> {
     found
 }
 
-fn records_of_keys(page: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
+fn records_of_keys(page: &[u8]) -> Vec<Record> {
     records(page, false)
 }
 

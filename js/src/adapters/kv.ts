@@ -76,6 +76,8 @@ export class KvNamespace {
   }
 
   /** The value, or `null`; for a list of keys a `Map` of them. */
+  async get<Value = any>(key: string, options?: KvType | KvGetOptions): Promise<Value | null>;
+  async get<Value = any>(key: string[], options?: KvType | KvGetOptions): Promise<Map<string, Value | null>>;
   async get(key: string | string[], options?: KvType | KvGetOptions): Promise<any> {
     if (Array.isArray(key)) {
       const found = bulk(key, options).map(

@@ -23,6 +23,9 @@ export async function compileAny(source: EngineModule | EngineBytes | EngineResp
   return compileBytesLater(await response.arrayBuffer());
 }
 
+/** The first bytes of a module. */
+const MAGIC = [0, 0x61, 0x73, 0x6d];
+
 /** The engine that a program provides to `wasmcached/bare`. */
 export class Slot {
   #module: WebAssembly.Module | undefined;
@@ -62,7 +65,7 @@ function compileText(text: EngineText): WebAssembly.Module {
 
 function compileBytes(bytes: BufferSource): WebAssembly.Module {
   try {
-    return new WebAssembly.Module(bytes);
+    return new WebAssembly.Module(checked(bytes));
   } catch (error) {
     throw refused(error);
   }
@@ -70,15 +73,24 @@ function compileBytes(bytes: BufferSource): WebAssembly.Module {
 
 async function compileBytesLater(bytes: BufferSource): Promise<WebAssembly.Module> {
   try {
-    return await WebAssembly.compile(bytes);
+    return await WebAssembly.compile(checked(bytes));
   } catch (error) {
     throw refused(error);
   }
 }
 
+/** The bytes, if they begin as a module does: else the compiler's error would be taken for a refusal. */
+function checked(bytes: BufferSource): BufferSource {
+  const head = ArrayBuffer.isView(bytes) ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength) : new Uint8Array(bytes);
+  if (MAGIC.every((byte, i) => head[i] === byte)) return bytes;
+  throw new TypeError(`these ${head.length} bytes are no WebAssembly module; pass those of the file in this package (a server may have sent a page instead)`);
+}
+
 /** The error for an engine that the runtime does not compile. */
 function refused(cause: unknown): Error {
-  const { message } = cause as Error;
+  const { name, message } = cause as Error;
+  // Other errors are not about compiling: no memory for the decoder, bytes of something else.
+  if (typeof WebAssembly !== 'undefined' && name !== 'CompileError') return cause as Error;
   if (typeof WebAssembly === 'undefined') {
     return new Error(`this runtime has no WebAssembly (Node has none with --jitless): ${message}`, { cause });
   }

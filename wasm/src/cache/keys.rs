@@ -2,8 +2,8 @@
 
 use wasmcached_core::limits::KEY_BYTES_MAX;
 
-/// The longest key.
-pub(super) const LONG_KEY_BYTES_MAX: usize = 64 * 1024;
+/// The longest key: 64 KiB of a caller, and the number of a namespace in front.
+pub(super) const LONG_KEY_BYTES_MAX: usize = 64 * 1024 + 5;
 /// The first byte of the name of a long key. No other key begins with it.
 pub(super) const LONG_KEY_TAG: u8 = 0xff;
 /// Bytes of that name: the tag and two hashes.
