@@ -283,7 +283,6 @@ pub extern "C" fn create(memory_bytes: u32, item_bytes_max: u32, items_max: u32,
         evictions: !is_set(switch::NO_EVICTIONS),
         eviction: if is_set(switch::LRU) { Eviction::Lru } else { Eviction::S3Fifo },
         cas: !is_set(switch::NO_CAS),
-        ..StoreConfig::default()
     };
     let Some(mut store) = Store::new(config) else { return 0 };
     if is_set(switch::DEPARTURES) {
