@@ -101,7 +101,7 @@ export class Core {
     // The origin is that of the store.
     void this.store;
     const tick = Math.max(Math.ceil((this.age + milliseconds) / TICK_MS), 1);
-    // What would end after the last tick, in more than six years, does not end.
+    // Beyond the last tick, more than six years away, there is no end.
     return tick <= TICKS_MAX ? tick : 0;
   }
 
