@@ -11,19 +11,15 @@ const percent = (value) => `${(100 * value).toFixed(1)} %`;
 const whole = (value) => value.toFixed(0);
 const short = (value) => (value < 10 ? value.toFixed(1) : value.toFixed(0));
 
-/** The first table that a reader meets; needs the parts hit ratio, memory and time. */
+/** The first table that a reader meets; needs the parts hit ratio and memory, and shows times if they were measured as well. */
 export function headlineTable({ hits, memory, time }, version) {
   const [first] = hits.rows;
   const of = (name) => memory.rows.find((row) => row.name === name);
   const [ours, theirs] = [of(OURS), of('lru-cache')];
-  const times = (name, kind) => time.settings.find((one) => one.name === name && one.kind === kind).times;
-  const [hot, many] = [times('ten thousand', 'bytes'), times('million', 'bytes')];
-  const hotText = times('ten thousand', 'strings');
   const two = (field, text) => `${text(theirs.bytes[field])} / ${text(theirs.strings[field])}`;
   const mine = (field, text) => `${text(ours.bytes[field])} / ${text(ours.strings[field])}`;
   const flat = of(FLAT_NAMES[0]);
   const flatHits = ['bytes', 'strings'].map((kind) => percent(first[`lru ${kind}, flat keys`].hitRatio)).join(' / ');
-  const ns = (all) => whole(median(all));
   return markdown(
     ['20-byte keys, 100-byte values: bytes / strings', `lru-cache ${version}`, 'wasmcached'],
     [
@@ -36,11 +32,21 @@ export function headlineTable({ hits, memory, time }, version) {
       ['resident bytes an entry, a million entries', two('rss', whole), `**${mine('rss', whole)}**`],
       ['the same, with such keys', `${whole(flat.bytes.rss)} / ${whole(flat.strings.rss)}`, `**${mine('rss', whole)}**`],
       ['full garbage collection with them, ms', two('gcMs', short), `**${mine('gcMs', short)}**`],
-      ['`get` with a key built in the loop, a million entries, ns', ns(many['lru-cache get, key built']), ns(many['get, key built'])],
-      ['`set` of a copy, ten thousand entries, ns', ns(hot['lru-cache set, copied']), ns(hot.set)],
-      ['`get` of ten thousand entries, ns', `**${ns(hot['lru-cache get'])}** / **${ns(hotText['lru-cache get'])}** (a reference)`, `${ns(hot.get)} / ${ns(hotText.getText)} (a copy)`],
+      ...(time === undefined ? [] : timeRows(time)),
     ],
   );
+}
+
+function timeRows(time) {
+  const times = (name, kind) => time.settings.find((one) => one.name === name && one.kind === kind).times;
+  const [hot, many] = [times('ten thousand', 'bytes'), times('million', 'bytes')];
+  const hotText = times('ten thousand', 'strings');
+  const ns = (all) => whole(median(all));
+  return [
+    ['`get` with a key built in the loop, a million entries, ns', ns(many['lru-cache get, key built']), ns(many['get, key built'])],
+    ['`set` of a copy, ten thousand entries, ns', ns(hot['lru-cache set, copied']), ns(hot.set)],
+    ['`get` of ten thousand entries, ns', `**${ns(hot['lru-cache get'])}** / **${ns(hotText['lru-cache get'])}** (a reference)`, `${ns(hot.get)} / ${ns(hotText.getText)} (a copy)`],
+  ];
 }
 
 /** Bars, with what was measured. */
