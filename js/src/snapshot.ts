@@ -131,6 +131,8 @@ export class Loading {
     const rows = this.#rows(content, live, (expires) => this.#core.expiryOf(remaining(expires)));
     const { store } = this.#core;
     let stored = store.setRows(rows, live.length);
+    // The entries that cleared namespaces left are removed first, and then the rest has room.
+    if (stored < live.length && !this.#core.options.evictions) this.#spaces.finish(store);
     for (const record of live.slice(stored)) {
       const [key, value] = [content.subarray(record.keyAt, record.valueAt), content.subarray(record.valueAt, record.end)];
       const expires = this.#core.expiryOf(remaining(record.expires));
