@@ -10,7 +10,7 @@ import { bytesOfName } from './keys.js';
 import type { Namespace, NamespaceOptions } from './namespace.js';
 import { optionsOf } from './options.js';
 import { parseRecords } from './records.js';
-import { pages, prefixBytes, type Listed } from './scan.js';
+import { countOf, pages, prefixBytes, type Listed } from './scan.js';
 import { Dump, joined, Loading, type LoadResult } from './snapshot.js';
 import type { Store } from './store.js';
 import { CacheView } from './view.js';
@@ -55,9 +55,7 @@ export abstract class Collection extends Entries {
     const { started } = this.core;
     if (started === undefined) return 0;
     if (this.spaceName === '' && !this.spaces.isUsed) return started.items;
-    let size = 0;
-    for (const _ of pages(started, this.space, '', false)) size += _.length;
-    return size;
+    return countOf(started, this.space);
   }
 
   /** A page of keys that begin with `prefix`. Each call takes a bounded time; it is no use of the entries. */

@@ -123,7 +123,9 @@ export abstract class Entries {
     // The store keeps them in its window meanwhile, which code of the iterable could use.
     const pairs = pairsOf('setMany', entries);
     for (const [key] of pairs) this.#outdate(key);
-    const outcome = store.setMany(this.#spaceToStore, pairs, checkedFlags(optionsOf(options, ['ttl', 'flags'])?.flags), this.#expiryOf(options));
+    const [flags, expires] = [checkedFlags(optionsOf(options, ['ttl', 'flags'])?.flags), this.#expiryOf(options)];
+    let outcome = store.setMany(this.#spaceToStore, pairs, flags, expires);
+    if (this.#makesRoom(outcome)) outcome = store.setMany(this.#spaceToStore, pairs, flags, expires);
     this.after();
     this.#check(outcome);
     return this;
@@ -268,10 +270,19 @@ export abstract class Entries {
   #store(key: Key, value: BytesLike, mode: number, options?: SetOptions, unique?: bigint): number {
     const { core } = this;
     const expires = mode === Mode.append || mode === Mode.prepend ? 0 : this.#expiryOf(options);
-    const outcome = core.store.store(this.#spaceToStore, key, value, mode, checkedFlags(optionsOf(options, ['ttl', 'flags'])?.flags), expires, unique);
+    const flags = checkedFlags(optionsOf(options, ['ttl', 'flags'])?.flags);
+    let outcome = core.store.store(this.#spaceToStore, key, value, mode, flags, expires, unique);
+    if (this.#makesRoom(outcome)) outcome = core.store.store(this.#spaceToStore, key, value, mode, flags, expires, unique);
     if (outcome === Outcome.done || outcome === Outcome.tooLarge) this.#outdate(key);
     this.after();
     return outcome;
+  }
+
+  /** Removes what cleared namespaces left, if an entry had no room; returns whether it is worth another try. */
+  #makesRoom(outcome: number): boolean {
+    if (outcome !== Outcome.outOfMemory || !this.spaces.isBehind) return false;
+    this.spaces.finish(this.core.store);
+    return true;
   }
 
   /** The engine answers as memcached does: what would grow too large is not stored, as if it were not there. */
@@ -308,7 +319,8 @@ export abstract class Entries {
     const first = initial === undefined ? undefined : counter('initial', initial);
     if (ttl !== undefined) duration(ttl);
     const { store } = this.core;
-    const result = store.add(this.#space, key, counter('by', by), subtracts);
+    let result = store.add(this.#space, key, counter('by', by), subtracts);
+    if (typeof result === 'number' && this.#makesRoom(result)) result = store.add(this.#space, key, counter('by', by), subtracts);
     if (typeof result === 'bigint') this.#outdate(key);
     this.after();
     if (typeof result === 'bigint') return safe(result);
@@ -336,15 +348,14 @@ export abstract class Entries {
   /** Must follow a read: an entry that had expired was perhaps removed. */
   #read<T>(result: T): T {
     if (this.#hasCallback) this.core.report(this.spaces);
+    if (this.spaces.isBehind) this.spaces.maintain(this.core);
     return result;
   }
 
   /** @internal Must follow a change. */
   protected after(): void {
     if (this.#hasCallback) this.core.report(this.spaces);
-    // The callback may have disposed of the cache.
-    const { living } = this.core;
-    if (this.spaces.isUsed && living !== undefined) this.spaces.maintain(living);
+    if (this.spaces.isBehind) this.spaces.maintain(this.core);
   }
 }
 

@@ -157,6 +157,11 @@ export class Flights {
     for (const id of this.#current.keys()) if (is(id)) this.#current.delete(id);
   }
 
+  /** The numbers of the namespaces that values are being loaded for. */
+  spaces(): Set<number> {
+    return new Set(Array.from(this.#current.keys(), (id) => Number(id.slice(0, id.indexOf(':')))));
+  }
+
   /** Ends all flights: all waiting callers get this error. */
   abort(error: Error): void {
     this.#current.clear();

@@ -15,7 +15,7 @@ export interface NamespaceOptions {
 /** The default time to live of these options. */
 export const ttlOf = (options: NamespaceOptions): number | undefined => optionsOf(options, ['ttl'])?.ttl;
 
-/** A part of a cache. It is cleared at once, however many entries it has; their memory is reclaimed little by little. */
+/** A part of a cache. It is cleared at once, however many entries it has; later calls reclaim their memory. */
 export class Namespace extends Collection {
   /** The name that it was made with. */
   readonly name: string;

@@ -1,7 +1,7 @@
 // Walks over the entries of a cache or of a namespace, page by page.
 
 import { bytesOf, type BytesLike } from './bytes.js';
-import { ROOT, SPACE_TAG } from './keys.js';
+import { ROOT, SPACE_TAG, spaceOf } from './keys.js';
 import { parseRecords, storedKeys, type ScannedEntry } from './records.js';
 import { prefixOf } from './spaces.js';
 import type { ScanPage, Store } from './store.js';
@@ -38,6 +38,16 @@ export function* rawPages(
     }
     cursor = page.cursor;
   }
+}
+
+/** The number of entries of a namespace. */
+export function countOf(store: Store, space: number): number {
+  let found = 0;
+  for (const { records, count } of rawPages(store, prefixBytes(space, ''), false)) {
+    if (space !== ROOT) found += count;
+    else for (const key of storedKeys(records)) if (spaceOf(key) === ROOT) found++;
+  }
+  return found;
 }
 
 /** The entries of a namespace, in pages. */

@@ -51,9 +51,10 @@ export class Dump {
     const names = this.#spaces.numbersIn(this.#own);
     if (this.#own === '') names.set(ROOT, '');
     yield frame(Kind.names, utf8().encode(JSON.stringify([...names])));
-    const takesAll = this.#own === '' && !this.#spaces.isUsed;
     let entries = 0;
     for (const { records, count } of rawPages(store, this.#prefix(names), true)) {
+      // The first namespace may be made meanwhile.
+      const takesAll = this.#own === '' && !this.#spaces.isUsed;
       const wanted = takesAll ? [records] : this.#select(records, names);
       entries += takesAll ? count : wanted.length;
       if (wanted.length > 0) yield frame(Kind.entries, double(Date.now() - this.#core.age), ...wanted);
@@ -130,6 +131,8 @@ export class Loading {
     const rows = this.#rows(content, live, (expires) => this.#core.expiryOf(remaining(expires)));
     const { store } = this.#core;
     let stored = store.setRows(rows, live.length);
+    // The entries that cleared namespaces left are removed first, and then the rest has room.
+    if (stored < live.length && !this.#core.options.evictions) this.#spaces.finish(store);
     for (const record of live.slice(stored)) {
       const [key, value] = [content.subarray(record.keyAt, record.valueAt), content.subarray(record.valueAt, record.end)];
       const expires = this.#core.expiryOf(remaining(record.expires));

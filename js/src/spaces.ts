@@ -1,28 +1,52 @@
-// The numbers of namespaces. A cleared namespace loses its number; entries of that number are removed piece by piece.
+// The numbers of namespaces. A cleared namespace loses its number at once; a walk over the store, piece by piece, removes the
+// entries of numbers that nobody has. It also finds the namespaces that have no entries left, whose names are forgotten.
 
+import type { Core } from './core.js';
 import { ROOT, SPACE_BYTES, SPACE_TAG } from './keys.js';
-import { parseRecords } from './records.js';
 import type { Store } from './store.js';
 
-/** Entries that one piece of the removal looks at. */
+/** Entries that one piece of the walk looks at, and names that it forgets. */
 const PIECE_ENTRIES = 64;
+/** The same for a caller who waits for the end. */
+const LARGE_PIECE_ENTRIES = 1000;
 /** Calls between two pieces. */
 const CALLS_PER_PIECE = 16;
+/** Names that are kept without looking whether they have entries. */
+const NAMES_KEPT = 1024;
 /** The prefix of all keys in namespaces. */
 const TAG = new Uint8Array([SPACE_TAG]);
 /** The number of a namespace that never stored anything. No entry has it. */
 const NOTHING = 0xffff_ffff;
 
+/** A namespace that has a number. */
+interface Space {
+  readonly name: string;
+  readonly number: number;
+  readonly parent: Space | undefined;
+  /** Those directly in it. */
+  inner: Set<Space> | undefined;
+  /** It lost its number, and so did all in it. */
+  isCleared: boolean;
+  /** The last walk that found an entry, or during which it was used. */
+  walk: number;
+}
+
 /** See the first lines of this file. */
 export class Spaces {
-  readonly #numbers = new Map<string, number>();
-  /** The names of the namespaces directly in each one, as far as they or those in them have numbers. */
-  readonly #inner = new Map<string, Set<string>>();
-  /** Cleared numbers whose entries the walk over the store, which is on its way, removes. */
-  #leaving = new Set<number>();
-  /** Numbers that were cleared since the walk began: the next one removes their entries. */
-  #waiting = new Set<number>();
-  #cursor = 0;
+  /** Whether entries of cleared namespaces are perhaps left, or names to be forgotten. */
+  isBehind = false;
+  readonly #byName = new Map<string, Space>();
+  readonly #byNumber = new Map<number, Space>();
+  /** Cleared ones that the maps still have. Those in them follow. */
+  readonly #dropped: Space[] = [];
+  /** The walk that is on its way, or was the last. */
+  #walk = 0;
+  /** Where it is; `undefined` if it has ended. */
+  #cursor: number | undefined;
+  /** Walks that have to begin yet. */
+  #walksWanted = 0;
+  /** More names than these make walks that look for names without entries. */
+  #namesMax = NAMES_KEPT;
   #last = ROOT;
   #calls = 0;
 
@@ -33,91 +57,151 @@ export class Spaces {
 
   /** The number of a namespace, to look for its entries. */
   numberOf(name: string): number {
-    return this.#numbers.get(name) ?? NOTHING;
+    return this.#find(name)?.number ?? NOTHING;
   }
 
   /** The number of a namespace, to store entries. */
   numberFor(name: string): number {
-    let number = this.#numbers.get(name);
-    if (number === undefined) {
-      this.#numbers.set(name, (number = ++this.#last));
-      let parent = '';
-      for (const own of pathOf(name) ?? []) {
-        const inner = this.#inner.get(parent);
-        if (inner === undefined) this.#inner.set(parent, new Set([own]));
-        else inner.add(own);
-        parent = own;
-      }
-    }
-    return number;
+    return (this.#find(name) ?? this.#make(name)).number;
   }
 
   /** The numbers of a namespace and of those in it, and the rest of each name. */
   numbersIn(parent: string): Map<number, string> {
-    const found = new Map<number, string>();
-    for (const name of this.#namesIn(parent)) {
-      const number = this.#numbers.get(name);
-      if (number !== undefined) found.set(number, name.slice(parent.length));
-    }
-    return found;
-  }
-
-  /** The name of a namespace and the names of those in it. */
-  #namesIn(parent: string): string[] {
-    const names = [parent];
+    const own = this.#find(parent);
+    const spaces = parent !== '' ? (own === undefined ? [] : [own]) : [...this.#byNumber.values()].filter(isLiving);
     // The list grows meanwhile.
-    for (const name of names) for (const inner of this.#inner.get(name) ?? []) names.push(inner);
-    return names;
+    if (parent !== '') for (const space of spaces) for (const inner of space.inner ?? []) spaces.push(inner);
+    return new Map(spaces.map(({ number, name }) => [number, name.slice(parent.length)]));
   }
 
   /** Takes the numbers of a namespace and of those in it away. */
-  clear(parent: string): void {
-    for (const name of this.#namesIn(parent)) {
-      const number = this.#numbers.get(name);
-      if (number !== undefined) this.#waiting.add(number);
-      this.#numbers.delete(name);
-      this.#inner.delete(name);
-    }
-    this.#inner.get(pathOf(parent)?.at(-2) ?? '')?.delete(parent);
+  clear(name: string): void {
+    const space = this.#find(name);
+    if (space === undefined) return;
+    space.isCleared = true;
+    space.parent?.inner?.delete(space);
+    this.#dropped.push(space);
+    this.#want(1);
   }
 
   /** Whether entries of this number are no longer there for anybody. */
   isCleared(number: number): boolean {
-    return this.#leaving.has(number) || this.#waiting.has(number);
+    const space = this.#byNumber.get(number);
+    return space === undefined ? number !== ROOT : !isLiving(space);
   }
 
   /** All entries are gone: nothing is left to be removed. */
   forget(): void {
-    this.#numbers.clear();
-    this.#inner.clear();
-    this.#leaving.clear();
-    this.#waiting.clear();
+    this.#byName.clear();
+    this.#byNumber.clear();
+    this.#dropped.length = 0;
+    this.#cursor = undefined;
+    this.#walksWanted = 0;
+    this.#namesMax = NAMES_KEPT;
+    this.isBehind = false;
   }
 
-  /** Removes a piece of what is left of cleared namespaces, once in a while. */
-  maintain(store: Store): void {
-    if (this.#hasCleared && ++this.#calls % CALLS_PER_PIECE === 0) this.#removePiece(store);
+  /** Goes a piece of the walk, once in a while. */
+  maintain(core: Core): void {
+    if (++this.#calls % CALLS_PER_PIECE !== 0) return;
+    const { living } = core;
+    if (living !== undefined && this.#goOn(living, PIECE_ENTRIES)) this.#endWalk(core.flights.spaces());
   }
 
-  /** Removes all that is left of cleared namespaces. */
-  finish(store: Store): void {
-    while (this.#hasCleared) this.#removePiece(store);
+  /** Removes what is left of cleared namespaces: all of it, or what so many pieces reach. */
+  finish(store: Store, pieces = Infinity): void {
+    for (let i = 0; this.isBehind && i < pieces; i++) if (this.#goOn(store, LARGE_PIECE_ENTRIES)) this.#endWalk();
   }
 
-  get #hasCleared(): boolean {
-    return this.#leaving.size > 0 || this.#waiting.size > 0;
+  /** The living namespace of a name, which is being used. */
+  #find(name: string): Space | undefined {
+    const space = this.#byName.get(name);
+    if (space === undefined || !isLiving(space)) return undefined;
+    space.walk = this.#walk;
+    return space;
   }
 
-  #removePiece(store: Store): void {
-    if (this.#leaving.size === 0) {
-      [this.#leaving, this.#waiting] = [this.#waiting, this.#leaving];
+  #make(name: string): Space {
+    let parent: Space | undefined;
+    for (const path of pathOf(name) ?? []) {
+      let space = this.#find(path);
+      if (space === undefined) {
+        space = { name: path, number: ++this.#last, parent, inner: undefined, isCleared: false, walk: this.#walk };
+        this.#byName.set(path, space);
+        this.#byNumber.set(space.number, space);
+        if (parent !== undefined) (parent.inner ??= new Set()).add(space);
+      }
+      parent = space;
+    }
+    if (this.#byName.size > this.#namesMax) {
+      this.#namesMax = Infinity;
+      // The first walk marks those that have entries.
+      this.#want(2);
+    }
+    return parent!;
+  }
+
+  #want(walks: number): void {
+    this.#walksWanted = Math.max(this.#walksWanted, walks);
+    this.isBehind = true;
+  }
+
+  /** Goes a piece of the walk, and forgets a piece of names; returns whether the walk has come to its end. */
+  #goOn(store: Store, entries: number): boolean {
+    for (let i = 0; i < entries && this.#dropped.length > 0; i++) this.#drop(this.#dropped.pop()!);
+    let isEnd = false;
+    if (this.#cursor === undefined && this.#walksWanted > 0) {
+      this.#walksWanted--;
+      this.#walk++;
       this.#cursor = 0;
     }
-    const page = store.scan(this.#cursor, TAG, PIECE_ENTRIES, false);
-    for (const { space, key } of parseRecords(page.records, page.count, false)) if (this.#leaving.has(space)) store.delete(space, key);
-    if (page.cursor === undefined) this.#leaving.clear();
-    else this.#cursor = page.cursor;
+    if (this.#cursor !== undefined) {
+      const page = store.scan(this.#cursor, TAG, entries, false);
+      store.removeListed(page.records, (number) => this.#leaves(number));
+      this.#cursor = page.cursor;
+      isEnd = page.cursor === undefined;
+    }
+    this.isBehind = this.#cursor !== undefined || this.#walksWanted > 0 || this.#dropped.length > 0;
+    return isEnd;
   }
+
+  /** Whether entries of this number have to go. Those that stay are noted. */
+  #leaves(number: number): boolean {
+    const space = this.#byNumber.get(number);
+    // A key of bytes of the cache itself may have the tag as well.
+    if (space === undefined || !isLiving(space)) return number !== ROOT;
+    space.walk = this.#walk;
+    return false;
+  }
+
+  /** Drops what the maps have of a cleared namespace. */
+  #drop(space: Space): void {
+    if (this.#byName.get(space.name) === space) this.#byName.delete(space.name);
+    this.#byNumber.delete(space.number);
+    for (const inner of space.inner ?? []) this.#dropped.push(inner);
+  }
+
+  /**
+   * Forgets the names of namespaces without entries, if these walks were for that. `busy` has the numbers that are needed all the
+   * same. One is forgotten after two walks: until then onEvict has been told of its last entry.
+   */
+  #endWalk(busy?: ReadonlySet<number>): void {
+    if (this.#namesMax !== Infinity || this.#walksWanted > 0) return;
+    if (busy !== undefined) {
+      for (const space of this.#byNumber.values()) {
+        if (space.walk >= this.#walk - 1 || (space.inner?.size ?? 0) > 0 || busy.has(space.number) || !isLiving(space)) continue;
+        space.parent?.inner?.delete(space);
+        this.#drop(space);
+      }
+    }
+    this.#namesMax = Math.max(NAMES_KEPT, 2 * this.#byName.size);
+  }
+}
+
+/** Whether neither it nor one that it is in was cleared. */
+function isLiving(space: Space): boolean {
+  for (let at: Space | undefined = space; at !== undefined; at = at.parent) if (at.isCleared) return false;
+  return true;
 }
 
 /** The bytes in front of the keys of a namespace. */

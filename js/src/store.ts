@@ -7,7 +7,7 @@ import { Mode, Outcome, SCAN_END, SEED_WORDS, Word, type EngineExports } from '.
 import { HELD_BYTES_MAX, keyBytes, keyBytesMost, KEY_BYTES_MAX, KeyHandle, ROOT, SPACE_BYTES, SPACE_TAG, wrongLength, type Key } from './keys.js';
 import { Views } from './memory.js';
 import { halves, sumOf } from './number.js';
-import { parseDepartures, recordOf, type Departed } from './records.js';
+import { parseDepartures, RECORD_HEAD_BYTES, recordOf, type Departed } from './records.js';
 import { explain, isTrap } from './runtime-errors.js';
 
 /** The arguments that create an instance. */
@@ -361,6 +361,25 @@ export class Store {
       removed += this.#call(() => this.#exports.remove_many(end - from)) >>> 0;
     }
     return removed;
+  }
+
+  /** Removes the entries of a page, listed without values, whose namespaces' numbers `leaves` answers true to. */
+  removeListed(records: Uint8Array<ArrayBuffer>, leaves: (space: number) => boolean): void {
+    this.#changes++;
+    this.#reserve(records.length);
+    const [view, { bytes }] = [new DataView(records.buffer, records.byteOffset), this.#views];
+    let [to, count] = [this.#windowAt - WORD_BYTES, 0];
+    for (let at = 0, end = 0; at < records.length; at = end) {
+      end = at + RECORD_HEAD_BYTES + view.getUint32(at, true);
+      at += RECORD_HEAD_BYTES;
+      if (!leaves(view.getUint32(at + 1, true))) continue;
+      this.#views.writeWord(to, end - at);
+      to += WORD_BYTES;
+      // The keys are short: a loop is faster than to copy parts of arrays.
+      while (at < end) bytes[to++] = records[at++]!;
+      count++;
+    }
+    if (count > 0) this.#call(() => this.#exports.remove_many(count));
   }
 
   /** A page of the entries whose stored keys begin with `prefix`. Bounded: a page may have fewer entries, even none. */

@@ -138,3 +138,167 @@ suite('many namespaces', () => {
     assert.equal(cache.stats().items, 1);
   });
 });
+
+/** The entries that the engine has, those of cleared namespaces among them. */
+const stored = (cache) => cache.core.store.items;
+
+/** A cache that may not evict, with a namespace that fills it. */
+function full() {
+  const cache = new Cache({ maxSize: 1 << 20, evictions: false }).set('n', '9');
+  const space = cache.namespace('full');
+  assert.throws(() => {
+    for (let i = 0; ; i++) space.set(`k${i}`, 'x'.repeat(100));
+  }, /the cache is full/);
+  assert.ok(space.size > 1000);
+  return { cache, space };
+}
+
+suite('the room of a cleared namespace in a cache that may not evict', () => {
+  const value = 'y'.repeat(200);
+  const writes = {
+    set: (one) => one.set('q', value),
+    'set of a long key': (one) => one.set('q'.repeat(1000), value),
+    add: (one) => assert.equal(one.add('q', value), true),
+    setMany: (one) => one.setMany(Array.from({ length: 2000 }, (_, i) => [`q${i}`, value])),
+    'incr that makes one': (one) => assert.equal(one.incr('q', { initial: 7 }), 7),
+    load: (one) => assert.deepEqual(one.load(new Cache().set('a', value).set('b', value).dump()), { loaded: 2, skipped: 0 }),
+  };
+  for (const [name, write] of Object.entries(writes)) {
+    test(`is there for ${name} at once`, () => {
+      for (const of of [({ cache }) => cache, ({ space }) => space, ({ cache }) => cache.namespace('other')]) {
+        const made = full();
+        made.space.clear();
+        write(of(made));
+        assert.ok(of(made).size > 0);
+      }
+    });
+  }
+
+  test('is there for cas, replace and append of an entry that is there', () => {
+    const { cache, space } = full();
+    const { cas } = cache.gets('n');
+    space.clear();
+    assert.equal(cache.cas('n', '9'.repeat(900), cas), 'stored');
+    const { cache: one, space: other } = full();
+    other.clear();
+    assert.equal(one.replace('n', '9'.repeat(900)), true);
+    const { cache: two, space: another } = full();
+    another.clear();
+    assert.equal(two.append('n', '9'.repeat(900)), true);
+    assert.deepEqual([cache, one, two].map((each) => each.get('n').length), [900, 900, 901]);
+  });
+
+  test('is none while nothing was cleared', () => {
+    const { cache } = full();
+    assert.throws(() => cache.setMany(Array.from({ length: 100 }, (_, i) => [`q${i}`, value])), /the cache is full/);
+  });
+});
+
+suite('what cleared namespaces leave', () => {
+  /** A cache with a large namespace that was cleared, and one that stays. */
+  const cleared = (entries) => {
+    const cache = new Cache().set('root', '1').set(new Uint8Array([0xfe, 0, 0, 0, 0, 1]), '1');
+    cache.namespace('stays').set('a', '1');
+    const space = cache.namespace('n');
+    for (let i = 0; i < entries; i += 1000) space.setMany(Array.from({ length: 1000 }, (_, j) => [`k${i + j}`, 'v']));
+    space.namespace('inner').set('a', '1');
+    space.clear();
+    return cache;
+  };
+  const assertStays = (cache) => {
+    assert.deepEqual([cache.size, cache.namespace('stays').size, cache.namespace('n').size], [2, 1, 0]);
+    assert.equal(cache.namespace('n').namespace('inner').has('a'), false);
+  };
+
+  test('goes while the cache is only read', () => {
+    const cache = cleared(10_000);
+    for (let i = 0; i < 10_000; i++) cache.getText('root');
+    assert.equal(stored(cache), 3);
+    assertStays(cache);
+  });
+
+  test('goes while namespaces are written', () => {
+    const cache = cleared(10_000);
+    for (let i = 0; i < 10_000; i++) cache.namespace('stays').set('a', '1');
+    assert.equal(stored(cache), 3);
+    assertStays(cache);
+  });
+
+  test('goes a bounded piece with each stats(), which counts what waits', () => {
+    const cache = cleared(100_000);
+    const counts = [];
+    do {
+      const before = stored(cache);
+      counts.push(cache.stats().items);
+      assert.ok(before - stored(cache) < 20_000);
+    } while (counts.at(-1) > 3 && counts.length < 100);
+    assert.ok(counts.length > 3 && counts.length < 50, String(counts));
+    assert.equal(counts.at(-1), 3);
+    assertStays(cache);
+  });
+
+  test('goes with long keys and others mixed', () => {
+    const cache = new Cache();
+    const [space, other] = [cache.namespace('n'), cache.namespace('o')];
+    for (let i = 0; i < 500; i++) for (const one of [space, other]) one.set(`k${i}`, 'v').set(`${i}`.padEnd(2000, 'l'), 'v').set('é'.repeat(i + 1), 'v');
+    space.clear();
+    while (cache.stats().items > other.size) assert.equal(other.size, 1500);
+    assert.equal(stored(cache), 1500);
+    assert.equal(other.getMany([...other.keys()]).every((value) => value?.length === 1), true);
+  });
+});
+
+suite('names', () => {
+  test('without entries are forgotten, those with entries are not', () => {
+    const cache = new Cache({ maxSize: 1 << 20 });
+    const kept = cache.namespace('kept').namespace('inner');
+    const idle = cache.namespace('idle').set('a', '1');
+    for (let i = 0; i < 100_000; i++) {
+      cache.namespace(`tenant ${i}`).set('k', 'v').delete('k');
+      if (i % 1000 === 0) assert.equal(kept.add('a', '1'), i === 0);
+    }
+    assert.equal(idle.getText('a'), '1');
+    // A dump begins with the names.
+    assert.ok(cache.dump().length < 300_000, `${cache.dump().length}`);
+    for (const space of [kept, cache.namespace('tenant 7')]) assert.equal(space.set('b', '2').getText('b'), '2');
+    assert.equal(kept.getText('a'), '1');
+  });
+
+  test('of evicted namespaces are forgotten, and onEvict is told of every entry', () => {
+    const left = new Set();
+    const cache = new Cache({ maxItems: 100, onEvict: (key) => left.add(key) });
+    for (let i = 0; i < 20_000; i++) cache.namespace(`tenant ${i}`).set(`k${i}`, 'v');
+    for (let i = 0; i < 20_000; i++) assert.notEqual(cache.namespace(`tenant ${i}`).has(`k${i}`), left.has(`k${i}`), `k${i}`);
+  });
+
+  test('stay while a value is loaded for them', async () => {
+    const cache = new Cache({ maxSize: 1 << 20 });
+    const space = cache.namespace('slow');
+    let end;
+    const loaded = space.fetch('k', () => new Promise((resolve) => (end = resolve)));
+    for (let i = 0; i < 50_000; i++) cache.namespace(`tenant ${i}`).set('k', 'v').delete('k');
+    end('value');
+    await loaded;
+    assert.equal(space.getText('k'), 'value');
+  });
+
+  test('that are cleared again and again, nested, leave nothing', () => {
+    const cache = new Cache();
+    const stays = cache.namespace('outer').namespace('stays').set('a', '1');
+    for (let i = 0; i < 20_000; i++) {
+      const outer = cache.namespace('outer').namespace(`n${i % 50}`);
+      outer.namespace(`inner ${i}`).namespace('deep').set('a', String(i));
+      outer.set('a', '1');
+      if (i % 3 === 0) outer.clear();
+      assert.equal(outer.namespace(`inner ${i}`).namespace('deep').has('a'), i % 3 !== 0);
+    }
+    assert.equal(stays.getText('a'), '1');
+    for (let i = 0; i < 50; i++) cache.namespace('outer').namespace(`n${i}`).clear();
+    while (cache.stats().items > 1);
+    for (let i = 0; i < 1000; i++) cache.has('none');
+    assert.ok(cache.dump().length < 2000, `${cache.dump().length}`);
+    assert.equal(stays.getText('a'), '1');
+    cache.namespace('outer').clear();
+    assert.equal(stays.size, 0);
+  });
+});

@@ -187,6 +187,38 @@ suite('in pieces', () => {
     for (let j = 0; j < 20_000; j++) assert.equal(copy.getText(`stay${j}`), String(j));
   });
 
+  test('namespaces may be made, cleared and changed meanwhile', () => {
+    const act = {
+      'the first is made': ({ cache }) => cache.namespace('n').setMany(Array.from({ length: 50 }, (_, i) => [`x${i}`, 'y'])),
+      'one is cleared': ({ cache }) => cache.namespace('old').clear(),
+      'one is cleared and made again': ({ cache }) => (cache.namespace('old').clear(), cache.namespace('old').set('new', '1')),
+      'one in it is cleared': ({ cache }) => cache.namespace('old').namespace('inner').clear(),
+      'entries are changed': ({ cache }) => cache.namespace('old').set('k1', 'other').delete('k2'),
+      'one is made in another': ({ cache }) => cache.namespace('old').namespace('made').set('a', 'x'.repeat(100_000)),
+      'the cache is cleared': ({ cache }) => (cache.clear(), cache.set('a', '1')),
+    };
+    for (const [name, change] of Object.entries(act)) {
+      for (const hasOld of [false, true]) {
+        for (const of of [(cache) => cache, (cache) => cache.namespace('old')]) {
+          for (const after of [1, 2, 3]) {
+            const cache = new Cache();
+            for (let i = 0; i < 5000; i++) cache.set(`k${i}`, 'v');
+            const old = cache.namespace('old');
+            if (hasOld) for (let i = 0; i < 3000; i++) old.set(`k${i}`, 'v').namespace('inner').set(`k${i}`, 'v');
+            const chunks = [];
+            for (const chunk of of(cache).dumpChunks()) if (chunks.push(chunk) === after) change({ cache });
+            const copy = new Cache();
+            copy.load(Buffer.concat(chunks));
+            if (name === 'the cache is cleared' || of(cache) !== cache) continue;
+            assert.equal(copy.size, 5000, name);
+            const stays = cache.namespace('old').namespace('inner');
+            if (name !== 'one in it is cleared' && stays.size > 0) assert.equal(copy.namespace('old').namespace('inner').size, stays.size, name);
+          }
+        }
+      }
+    }
+  });
+
   test('a large value in small pieces is not joined anew with each of them', async () => {
     const value = new Uint8Array(40_000_000).fill(7);
     const options = { maxSize: 256 * 1024 * 1024, maxEntrySize: 100_000_000 };
