@@ -28,7 +28,10 @@ pub(crate) fn ping(address: &str, options: &Options) -> Result<String, ExitError
         // A server of the binary protocol alone closes the connection.
         Ok(PingReply::HungUp) => ask(&peer, Question::Binary, deadline),
         // Only a server of this kind is known to answer the other question.
-        Ok(PingReply::Http) => ask(&peer, Question::Http, deadline).or(Ok(PingReply::Foreign)),
+        Ok(PingReply::Http) => match ask(&peer, Question::Http, deadline) {
+            Ok(PingReply::HungUp) | Err(_) => Ok(PingReply::Foreign),
+            other => other,
+        },
         other => other,
     };
     match reply.map_err(|error| failed(explain(&error)))? {
