@@ -47,18 +47,7 @@ fn request() -> impl Strategy<Value = Vec<u8>> {
 
 fn damaged() -> impl Strategy<Value = Vec<u8>> {
     let byte = prop_oneof![Just(b' '), Just(b'\n'), Just(b'\r'), Just(0), Just(b':'), Just(b'/'), any::<u8>()];
-    (request(), vec((any::<Index>(), byte, 0..3_u8), 1..4)).prop_map(|(mut bytes, changes)| {
-        for (at, byte, how) in changes {
-            let at = at.index(bytes.len());
-            match how {
-                0 => bytes[at] = byte,
-                1 => bytes.insert(at, byte),
-                _ if bytes.len() > 1 => drop(bytes.remove(at)),
-                _ => {}
-            }
-        }
-        bytes
-    })
+    common::damaged(request(), byte)
 }
 
 /// A head around the longest one.

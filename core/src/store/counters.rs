@@ -21,6 +21,12 @@ pub(crate) type ClassAges = [Option<Seconds>; CLASSES + 1];
 /// No items.
 pub(crate) const NO_AGES: ClassAges = [None; CLASSES + 1];
 
+/// The class of an item of `bytes` bytes. A store that does not serve has one.
+#[inline]
+fn class_number(bytes: u32) -> usize {
+    if SERVES { class_of(bytes as usize) } else { 0 }
+}
+
 /// The counters that a read changes.
 pub(crate) struct ReadCounts {
     gets: u64,
@@ -67,10 +73,10 @@ impl StoreCounters {
         self.classes.iter_mut().for_each(ClassCounters::reset);
     }
 
-    /// The counters of the class of an item of `bytes` bytes. A store that does not serve has one class.
+    /// The counters of the class of an item of `bytes` bytes.
     #[inline]
     pub(super) fn class(&mut self, bytes: u32) -> &mut ClassCounters {
-        &mut self.classes[if SERVES { class_of(bytes as usize) } else { 0 }]
+        &mut self.classes[class_number(bytes)]
     }
 
     /// An item was added to the index. Gauges wrap: other counters of the same shard may see it go.
@@ -102,7 +108,7 @@ impl StoreCounters {
         if !SERVES {
             return;
         }
-        let class = &mut self.classes[class_of(item.total_bytes() as usize)];
+        let class = &mut self.classes[class_number(item.total_bytes())];
         class.evicted_time = idle_s.into();
         class.evicted += 1;
         class.evicted_nonzero += u64::from(expires);
@@ -114,7 +120,7 @@ impl StoreCounters {
 
     /// An expired or flushed item was removed.
     pub(super) fn reclaimed(&mut self, item: &Item, by_sweep: bool, unfetched: bool) {
-        let class = &mut self.classes[if SERVES { class_of(item.total_bytes() as usize) } else { 0 }];
+        let class = &mut self.classes[class_number(item.total_bytes())];
         for (whole, class, by) in [
             (&mut self.totals.crawler_reclaimed, &mut class.crawler_reclaimed, by_sweep),
             (&mut self.totals.reclaimed, &mut class.reclaimed, !by_sweep),
