@@ -13,7 +13,7 @@ use wasmcached_core::{
         event::{Kinds, Stamp},
     },
     engine::Engine,
-    front::{ConnectionId, ConnectionStatus},
+    front::{ConnectionId, ConnectionStatus, Front},
     limits::RUN_BYTES_KEPT_MAX,
 };
 
@@ -170,21 +170,33 @@ pub extern "C" fn create(config_bytes: u32, now: u32) -> u32 {
     (&raw const guest.mailbox).addr() as u32
 }
 
+impl Guest {
+    /// Gives the first `bytes` of the scratch buffer to the front, and clears them: secrets must not stay in memory that a
+    /// later buffer exposes.
+    fn with_secret<Taken>(&mut self, bytes: u32, give: impl FnOnce(&mut Front, &[u8]) -> Taken) -> Option<Taken> {
+        let mut secret = core::mem::take(&mut self.scratch);
+        let front = self.engine.as_mut().and_then(Engine::front);
+        let taken = secret.get(..bytes as usize).zip(front).map(|(secret, front)| give(front, secret));
+        secret.fill(0);
+        taken
+    }
+
+    /// Leaves a reason in the mailbox.
+    fn put_message(&mut self, reason: &'static str) {
+        self.mailbox.message_at = address(reason.as_bytes());
+        self.mailbox.message_bytes = reason.len() as u32;
+    }
+}
+
 /// Takes the first `bytes` of the scratch buffer as the list of users. 0, or the number of an invalid line: then the
 /// mailbox's message has the reason, and the previous list stays in force.
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn users(bytes: u32) -> u32 {
     let guest = guest();
-    let mut list = core::mem::take(&mut guest.scratch);
-    let front = guest.engine.as_mut().and_then(Engine::front);
-    let taken = list.get(..bytes as usize).zip(front).map(|(list, front)| front.set_users(list));
-    // Secrets must not stay in memory that a later buffer exposes.
-    list.fill(0);
-    match taken {
+    match guest.with_secret(bytes, Front::set_users) {
         Some(Ok(())) => 0,
         Some(Err(problem)) => {
-            guest.mailbox.message_at = address(problem.reason.as_bytes());
-            guest.mailbox.message_bytes = problem.reason.len() as u32;
+            guest.put_message(problem.reason);
             problem.line
         }
         None => u32::MAX,
@@ -196,16 +208,10 @@ pub extern "C" fn users(bytes: u32) -> u32 {
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn http_token(bytes: u32) -> u32 {
     let guest = guest();
-    let mut token = core::mem::take(&mut guest.scratch);
-    let front = guest.engine.as_mut().and_then(Engine::front);
-    let taken = token.get(..bytes as usize).zip(front).map(|(token, front)| front.set_http_token(token));
-    // Secrets must not stay in memory that a later buffer exposes.
-    token.fill(0);
-    match taken {
+    match guest.with_secret(bytes, Front::set_http_token) {
         Some(Ok(())) => 0,
         Some(Err(reason)) => {
-            guest.mailbox.message_at = address(reason.as_bytes());
-            guest.mailbox.message_bytes = reason.len() as u32;
+            guest.put_message(reason);
             1
         }
         None => u32::MAX,
