@@ -7,12 +7,10 @@ use crate::{
     limits::HTTP_TOKEN_FILE_BYTES_MAX,
     options::{HugePages, Options},
     system::pid_file,
-    users::checker,
+    users::{checker, read_secret, send_secret},
 };
 use parking_lot::Mutex;
 use std::{
-    fs::File,
-    io::Read,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -63,15 +61,7 @@ impl HttpToken {
         let checked = checker(module, config).and_then(|mut front| front.http_token(&token));
         checked.map_err(|fault| fault.message)?.map_err(|problem| self.describe(&problem))?;
         *self.token.lock() = token;
-        for (worker, inbox) in inboxes.iter().enumerate() {
-            let found = Arc::clone(self);
-            inbox.run(move |front| {
-                if let Err(problem) = found.hand_to(front)? {
-                    tracing::error!("worker {worker}: {problem}; the old contents stay in force");
-                }
-                Ok(())
-            });
-        }
+        send_secret(self, inboxes, Self::hand_to);
         Ok(())
     }
 
@@ -82,11 +72,7 @@ impl HttpToken {
 
 fn read(path: &Path) -> Result<Arc<[u8]>, String> {
     let failure = |reason: String| format!("Could not read http_token [{}]: {reason}", path.display());
-    let file = File::open(path).map_err(|error| failure(error.to_string()))?;
-    let mut bytes = Vec::new();
-    file.take(HTTP_TOKEN_FILE_BYTES_MAX as u64 + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| failure(error.to_string()))?;
+    let bytes = read_secret(path, HTTP_TOKEN_FILE_BYTES_MAX).map_err(|error| failure(error.to_string()))?;
     // Without a token, everybody would be served.
     if bytes.trim_ascii().is_empty() {
         return Err(failure("it is empty".to_owned()));

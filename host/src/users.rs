@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use std::{
     fs::File,
     hash::{BuildHasher, RandomState},
-    io::Read,
+    io::{self, Read},
     net::IpAddr,
     path::{Path, PathBuf},
     sync::Arc,
@@ -94,15 +94,7 @@ impl UserList {
             checker(module, config).and_then(|mut front| front.users(&list)).map_err(|fault| fault.message)?;
         checked.map_err(|problem| self.describe(&problem))?;
         *self.list.lock() = list;
-        for (worker, inbox) in inboxes.iter().enumerate() {
-            let users = Arc::clone(self);
-            inbox.run(move |front| {
-                if let Err(problem) = users.hand_to(front)? {
-                    tracing::error!("worker {worker}: {problem}; the old contents stay in force");
-                }
-                Ok(())
-            });
-        }
+        send_secret(self, inboxes, Self::hand_to);
         Ok(())
     }
 
@@ -116,13 +108,36 @@ pub(crate) fn checker(module: &GuestModule, config: &Config) -> Result<Front, Fa
     Front::create(module, &Config { role: Role::Front, ..config.clone() }, 0)
 }
 
+/// The contents of a file; of a longer one than `bytes_max`, one byte more.
+pub(crate) fn read_secret(path: &Path, bytes_max: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(bytes_max as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// A front's verdict on a secret.
+type Judged = Result<Result<(), String>, Fault>;
+
+/// Lets every worker hand the secret to its front.
+pub(crate) fn send_secret<Secret: Send + Sync + 'static>(
+    secret: &Arc<Secret>,
+    inboxes: &[Inbox],
+    hand: fn(&Secret, &mut Front) -> Judged,
+) {
+    for (worker, inbox) in inboxes.iter().enumerate() {
+        let secret = Arc::clone(secret);
+        inbox.run(move |front| {
+            if let Err(problem) = hand(&secret, front)? {
+                tracing::error!("worker {worker}: {problem}; the old contents stay in force");
+            }
+            Ok(())
+        });
+    }
+}
+
 fn read(path: &Path) -> Result<Arc<[u8]>, String> {
     let failure = |reason: String| format!("Could not open authfile [{}] for reading, error {reason}", path.display());
-    let file = File::open(path).map_err(|error| failure(error.to_string()))?;
-    let mut bytes = Vec::new();
-    file.take(limits::USERS_BYTES_MAX as u64 + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| failure(error.to_string()))?;
+    let bytes = read_secret(path, limits::USERS_BYTES_MAX).map_err(|error| failure(error.to_string()))?;
     if bytes.len() > limits::USERS_BYTES_MAX {
         return Err(failure(format!("it is longer than {} bytes", limits::USERS_BYTES_MAX)));
     }
